@@ -1,0 +1,1 @@
+"""Tests: they mirror the source, plus journeys, campaigns, controls and the oracle."""
