@@ -21,7 +21,7 @@ from typing import Any
 
 import asyncpg
 import httpx
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from tests.campaigns.access import Access
 
@@ -258,6 +258,6 @@ class Server:
 def alive(process: psutil.Process) -> bool:
     """Say whether a process still runs; a zombie nobody has waited for does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
