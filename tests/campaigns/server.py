@@ -127,7 +127,8 @@ class Server:
         """Wait for `/ready` to answer 200, read the two files, return the seconds it took."""
         took_s = wait_until(self._ready_or_dead, limit_s, f"/ready; output ends: {self.output_end()}")
         self.demo = json.loads((self.data / "demo.json").read_text())
-        self.cluster = json.loads((self.data / "cluster.json").read_text())
+        if "CONSENT_REGISTRY_DATABASE_URL" not in self.environment:
+            self.cluster = json.loads((self.data / "cluster.json").read_text())
         return took_s
 
     def _ready_or_dead(self) -> bool:
@@ -179,36 +180,36 @@ class Server:
         assert self.process is not None
         with contextlib.suppress(psutil.NoSuchProcess):
             top = psutil.Process(self.process.pid)
-            return [top, *top.children(recursive=True), *self._postgres_if_embedded()]
-        return self._postgres_if_embedded()
+            return [top, *top.children(recursive=True), *self.postgres()]
+        return self.postgres()
 
     def postgres(self) -> list[psutil.Process]:
         """Return the embedded postmaster, first, and its backends; empty while it is down."""
-        found = json.loads((self.data / "cluster.json").read_text())
-        # PostgreSQL's own file is newer than cluster.json while the supervisor brings it back.
-        with contextlib.suppress(psutil.NoSuchProcess, OSError, IndexError, ValueError):
-            lines = Path(found["pgdata"], "postmaster.pid").read_text().splitlines()
+        # PostgreSQL's own file, because cluster.json is gone while the supervisor brings it back.
+        with contextlib.suppress(psutil.NoSuchProcess, OSError, KeyError, IndexError, ValueError):
+            lines = Path(self.cluster["pgdata"], "postmaster.pid").read_text().splitlines()
             postmaster = psutil.Process(int(lines[0]))
             if alive(postmaster) and "postgres" in postmaster.name():
                 return [postmaster, *postmaster.children(recursive=True)]
         return []
 
-    def _postgres_if_embedded(self) -> list[psutil.Process]:
-        return self.postgres() if (self.data / "cluster.json").exists() else []
-
     def granian_workers(self) -> list[psutil.Process]:
-        """Return the processes that serve requests: Python, without children, holding the listening socket."""
-        postgres = {each.pid for each in self._postgres_if_embedded()}
+        """Return the processes that serve requests: below granian's main process, holding the listening socket."""
+        postgres = {each.pid for each in self.postgres()}
         return [each for each in self.family()[1:] if each.pid not in postgres and self._serves(each)]
 
     def _serves(self, process: psutil.Process) -> bool:
         try:
-            if not alive(process) or process.children() or "python" not in process.name():
+            if not alive(process) or process.ppid() == self._process_id() or "python" not in process.name():
                 return False
             sockets = process.net_connections("tcp4")
         except psutil.Error:
             return False
         return any(each.status == psutil.CONN_LISTEN and each.laddr.port == self.port for each in sockets)
+
+    def _process_id(self) -> int:
+        assert self.process is not None
+        return self.process.pid
 
     def kill_postgres(self) -> float:
         """`kill -9` the whole PostgreSQL tree and return the monotonic time of the blow."""
@@ -250,7 +251,7 @@ class Server:
 
     async def sql(self) -> asyncpg.Connection:
         """Connect to the embedded database as its superuser; the caller closes the connection."""
-        found = json.loads((self.data / "cluster.json").read_text())
+        found = self.cluster
         options = {"host": found["socket"], "user": found["superuser"], "database": found["database"]}
         return await asyncpg.connect(**options, server_settings={"search_path": "registry"})
 
