@@ -70,7 +70,8 @@ class Cluster:
 
     def dsn(self, *, user: str = "postgres", database: str = "postgres") -> str:
         """Return the address of `database` over the socket, as asyncpg and libpq read it."""
-        return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={quote(str(self.socket), safe='')}"
+        login, name, folder = (quote(part, safe="") for part in (user, database, str(self.socket)))
+        return f"postgresql://{login}@/{name}?host={folder}"
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the server and return once it accepts connections. Also right after it crashed.
@@ -93,7 +94,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the supervisor: requests in flight need the database
-                preexec_fn=die_with(os.getpid(), signal.SIGINT),
+                preexec_fn=die_with(os.getpid(), signal.SIGINT),  # noqa: PLW1509 (touches no lock)
                 user=None if self._owner is None else self._owner.uid,
                 group=None if self._owner is None else self._owner.gid,
                 extra_groups=None if self._owner is None else (),
@@ -120,8 +121,8 @@ class Cluster:
             self._lock = None
 
     def _arguments(self) -> Iterator[str]:
-        settings = {**_SETTINGS, **self._options, "cluster_name": self.name, "unix_socket_directories": str(self.socket)}
-        for name, value in settings.items():
+        ours = {"cluster_name": self.name, "unix_socket_directories": str(self.socket)}
+        for name, value in {**_SETTINGS, **self._options, **ours}.items():
             yield "-c"
             yield f"{name}={value}"
 
@@ -175,7 +176,7 @@ def prepare(data: Path, *, options: Mapping[str, str] = MappingProxyType({}), sy
         os.close(lock)
     version = (pgdata / "PG_VERSION").read_text().strip()
     if version != MAJOR_VERSION:
-        raise EmbeddedError(f"{pgdata} was made by PostgreSQL {version}, this is {MAJOR_VERSION}: dump and load it first")
+        raise EmbeddedError(f"{pgdata} was made by PostgreSQL {version}, this is {MAJOR_VERSION}: dump and load it")
     return Cluster(
         pgdata=pgdata,
         socket=_socket_folder(pgdata),
@@ -235,7 +236,7 @@ def _socket_folder(pgdata: Path) -> Path:
     # A comma separates directories in the server's setting and hosts in a DSN; a quote would need quoting.
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and not set(path) & set(",\"'\\"):
         return pgdata
-    return Path(f"/tmp/consent-registry-{secrets.token_hex(8)}")
+    return Path(f"/tmp/consent-registry-{secrets.token_hex(8)}")  # noqa: S108 (`start` makes it and refuses a found one)
 
 
 def _locked(folder: Path) -> int:
@@ -251,4 +252,3 @@ def _locked(folder: Path) -> int:
 def _give(folder: Path, who: Account | None) -> None:
     if who is not None:
         os.chown(folder, who.uid, who.gid)
-

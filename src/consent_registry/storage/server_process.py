@@ -1,15 +1,15 @@
-"""The processes of an embedded server seen from outside: tied to ours while we live, found again when we were killed."""
+"""The processes of an embedded server seen from outside: tied to ours, found again when we were killed."""
 
 import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 _LINUX = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
@@ -33,6 +33,21 @@ def die_with(parent: int, how: signal.Signals) -> Callable[[], None]:
     return ask_the_kernel
 
 
+def adopt_orphans() -> None:
+    """From now on processes whose parent was killed become children of ours: not every container has an init."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def collect_orphans(ours: Collection[int]) -> None:
+    """Collect ended children that are not among `ours`, whose ends their owners want to learn themselves."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if ended.si_pid in ours:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
 def find(cluster: str) -> list[int]:
     """Return the ids of the server processes of the cluster with this `cluster_name`, the oldest first.
 
@@ -43,14 +58,10 @@ def find(cluster: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*") if _LINUX else ():
         with suppress(OSError):
+            # A zombie has an empty command line: it is over, only nobody collected it.
             if (entry / "comm").read_bytes().strip() == b"postgres" and wanted in (entry / "cmdline").read_bytes():
-                if _state(entry) != "Z":  # a zombie is over; nobody may be there to collect it
-                    found.append(int(entry.name))
+                found.append(int(entry.name))
     return sorted(found)
-
-
-def _state(entry: Path) -> str:
-    return (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
 
 
 def end_leftovers(cluster: str) -> None:

@@ -12,13 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from consent_registry.domain.errors import Unusable
+
 SHARED = Path("/var/lib/consent-registry")
-"""What the unprivileged account must reach when it cannot reach the place we were installed to (FHS 3.0, section 5.8)."""
+"""For what the unprivileged account must reach when our own place is out of its reach (FHS 3.0, section 5.8)."""
 
 _ACCOUNTS = ("consent-registry", "nobody")
 
 
-class EmbeddedError(RuntimeError):
+class EmbeddedError(Unusable):
     """The embedded PostgreSQL cannot be used; the message is one line for the operator."""
 
 

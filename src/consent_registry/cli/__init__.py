@@ -1,0 +1,1 @@
+"""The operators' and auditors' door: one verb per file."""

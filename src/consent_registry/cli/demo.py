@@ -1,0 +1,109 @@
+"""`consent-registry demo`: the five networks on this machine, with a PostgreSQL of its own unless one is given."""
+
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from cyclopts import Parameter
+
+from consent_registry.cli.data_folder import hold, write_private
+from consent_registry.cli.supervise import APPLICATION, Service, supervise
+from consent_registry.storage.administration import create_database, create_roles
+from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.storage.migrations import migrate
+from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
+from consent_registry.storage.server_process import die_with
+
+DATABASE = "consent_registry"
+DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
+ROLE_PREFIX = "CONSENT_REGISTRY_ROLE_PREFIX"
+
+
+def demo(
+    *,
+    data: Path = Path(".consent-registry"),
+    port: int = 8080,
+    workers: int = 1,
+    target: Annotated[str, Parameter(show=False)] = APPLICATION,
+    end_with_parent: Annotated[bool, Parameter(show=False)] = False,
+) -> None:
+    """Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.
+
+    Parameters
+    ----------
+    data
+        Folder for the database, the keys and demo.json. Can be started again, also on another port.
+    port
+        Where to serve, on 127.0.0.1 only.
+    workers
+        How many worker processes answer.
+    """
+    if end_with_parent:
+        die_with(os.getppid(), signal.SIGTERM)()  # a killed `make` must not leave a server behind
+    service = Service(host="127.0.0.1", port=port, workers=workers, target=target)
+    with hold(data):
+        (data / "demo.json").unlink(missing_ok=True)  # whoever waits for it must not read the last run's
+        supervise(
+            service,
+            None if DATABASE_URL in os.environ else prepare(data),
+            partial(make_ready, data=data.resolve(), service=service),
+            record=data / "cluster.json",
+            when_serving=partial(_tell, service, data),
+        )
+
+
+async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -> Mapping[str, str]:
+    """Bring the database up to date, load the networks once, write demo.json; returns the server's environment."""
+    from consent_registry.cli import demonstration
+
+    prefix = os.environ.get(ROLE_PREFIX, DEFAULT_PREFIX)
+    keys = data / "keys"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if cluster is not None:
+        await create_database(cluster.dsn(), DATABASE)
+        await create_roles(cluster.dsn(database=DATABASE), prefix)
+        admin = cluster.dsn(database=DATABASE)
+        app = cluster.dsn(user=role_names(prefix)["app"], database=DATABASE)
+    else:
+        admin = os.environ[DATABASE_URL]
+        password = _kept_password(keys / "database-password")
+        await create_roles(admin, prefix, app_password=password)
+        app = with_login(admin, role_names(prefix)["app"], password)
+    await migrate(admin, prefix)
+    await demonstration.load(admin, keys, data, service.base_url)
+    return {
+        DATABASE_URL: app,
+        ROLE_PREFIX: prefix,
+        "CONSENT_REGISTRY_KEYS": str(keys),
+        "CONSENT_REGISTRY_ISSUER": service.base_url,
+    }
+
+
+def with_login(dsn: str, user: str, password: str) -> str:
+    """Return `dsn` with another login, everything else as it is."""
+    parts = urlsplit(dsn)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
+
+
+def _kept_password(path: Path) -> str:
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text()
+
+
+def _tell(service: Service, data: Path) -> None:
+    print(
+        f"The consent registry serves five demonstration networks at {service.base_url}",
+        f"  credentials     {data / 'demo.json'} (partners, network admins)",
+        f"  documentation   {service.base_url}/docs",
+        f"  ready?          {service.base_url}/ready",
+        "Stop it with Ctrl-C; start it again with the same DATA and everything is still there.",
+        sep="\n",
+        flush=True,
+    )

@@ -1,0 +1,32 @@
+"""`consent-registry serve`: production, configured by CONSENT_REGISTRY_… in the environment."""
+
+import os
+from collections.abc import Mapping
+
+from consent_registry.cli.data_folder import CannotServe
+from consent_registry.cli.supervise import Service, supervise
+from consent_registry.storage.embedded import Cluster
+
+REQUIRED = ("CONSENT_REGISTRY_DATABASE_URL", "CONSENT_REGISTRY_KEYS", "CONSENT_REGISTRY_ISSUER")
+
+
+def serve(*, host: str = "127.0.0.1", port: int = 8080, workers: int = 1) -> None:
+    """Serve the registry until stopped. Reads CONSENT_REGISTRY_DATABASE_URL, _KEYS and _ISSUER.
+
+    Parameters
+    ----------
+    host
+        Address to bind; put a reverse proxy that speaks TLS in front of it.
+    port
+        Port to bind.
+    workers
+        How many worker processes answer.
+    """
+    missing = [name for name in REQUIRED if not os.environ.get(name)]
+    if missing:
+        raise CannotServe(f"set {', '.join(missing)}")
+    supervise(Service(host=host, port=port, workers=workers), None, _nothing_to_prepare)
+
+
+async def _nothing_to_prepare(_cluster: Cluster | None) -> Mapping[str, str]:
+    return {}

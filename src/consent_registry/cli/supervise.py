@@ -1,0 +1,252 @@
+"""The supervisor: owns the embedded PostgreSQL and the server, restarts either, and leaves nothing behind.
+
+Its main thread starts both, because the kernel ends them with the *thread* that started them (prctl(2), PDEATHSIG).
+"""
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+import msgspec
+
+from consent_registry.cli.data_folder import CannotServe, write_private
+from consent_registry.cli.server import DRAIN_SECONDS
+from consent_registry.storage.embedded import Cluster, EmbeddedError
+from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with
+
+SHORT_LIFE_SECONDS = 2.0
+APPLICATION = "consent_registry.app:create_app"
+
+Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
+"""Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What to serve and where: an ASGI factory "module:function" on one address with a number of worker processes."""
+
+    host: str
+    port: int
+    workers: int = 1
+    target: str = APPLICATION
+
+    @property
+    def base_url(self) -> str:
+        """The address clients use."""
+        return f"http://{self.host}:{self.port}"
+
+
+def supervise(
+    service: Service,
+    cluster: Cluster | None,
+    before_serving: Preparation,
+    *,
+    record: Path | None = None,
+    when_serving: Callable[[], None] = lambda: None,
+) -> None:
+    """Run `cluster` (if any) and the server until SIGTERM, SIGINT or SIGHUP, then let requests end and stop both.
+
+    `before_serving` runs once, with the cluster up, and returns the environment of the server; `when_serving` is called
+    when the port answers for the first time. `record` is where the cluster's whereabouts are written while it runs.
+    Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
+    """
+    _refuse_taken_port(service)
+    adopt_orphans()
+    _on_stop_signal(signal.default_int_handler)
+    keeper = _Keeper(service, cluster, record)
+    try:
+        keeper.start_cluster()
+        keeper.environment = asyncio.run(before_serving(cluster))
+        with _Bell() as bell:
+            keeper.watch(bell, when_serving)
+    except KeyboardInterrupt:
+        pass  # asked to stop before it served
+    finally:
+        _on_stop_signal(signal.SIG_IGN)  # impatience must not leave a process behind; every wait below has an end
+        keeper.stop()
+
+
+def _on_stop_signal(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asked to outlive the terminal
+            signal.signal(number, handler)
+
+
+class _Bell:
+    """Wakes the main thread when a signal arrives and remembers whether it asked us to stop."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self._ear, self._hammer = socket.socketpair()
+
+    def __enter__(self) -> Self:
+        self._ear.settimeout(0)
+        self._hammer.settimeout(0)
+        signal.set_wakeup_fd(self._hammer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # ignored by default: it would not wake us
+        _on_stop_signal(self._ring)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(-1)
+        self._ear.close()
+        self._hammer.close()
+
+    def wait(self, seconds: float | None) -> None:
+        """Sleep until a signal arrives, at most `seconds`."""
+        if not self.stop:
+            select.select([self._ear], [], [], seconds)
+        with suppress(BlockingIOError):
+            while self._ear.recv(4096):
+                pass
+
+    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+
+@dataclass(slots=True)
+class _Keeper:
+    """The two processes and what is needed to start them again."""
+
+    service: Service
+    cluster: Cluster | None
+    record: Path | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    _postgres: subprocess.Popen[bytes] | None = None
+    _server: subprocess.Popen[bytes] | None = None
+    _server_started: float = 0.0
+    _short_lives: int = 0
+
+    def start_cluster(self) -> None:
+        """Start PostgreSQL and write down where it is."""
+        if self.record is not None:
+            self.record.unlink(missing_ok=True)
+        if self.cluster is None:
+            return
+        self._postgres = self.cluster.start()
+        if self.record is not None:
+            write_private(self.record, _whereabouts(self.cluster, self._postgres.pid))
+
+    def watch(self, bell: _Bell, when_serving: Callable[[], None]) -> None:
+        """Serve until the bell says stop; whichever of the two ends is started again."""
+        self._start_server()
+        reached = False
+        while not bell.stop:
+            bell.wait(None if reached else 0.05)
+            collect_orphans(self._ours())
+            if (code := _ended(self._postgres)) is not None and not bell.stop:
+                self._restart_cluster(bell, code)
+            if (code := _ended(self._server)) is not None and not bell.stop:
+                self._restart_server(bell, code, reached=reached)
+            if not reached and _answers(self.service):
+                reached = True
+                when_serving()
+
+    def stop(self) -> None:
+        """Let the requests in flight end, then stop PostgreSQL, which they need until the last moment."""
+        if self._server is not None:
+            with suppress(ProcessLookupError):
+                self._server.terminate()
+            try:
+                self._server.wait(DRAIN_SECONDS + 5)
+            except subprocess.TimeoutExpired:
+                self._server.kill()  # its workers die with it
+                self._server.wait()
+        if self.cluster is not None:
+            self.cluster.stop()
+        if self.record is not None:
+            self.record.unlink(missing_ok=True)
+        collect_orphans(())
+
+    def _ours(self) -> tuple[int, ...]:
+        return tuple(process.pid for process in (self._postgres, self._server) if process is not None)
+
+    def _start_server(self) -> None:
+        self._server_started = time.monotonic()
+        # -P: the folder somebody happens to be in must not provide modules; a test's own target is looked up there.
+        safe_path = ("-P",) if self.service.target == APPLICATION else ()
+        service = self.service
+        self._server = subprocess.Popen(
+            [
+                *(sys.executable, *safe_path, "-m", "consent_registry.cli.server"),
+                *(service.target, service.host, str(service.port), str(service.workers)),
+            ],
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches us alone; we let it drain
+            preexec_fn=die_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509 (this process has no threads)
+        )
+
+    def _restart_server(self, bell: _Bell, code: int, *, reached: bool) -> None:
+        if not reached and code >= 0:
+            raise CannotServe("the server does not start: see the lines above")
+        say(f"the server ended ({_reason(code)}); starting it again")
+        self._short_lives = self._short_lives + 1 if time.monotonic() - self._server_started < SHORT_LIFE_SECONDS else 0
+        if self._short_lives > 1:
+            bell.wait(1)  # a server that ends at once must not keep a processor busy
+        self._start_server()
+
+    def _restart_cluster(self, bell: _Bell, code: int) -> None:
+        say(f"PostgreSQL ended ({_reason(code)}); starting it again")
+        while not bell.stop:
+            try:
+                self.start_cluster()
+            except EmbeddedError as error:  # a full disk, for instance: it may be over in a moment
+                say(str(error))
+                bell.wait(1)
+            else:
+                return
+
+
+def say(line: str) -> None:
+    """Tell the operator one line, on standard error."""
+    sys.stderr.write(f"consent-registry: {line}\n")
+    sys.stderr.flush()
+
+
+def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:
+    facts = {
+        "pgdata": str(cluster.pgdata),
+        "socket": str(cluster.socket),
+        "superuser": "postgres",
+        "database": "consent_registry",
+        "postmaster_pid": postmaster,
+    }
+    return msgspec.json.format(msgspec.json.encode(facts)) + b"\n"
+
+
+def _refuse_taken_port(service: Service) -> None:
+    # The server's workers share the port among themselves (SO_REUSEPORT), and would share it with a stranger's too.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        try:
+            probe.bind((service.host, service.port))
+        except OSError as error:
+            raise CannotServe(f"cannot serve on {service.host}:{service.port}: {error.strerror}") from error
+
+
+def _answers(service: Service) -> bool:
+    try:
+        socket.create_connection((service.host, service.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _ended(process: subprocess.Popen[bytes] | None) -> int | None:
+    return None if process is None else process.poll()
+
+
+def _reason(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

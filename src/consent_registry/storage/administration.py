@@ -1,0 +1,30 @@
+"""What an administrator does to a server once: the database, the roles and their passwords."""
+
+import asyncpg
+
+from consent_registry.storage.roles import DEFAULT_PREFIX, role_names, roles_sql
+
+
+async def create_database(dsn: str, name: str) -> None:
+    """Make the database `name` unless it exists, with the same order of text on every machine."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        if not await connection.fetchval("select exists (select from pg_database where datname = $1)", name):
+            make = await connection.fetchval("select format('create database %I template template0', $1::text)", name)
+            await connection.execute(make)
+    finally:
+        await connection.close()
+
+
+async def create_roles(dsn: str, prefix: str = DEFAULT_PREFIX, *, app_password: str | None = None) -> None:
+    """Make the roles and the empty schema in the administrator's database; with a password the app role can log in."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(roles_sql(prefix))
+        if app_password is not None:
+            role = role_names(prefix)["app"]
+            # A utility statement takes no parameters; format() quotes both.
+            quoted = "select format('alter role %I password %L', $1::text, $2::text)"
+            await connection.execute(await connection.fetchval(quoted, role, app_password))
+    finally:
+        await connection.close()
