@@ -1,0 +1,147 @@
+"""Wrong oracles, each by one small mistake, to show that the generated scenarios would notice such a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .scenario_format import Answer, Grant, Scenario, Status
+
+HERE = Path(__file__).parent
+
+
+class Mutant(NamedTuple):
+    """A mistake: in the oracle's text, ``right`` (there exactly once) is replaced by ``wrong``."""
+
+    name: str
+    right: str
+    wrong: str
+
+
+DECISION_MUTANTS = (
+    Mutant("sender may be suspended", 'if sender["suspended"]:', "if False:"),
+    Mutant("recipient may be suspended", 'if recipient["suspended"]:', "if False:"),
+    Mutant("recipient need not be selectable", 'if not recipient["selectable"]:', "if False:"),
+    Mutant("isolation of the sender ignored", 'if sender["isolated"] and', "if False and"),
+    Mutant("isolation of the recipient ignored", 'if recipient["isolated"] and', "if False and"),
+    Mutant("approvals ignored", 'if approval["purpose"] == request["purpose"]:', "if False:"),
+    Mutant("approval for any purpose", 'if approval["purpose"] == request["purpose"]:', "if True:"),
+    Mutant("approval for any recipient", ' or approval["recipient"] != request["recipient"]:', ":"),
+    Mutant("ended agreement counts", 'if agreement["ended"]:', "if False:"),
+    Mutant("agreement begins a moment late", 'now < agreement["valid_from"]', 'now <= agreement["valid_from"]'),
+    Mutant("agreement ends a moment late", 'now >= agreement["valid_until"]', 'now > agreement["valid_until"]'),
+    Mutant("flow of any sender", 'if flow["sender"] != request["sender"] or ', "if "),
+    Mutant("flow to any recipient", ' or flow["recipient"] != request["recipient"]:', ":"),
+    Mutant("flow for any purpose", 'if flow["purpose"] != request["purpose"]:', "if False:"),
+    Mutant("flow of any category", 'if category in flow["categories"]:', "if True:"),
+    Mutant("first agreement only", "        why = obstacle\n    return why", "        return obstacle\n    return why"),
+    Mutant("statute outlives its agreement", 'agreement_obstacle(agreement, scenario["now"]) is not None', "False"),
+    Mutant("claimed statute is judged", 'if request["basis"] == "statute" or is_statutory', "if is_statutory"),
+    Mutant("grant of any sender", 'if grant["sender"] != request["sender"]:', "if False:"),
+    Mutant("grant to any recipient", 'if grant["recipient"] != request["recipient"]:', "if False:"),
+    Mutant("grant for any purpose", 'if grant["purpose"] != request["purpose"]:', "if False:"),
+    Mutant("grant of any category", 'if category not in grant["categories"]:', "if False:"),
+    Mutant("renewed does not permit", 'if status not in {"given", "renewed"}:', 'if status != "given":'),
+    Mutant("refused permits", 'if grant["answer"] == "refused":', "if False:"),
+    Mutant("requested permits", 'if grant["answer"] == "requested" and', "if False and"),
+    Mutant("confirmation ignored", ' and not has_kind(changes, "confirmed"):', ":"),
+    Mutant("ended permits", 'if has_kind(changes, "ended"):', "if False:"),
+    Mutant("invalidated permits", 'if has_kind(changes, "invalidated"):', "if False:"),
+    Mutant("withdrawal of the whole ignored", 'if change["categories"] is None or category in change["categories"]:',
+           'if change["categories"] is not None and category in change["categories"]:'),
+    Mutant("partial withdrawal ignored", 'if change["categories"] is None or category in change["categories"]:',
+           'if change["categories"] is None:'),
+    Mutant("partial withdrawal takes all", ' is None or category in change["categories"]:', ' != "all of it":'),
+    Mutant("future effect waits", 'now, changes = scenario["now"], grant["changes"]', """now = scenario["now"]
+    changes = [c for c in grant["changes"] if c["effective_at"] <= now]"""),
+    Mutant("record time after now ignored", 'now, changes = scenario["now"], grant["changes"]', """now = scenario["now"]
+    changes = [c for c in grant["changes"] if c["recorded_at"] <= now]"""),
+    Mutant("grant begins a moment late", 'if now < grant["valid_from"]:', 'if now <= grant["valid_from"]:'),
+    Mutant("grant ends a moment late", "at >= end_of_validity(grant, changes)", "at > end_of_validity(grant, changes)"),
+    Mutant("renewal moves nothing", 'if latest is None or latest["valid_until"] is None:', "if True:"),
+    Mutant("first renewal wins", 'change["recorded_at"] > latest["recorded_at"]',
+           'change["recorded_at"] < latest["recorded_at"]'),
+    Mutant("longest renewal wins", 'change["recorded_at"] > latest["recorded_at"]',
+           '(change["valid_until"] or grant["valid_until"]) > (latest["valid_until"] or grant["valid_until"])'),
+    Mutant("restriction ignored", "if is_restricted(category, changes):", "if False:"),
+    Mutant("lifting ignored", "                lifted = True\n", "                pass\n"),
+    Mutant("any lifting lifts", ' or lifting["recorded_at"] <= restriction["recorded_at"]:', ":"),
+    Mutant("lifting by effective time", 'lifting["recorded_at"] <= restriction["recorded_at"]',
+           'lifting["effective_at"] <= restriction["effective_at"]'),
+    Mutant("explicit tick not needed", 'if scenario["categories"][category]["special"] and', "if False and"),
+    Mutant("release not needed", "if bound and not has_live_release", "if False and not has_live_release"),
+    Mutant("release needed from everybody", ' and scenario["partners"][request["sender"]]["secrecy_holder"]\n', "\n"),
+    Mutant("release needed for everything", 'bound = scenario["categories"][category]["secrecy"] and ', "bound = "),
+    Mutant("secrecy of the recipient", 'scenario["partners"][request["sender"]]["secrecy_holder"]',
+           'scenario["partners"][request["recipient"]]["secrecy_holder"]'),
+    Mutant("release of another consent", "if bound and not has_live_release(consent, request):",
+           'if bound and not any(has_live_release(c, request) for c in scenario["consents"]):'),
+    Mutant("withdrawn release", 'if not release["withdrawn"]:', "if True:"),
+    Mutant("release of any holder", 'if release["holder"] != request["sender"] or ', "if "),
+    Mutant("release towards anybody", ' or release["towards"] != request["recipient"]:', ":"),
+    Mutant("first grant only", "    return permitting\n", "    return permitting[:1]\n"),
+    Mutant("answer ends with the shortest grant", "latest = max(end_of_validity(", "latest = min(end_of_validity("),
+    Mutant("five minutes whatever ends", "expires_at = min(expires_at, latest)", "pass"),
+    Mutant("mixed with a statute is a permit", "if permitted == asked:",
+           "if permitted == [c for c in asked if c not in not_consent_based] != []:"),
+    Mutant("partial is a permit", "if permitted == asked:", "if permitted:"),
+)  # fmt: skip
+
+STATUS_MUTANTS = (
+    Mutant("record time ignored", 'if change["recorded_at"] > known_at:', "if False:"),
+    Mutant("known a moment late", 'if change["recorded_at"] > known_at:', 'if change["recorded_at"] >= known_at:'),
+    Mutant("past by record time alone", "if at < known_at and", "if False and"),
+    Mutant("present by effective time", "if at < known_at and", "if"),
+    Mutant("invalidation does not void back", ' and change["kind"] != "invalidated" and', " and"),
+    Mutant("effective a moment late", 'change["effective_at"] > at:', 'change["effective_at"] >= at:'),
+    Mutant("withdrawn before invalidated", 'if has_kind(changes, "invalidated"):',
+           'if has_kind(changes, "invalidated") and not_withdrawn(grant, changes):'),
+    Mutant("expired before ended", 'if has_kind(changes, "ended"):',
+           'if has_kind(changes, "ended") and at < end_of_validity(grant, changes):'),
+    Mutant("parts never withdraw the whole", "if not_withdrawn(grant, changes) == []:",
+           'if any(c["kind"] == "withdrawn" and c["categories"] is None for c in changes):'),
+    Mutant("requested never expires", "if at >= end_of_validity(grant, changes):",
+           'if at >= end_of_validity(grant, changes) and grant["answer"] != "requested":'),
+    Mutant("renewal confirms", ' and not has_kind(changes, "confirmed"):',
+           ' and not has_kind(changes, "confirmed") and not has_kind(changes, "renewed"):'),
+    Mutant("renewal leaves no trace", 'return "renewed"\n    return "given"', 'return "given"\n    return "given"'),
+)  # fmt: skip
+
+CONSENT_MUTANTS = (
+    Mutant("consent by its first grant", "    latest = max(entered_at(grant, at, known_at) for grant in grants)\n",
+           "    return statuses[0]\n"),
+    Mutant("consent by precedence alone", " for grant in grants if entered_at(grant, at, known_at) == latest}",
+           " for grant in grants}"),
+    Mutant("given is not enough", '    if "given" in statuses:\n', '    if set(statuses) == {"given"}:\n'),
+    Mutant("renewed counts as ended", '    if "renewed" in statuses:\n', "    if False:\n"),
+)  # fmt: skip
+
+
+class WrongOracle(NamedTuple):
+    """The public functions of a mutated oracle."""
+
+    decide: Callable[[Scenario], Answer]
+    grant_status: Callable[..., Status]
+    remaining_categories: Callable[..., list[str]]
+    consent_status: Callable[[list[Grant], Any, Any], Status]
+
+
+def oracle_text() -> str:
+    """Both halves of the oracle as one module."""
+    status, decision = ((HERE / name).read_text(encoding="utf-8") for name in ("status_oracle.py", "oracle.py"))
+    imports = decision[decision.index("from .status_oracle") : decision.index("if TYPE_CHECKING")]
+    return status + decision.replace(imports, "").replace("from __future__ import annotations\n", "")
+
+
+def wrong_oracle(mutant: Mutant) -> WrongOracle:
+    """The oracle with the mistake in it."""
+    text = oracle_text()
+    if text.count(mutant.right) != 1:
+        message = f"the text to replace is there {text.count(mutant.right)} times: {mutant.right!r}"
+        raise LookupError(message)
+    names: dict[str, Any] = {"__name__": "wrong_oracle"}
+    exec(compile(text.replace(mutant.right, mutant.wrong), mutant.name, "exec"), names)  # noqa: S102 - our own text
+    return WrongOracle(*(names[name] for name in WrongOracle._fields))

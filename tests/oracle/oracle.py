@@ -1,0 +1,254 @@
+"""The answers the registry has to give, in the plainest possible words: the oracle, with statuses beside it.
+
+Written from design.md section 5, api.md section 6 and spec/domain.md 3.6 and 7, without a look at ``domain/``. Slow and
+repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from. The forms
+of questions and answers are in ``scenario_format``.
+"""
+# ruff: noqa: PERF401, SIM110 - plain loops, so that nothing is hidden in an expression
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from .status_oracle import (
+    consent_status,
+    end_of_validity,
+    grant_status,
+    is_withdrawn,
+    remaining_categories,
+    status_from,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .scenario_format import Agreement, Answer, Basis, Change, Consent, Grant, Outcome, Request, Scenario
+
+__all__ = [
+    "consent_status",
+    "decide",
+    "grant_obstacles",
+    "grant_status",
+    "is_acceptable_use",
+    "remaining_categories",
+    "road_obstacles",
+    "used_options",
+]
+
+LONGEST_ANSWER = timedelta(minutes=5)
+
+
+def agreement_obstacle(agreement: Agreement, now: datetime) -> str | None:
+    """Why an agreement is not in force at ``now``, or None."""
+    if agreement["ended"]:
+        return "agreement_ended"
+    if agreement["valid_from"] is not None and now < agreement["valid_from"]:
+        return "agreement_not_begun"
+    if agreement["valid_until"] is not None and now >= agreement["valid_until"]:
+        return "agreement_over"
+    return None
+
+
+def lists_flow(agreement: Agreement, request: Request, category: str, basis: Basis) -> bool:
+    """Whether an agreement, in force or not, has the asked flow for this category on this basis."""
+    for flow in agreement["flows"]:
+        if flow["basis"] != basis:
+            continue
+        if flow["sender"] != request["sender"] or flow["recipient"] != request["recipient"]:
+            continue
+        if flow["purpose"] != request["purpose"]:
+            continue
+        if category in flow["categories"]:
+            return True
+    return False
+
+
+def is_statutory(scenario: Scenario, category: str) -> bool:
+    """Whether an agreement in force lists the asked flow as statutory for this category."""
+    for agreement in scenario["agreements"]:
+        if agreement_obstacle(agreement, scenario["now"]) is not None:
+            continue
+        if lists_flow(agreement, scenario["request"], category, "statute"):
+            return True
+    return False
+
+
+def flow_obstacle(scenario: Scenario, category: str) -> str | None:
+    """Why no agreement in force allows the asked flow on consent for this category, or None."""
+    why = "flow_not_listed"
+    for agreement in scenario["agreements"]:
+        if not lists_flow(agreement, scenario["request"], category, "consent"):
+            continue
+        obstacle = agreement_obstacle(agreement, scenario["now"])
+        if obstacle is None:
+            return None
+        why = obstacle
+    return why
+
+
+def is_approved(scenario: Scenario) -> bool:
+    """Whether a DPO has approved the asked sender, recipient and purpose."""
+    request = scenario["request"]
+    for approval in scenario["approvals"]:
+        if approval["sender"] != request["sender"] or approval["recipient"] != request["recipient"]:
+            continue
+        if approval["purpose"] == request["purpose"]:
+            return True
+    return False
+
+
+def road_obstacles(scenario: Scenario, category: str) -> list[str]:
+    """What stands against this category whatever the client has agreed to."""
+    obstacles = []
+    sender = scenario["partners"][scenario["request"]["sender"]]
+    recipient = scenario["partners"][scenario["request"]["recipient"]]
+    # design.md section 5: the log never reads "partner suspended, permit"; that holds for either side.
+    if sender["suspended"]:
+        obstacles.append("sender_suspended")
+    if recipient["suspended"]:
+        obstacles.append("recipient_suspended")
+    if not recipient["selectable"]:
+        obstacles.append("recipient_not_selectable")
+    if sender["isolated"] and not is_approved(scenario):
+        obstacles.append("sender_isolated")
+    if recipient["isolated"] and not is_approved(scenario):
+        obstacles.append("recipient_isolated")
+    flow = flow_obstacle(scenario, category)
+    if flow is not None:
+        obstacles.append(flow)
+    return obstacles
+
+
+def is_restricted(category: str, changes: list[Change]) -> bool:
+    """Whether a restriction that covers this category has not been lifted for it by a later recorded change."""
+    for restriction in changes:
+        if restriction["kind"] != "restricted":
+            continue
+        if restriction["categories"] is not None and category not in restriction["categories"]:
+            continue
+        lifted = False
+        for lifting in changes:
+            if lifting["kind"] != "unrestricted" or lifting["recorded_at"] <= restriction["recorded_at"]:
+                continue
+            if lifting["categories"] is None or category in lifting["categories"]:
+                lifted = True
+        if not lifted:
+            return True
+    return False
+
+
+def has_live_release(consent: Consent, request: Request) -> bool:
+    """Whether this consent holds a release of the sender towards the recipient that is not withdrawn."""
+    for release in consent["releases"]:
+        if release["holder"] != request["sender"] or release["towards"] != request["recipient"]:
+            continue
+        if not release["withdrawn"]:
+            return True
+    return False
+
+
+def flow_differences(grant: Grant, request: Request) -> list[str]:
+    """In what the flow of a grant differs from the one asked about."""
+    differences = []
+    if grant["sender"] != request["sender"]:
+        differences.append("other_sender")
+    if grant["recipient"] != request["recipient"]:
+        differences.append("other_recipient")
+    if grant["purpose"] != request["purpose"]:
+        differences.append("other_purpose")
+    return differences
+
+
+def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category: str) -> list[str]:
+    """Why this grant does not permit this category now; empty if it does.
+
+    Every change in the scenario counts, whatever its times: presence decides.
+    """
+    request = scenario["request"]
+    now, changes = scenario["now"], grant["changes"]
+    obstacles = flow_differences(grant, request)
+    if category not in grant["categories"]:
+        obstacles.append("category_not_granted")
+    status = status_from(grant, changes, now)
+    if status not in {"given", "renewed"}:
+        obstacles.append(status)
+    elif is_withdrawn(category, changes):
+        obstacles.append("category_withdrawn")
+    if now < grant["valid_from"]:
+        obstacles.append("not_yet_valid")
+    if is_restricted(category, changes):
+        obstacles.append("restricted")
+    if scenario["categories"][category]["special"] and not grant["explicit"]:
+        obstacles.append("not_explicit")
+    bound = scenario["categories"][category]["secrecy"] and scenario["partners"][request["sender"]]["secrecy_holder"]
+    if bound and not has_live_release(consent, request):
+        obstacles.append("no_release")
+    return obstacles
+
+
+def permitting_grants(scenario: Scenario, category: str) -> list[Grant]:
+    """The client's grants that permit this category now."""
+    if road_obstacles(scenario, category):
+        return []
+    permitting = []
+    for consent in scenario["consents"]:
+        for grant in consent["grants"]:
+            if grant_obstacles(scenario, consent, grant, category) == []:
+                permitting.append(grant)
+    return permitting
+
+
+def used_options(scenario: Scenario, category: str) -> tuple[datetime, set[str]]:
+    """For a permitted category: the latest end among the grants that permit it, and which of them have that end."""
+    permitting = permitting_grants(scenario, category)
+    latest = max(end_of_validity(grant, grant["changes"]) for grant in permitting)
+    return latest, {grant["id"] for grant in permitting if end_of_validity(grant, grant["changes"]) == latest}
+
+
+def is_acceptable_use(scenario: Scenario, used: set[str]) -> bool:
+    """Whether the used grants can be had by choosing, for each permitted category, one with the latest end."""
+    options = [used_options(scenario, category)[1] for category in decide(scenario)["permitted"]]
+    for choice in itertools.product(*options):
+        if set(choice) == used:
+            return True
+    return False
+
+
+def outcome_of(asked: list[str], permitted: list[str], not_consent_based: list[str]) -> Outcome:
+    """The outcome that the lists of categories amount to."""
+    if not_consent_based == asked:
+        return "not_consent_based"
+    if permitted == asked:
+        return "permit"
+    if permitted:
+        return "partial"
+    return "no_permission"
+
+
+def decide(scenario: Scenario) -> Answer:
+    """The answer to "may I send?"."""
+    request = scenario["request"]
+    permitted, denied, not_consent_based = [], [], []
+    expires_at = scenario["now"] + LONGEST_ANSWER
+    used = set()
+    for category in request["categories"]:
+        if request["basis"] == "statute" or is_statutory(scenario, category):
+            not_consent_based.append(category)
+        elif permitting_grants(scenario, category) == []:
+            denied.append(category)
+        else:
+            permitted.append(category)
+            latest, options = used_options(scenario, category)
+            expires_at = min(expires_at, latest)
+            used.add(min(options))
+    return {
+        "outcome": outcome_of(request["categories"], permitted, not_consent_based),
+        "permitted": permitted,
+        "denied": denied,
+        "not_consent_based": not_consent_based,
+        "expires_at": expires_at,
+        "used": used,
+        "obligations_expected": permitted != [],
+    }

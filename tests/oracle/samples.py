@@ -1,0 +1,84 @@
+"""The plainest scenario that is a permit, to be changed by whoever needs another one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from .oracle import decide
+
+if TYPE_CHECKING:
+    from .scenario_format import Change, ChangeKind, Flow, Grant, Scenario
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+US = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+SENDER, RECIPIENT, OTHER = "awo-paderborn", "jobcenter-kreis-paderborn", "diakonie-paderborn-hoexter"
+PURPOSE, OTHER_PURPOSE = "employment", "housing"
+CONTACT, HEALTH = "contact", "health"
+STOPPING: tuple[ChangeKind, ...] = ("withdrawn", "ended", "invalidated", "restricted")
+
+
+def plain_flow(*categories: str) -> Flow:
+    """A consent flow from sender to recipient for the purpose."""
+    return {
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "purpose": PURPOSE,
+        "categories": list(categories or (CONTACT, HEALTH)),
+        "basis": "consent",
+    }
+
+
+def plain_grant(name: str = "grant", *categories: str) -> Grant:
+    """A given grant for the same flow, from a year ago until in a year."""
+    return {
+        "id": name,
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "purpose": PURPOSE,
+        "categories": list(categories or (CONTACT, HEALTH)),
+        "explicit": False,
+        "answer": "given",
+        "valid_from": NOW - 365 * DAY,
+        "valid_until": NOW + 365 * DAY,
+        "changes": [],
+    }
+
+
+def plain_change(kind: ChangeKind, at: datetime = NOW - DAY, *categories: str) -> Change:
+    """A change that took effect and was recorded at the same time; a renewal is for two years from now."""
+    return {
+        "kind": kind,
+        "categories": list(categories) or None,
+        "effective_at": at,
+        "recorded_at": at,
+        "valid_until": NOW + 730 * DAY if kind == "renewed" else None,
+    }
+
+
+def plain_scenario() -> Scenario:
+    """The sender asks for ``contact``; agreement and grant hold it and nothing stands against it: a permit."""
+    return {
+        "now": NOW,
+        "request": {
+            "sender": SENDER,
+            "recipient": RECIPIENT,
+            "purpose": PURPOSE,
+            "categories": [CONTACT],
+            "basis": "consent",
+        },
+        "partners": {
+            slug: {"selectable": True, "isolated": False, "suspended": False, "secrecy_holder": False}
+            for slug in (SENDER, RECIPIENT, OTHER)
+        },
+        "categories": {slug: {"secrecy": False, "special": False} for slug in (CONTACT, HEALTH)},
+        "agreements": [{"valid_from": None, "valid_until": None, "ended": False, "flows": [plain_flow()]}],
+        "approvals": [],
+        "consents": [{"grants": [plain_grant()], "releases": []}],
+    }
+
+
+def outcome(scenario: Scenario) -> str:
+    """The oracle's outcome alone."""
+    return decide(scenario)["outcome"]

@@ -1,0 +1,289 @@
+"""Every case of a small world: blocks of scenarios, each the full product of its dimensions.
+
+The blocks vary what belongs together (one grant's life and the category's flags; partners and agreements; two grants
+and two categories), because the product of everything would be far too many and most of it a denial for several
+reasons.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from .samples import (
+    CONTACT,
+    DAY,
+    HEALTH,
+    NOW,
+    OTHER,
+    OTHER_PURPOSE,
+    PURPOSE,
+    RECIPIENT,
+    SENDER,
+    US,
+    plain_change,
+    plain_flow,
+    plain_grant,
+    plain_scenario,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .scenario_format import Change, ChangeKind, Flow, GivenAnswer, Grant, Release, Scenario
+
+ANSWERS: tuple[GivenAnswer, ...] = ("given", "refused", "requested")
+NOTHING = timedelta(0)
+MOMENTS = (-DAY, NOTHING, DAY)
+WORDS: dict[str, ChangeKind] = {
+    "confirmed": "confirmed",
+    "renewed": "renewed",
+    "renewed-short": "renewed",
+    "withdrawn": "withdrawn",
+    "withdrawn-asked": "withdrawn",
+    "withdrawn-other": "withdrawn",
+    "ended": "ended",
+    "invalidated": "invalidated",
+    "restricted": "restricted",
+    "restricted-asked": "restricted",
+    "restricted-other": "restricted",
+    "unrestricted": "unrestricted",
+    "unrestricted-other": "unrestricted",
+}
+LIVES: tuple[tuple[str, ...], ...] = (
+    (),
+    ("confirmed",),
+    ("renewed",),
+    ("renewed-short",),
+    ("renewed-short", "renewed"),
+    ("renewed", "renewed-short"),
+    ("confirmed", "renewed"),
+    ("withdrawn",),
+    ("withdrawn-asked",),
+    ("withdrawn-other",),
+    ("renewed", "withdrawn-asked"),
+    ("withdrawn", "renewed"),
+    ("ended",),
+    ("ended", "renewed"),
+    ("invalidated",),
+    ("restricted",),
+    ("restricted", "unrestricted"),
+    ("unrestricted", "restricted"),
+    ("restricted", "unrestricted", "restricted"),
+    ("restricted-asked", "unrestricted-other"),
+    ("restricted-other",),
+)
+RELEASES: dict[str, Release] = {
+    "live": {"holder": SENDER, "towards": RECIPIENT, "withdrawn": False},
+    "withdrawn": {"holder": SENDER, "towards": RECIPIENT, "withdrawn": True},
+    "turned-round": {"holder": RECIPIENT, "towards": SENDER, "withdrawn": False},
+}
+RELEASED = ((), ("live",), ("withdrawn",), ("withdrawn", "live"), ("turned-round",))
+WINDOWS = tuple(
+    (start, end) for start in (-365 * DAY, NOTHING, US) for end in (-DAY, NOTHING, US, 2 * US, DAY) if start < end
+)
+AGREEMENT_EDGES = (None, NOW - US, NOW, NOW + US)
+VARIANTS = ("exact", "other-sender", "other-recipient", "turned-round", "other-purpose")
+
+
+def flow_variant(word: str) -> tuple[str, str, str]:
+    """The asked sender, recipient and purpose, or these with one difference."""
+    return {
+        "exact": (SENDER, RECIPIENT, PURPOSE),
+        "other-sender": (OTHER, RECIPIENT, PURPOSE),
+        "other-recipient": (SENDER, OTHER, PURPOSE),
+        "turned-round": (RECIPIENT, SENDER, PURPOSE),
+        "other-purpose": (SENDER, RECIPIENT, OTHER_PURPOSE),
+    }[word]
+
+
+def life(words: tuple[str, ...], moment: timedelta, last_recorded: timedelta = -US) -> list[Change]:
+    """The changes that the words name, recorded an hour apart, all taking effect at one moment."""
+    changes: list[Change] = []
+    for number, word in enumerate(words, start=1):
+        change = plain_change(WORDS[word], NOW + last_recorded - timedelta(hours=len(words) - number))
+        change["effective_at"] = NOW + moment
+        if word.endswith("-asked"):
+            change["categories"] = [CONTACT]
+        if word.endswith("-other"):
+            change["categories"] = [HEALTH]
+        if word.endswith("-short"):
+            change["valid_until"] = NOW + 2 * US
+        changes.append(change)
+    return changes
+
+
+def one_grant_lives() -> Iterator[Scenario]:
+    """One grant of two categories, one of them asked: every answer, life, window and moment."""
+    for answer, words, moment, window in itertools.product(ANSWERS, LIVES, MOMENTS, WINDOWS):
+        for last_recorded, (explicit, special) in itertools.product(
+            (-US, NOTHING, US), ((False, False), (False, True), (True, True))
+        ):
+            scenario = plain_scenario()
+            scenario["categories"][CONTACT]["special"] = special
+            grant = scenario["consents"][0]["grants"][0]
+            grant["answer"], grant["explicit"] = answer, explicit
+            grant["valid_from"], grant["valid_until"] = NOW + window[0], NOW + window[1]
+            grant["changes"] = life(words, moment, last_recorded)
+            yield scenario
+
+
+def secrecy_and_flags() -> Iterator[Scenario]:
+    """One grant: secrecy of the category and the partners, releases here and in another consent, the explicit tick."""
+    flags = itertools.product((False, True), repeat=5)
+    for (secrecy, special, explicit, sender_bound, recipient_bound), here, elsewhere, words in itertools.product(
+        flags, RELEASED, RELEASED, LIVES[:1] + LIVES[7:10]
+    ):
+        scenario = plain_scenario()
+        scenario["categories"][CONTACT] = {"secrecy": secrecy, "special": special}
+        scenario["partners"][SENDER]["secrecy_holder"] = sender_bound
+        scenario["partners"][RECIPIENT]["secrecy_holder"] = recipient_bound
+        scenario["consents"][0]["grants"][0]["explicit"] = explicit
+        scenario["consents"][0]["grants"][0]["changes"] = life(words, NOTHING)
+        scenario["consents"][0]["releases"] = [RELEASES[name] for name in here]
+        unlike = plain_grant("elsewhere")
+        unlike["purpose"] = OTHER_PURPOSE
+        scenario["consents"].append({"grants": [unlike], "releases": [RELEASES[name] for name in elsewhere]})
+        yield scenario
+
+
+def with_flows(scenario: Scenario, word: str) -> None:
+    """Give the only agreement the flows that the word names."""
+    statute = plain_flow()
+    statute["basis"] = "statute"
+    flows: dict[str, list[Flow]] = {
+        "consent": [plain_flow()],
+        "other-category": [plain_flow(HEALTH)],
+        "statute": [statute],
+        "both": [plain_flow(), statute],
+        "none": [],
+    }
+    scenario["agreements"][0]["flows"] = flows[word]
+
+
+def partners_and_agreements() -> Iterator[Scenario]:
+    """One permitting grant: every state of both partners, of approvals, of the agreement and of its flows."""
+    states = ("plain", "isolated", "suspended")
+    for sender, recipient, selectable, approval in itertools.product(
+        states, states, (True, False), ("none", "exact", "turned-round", "other-purpose")
+    ):
+        for start, end, ended, flows in itertools.product(
+            AGREEMENT_EDGES, AGREEMENT_EDGES, (False, True), ("consent", "other-category", "statute", "both", "none")
+        ):
+            if start is not None and end is not None and start >= end:
+                continue
+            scenario = plain_scenario()
+            for slug, state in ((SENDER, sender), (RECIPIENT, recipient)):
+                scenario["partners"][slug]["isolated"] = state == "isolated"
+                scenario["partners"][slug]["suspended"] = state == "suspended"
+            scenario["partners"][RECIPIENT]["selectable"] = selectable
+            if approval != "none":
+                approved = flow_variant(approval)
+                scenario["approvals"] = [{"sender": approved[0], "recipient": approved[1], "purpose": approved[2]}]
+            agreement = scenario["agreements"][0]
+            agreement["valid_from"], agreement["valid_until"], agreement["ended"] = start, end, ended
+            with_flows(scenario, flows)
+            yield scenario
+
+
+def grant_in_state(name: str, state: str, categories: tuple[str, ...], end: timedelta) -> Grant:
+    """A grant of these categories in one of the states of the block of two grants."""
+    grant = plain_grant(name, *categories)
+    grant["valid_until"] = NOW + end
+    if state == "other-recipient":
+        grant["recipient"] = OTHER
+    elif state == "not-yet":
+        grant["valid_from"] = NOW + US
+    elif state != "given":
+        # A part that the grant does not hold cannot be withdrawn from it: such a grant stays as it is.
+        changes = life((state,), NOTHING)
+        grant["changes"] = [c for c in changes if c["categories"] is None or set(c["categories"]) <= set(categories)]
+    return grant
+
+
+def two_grants() -> Iterator[Scenario]:
+    """Two grants and categories: every pair of states, parts and ends, in one consent or two, with a statute or not."""
+    parts = ((CONTACT,), (HEALTH,), (CONTACT, HEALTH))
+    states = ("given", "withdrawn", "withdrawn-asked", "restricted-other", "other-recipient", "not-yet")
+    each = tuple(itertools.product(states, parts, (timedelta(minutes=2), DAY)))
+    asked = ((CONTACT,), (CONTACT, HEALTH), (HEALTH, CONTACT))
+    for first, second, order, together, statutory in itertools.product(
+        each, each, asked, (True, False), (None, HEALTH)
+    ):
+        scenario = plain_scenario()
+        scenario["request"]["categories"] = list(order)
+        scenario["categories"][HEALTH]["secrecy"] = scenario["partners"][SENDER]["secrecy_holder"] = True
+        grants = [grant_in_state("first", *first), grant_in_state("second", *second)]
+        scenario["consents"][0] = {"grants": grants if together else grants[:1], "releases": [RELEASES["live"]]}
+        if not together:
+            scenario["consents"].append({"grants": grants[1:], "releases": []})
+        if statutory is not None:
+            scenario["agreements"][0]["flows"].append({**plain_flow(statutory), "basis": "statute"})
+        yield scenario
+
+
+def near_flows() -> Iterator[Scenario]:
+    """Flow, grant, approval and release each either what is asked or with one difference, the recipient isolated."""
+    for flow_word, grant_word, approval_word, release_word, basis in itertools.product(
+        VARIANTS, VARIANTS, VARIANTS, VARIANTS[:4], ("consent", "statute")
+    ):
+        scenario = plain_scenario()
+        scenario["categories"][CONTACT]["secrecy"] = scenario["partners"][SENDER]["secrecy_holder"] = True
+        scenario["partners"][RECIPIENT]["isolated"] = True
+        flow, grant = scenario["agreements"][0]["flows"][0], scenario["consents"][0]["grants"][0]
+        flow["sender"], flow["recipient"], flow["purpose"] = flow_variant(flow_word)
+        flow["basis"] = "consent" if basis == "consent" else "statute"
+        grant["sender"], grant["recipient"], grant["purpose"] = flow_variant(grant_word)
+        sender, recipient, purpose = flow_variant(approval_word)
+        scenario["approvals"] = [{"sender": sender, "recipient": recipient, "purpose": purpose}]
+        holder, towards, _ = flow_variant(release_word)
+        scenario["consents"][0]["releases"] = [{"holder": holder, "towards": towards, "withdrawn": False}]
+        yield scenario
+
+
+def two_agreements() -> Iterator[Scenario]:
+    """Two agreements, each in every state and with every kind of flow, and one permitting grant or none."""
+    states = ("in-force", "ended", "not-begun", "over")
+    each = tuple(itertools.product(states, ("consent", "other-category", "statute", "both", "none")))
+    for first, second, asked, granted in itertools.product(each, each, ((CONTACT,), (HEALTH, CONTACT)), (True, False)):
+        scenario = plain_scenario()
+        scenario["request"]["categories"] = list(asked)
+        made = []
+        for state, flows in (first, second):
+            with_flows(scenario, flows)
+            made.append(scenario["agreements"][0].copy())
+            made[-1]["ended"] = state == "ended"
+            made[-1]["valid_from"] = NOW + US if state == "not-begun" else None
+            made[-1]["valid_until"] = NOW if state == "over" else None
+        scenario["agreements"] = made
+        if not granted:
+            scenario["consents"] = []
+        yield scenario
+
+
+def claimed_statutes() -> Iterator[Scenario]:
+    """The caller claims a statute: every state of the recipient, flow and consent, for one category or two."""
+    for suspended, isolated, selectable, flows, asked, known in itertools.product(
+        (False, True), (False, True), (False, True), ("consent", "statute", "none"), (1, 2), (False, True)
+    ):
+        scenario = plain_scenario()
+        scenario["request"]["basis"] = "statute"
+        scenario["request"]["categories"] = [HEALTH, CONTACT][:asked]
+        recipient = scenario["partners"][RECIPIENT]
+        recipient["suspended"], recipient["isolated"], recipient["selectable"] = suspended, isolated, selectable
+        with_flows(scenario, flows)
+        if not known:
+            scenario["consents"] = []
+        yield scenario
+
+
+def every_small_scenario() -> Iterator[Scenario]:
+    """All blocks, one after the other."""
+    yield from one_grant_lives()
+    yield from secrecy_and_flags()
+    yield from partners_and_agreements()
+    yield from two_grants()
+    yield from near_flows()
+    yield from two_agreements()
+    yield from claimed_statutes()
