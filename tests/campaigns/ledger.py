@@ -211,14 +211,17 @@ def _check_rows(books: _Books, rows: Mapping[str, Sequence[str]]) -> None:
             books.note("missing", f"{kind} {event_id} stands in the log and not in its table")
 
 
-async def read_log(connection: asyncpg.Connection, network: str) -> list[Entry]:
-    """Read a network's whole log as the database's superuser."""
+async def read_log(connection: asyncpg.Connection, network: str, since: int = 0) -> list[Entry]:
+    """Read a network's log from index `since` on as the database's superuser."""
     records = await connection.fetch(
         "select coalesce(e.log_index, l.log_index) as log_index, leaf, event, nonce"
-        " from (select * from leaves where network_id = (select network_id from networks where slug = $1)) l"
-        " full join (select * from events where network_id = (select network_id from networks where slug = $1)) e"
+        " from (select * from leaves where log_index >= $2"
+        " and network_id = (select network_id from networks where slug = $1)) l"
+        " full join (select * from events where log_index >= $2"
+        " and network_id = (select network_id from networks where slug = $1)) e"
         " on e.log_index = l.log_index order by 1",
         network,
+        since,
     )
     return [Entry(record["log_index"], record["leaf"], record["event"], record["nonce"]) for record in records]
 

@@ -163,15 +163,21 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_S)
         took_s = time.monotonic() - began_at
-        left = [each for each in family if alive(each)]
-        for each in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
+        left = self.left_of(family)
         self.process.wait(STOP_S)
         self.process = None
         if check and left:
             raise AssertionError(f"left behind after SIGTERM: {left}; output ends: {self.output_end()}")
         return took_s
+
+    @staticmethod
+    def left_of(family: list[psutil.Process]) -> list[psutil.Process]:
+        """Return, and kill, the processes of `family` that still run."""
+        left = [each for each in family if alive(each)]
+        for each in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        return left
 
     # --- processes --------------------------------------------------------------------------------------------
 
