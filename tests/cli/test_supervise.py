@@ -69,7 +69,7 @@ class Supervised:
 
     def answered_by_another(self, kind: str, pid: int) -> bool:
         """Tell whether there is an answer and another process gave it."""
-        return self.ask().get(kind, pid) != pid
+        return bool(self.ask().get(kind, pid) != pid)
 
     def cluster(self) -> dict[str, Any]:
         """Return what cluster.json says."""
