@@ -1,0 +1,196 @@
+"""Made-up clients of the demonstration and what they agreed to, in the shapes of the wire (api.md section 5).
+
+Pure and deterministic: the same `now` gives the same people. Whoever replays them puts the text's id in place of its
+version and, for a withdrawal, the id that the recorded consent got.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Literal
+
+import msgspec
+
+from consent_registry.cli.demonstration import acts
+from consent_registry.cli.demonstration.acts import JSON
+from consent_registry.cli.demonstration.scene import EXAMPLES, PREFIXES, Example, Scene, Terms, read_scene
+
+State = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
+
+CLIENTS = 44
+FIRST_NUMBER = 1001
+# Coprime with the choices of flows, methods and languages, so that every state meets every one of them.
+STATES: tuple[State, ...] = (
+    *("given", "given", "expired", "given", "withdrawn", "given", "withdrawn_in_part"),
+    *("given", "expired", "withdrawn", "given", "given", "withdrawn_in_part"),
+)
+WAYS = ("at the sender", "at the recipient", "with the receipt code", "everything")
+CHANNELS = ("in_person", "phone", "letter", "email", "third_person")
+
+
+class Withdrawal(msgspec.Struct, frozen=True):
+    """A body of `POST /api/v1/withdrawals` by `partner`, without the ids that exist only after the replay.
+
+    The replay adds the member named by `by` (`client` is there already) and, where `grants` holds positions in the
+    consent's own list of grants, the member `grants` with the ids these grants got.
+    """
+
+    partner: str
+    by: Literal["consent_id", "receipt_code", "client"]
+    grants: tuple[int, ...] | None
+    body: JSON
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """A body of `POST /api/v1/consents` by `partner`, with the text's version as `text.id`; `state` is what follows."""
+
+    partner: str
+    state: State
+    body: JSON
+    withdrawal: Withdrawal | None = None
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A client as `partner` knows her: by a reference, without a name."""
+
+    reference: str
+    partner: str
+    consents: tuple[Consent, ...]
+
+
+def clients(network_slug: str, now: datetime) -> list[Client]:
+    """The network's made-up clients with their consents in the order to replay them; none where nothing may flow."""
+    example = EXAMPLES.get(network_slug)
+    if example is None:
+        return []
+    scene = read_scene(network_slug)
+    turns = count()
+    share, rest = divmod(CLIENTS, len(scene.flows))
+    made = []
+    for place, sender in enumerate(scene.flows):
+        for number in range(share + (place < rest)):
+            reference = f"{PREFIXES[sender]}-{FIRST_NUMBER + number}"
+            if sender == example.partner and number == 0:
+                consents = _example_consents(scene, example, reference, now)
+            else:
+                consents = _consents(scene, sender, reference, turns, now, amount=1 + number % 2)
+            made.append(Client(reference, sender, consents))
+    return made
+
+
+def permit_example(network_slug: str) -> JSON | None:
+    """A partner and a body of `POST /api/v1/decisions` that is answered `permit` after the replay; None if none is."""
+    example = EXAMPLES.get(network_slug)
+    if example is None:
+        return None
+    request: JSON = {
+        "client": f"{PREFIXES[example.partner]}-{FIRST_NUMBER}",
+        "recipient": example.recipients[0],
+        "purpose": example.purposes[0],
+        "categories": ["identity", "contact"],
+    }
+    return {"partner": example.partner, "request": request}
+
+
+def _example_consents(scene: Scene, example: Example, reference: str, now: datetime) -> tuple[Consent, ...]:
+    """Both purposes for both recipients, the example's own recipient last, so that a search finds its consent first."""
+    consents = []
+    for days, recipient in ((30, example.recipients[1]), (20, example.recipients[0])):
+        flows = [
+            flow
+            for flow in scene.flows[example.partner]
+            if flow.recipient == recipient and flow.purpose in example.purposes
+        ]
+        grants = [
+            scene.grant(flow, without=example.not_given if flow.purpose == example.purposes[0] else ())
+            for flow in flows
+        ]
+        given_at = _given_at(now, days, turn=days)
+        terms = Terms(reference=reference, given_at=given_at, language="de", method="written", turn=0)
+        consents.append(Consent(example.partner, "given", scene.consent_body(flows, grants, terms)))
+    return tuple(consents)
+
+
+def _consents(
+    scene: Scene, sender: str, reference: str, turns: Iterator[int], now: datetime, *, amount: int
+) -> tuple[Consent, ...]:
+    return tuple(_consent(scene, sender, reference, next(turns), now, alone=amount == 1) for _ in range(amount))
+
+
+def _consent(scene: Scene, sender: str, reference: str, turn: int, now: datetime, *, alone: bool) -> Consent:
+    state = STATES[turn % len(STATES)]
+    flows = scene.choose(sender, turn)
+    grants = [scene.grant(flow, narrowed=turn % 2 == 1) for flow in flows]
+    late_rule = scene.earliest(flows)
+    ends_early = state == "expired" and (late_rule is not None or turn % 2 == 1)
+    given_at = _given_at(now, _age_in_days(state, turn, ends_early=ends_early), turn)
+    if late_rule is not None:
+        given_at = max(given_at, late_rule)
+    terms = Terms(
+        reference=reference,
+        given_at=given_at,
+        language=acts.LANGUAGES[turn % len(acts.LANGUAGES)],
+        method=acts.method(scene.regimes(flows), given_at, special=scene.any_special(flows), turn=turn),
+        turn=turn,
+        valid_until=given_at + timedelta(days=180) if ends_early else None,
+    )
+    body = scene.consent_body(flows, grants, terms)
+    if state == "withdrawn":
+        return Consent(sender, state, body, _whole_withdrawal(scene, sender, body, terms, now, alone=alone))
+    if state == "withdrawn_in_part":
+        partial = _partial_withdrawal(sender, body, terms, now)
+        return Consent(sender, state if partial else "given", body, partial)
+    return Consent(sender, state, body)
+
+
+def _age_in_days(state: State, turn: int, *, ends_early: bool) -> int:
+    """How long ago a consent was given, so that its state is true: 24 months end before day 740."""
+    if state == "given":
+        return 5 + turn * 37 % 400
+    if state == "expired":
+        return 200 + turn * 31 % 300 if ends_early else 740 + turn * 29 % 160
+    return 40 + turn * 41 % 400
+
+
+def _given_at(now: datetime, days: int, turn: int) -> datetime:
+    """An instant in office hours, that many days before `now`."""
+    return (now - timedelta(days=days)).replace(hour=7 + turn % 8, minute=turn * 13 % 60, second=0, microsecond=0)
+
+
+def _whole_withdrawal(scene: Scene, sender: str, body: JSON, terms: Terms, now: datetime, *, alone: bool) -> Withdrawal:
+    """Everything withdrawn: at the sender, at a recipient, with the receipt code anywhere, or all of the client's."""
+    recipients = scene.recipients(body)
+    said = _said(terms, now)
+    way = WAYS[terms.turn % len(WAYS)]
+    if way == "at the recipient" and len(recipients) == 1:
+        return Withdrawal(recipients[0], "consent_id", None, said)
+    if way == "with the receipt code":
+        return Withdrawal(scene.other_partner(sender, terms.turn), "receipt_code", None, said)
+    if way == "everything" and alone:  # with a second consent it would withdraw that one too
+        return Withdrawal(sender, "client", None, {"client": terms.reference, **said})
+    return Withdrawal(sender, "consent_id", None, said)
+
+
+def _partial_withdrawal(sender: str, body: JSON, terms: Terms, now: datetime) -> Withdrawal | None:
+    """One of several grants, or one category of a grant; None where nothing would be left or a release hangs on it."""
+    grants = body["grants"]
+    if not isinstance(grants, list) or body["releases"]:
+        return None
+    said = _said(terms, now)
+    if len(grants) > 1 and terms.turn % 2 == 0:
+        return Withdrawal(sender, "consent_id", (len(grants) - 1,), said)
+    categories: Sequence[str] = grants[0]["categories"]
+    if len(categories) == 1:
+        return None
+    return Withdrawal(sender, "consent_id", (0,), {**said, "categories": [categories[-1]]})
+
+
+def _said(terms: Terms, now: datetime) -> JSON:
+    """When and how the client withdrew: between the consent and `now`, received the same day or later."""
+    declared_at = (terms.given_at + (now - terms.given_at) * (1 + terms.turn % 3) / 4).replace(microsecond=0)
+    received_at = min(declared_at + timedelta(hours=20 * (terms.turn % 2)), now)
+    return {
+        "channel": CHANNELS[terms.turn % len(CHANNELS)],
+        "declared_at": acts.instant(declared_at),
+        "received_at": acts.instant(received_at),
+    }

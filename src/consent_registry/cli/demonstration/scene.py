@@ -1,0 +1,198 @@
+"""One network as the generator of people sees it: who may send what to whom, and the bodies that follow from it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from consent_registry.cli.demonstration import acts
+from consent_registry.cli.demonstration.acts import JSON
+from consent_registry.cli.demonstration.documents import Flow, Partner, read_catalogue, read_network
+
+# The DSG-EKD's rules begin on 1 May 2025 and nothing is on file for earlier acts; a day more is left for the time zone.
+DSG_EKD_SINCE = datetime(2025, 5, 2, tzinfo=UTC)
+# Clients strike out a category only where more than these remain to choose from.
+FEW_CATEGORIES = 3
+
+PREFIXES = {
+    "kreis-herford-kim": "KIM",
+    "kreis-herford-soziale-dienste": "SD",
+    "jobcenter-herford": "JCH",
+    "awo-paderborn": "AWO",
+    "caritas-bueren": "CBUE",
+    "caritas-paderborn": "CPB",
+    "diakonie-paderborn-hoexter": "DIA",
+    "in-via-paderborn": "INVIA",
+    "jobcenter-kreis-paderborn": "JCP",
+    "kreis-wesel-kim": "KW",
+    "stadt-dinslaken-case-management": "DIN",
+    "stadt-kamp-lintfort-case-management": "KL",
+    "stadt-moers-case-management": "MOE",
+    "stadt-wesel-case-management": "WES",
+    "stadt-xanten-case-management": "XAN",
+    "herne-kommunales-integrationszentrum": "KI",
+    "herne-case-management": "CM",
+    "herne-schule-weiterbildung": "SW",
+    "herne-soziales": "SOZ",
+    "herne-jugendamt": "JA",
+}
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A partner with flows to two recipients for two purposes in common; its first client has agreed to all four.
+
+    For the first purpose she struck out the categories `not_given`, so that `partial` can be tried as well.
+    """
+
+    partner: str
+    recipients: tuple[str, str]
+    purposes: tuple[str, str]
+    not_given: tuple[str, ...]
+
+
+EXAMPLES = {
+    "kreis-herford": Example(
+        partner="kreis-herford-kim",
+        recipients=("jobcenter-herford", "kreis-herford-soziale-dienste"),
+        purposes=("subsistence", "appointment"),
+        not_given=("family", "housing"),
+    ),
+    "paderborn": Example(
+        partner="awo-paderborn",
+        recipients=("jobcenter-kreis-paderborn", "in-via-paderborn"),
+        purposes=("employment", "language-support"),
+        not_given=("language-level", "qualifications"),
+    ),
+    "kreis-wesel": Example(
+        partner="stadt-xanten-case-management",
+        recipients=("stadt-moers-case-management", "stadt-wesel-case-management"),
+        purposes=("housing", "language-support"),
+        not_given=("family", "finances"),
+    ),
+    "herne": Example(
+        partner="herne-case-management",
+        recipients=("herne-schule-weiterbildung", "herne-kommunales-integrationszentrum"),
+        purposes=("language-support", "recognition"),
+        not_given=("language-level",),
+    ),
+}
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What distinguishes one act from the next; `turn` is its number and turns all other choices."""
+
+    reference: str
+    given_at: datetime
+    language: str
+    method: str
+    turn: int
+    valid_until: datetime | None = None
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """The network's partners, its consent flows by sender, and which of its categories need special care."""
+
+    network: str
+    text_version: str
+    interpreter_required: bool
+    partners: Mapping[str, Partner]
+    flows: Mapping[str, Sequence[Flow]]
+    special: Collection[str]
+    secrecy: Collection[str]
+
+    def choose(self, sender: str, turn: int) -> list[Flow]:
+        """One to three of the sender's flows; a child's school stands alone, because a parent decides about it."""
+        flows = self.flows[sender]
+        turned = [flows[(turn + step) % len(flows)] for step in range(len(flows))]
+        if turned[0].purpose == "school":
+            return turned[:1]
+        return [flow for flow in turned if flow.purpose != "school"][: 1 + turn % 3]
+
+    def grant(self, flow: Flow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
+        """The flow as a grant; narrowed: the client struck out the last of many categories, unless one is special."""
+        special = bool(set(self.special).intersection(flow.categories))
+        struck = set(without)
+        if narrowed and not special and len(flow.categories) > FEW_CATEGORIES:
+            struck.add(flow.categories[-1])
+        return {
+            "sender": flow.sender,
+            "recipient": flow.recipient,
+            "purpose": flow.purpose,
+            "categories": [one for one in flow.categories if one not in struck],
+            "explicit": special,
+            "answer": "given",
+        }
+
+    def consent_body(self, flows: Sequence[Flow], grants: Sequence[JSON], terms: Terms) -> JSON:
+        """The body of the recording, with the text's version where its id belongs."""
+        special = self.any_special(flows)
+        interpreted_by = acts.interpreter(
+            terms.language, special=special, required=self.interpreter_required, turn=terms.turn
+        )
+        evidence_of = f"{self.network}/{terms.reference}/{acts.instant(terms.given_at)}"
+        body: JSON = {
+            "client": terms.reference,
+            "text": {"id": self.text_version, "language": terms.language},
+            "grants": list(grants),
+            "releases": self._releases(flows),
+            "giver": acts.giver(for_child=all(flow.purpose == "school" for flow in flows), turn=terms.turn),
+            "act": acts.act(terms.method, terms.given_at, evidence_of),
+            "information": acts.information(terms.method, interpreted_by, terms.turn),
+        }
+        if terms.valid_until is not None:
+            body["valid_until"] = acts.instant(terms.valid_until)
+        return body
+
+    def _releases(self, flows: Sequence[Flow]) -> list[JSON]:
+        """One release (§ 203 StGB) towards each recipient of secret categories from a sender bound to secrecy."""
+        towards = {
+            flow.recipient: flow.sender
+            for flow in flows
+            if self.partners[flow.sender].secrecy_holder and set(self.secrecy).intersection(flow.categories)
+        }
+        return [
+            {"holder": sender, "towards": recipient, "function": "Sozialberatung", "person": None}
+            for recipient, sender in towards.items()
+        ]
+
+    def regimes(self, flows: Sequence[Flow]) -> set[str | None]:
+        """The regimes of both sides of all flows: the strictest of them governs the one act."""
+        return {self.partners[side].regime for flow in flows for side in (flow.sender, flow.recipient)}
+
+    def any_special(self, flows: Sequence[Flow]) -> bool:
+        """Whether any flow carries a special category (Art. 9 DSGVO)."""
+        return any(set(self.special).intersection(flow.categories) for flow in flows)
+
+    def earliest(self, flows: Sequence[Flow]) -> datetime | None:
+        """The instant before which no form rule is known for these flows."""
+        return DSG_EKD_SINCE if "dsg_ekd" in self.regimes(flows) else None
+
+    def other_partner(self, sender: str, turn: int) -> str:
+        """A partner other than the sender where a client might hand in a receipt code; never an isolated one."""
+        others = [one.slug for one in self.partners.values() if one.slug != sender and not one.isolated]
+        return others[turn % len(others)]
+
+    def recipients(self, body: JSON) -> list[str]:
+        """The recipients named in a recorded body, each once."""
+        grants = body["grants"]
+        return list(dict.fromkeys(grant["recipient"] for grant in grants)) if isinstance(grants, list) else []
+
+
+def read_scene(network_slug: str) -> Scene:
+    """The scene of a network that has at least one agreement and one text."""
+    document = read_network(network_slug)
+    catalogue = read_catalogue(document)
+    flows: dict[str, list[Flow]] = {}
+    for agreement in document.agreements:
+        for flow in agreement.flows:
+            if flow.basis == "consent":
+                flows.setdefault(flow.sender, []).append(flow)
+    return Scene(
+        network=network_slug,
+        text_version=document.texts[-1].version,
+        interpreter_required=document.network.policies.get("interpreter_required", False),
+        partners={one.slug: one for one in document.partners},
+        flows=flows,
+        special={one.slug for one in catalogue.data_categories if one.special},
+        secrecy={one.slug for one in catalogue.data_categories if one.secrecy},
+    )
