@@ -1,0 +1,89 @@
+"""The request that is answered `permit` right after the first start, and what must be there to vary it."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from consent_registry.cli.demonstration.documents import SLUGS, read_network
+from consent_registry.cli.demonstration.people import Client, clients, permit_example
+
+NOW = datetime(2026, 11, 22, 5, 7, tzinfo=UTC)
+with_flows = pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != "widunetz"])
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A body of `POST /api/v1/decisions`, as far as the example uses it."""
+
+    client: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+
+
+def _example(slug: str) -> tuple[str, Request]:
+    found = permit_example(slug)
+    assert found is not None
+    return str(found["partner"]), msgspec.convert(found["request"], Request)
+
+
+def _example_client(slug: str) -> Client:
+    partner, request = _example(slug)
+    first = next(one for one in clients(slug, NOW) if one.partner == partner)
+    assert first.reference == request.client
+    return first
+
+
+def _grants(consent_body: dict[str, object]) -> list[dict[str, object]]:
+    return msgspec.convert(consent_body["grants"], list[dict[str, object]])
+
+
+@with_flows
+def test_request_is_covered_by_a_long_lived_consent(slug: str) -> None:
+    """The client's last consent covers all that the example asks, in German, and lives for more than a year."""
+    _, request = _example(slug)
+    last = _example_client(slug).consents[-1]
+    asked = [one for one in _grants(last.body) if one["purpose"] == request.purpose]
+    assert [one["recipient"] for one in asked] == [request.recipient]
+    assert set(request.categories) <= set(msgspec.convert(asked[0]["categories"], list[str]))
+    assert last.state == "given"
+    assert "valid_until" not in last.body
+    assert msgspec.convert(last.body["text"], dict[str, str])["language"] == "de"
+    act = msgspec.convert(last.body["act"], dict[str, object])
+    assert NOW - msgspec.convert(act["given_at"], datetime) < timedelta(days=60)
+
+
+@with_flows
+def test_two_recipients_share_two_purposes(slug: str) -> None:
+    """The example's client gave two recipients the same two purposes, and the agreement has all four flows."""
+    partner, request = _example(slug)
+    given = {
+        (str(one["recipient"]), str(one["purpose"]))
+        for consent in _example_client(slug).consents
+        for one in _grants(consent.body)
+    }
+    flows = {
+        (flow.recipient, flow.purpose)
+        for agreement in read_network(slug).agreements
+        for flow in agreement.flows
+        if flow.sender == partner
+        and flow.basis == "consent"
+        # Whoever varies the example keeps its categories.
+        and set(request.categories) <= set(flow.categories)
+    }
+    recipients = {recipient for recipient, _ in given}
+    purposes = {purpose for _, purpose in given}
+    assert len(recipients) == len(purposes) == 2
+    assert given == {(recipient, purpose) for recipient in recipients for purpose in purposes}
+    assert given <= flows
+
+
+def test_paderborn_asks_for_work() -> None:
+    """Paderborn's example is the AWO asking for its first client towards the Jobcenter for employment."""
+    partner, request = _example("paderborn")
+    assert (partner, request.client) == ("awo-paderborn", "AWO-1001")
+    assert (request.recipient, request.purpose) == ("jobcenter-kreis-paderborn", "employment")
+    employment = next(
+        one for one in _grants(_example_client("paderborn").consents[-1].body) if one["purpose"] == "employment"
+    )
+    assert employment["categories"] == ["identity", "contact", "employment"]

@@ -1,0 +1,110 @@
+"""The wire's shapes and the form rules, written from the contract and the rule table alone."""
+
+from datetime import date, datetime
+
+import msgspec
+
+DURABLE = {"written", "signature_pad", "electronic"}
+# Stricter first; what each form accepts as a method without special circumstances.
+FORMS = {
+    "written": {"written"},
+    "written_or_electronic": DURABLE,
+    "written_or_electronic_preferred": DURABLE,
+    "provable": DURABLE | {"oral"},
+}
+# (regime, special or not or None for any, form, since, until)
+RULES = [
+    ("sgb_x", False, "written_or_electronic_preferred", date(2018, 5, 25), date.max),
+    ("sgb_x", True, "written_or_electronic", date(2018, 5, 25), date.max),
+    ("gdpr_bdsg", None, "provable", date(2018, 5, 25), date.max),
+    ("kdg", None, "written", date(2018, 5, 24), date(2026, 2, 28)),
+    ("kdg", None, "provable", date(2026, 3, 1), date.max),
+    ("dsg_ekd", None, "provable", date(2025, 5, 1), date.max),
+    ("dsg_nrw", None, "provable", date(2018, 5, 25), date.max),
+]
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Refuses members that the wire does not know."""
+
+
+class Text(Strict, frozen=True):
+    """The text shown and its language; before the replay its id is its version."""
+
+    id: str
+    language: str
+
+
+class Grant(Strict, frozen=True):
+    """The smallest unit."""
+
+    sender: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+    explicit: bool
+    answer: str
+
+
+class Release(Strict, frozen=True):
+    """A release from professional secrecy."""
+
+    holder: str
+    towards: str
+    function: str
+    person: str | None
+
+
+class Giver(Strict, frozen=True):
+    """Who decided."""
+
+    role: str
+    age_band: str
+    insight_assessed_by: str | None
+    mandate_until: str | None
+
+
+class Evidence(Strict, frozen=True):
+    """The digest of what proves the act."""
+
+    sha256: str
+    media_type: str
+    kept_at: str
+
+
+class Act(Strict, frozen=True):
+    """How and when it was done."""
+
+    method: str
+    given_at: datetime
+    special_circumstances: str | None
+    evidence: Evidence | None
+
+
+class Interpreter(Strict, frozen=True):
+    """Who interpreted, and into which language."""
+
+    kind: str
+    language: str | None = None
+
+
+class Information(Strict, frozen=True):
+    """What the client was told and by whom."""
+
+    explained_by: str
+    interpreter: Interpreter
+    told: list[str]
+    copy_handed: bool
+
+
+class Body(Strict, frozen=True):
+    """A body of `POST /api/v1/consents`, as far as the demonstration uses it."""
+
+    client: str
+    text: Text
+    grants: list[Grant]
+    releases: list[Release]
+    giver: Giver
+    act: Act
+    information: Information
+    valid_until: datetime | None = None
