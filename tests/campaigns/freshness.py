@@ -125,22 +125,22 @@ def _life(given: Given, grant: str, permission: Permission, withdrawals: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of the log, as far as freshness goes: `kind` consent, withdrawal, decision or anything else."""
+    """One event of the log, as far as freshness goes: `kind` consent, withdrawal, decision or anything else.
+
+    `grants` is what a consent gave; `taken` names the grants a withdrawal took, with the categories, or None for all.
+    """
 
     index: int
     kind: str
     client: str | None = None
     grants: Mapping[str, frozenset[Permission]] = field(default_factory=dict)
-    categories: frozenset[str] | None = None
+    taken: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     permitted: frozenset[Permission] = frozenset()
 
 
 def log_faults(entries: Sequence[Entry]) -> list[str]:
-    """Return where the log has a gap, or reads "withdrawal, permit" without a consent between.
-
-    `grants` of a withdrawal names what it took; with `categories` only these of each.
-    """
-    found = []
+    """Return where the log has a gap, or reads "withdrawal, permit" without a consent between."""
+    found: list[str] = []
     live: dict[str, tuple[str | None, set[Permission]]] = {}
     for expected, entry in enumerate(entries, entries[0].index if entries else 0):
         if entry.index != expected:
@@ -159,8 +159,8 @@ def log_faults(entries: Sequence[Entry]) -> list[str]:
 
 
 def _take(live: dict[str, tuple[str | None, set[Permission]]], entry: Entry) -> None:
-    for grant in entry.grants:
+    for grant, categories in entry.taken.items():
         if grant in live:
-            permissions = live[grant][1]
-            gone = permissions if entry.categories is None else {p for p in permissions if p[1] in entry.categories}
-            permissions -= set(gone)
+            client, permissions = live[grant]
+            left = set() if categories is None else {p for p in permissions if p[1] not in categories}
+            live[grant] = client, left

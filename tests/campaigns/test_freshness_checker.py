@@ -13,7 +13,7 @@ def given(started: float, answered: float | None, name: str = "1", client: str =
     return Given(client, f"c{name}", {f"g{name}": BOTH}, started, answered)
 
 
-def withdrawn(  # noqa: PLR0913 - a history reads best on one line each
+def withdrawn(
     started: float,
     answered: float | None,
     *listed: str,
@@ -149,7 +149,9 @@ def test_an_honest_history_has_no_fault_and_a_cached_one_has() -> None:
 
 def entry(index: int, kind: str, *grants: str, permitted: bool = False, client: str = "k") -> Entry:
     """One log entry about both categories."""
-    return Entry(index, kind, client, dict.fromkeys(grants, BOTH), None, BOTH if permitted else frozenset())
+    given = dict.fromkeys(grants, BOTH) if kind == "consent" else {}
+    taken = dict.fromkeys(grants) if kind == "withdrawal" else {}
+    return Entry(index, kind, client, given, taken, BOTH if permitted else frozenset())
 
 
 def test_the_log_may_read_consent_permit_withdrawal_denial_consent_permit() -> None:
@@ -180,7 +182,7 @@ def test_a_consent_of_another_client_heals_nothing_in_the_log() -> None:
 
 def test_a_partial_withdrawal_in_the_log_leaves_the_rest() -> None:
     """Only the withdrawn category may no longer be permitted."""
-    part = Entry(1, "withdrawal", "k", {"g1": BOTH}, frozenset({"contact"}))
+    part = Entry(1, "withdrawal", "k", taken={"g1": frozenset({"contact"})})
     rest = Entry(2, "decision", "k", permitted=frozenset({(FLOW, "identity")}))
     assert not log_faults([entry(0, "consent", "g1"), part, rest])
     assert len(log_faults([entry(0, "consent", "g1"), part, entry(2, "decision", permitted=True)])) == 1

@@ -1,0 +1,152 @@
+"""What a campaign plays with: one network's flows and text as the API tells them, and request bodies made of them."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.campaigns.access import Access
+from tests.campaigns.server import Server
+from tests.campaigns.wire import Answer, Wire
+
+PORTS = range(18300, 18400)
+OK, CREATED = 200, 201
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One direction the agreement allows, with the categories that need no special form."""
+
+    sender: str
+    recipient: str
+    purpose: str
+    categories: tuple[str, ...]
+    statute: bool = False
+
+    @property
+    def name(self) -> str:
+        """A key for histories."""
+        return f"{self.sender}>{self.recipient}:{self.purpose}"
+
+    def grant(self, **members: object) -> dict[str, Any]:
+        """Return this flow as a grant of a consent, or with other categories, answer, validity."""
+        flow = {"sender": self.sender, "recipient": self.recipient, "purpose": self.purpose}
+        return flow | {"categories": list(self.categories)} | members
+
+    def question(self, client: str, **members: object) -> dict[str, Any]:
+        """Return this flow as the question "may I send?"."""
+        flow = {"client": client, "recipient": self.recipient, "purpose": self.purpose}
+        return flow | {"categories": list(self.categories)} | members
+
+
+@dataclass(slots=True)
+class Person:
+    """One partner's software with a connection of its own."""
+
+    access: Access
+    wire: Wire
+
+    async def post(self, path: str, body: object, key: str | None = None) -> Answer:
+        """POST below `/api/v1`."""
+        return await self.wire.post(f"/api/v1{path}", body, await self.access.headers(key))
+
+    async def get(self, path: str) -> Answer:
+        """GET below `/api/v1`."""
+        return await self.wire.get(f"/api/v1{path}", await self.access.headers())
+
+    def again(self) -> "Person":
+        """Return the same partner on another connection."""
+        return Person(self.access, Wire(self.access.port))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A network as its own example partner sees it: who it is, where it may send to, and a text to consent to."""
+
+    server: Server
+    network: str
+    sender: str
+    flows: tuple[Flow, ...]
+    text: str
+    partners: tuple[str, ...]
+
+    def person(self, slug: str) -> Person:
+        """Return a partner of this network, signed in."""
+        return Person(self.server.partner(self.network, slug), Wire(self.server.port))
+
+    def outgoing(self) -> tuple[Flow, ...]:
+        """Return the consent flows from the example partner."""
+        return tuple(flow for flow in self.flows if flow.sender == self.sender and not flow.statute)
+
+    def consent(self, client: str, grants: Iterable[dict[str, Any]], **members: object) -> dict[str, Any]:
+        """Return the body of a consent in German, in writing, given just now."""
+        return {
+            "client": client,
+            "text": {"id": self.text, "language": "de"},
+            "grants": list(grants),
+            "giver": {"role": "self", "age_band": "adult"},
+            "act": {
+                "method": "written",
+                "given_at": instant(),
+                "evidence": {
+                    "sha256": hashlib.sha256(client.encode()).hexdigest(),
+                    "media_type": "application/pdf",
+                    "kept_at": "Akte 1",
+                },
+            },
+            "information": {
+                "explained_by": "B-12",
+                "interpreter": {"kind": "none"},
+                "told": ["consequences_of_refusal", "withdrawal", "complaint"],
+                "copy_handed": True,
+            },
+        } | members
+
+
+def instant(**ago: float) -> str:
+    """Return a moment before now on the wire: `instant(days=3)`; negative for the future."""
+    return (datetime.now(UTC) - timedelta(**ago)).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+async def scene(server: Server, network: str = "paderborn") -> Scene:
+    """Ask the API for the network's flows and text."""
+    example = server.network(network)["permit_example"]
+    sender = example["partner"]
+    person = Person(server.partner(network, sender), Wire(server.port))
+    plain = {c["slug"] for c in await items(person, "/data-categories") if not c["special"] and not c["secrecy"]}
+    consents = await person.post("/consents/search", {"client": example["request"]["client"]})
+    assert consents.status == OK, consents.body
+    flows = [flow async for flow in _flows(person, plain)]
+    person.wire.close()
+    slugs = tuple(each["slug"] for each in server.network(network)["partners"])
+    return Scene(server, network, sender, tuple(flows), consents.json()["items"][0]["text"]["id"], slugs)
+
+
+async def _flows(person: Person, plain: set[str]) -> AsyncIterator[Flow]:
+    for agreement in await items(person, "/agreements"):
+        for each in agreement["flows"]:
+            flow = Flow(each["sender"], each["recipient"], each["purpose"], tuple(each["categories"]))
+            flow = replace(flow, statute=each["basis"] == "statute")
+            if categories := tuple(c for c in flow.categories if c in plain):
+                yield replace(flow, categories=categories)
+
+
+async def items(person: Person, path: str) -> list[dict[str, Any]]:
+    """Return all items of a list, page by page."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = await person.get(f"{path}?limit=200" + (f"&cursor={cursor}" if cursor else ""))
+        assert answer.status == OK, answer.body
+        page = answer.json()
+        found += page["items"]
+        cursor = page["next"]
+    return found
+
+
+async def register(person: Person, references: Sequence[str]) -> None:
+    """Make these references the partner's clients."""
+    for reference in references:
+        answer = await person.post("/clients", {"reference": reference})
+        assert answer.status in {OK, CREATED}, answer.body
