@@ -7,8 +7,11 @@ from cyclopts import App
 from consent_registry.domain.errors import Unusable
 
 app = App(name="consent-registry", help="Purpose-bound consents for data exchange between named partners.")
-app.command("consent_registry.cli.demo:demo", name="demo")
-app.command("consent_registry.cli.serve:serve", name="serve")
+for verb, summary in {
+    "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
+    "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
+}.items():
+    app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)
 
 
 def main() -> None:

@@ -48,12 +48,13 @@ def demo(
     service = Service(host="127.0.0.1", port=port, workers=workers, target=target)
     with hold(data):
         (data / "demo.json").unlink(missing_ok=True)  # whoever waits for it must not read the last run's
+        cluster = None if DATABASE_URL in os.environ else prepare(data)
         supervise(
             service,
-            None if DATABASE_URL in os.environ else prepare(data),
+            cluster,
             partial(make_ready, data=data.resolve(), service=service),
             record=data / "cluster.json",
-            when_serving=partial(_tell, service, data),
+            when_serving=partial(_tell, service, data, cluster),
         )
 
 
@@ -97,12 +98,13 @@ def _kept_password(path: Path) -> str:
     return path.read_text()
 
 
-def _tell(service: Service, data: Path) -> None:
+def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     print(
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, network admins)",
         f"  documentation   {service.base_url}/docs",
         f"  ready?          {service.base_url}/ready",
+        f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
         "Stop it with Ctrl-C; start it again with the same DATA and everything is still there.",
         sep="\n",
         flush=True,

@@ -136,7 +136,10 @@ class _Keeper:
             return
         self._postgres = self.cluster.start()
         if self.record is not None:
-            write_private(self.record, _whereabouts(self.cluster, self._postgres.pid))
+            try:
+                write_private(self.record, _whereabouts(self.cluster, self._postgres.pid))
+            except OSError as error:  # a full disk must not end a server that could go on
+                say(f"cannot write {self.record}: {error.strerror}")
 
     def watch(self, bell: _Bell, when_serving: Callable[[], None]) -> None:
         """Serve until the bell says stop; whichever of the two ends is started again."""
@@ -202,7 +205,7 @@ class _Keeper:
         while not bell.stop:
             try:
                 self.start_cluster()
-            except EmbeddedError as error:  # a full disk, for instance: it may be over in a moment
+            except (EmbeddedError, OSError) as error:  # a full disk, for instance: it may be over in a moment
                 say(str(error))
                 bell.wait(1)
             else:
