@@ -44,8 +44,8 @@ test: $(TOOLS)
 check: $(TOOLS)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	$(PY) -m mypy
-	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()'
+	$(PY) -m mypy src tests $(wildcard benchmarks)
+	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
 
 bench: $(TOOLS)
 	$(PY) -m benchmarks
