@@ -18,7 +18,7 @@ def main() -> None:
     """Run one verb; what an operator can mend is one line on standard error and exit code 1."""
     try:
         app()
-    except Unusable as error:
+    except (Unusable, OSError) as error:
         sys.exit(f"consent-registry: {error}")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from cyclopts import Parameter
 
 from consent_registry.cli.data_folder import hold, write_private
-from consent_registry.cli.supervise import APPLICATION, Service, supervise
+from consent_registry.cli.supervise import APPLICATION, Port, Service, Workers, supervise
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.migrations import migrate
@@ -27,8 +27,8 @@ ROLE_PREFIX = "CONSENT_REGISTRY_ROLE_PREFIX"
 def demo(
     *,
     data: Path = Path(".consent-registry"),
-    port: int = 8080,
-    workers: int = 1,
+    port: Port = 8080,
+    workers: Workers = 1,
     target: Annotated[str, Parameter(show=False)] = APPLICATION,
     end_with_parent: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:

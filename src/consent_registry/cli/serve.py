@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 
 from consent_registry.cli.data_folder import CannotServe
-from consent_registry.cli.supervise import Service, supervise
+from consent_registry.cli.supervise import Port, Service, Workers, supervise
 from consent_registry.storage.embedded import Cluster
 
 REQUIRED = ("CONSENT_REGISTRY_DATABASE_URL", "CONSENT_REGISTRY_KEYS", "CONSENT_REGISTRY_ISSUER")
 
 
-def serve(*, host: str = "127.0.0.1", port: int = 8080, workers: int = 1) -> None:
+def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Serve the registry until stopped. Reads CONSENT_REGISTRY_DATABASE_URL, _KEYS and _ISSUER.
 
     Parameters

@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
+from cyclopts import Parameter, validators
 
 from consent_registry.cli.data_folder import CannotServe, write_private
 from consent_registry.cli.server import DRAIN_SECONDS
@@ -26,6 +27,8 @@ from consent_registry.storage.embedded import Cluster, EmbeddedError
 from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with
 
 SHORT_LIFE_SECONDS = 2.0
+Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
+Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
 APPLICATION = "consent_registry.app:create_app"
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
