@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
+from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
 from consent_registry.storage.decisions import Asked, Facts
 
@@ -31,8 +32,8 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 
 def create_app() -> ASGIApp:
     """Return the real application with the cache in it."""
-    batch.load_facts = load_facts
+    vars(batch)["load_facts"] = load_facts
     return app.create_app()
 
 
-_real = batch.load_facts
+_real = decisions.load_facts

@@ -7,6 +7,7 @@ from litestar.types import ASGIApp
 
 from consent_registry import app
 from consent_registry.operations import batch
+from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
 from consent_registry.storage.decisions import Asked, Facts
 
@@ -35,8 +36,8 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 
 def create_app() -> ASGIApp:
     """Return the real application with the early return in it."""
-    batch.lock_clients, batch.load_facts = lock_clients, load_facts
+    vars(batch).update(lock_clients=lock_clients, load_facts=load_facts)
     return app.create_app()
 
 
-_real_lock, _real_facts = batch.lock_clients, batch.load_facts
+_real_lock, _real_facts = decisions.lock_clients, decisions.load_facts
