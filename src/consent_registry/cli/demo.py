@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from cyclopts import Parameter
 
 from consent_registry.cli.data_folder import hold, write_private
+from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.supervise import APPLICATION, Port, Service, Workers, supervise
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.embedded import Cluster, prepare
@@ -60,8 +61,6 @@ def demo(
 
 async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -> Mapping[str, str]:
     """Bring the database up to date, load the networks once, write demo.json; returns the server's environment."""
-    from consent_registry.cli import demonstration
-
     prefix = os.environ.get(ROLE_PREFIX, DEFAULT_PREFIX)
     keys = data / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
@@ -76,7 +75,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         await create_roles(admin, prefix, app_password=password)
         app = with_login(admin, role_names(prefix)["app"], password)
     await migrate(admin, prefix)
-    await demonstration.load(admin, keys, data, service.base_url)
+    await load(app, keys, data, service.base_url)
     return {
         DATABASE_URL: app,
         ROLE_PREFIX: prefix,

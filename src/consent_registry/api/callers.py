@@ -1,0 +1,108 @@
+"""Who calls: the access token of each request, the scope it needs, and what every call may rely on."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import HeaderParameter
+
+from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
+from consent_registry.domain.catalogue import Network
+from consent_registry.operations.acts import Once, Reply
+from consent_registry.operations.decider import Decider
+from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
+from consent_registry.operations.tokens import PARTNER_SCOPES, Tokens
+
+ApiRequest = Request[Caller, None, State]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+
+KEY_LENGTH = 64
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="1 to 64 printable ASCII characters. The same key with the same body has one effect.",
+        required=False,
+    ),
+]
+
+
+class Doors:
+    """What the handlers of one process share."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.tokens = Tokens(runtime)
+        self._deciders: dict[int, Decider] = {}
+
+    def decider(self, network: Network) -> Decider:
+        """The one decider of this network in this process."""
+        if network.network_id not in self._deciders:
+            self._deciders[network.network_id] = Decider(self.runtime, network)
+        return self._deciders[network.network_id]
+
+
+def doors(request: Request[Any, Any, Any]) -> Doors:
+    """What the handlers share."""
+    shared: Doors = request.app.state.doors
+    return shared
+
+
+def requires(scope: str) -> Guard:
+    """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        require_json_answer(connection)
+        shared: Doors = connection.app.state.doors
+        kind, _, token = connection.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise NotAuthentic
+        caller = await shared.tokens.verify(token.strip())
+        if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
+            raise NotAllowed(f"The access token does not carry the scope {scope}.")
+        connection.scope["user"] = caller
+
+    return guard
+
+
+def require_json_answer(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Raise 406 for a caller that will not take JSON, 415 for a body that says it is something else."""
+    accepted = connection.headers.get("accept", "*/*")
+    kinds = [one.partition(";")[0].strip().lower() for one in accepted.split(",")]
+    if not any(kind in {"", "*/*", "application/*", "application/json", "application/problem+json"} for kind in kinds):
+        raise HTTPException(status_code=406)
+    if connection.scope["type"] == "http" and connection.scope["method"] == "POST":
+        sent = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if sent != "application/json":
+            raise HTTPException(status_code=415)
+
+
+async def once_required(request: ApiRequest, key: str | None) -> Once:
+    """What makes this request have one effect; raises Malformed without a key."""
+    once = await once_given(request, key)
+    if once is None:
+        raise Malformed("The header Idempotency-Key is required here.", faults=(Fault("", "Idempotency-Key is missing"),))
+    return once
+
+
+async def once_given(request: ApiRequest, key: str | None) -> Once | None:
+    """What makes this request have one effect, if it came with a key."""
+    if key is None:
+        return None
+    if not 1 <= len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        raise Malformed(faults=(Fault("", "Idempotency-Key must be 1 to 64 printable ASCII characters"),))
+    return Once.of(request.method, request.url.path, key, await request.body())
+
+
+def respond(reply: Reply) -> Response[bytes]:
+    """The response that carries a reply."""
+    headers = {}
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    if reply.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(reply.body, status_code=reply.status, media_type="application/json", headers=headers)

@@ -1,0 +1,75 @@
+"""The network's catalogue: partners, purposes, data categories, agreements, texts (api.md section 3)."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, QueryParameter
+
+from consent_registry.api.callers import ApiRequest, doors, requires, respond
+from consent_registry.api.decisions import known_id, page_limit
+from consent_registry.api.documentation import answers
+from consent_registry.operations import catalogue as operations
+from consent_registry.operations.pages import Page
+
+_GUARDS = [requires("")]
+Limit = Annotated[str, QueryParameter(description="1 to 200, 50 by default")]
+Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
+
+
+@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network", changes=False))
+async def show_network(request: ApiRequest) -> Response[bytes]:
+    """Name and log of the cooperation the caller belongs to."""
+    return respond(await operations.show_network(doors(request).runtime, request.user))
+
+
+def _noun(path: str, view: operations.View, kind: Any, summary: str) -> list[HTTPRouteHandler]:  # noqa: ANN401
+    """The two routes of one noun: its list, and one of it by slug or id."""
+
+    @get(
+        f"/{path}",
+        guards=_GUARDS,
+        name=f"list {path}",
+        **answers(200, Page[kind], f"{summary}: all", changes=False),
+    )
+    async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
+        """A page of them, in the catalogue's order."""
+        shared = doors(request)
+        return respond(
+            await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor)
+        )
+
+    @get(
+        f"/{path}/{{name:str}}",
+        guards=_GUARDS,
+        name=f"show {path}",
+        **answers(200, kind, f"{summary}: one", changes=False),
+    )
+    async def show_one(request: ApiRequest, name: FromPath[str]) -> Response[bytes]:
+        """One of them, by its slug or id."""
+        return respond(await operations.show_one(doors(request).runtime, request.user, view, name))
+
+    return [show_list, show_one]
+
+
+@get(
+    "/texts/{text_id:str}/{language:str}",
+    guards=_GUARDS,
+    summary="A text's exact bytes",
+    security=[{"oauth2": []}],
+)
+async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
+    """What the client was shown, byte for byte."""
+    content = await operations.read_text(doors(request).runtime, request.user, known_id(text_id), language)
+    return Response(content, media_type="text/plain; charset=utf-8", headers={"Content-Language": language})
+
+
+ROUTES = [
+    show_network,
+    *_noun("partners", operations.partners, operations.PartnerView, "Partners"),
+    *_noun("purposes", operations.purposes, operations.PurposeView, "Purposes"),
+    *_noun("data-categories", operations.categories, operations.CategoryView, "Data categories"),
+    *_noun("agreements", operations.agreements, operations.AgreementView, "Agreements"),
+    *_noun("texts", operations.texts, operations.TextView, "Texts"),
+    read_text,
+]

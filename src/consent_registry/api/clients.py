@@ -1,0 +1,26 @@
+"""Registering a partner's reference for a client (api.md section 4)."""
+
+from litestar import Response, post
+
+from consent_registry.api.bodies import StrictBody
+from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
+from consent_registry.api.documentation import answers
+from consent_registry.operations import clients as operations
+from consent_registry.operations.clients import ClientAnswer, ClientRequest
+
+
+@post(
+    "/clients",
+    guards=[requires("clients")],
+    dto=StrictBody,
+    **answers(201, ClientAnswer, "Register a client", scope="clients"),
+)
+async def register_client(
+    request: ApiRequest, data: ClientRequest, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only."""
+    once = await once_given(request, idempotency_key)
+    return respond(await operations.register_client(doors(request).runtime, request.user, data, once))
+
+
+ROUTES = [register_client]

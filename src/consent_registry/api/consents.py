@@ -1,0 +1,53 @@
+"""Recording, showing and searching consents (api.md section 5)."""
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from consent_registry.api.bodies import StrictBody
+from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
+from consent_registry.api.decisions import known_id
+from consent_registry.api.documentation import answers
+from consent_registry.operations import consents, searches
+from consent_registry.operations.pages import Page
+from consent_registry.operations.requests import ConsentRequest, SearchRequest
+from consent_registry.operations.views import ConsentView
+
+
+@post(
+    "/consents",
+    guards=[requires("consents:write")],
+    dto=StrictBody,
+    **answers(201, ConsentView, "Record a consent", scope="consents:write"),
+)
+async def record_consent(
+    request: ApiRequest, data: ConsentRequest, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """One act of a client, one text version and language, one or more grants. The caller is sender or recipient of
+    every grant; a grant its sender did not record waits for the sender's confirmation."""
+    once = await once_required(request, idempotency_key)
+    return respond(await consents.record_consent(doors(request).runtime, request.user, data, once))
+
+
+@post(
+    "/consents/search",
+    guards=[requires("consents:read")],
+    dto=StrictBody,
+    status_code=200,
+    **answers(200, Page[ConsentView], "Search consents", scope="consents:read"),
+)
+async def search_consents(request: ApiRequest, data: SearchRequest) -> Response[bytes]:
+    """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
+    return respond(await searches.search_consents(doors(request).runtime, request.user, data))
+
+
+@get(
+    "/consents/{consent_id:str}",
+    guards=[requires("consents:read")],
+    **answers(200, ConsentView, "A consent", scope="consents:read", changes=False),
+)
+async def read_consent(request: ApiRequest, consent_id: FromPath[str]) -> Response[bytes]:
+    """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of."""
+    return respond(await searches.read_consent(doors(request).runtime, request.user, known_id(consent_id)))
+
+
+ROUTES = [record_consent, search_consents, read_consent]

@@ -1,0 +1,119 @@
+"""Asking before a transfer, and what follows from the answer (api.md section 6)."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
+
+from consent_registry.api.bodies import StrictBody
+from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, once_required, requires, respond
+from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import Fault, Malformed, NotFound
+from consent_registry.domain.identifiers import is_uuid
+from consent_registry.operations import transfers as operations
+from consent_registry.operations.batch import BatchAnswer
+from consent_registry.operations.decisions import DecisionAnswer, DecisionRequest
+from consent_registry.operations.pages import Page
+from consent_registry.operations.transfers import TransferAnswer, TransferRequest, UnreportedDecision
+
+BATCH_LENGTH = 1000
+BATCH_BYTES = 2 * 1024 * 1024
+
+
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1000 questions, answered in order with one durable commit; a malformed one refuses them all."""
+
+    decisions: Annotated[list[DecisionRequest], Meta(min_length=1, max_length=BATCH_LENGTH)]
+
+
+@post(
+    "/decisions",
+    guards=[requires("decisions")],
+    dto=StrictBody,
+    status_code=200,
+    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions"),
+)
+async def decide(request: ApiRequest, data: DecisionRequest, idempotency_key: IdempotencyKey = None) -> Response[bytes]:
+    """Answered after the record of the question and the answer is durably in the log. A permit means "valid consent on
+    file", not "lawful": the sender stays responsible (§ 67d SGB X)."""
+    once = await once_given(request, idempotency_key)
+    return respond(await doors(request).decider(request.user.network).ask(request.user, [data], once=once))
+
+
+@post(
+    "/decisions/batch",
+    guards=[requires("decisions")],
+    dto=StrictBody,
+    status_code=200,
+    request_max_body_size=BATCH_BYTES,
+    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions"),
+)
+async def decide_batch(
+    request: ApiRequest, data: BatchRequest, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """Up to 1000 decisions with one durable commit, answered in the order asked."""
+    once = await once_given(request, idempotency_key)
+    decider = doors(request).decider(request.user.network)
+    return respond(await decider.ask(request.user, data.decisions, is_batch=True, once=once))
+
+
+@get(
+    "/decisions",
+    guards=[requires("decisions")],
+    **answers(200, Page[UnreportedDecision], "Permits whose transfer was not reported", scope="decisions"),
+)
+async def list_unreported(
+    request: ApiRequest,
+    transfer: Annotated[str, QueryParameter(description="`missing`")] = "",
+    limit: Annotated[str, QueryParameter(description="1 to 200, 50 by default")] = "50",
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
+) -> Response[bytes]:
+    """The caller's permits for which no transfer was reported, newest first."""
+    if transfer != "missing":
+        raise Malformed(faults=(Fault("", "the query must say transfer=missing"),))
+    shared = doors(request)
+    return respond(await operations.list_unreported(shared.runtime, request.user, page_limit(limit), cursor))
+
+
+def page_limit(text: str) -> int:
+    """The length of a page; raises Malformed unless it is a number from 1 to 200."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 200:  # noqa: PLR2004
+        raise Malformed(faults=(Fault("", "limit must be a number from 1 to 200"),))
+    return int(text)
+
+
+@get(
+    "/decisions/{decision_id:str}",
+    guards=[requires("decisions")],
+    **answers(200, DecisionAnswer, "A decision again", scope="decisions"),
+)
+async def read_decision(request: ApiRequest, decision_id: FromPath[str]) -> Response[bytes]:
+    """The same bytes as when it was decided, for its sender only."""
+    return respond(await operations.read_decision(doors(request).runtime, request.user, known_id(decision_id)))
+
+
+def known_id(text: str) -> str:
+    """An id from a path; what cannot be one is not found, like one that does not exist."""
+    if not is_uuid(text):
+        raise NotFound
+    return text
+
+
+@post(
+    "/decisions/{decision_id:str}/transfers",
+    guards=[requires("decisions")],
+    dto=StrictBody,
+    **answers(201, TransferAnswer, "Report what was sent", scope="decisions"),
+)
+async def report_transfer(
+    request: ApiRequest, decision_id: FromPath[str], data: TransferRequest, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """What the sender did after a decision. Broader than permitted is recorded too, and becomes a finding."""
+    once = await once_required(request, idempotency_key)
+    decision = known_id(decision_id)
+    return respond(await operations.report_transfer(doors(request).runtime, request.user, decision, data, once))
+
+
+ROUTES = [decide, decide_batch, list_unreported, read_decision, report_transfer]

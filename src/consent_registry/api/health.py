@@ -1,0 +1,27 @@
+"""Health (api.md section 9): alive without asking anybody, ready only while a decision could be recorded now."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+
+from consent_registry.api.problems import Problem, problem_response
+
+
+@get("/live", summary="Is the process alive?")
+async def live() -> Response[bytes]:
+    """Touches no dependency."""
+    return Response(b'{"status":"alive"}', media_type="application/json")
+
+
+@get("/ready", summary="Could a decision be recorded now?")
+async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
+    reason = await request.app.state.readiness.reason_against()
+    if reason is None:
+        return Response(msgspec.json.encode({"status": "ready"}), media_type="application/json")
+    problem = Problem("/problems/cannot-record", "This cannot be recorded now", 503, reason)
+    return problem_response(problem, {"Retry-After": "1"})
+
+
+ROUTES = [live, ready]

@@ -1,0 +1,106 @@
+"""Errors on the wire: RFC 9457 problems, from one table. Anything not in the table is a 500 that says nothing."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from consent_registry.domain.errors import (
+    CannotRecord,
+    Conflict,
+    Fault,
+    KeyInUse,
+    Malformed,
+    NotAllowed,
+    NotAuthentic,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    RegistryError,
+    TooMany,
+)
+
+PROBLEM_TYPE = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. `errors` names every fault: pointer (RFC 6901), detail, and for a refusal its rule and norm."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
+
+
+# The one table from what happened to what the wire says: status, slug of the type, title.
+TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
+    Malformed: (400, "malformed", "The request is not well formed"),
+    NotAuthentic: (401, "not-authentic", "A valid access token is needed"),
+    NotAllowed: (403, "not-allowed", "The scope is missing"),
+    NotFound: (404, "not-found", "Nothing here"),
+    KeyInUse: (409, "key-in-use", "The Idempotency-Key is in use"),
+    Conflict: (409, "conflict", "The present state does not allow this"),
+    Refused: (422, "refused", "A rule refuses this"),
+    TooMany: (429, "too-many", "Too many attempts"),
+    CannotRecord: (503, "cannot-record", "This cannot be recorded now"),
+    OutcomeUnknown: (503, "outcome-unknown", "Whether this was recorded is not known"),
+}
+# What the framework finds before any handler runs.
+HTTP_TITLES = {
+    400: ("malformed", "The request is not well formed"),
+    404: ("not-found", "Nothing here"),
+    405: ("method-not-allowed", "This method is not for this resource"),
+    406: ("not-acceptable", "JSON is the only answer there is"),
+    413: ("too-large", "The request is too large"),
+    415: ("unsupported-media-type", "The body must be application/json"),
+}
+INTERNAL = Problem("/problems/internal", "Something went wrong here", 500, "It was logged with this request's id.")
+PROBLEM_SLUGS = sorted({slug for _, slug, _ in TABLE.values()} | {slug for slug, _ in HTTP_TITLES.values()} | {"internal"})
+
+
+def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """The response that carries a problem."""
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers or {}
+    )
+
+
+def registry_error(_: Request[Any, Any, Any], error: RegistryError) -> Response[bytes]:
+    """What happened, by the table."""
+    kind = next((one for one in type(error).__mro__ if one in TABLE), None)
+    if kind is None:
+        _log.error("unusable installation", detail=error.detail)
+        return problem_response(INTERNAL)
+    status, slug, title = TABLE[kind]
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if status == NOT_AUTHENTIC:
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    if status == NOT_ALLOWED:
+        headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+    return problem_response(Problem(f"/problems/{slug}", title, status, error.detail, list(error.faults)), headers)
+
+
+def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refused: not found, method, size, media type."""
+    if error.status_code not in HTTP_TITLES:
+        return internal_error(request, error)
+    slug, title = HTTP_TITLES[error.status_code]
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    detail = title if error.status_code != MALFORMED else "The request is not well formed. Nothing was changed."
+    return problem_response(Problem(f"/problems/{slug}", title, error.status_code, f"{detail.rstrip('.')}."), headers)
+
+
+def internal_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Anything unexpected: logged with its request id, answered without internals."""
+    _log.error("internal error", request_id=request.scope.get("request_id"), path=request.url.path, exc_info=error)
+    return problem_response(INTERNAL)
+
+
+MALFORMED = 400
+NOT_AUTHENTIC = 401
+NOT_ALLOWED = 403

@@ -1,0 +1,119 @@
+"""The OAuth 2.0 token endpoint, its keys and its metadata (api.md section 2; RFC 6749, RFC 8414, RFC 7517)."""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from consent_registry.api.callers import ApiRequest, doors, requires
+from consent_registry.api.documentation import answers
+from consent_registry.operations import catalogue as operations
+from consent_registry.operations.catalogue import CallerView
+from consent_registry.operations.tokens import SCOPES, TokenRefused
+
+FORM_LENGTH = 8192
+
+
+@post("/oauth/token", status_code=200, summary="Get an access token", request_max_body_size=FORM_LENGTH)
+async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Form-encoded `grant_type=client_credentials`, optionally `scope`; secret in the Authorization header or the form."""
+    try:
+        fields = _fields(request, await request.body())
+        client_id, client_secret = _credentials(request, fields)
+        if fields.get("grant_type") is None:
+            raise TokenRefused("invalid_request", "grant_type is missing.")
+        if fields["grant_type"] != "client_credentials":
+            raise TokenRefused("unsupported_grant_type", "Only client_credentials is supported.")
+        answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
+    except TokenRefused as error:
+        return _refusal(error, by_header="authorization" in request.headers)
+    return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Pragma": "no-cache"})
+
+
+def _fields(request: Request[Any, Any, Any], body: bytes) -> dict[str, str]:
+    """The form's fields; one that stands twice is an error (RFC 6749 section 3.2)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise TokenRefused("invalid_request", "The body must be application/x-www-form-urlencoded.")
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20)
+    except ValueError as error:
+        raise TokenRefused("invalid_request", "The body is no form.") from error
+    fields = {name: value for name, value in pairs if value}
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise TokenRefused("invalid_request", "A field stands twice.")
+    return fields
+
+
+def _credentials(request: Request[Any, Any, Any], fields: dict[str, str]) -> tuple[str, str]:
+    """Client id and secret, by one method only (RFC 6749 section 2.3)."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if not kind:
+        if "client_id" not in fields or "client_secret" not in fields:
+            raise TokenRefused("invalid_client", "Client id and secret are missing.")
+        return fields["client_id"], fields["client_secret"]
+    if "client_secret" in fields:
+        raise TokenRefused("invalid_request", "Use one way of authentication, not two.")
+    try:
+        plain = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise TokenRefused("invalid_client", "The Authorization header is no Basic credential.") from error
+    client_id, separator, client_secret = plain.partition(":")
+    if kind.lower() != "basic" or not separator:
+        raise TokenRefused("invalid_client", "The Authorization header is no Basic credential.")
+    client_id = unquote_plus(client_id)
+    if fields.get("client_id", client_id) != client_id:
+        raise TokenRefused("invalid_request", "The client ids differ.")
+    return client_id, unquote_plus(client_secret)
+
+
+def _refusal(error: TokenRefused, *, by_header: bool) -> Response[bytes]:
+    """RFC 6749 section 5.2: 401 for a client that failed to authenticate, 400 for the rest."""
+    body = msgspec.json.encode({"error": error.code, "error_description": error.description})
+    is_client = error.code == "invalid_client"
+    headers = {"WWW-Authenticate": 'Basic realm="consent registry"'} if is_client and by_header else {}
+    return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
+
+
+@get("/.well-known/jwks.json", summary="Public keys of access tokens and receipts")
+async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
+    shared = doors(request).runtime
+    networks = await shared.networks()
+    keys = shared.keys.public_token_keys() + [shared.keys.public_receipt_key(one.log_origin) for one in networks]
+    return Response(
+        msgspec.json.encode({"keys": keys}),
+        media_type="application/json",
+        headers={"Cache-Control": "public, max-age=300"},
+    )
+
+
+@get("/.well-known/oauth-authorization-server", summary="What the token endpoint supports")
+async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """RFC 8414; lists only what works."""
+    issuer = doors(request).runtime.issuer
+    body = {
+        "issuer": issuer,
+        "token_endpoint": f"{issuer}/oauth/token",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": [],
+        "service_documentation": f"{issuer}/docs",
+    }
+    return Response(
+        msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+    )
+
+
+@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?", changes=False))
+async def me(request: ApiRequest) -> Response[bytes]:
+    """The caller's network, partner, scopes and the token's expiry."""
+    view = await operations.who_am_i(doors(request).runtime, request.user)
+    return Response(msgspec.json.encode(view), media_type="application/json")
+
+
+ROUTES = [issue_token, jwks, metadata, me]

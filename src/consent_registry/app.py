@@ -1,0 +1,106 @@
+"""The application: one process's doors, wired to its database and keys."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import structlog
+from litestar import Litestar, Router
+from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import HTTPException
+from litestar.types import Message, Scope
+
+from consent_registry.api import (
+    administration,
+    catalogue,
+    clients,
+    consents,
+    decisions,
+    health,
+    tokens,
+    withdrawals,
+)
+from consent_registry.api.callers import Doors
+from consent_registry.api.openapi import openapi_config
+from consent_registry.api.problems import http_error, internal_error, registry_error
+from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.readiness import Readiness
+from consent_registry.operations.runtime import Runtime
+from consent_registry.settings import Settings, read_settings
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys
+
+BODY_BYTES = 1024 * 1024
+REQUEST_ID_LENGTH = 128
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
+    """The ASGI application of one process; settings come from the environment unless given."""
+    chosen = settings or read_settings(os.environ)
+    api = Router(
+        "/api/v1",
+        route_handlers=[
+            *catalogue.ROUTES,
+            *clients.ROUTES,
+            *consents.ROUTES,
+            *withdrawals.ROUTES,
+            *decisions.ROUTES,
+            *administration.ROUTES,
+        ],
+    )
+    return Litestar(
+        route_handlers=[api, *tokens.ROUTES, *health.ROUTES],
+        lifespan=[_lifespan(chosen, runtime_class)],
+        before_send=[_finish_headers],
+        exception_handlers={
+            RegistryError: registry_error,
+            HTTPException: http_error,
+            Exception: internal_error,
+        },
+        request_max_body_size=BODY_BYTES,
+        openapi_config=openapi_config(),
+        debug=False,
+    )
+
+
+def _lifespan(
+    settings: Settings, runtime_class: type[Runtime]
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        keys = load_keys(settings.keys)
+        pool = await open_pool(settings.database_url, settings.pool_size)
+        try:
+            runtime = runtime_class(pool, keys, settings.issuer)
+            app.state.doors = Doors(runtime)
+            app.state.readiness = Readiness(runtime)
+            yield
+        finally:
+            await pool.close()
+
+    return lifespan
+
+
+async def _finish_headers(message: Message, scope: Scope) -> None:
+    """Every answer names its request and is not to be stored, unless it said otherwise itself."""
+    if message["type"] != "http.response.start":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    headers["X-Request-ID"] = request_id(scope)
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+
+
+def request_id(scope: Any) -> str:  # noqa: ANN401 - an ASGI scope
+    """The id the caller gave (at most 128 printable ASCII characters), or one made here; the same all along."""
+    known = scope.get("request_id")
+    if known is None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        text = given.decode("latin-1")
+        usable = 1 <= len(text) <= REQUEST_ID_LENGTH and text.isascii() and text.isprintable()
+        known = scope["request_id"] = text if usable else secrets.token_hex(16)
+    return str(known)

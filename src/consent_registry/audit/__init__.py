@@ -1,0 +1,1 @@
+"""The log's mathematics. A stranger could vendor it."""

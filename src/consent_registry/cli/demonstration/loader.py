@@ -1,0 +1,184 @@
+"""Loading the demonstration: through the same operations a network's partners use, so that it is as true as the rest."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from consent_registry.cli.data_folder import write_private
+from consent_registry.cli.demonstration import documents
+from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
+from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Network, Partner, Purpose
+from consent_registry.operations.acts import Once
+from consent_registry.operations.clients import ClientRequest, register_client
+from consent_registry.operations.consents import record_consent
+from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, issue_credential
+from consent_registry.operations.requests import ConsentRequest, WithdrawalRequest
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.withdrawals import withdraw_consent
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys, make_keys
+
+LOG_ORIGIN = "consent-registry.demo"
+
+
+def plan_of(number: int, slug: str) -> NetworkPlan:
+    """The plan of one demonstration network, as its document says."""
+    document = documents.read_network(slug)
+    shared = documents.read_catalogue(document)
+    categories = [
+        Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy)
+        for at, one in enumerate(shared.data_categories, start=1)
+    ]
+    category_ids = {one.slug: one.category_id for one in categories}
+    purposes = [
+        Purpose(at, one.slug, one.name.de, one.name.en, frozenset(category_ids[name] for name in one.categories))
+        for at, one in enumerate(shared.purposes, start=1)
+    ]
+    partners = [
+        Partner(
+            at,
+            one.slug,
+            one.name,
+            one.organisation,
+            one.kind,
+            one.regime,
+            one.secrecy_holder,
+            one.selectable,
+            one.isolated,
+            suspended=False,
+        )
+        for at, one in enumerate(document.partners, start=1)
+    ]
+    numbers = {one.slug: one.partner_id for one in partners}
+    purpose_ids = {one.slug: one.purpose_id for one in purposes}
+    network = document.network
+    return NetworkPlan(
+        network=Network(number, slug, network.name, network.about, f"{LOG_ORIGIN}/{slug}"),
+        policies=network.policies,
+        partners=partners,
+        coordinating=frozenset(one.slug for one in document.partners if one.coordinating_post),
+        categories=categories,
+        purposes=purposes,
+        agreements=[_agreement(one, numbers, purpose_ids, category_ids) for one in document.agreements],
+        texts={
+            one.version: {language: documents.read_text(path) for language, path in one.languages.items()}
+            for one in document.texts
+        },
+        demonstration=True,
+    )
+
+
+def _agreement(
+    one: documents.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
+) -> AgreementPlan:
+    begins, ends = (None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (one.valid_from, one.valid_until))
+    frame = Agreement("", one.version, begins, ends, ended=False)
+    flows = [
+        Flow(
+            frame,
+            partners[flow.sender],
+            partners[flow.recipient],
+            purposes[flow.purpose],
+            frozenset(categories[name] for name in flow.categories),
+            flow.basis,
+            flow.norm,
+        )
+        for flow in one.flows
+    ]
+    return AgreementPlan(one.version, begins, ends, flows)
+
+
+async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
+    """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
+    plan = plan_of(number, slug)
+    if slug not in {one.slug for one in await runtime.networks()}:
+        await establish_network(runtime, plan)
+    admin = await issue_credential(runtime, plan.network, None)
+    credentials = {
+        one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners if one.selectable
+    }
+    catalogue = await runtime.picture(plan.network, fresh=True)
+    for client in clients(slug, datetime.now(UTC)):
+        await _load_client(runtime, catalogue, {name: pair[0] for name, pair in credentials.items()}, client)
+    entry: dict[str, Any] = {
+        "slug": slug,
+        "name": plan.network.name,
+        "log_origin": plan.network.log_origin,
+        "log_vkey": runtime.keys.log_vkey(plan.network.log_origin),
+        "admin": {"client_id": admin[0], "client_secret": admin[1]},
+        "partners": [
+            {"slug": name, "client_id": pair[0], "client_secret": pair[1]} for name, pair in credentials.items()
+        ],
+        "users": [],
+        "assumptions": list(documents.read_network(slug).assumptions),
+    }
+    example = permit_example(slug)
+    return entry if example is None else {**entry, "permit_example": example}
+
+
+async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: Client) -> None:
+    def caller(slug: str) -> Caller:
+        partner = catalogue.partners[slug]
+        return Caller(catalogue.network, partner.partner_id, slug, client_ids[slug], frozenset(), 0)
+
+    await register_client(runtime, caller(client.partner), ClientRequest(client.reference))
+    versions = {text.version: text_id for text_id, text in catalogue.texts.items()}
+    keys = _keys(client)
+    for consent in client.consents:
+        body = json.loads(json.dumps(consent.body))
+        body["text"]["id"] = versions[body["text"]["id"]]
+        request = msgspec.convert(body, ConsentRequest)
+        reply = await record_consent(runtime, caller(consent.partner), request, next(keys))
+        if consent.withdrawal is not None:
+            withdrawal = msgspec.convert(_withdrawal(consent, json.loads(reply.body)), WithdrawalRequest)
+            await withdraw_consent(runtime, caller(consent.withdrawal.partner), withdrawal, next(keys))
+
+
+def _keys(client: Client) -> Iterator[Once]:
+    number = 0
+    while True:
+        number += 1
+        yield Once.of("POST", "/demonstration", f"{client.reference}-{number}", b"")
+
+
+def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:
+    """The body of a withdrawal of the consent just recorded."""
+    planned = consent.withdrawal
+    if planned is None:
+        raise ValueError(consent)
+    body = dict(planned.body)
+    if planned.by in {"consent_id", "receipt_code"}:
+        body[planned.by] = recorded[planned.by]
+    if planned.grants is not None:
+        body["grants"] = [recorded["grants"][position]["grant_id"] for position in planned.grants]
+    return body
+
+
+async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
+    """Load the networks that are not loaded yet, as the application's login in `dsn`, and write demo.json.
+
+    Can be interrupted and run again: acts are replayed by their keys, and a network whose credentials were not kept
+    gets new ones.
+    """
+    make_keys(keys)
+    pool = await open_pool(dsn, 4)
+    try:
+        runtime = Runtime(pool, load_keys(keys), base_url)
+        entries = [await _entry(runtime, data, number, slug) for number, slug in enumerate(documents.SLUGS, start=1)]
+    finally:
+        await pool.close()
+    content = {"base_url": base_url, "networks": entries}
+    write_private(data / "demo.json", json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+async def _entry(runtime: Runtime, data: Path, number: int, slug: str) -> dict[str, Any]:
+    kept = data / "keys" / f"demo-{slug}.json"
+    if not kept.exists():
+        entry = await load_network(runtime, number, slug)
+        write_private(kept, json.dumps(entry, ensure_ascii=False).encode())
+    entry = json.loads(kept.read_bytes())
+    return entry

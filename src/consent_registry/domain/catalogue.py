@@ -1,0 +1,145 @@
+"""A network's catalogue: who may send what to whom for what, as one value (design.md section 3).
+
+Numbers identify partners, purposes and categories inside; slugs are their names on the wire. Neither ever changes.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+Basis = Literal["consent", "statute"]
+
+
+class Network(msgspec.Struct, frozen=True):
+    """A tenant: one cooperation with its own catalogue, consents and log."""
+
+    network_id: int
+    slug: str
+    name: str
+    about: str
+    log_origin: str
+
+
+class Partner(msgspec.Struct, frozen=True):
+    """One organisational unit that may send or receive (§ 67 Abs. 4 Satz 2 SGB X)."""
+
+    partner_id: int
+    slug: str
+    name: str
+    organisation: str | None
+    kind: str
+    regime: str | None
+    secrecy_holder: bool
+    selectable: bool
+    isolated: bool
+    suspended: bool
+
+
+class Category(msgspec.Struct, frozen=True):
+    """A kind of data; `special` is Art. 9 DSGVO, `secrecy` means § 203 StGB can apply."""
+
+    category_id: int
+    slug: str
+    name_de: str
+    name_en: str
+    special: bool
+    secrecy: bool
+
+
+class Purpose(msgspec.Struct, frozen=True):
+    """What data may be exchanged for, with the categories that can be needed for it."""
+
+    purpose_id: int
+    slug: str
+    name_de: str
+    name_en: str
+    category_ids: frozenset[int]
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """A version of the network's frame; open ends mean no limit."""
+
+    agreement_id: str
+    version: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    ended: bool
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether this version holds at `at`: valid_from <= at < valid_until and not ended."""
+        begun = self.valid_from is None or self.valid_from <= at
+        over = self.valid_until is not None and self.valid_until <= at
+        return begun and not over and not self.ended
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """A flow an agreement allows: directed, for one purpose, on consent or on the statute `norm`."""
+
+    agreement: Agreement
+    sender_id: int
+    recipient_id: int
+    purpose_id: int
+    category_ids: frozenset[int]
+    basis: Basis
+    norm: str | None
+
+
+class TextLanguage(msgspec.Struct, frozen=True):
+    """One language of a text: SHA-256 of the exact bytes (64 hex digits), and whether it renders the German now valid."""
+
+    language: str
+    sha256: str
+    stale: bool
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A published consent text; immutable."""
+
+    text_id: str
+    version: str
+    languages: Mapping[str, TextLanguage]
+
+
+FlowKey = tuple[int, int, int]
+
+
+class Catalogue(msgspec.Struct, frozen=True, dict=True):
+    """Everything a decision needs to know about its network, as of `version`. `credentials` maps the client ids of
+    partner systems to whether they may still be used."""
+
+    network: Network
+    version: int
+    partners: Mapping[str, Partner]
+    categories: Mapping[str, Category]
+    purposes: Mapping[str, Purpose]
+    agreements: tuple[Agreement, ...]
+    flows: Mapping[FlowKey, tuple[Flow, ...]]
+    texts: Mapping[str, Text]
+    credentials: Mapping[str, bool]
+
+    @cached_property
+    def partner_by_id(self) -> Mapping[int, Partner]:
+        """The partners by number."""
+        return {one.partner_id: one for one in self.partners.values()}
+
+    @cached_property
+    def category_by_id(self) -> Mapping[int, Category]:
+        """The data categories by number."""
+        return {one.category_id: one for one in self.categories.values()}
+
+    @cached_property
+    def purpose_by_id(self) -> Mapping[int, Purpose]:
+        """The purposes by number."""
+        return {one.purpose_id: one for one in self.purposes.values()}
+
+    def flows_between(self, sender_id: int, recipient_id: int, purpose_id: int) -> tuple[Flow, ...]:
+        """The flows of all agreements for this direction and purpose."""
+        return self.flows.get((sender_id, recipient_id, purpose_id), ())
+
+    def category_slugs(self, category_ids: frozenset[int] | tuple[int, ...] | list[int]) -> list[str]:
+        """The slugs of these categories, in the given order (a set: in the catalogue's order)."""
+        ordered = sorted(category_ids) if isinstance(category_ids, frozenset) else category_ids
+        return [self.category_by_id[one].slug for one in ordered]

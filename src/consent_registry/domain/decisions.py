@@ -1,0 +1,126 @@
+"""The answer to "may I send?" (api.md section 6; domain.md 3.6). Pure: facts and time come in, nothing goes out.
+
+A permit means "valid consent on file", never "lawful": the sender stays responsible (§ 67d Abs. 1 SGB X).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.catalogue import Basis, Category, Flow, Partner, Purpose
+from consent_registry.domain.grants import Grant, end_of_validity, permitted_categories
+
+Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
+
+# How long an answer is good. Long enough to send, short enough that a withdrawal is not overtaken.
+ANSWER_LIFETIME = timedelta(minutes=5)
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a sender asks: who to, what for, which data, and on which ground it wants to send."""
+
+    sender: Partner
+    recipient: Partner
+    purpose: Purpose
+    categories: tuple[Category, ...]
+    basis: Basis = "consent"
+    norm: str | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer. The three lists hold categories in the order asked and together are exactly what was asked."""
+
+    outcome: Outcome
+    permitted: list[Category]
+    denied: list[Category]
+    not_consent_based: list[Category]
+    expires_at: datetime
+    grant_ids: list[str]
+
+
+def decide(
+    question: Question, flows: Iterable[Flow], grants: Sequence[Grant], now: datetime, *, approved: bool = False
+) -> Decision:
+    """Answer `question` from the agreement's flows and the client's grants for this sender, recipient and purpose.
+
+    `approved`: the DPO approved this flow across the wall of an isolated partner. Order of checks as domain.md 3.6:
+    claimed basis, agreement, parties, grants, explicitness, release; then the result for each category.
+    """
+    if question.basis == "statute":
+        # Recorded with its norm and not judged: the registry knows nothing about statutes.
+        return _answer(question, {}, set(question.categories), now)
+    in_force = [flow for flow in flows if flow.agreement.in_force(now)]
+    statutory = _listed(in_force, "statute")
+    consented = _listed(in_force, "consent") if _parties_are_open(question, approved=approved) else frozenset()
+    grounds: dict[Category, Grant] = {}
+    for category in question.categories:
+        if category.category_id in consented and category.category_id not in statutory:
+            grant = _ground(question, category, grants, now)
+            if grant is not None:
+                grounds[category] = grant
+    return _answer(question, grounds, {one for one in question.categories if one.category_id in statutory}, now)
+
+
+def _listed(flows: Iterable[Flow], basis: Basis) -> frozenset[int]:
+    return frozenset().union(*(flow.category_ids for flow in flows if flow.basis == basis))
+
+
+def _parties_are_open(question: Question, *, approved: bool) -> bool:
+    sender, recipient = question.sender, question.recipient
+    if recipient.suspended or sender.suspended or not (recipient.selectable and sender.selectable):
+        return False
+    # The wall stands on both sides: what comes from an isolated partner is no consent for the way back.
+    return approved or not (sender.isolated or recipient.isolated)
+
+
+def _ground(question: Question, category: Category, grants: Sequence[Grant], now: datetime) -> Grant | None:
+    """The grant that lets this category pass, of several the one that lasts longest."""
+    usable = [
+        grant
+        for grant in grants
+        if category.category_id in permitted_categories(grant, now)
+        and (grant.explicit or not category.special)
+        and _secrecy_is_released(question, category, grant)
+    ]
+    return max(usable, key=_lasts_until, default=None)
+
+
+def _secrecy_is_released(question: Question, category: Category, grant: Grant) -> bool:
+    if not (category.secrecy and question.sender.secrecy_holder):
+        return True
+    return any(
+        release.live
+        and release.holder_id == question.sender.partner_id
+        and release.towards_id == question.recipient.partner_id
+        for release in grant.releases
+    )
+
+
+def _lasts_until(grant: Grant) -> datetime:
+    return end_of_validity(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
+
+
+def _answer(question: Question, grounds: dict[Category, Grant], statutory: set[Category], now: datetime) -> Decision:
+    permitted = [one for one in question.categories if one in grounds]
+    not_consent_based = [one for one in question.categories if one in statutory]
+    denied = [one for one in question.categories if one not in grounds and one not in statutory]
+    outcome: Outcome
+    if not denied and not not_consent_based:
+        outcome = "permit"
+    elif permitted:
+        outcome = "partial"
+    elif denied:
+        outcome = "no_permission"
+    else:
+        outcome = "not_consent_based"
+    ends = (_lasts_until(grant) for grant in grounds.values())
+    return Decision(
+        outcome=outcome,
+        permitted=permitted,
+        denied=denied,
+        not_consent_based=not_consent_based,
+        expires_at=min([now + ANSWER_LIFETIME, *ends]),
+        grant_ids=list(dict.fromkeys(grant.grant_id for grant in grounds.values())),
+    )

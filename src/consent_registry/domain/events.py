@@ -1,0 +1,44 @@
+"""Events: what the log says happened. Complete facts, so that every consent's state can be recomputed from them.
+
+Kinds have numbers for the search columns; the bytes carry the names. Members stand in canonical order when encoded.
+"""
+
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.decisions import Outcome
+
+# Codes of the search columns; never reused.
+KINDS = {
+    "decision": 1,
+    "client": 2,
+    "consent": 3,
+    "withdrawal": 4,
+    "transfer": 5,
+    "read": 6,
+    "suspension": 7,
+    "reinstatement": 8,
+    "credential_revocation": 9,
+    "catalogue": 10,
+    "credential": 11,
+}
+OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event before it is bound to its place in the log.
+
+    `members` are the facts beside the head (version, kind, id, time, network, actor). `reference` is the reference the
+    actor used; the log gets only its commitment. The numbers are copies for the DPO's search.
+    """
+
+    kind: str
+    event_id: str
+    members: dict[str, Any]
+    client_id: str | None = None
+    reference: str | None = None
+    sender_id: int | None = None
+    recipient_id: int | None = None
+    purpose_id: int | None = None
+    outcome: Outcome | None = None

@@ -1,0 +1,157 @@
+"""Grants and releases, what happens to them, and the status that follows (spec: design.md section 3, domain.md 3.5).
+
+Two time axes: `at` asks when it was true, `known_at` when the registry knew it. A question about the present (`at` not
+before `known_at`) counts every change that is on record, whatever its own time says: times describe, presence decides.
+A question about the past counts the changes in effect by then, and every invalidation: it voids from the start.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Answer = Literal["given", "refused", "requested"]
+Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
+ChangeKind = Literal["confirmed", "renewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"]
+
+# The statuses on which data may be passed on (dpv:ConsentStatusValidForProcessing).
+LIVE: frozenset[Status] = frozenset({"given", "renewed"})
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something that happened to a grant; `category_ids` None means all of it, `valid_until` belongs to a renewal."""
+
+    kind: ChangeKind
+    effective_at: datetime
+    recorded_at: datetime
+    category_ids: frozenset[int] | None = None
+    valid_until: datetime | None = None
+
+
+class Release(msgspec.Struct, frozen=True):
+    """A release from professional secrecy (§ 203 StGB) of `holder_id` towards `towards_id`."""
+
+    holder_id: int
+    towards_id: int
+    live: bool
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """The smallest unit of a consent: sender → recipient × purpose × categories × validity. Directed."""
+
+    grant_id: str
+    consent_id: str
+    sender_id: int
+    recipient_id: int
+    purpose_id: int
+    category_ids: tuple[int, ...]
+    explicit: bool
+    answer: Answer
+    valid_from: datetime
+    valid_until: datetime
+    recorder_id: int = 0
+    changes: tuple[Change, ...] = ()
+    releases: tuple[Release, ...] = ()
+
+    def is_visible_to(self, partner_id: int, status: Status) -> bool:
+        """Whether this partner may learn of the grant: its recorder always; its sender and recipient once it was
+        given; a requested one also its sender, who is to confirm it (design.md promise 5)."""
+        if partner_id == self.recorder_id:
+            return True
+        if status == "requested":
+            return partner_id == self.sender_id
+        return self.was_given and partner_id in {self.sender_id, self.recipient_id}
+
+    @property
+    def was_given(self) -> bool:
+        """Whether the client's yes ever counted: given at once, or requested and then confirmed."""
+        confirmed = any(change.kind == "confirmed" for change in self.changes)
+        return self.answer == "given" or (self.answer == "requested" and confirmed)
+
+
+def counting_changes(grant: Grant, at: datetime, known_at: datetime) -> list[Change]:
+    """The changes that count for a question about `at` with the knowledge of `known_at`, in order of recording."""
+    known = [change for change in grant.changes if change.recorded_at <= known_at]
+    if at < known_at:
+        known = [change for change in known if change.kind == "invalidated" or change.effective_at <= at]
+    return sorted(known, key=lambda change: change.recorded_at)
+
+
+def withdrawn_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[int]:
+    """The categories of the grant that these changes withdrew."""
+    withdrawn: set[int] = set()
+    for change in changes:
+        if change.kind == "withdrawn":
+            withdrawn.update(grant.category_ids if change.category_ids is None else change.category_ids)
+    return frozenset(withdrawn.intersection(grant.category_ids))
+
+
+def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
+    """When the grant stops counting: its own end, or that of the renewal recorded last."""
+    until = grant.valid_until
+    for change in changes:
+        if change.kind == "renewed" and change.valid_until is not None:
+            until = change.valid_until
+    return until
+
+
+def is_restricted(changes: Iterable[Change]) -> bool:
+    """Whether processing is restricted (Art. 18 DSGVO): the last of restricted and unrestricted decides."""
+    restricted = False
+    for change in changes:
+        if change.kind in {"restricted", "unrestricted"}:
+            restricted = change.kind == "restricted"
+    return restricted
+
+
+def status_of(grant: Grant, at: datetime, known_at: datetime) -> Status:
+    """The status of a grant at a point of both time axes; the strongest ground comes first."""
+    return _status(grant, counting_changes(grant, at, known_at), at)
+
+
+def _status(grant: Grant, changes: Sequence[Change], at: datetime) -> Status:
+    kinds = {change.kind for change in changes}
+    if "invalidated" in kinds:
+        return "invalidated"
+    if grant.answer == "refused":
+        return "refused"
+    if "withdrawn" in kinds and withdrawn_categories(grant, changes) >= set(grant.category_ids):
+        return "withdrawn"
+    if "ended" in kinds:
+        return "ended"
+    if end_of_validity(grant, changes) <= at:
+        return "expired"
+    if grant.answer == "requested" and "confirmed" not in kinds:
+        return "requested"
+    return "renewed" if "renewed" in kinds else "given"
+
+
+def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
+    """When the grant entered the status it has: the time of the change that brought it there, the end of its validity
+    for an expired one, its beginning otherwise."""
+    changes = counting_changes(grant, at, known_at)
+    status = _status(grant, changes, at)
+    if status == "expired":
+        return end_of_validity(grant, changes)
+    marks = [change.effective_at for change in changes if change.kind == status]
+    return max(marks) if marks else grant.valid_from
+
+
+def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime) -> Status:
+    """`given` while any of these grants is live; else the status its grants ended with, the latest where they differ
+    (api.md section 5). A consent of which one grant is still `requested` and none is live is `requested`."""
+    statuses = [status_of(grant, at, known_at) for grant in grants]
+    still_open: tuple[Status, ...] = ("given", "renewed", "requested")
+    for status in still_open:
+        if status in statuses:
+            return status
+    return max(zip((status_since(grant, at, known_at) for grant in grants), statuses, strict=True))[1]
+
+
+def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
+    """The categories this grant lets pass at this moment: live, begun, not restricted, less what was withdrawn."""
+    changes = sorted(grant.changes, key=lambda change: change.recorded_at)
+    if now < grant.valid_from or _status(grant, changes, now) not in LIVE or is_restricted(changes):
+        return frozenset()
+    return frozenset(grant.category_ids) - withdrawn_categories(grant, changes)

@@ -1,0 +1,76 @@
+"""Identifiers: UUIDv7 (RFC 9562 section 5.7), partners' references and the codes clients carry.
+
+Time and randomness come in as arguments; nothing here reads a clock or a random source.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+REFERENCE_LENGTH = 128
+
+# Crockford's base 32: no I, L, O, U, so that a code survives being read aloud and copied by hand.
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD_LOOKALIKES = str.maketrans("ILO", "110")
+CODE_LENGTH = 12
+_UUID = re.compile(UUID_PATTERN.strip("^$"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def uuid7(at: datetime, entropy: bytes) -> str:
+    """A UUIDv7 for `at` from 10 random bytes: 48 bits of milliseconds, then 74 random bits."""
+    elapsed = at - _EPOCH
+    milliseconds = (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
+    rest = int.from_bytes(entropy[:10], "big")
+    high = f"{milliseconds:012x}"
+    low = f"{rest & 0x3FFFFFFFFFFFFFFF | 0x8000000000000000:016x}"
+    return f"{high[:8]}-{high[8:]}-7{rest >> 64 & 0xFFF:03x}-{low[:4]}-{low[4:]}"
+
+
+def uuid7_milliseconds(text: str) -> int:
+    """The milliseconds since 1970 that a UUIDv7 in canonical form carries."""
+    return int(text[:8] + text[9:13], 16)
+
+
+def reference_fault(reference: str) -> str | None:
+    """What is wrong with a partner's reference (api.md, head), or None: 1 to 128 characters, NFC, no control or
+    format characters, no space at the ends."""
+    if not 1 <= len(reference) <= REFERENCE_LENGTH:
+        return f"must have 1 to {REFERENCE_LENGTH} characters"
+    if not reference.isascii() or not reference.isprintable():
+        if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Cn"} for character in reference):
+            return "must not contain control or format characters"
+        if not unicodedata.is_normalized("NFC", reference):
+            return "must be in Unicode normal form C"
+    if reference[0].isspace() or reference[-1].isspace():
+        return "must not begin or end with a space"
+    return None
+
+
+def make_code(entropy: bytes) -> str:
+    """A 12-character code `XXXX-XXXX-XXXX`: 55 bits of `entropy` (7 bytes or more) and a check digit."""
+    number = int.from_bytes(entropy[:7], "big") & ((1 << 55) - 1)
+    digits = "".join(CROCKFORD[number >> shift & 31] for shift in range(50, -5, -5))
+    code = digits + _check_digit(digits)
+    return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+
+
+def read_code(text: str) -> str | None:
+    """The 12 characters of a code as a person may write it (case, hyphens and look-alikes do not matter), or None."""
+    code = text.upper().replace("-", "").replace(" ", "").translate(CROCKFORD_LOOKALIKES)
+    if len(code) != CODE_LENGTH or any(character not in CROCKFORD for character in code):
+        return None
+    return code if _check_digit(code[:-1]) == code[-1] else None
+
+
+def _check_digit(digits: str) -> str:
+    """Weights 1 to 11 modulo 31 find every wrong digit and every swap of neighbours, except between 0 and Z."""
+    total = sum(position * CROCKFORD.index(digit) for position, digit in enumerate(digits, start=1))
+    return CROCKFORD[total % 31]
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this is a UUID in canonical form."""
+    return _UUID.fullmatch(text) is not None

@@ -1,0 +1,55 @@
+"""What a withdrawal does to a client's grants (Art. 7 Abs. 3 DSGVO): pure, for now and for good.
+
+A withdrawal is never undone, may cover a part, and counts from the moment it is on record.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.grants import LIVE, Change, Grant, counting_changes, status_of, withdrawn_categories
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """A grant and the change that withdraws it or some of its categories."""
+
+    grant: Grant
+    change: Change
+
+
+def can_be_withdrawn(grant: Grant, now: datetime) -> bool:
+    """Whether there is anything to withdraw: a live grant, or a request that could still be confirmed."""
+    status = status_of(grant, now, now)
+    return status in LIVE or status == "requested"
+
+
+def withdraw(
+    grants: Sequence[Grant], received_at: datetime, now: datetime, category_ids: frozenset[int] | None = None
+) -> list[Withdrawn]:
+    """The changes that withdraw these grants, or only these categories of them; what is gone already is left out."""
+    withdrawn = []
+    for grant in grants:
+        if not can_be_withdrawn(grant, now):
+            continue
+        parts = None
+        if category_ids is not None:
+            gone = withdrawn_categories(grant, counting_changes(grant, now, now))
+            parts = category_ids.intersection(grant.category_ids) - gone
+            if not parts:
+                continue
+        withdrawn.append(Withdrawn(grant, Change("withdrawn", received_at, now, parts)))
+    return withdrawn
+
+
+def still_given(grants: Sequence[Grant], withdrawn: Sequence[Withdrawn], now: datetime) -> list[Grant]:
+    """Live grants of other consents for the same flows: what goes on all the same, so that nobody is misled."""
+    consents = {one.grant.consent_id for one in withdrawn}
+    flows = {(one.grant.sender_id, one.grant.recipient_id, one.grant.purpose_id) for one in withdrawn}
+    return [
+        grant
+        for grant in grants
+        if grant.consent_id not in consents
+        and (grant.sender_id, grant.recipient_id, grant.purpose_id) in flows
+        and status_of(grant, now, now) in LIVE
+    ]

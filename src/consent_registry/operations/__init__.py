@@ -1,0 +1,1 @@
+"""What happens: one public function is one transaction with its log events."""

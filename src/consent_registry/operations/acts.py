@@ -1,0 +1,160 @@
+"""How an act happens: one transaction, locks in the order of the house, log last, answer kept for its key.
+
+Order: idempotency key (tried, never waited for), catalogue, clients ascending, log (design.md section 5).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue, Network
+from consent_registry.domain.errors import Fault, KeyInUse, Refused, RegistryError
+from consent_registry.domain.events import Event
+from consent_registry.domain.identifiers import uuid7
+from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.storage import log
+from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.grants import read_clock
+from consent_registry.storage.idempotency import add_answer, find_answers, try_lock_keys
+from consent_registry.storage.keys import Keys
+
+
+class Once(msgspec.Struct, frozen=True):
+    """A request that is to have one effect however often it is sent: digests of (method, path, key) and of its body."""
+
+    scope: bytes
+    body_sha256: bytes
+
+    @classmethod
+    def of(cls, method: str, path: str, key: str, body: bytes) -> "Once":
+        """The one for a request with this Idempotency-Key."""
+        scope = hashlib.sha256(f"{method}\0{path}\0{key}".encode()).digest()
+        return cls(scope, hashlib.sha256(body).digest())
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What an act answers: status, value (encoded as JSON), where the new thing is, and the clients it is about."""
+
+    status: int
+    value: object
+    location: str | None = None
+    client_ids: tuple[str, ...] = ()
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer ready to leave; `replayed` when it was given before for the same key."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    replayed: bool = False
+
+
+class Act:
+    """A running act: its transaction, the catalogue as of it, who acts, and when it began (`now`)."""
+
+    def __init__(
+        self, runtime: Runtime, connection: Connection, caller: Caller, catalogue: Catalogue, now: datetime
+    ) -> None:
+        self.runtime = runtime
+        self.now = now
+        self.connection = connection
+        self.caller = caller
+        self.catalogue = catalogue
+
+    @property
+    def network(self) -> Network:
+        """The network this happens in."""
+        return self.caller.network
+
+    @property
+    def keys(self) -> Keys:
+        """The installation's keys."""
+        return self.runtime.keys
+
+    async def clock(self) -> datetime:
+        """The database's time; asked after the locks are held."""
+        return await read_clock(self.connection)
+
+    async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
+        """Write the log: the last thing an act does."""
+        return await log.append(self.connection, self.network, self.caller.actor, at, events)
+
+
+Work = Callable[[Act], Awaitable[Done | RegistryError]]
+
+
+async def perform(
+    runtime: Runtime, caller: Caller, work: Work, *, once: Once | None = None, exclusive: bool = False
+) -> Reply:
+    """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
+
+    `exclusive` holds the catalogue alone. Work that returns an error instead of raising it has what it wrote committed
+    before the error is raised: a failed attempt that must be counted.
+    """
+    network_id = caller.network.network_id
+    async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
+        if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:
+            raise KeyInUse(retry_after=1)
+        await lock_catalogue(connection, network_id, exclusive=exclusive)
+        catalogue = await runtime.catalogue(connection, caller.network)
+        require_standing(caller, catalogue)
+        if once is not None:
+            answers = await find_answers(connection, network_id, [caller.partner_id], [once.scope])
+            if once.scope in answers:
+                return stored_reply(runtime.keys, caller, once, answers[once.scope])
+        done = await work(Act(runtime, connection, caller, catalogue, await read_clock(connection)))
+        if isinstance(done, Done):
+            reply = Reply(done.status, msgspec.json.encode(done.value), done.location)
+            if once is not None:
+                await remember(connection, runtime.keys, caller, once, reply, done.client_ids)
+    if isinstance(done, RegistryError):
+        raise done
+    return reply
+
+
+def stored_reply(keys: Keys, caller: Caller, once: Once, stored: tuple[bytes, bytes]) -> Reply:
+    """The reply given before, opened; raises Refused when the key came with another body then."""
+    body_sha256, sealed = stored
+    if body_sha256 != once.body_sha256:
+        raise Refused(
+            "This Idempotency-Key was used with another body.",
+            faults=(Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),),
+        )
+    status, location, body = msgspec.msgpack.decode(keys.unseal(sealed, _context(caller)), type=tuple[int, str | None, bytes])
+    return Reply(status, body, location, replayed=True)
+
+
+async def remember(
+    connection: Connection, keys: Keys, caller: Caller, once: Once, reply: Reply, client_ids: Sequence[str]
+) -> None:
+    """Keep a reply for the next request with its key, in the transaction it belongs to."""
+    sealed = keys.seal(msgspec.msgpack.encode((reply.status, reply.location, reply.body)), _context(caller))
+    await add_answer(
+        connection,
+        caller.network.network_id,
+        caller.partner_id,
+        once.scope,
+        once.body_sha256,
+        sealed,
+        client_ids,
+        await read_clock(connection),
+    )
+
+
+def _context(caller: Caller) -> str:
+    return f"answer {caller.network.network_id} {caller.partner_id}"
+
+
+def new_id(at: datetime) -> str:
+    """A UUIDv7 of this moment."""
+    return uuid7(at, secrets.token_bytes(10))
+
+
+def digest_of(ids: Sequence[str]) -> str:
+    """SHA-256 (hex) over a list of ids, one a line: says what was shown without showing it again."""
+    return hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()

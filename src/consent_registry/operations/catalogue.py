@@ -1,0 +1,254 @@
+"""Showing a network's catalogue to its own partners (api.md section 3). No client is in it, so nothing is logged."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Partner, Purpose, Text
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import Act, Done, Reply, perform
+from consent_registry.operations.pages import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.storage.catalogue import find_text, lock_catalogue
+from consent_registry.storage.database import transaction
+
+
+class NetworkView(msgspec.Struct, frozen=True):
+    """The cooperation the caller belongs to."""
+
+    slug: str
+    name: str
+    about: str
+    log_origin: str
+
+
+class PartnerView(msgspec.Struct, frozen=True):
+    """A partner: one organisational unit."""
+
+    slug: str
+    name: str
+    organisation: str | None
+    kind: str
+    regime: str | None
+    secrecy_holder: bool
+    selectable: bool
+    isolated: bool
+    suspended: bool
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The name of a catalogue entry in German and English."""
+
+    de: str
+    en: str
+
+
+class CategoryView(msgspec.Struct, frozen=True):
+    """A data category; `special` is Art. 9 DSGVO, `secrecy` means § 203 StGB can apply."""
+
+    slug: str
+    name: Names
+    special: bool
+    secrecy: bool
+
+
+class PurposeView(msgspec.Struct, frozen=True):
+    """A purpose with the categories that can be needed for it."""
+
+    slug: str
+    name: Names
+    categories: list[str]
+
+
+class FlowView(msgspec.Struct, frozen=True):
+    """A flow the agreement allows."""
+
+    sender: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+    basis: str
+    norm: str | None
+
+
+class AgreementView(msgspec.Struct, frozen=True):
+    """A version of the network's frame."""
+
+    agreement_id: str
+    version: str
+    status: str
+    valid_from: str | None
+    valid_until: str | None
+    flows: list[FlowView]
+
+
+class LanguageView(msgspec.Struct, frozen=True):
+    """A text in one language: the SHA-256 of its exact bytes, and where they are."""
+
+    language: str
+    sha256: str
+    status: str
+    url: str
+
+
+class TextView(msgspec.Struct, frozen=True):
+    """A published consent text."""
+
+    id: str
+    version: str
+    languages: list[LanguageView]
+
+
+class CallerView(msgspec.Struct, frozen=True):
+    """Who the access token says the caller is."""
+
+    network: str
+    partner: str | None
+    client_id: str
+    scopes: list[str]
+    expires_at: str
+
+
+View = Callable[[Act], dict[str, Any]]
+
+
+async def who_am_i(runtime: Runtime, caller: Caller) -> CallerView:
+    """The caller as its token says; raises NotAuthentic for one suspended or revoked since."""
+    async with transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection:
+        await lock_catalogue(connection, caller.network.network_id)
+        require_standing(caller, await runtime.catalogue(connection, caller.network))
+    expires_at = format_instant(datetime.fromtimestamp(caller.expires_at, UTC))
+    partner = caller.slug if caller.partner_id else None
+    return CallerView(caller.network.slug, partner, caller.client_id, sorted(caller.scopes), expires_at)
+
+
+async def show_network(runtime: Runtime, caller: Caller) -> Reply:
+    """The caller's network."""
+
+    async def work(act: Act) -> Done:
+        one = act.network
+        return Done(200, NetworkView(one.slug, one.name, one.about, one.log_origin))
+
+    return await perform(runtime, caller, work)
+
+
+async def show_list(runtime: Runtime, caller: Caller, view: View, name: str, limit: int, cursor: str | None) -> Reply:
+    """A page of the catalogue's entries of one kind."""
+    filter_of_page = f"{name} {caller.network.slug}".encode()
+
+    async def work(act: Act) -> Done:
+        after = read_cursor(act.keys, filter_of_page, cursor, "")
+        entries = view(act)
+        names = list(entries)
+        first = names.index(after) + 1 if after in entries else 0
+        chosen = names[first : first + limit]
+        following = chosen[-1] if first + limit < len(names) else None
+        return Done(200, Page([entries[one] for one in chosen], make_cursor(act.keys, filter_of_page, following)))
+
+    return await perform(runtime, caller, work)
+
+
+async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> Reply:
+    """One entry of the catalogue, by slug or id."""
+
+    async def work(act: Act) -> Done:
+        entries = view(act)
+        if name not in entries:
+            raise NotFound
+        return Done(200, entries[name])
+
+    return await perform(runtime, caller, work)
+
+
+async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: str) -> bytes:
+    """The exact bytes of a text in one language."""
+    async with transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection:
+        await lock_catalogue(connection, caller.network.network_id)
+        require_standing(caller, await runtime.catalogue(connection, caller.network))
+        content = await find_text(connection, caller.network.network_id, text_id, language)
+    if content is None:
+        raise NotFound
+    return content
+
+
+def partners(act: Act) -> dict[str, PartnerView]:
+    """The network's partners by slug."""
+    return {slug: _partner(one) for slug, one in act.catalogue.partners.items()}
+
+
+def _partner(one: Partner) -> PartnerView:
+    return PartnerView(*(getattr(one, name) for name in PartnerView.__struct_fields__))
+
+
+def categories(act: Act) -> dict[str, CategoryView]:
+    """The network's data categories by slug."""
+    return {slug: _category(one) for slug, one in act.catalogue.categories.items()}
+
+
+def _category(one: Category) -> CategoryView:
+    return CategoryView(one.slug, Names(one.name_de, one.name_en), one.special, one.secrecy)
+
+
+def purposes(act: Act) -> dict[str, PurposeView]:
+    """The network's purposes by slug."""
+    return {slug: _purpose(act.catalogue, one) for slug, one in act.catalogue.purposes.items()}
+
+
+def _purpose(catalogue: Catalogue, one: Purpose) -> PurposeView:
+    return PurposeView(one.slug, Names(one.name_de, one.name_en), catalogue.category_slugs(one.category_ids))
+
+
+def agreements(act: Act) -> dict[str, AgreementView]:
+    """The network's agreements by id."""
+    flows = [flow for several in act.catalogue.flows.values() for flow in several]
+    return {one.agreement_id: _agreement(act, one, flows) for one in act.catalogue.agreements}
+
+
+def _agreement(act: Act, one: Agreement, flows: Sequence[Flow]) -> AgreementView:
+    return AgreementView(
+        one.agreement_id,
+        one.version,
+        _agreement_status(one, act.now),
+        None if one.valid_from is None else format_instant(one.valid_from),
+        None if one.valid_until is None else format_instant(one.valid_until),
+        [_flow(act.catalogue, flow) for flow in flows if flow.agreement.agreement_id == one.agreement_id],
+    )
+
+
+def _agreement_status(one: Agreement, now: datetime) -> str:
+    if one.in_force(now):
+        return "in_force"
+    begins_later = one.valid_from is not None and now < one.valid_from
+    return "ended" if one.ended or not begins_later else "adopted"
+
+
+def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
+    return FlowView(
+        catalogue.partner_by_id[flow.sender_id].slug,
+        catalogue.partner_by_id[flow.recipient_id].slug,
+        catalogue.purpose_by_id[flow.purpose_id].slug,
+        catalogue.category_slugs(flow.category_ids),
+        flow.basis,
+        flow.norm,
+    )
+
+
+def texts(act: Act) -> dict[str, TextView]:
+    """The network's texts by id."""
+    return {text_id: _text(one) for text_id, one in act.catalogue.texts.items()}
+
+
+def _text(one: Text) -> TextView:
+    languages = [
+        LanguageView(
+            language.language,
+            language.sha256,
+            "stale" if language.stale else "published",
+            f"/api/v1/texts/{one.text_id}/{language.language}",
+        )
+        for language in one.languages.values()
+    ]
+    return TextView(one.text_id, one.version, languages)

@@ -1,0 +1,245 @@
+"""Consents: one act of a client, recorded with its grants, releases and receipt code (api.md section 5)."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.grants import Grant
+from consent_registry.domain.identifiers import make_code, read_code
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients import locked_client
+from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.recording_rules import Terms, read_terms, require_recordable
+from consent_registry.operations.requests import ConsentRequest
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.views import ConsentView, view_consent
+from consent_registry.storage import consents as storage
+from consent_registry.storage.grants import add_grants, parties
+from consent_registry.storage.log import LogPlace
+from consent_registry.storage.withdrawals import ChangeRow, add_changes
+
+
+async def record_consent(runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once) -> Reply:
+    """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
+
+    async def work(act: Act) -> Done:
+        given_at, terms = read_terms(act.catalogue, request)
+        known = await locked_client(act, request.client)
+        now = await act.clock()
+        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now)
+        if known is None:
+            fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
+            raise Refused("This client is not registered.", faults=(fault,))
+        consent_id = new_id(now)
+        grants = _grants(consent_id, caller, request, terms, now)
+        row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
+        await storage.add_consent(act.connection, act.network.network_id, row)
+        await add_grants(act.connection, act.network.network_id, known.client_id, grants)
+        releases = await _add_releases(act, request, consent_id, known.client_id, now)
+        code = await _issue_code(act, consent_id, known.client_id, grants, now)
+        await _tell_partners(act, consent_id, known.client_id, grants, now)
+        event = _event(act, request, consent_id, known.client_id, grants, releases, given_at)
+        place = (await act.append(now, event))[0]
+        view = await _view_of_new(act, row, grants, request.client, place, now)
+        answer = msgspec.structs.replace(view, receipt_code=code)
+        return Done(201, answer, f"/api/v1/consents/{consent_id}", (known.client_id,))
+
+    return await perform(runtime, caller, work, once=once)
+
+
+def _grants(
+    consent_id: str, caller: Caller, request: ConsentRequest, terms: Sequence[Terms], now: datetime
+) -> list[Grant]:
+    grants = []
+    for asked, one in zip(request.grants, terms, strict=True):
+        # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
+        answer = asked.answer if asked.answer == "refused" or one.sender.slug == caller.slug else "requested"
+        grants.append(
+            Grant(
+                grant_id=new_id(now),
+                consent_id=consent_id,
+                sender_id=one.sender.partner_id,
+                recipient_id=one.recipient.partner_id,
+                purpose_id=one.purpose.purpose_id,
+                category_ids=tuple(category.category_id for category in one.categories),
+                explicit=asked.explicit,
+                answer=answer,
+                valid_from=one.valid_from,
+                valid_until=one.valid_until,
+                recorder_id=caller.partner_id,
+            )
+        )
+    return grants
+
+
+def _row(
+    act: Act,
+    request: ConsentRequest,
+    consent_id: str,
+    client_id: str,
+    grants: Sequence[Grant],
+    terms: Sequence[Terms],
+    given_at: datetime,
+    now: datetime,
+) -> storage.NewConsent:
+    evidence, information = request.act.evidence, request.information
+    mandate = request.giver.mandate_until
+    return storage.NewConsent(
+        consent_id=consent_id,
+        client_id=client_id,
+        recorder_id=act.caller.partner_id,
+        partner_ids=_all_parties(grants),
+        text_id=request.text.id,
+        language=request.text.language,
+        giver_role=request.giver.role,
+        giver_age_band=request.giver.age_band,
+        giver_insight_assessed_by=request.giver.insight_assessed_by,
+        giver_mandate_until=None if mandate is None else datetime.fromisoformat(mandate),
+        method=request.act.method,
+        special_circumstances=request.act.special_circumstances,
+        evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),
+        evidence_media_type=None if evidence is None else evidence.media_type,
+        evidence_kept_at=None if evidence is None else _sealed(act, "kept_at", evidence.kept_at),
+        explained_by=information.explained_by,
+        interpreter_kind=information.interpreter.kind,
+        interpreter_language=information.interpreter.language,
+        told=list(information.told),
+        copy_handed=information.copy_handed,
+        given_at=given_at,
+        valid_from=min(one.valid_from for one in terms),
+        valid_until=max(one.valid_until for one in terms),
+        recorded_at=now,
+    )
+
+
+def _all_parties(grants: Sequence[Grant]) -> list[int]:
+    return sorted({partner_id for grant in grants for partner_id in parties(grant)})
+
+
+def _sealed(act: Act, member: str, value: str) -> bytes:
+    return act.keys.seal(value.encode(), f"{member} {act.network.network_id} {act.caller.partner_id}")
+
+
+async def _add_releases(
+    act: Act, request: ConsentRequest, consent_id: str, client_id: str, now: datetime
+) -> list[dict[str, Any]]:
+    rows, facts = [], []
+    for asked in request.releases:
+        release_id = new_id(now)
+        holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
+        seen_by = sorted({act.caller.partner_id, holder.partner_id, towards.partner_id})
+        function = None if asked.function is None else _sealed(act, "function", asked.function)
+        rows.append(
+            (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
+        )
+        facts.append({"release": release_id, "holder": holder.slug, "towards": towards.slug, "person": asked.person})
+    await storage.add_releases(act.connection, act.network.network_id, rows)
+    return facts
+
+
+async def _issue_code(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> str:
+    code = make_code(secrets.token_bytes(8))
+    digest = receipt_code_digest(act, code)
+    if digest is None:  # pragma: no cover - a code just made is readable
+        raise AssertionError
+    await storage.add_receipt_code(
+        act.connection,
+        act.network.network_id,
+        (act.keys.digest_key_id, digest),
+        consent_id,
+        client_id,
+        _all_parties(grants),
+        now,
+    )
+    return code
+
+
+def receipt_code_digest(act: Act, text: str) -> bytes | None:
+    """The digest by which a receipt code is found, or None for what cannot be one."""
+    code = read_code(text)
+    return None if code is None else act.keys.digest("receipt code", act.network.network_id, 0, code)
+
+
+async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> None:
+    concerned: defaultdict[int, list[Grant]] = defaultdict(list)
+    for grant in grants:
+        if grant.answer == "given":
+            for partner_id in {grant.sender_id, grant.recipient_id} - {act.caller.partner_id}:
+                concerned[partner_id].append(grant)
+        elif grant.answer == "requested":
+            concerned[grant.sender_id].append(grant)
+    rows = [
+        ChangeRow(
+            partner_id,
+            new_id(now),
+            "consent_given" if any(one.answer == "given" for one in several) else "consent_requested",
+            consent_id,
+            client_id,
+            tuple(one.grant_id for one in several),
+            min(one.valid_from for one in several),
+            None,
+            now,
+        )
+        for partner_id, several in concerned.items()
+    ]
+    await add_changes(act.connection, act.network.network_id, rows)
+
+
+def _event(
+    act: Act,
+    request: ConsentRequest,
+    consent_id: str,
+    client_id: str,
+    grants: Sequence[Grant],
+    releases: list[dict[str, Any]],
+    given_at: datetime,
+) -> Event:
+    catalogue = act.catalogue
+    evidence = request.act.evidence
+    text = catalogue.texts[request.text.id]
+    members: dict[str, Any] = {
+        "text": {
+            "id": text.text_id,
+            "language": request.text.language,
+            "sha256": text.languages[request.text.language].sha256,
+        },
+        "grants": [
+            {
+                "grant": grant.grant_id,
+                "sender": catalogue.partner_by_id[grant.sender_id].slug,
+                "recipient": catalogue.partner_by_id[grant.recipient_id].slug,
+                "purpose": catalogue.purpose_by_id[grant.purpose_id].slug,
+                "categories": catalogue.category_slugs(grant.category_ids),
+                "explicit": grant.explicit,
+                "answer": grant.answer,
+                "valid_from": format_instant(grant.valid_from),
+                "valid_until": format_instant(grant.valid_until),
+            }
+            for grant in grants
+        ],
+        "releases": releases,
+        "giver": msgspec.to_builtins(request.giver),
+        "method": request.act.method,
+        "special_circumstances": request.act.special_circumstances,
+        "given_at": format_instant(given_at),
+        # Where the original is kept is free text and stays out of the log.
+        "evidence": None if evidence is None else {"sha256": evidence.sha256, "media_type": evidence.media_type},
+        "information": msgspec.to_builtins(request.information),
+    }
+    return Event("consent", consent_id, members, client_id, request.client)
+
+
+async def _view_of_new(
+    act: Act, row: storage.NewConsent, grants: Sequence[Grant], reference: str, place: LogPlace, now: datetime
+) -> ConsentView:
+    names = storage.ConsentRow.__struct_fields__
+    consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
+    releases = await storage.find_releases(act.connection, act.network.network_id, [row.consent_id])
+    return view_consent(act.catalogue, consent, grants, releases, reference, LogEntry.of(place), now)

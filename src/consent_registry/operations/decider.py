@@ -1,0 +1,97 @@
+"""The decider: answers all decisions that wait, together, with one durable commit (design.md section 5).
+
+One a network and process. While one batch commits, the next one fills. No answer leaves before its record is durable,
+and nothing is remembered from one batch to the next but what the catalogue's version vouches for.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import CannotRecord, RegistryError
+from consent_registry.operations.acts import Once, Reply
+from consent_registry.operations.batch import Waiting, answer_batch
+from consent_registry.operations.decisions import DecisionRequest
+from consent_registry.operations.runtime import Caller, Runtime
+
+BATCH = 512
+QUEUE = 8 * BATCH
+# How long a request waits for a client that a consent act holds, and how soon it asks again.
+PATIENCE = 1.0
+PAUSE = 0.002
+
+_log = structlog.get_logger(__name__)
+
+
+class Decider:
+    """Answers the decisions of one network in this process."""
+
+    def __init__(self, runtime: Runtime, network: Network) -> None:
+        self._runtime = runtime
+        self._network = network
+        self._waiting: deque[Waiting] = deque()
+        self._size = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(
+        self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
+    ) -> Reply:
+        """The durable answer to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
+        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown."""
+        if self._size and self._size + len(requests) > QUEUE:
+            raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
+        catalogue = await self._runtime.picture(self._network)
+        if not all(request.is_known_to(catalogue) for request in requests):
+            # A slug may be newer than the picture; only a fresh one may say that it does not exist.
+            catalogue = await self._runtime.picture(self._network, fresh=True)
+        waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
+        waiting.read(catalogue, self._runtime.keys)
+        waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
+        self._waiting.append(waiting)
+        self._size += len(requests)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return await waiting.reply
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            postponed: list[Waiting] = []
+            try:
+                postponed = await answer_batch(self._runtime, self._network, batch)
+            except RegistryError as error:
+                self._runtime.note_failure()
+                _settle_all(batch, error)
+            except Exception as error:
+                _log.exception("decider failed")
+                _settle_all(batch, error)
+            if postponed:
+                self._postpone(postponed)
+                if len(postponed) == len(batch):
+                    await asyncio.sleep(PAUSE)
+
+    def _take(self) -> list[Waiting]:
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].requests)
+        while self._waiting and size + len(self._waiting[0].requests) <= BATCH:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].requests)
+        self._size -= size
+        return batch
+
+    def _postpone(self, postponed: Sequence[Waiting]) -> None:
+        now = asyncio.get_running_loop().time()
+        for one in reversed(postponed):
+            if now > one.deadline:
+                one.settle(CannotRecord(retry_after=1))
+            else:
+                self._waiting.appendleft(one)
+                self._size += len(one.requests)
+
+
+def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:
+    for one in batch:
+        one.settle(error)

@@ -1,0 +1,201 @@
+"""Decisions: what a partner asks, what it is answered, and the record it leaves (api.md section 6)."""
+
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.audit.leaf import reference_commitment
+from consent_registry.domain.catalogue import Basis, Catalogue
+from consent_registry.domain.decisions import Decision, Outcome, Question
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.domain.identifiers import SLUG_PATTERN, reference_fault
+from consent_registry.domain.instants import format_instant
+from consent_registry.domain.obligations import Obligation, obligations_for
+from consent_registry.operations.runtime import Caller
+from consent_registry.storage.keys import Keys, base64url
+from consent_registry.storage.log import LogPlace
+
+Slug = Annotated[str, Meta(pattern=SLUG_PATTERN)]
+Reference = Annotated[str, Meta(min_length=1, max_length=128, description="Your own identifier for a client.")]
+Norm = Annotated[str, Meta(pattern=r"^(§|§§|Art\.) .{1,80}$", examples=["§ 69 Abs. 1 Nr. 1 SGB X"])]
+
+
+class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """May I, the caller, send these categories on this client to this recipient for this purpose, now?"""
+
+    client: Reference
+    recipient: Slug
+    purpose: Slug
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)]
+    basis: Basis = "consent"
+    norm: Norm | UnsetType = UNSET
+    receipt: bool = False
+
+    def is_known_to(self, catalogue: Catalogue) -> bool:
+        """Whether the catalogue knows all slugs of this request."""
+        return (
+            self.recipient in catalogue.partners
+            and self.purpose in catalogue.purposes
+            and all(slug in catalogue.categories for slug in self.categories)
+        )
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """Where the record stands: the log's origin, the zero-based index, and the 33 bytes of the leaf in base64."""
+
+    origin: str
+    index: int
+    leaf: str
+
+    @classmethod
+    def of(cls, place: LogPlace) -> "LogEntry":
+        """The wire form of a place in the log."""
+        return cls(place.origin, place.index, base64.b64encode(place.leaf).decode())
+
+
+class DecisionAnswer(msgspec.Struct, frozen=True):
+    """The answer. The three lists hold slugs in the order asked and together are exactly what was asked."""
+
+    decision_id: str
+    outcome: Outcome
+    permitted_categories: list[str]
+    denied_categories: list[str]
+    not_consent_based_categories: list[str]
+    decided_at: str
+    expires_at: str
+    obligations: tuple[Obligation, ...]
+    log: LogEntry
+    receipt: str | UnsetType = UNSET
+    client_salt: str | UnsetType = UNSET
+
+
+def read_question(caller: Caller, catalogue: Catalogue, request: DecisionRequest, pointer: str = "") -> Question:
+    """What the request asks, in the catalogue's terms; raises Malformed with every fault and its pointer."""
+    faults = list(_faults(caller, catalogue, request, pointer))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return Question(
+        sender=catalogue.partner_by_id[caller.partner_id],
+        recipient=catalogue.partners[request.recipient],
+        purpose=catalogue.purposes[request.purpose],
+        categories=tuple([catalogue.categories[slug] for slug in request.categories]),
+        basis=request.basis,
+        norm=None if request.norm is UNSET else request.norm,
+    )
+
+
+def _faults(caller: Caller, catalogue: Catalogue, request: DecisionRequest, pointer: str) -> list[Fault]:
+    faults = []
+    if wrong := reference_fault(request.client):
+        faults.append(Fault(f"{pointer}/client", wrong))
+    if request.recipient not in catalogue.partners:
+        faults.append(Fault(f"{pointer}/recipient", f"{request.recipient!r} is no partner of this network"))
+    elif request.recipient == caller.slug:
+        faults.append(Fault(f"{pointer}/recipient", "must not be the sender, which is the caller"))
+    if request.purpose not in catalogue.purposes:
+        faults.append(Fault(f"{pointer}/purpose", f"{request.purpose!r} is no purpose of this network"))
+    for number, slug in enumerate(request.categories):
+        if slug not in catalogue.categories:
+            faults.append(Fault(f"{pointer}/categories/{number}", f"{slug!r} is no data category of this network"))
+    if len(set(request.categories)) != len(request.categories):
+        faults.append(Fault(f"{pointer}/categories", "must not name a category twice"))
+    if request.basis == "statute" and request.norm is UNSET:
+        faults.append(Fault(f"{pointer}/norm", "is required when basis is statute"))
+    if request.basis == "consent" and request.norm is not UNSET:
+        faults.append(Fault(f"{pointer}/norm", "belongs to basis statute only"))
+    return faults
+
+
+def decision_event(
+    issuer: str, request: DecisionRequest, question: Question, decision: Decision, decision_id: str, client_id: str | None
+) -> Event:
+    """The record of a decision: complete, so that the answer can be given again from it alone."""
+    members: dict[str, Any] = {
+        "sender": question.sender.slug,
+        "recipient": question.recipient.slug,
+        "purpose": question.purpose.slug,
+        "categories": request.categories,
+        "permitted": [one.slug for one in decision.permitted],
+        "not_consent_based": [one.slug for one in decision.not_consent_based],
+        "outcome": decision.outcome,
+        "basis": request.basis,
+        "expires_at": format_instant(decision.expires_at),
+        "grants": decision.grant_ids,
+    }
+    if question.norm is not None:
+        members["norm"] = question.norm
+    if request.receipt:
+        salt = secrets.token_bytes(32)
+        members["receipt"] = {
+            "iss": issuer,
+            "client_salt": base64url(salt),
+            "client_commitment": base64url(reference_commitment(salt, request.client)),
+        }
+    return Event(
+        "decision",
+        decision_id,
+        members,
+        client_id,
+        request.client,
+        question.sender.partner_id,
+        question.recipient.partner_id,
+        question.purpose.purpose_id,
+        decision.outcome,
+    )
+
+
+def make_answer(
+    catalogue: Catalogue, facts: Mapping[str, Any], decided_at: str, decision_id: str, place: LogPlace
+) -> DecisionAnswer:
+    """The answer that the members of a decision's event stand for."""
+    permitted, statutory = facts["permitted"], facts["not_consent_based"]
+    asked: Sequence[str] = facts["categories"]
+    obligations: tuple[Obligation, ...] = ()
+    if permitted:
+        obligations = obligations_for(catalogue.partners[facts["sender"]], catalogue.partners[facts["recipient"]])
+    return DecisionAnswer(
+        decision_id=decision_id,
+        outcome=facts["outcome"],
+        permitted_categories=permitted,
+        denied_categories=[one for one in asked if one not in permitted and one not in statutory],
+        not_consent_based_categories=statutory,
+        decided_at=decided_at,
+        expires_at=facts["expires_at"],
+        obligations=obligations,
+        log=LogEntry.of(place),
+    )
+
+
+def with_receipt(answer: DecisionAnswer, keys: Keys, network: str, facts: Mapping[str, Any]) -> DecisionAnswer:
+    """The answer with a signed receipt (JWS, EdDSA): the promise that this record is in the log.
+
+    The salt goes to the sender alone: with it and the reference it can show whom the receipt is about.
+    """
+    promised = facts["receipt"]
+    claims = {
+        "iss": promised["iss"],
+        "iat": _seconds(answer.decided_at),
+        "exp": _seconds(answer.expires_at),
+        "jti": answer.decision_id,
+        "aud": facts["recipient"],
+        "network": network,
+        "sender": facts["sender"],
+        "recipient": facts["recipient"],
+        "purpose": facts["purpose"],
+        "categories": answer.permitted_categories,
+        "outcome": answer.outcome,
+        "log": answer.log,
+        "client_commitment": promised["client_commitment"],
+    }
+    receipt = keys.sign_receipt(answer.log.origin, msgspec.json.encode(claims))
+    return msgspec.structs.replace(answer, receipt=receipt, client_salt=promised["client_salt"])
+
+
+def _seconds(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).timestamp())

@@ -1,0 +1,39 @@
+"""Pages of a list: an opaque cursor, sealed and bound to the filter it belongs to (api.md, head)."""
+
+import base64
+import binascii
+from typing import Generic, TypeVar
+
+import msgspec
+
+from consent_registry.domain.errors import Fault, Malformed, Unusable
+from consent_registry.storage.keys import Keys, base64url
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """A page of a list, newest first; `next` is None at the end."""
+
+    items: list[Item]
+    next: str | None
+
+
+def make_cursor(keys: Keys, filter_of_page: bytes, after: str | None) -> str | None:
+    """The cursor to what comes after the thing with this id, for this filter only; None at the end."""
+    return None if after is None else base64url(keys.seal(after.encode(), _context(filter_of_page)))
+
+
+def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, pointer: str = "/cursor") -> str | None:
+    """The id after which to go on; raises Malformed for a cursor that is not one, or belongs to another filter."""
+    if cursor is None:
+        return None
+    try:
+        sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return keys.unseal(sealed, _context(filter_of_page)).decode()
+    except (binascii.Error, Unusable, UnicodeDecodeError, IndexError, ValueError) as error:
+        raise Malformed(faults=(Fault(pointer, "is no cursor of this list"),)) from error
+
+
+def _context(filter_of_page: bytes) -> str:
+    return f"cursor {filter_of_page.decode()}"

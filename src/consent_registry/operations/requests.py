@@ -1,0 +1,127 @@
+"""What a consent act brings: the members of POST /api/v1/consents (api.md section 5)."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.domain.identifiers import UUID_PATTERN
+from consent_registry.domain.instants import INSTANT_PATTERN
+from consent_registry.operations.decisions import Reference, Slug
+
+Instant = Annotated[str, Meta(pattern=INSTANT_PATTERN, examples=["2026-11-20T09:30:00.000000Z"])]
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
+StaffReference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,32}$", examples=["B-12"])]
+ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Sealed at rest, for the recorder only.")]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["de", "ar"])]
+Told = Literal["consequences_of_refusal", "withdrawal", "complaint"]
+
+
+class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The text and language the client was shown."""
+
+    id: Uuid
+    language: Language
+
+
+class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tick of the client: yes or no to one directed flow."""
+
+    sender: Slug
+    recipient: Slug
+    purpose: Slug
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)]
+    explicit: bool = False
+    answer: Literal["given", "refused"] = "given"
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A release from professional secrecy (§ 203 StGB); names a function or a person, never an institution alone."""
+
+    holder: Slug
+    towards: Slug
+    function: ShortText | None = None
+    person: StaffReference | None = None
+
+
+class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gave the consent, and whether this person could."""
+
+    role: Literal["self", "parent", "guardian", "custodian", "entrusting_person"]
+    age_band: Literal["under_14", "14", "15_17", "adult"] | None = None
+    insight_assessed_by: StaffReference | None = None
+    mandate_until: Instant | None = None
+
+
+class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What proves the act: the hash of a file that stays with the recorder, and where it is kept."""
+
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    media_type: Annotated[str, Meta(pattern=r"^[a-z]+/[A-Za-z0-9.+-]{1,80}$")]
+    kept_at: ShortText
+
+
+class ActRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How and when the client said it."""
+
+    method: Literal["written", "signature_pad", "electronic", "oral"]
+    given_at: Instant
+    special_circumstances: Literal["urgency", "cannot_write", "remote", "other"] | None = None
+    evidence: EvidenceRequest | None = None
+
+
+class InterpreterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who interpreted, and into which language."""
+
+    kind: Literal["none", "lay", "sworn", "staff", "family"]
+    language: Language | None = None
+
+
+class InformationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the client was informed (§ 67b Abs. 2 Satz 3 SGB X, Art. 13 DSGVO)."""
+
+    explained_by: StaffReference
+    interpreter: InterpreterRequest
+    told: list[Told] = []
+    copy_handed: bool | None = None
+
+
+class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A consent to be recorded: one act, one text version and language, one or more grants."""
+
+    client: Reference
+    text: TextRequest
+    grants: Annotated[list[GrantRequest], Meta(min_length=1, max_length=50)]
+    giver: GiverRequest
+    act: ActRequest
+    information: InformationRequest
+    releases: Annotated[list[ReleaseRequest], Meta(max_length=50)] = []
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which consents to list: of one client, in one status, or all the caller has a part in."""
+
+    client: Reference | None = None
+    status: (
+        Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"] | None
+    ) = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
+
+
+class WithdrawalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A client's withdrawal: exactly one of consent_id, client, receipt_code; whole or in part; without a reason."""
+
+    channel: Literal["in_person", "phone", "letter", "email", "third_person"]
+    consent_id: Uuid | UnsetType = UNSET
+    client: Reference | UnsetType = UNSET
+    receipt_code: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
+    grants: Annotated[list[Uuid], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    releases: Annotated[list[Uuid], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    declared_at: Instant | UnsetType = UNSET
+    received_at: Instant | UnsetType = UNSET

@@ -1,0 +1,94 @@
+"""What every operation of one process shares: connections, keys, networks, and the picture of each catalogue."""
+
+import time
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue, Network
+from consent_registry.domain.errors import NotAuthentic
+from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
+from consent_registry.storage.database import Connection, Pool, transaction
+from consent_registry.storage.keys import Keys
+from consent_registry.storage.networks import list_networks
+
+# The administration of a network is nobody's partner; in row-level security it is number 0.
+ADMINISTRATION = 0
+# Seconds for which a failure to record makes readiness look more closely.
+FAILURE_COUNTS = 5.0
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls: a partner's system or the network's administration (`partner_id` 0), as its verified token says."""
+
+    network: Network
+    partner_id: int
+    slug: str
+    client_id: str
+    scopes: frozenset[str]
+    expires_at: int
+
+    @property
+    def actor(self) -> tuple[int, str]:
+        """Number and slug by which the log names this caller."""
+        return (self.partner_id, self.slug)
+
+
+class Runtime:
+    """Shared by the operations of one process; opened and closed with the application."""
+
+    def __init__(self, pool: Pool, keys: Keys, issuer: str) -> None:
+        self.pool = pool
+        self.keys = keys
+        self.issuer = issuer
+        self._networks: dict[str, Network] = {}
+        self._catalogues: dict[int, Catalogue] = {}
+        self._failed_at = float("-inf")
+
+    def note_failure(self) -> None:
+        """Remember that something could not be recorded; readiness then looks more closely."""
+        self._failed_at = time.monotonic()
+
+    def failed_lately(self) -> bool:
+        """Whether something could not be recorded within the last seconds."""
+        return time.monotonic() - self._failed_at < FAILURE_COUNTS
+
+    async def network(self, slug: str) -> Network | None:
+        """The network with this slug; networks are only ever added."""
+        if slug not in self._networks:
+            async with self.pool.acquire(timeout=2) as connection:
+                self._networks = {one.slug: one for one in await list_networks(connection)}
+        return self._networks.get(slug)
+
+    async def networks(self) -> list[Network]:
+        """All networks, read afresh."""
+        async with self.pool.acquire(timeout=2) as connection:
+            self._networks = {one.slug: one for one in await list_networks(connection)}
+        return list(self._networks.values())
+
+    async def catalogue(self, connection: Connection, network: Network) -> Catalogue:
+        """The catalogue as of this transaction, which holds the catalogue lock."""
+        known = self._catalogues.get(network.network_id)
+        if known is not None and known.version == await catalogue_version(connection, network.network_id):
+            return known
+        return await self.reload(connection, network)
+
+    async def reload(self, connection: Connection, network: Network) -> Catalogue:
+        """Read the catalogue afresh in this transaction, which holds the catalogue lock."""
+        fresh = self._catalogues[network.network_id] = await load_catalogue(connection, network)
+        return fresh
+
+    async def picture(self, network: Network, *, fresh: bool = False) -> Catalogue:
+        """A picture of the catalogue that may have aged: for reading slugs, never for deciding. `fresh` looks again."""
+        known = self._catalogues.get(network.network_id)
+        if known is not None and not fresh:
+            return known
+        async with transaction(self.pool, network.network_id, ()) as connection:
+            await lock_catalogue(connection, network.network_id)
+            return await self.catalogue(connection, network)
+
+
+def require_standing(caller: Caller, catalogue: Catalogue) -> None:
+    """Raise NotAuthentic for a caller that was suspended, or whose secret was revoked, since its token was issued."""
+    partner = catalogue.partner_by_id.get(caller.partner_id)
+    if not catalogue.credentials.get(caller.client_id, False) or (partner is not None and partner.suspended):
+        raise NotAuthentic("This caller is suspended or its secret was revoked.")

@@ -1,0 +1,112 @@
+"""Showing consents: each partner its own slice, and each showing on record (design.md sections 2 and 7)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.events import Event
+from consent_registry.domain.grants import Grant
+from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.clients import own_references, reference_digest, require_reference
+from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.pages import Page, make_cursor, read_cursor
+from consent_registry.operations.requests import SearchRequest
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.views import ConsentView, view_consent, visible_grants
+from consent_registry.storage import consents as storage
+from consent_registry.storage.clients import find_reference
+from consent_registry.storage.grants import find_grants_of_consents
+from consent_registry.storage.log import LogPlace, find_places
+
+
+async def read_consent(runtime: Runtime, caller: Caller, consent_id: str) -> Reply:
+    """The caller's slice of a consent, logged as read; raises NotFound alike for unknown and for not the caller's."""
+
+    async def work(act: Act) -> Done:
+        consent = await storage.find_consent(act.connection, act.network.network_id, consent_id)
+        views = await _views(act, [] if consent is None else [consent], await act.clock())
+        if not views:
+            raise NotFound
+        return await _shown(act, views, views[0], consent.client_id if consent else None)
+
+    return await perform(runtime, caller, work)
+
+
+async def search_consents(runtime: Runtime, caller: Caller, request: SearchRequest) -> Reply:
+    """The caller's consents, newest first, by client and status; logged as read, with count and digest of the list."""
+    if request.client is not None:
+        require_reference(request.client, "/client")
+    filter_of_page = msgspec.json.encode([caller.slug, request.client, request.status])
+
+    async def work(act: Act) -> Done:
+        before = read_cursor(act.keys, filter_of_page, request.cursor)
+        now = await act.clock()
+        client_id = None
+        if request.client is not None:
+            digest = reference_digest(act, request.client)
+            known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digest)
+            if known is None:
+                return await _shown(act, [], Page([], None), None)
+            client_id = known.client_id
+        views, before = await _matching(act, request, client_id, before, now)
+        page = Page(views, make_cursor(act.keys, filter_of_page, before))
+        return await _shown(act, views, page, client_id)
+
+    return await perform(runtime, caller, work)
+
+
+async def _matching(
+    act: Act, request: SearchRequest, client_id: str | None, before: str | None, now: datetime
+) -> tuple[list[ConsentView], str | None]:
+    """Up to `limit` matching consents and the id after which to go on (None at the end)."""
+    found: list[ConsentView] = []
+    while True:
+        rows = await storage.list_consents(act.connection, act.network.network_id, client_id, before, request.limit + 1)
+        for view in await _views(act, rows, now):
+            if request.status is None or view.status == request.status:
+                if len(found) == request.limit:
+                    return found, found[-1].consent_id
+                found.append(view)
+        if len(rows) <= request.limit:
+            return found, None
+        before = rows[-1].consent_id
+
+
+async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime) -> list[ConsentView]:
+    """The caller's slices of these consents; those in which it may see nothing are left out."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    ids = [one.consent_id for one in consents]
+    grants: defaultdict[str, list[Grant]] = defaultdict(list)
+    for grant in visible_grants(await find_grants_of_consents(act.connection, network_id, ids), partner_id, now):
+        grants[grant.consent_id].append(grant)
+    releases = await storage.find_releases(act.connection, network_id, ids)
+    places = await find_places(act.connection, act.network, ids)
+    references = await own_references(act, [one.client_id for one in consents])
+    views = []
+    for one in consents:
+        if not grants[one.consent_id]:
+            continue
+        index, leaf = places[one.consent_id]
+        entry = LogEntry.of(LogPlace(act.network.log_origin, index, leaf, b""))
+        own_releases = [
+            release
+            for release in releases
+            if release.consent_id == one.consent_id and partner_id in release.partner_ids
+        ]
+        views.append(
+            view_consent(
+                act.catalogue, one, grants[one.consent_id], own_releases, references.get(one.client_id), entry, now
+            )
+        )
+    return views
+
+
+async def _shown(act: Act, views: Sequence[ConsentView], value: object, client_id: str | None) -> Done:
+    """Log that clients' data were shown: one event a call, with count and digest of the list."""
+    now = await act.clock()
+    members = {"what": "consents", "count": len(views), "digest": digest_of([view.consent_id for view in views])}
+    await act.append(now, Event("read", new_id(now), members, client_id))
+    return Done(200, value)

@@ -1,0 +1,159 @@
+"""Access tokens: issued for a client secret, verified by signature, remembered by hash until they expire.
+
+RFC 6749 section 4.4 (client credentials), RFC 9068 (JWT profile). Suspension and revocation count at the next request:
+each operation asks the catalogue of its own transaction whether the caller may still be heard.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from typing import Any
+
+import jwt
+import msgspec
+
+from consent_registry.domain.errors import NotAuthentic
+from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
+from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.credentials import find_credential
+from consent_registry.storage.database import transaction
+
+LIFETIME = 600
+REMEMBERED = 10_000
+PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
+ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
+SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class TokenRefused(Exception):
+    """RFC 6749 section 5.2: `code` is the registered error code."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+
+
+class Tokens:
+    """Issues and verifies the access tokens of one installation."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+
+    async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
+        """A token for a partner system that knows its secret; raises TokenRefused."""
+        network = await self._runtime.network(client_id.partition(".")[0])
+        if network is None:
+            raise TokenRefused("invalid_client", "Client id or secret is wrong.")
+        async with transaction(self._runtime.pool, network.network_id, ()) as connection:
+            await lock_catalogue(connection, network.network_id)
+            catalogue = await self._runtime.catalogue(connection, network)
+            credential = await find_credential(connection, network.network_id, client_id)
+        mac = secret_mac(self._runtime, client_id, client_secret)
+        if credential is None or not hmac.compare_digest(mac, credential.secret_mac):
+            raise TokenRefused("invalid_client", "Client id or secret is wrong.")
+        partner = catalogue.partner_by_id.get(credential.partner_id or ADMINISTRATION)
+        if not catalogue.credentials.get(client_id, False) or (partner is not None and partner.suspended):
+            raise TokenRefused("invalid_client", "This client is suspended or its secret was revoked.")
+        granted = _granted(credential.scopes, scope)
+        claims = self._claims(client_id, granted)
+        claims |= {"network": network.slug, "partner": None if partner is None else partner.slug}
+        token = jwt.encode(
+            claims, self._runtime.keys.token_key, "ES256", {"typ": "at+jwt", "kid": self._runtime.keys.token_kid}
+        )
+        return TokenAnswer(token, "Bearer", LIFETIME, " ".join(granted))
+
+    def _claims(self, client_id: str, granted: tuple[str, ...]) -> dict[str, Any]:
+        now = int(time.time())
+        issuer = self._runtime.issuer
+        return {
+            "iss": issuer,
+            "aud": issuer,
+            "sub": client_id,
+            "client_id": client_id,
+            "iat": now,
+            "exp": now + LIFETIME,
+            "jti": secrets.token_urlsafe(16),
+            "scope": " ".join(granted),
+        }
+
+    async def verify(self, token: str) -> Caller:
+        """Who holds this token; raises NotAuthentic for one that is not ours, not for us, altered or expired."""
+        digest = hashlib.sha256(token.encode()).digest()
+        caller = self._verified.get(digest)
+        if caller is None:
+            caller = await self._read(token)
+            self._verified[digest] = caller
+            if len(self._verified) > REMEMBERED:
+                self._verified.popitem(last=False)
+        if caller.expires_at <= time.time():
+            self._verified.pop(digest, None)
+            raise NotAuthentic("The access token has expired.")
+        return caller
+
+    async def _read(self, token: str) -> Caller:
+        claims = self._verified_claims(token)
+        network = await self._runtime.network(claims["network"])
+        if network is None:
+            raise NotAuthentic("The access token is not valid here.")
+        slug = claims.get("partner")
+        partner_id = ADMINISTRATION
+        if slug is not None:
+            catalogue = await self._runtime.picture(network)
+            if slug not in catalogue.partners:
+                catalogue = await self._runtime.picture(network, fresh=True)
+            if slug not in catalogue.partners:
+                raise NotAuthentic("The access token is not valid here.")
+            partner_id = catalogue.partners[slug].partner_id
+        return Caller(
+            network=network,
+            partner_id=partner_id,
+            slug=slug or "administration",
+            client_id=claims["client_id"],
+            scopes=frozenset(claims["scope"].split()),
+            expires_at=claims["exp"],
+        )
+
+    def _verified_claims(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            key = self._runtime.keys.token_keys.get(header.get("kid", ""))
+            # RFC 9068 section 4: typ must say access token; the algorithm is ours to choose, not the token's.
+            if key is None or header.get("typ", "").lower() not in {"at+jwt", "application/at+jwt"}:
+                raise NotAuthentic("The access token is not valid here.")
+            return jwt.decode(
+                token,
+                key.public_key(),
+                algorithms=["ES256"],
+                audience=self._runtime.issuer,
+                issuer=self._runtime.issuer,
+                options={"require": ["exp", "iat", "iss", "aud", "sub", "jti", "client_id", "scope", "network"]},
+            )
+        except (jwt.InvalidTokenError, ValueError, AttributeError) as error:
+            raise NotAuthentic("The access token is not valid or has expired.") from error
+
+
+def secret_mac(runtime: Runtime, client_id: str, client_secret: str) -> bytes:
+    """The keyed hash under which a machine-made secret of 256 bits is stored; no slow hash is needed for those."""
+    return runtime.keys.digest("client secret", 0, 0, f"{client_id}\0{client_secret}")
+
+
+def _granted(held: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
+    if asked is None or not asked.strip():
+        return held
+    wanted = asked.split()
+    if unknown := [one for one in wanted if one not in held]:
+        raise TokenRefused("invalid_scope", f"This client does not hold {' '.join(unknown)}.")
+    return tuple(one for one in held if one in wanted)

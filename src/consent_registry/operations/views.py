@@ -1,0 +1,149 @@
+"""How a partner sees a consent: its own slice, and nothing that would tell it more (design.md promises 5 and 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.grants import (
+    Change,
+    Grant,
+    Status,
+    counting_changes,
+    end_of_validity,
+    status_of,
+    status_of_consent,
+    withdrawn_categories,
+)
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.decisions import LogEntry
+from consent_registry.storage.consents import ConsentRow, ReleaseRow
+
+
+class TextView(msgspec.Struct, frozen=True):
+    """The text the client was shown, down to its bytes (SHA-256, hex)."""
+
+    id: str
+    version: str
+    language: str
+    sha256: str
+
+
+class GrantView(msgspec.Struct, frozen=True):
+    """A grant as of now."""
+
+    grant_id: str
+    sender: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+    explicit: bool
+    status: Status
+    valid_from: str
+    valid_until: str
+    withdrawn_at: str | None
+    withdrawn_categories: list[str]
+
+
+class ReleaseView(msgspec.Struct, frozen=True):
+    """A release from professional secrecy as of now."""
+
+    release_id: str
+    holder: str
+    towards: str
+    status: str
+
+
+class GiverView(msgspec.Struct, frozen=True):
+    """Who gave the consent."""
+
+    role: str
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """A consent as its recorder, or a sender or recipient of some of its grants, may see it."""
+
+    consent_id: str
+    client: str | None
+    status: Status
+    text: TextView
+    grants: list[GrantView]
+    releases: list[ReleaseView]
+    giver: GiverView
+    recorded_by: str
+    given_at: str
+    recorded_at: str
+    valid_from: str
+    valid_until: str
+    log: LogEntry
+    receipt_code: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def visible_grants(grants: Sequence[Grant], partner_id: int, now: datetime) -> list[Grant]:
+    """The grants this partner may learn of."""
+    return [grant for grant in grants if grant.is_visible_to(partner_id, status_of(grant, now, now))]
+
+
+def view_consent(
+    catalogue: Catalogue,
+    consent: ConsentRow,
+    grants: Sequence[Grant],
+    releases: Sequence[ReleaseRow],
+    reference: str | None,
+    log: LogEntry,
+    now: datetime,
+) -> ConsentView:
+    """The consent with those of its grants and releases that were selected for the viewer."""
+    text = catalogue.texts[consent.text_id]
+    return ConsentView(
+        consent_id=consent.consent_id,
+        client=reference,
+        status=status_of_consent(grants, now, now),
+        text=TextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
+        grants=[view_grant(catalogue, grant, now) for grant in grants],
+        releases=[_view_release(catalogue, release) for release in releases],
+        giver=GiverView(consent.giver_role),
+        recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
+        given_at=format_instant(consent.given_at),
+        recorded_at=format_instant(consent.recorded_at),
+        valid_from=format_instant(consent.valid_from),
+        valid_until=format_instant(consent.valid_until),
+        log=log,
+    )
+
+
+def view_grant(catalogue: Catalogue, grant: Grant, now: datetime) -> GrantView:
+    """A grant in the wire's terms, as of now."""
+    changes = counting_changes(grant, now, now)
+    return GrantView(
+        grant_id=grant.grant_id,
+        sender=catalogue.partner_by_id[grant.sender_id].slug,
+        recipient=catalogue.partner_by_id[grant.recipient_id].slug,
+        purpose=catalogue.purpose_by_id[grant.purpose_id].slug,
+        categories=catalogue.category_slugs(grant.category_ids),
+        explicit=grant.explicit,
+        status=status_of(grant, now, now),
+        valid_from=format_instant(grant.valid_from),
+        valid_until=format_instant(end_of_validity(grant, changes)),
+        withdrawn_at=_withdrawn_at(changes),
+        withdrawn_categories=_in_order(catalogue, grant, withdrawn_categories(grant, changes)),
+    )
+
+
+def _withdrawn_at(changes: Sequence[Change]) -> str | None:
+    times = [change.effective_at for change in changes if change.kind == "withdrawn"]
+    return format_instant(max(times)) if times else None
+
+
+def _in_order(catalogue: Catalogue, grant: Grant, chosen: frozenset[int]) -> list[str]:
+    return catalogue.category_slugs([one for one in grant.category_ids if one in chosen])
+
+
+def _view_release(catalogue: Catalogue, release: ReleaseRow) -> ReleaseView:
+    return ReleaseView(
+        release.release_id,
+        catalogue.partner_by_id[release.holder_id].slug,
+        catalogue.partner_by_id[release.towards_id].slug,
+        release.changed or "given",
+    )

@@ -1,0 +1,287 @@
+"""Withdrawals: by consent, by client or by the code the client carries; effective at once (design.md section 6)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, RegistryError, TooMany
+from consent_registry.domain.events import Event
+from consent_registry.domain.grants import Grant
+from consent_registry.domain.instants import format_instant
+from consent_registry.domain.withdrawals import Withdrawn, still_given, withdraw
+from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients import locked_client, require_reference
+from consent_registry.operations.consents import receipt_code_digest
+from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.recording_rules import instant_at
+from consent_registry.operations.requests import WithdrawalRequest
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.views import visible_grants
+from consent_registry.storage import withdrawals as storage
+from consent_registry.storage.clients import client_lock, lock_client
+from consent_registry.storage.consents import (
+    ReleaseRow,
+    add_release_withdrawals,
+    find_consent,
+    find_receipt_code,
+    find_releases,
+)
+from consent_registry.storage.database import set_partners
+from consent_registry.storage.grants import (
+    GrantChange,
+    add_grant_changes,
+    find_grants_of_client,
+)
+
+# Art. 19 DSGVO: recipients are told at once and say within two weeks what became of the data.
+ACKNOWLEDGE_DAYS = 14
+WRONG_CODES_AN_HOUR = 5
+
+
+class WithdrawalAnswer(msgspec.Struct, frozen=True):
+    """What was withdrawn now, and which grants of other consents for the same flows go on."""
+
+    withdrawal_id: str
+    withdrawn: list[str]
+    still_given: list[str]
+    recorded_at: str
+    log: LogEntry
+
+
+class _Reach(msgspec.Struct, frozen=True):
+    """What the caller may withdraw: of which client, which grants and releases; and all it may see of that client."""
+
+    client_id: str
+    grants: list[Grant]
+    releases: list[ReleaseRow]
+    seen: list[Grant]
+
+
+async def withdraw_consent(runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once) -> Reply:
+    """Record a withdrawal. From this answer on no decision permits what was withdrawn.
+
+    Raises NotFound alike for unknown and for not the caller's, Conflict when nothing is left, TooMany for guessing.
+    """
+    _require_one_target(request)
+
+    async def work(act: Act) -> Done | RegistryError:
+        category_ids = _category_ids(act, request)
+        reach = await _reach(act, request)
+        if isinstance(reach, RegistryError):
+            return reach
+        now = await act.clock()
+        declared_at, received_at = _times(request, now)
+        chosen = _choose(request, reach)
+        withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
+        releases = [one for one in chosen.releases if one.changed is None] if category_ids is None else []
+        if not withdrawn and not releases:
+            raise Conflict("Nothing is left to withdraw.")
+        withdrawal_id = new_id(now)
+        row = storage.WithdrawalRow(
+            withdrawal_id, reach.client_id, caller.partner_id, request.channel, declared_at, received_at, now
+        )
+        await storage.add_withdrawal(act.connection, act.network.network_id, row)
+        await _add_changes(act, reach.client_id, withdrawal_id, withdrawn, releases, now)
+        await _tell_partners(act, reach.client_id, withdrawn, now)
+        event = _event(act, request, row, withdrawn, releases)
+        place = (await act.append(now, event))[0]
+        answer = WithdrawalAnswer(
+            withdrawal_id,
+            [one.grant.grant_id for one in withdrawn],
+            [grant.grant_id for grant in still_given(reach.seen, withdrawn, now)],
+            format_instant(now),
+            LogEntry.of(place),
+        )
+        return Done(201, answer, client_ids=(reach.client_id,))
+
+    return await perform(runtime, caller, work, once=once)
+
+
+def _require_one_target(request: WithdrawalRequest) -> None:
+    targets = [request.consent_id, request.client, request.receipt_code]
+    if sum(target is not UNSET for target in targets) != 1:
+        raise Malformed(faults=(Fault("", "needs exactly one of consent_id, client and receipt_code"),))
+    if isinstance(request.client, str):
+        require_reference(request.client, "/client")
+    for member in ("grants", "releases", "categories"):
+        values = getattr(request, member)
+        if values is not UNSET and len(set(values)) != len(values):
+            raise Malformed(faults=(Fault(f"/{member}", "must not name anything twice"),))
+    if request.categories is not UNSET and request.releases is not UNSET:
+        raise Malformed(faults=(Fault("/releases", "a release has no categories: withdraw it on its own"),))
+
+
+def _category_ids(act: Act, request: WithdrawalRequest) -> frozenset[int] | None:
+    if isinstance(request.categories, UnsetType):
+        return None
+    categories = act.catalogue.categories
+    faults = [
+        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
+        for number, slug in enumerate(request.categories)
+        if slug not in categories
+    ]
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return frozenset(categories[slug].category_id for slug in request.categories)
+
+
+def _times(request: WithdrawalRequest, now: datetime) -> tuple[datetime, datetime]:
+    """Declared and received: not in the future, in this order; neither delays the effect."""
+    faults: list[Fault] = []
+    received = instant_at(None if request.received_at is UNSET else request.received_at, "/received_at", faults)
+    declared = instant_at(None if request.declared_at is UNSET else request.declared_at, "/declared_at", faults)
+    received_at = received or now
+    declared_at = declared or received_at
+    if received_at > now:
+        faults.append(Fault("/received_at", "must not be in the future"))
+    if declared_at > received_at:
+        faults.append(Fault("/declared_at", "must not be after received_at"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return declared_at, received_at
+
+
+async def _reach(act: Act, request: WithdrawalRequest) -> _Reach | RegistryError:
+    """Find and lock the client; the lock is the client's, because another partner may withdraw by another name."""
+    if isinstance(request.receipt_code, str):
+        return await _reach_by_code(act, request.receipt_code)
+    if isinstance(request.client, str):
+        known = await locked_client(act, request.client)
+        if known is None:
+            raise NotFound
+        return await _reach_of(act, known.client_id, None, [act.caller.partner_id])
+    if isinstance(request.consent_id, str):
+        consent = await find_consent(act.connection, act.network.network_id, request.consent_id)
+        if consent is None:
+            raise NotFound
+        await lock_client(act.connection, act.network.network_id, client_lock(consent.client_id))
+        reach = await _reach_of(act, consent.client_id, consent.consent_id, [act.caller.partner_id])
+        if not reach.grants:
+            raise NotFound
+        return reach
+    raise NotFound  # pragma: no cover - one target is required
+
+
+async def _reach_by_code(act: Act, code: str) -> _Reach | RegistryError:
+    """By the client's own code, at any partner of the network; a wrong one is counted, and said to be unknown."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    if await storage.count_code_failures(act.connection, network_id, partner_id) >= WRONG_CODES_AN_HOUR:
+        raise TooMany("Too many wrong codes within an hour.", retry_after=3600)
+    digest = receipt_code_digest(act, code)
+    found = None if digest is None else await find_receipt_code(act.connection, network_id, digest)
+    if found is None:
+        now = await act.clock()
+        await storage.add_code_failure(act.connection, network_id, partner_id, new_id(now), now)
+        return NotFound()
+    consent_id, client_id, parties = found
+    # The client acts here, through whatever partner it went to: the whole consent is in reach.
+    await set_partners(act.connection, {partner_id, *parties})
+    await lock_client(act.connection, network_id, client_lock(client_id))
+    return await _reach_of(act, client_id, consent_id, parties)
+
+
+async def _reach_of(act: Act, client_id: str, consent_id: str | None, for_partners: Sequence[int]) -> _Reach:
+    """What these partners may see of a client's grants, and what of it belongs to the consent in question."""
+    now = await act.clock()
+    all_grants = await find_grants_of_client(act.connection, act.network.network_id, client_id)
+    visible = {grant.grant_id for one in for_partners for grant in visible_grants(all_grants, one, now)}
+    seen = [grant for grant in all_grants if grant.grant_id in visible]
+    grants = [grant for grant in seen if consent_id in {None, grant.consent_id}]
+    consents = sorted({grant.consent_id for grant in grants})
+    releases = [
+        release
+        for release in await find_releases(act.connection, act.network.network_id, consents)
+        if set(for_partners) & set(release.partner_ids)
+    ]
+    return _Reach(client_id, grants, releases, seen)
+
+
+def _choose(request: WithdrawalRequest, reach: _Reach) -> _Reach:
+    """The grants and releases the request names; naming neither means all of both. A foreign one is not found."""
+    if isinstance(request.grants, UnsetType) and isinstance(request.releases, UnsetType):
+        return reach
+    grant_ids = [] if isinstance(request.grants, UnsetType) else request.grants
+    release_ids = [] if isinstance(request.releases, UnsetType) else request.releases
+    by_id = {grant.grant_id: grant for grant in reach.grants}
+    releases = {release.release_id: release for release in reach.releases}
+    if not set(grant_ids) <= set(by_id) or not set(release_ids) <= set(releases):
+        raise NotFound
+    return msgspec.structs.replace(
+        reach, grants=[by_id[one] for one in grant_ids], releases=[releases[one] for one in release_ids]
+    )
+
+
+async def _add_changes(
+    act: Act,
+    client_id: str,
+    withdrawal_id: str,
+    withdrawn: Sequence[Withdrawn],
+    releases: Sequence[ReleaseRow],
+    now: datetime,
+) -> None:
+    rows = [GrantChange(one.grant, new_id(now), withdrawal_id, one.change) for one in withdrawn]
+    await add_grant_changes(act.connection, act.network.network_id, client_id, rows)
+    pairs = [(new_id(now), release.release_id) for release in releases]
+    await add_release_withdrawals(act.connection, act.network.network_id, client_id, withdrawal_id, now, pairs)
+
+
+async def _tell_partners(act: Act, client_id: str, withdrawn: Sequence[Withdrawn], now: datetime) -> None:
+    """One entry for each partner and consent, about grants that had been given: what was only asked for concerns
+    nobody but who asked."""
+    concerned: defaultdict[tuple[int, str], list[Withdrawn]] = defaultdict(list)
+    for one in withdrawn:
+        if one.grant.was_given:
+            concerned[one.grant.sender_id, one.grant.consent_id].append(one)
+            concerned[one.grant.recipient_id, one.grant.consent_id].append(one)
+    rows = [
+        storage.ChangeRow(
+            partner_id=partner_id,
+            change_id=new_id(now),
+            kind="consent_withdrawn",
+            consent_id=consent_id,
+            client_id=client_id,
+            grant_ids=tuple(one.grant.grant_id for one in several),
+            effective_from=min(one.change.effective_at for one in several),
+            acknowledge_by=_acknowledge_by(several, partner_id, now),
+            recorded_at=now,
+        )
+        for (partner_id, consent_id), several in concerned.items()
+    ]
+    await storage.add_changes(act.connection, act.network.network_id, rows)
+
+
+def _acknowledge_by(several: Sequence[Withdrawn], partner_id: int, now: datetime) -> datetime | None:
+    is_recipient = any(one.grant.recipient_id == partner_id for one in several)
+    return now + timedelta(days=ACKNOWLEDGE_DAYS) if is_recipient else None
+
+
+def _event(
+    act: Act,
+    request: WithdrawalRequest,
+    row: storage.WithdrawalRow,
+    withdrawn: Sequence[Withdrawn],
+    releases: Sequence[ReleaseRow],
+) -> Event:
+    members: dict[str, Any] = {
+        "by": "consent" if request.consent_id is not UNSET else "client" if request.client is not UNSET else "receipt_code",
+        "channel": row.channel,
+        "declared_at": format_instant(row.declared_at),
+        "received_at": format_instant(row.received_at),
+        "grants": [
+            {
+                "grant": one.grant.grant_id,
+                "consent": one.grant.consent_id,
+                "categories": None
+                if one.change.category_ids is None
+                else act.catalogue.category_slugs(one.change.category_ids),
+            }
+            for one in withdrawn
+        ],
+        "releases": [release.release_id for release in releases],
+    }
+    reference = request.client if isinstance(request.client, str) else None
+    return Event("withdrawal", row.withdrawal_id, members, row.client_id, reference)

@@ -1,0 +1,38 @@
+"""Settings: what `CONSENT_REGISTRY_…` in the environment says, checked once at the start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+PREFIX = "CONSENT_REGISTRY_"
+
+
+class UnsafeSetting(Exception):
+    """A setting is missing or unsafe; the message is the one line the operator sees."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How this installation runs. Names in the environment are these in capitals after CONSENT_REGISTRY_."""
+
+    database_url: str
+    keys: Path
+    issuer: str
+    pool_size: int = 10
+    demonstration: bool = False
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in an environment; raises UnsafeSetting with one clear line."""
+    known = {name: environment[PREFIX + name.upper()] for name in Settings.__struct_fields__ if PREFIX + name.upper() in environment}
+    try:
+        settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise UnsafeSetting(f"settings: {error}; names in the environment begin with {PREFIX}") from error
+    issuer = urlsplit(settings.issuer)
+    if issuer.scheme not in {"http", "https"} or not issuer.hostname or settings.issuer.endswith("/") or issuer.query:
+        raise UnsafeSetting(f"{PREFIX}ISSUER must be a URL without a slash at its end, for example https://registry.example")
+    if issuer.scheme == "http" and issuer.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise UnsafeSetting(f"{PREFIX}ISSUER must be https outside this machine: tokens travel under it")
+    return settings

@@ -1,0 +1,200 @@
+"""Consents: the acts that grants hang on, their releases and receipt codes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.storage.database import Connection
+
+
+class ConsentRow(msgspec.Struct, frozen=True):
+    """A consent as stored, less what only its recorder keeps in its own files."""
+
+    consent_id: str
+    client_id: str
+    recorder_id: int
+    text_id: str
+    language: str
+    giver_role: str
+    given_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    recorded_at: datetime
+
+
+class NewConsent(msgspec.Struct, frozen=True):
+    """A consent about to be recorded; `evidence_kept_at` is sealed."""
+
+    consent_id: str
+    client_id: str
+    recorder_id: int
+    partner_ids: list[int]
+    text_id: str
+    language: str
+    giver_role: str
+    giver_age_band: str | None
+    giver_insight_assessed_by: str | None
+    giver_mandate_until: datetime | None
+    method: str
+    special_circumstances: str | None
+    evidence_sha256: bytes | None
+    evidence_media_type: str | None
+    evidence_kept_at: bytes | None
+    explained_by: str
+    interpreter_kind: str
+    interpreter_language: str | None
+    told: list[str]
+    copy_handed: bool | None
+    given_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    recorded_at: datetime
+
+
+class ReleaseRow(msgspec.Struct, frozen=True):
+    """A release as stored, with the kind of its last change (None while it is live)."""
+
+    release_id: str
+    consent_id: str
+    holder_id: int
+    towards_id: int
+    partner_ids: tuple[int, ...]
+    changed: str | None
+
+
+_COLUMNS = (
+    "consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until, recorded_at"
+)
+
+
+def _consent(row: Mapping[str, Any]) -> ConsentRow:
+    values = dict(row)
+    for name in ("consent_id", "client_id", "text_id"):
+        values[name] = str(values[name])
+    return ConsentRow(**values)
+
+
+async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
+    """The consent, if this transaction's partners have a part in it."""
+    row = await connection.fetchrow(
+        f"select {_COLUMNS} from registry.consents where network_id = $1 and consent_id = $2", network_id, consent_id
+    )
+    return None if row is None else _consent(row)
+
+
+async def list_consents(
+    connection: Connection, network_id: int, client_id: str | None, before: str | None, limit: int
+) -> list[ConsentRow]:
+    """Consents of this transaction's partners, newest first, of one client or of all, older than `before`."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from registry.consents
+        where network_id = $1 and ($2::uuid is null or client_id = $2) and ($3::uuid is null or consent_id < $3)
+        order by consent_id desc limit $4
+        """,
+        network_id,
+        client_id,
+        before,
+        limit,
+    )
+    return [_consent(row) for row in rows]
+
+
+async def add_consent(connection: Connection, network_id: int, row: NewConsent) -> None:
+    """Add a consent."""
+    await connection.execute(
+        """
+        insert into registry.consents
+            (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
+             giver_insight_assessed_by, giver_mandate_until, method, special_circumstances, evidence_sha256,
+             evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
+             copy_handed, given_at, valid_from, valid_until, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+            $24, $25)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )
+
+
+async def add_releases(connection: Connection, network_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add the releases of a consent: id, consent, client, partners who may see it, holder, towards, function, person."""
+    await connection.executemany(
+        """
+        insert into registry.releases
+            (network_id, release_id, consent_id, client_id, partner_ids, holder_id, towards_id, function_sealed, person)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [(network_id, *row) for row in rows],
+    )
+
+
+async def find_releases(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[ReleaseRow]:
+    """The releases of these consents that this transaction's partners may see."""
+    rows = await connection.fetch(
+        """
+        select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, x.kind
+        from registry.releases l
+        left join lateral (
+            select kind from registry.release_changes c
+            where c.network_id = l.network_id and c.release_id = l.release_id order by recorded_at desc limit 1
+        ) x on true
+        where l.network_id = $1 and l.consent_id = any ($2::uuid[])
+        order by l.release_id
+        """,
+        network_id,
+        consent_ids,
+    )
+    return [ReleaseRow(str(row[0]), str(row[1]), row[2], row[3], tuple(row[4]), row[5]) for row in rows]
+
+
+async def add_release_withdrawals(
+    connection: Connection, network_id: int, client_id: str, act_id: str, at: datetime, rows: Sequence[tuple[str, str]]
+) -> None:
+    """Withdraw releases: (change id, release id) each."""
+    await connection.executemany(
+        """
+        insert into registry.release_changes
+            (network_id, release_id, change_id, act_id, client_id, partner_ids, kind, effective_at, recorded_at)
+        select network_id, release_id, $2, $3, $4, partner_ids, 'withdrawn', $5, $5
+        from registry.releases where network_id = $1 and release_id = $6
+        """,
+        [(network_id, change_id, act_id, client_id, at, release_id) for change_id, release_id in rows],
+    )
+
+
+async def add_receipt_code(
+    connection: Connection,
+    network_id: int,
+    digest: tuple[str, bytes],
+    consent_id: str,
+    client_id: str,
+    partner_ids: Sequence[int],
+    at: datetime,
+) -> None:
+    """Add the code a client carries; `digest` is the id of the digest key and the digest made with it."""
+    await connection.execute(
+        """
+        insert into registry.receipt_codes
+            (network_id, digest_key, digest, consent_id, client_id, partner_ids, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        network_id,
+        *digest,
+        consent_id,
+        client_id,
+        list(partner_ids),
+        at,
+    )
+
+
+async def find_receipt_code(connection: Connection, network_id: int, digest: bytes) -> tuple[str, str, list[int]] | None:
+    """Consent, client and the partners concerned, of the receipt code with this digest."""
+    row = await connection.fetchrow(
+        "select consent_id, client_id, partner_ids from registry.receipt_codes where network_id = $1 and digest = $2",
+        network_id,
+        digest,
+    )
+    return None if row is None else (str(row[0]), str(row[1]), list(row[2]))

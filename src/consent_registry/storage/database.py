@@ -1,0 +1,124 @@
+"""Connections and transactions: the one place that says what a failure of the database means to a caller.
+
+Before COMMIT is sent a failure means that nothing was recorded. Once it is on its way the outcome is unknown until the
+database says so, and is never reported as a failure (design.md promise 7).
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from consent_registry.domain.errors import CannotRecord, OutcomeUnknown, RegistryError
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+Pool = asyncpg.Pool
+
+# Two-integer advisory locks: the first names the class and the network, the second the thing (design.md section 5).
+# Order of the house: idempotency key, catalogue, clients ascending, log.
+LOCK_IDEMPOTENCY = 1 << 20
+LOCK_CATALOGUE = 2 << 20
+LOCK_CLIENT = 3 << 20
+LOCK_LOG = 4 << 20
+
+_log = structlog.get_logger(__name__)
+
+
+async def open_pool(dsn: str, size: int) -> Pool:
+    """A pool of `size` connections at most. Nothing is reset between uses: every setting is made with SET LOCAL."""
+    return await asyncpg.create_pool(
+        dsn, min_size=1, max_size=size, reset=_keep, command_timeout=15, timeout=5, statement_cache_size=200
+    )
+
+
+async def _keep(connection: Connection) -> None:
+    """Leave a returned connection as it is; an open transaction would be a defect and is closed."""
+    if connection.is_in_transaction():
+        await connection.execute("rollback")
+
+
+def begin_sql(network_id: int, partner_ids: Iterable[int]) -> str:
+    """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own."""
+    partners = ",".join(str(int(one)) for one in partner_ids)
+    return (
+        f"begin isolation level read committed; set local registry.network = '{int(network_id)}'; "
+        f"set local registry.partners = '{{{partners}}}'"
+    )
+
+
+async def set_partners(connection: Connection, partner_ids: Iterable[int]) -> None:
+    """Widen (or narrow) the partners on whose behalf this transaction goes on."""
+    partners = ",".join(str(int(one)) for one in partner_ids)
+    await connection.execute(f"set local registry.partners = '{{{partners}}}'")
+
+
+@asynccontextmanager
+async def transaction(pool: Pool, network_id: int, partner_ids: Iterable[int]) -> AsyncIterator[Connection]:
+    """One transaction in one network on behalf of these partners; commits when the block ends without an error.
+
+    Raises CannotRecord when the database does not answer or refuses, and OutcomeUnknown when it fell silent during
+    COMMIT. Errors of the registry itself pass through, after a rollback.
+    """
+    try:
+        async with pool.acquire(timeout=2) as connection:
+            try:
+                await connection.execute(begin_sql(network_id, partner_ids))
+                yield connection
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await _commit(connection)
+    except RegistryError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _log.warning("not recorded", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
+        if _is_defect(error):
+            raise
+        raise CannotRecord(retry_after=1) from error
+
+
+def _is_defect(error: BaseException) -> bool:
+    """Whether this is a mistake of ours rather than a state of the database: a 500 that somebody looks at."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return False
+    return isinstance(
+        error, asyncpg.IntegrityConstraintViolationError | asyncpg.SyntaxOrAccessError | asyncpg.DataError
+    )
+
+
+async def _commit(connection: Connection) -> None:
+    warnings: list[str] = []
+    connection.add_log_listener(listener := _unreplicated_into(warnings))
+    try:
+        await connection.execute("commit")
+    except asyncpg.PostgresError as error:
+        # The server answered: it says whether the transaction ended. Cut off by the server's own end: unknown.
+        if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError):
+            raise OutcomeUnknown(retry_after=1) from error
+        raise
+    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise OutcomeUnknown(retry_after=1) from error
+    finally:
+        connection.remove_log_listener(listener)
+    if warnings:
+        raise OutcomeUnknown(retry_after=1)
+
+
+def _unreplicated_into(warnings: list[str]) -> Callable[[Connection, asyncpg.PostgresLogMessage], None]:
+    """PostgreSQL only warns when a wait for its standby was cancelled: committed here, perhaps nowhere else."""
+
+    def listen(_: Connection, message: asyncpg.PostgresLogMessage) -> None:
+        if message.sqlstate == "01000" and "synchronous replication" in (message.message or ""):
+            warnings.append(message.message)
+
+    return listen
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        if not connection.is_closed():
+            await connection.execute("rollback", timeout=2)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()

@@ -1,0 +1,112 @@
+"""The two statements of a decision: whom the references mean, and what these clients agreed to (design.md section 5).
+
+They are two because the second must see what was committed while the first waited for its locks.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.grants import Grant
+from consent_registry.storage.database import LOCK_CLIENT, Connection
+from consent_registry.storage.grants import GrantRow, grants_from_rows
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the facts are looked up by: sender, digest of its reference, recipient, purpose."""
+
+    sender_id: int
+    digest: bytes
+    recipient_id: int
+    purpose_id: int
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """For each question the client and its grants for that flow, as of `now` (the database's clock)."""
+
+    now: datetime
+    catalogue_version: int
+    clients: list[str | None]
+    grants: list[list[Grant]]
+
+
+async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[str | None, bool]]:
+    """For each question the client its reference means and whether the client's shared lock was free.
+
+    Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
+    locks a number made of its digest, so that the same work is done and registering it is seen.
+    """
+    rows = await connection.fetch(
+        """
+        with resolved as (
+            select w.ord, r.client_id,
+                ('x' || coalesce(substr(r.client_id::text, 1, 8), encode(substr(w.digest, 1, 4), 'hex')))::bit(32)::integer
+                    as number
+            from unnest($2::integer[], $3::bytea[]) with ordinality as w (partner_id, digest, ord)
+            left join registry.client_references r
+              on r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest
+        ), locked as materialized (
+            select number, pg_try_advisory_xact_lock_shared($4, number) as held
+            from (select distinct number from resolved order by number) as ascending
+        )
+        select r.client_id, l.held from resolved r join locked l using (number) order by r.ord
+        """,
+        network_id,
+        [one.sender_id for one in asked],
+        [one.digest for one in asked],
+        LOCK_CLIENT | network_id,
+    )
+    return [(None if row[0] is None else str(row[0]), row[1]) for row in rows]
+
+
+async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+    """The facts for all questions, in one statement; its start is the decisions' time."""
+    if not asked:
+        row = await connection.fetchrow(
+            """
+            select statement_timestamp() as now, max(version) as version
+            from registry.catalogue_versions where network_id = $1
+            """,
+            network_id,
+        )
+        return Facts(row["now"], row["version"] or 0, [], [])
+    rows = await connection.fetch(
+        """
+        select w.ord, statement_timestamp() as now,
+            (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
+            r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit,
+            g.answer, g.valid_from, g.valid_until, g.recorder_id,
+            c.kind, c.effective_at, c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until,
+            case when g.grant_id is not null then array(
+                select l.release_id is not null from registry.releases l
+                where l.network_id = $1 and l.consent_id = g.consent_id
+                  and l.holder_id = g.sender_id and l.towards_id = g.recipient_id
+                  and not exists (
+                      select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id
+                  )
+            ) end as releases
+        from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
+            with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
+        left join registry.client_references r
+          on r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest
+        left join registry.grants g
+          on g.network_id = $1 and g.client_id = r.client_id and g.sender_id = w.sender_id
+         and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
+        left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
+        order by w.ord
+        """,
+        network_id,
+        [one.sender_id for one in asked],
+        [one.digest for one in asked],
+        [one.recipient_id for one in asked],
+        [one.purpose_id for one in asked],
+    )
+    clients: list[str | None] = [None] * len(asked)
+    found: list[list[GrantRow]] = [[] for _ in asked]
+    for row in rows:
+        if row["client_id"] is not None:
+            clients[row["ord"] - 1] = str(row["client_id"])
+        if row["grant_id"] is not None:
+            found[row["ord"] - 1].append(row)
+    return Facts(rows[0]["now"], rows[0]["catalogue_version"] or 0, clients, [grants_from_rows(one) for one in found])

@@ -1,0 +1,157 @@
+"""Grants with their changes and releases, read for whoever this transaction's partners are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.grants import Change, Grant, Release
+from consent_registry.storage.database import Connection
+
+GrantRow = Mapping[str, Any]
+
+_SELECT = """
+    select g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
+        g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
+        c.category_ids as changed_category_ids, c.valid_until as changed_until
+    from registry.grants g
+    left join registry.grant_changes c on c.network_id = g.network_id and c.grant_id = g.grant_id
+"""
+
+
+def grants_from_rows(rows: Iterable[GrantRow]) -> list[Grant]:
+    """Grants from rows of grant × change, in the order in which the grants first appear."""
+    first: dict[Any, GrantRow] = {}
+    changes: dict[Any, list[Change]] = {}
+    for row in rows:
+        number = row["grant_id"]
+        first.setdefault(number, row)
+        of_grant = changes.setdefault(number, [])
+        if row["kind"] is not None:
+            changed = row["changed_category_ids"]
+            of_grant.append(
+                Change(
+                    row["kind"],
+                    row["effective_at"],
+                    row["recorded_at"],
+                    None if changed is None else frozenset(changed),
+                    row["changed_until"],
+                )
+            )
+    return [_grant(row, tuple(changes[number])) for number, row in first.items()]
+
+
+def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
+    sender_id, recipient_id = row["sender_id"], row["recipient_id"]
+    return Grant(
+        grant_id=str(row["grant_id"]),
+        consent_id=str(row["consent_id"]),
+        sender_id=sender_id,
+        recipient_id=recipient_id,
+        purpose_id=row["purpose_id"],
+        category_ids=tuple(row["category_ids"]),
+        explicit=row["explicit"],
+        answer=row["answer"],
+        valid_from=row["valid_from"],
+        valid_until=row["valid_until"],
+        recorder_id=row["recorder_id"],
+        changes=changes,
+        releases=tuple(Release(sender_id, recipient_id, live=True) for _ in row.get("releases") or ()),
+    )
+
+
+async def find_grants_of_consents(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[Grant]:
+    """The grants of these consents that this transaction's partners take part in or recorded."""
+    rows = await connection.fetch(
+        _SELECT + " where g.network_id = $1 and g.consent_id = any ($2::uuid[]) order by g.grant_id", network_id, consent_ids
+    )
+    return grants_from_rows(rows)
+
+
+async def find_grants_of_client(connection: Connection, network_id: int, client_id: str) -> list[Grant]:
+    """The grants of this client that this transaction's partners take part in or recorded."""
+    rows = await connection.fetch(
+        _SELECT + " where g.network_id = $1 and g.client_id = $2 order by g.grant_id", network_id, client_id
+    )
+    return grants_from_rows(rows)
+
+
+async def add_grants(connection: Connection, network_id: int, client_id: str, grants: Sequence[Grant]) -> None:
+    """Add the grants of one consent."""
+    await connection.executemany(
+        """
+        insert into registry.grants
+            (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id, purpose_id,
+             category_ids, explicit, answer, valid_from, valid_until)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        """,
+        [
+            (
+                network_id,
+                grant.grant_id,
+                grant.consent_id,
+                client_id,
+                grant.recorder_id,
+                grant.sender_id,
+                grant.recipient_id,
+                grant.purpose_id,
+                list(grant.category_ids),
+                grant.explicit,
+                grant.answer,
+                grant.valid_from,
+                grant.valid_until,
+            )
+            for grant in grants
+        ],
+    )
+
+
+class GrantChange(msgspec.Struct, frozen=True):
+    """A change about to be recorded: to which grant, by which act, with the partners who may see it."""
+
+    grant: Grant
+    change_id: str
+    act_id: str
+    change: Change
+
+
+async def add_grant_changes(
+    connection: Connection, network_id: int, client_id: str, changes: Sequence[GrantChange]
+) -> None:
+    """Add changes of one client's grants."""
+    await connection.executemany(
+        """
+        insert into registry.grant_changes
+            (network_id, grant_id, change_id, act_id, client_id, partner_ids, kind, category_ids, valid_until,
+             effective_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        """,
+        [
+            (
+                network_id,
+                one.grant.grant_id,
+                one.change_id,
+                one.act_id,
+                client_id,
+                parties(one.grant),
+                one.change.kind,
+                None if one.change.category_ids is None else sorted(one.change.category_ids),
+                one.change.valid_until,
+                one.change.effective_at,
+                one.change.recorded_at,
+            )
+            for one in changes
+        ],
+    )
+
+
+def parties(grant: Grant) -> list[int]:
+    """Recorder, sender and recipient of a grant, each once."""
+    return sorted({grant.recorder_id, grant.sender_id, grant.recipient_id})
+
+
+async def read_clock(connection: Connection) -> datetime:
+    """The database's time at the start of this statement; the only clock an act relies on."""
+    now: datetime = await connection.fetchval("select statement_timestamp()")
+    return now

@@ -1,0 +1,128 @@
+"""Appending to a network's log, and reading places in it (design.md section 7)."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.audit.leaf import NONCE_LENGTH, canonical, make_leaf, reference_commitment
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.events import KINDS, OUTCOMES, Event
+from consent_registry.domain.identifiers import uuid7_milliseconds
+from consent_registry.domain.instants import format_instant
+from consent_registry.storage.database import Connection
+from consent_registry.storage.keys import base64url
+
+EVENT_FORMAT = 1
+
+
+class LogPlace(msgspec.Struct, frozen=True):
+    """Where an event stands: the log's origin, its zero-based index and its leaf (33 bytes), with the event's nonce."""
+
+    origin: str
+    index: int
+    leaf: bytes
+    nonce: bytes
+
+
+async def append(
+    connection: Connection, network: Network, actor: tuple[int, str], at: datetime, events: Sequence[Event]
+) -> list[LogPlace]:
+    """Append events by one actor; the last act of a transaction, because it holds the log's lock until COMMIT."""
+    return await append_all(connection, network, at, [(actor, event) for event in events])
+
+
+async def append_all(
+    connection: Connection, network: Network, at: datetime, items: Sequence[tuple[tuple[int, str], Event]]
+) -> list[LogPlace]:
+    """Append events, each with its actor (number and slug), in the given order and without a gap."""
+    nonces = [secrets.token_bytes(NONCE_LENGTH) for _ in items]
+    instant = format_instant(at)
+    bodies = [
+        _event_bytes(network, instant, actor[1], event, nonce)
+        for (actor, event), nonce in zip(items, nonces, strict=True)
+    ]
+    leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
+    first = await connection.fetchval(
+        "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        network.network_id,
+        at,
+        [event.event_id for _, event in items],
+        [event.client_id for _, event in items],
+        [actor[0] for actor, _ in items],
+        [event.sender_id for _, event in items],
+        [event.recipient_id for _, event in items],
+        [event.purpose_id for _, event in items],
+        [KINDS[event.kind] for _, event in items],
+        [None if event.outcome is None else OUTCOMES[event.outcome] for _, event in items],
+        bodies,
+        nonces,
+        leaves,
+    )
+    return [
+        LogPlace(network.log_origin, first + number, leaf, nonce)
+        for number, (leaf, nonce) in enumerate(zip(leaves, nonces, strict=True))
+    ]
+
+
+def _event_bytes(network: Network, instant: str, actor: str, event: Event, nonce: bytes) -> bytes:
+    members = {
+        "v": EVENT_FORMAT,
+        "kind": event.kind,
+        "id": event.event_id,
+        "at": instant,
+        "network": network.slug,
+        "actor": actor,
+        "client": event.client_id,
+        **event.members,
+    }
+    if event.reference is not None:
+        members["reference_commitment"] = base64url(reference_commitment(nonce, event.reference))
+    return canonical(members)
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """An event read back: its place, its exact bytes and whom it is about."""
+
+    place: LogPlace
+    event: bytes
+    kind: int
+    client_id: str | None
+
+
+async def find_event(connection: Connection, network: Network, event_id: str) -> StoredEvent | None:
+    """The event with this id, of those this transaction's partners made. The id carries the time, which finds the
+    partition."""
+    row = await connection.fetchrow(
+        """
+        select e.log_index, l.leaf, e.event, e.nonce, e.kind, e.client_id
+        from registry.events e
+        join registry.leaves l on l.network_id = e.network_id and l.log_index = e.log_index
+        where e.network_id = $1 and e.event_id = $2
+          and e.at >= to_timestamp($3::bigint / 1000.0) - interval '1 second'
+          and e.at < to_timestamp($3::bigint / 1000.0) + interval '1 second'
+        """,
+        network.network_id,
+        event_id,
+        uuid7_milliseconds(event_id),
+    )
+    if row is None:
+        return None
+    place = LogPlace(network.log_origin, row["log_index"], row["leaf"], row["nonce"])
+    client_id = row["client_id"]
+    return StoredEvent(place, row["event"], row["kind"], None if client_id is None else str(client_id))
+
+
+async def find_places(connection: Connection, network: Network, event_ids: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    """Index and leaf of events by their ids; leaves are for every partner of the network to see."""
+    rows = await connection.fetch(
+        """
+        select p.event_id, p.log_index, l.leaf
+        from registry.event_places($1, $2) p
+        join registry.leaves l on l.network_id = $1 and l.log_index = p.log_index
+        """,
+        network.network_id,
+        event_ids,
+    )
+    return {str(row["event_id"]): (row["log_index"], row["leaf"]) for row in rows}

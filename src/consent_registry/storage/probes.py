@@ -1,0 +1,29 @@
+"""Probes for readiness: can the log's lock be had, may we write, is there room on the disk?"""
+
+from consent_registry.domain.errors import CannotRecord
+from consent_registry.storage.database import LOCK_LOG, Connection
+
+# More than the free space a relation may have left in its last page.
+ROOM = 64 * 1024
+
+
+async def probe_log(connection: Connection, network_id: int) -> None:
+    """Take the log's lock for a moment and write to the write-ahead log; raises CannotRecord without the privilege."""
+    await connection.execute("select pg_advisory_xact_lock($1, 0)", LOCK_LOG | network_id)
+    allowed = await connection.fetchval(
+        """
+        select has_table_privilege('registry.events', 'insert') and has_table_privilege('registry.leaves', 'insert')
+            and not pg_is_in_recovery()
+        """
+    )
+    if not allowed:
+        raise CannotRecord
+    # A commit that must reach the disk, without a row that would have to be cleaned away.
+    await connection.execute("select pg_logical_emit_message(true, 'consent-registry', 'ready?')")
+
+
+async def probe_room(connection: Connection) -> None:
+    """Write a temporary table and give it back: fails while the disk is full."""
+    await connection.execute("create temporary table room (filling text) on commit drop")
+    await connection.execute("alter table room alter column filling set storage external")
+    await connection.execute("insert into room select repeat('x', 8000) from generate_series(1, $1)", ROOM // 8000)

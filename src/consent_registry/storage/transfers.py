@@ -1,0 +1,64 @@
+"""Transfers: what the sender says it did after a decision."""
+
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.storage.database import Connection
+
+
+class TransferRow(msgspec.Struct, frozen=True):
+    """A reported transfer."""
+
+    transfer_id: str
+    decision_id: str
+    partner_id: int
+    client_id: str | None
+    outcome: str
+    category_ids: tuple[int, ...]
+    transferred_at: datetime
+    recorded_at: datetime
+
+
+async def outcomes_of(connection: Connection, network_id: int, decision_id: str) -> list[str]:
+    """The outcomes reported for a decision so far."""
+    rows = await connection.fetch(
+        "select outcome from registry.transfers where network_id = $1 and decision_id = $2", network_id, decision_id
+    )
+    return [row["outcome"] for row in rows]
+
+
+async def add_transfer(connection: Connection, network_id: int, row: TransferRow) -> None:
+    """Add a reported transfer."""
+    await connection.execute(
+        """
+        insert into registry.transfers
+            (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids, transferred_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )
+
+
+async def list_unreported(
+    connection: Connection, network_id: int, sender_id: int, permitting: list[int], before: str | None, limit: int
+) -> list[bytes]:
+    """The event bytes of this sender's permits for which no transfer was reported, newest first."""
+    rows = await connection.fetch(
+        """
+        select e.event from registry.events e
+        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome = any ($3::smallint[])
+          and ($4::uuid is null or e.event_id < $4)
+          and not exists (
+              select from registry.transfers t where t.network_id = e.network_id and t.decision_id = e.event_id
+          )
+        order by e.event_id desc limit $5
+        """,
+        network_id,
+        sender_id,
+        permitting,
+        before,
+        limit,
+    )
+    return [row["event"] for row in rows]

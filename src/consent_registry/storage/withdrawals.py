@@ -1,0 +1,86 @@
+"""Withdrawals, the change feed they fill, and the throttle on guessing receipt codes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.storage.database import Connection
+
+
+class WithdrawalRow(msgspec.Struct, frozen=True):
+    """A withdrawal: declared by the client, received by a partner, recorded here; none of the times delays it."""
+
+    withdrawal_id: str
+    client_id: str
+    partner_id: int
+    channel: str
+    declared_at: datetime
+    received_at: datetime
+    recorded_at: datetime
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """An entry of one partner's change feed."""
+
+    partner_id: int
+    change_id: str
+    kind: str
+    consent_id: str
+    client_id: str
+    grant_ids: tuple[str, ...]
+    effective_from: datetime
+    acknowledge_by: datetime | None
+    recorded_at: datetime
+
+
+async def add_withdrawal(connection: Connection, network_id: int, row: WithdrawalRow) -> None:
+    """Add a withdrawal."""
+    await connection.execute(
+        """
+        insert into registry.withdrawals
+            (network_id, withdrawal_id, client_id, partner_id, channel, declared_at, received_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )
+
+
+async def add_changes(connection: Connection, network_id: int, rows: Iterable[ChangeRow]) -> None:
+    """Tell the partners concerned."""
+    await connection.executemany(
+        """
+        insert into registry.changes
+            (network_id, partner_id, change_id, kind, consent_id, client_id, grant_ids, effective_from, acknowledge_by,
+             recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """,
+        [(network_id, *msgspec.structs.astuple(row)) for row in rows],
+    )
+
+
+async def count_code_failures(connection: Connection, network_id: int, partner_id: int) -> int:
+    """How often this partner tried a wrong code within the last hour."""
+    number = await connection.fetchval(
+        """
+        select count(*) from registry.code_failures
+        where network_id = $1 and partner_id = $2 and recorded_at > statement_timestamp() - interval '1 hour'
+        """,
+        network_id,
+        partner_id,
+    )
+    return int(number or 0)
+
+
+async def add_code_failure(
+    connection: Connection, network_id: int, partner_id: int, failure_id: str, at: datetime
+) -> None:
+    """Remember that this partner tried a wrong code; not which."""
+    await connection.execute(
+        "insert into registry.code_failures (network_id, partner_id, failure_id, recorded_at) values ($1, $2, $3, $4)",
+        network_id,
+        partner_id,
+        failure_id,
+        at,
+    )
