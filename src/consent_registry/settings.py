@@ -25,14 +25,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings in an environment; raises UnsafeSetting with one clear line."""
-    known = {name: environment[PREFIX + name.upper()] for name in Settings.__struct_fields__ if PREFIX + name.upper() in environment}
+    known = {
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if PREFIX + name.upper() in environment
+    }
     try:
         settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise UnsafeSetting(f"settings: {error}; names in the environment begin with {PREFIX}") from error
     issuer = urlsplit(settings.issuer)
     if issuer.scheme not in {"http", "https"} or not issuer.hostname or settings.issuer.endswith("/") or issuer.query:
-        raise UnsafeSetting(f"{PREFIX}ISSUER must be a URL without a slash at its end, for example https://registry.example")
+        raise UnsafeSetting(
+            f"{PREFIX}ISSUER must be a URL without a slash at its end, for example https://registry.example"
+        )
     if issuer.scheme == "http" and issuer.hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise UnsafeSetting(f"{PREFIX}ISSUER must be https outside this machine: tokens travel under it")
     return settings

@@ -5,11 +5,11 @@ first, and a body it refuses is walked once more to find all that is wrong with 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar.dto import AbstractDTO
+from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 from msgspec import inspect
@@ -34,11 +34,11 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_PARSE = json.JSONDecoder(object_pairs_hook=_members, parse_constant=lambda name: _refuse_constant(name)).decode
-
-
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_PARSE = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse_constant).decode
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -71,9 +71,8 @@ def find_faults(value: object, expected: inspect.Type, pointer: str) -> Iterator
 
 
 def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
-    """The branch of an optional type to report on: None is allowed where the contract says so, UNSET never arrives."""
-    bare = (one.type if isinstance(one, inspect.Metadata) else one for one in union.types)
-    branches = [one for one in bare if not isinstance(one, inspect.UnsetType)]
+    """The branch of an optional type to report on."""
+    branches = [one.type if isinstance(one, inspect.Metadata) else one for one in union.types]
     if value is None:
         return next((one for one in branches if isinstance(one, inspect.NoneType)), branches[0])
     return next(one for one in branches if not isinstance(one, inspect.NoneType))
@@ -120,14 +119,12 @@ def _leaf_faults(value: object, expected: inspect.Type, pointer: str) -> Iterato
         yield Fault(pointer, _sentence(str(error)))
 
 
-def _annotation(expected: inspect.Type) -> Any:  # noqa: ANN401 - a type to be checked against
+def _annotation(expected: inspect.Type) -> Any:
     """The type annotation that an inspected leaf stands for."""
     if isinstance(expected, inspect.LiteralType):
         return Literal[tuple(expected.values)]
     if isinstance(expected, inspect.StrType):
-        limits = msgspec.Meta(
-            min_length=expected.min_length, max_length=expected.max_length, pattern=expected.pattern
-        )
+        limits = msgspec.Meta(min_length=expected.min_length, max_length=expected.max_length, pattern=expected.pattern)
         return Annotated[str, limits]
     if isinstance(expected, inspect.IntType):
         return Annotated[int, msgspec.Meta(ge=expected.ge, le=expected.le)]
@@ -135,7 +132,7 @@ def _annotation(expected: inspect.Type) -> Any:  # noqa: ANN401 - a type to be c
 
 
 def _sentence(message: str) -> str:
-    """msgspec's words in ours: `Expected x, got y` → `must be x, not y`."""
+    """Msgspec's words in ours: `Expected x, got y` → `must be x, not y`."""
     if message.startswith("Expected "):
         return "must be " + message.removeprefix("Expected ").replace(", got ", ", not ")
     if message.startswith("Invalid enum value "):
@@ -155,30 +152,34 @@ def _escape(name: str) -> str:
 class StrictBody(AbstractDTO[Any]):
     """Hands Litestar our decoding, and its OpenAPI generator the type as it is."""
 
-    def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401 - the handler's own type
+    def decode_bytes(self, value: bytes) -> Any:
         """The body as the handler's `data` is annotated."""
         parameter = self.asgi_connection.route_handler.parsed_fn_signature.parameters["data"]
         return decode(value, parameter.annotation)
 
     @classmethod
-    def create_for_field_definition(cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None) -> None:  # noqa: ANN401
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
+    ) -> None:
         """Nothing to prepare: msgspec is the backend."""
 
     @classmethod
     def create_openapi_schema(
-        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any  # noqa: ANN401
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        schema_creator: Any,
     ) -> Reference | Schema:
         """The type's own schema."""
         schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
         return schema
 
     @classmethod
-    def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[Any]:
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
         """Unused: no fields are renamed or left out."""
-        return iter(())
+        yield from ()
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
         """Unused: no fields are renamed or left out."""
         return False
-

@@ -10,8 +10,8 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 
-from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.decider import Decider
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
@@ -58,7 +58,7 @@ def requires(scope: str) -> Guard:
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         require_json_answer(connection)
         shared: Doors = connection.app.state.doors
-        kind, _, token = connection.headers.get("authorization", "").partition(" ")
+        kind, __, token = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise NotAuthentic
         caller = await shared.tokens.verify(token.strip())
@@ -75,7 +75,7 @@ def require_json_answer(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     kinds = [one.partition(";")[0].strip().lower() for one in accepted.split(",")]
     if not any(kind in {"", "*/*", "application/*", "application/json", "application/problem+json"} for kind in kinds):
         raise HTTPException(status_code=406)
-    if connection.scope["type"] == "http" and connection.scope["method"] == "POST":
+    if connection.scope.get("method") == "POST":
         sent = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
         if sent != "application/json":
             raise HTTPException(status_code=415)
@@ -85,7 +85,9 @@ async def once_required(request: ApiRequest, key: str | None) -> Once:
     """What makes this request have one effect; raises Malformed without a key."""
     once = await once_given(request, key)
     if once is None:
-        raise Malformed("The header Idempotency-Key is required here.", faults=(Fault("", "Idempotency-Key is missing"),))
+        raise Malformed(
+            "The header Idempotency-Key is required here.", faults=(Fault("", "Idempotency-Key is missing"),)
+        )
     return once
 
 

@@ -35,9 +35,7 @@ def _noun(path: str, view: operations.View, kind: Any, summary: str) -> list[HTT
     async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
         """A page of them, in the catalogue's order."""
         shared = doors(request)
-        return respond(
-            await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor)
-        )
+        return respond(await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor))
 
     @get(
         f"/{path}/{{name:str}}",

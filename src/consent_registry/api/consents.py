@@ -23,7 +23,8 @@ async def record_consent(
     request: ApiRequest, data: ConsentRequest, idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """One act of a client, one text version and language, one or more grants. The caller is sender or recipient of
-    every grant; a grant its sender did not record waits for the sender's confirmation."""
+    every grant; a grant its sender did not record waits for the sender's confirmation.
+    """
     once = await once_required(request, idempotency_key)
     return respond(await consents.record_consent(doors(request).runtime, request.user, data, once))
 

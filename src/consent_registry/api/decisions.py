@@ -37,7 +37,8 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 )
 async def decide(request: ApiRequest, data: DecisionRequest, idempotency_key: IdempotencyKey = None) -> Response[bytes]:
     """Answered after the record of the question and the answer is durably in the log. A permit means "valid consent on
-    file", not "lawful": the sender stays responsible (§ 67d SGB X)."""
+    file", not "lawful": the sender stays responsible (§ 67d SGB X).
+    """
     once = await once_given(request, idempotency_key)
     return respond(await doors(request).decider(request.user.network).ask(request.user, [data], once=once))
 

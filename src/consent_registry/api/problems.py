@@ -60,7 +60,9 @@ HTTP_TITLES = {
     415: ("unsupported-media-type", "The body must be application/json"),
 }
 INTERNAL = Problem("/problems/internal", "Something went wrong here", 500, "It was logged with this request's id.")
-PROBLEM_SLUGS = sorted({slug for _, slug, _ in TABLE.values()} | {slug for slug, _ in HTTP_TITLES.values()} | {"internal"})
+PROBLEM_SLUGS = sorted(
+    {slug for _, slug, _ in TABLE.values()} | {slug for slug, _ in HTTP_TITLES.values()} | {"internal"}
+)
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:

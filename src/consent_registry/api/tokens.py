@@ -19,18 +19,22 @@ FORM_LENGTH = 8192
 
 @post("/oauth/token", status_code=200, summary="Get an access token", request_max_body_size=FORM_LENGTH)
 async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Form-encoded `grant_type=client_credentials`, optionally `scope`; secret in the Authorization header or the form."""
+    """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
     try:
         fields = _fields(request, await request.body())
         client_id, client_secret = _credentials(request, fields)
-        if fields.get("grant_type") is None:
-            raise TokenRefused("invalid_request", "grant_type is missing.")
-        if fields["grant_type"] != "client_credentials":
-            raise TokenRefused("unsupported_grant_type", "Only client_credentials is supported.")
+        _require_grant_type(fields)
         answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
     except TokenRefused as error:
         return _refusal(error, by_header="authorization" in request.headers)
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Pragma": "no-cache"})
+
+
+def _require_grant_type(fields: dict[str, str]) -> None:
+    if "grant_type" not in fields:
+        raise TokenRefused("invalid_request", "grant_type is missing.")
+    if fields["grant_type"] != "client_credentials":
+        raise TokenRefused("unsupported_grant_type", "Only client_credentials is supported.")
 
 
 def _fields(request: Request[Any, Any, Any], body: bytes) -> dict[str, str]:

@@ -20,7 +20,8 @@ async def withdraw_consent(
     request: ApiRequest, data: WithdrawalRequest, idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """By consent, by client or by the code the client carries; whole or in part; in any form and without a reason.
-    From this answer on no decision permits what was withdrawn."""
+    From this answer on no decision permits what was withdrawn.
+    """
     once = await once_required(request, idempotency_key)
     return respond(await operations.withdraw_consent(doors(request).runtime, request.user, data, once))
 

@@ -1,7 +1,7 @@
 """The log's leaf: 33 bytes, a commitment to an event and nothing else.
 
-leaf = 0x01 ‖ HMAC-SHA256(key = nonce, message = event bytes). The nonce is 32 random bytes, one for each event: it hides
-what the event says for as long as the leaf stands, and binds to it for as long as event and nonce are kept.
+leaf = 0x01 ‖ HMAC-SHA256(key = nonce, message = event bytes). The nonce is 32 random bytes, one for each event: it
+hides what the event says for as long as the leaf stands, and binds to it for as long as event and nonce are kept.
 """
 
 import hmac

@@ -88,7 +88,7 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 class TextLanguage(msgspec.Struct, frozen=True):
-    """One language of a text: SHA-256 of the exact bytes (64 hex digits), and whether it renders the German now valid."""
+    """One language of a text: SHA-256 of the exact bytes (64 hex digits); `stale` if it renders an older German."""
 
     language: str
     sha256: str
@@ -108,7 +108,8 @@ FlowKey = tuple[int, int, int]
 
 class Catalogue(msgspec.Struct, frozen=True, dict=True):
     """Everything a decision needs to know about its network, as of `version`. `credentials` maps the client ids of
-    partner systems to whether they may still be used."""
+    partner systems to whether they may still be used.
+    """
 
     network: Network
     version: int

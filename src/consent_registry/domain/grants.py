@@ -56,7 +56,8 @@ class Grant(msgspec.Struct, frozen=True):
 
     def is_visible_to(self, partner_id: int, status: Status) -> bool:
         """Whether this partner may learn of the grant: its recorder always; its sender and recipient once it was
-        given; a requested one also its sender, who is to confirm it (design.md promise 5)."""
+        given; a requested one also its sender, who is to confirm it (design.md promise 5).
+        """
         if partner_id == self.recorder_id:
             return True
         if status == "requested":
@@ -129,7 +130,8 @@ def _status(grant: Grant, changes: Sequence[Change], at: datetime) -> Status:
 
 def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
     """When the grant entered the status it has: the time of the change that brought it there, the end of its validity
-    for an expired one, its beginning otherwise."""
+    for an expired one, its beginning otherwise.
+    """
     changes = counting_changes(grant, at, known_at)
     status = _status(grant, changes, at)
     if status == "expired":
@@ -140,7 +142,8 @@ def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
 
 def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime) -> Status:
     """`given` while any of these grants is live; else the status its grants ended with, the latest where they differ
-    (api.md section 5). A consent of which one grant is still `requested` and none is live is `requested`."""
+    (api.md section 5). A consent of which one grant is still `requested` and none is live is `requested`.
+    """
     statuses = [status_of(grant, at, known_at) for grant in grants]
     still_open: tuple[Status, ...] = ("given", "renewed", "requested")
     for status in still_open:

@@ -36,7 +36,8 @@ def uuid7_milliseconds(text: str) -> int:
 
 def reference_fault(reference: str) -> str | None:
     """What is wrong with a partner's reference (api.md, head), or None: 1 to 128 characters, NFC, no control or
-    format characters, no space at the ends."""
+    format characters, no space at the ends.
+    """
     if not 1 <= len(reference) <= REFERENCE_LENGTH:
         return f"must have 1 to {REFERENCE_LENGTH} characters"
     if not reference.isascii() or not reference.isprintable():

@@ -123,9 +123,13 @@ def stored_reply(keys: Keys, caller: Caller, once: Once, stored: tuple[bytes, by
     if body_sha256 != once.body_sha256:
         raise Refused(
             "This Idempotency-Key was used with another body.",
-            faults=(Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),),
+            faults=(
+                Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
+            ),
         )
-    status, location, body = msgspec.msgpack.decode(keys.unseal(sealed, _context(caller)), type=tuple[int, str | None, bytes])
+    status, location, body = msgspec.msgpack.decode(
+        keys.unseal(sealed, _context(caller)), type=tuple[int, str | None, bytes]
+    )
     return Reply(status, body, location, replayed=True)
 
 

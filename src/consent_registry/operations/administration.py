@@ -1,5 +1,6 @@
 """What a network's administration does: suspend a partner, reinstate it, revoke a secret. Each holds the catalogue
-alone, so that the log never reads "partner suspended, permit"."""
+alone, so that the log never reads "partner suspended, permit".
+"""
 
 from typing import Annotated
 

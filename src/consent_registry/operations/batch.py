@@ -7,7 +7,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.decisions import Question, decide
-from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
+from consent_registry.domain.errors import Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Once, Reply, new_id, remember, stored_reply
@@ -56,7 +56,7 @@ class Waiting:
 
     def read(self, catalogue: Catalogue, keys: Keys) -> None:
         """Read the requests in the catalogue's terms; raises Malformed with every fault of every item."""
-        faults = []
+        faults: list[Fault] = []
         questions = []
         for number, request in enumerate(self.requests):
             try:
@@ -140,7 +140,8 @@ async def _lock(
     """Lock the clients of all that wait; returns who may go on and who must wait for a consent act to end."""
     undecided = [one for one in batch if one.outcome is None]
     locks = iter(await lock_clients(connection, network.network_id, [item for one in undecided for item in one.asked]))
-    free, postponed = [], []
+    free: list[Waiting] = []
+    postponed: list[Waiting] = []
     for one in undecided:
         results = [next(locks) for _ in one.asked]
         one.locked = [client_id for client_id, _ in results]
@@ -156,9 +157,7 @@ async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Ne
     return await runtime.reload(connection, network)
 
 
-async def _replay(
-    runtime: Runtime, connection: Connection, keyed: Sequence[Waiting], catalogue: Catalogue
-) -> None:
+async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Waiting], catalogue: Catalogue) -> None:
     """Find the answers that were given before for these keys."""
     scopes = [(one.caller.partner_id, one.once.scope) for one in keyed if one.once is not None]
     if not scopes:
@@ -216,9 +215,7 @@ async def _record(
     return {event.event_id: place for (_, event), place in zip(items, places, strict=True)}
 
 
-def _answer(
-    runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, places: dict[str, LogPlace]
-) -> None:
+def _answer(runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, places: dict[str, LogPlace]) -> None:
     decided_at = format_instant(facts.now)
     answers = []
     for event in one.events:

@@ -40,7 +40,8 @@ class Decider:
         self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
     ) -> Reply:
         """The durable answer to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
-        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown."""
+        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown.
+        """
         if self._size and self._size + len(requests) > QUEUE:
             raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
         catalogue = await self._runtime.picture(self._network)
@@ -65,7 +66,7 @@ class Decider:
             except RegistryError as error:
                 self._runtime.note_failure()
                 _settle_all(batch, error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - logged, and whoever waits must hear of it
                 _log.exception("decider failed")
                 _settle_all(batch, error)
             if postponed:

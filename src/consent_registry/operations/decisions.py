@@ -113,7 +113,12 @@ def _faults(caller: Caller, catalogue: Catalogue, request: DecisionRequest, poin
 
 
 def decision_event(
-    issuer: str, request: DecisionRequest, question: Question, decision: Decision, decision_id: str, client_id: str | None
+    issuer: str,
+    request: DecisionRequest,
+    question: Question,
+    decision: Decision,
+    decision_id: str,
+    client_id: str | None,
 ) -> Event:
     """The record of a decision: complete, so that the answer can be given again from it alone."""
     members: dict[str, Any] = {

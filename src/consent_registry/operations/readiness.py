@@ -46,7 +46,7 @@ class Readiness:
                         await probe_room(connection)
         except (RegistryError, TimeoutError, OSError) as error:
             return f"nothing can be recorded: {type(error).__name__}"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged; not ready, whatever it is
             _log.exception("readiness probe failed")
             return f"nothing can be recorded: {type(error).__name__}"
         return None

@@ -115,7 +115,12 @@ def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Faul
 
 
 def require_recordable(
-    catalogue: Catalogue, request: ConsentRequest, caller_id: int, given_at: datetime, terms: Sequence[Terms], now: datetime
+    catalogue: Catalogue,
+    request: ConsentRequest,
+    caller_id: int,
+    given_at: datetime,
+    terms: Sequence[Terms],
+    now: datetime,
 ) -> None:
     """Raise Refused with every rule that speaks against recording this consent."""
     faults = [*_act_refusals(request, given_at, now), *_text_refusals(catalogue, request)]
@@ -123,7 +128,12 @@ def require_recordable(
         pointer = f"/grants/{number}"
         if caller_id not in {one.sender.partner_id, one.recipient.partner_id}:
             faults.append(
-                Fault(pointer, "The caller must be sender or recipient of every grant.", "caller_takes_part", "§ 67d SGB X")
+                Fault(
+                    pointer,
+                    "The caller must be sender or recipient of every grant.",
+                    "caller_takes_part",
+                    "§ 67d SGB X",
+                )
             )
         faults += _validity_refusals(one, given_at, pointer)
         faults += _flow_refusals(catalogue, one, pointer, now)
@@ -135,10 +145,15 @@ def require_recordable(
 
 def _act_refusals(request: ConsentRequest, given_at: datetime, now: datetime) -> Iterator[Fault]:
     if given_at > now + CLOCK_TOLERANCE:
-        yield Fault("/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO")
+        yield Fault(
+            "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
+        )
     if request.act.evidence is None and request.act.method != "oral":
         yield Fault(
-            "/act/evidence", "A consent that was not given orally needs its evidence.", "evidence", "Art. 7 Abs. 1 DSGVO"
+            "/act/evidence",
+            "A consent that was not given orally needs its evidence.",
+            "evidence",
+            "Art. 7 Abs. 1 DSGVO",
         )
     interpreter = request.information.interpreter
     if interpreter.kind != "none" and interpreter.language is None:
@@ -181,7 +196,9 @@ def _validity_refusals(one: Terms, given_at: datetime, pointer: str) -> Iterator
 def _flow_refusals(catalogue: Catalogue, one: Terms, pointer: str, now: datetime) -> Iterator[Fault]:
     for member, partner in (("sender", one.sender), ("recipient", one.recipient)):
         if not partner.selectable or partner.suspended:
-            yield Fault(f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO")
+            yield Fault(
+                f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO"
+            )
         if partner.isolated:
             yield Fault(
                 f"{pointer}/{member}",
@@ -234,9 +251,13 @@ def _needless_releases(request: ConsentRequest, terms: Sequence[Terms]) -> Itera
     for number, release in enumerate(request.releases):
         pointer = f"/releases/{number}"
         if (release.holder, release.towards) not in needed:
-            yield Fault(pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed", "§ 203 StGB")
+            yield Fault(
+                pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed", "§ 203 StGB"
+            )
         if release.function is None and release.person is None:
-            yield Fault(pointer, "Name a function or a person: no institution can be released.", "released_party", "§ 203 StGB")
+            yield Fault(
+                pointer, "Name a function or a person: no institution can be released.", "released_party", "§ 203 StGB"
+            )
 
 
 def _needs_release(one: Terms) -> bool:

@@ -109,7 +109,7 @@ async def _own_decision(act: Act, decision_id: str) -> log.StoredEvent:
 
 
 async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> Reply:
-    """The same bytes as when it was decided, for its sender only; made from the log's own record, and logged as read."""
+    """The same bytes as when it was decided, for its sender only; made from the log's record, and logged as read."""
 
     async def work(act: Act) -> Done:
         stored = await _own_decision(act, decision_id)

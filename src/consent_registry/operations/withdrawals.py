@@ -231,7 +231,8 @@ async def _add_changes(
 
 async def _tell_partners(act: Act, client_id: str, withdrawn: Sequence[Withdrawn], now: datetime) -> None:
     """One entry for each partner and consent, about grants that had been given: what was only asked for concerns
-    nobody but who asked."""
+    nobody but who asked.
+    """
     concerned: defaultdict[tuple[int, str], list[Withdrawn]] = defaultdict(list)
     for one in withdrawn:
         if one.grant.was_given:
@@ -267,7 +268,11 @@ def _event(
     releases: Sequence[ReleaseRow],
 ) -> Event:
     members: dict[str, Any] = {
-        "by": "consent" if request.consent_id is not UNSET else "client" if request.client is not UNSET else "receipt_code",
+        "by": "consent"
+        if request.consent_id is not UNSET
+        else "client"
+        if request.client is not UNSET
+        else "receipt_code",
         "channel": row.channel,
         "declared_at": format_instant(row.declared_at),
         "received_at": format_instant(row.received_at),

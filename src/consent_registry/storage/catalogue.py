@@ -112,7 +112,7 @@ async def _purposes(connection: Connection, network_id: int) -> list[Purpose]:
         """,
         network_id,
     )
-    return [Purpose(*row[:4], frozenset(row["category_ids"])) for row in rows]
+    return [Purpose(row[0], row[1], row[2], row[3], frozenset(row[4])) for row in rows]
 
 
 async def _agreements(connection: Connection, network_id: int) -> dict[str, Agreement]:
@@ -145,7 +145,7 @@ async def _flows(
     flows: defaultdict[FlowKey, list[Flow]] = defaultdict(list)
     for row in rows:
         agreement = agreements[str(row["agreement_id"])]
-        flow = Flow(agreement, *row[1:4], frozenset(row["category_ids"]), row["basis"], row["norm"])
+        flow = Flow(agreement, row[1], row[2], row[3], frozenset(row[4]), row["basis"], row["norm"])
         flows[flow.sender_id, flow.recipient_id, flow.purpose_id].append(flow)
     return {key: tuple(several) for key, several in flows.items()}
 
@@ -188,9 +188,10 @@ async def _credentials(connection: Connection, network_id: int) -> dict[str, boo
 
 async def find_text(connection: Connection, network_id: int, text_id: str, language: str) -> bytes | None:
     """The exact bytes of a text in a language, as they were published."""
-    return await connection.fetchval(
+    content: bytes | None = await connection.fetchval(
         "select content from registry.text_languages where network_id = $1 and text_id = $2 and language = $3",
         network_id,
         text_id,
         language,
     )
+    return content

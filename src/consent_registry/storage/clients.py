@@ -49,7 +49,7 @@ async def find_reference(
 async def find_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: list[str]
 ) -> dict[str, bytes]:
-    """The sealed reference this partner has for each of these clients, by client; a client it does not know is left out."""
+    """The sealed reference this partner has for each of these clients, by client; unknown ones are missing."""
     rows = await connection.fetch(
         """
         select distinct on (client_id) client_id, sealed from registry.client_references
@@ -66,7 +66,10 @@ async def find_references(
 async def add_client(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:
     """Add a client: a random number and nothing else."""
     await connection.execute(
-        "insert into registry.clients (network_id, client_id, recorded_at) values ($1, $2, $3)", network_id, client_id, at
+        "insert into registry.clients (network_id, client_id, recorded_at) values ($1, $2, $3)",
+        network_id,
+        client_id,
+        at,
     )
 
 

@@ -1,9 +1,10 @@
 """Consents: the acts that grants hang on, their releases and receipt codes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from consent_registry.storage.database import Connection
@@ -64,22 +65,20 @@ class ReleaseRow(msgspec.Struct, frozen=True):
     changed: str | None
 
 
-_COLUMNS = (
-    "consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until, recorded_at"
-)
-
-
-def _consent(row: Mapping[str, Any]) -> ConsentRow:
-    values = dict(row)
-    for name in ("consent_id", "client_id", "text_id"):
-        values[name] = str(values[name])
-    return ConsentRow(**values)
+def _consent(row: asyncpg.Record) -> ConsentRow:
+    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:])
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
     """The consent, if this transaction's partners have a part in it."""
     row = await connection.fetchrow(
-        f"select {_COLUMNS} from registry.consents where network_id = $1 and consent_id = $2", network_id, consent_id
+        """
+        select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
+            recorded_at
+        from registry.consents where network_id = $1 and consent_id = $2
+        """,
+        network_id,
+        consent_id,
     )
     return None if row is None else _consent(row)
 
@@ -89,8 +88,10 @@ async def list_consents(
 ) -> list[ConsentRow]:
     """Consents of this transaction's partners, newest first, of one client or of all, older than `before`."""
     rows = await connection.fetch(
-        f"""
-        select {_COLUMNS} from registry.consents
+        """
+        select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
+            recorded_at
+        from registry.consents
         where network_id = $1 and ($2::uuid is null or client_id = $2) and ($3::uuid is null or consent_id < $3)
         order by consent_id desc limit $4
         """,
@@ -111,8 +112,8 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
              giver_insight_assessed_by, giver_mandate_until, method, special_circumstances, evidence_sha256,
              evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
              copy_handed, given_at, valid_from, valid_until, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-            $24, $25)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+            $23, $24, $25)
         """,
         network_id,
         *msgspec.structs.astuple(row),
@@ -120,7 +121,7 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
 
 
 async def add_releases(connection: Connection, network_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add the releases of a consent: id, consent, client, partners who may see it, holder, towards, function, person."""
+    """Add releases: id, consent, client, partners who may see it, holder, towards, function (sealed), person."""
     await connection.executemany(
         """
         insert into registry.releases
@@ -190,7 +191,9 @@ async def add_receipt_code(
     )
 
 
-async def find_receipt_code(connection: Connection, network_id: int, digest: bytes) -> tuple[str, str, list[int]] | None:
+async def find_receipt_code(
+    connection: Connection, network_id: int, digest: bytes
+) -> tuple[str, str, list[int]] | None:
     """Consent, client and the partners concerned, of the receipt code with this digest."""
     row = await connection.fetchrow(
         "select consent_id, client_id, partner_ids from registry.receipt_codes where network_id = $1 and digest = $2",

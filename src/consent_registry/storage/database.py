@@ -5,7 +5,7 @@ database says so, and is never reported as a failure (design.md promise 7).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import structlog
@@ -92,7 +92,9 @@ async def _commit(connection: Connection) -> None:
     warnings: list[str] = []
     connection.add_log_listener(listener := _unreplicated_into(warnings))
     try:
-        await connection.execute("commit")
+        # PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK, and with no error.
+        if await connection.execute("commit") != "COMMIT":
+            raise CannotRecord(retry_after=1)
     except asyncpg.PostgresError as error:
         # The server answered: it says whether the transaction ended. Cut off by the server's own end: unknown.
         if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError):
@@ -101,7 +103,9 @@ async def _commit(connection: Connection) -> None:
     except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise OutcomeUnknown(retry_after=1) from error
     finally:
-        connection.remove_log_listener(listener)
+        # A lost connection has left the pool: its proxy refuses this, which must not hide that the outcome is unknown.
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_log_listener(listener)
     if warnings:
         raise OutcomeUnknown(retry_after=1)
 

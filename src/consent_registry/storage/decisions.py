@@ -9,8 +9,9 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.grants import Grant
+from consent_registry.storage.catalogue import catalogue_version
 from consent_registry.storage.database import LOCK_CLIENT, Connection
-from consent_registry.storage.grants import GrantRow, grants_from_rows
+from consent_registry.storage.grants import GrantRow, grants_from_rows, read_clock
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -31,7 +32,9 @@ class Facts(msgspec.Struct, frozen=True):
     grants: list[list[Grant]]
 
 
-async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[str | None, bool]]:
+async def lock_clients(
+    connection: Connection, network_id: int, asked: Sequence[Asked]
+) -> list[tuple[str | None, bool]]:
     """For each question the client its reference means and whether the client's shared lock was free.
 
     Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
@@ -41,8 +44,8 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
         """
         with resolved as (
             select w.ord, r.client_id,
-                ('x' || coalesce(substr(r.client_id::text, 1, 8), encode(substr(w.digest, 1, 4), 'hex')))::bit(32)::integer
-                    as number
+                ('x' || coalesce(substr(r.client_id::text, 1, 8), encode(substr(w.digest, 1, 4), 'hex')))
+                    ::bit(32)::integer as number
             from unnest($2::integer[], $3::bytea[]) with ordinality as w (partner_id, digest, ord)
             left join registry.client_references r
               on r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest
@@ -63,21 +66,15 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
     """The facts for all questions, in one statement; its start is the decisions' time."""
     if not asked:
-        row = await connection.fetchrow(
-            """
-            select statement_timestamp() as now, max(version) as version
-            from registry.catalogue_versions where network_id = $1
-            """,
-            network_id,
-        )
-        return Facts(row["now"], row["version"] or 0, [], [])
+        return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [])
     rows = await connection.fetch(
         """
         select w.ord, statement_timestamp() as now,
             (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
-            r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit,
-            g.answer, g.valid_from, g.valid_until, g.recorder_id,
-            c.kind, c.effective_at, c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until,
+            r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
+            g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id,
+            c.kind, c.effective_at, c.recorded_at, c.category_ids as changed_category_ids,
+            c.valid_until as changed_until,
             case when g.grant_id is not null then array(
                 select l.release_id is not null from registry.releases l
                 where l.network_id = $1 and l.consent_id = g.consent_id

@@ -1,15 +1,16 @@
 """Grants with their changes and releases, read for whoever this transaction's partners are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from consent_registry.domain.grants import Change, Grant, Release
 from consent_registry.storage.database import Connection
 
-GrantRow = Mapping[str, Any]
+GrantRow = asyncpg.Record
 
 _SELECT = """
     select g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
@@ -64,7 +65,9 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
 async def find_grants_of_consents(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[Grant]:
     """The grants of these consents that this transaction's partners take part in or recorded."""
     rows = await connection.fetch(
-        _SELECT + " where g.network_id = $1 and g.consent_id = any ($2::uuid[]) order by g.grant_id", network_id, consent_ids
+        _SELECT + " where g.network_id = $1 and g.consent_id = any ($2::uuid[]) order by g.grant_id",
+        network_id,
+        consent_ids,
     )
     return grants_from_rows(rows)
 

@@ -7,7 +7,7 @@ from consent_registry.storage.database import LOCK_IDEMPOTENCY, Connection
 
 
 async def try_lock_keys(connection: Connection, network_id: int, scopes: Sequence[bytes]) -> list[bool]:
-    """For each scope whether this transaction now holds its key; one that another transaction holds is not waited for."""
+    """For each scope whether this transaction now holds its key; a key held by another is not waited for."""
     rows = await connection.fetch(
         """
         select pg_try_advisory_xact_lock($1, key) as held

@@ -97,7 +97,15 @@ class Keys:
         """The public key of one network's log as a JWK (RFC 8037)."""
         key = self.log_key(log_origin)
         kid, x = ed25519_thumbprint(key), base64url(public_bytes(key))
-        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x, "log_origin": log_origin}
+        return {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "use": "sig",
+            "alg": "EdDSA",
+            "kid": kid,
+            "x": x,
+            "log_origin": log_origin,
+        }
 
     def log_vkey(self, log_origin: str) -> str:
         """The verifier key of one network's log in the form of C2SP signed-note: name, key id, type and key."""

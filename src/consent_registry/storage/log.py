@@ -93,7 +93,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 async def find_event(connection: Connection, network: Network, event_id: str) -> StoredEvent | None:
     """The event with this id, of those this transaction's partners made. The id carries the time, which finds the
-    partition."""
+    partition.
+    """
     row = await connection.fetchrow(
         """
         select e.log_index, l.leaf, e.event, e.nonce, e.kind, e.client_id
@@ -114,7 +115,9 @@ async def find_event(connection: Connection, network: Network, event_id: str) ->
     return StoredEvent(place, row["event"], row["kind"], None if client_id is None else str(client_id))
 
 
-async def find_places(connection: Connection, network: Network, event_ids: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+async def find_places(
+    connection: Connection, network: Network, event_ids: Sequence[str]
+) -> dict[str, tuple[int, bytes]]:
     """Index and leaf of events by their ids; leaves are for every partner of the network to see."""
     rows = await connection.fetch(
         """

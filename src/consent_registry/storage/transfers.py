@@ -33,7 +33,8 @@ async def add_transfer(connection: Connection, network_id: int, row: TransferRow
     await connection.execute(
         """
         insert into registry.transfers
-            (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids, transferred_at, recorded_at)
+            (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids, transferred_at,
+             recorded_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         network_id,

@@ -1,8 +1,8 @@
-"""Loading the demonstration: through the same operations a network's partners use, so that it is as true as the rest."""
+"""Loading the demonstration through the operations a network's partners use, so that it is as true as the rest."""
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,10 @@ def plan_of(number: int, slug: str) -> NetworkPlan:
 def _agreement(
     one: documents.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
 ) -> AgreementPlan:
-    begins, ends = (None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (one.valid_from, one.valid_until))
+    begins, ends = (
+        None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for day in (one.valid_from, one.valid_until)
+    )
     frame = Agreement("", one.version, begins, ends, ended=False)
     flows = [
         Flow(
@@ -90,6 +93,10 @@ def _agreement(
         for flow in one.flows
     ]
     return AgreementPlan(one.version, begins, ends, flows)
+
+
+def _beginning_of(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
@@ -178,7 +185,7 @@ async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
 async def _entry(runtime: Runtime, data: Path, number: int, slug: str) -> dict[str, Any]:
     kept = data / "keys" / f"demo-{slug}.json"
     if not kept.exists():
-        entry = await load_network(runtime, number, slug)
-        write_private(kept, json.dumps(entry, ensure_ascii=False).encode())
-    entry = json.loads(kept.read_bytes())
+        loaded = await load_network(runtime, number, slug)
+        write_private(kept, json.dumps(loaded, ensure_ascii=False).encode())
+    entry: dict[str, Any] = json.loads(kept.read_bytes())
     return entry
