@@ -1,13 +1,17 @@
-"""What every test may use: a folder PostgreSQL's account can reach, and one running cluster per test process."""
+"""What every test may use: a folder PostgreSQL's account can reach, one running cluster for each test process, and the
+registry inside the process, each test module on a database of its own.
+"""
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from consent_registry.storage import embedded
+from tests.installation import Installation, Registry, install, serving
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,25 @@ def cluster(open_folder: Callable[[str], Path]) -> Iterator[embedded.Cluster]:
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def installation(cluster: embedded.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Make the template database: a small network, Paderborn's and Widunetz, with their credentials."""
+    keys = tmp_path_factory.mktemp("keys")
+    keys.chmod(0o700)
+    return await install(cluster, keys)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def registry(installation: Installation) -> AsyncIterator[Registry]:
+    """Run the application on a database of this module's own."""
+    async with installation.copy() as database, serving(installation, database) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh_registry(installation: Installation) -> AsyncIterator[Registry]:
+    """Run the application on a database of this test's own."""
+    async with installation.copy() as database, serving(installation, database) as running:
+        yield running

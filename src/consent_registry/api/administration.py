@@ -1,6 +1,7 @@
 """What a network's administration may do: suspend and reinstate partners, revoke secrets."""
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
@@ -23,7 +24,7 @@ _GUARDS = [requires("catalogue:write")]
     **answers(201, SuspensionAnswer, "Suspend a partner", scope="catalogue:write"),
 )
 async def suspend_partner(
-    request: ApiRequest, data: SuspensionRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Counts at the partner's next request, and for every decision that names it as recipient."""
     once = await once_required(request, idempotency_key)
@@ -37,7 +38,7 @@ async def suspend_partner(
     **answers(201, SuspensionAnswer, "Reinstate a partner", scope="catalogue:write"),
 )
 async def reinstate_partner(
-    request: ApiRequest, data: SuspensionRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Ends a partner's suspension."""
     once = await once_required(request, idempotency_key)
@@ -51,7 +52,7 @@ async def reinstate_partner(
     **answers(201, RevocationAnswer, "Revoke a client's secret", scope="catalogue:write"),
 )
 async def revoke_secret(
-    request: ApiRequest, data: RevocationRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[RevocationRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """For good: tokens issued for it end at their next use."""
     once = await once_required(request, idempotency_key)

@@ -1,6 +1,7 @@
 """Registering a partner's reference for a client (api.md section 4)."""
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
@@ -16,7 +17,7 @@ from consent_registry.operations.clients import ClientAnswer, ClientRequest
     **answers(201, ClientAnswer, "Register a client", scope="clients"),
 )
 async def register_client(
-    request: ApiRequest, data: ClientRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only."""
     once = await once_given(request, idempotency_key)

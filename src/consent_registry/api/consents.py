@@ -1,7 +1,7 @@
 """Recording, showing and searching consents (api.md section 5)."""
 
 from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
@@ -20,7 +20,7 @@ from consent_registry.operations.views import ConsentView
     **answers(201, ConsentView, "Record a consent", scope="consents:write"),
 )
 async def record_consent(
-    request: ApiRequest, data: ConsentRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[ConsentRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """One act of a client, one text version and language, one or more grants. The caller is sender or recipient of
     every grant; a grant its sender did not record waits for the sender's confirmation.
@@ -36,7 +36,7 @@ async def record_consent(
     status_code=200,
     **answers(200, Page[ConsentView], "Search consents", scope="consents:read"),
 )
-async def search_consents(request: ApiRequest, data: SearchRequest) -> Response[bytes]:
+async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
     """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
     return respond(await searches.search_consents(doors(request).runtime, request.user, data))
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from consent_registry.api.bodies import StrictBody
@@ -35,7 +35,9 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status_code=200,
     **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions"),
 )
-async def decide(request: ApiRequest, data: DecisionRequest, idempotency_key: IdempotencyKey = None) -> Response[bytes]:
+async def decide(
+    request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
     """Answered after the record of the question and the answer is durably in the log. A permit means "valid consent on
     file", not "lawful": the sender stays responsible (§ 67d SGB X).
     """
@@ -52,7 +54,7 @@ async def decide(request: ApiRequest, data: DecisionRequest, idempotency_key: Id
     **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions"),
 )
 async def decide_batch(
-    request: ApiRequest, data: BatchRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Up to 1000 decisions with one durable commit, answered in the order asked."""
     once = await once_given(request, idempotency_key)
@@ -109,7 +111,10 @@ def known_id(text: str) -> str:
     **answers(201, TransferAnswer, "Report what was sent", scope="decisions"),
 )
 async def report_transfer(
-    request: ApiRequest, decision_id: FromPath[str], data: TransferRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest,
+    decision_id: FromPath[str],
+    data: JSONBody[TransferRequest],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """What the sender did after a decision. Broader than permitted is recorded too, and becomes a finding."""
     once = await once_required(request, idempotency_key)

@@ -1,6 +1,7 @@
 """Withdrawing a consent (api.md section 5; Art. 7 Abs. 3 DSGVO)."""
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
@@ -17,7 +18,7 @@ from consent_registry.operations.withdrawals import WithdrawalAnswer
     **answers(201, WithdrawalAnswer, "Withdraw a consent", scope="consents:write"),
 )
 async def withdraw_consent(
-    request: ApiRequest, data: WithdrawalRequest, idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[WithdrawalRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """By consent, by client or by the code the client carries; whole or in part; in any form and without a reason.
     From this answer on no decision permits what was withdrawn.

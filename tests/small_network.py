@@ -1,0 +1,111 @@
+"""A network of four partners, small enough to be kept in mind while reading a test."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Network, Partner, Purpose
+from consent_registry.operations.networks import AgreementPlan, NetworkPlan
+
+SLUG = "small"
+NUMBER = 99
+NORM = "§ 69 Abs. 1 Nr. 1 SGB X"
+TEXTS = {
+    "de": "Darf Nord das weitergeben? Ja / Nein? Größte Sorgfalt!\n".encode(),
+    "en": b"May north pass this on? Yes / No\n",
+}
+
+CATEGORIES = {"identity": 1, "contact": 2, "health": 3, "debts": 4}
+PURPOSES = {"support": 1, "housing": 2}
+PARTNERS = {"north": 1, "south": 2, "east": 3, "closed": 4}
+
+
+def _partner(slug: str) -> Partner:
+    return Partner(
+        PARTNERS[slug],
+        slug,
+        f"Office {slug}",
+        organisation=f"Town {slug}",
+        kind="office",
+        regime="gdpr_bdsg",
+        secrecy_holder=False,
+        selectable=slug != "closed",
+        isolated=False,
+        suspended=False,
+    )
+
+
+def _flow(
+    sender: str,
+    recipient: str,
+    purpose: str,
+    categories: Sequence[str],
+    basis: Basis = "consent",
+    norm: str | None = None,
+) -> Flow:
+    frame = Agreement("", "1", None, None, ended=False)
+    numbers = frozenset(CATEGORIES[one] for one in categories)
+    return Flow(frame, PARTNERS[sender], PARTNERS[recipient], PURPOSES[purpose], numbers, basis, norm)
+
+
+def small_network() -> NetworkPlan:
+    """Return the plan: north sends to south for two purposes, the others one flow each, one of them by statute."""
+    return NetworkPlan(
+        network=Network(NUMBER, SLUG, "Small network", "Four made-up offices.", f"registry.test/{SLUG}"),
+        policies={},
+        partners=[_partner(slug) for slug in PARTNERS],
+        coordinating=frozenset(),
+        categories=[
+            Category(number, slug, f"{slug} (de)", f"{slug} (en)", special=slug == "health", secrecy=False)
+            for slug, number in CATEGORIES.items()
+        ],
+        purposes=[
+            Purpose(number, slug, f"{slug} (de)", f"{slug} (en)", frozenset(CATEGORIES.values()))
+            for slug, number in PURPOSES.items()
+        ],
+        agreements=[
+            AgreementPlan(
+                "1",
+                datetime(2024, 1, 1, tzinfo=UTC),
+                None,
+                [
+                    _flow("north", "south", "support", ["identity", "contact", "health"]),
+                    _flow("north", "south", "housing", ["identity", "contact"]),
+                    _flow("south", "north", "support", ["identity"]),
+                    _flow("east", "north", "support", ["identity", "contact"]),
+                    _flow("south", "east", "housing", ["identity", "debts"], "statute", NORM),
+                ],
+            )
+        ],
+        texts={"1": TEXTS},
+    )
+
+
+def consent_body(client: str, text_id: str, **grant: object) -> dict[str, Any]:
+    """Return a written consent given just now, with one grant from north to south for support unless said otherwise."""
+    return {
+        "client": client,
+        "text": {"id": text_id, "language": "de"},
+        "grants": [
+            {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
+            | grant
+        ],
+        "giver": {"role": "self", "age_band": "adult"},
+        "act": {
+            "method": "written",
+            "given_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "evidence": {"sha256": "ab" * 32, "media_type": "application/pdf", "kept_at": "File 1"},
+        },
+        "information": {
+            "explained_by": "B-12",
+            "interpreter": {"kind": "none"},
+            "told": ["consequences_of_refusal", "withdrawal", "complaint"],
+            "copy_handed": True,
+        },
+    }
+
+
+def question(client: str, **members: object) -> dict[str, Any]:
+    """Return north's question whether it may send to south."""
+    asked = {"client": client, "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
+    return asked | members
