@@ -43,7 +43,7 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(
     question: Question, flows: Iterable[Flow], grants: Sequence[Grant], now: datetime, *, approved: bool = False
 ) -> Decision:
-    """Answer `question` from the agreement's flows and the client's grants for this sender, recipient and purpose.
+    """Answer `question` from the agreements' flows for it and from the client's grants.
 
     `approved`: the DPO approved this flow across the wall of an isolated partner. Order of checks as domain.md 3.6:
     claimed basis, agreement, parties, grants, explicitness, release; then the result for each category.
@@ -80,11 +80,20 @@ def _ground(question: Question, category: Category, grants: Sequence[Grant], now
     usable = [
         grant
         for grant in grants
-        if category.category_id in permitted_categories(grant, now)
+        if _is_for(question, grant)
+        and category.category_id in permitted_categories(grant, now)
         and (grant.explicit or not category.special)
         and _secrecy_is_released(question, category, grant)
     ]
     return max(usable, key=_lasts_until, default=None)
+
+
+def _is_for(question: Question, grant: Grant) -> bool:
+    return (grant.sender_id, grant.recipient_id, grant.purpose_id) == (
+        question.sender.partner_id,
+        question.recipient.partner_id,
+        question.purpose.purpose_id,
+    )
 
 
 def _secrecy_is_released(question: Question, category: Category, grant: Grant) -> bool:

@@ -6,7 +6,7 @@ A question about the past counts the changes in effect by then, and every invali
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,20 @@ Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended
 ChangeKind = Literal["confirmed", "renewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"]
 
 # The statuses on which data may be passed on (dpv:ConsentStatusValidForProcessing).
-LIVE: frozenset[Status] = frozenset({"given", "renewed"})
+LIVE_ORDER: tuple[Status, ...] = ("given", "renewed")
+LIVE = frozenset(LIVE_ORDER)
+# The strongest ground first: what is void was never withdrawn, what was withdrawn did not expire.
+PRECEDENCE: tuple[Status, ...] = (
+    "invalidated",
+    "refused",
+    "withdrawn",
+    "ended",
+    "expired",
+    "requested",
+    "renewed",
+    "given",
+)
+_BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -97,13 +110,16 @@ def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
     return until
 
 
-def is_restricted(changes: Iterable[Change]) -> bool:
-    """Whether processing is restricted (Art. 18 DSGVO): the last of restricted and unrestricted decides."""
-    restricted = False
+def restricted_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[int]:
+    """The categories whose processing is restricted (Art. 18 DSGVO): for each the last word on it decides."""
+    restricted: set[int] = set()
     for change in changes:
-        if change.kind in {"restricted", "unrestricted"}:
-            restricted = change.kind == "restricted"
-    return restricted
+        covered = grant.category_ids if change.category_ids is None else change.category_ids
+        if change.kind == "restricted":
+            restricted.update(covered)
+        elif change.kind == "unrestricted":
+            restricted.difference_update(covered)
+    return frozenset(restricted)
 
 
 def status_of(grant: Grant, at: datetime, known_at: datetime) -> Status:
@@ -129,32 +145,45 @@ def _status(grant: Grant, changes: Sequence[Change], at: datetime) -> Status:
 
 
 def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
-    """When the grant entered the status it has: the time of the change that brought it there, the end of its validity
-    for an expired one, its beginning otherwise.
+    """When the grant ended with the status it has: withdrawn when its last category was, expired at the end of its
+    validity, ended or invalidated by the first such change. What has not ended is as old as can be.
     """
     changes = counting_changes(grant, at, known_at)
     status = _status(grant, changes, at)
     if status == "expired":
         return end_of_validity(grant, changes)
-    marks = [change.effective_at for change in changes if change.kind == status]
-    return max(marks) if marks else grant.valid_from
+    if status == "withdrawn":
+        return max(_withdrawn_since(category_id, changes) for category_id in grant.category_ids)
+    if status in {"ended", "invalidated"}:
+        return min(change.effective_at for change in changes if change.kind == status)
+    return _BEFORE_EVERYTHING
+
+
+def _withdrawn_since(category_id: int, changes: Sequence[Change]) -> datetime:
+    return min(
+        change.effective_at
+        for change in changes
+        if change.kind == "withdrawn" and (change.category_ids is None or category_id in change.category_ids)
+    )
 
 
 def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime) -> Status:
-    """`given` while any of these grants is live; else the status its grants ended with, the latest where they differ
-    (api.md section 5). A consent of which one grant is still `requested` and none is live is `requested`.
+    """`given` while any of these grants is, `renewed` while any of them is; else the status its grants ended with, the
+    latest where they differ (api.md section 5), the strongest where they ended together.
     """
     statuses = [status_of(grant, at, known_at) for grant in grants]
-    still_open: tuple[Status, ...] = ("given", "renewed", "requested")
-    for status in still_open:
+    for status in LIVE_ORDER:
         if status in statuses:
             return status
-    return max(zip((status_since(grant, at, known_at) for grant in grants), statuses, strict=True))[1]
+    since = [status_since(grant, at, known_at) for grant in grants]
+    last = {status for status, ended in zip(statuses, since, strict=True) if ended == max(since)}
+    return min(last, key=PRECEDENCE.index)
 
 
 def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
     """The categories this grant lets pass at this moment: live, begun, not restricted, less what was withdrawn."""
     changes = sorted(grant.changes, key=lambda change: change.recorded_at)
-    if now < grant.valid_from or _status(grant, changes, now) not in LIVE or is_restricted(changes):
+    if now < grant.valid_from or _status(grant, changes, now) not in LIVE:
         return frozenset()
-    return frozenset(grant.category_ids) - withdrawn_categories(grant, changes)
+    gone = withdrawn_categories(grant, changes) | restricted_categories(grant, changes)
+    return frozenset(grant.category_ids) - gone

@@ -1,0 +1,83 @@
+"""`decide` and the status functions against an oracle written by somebody who has not read them."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from consent_registry.domain import decisions
+from consent_registry.domain.decisions import Decision, decide
+from consent_registry.domain.grants import counting_changes, status_of, status_of_consent, withdrawn_categories
+from tests.domain.adapter import World, make_grant
+from tests.oracle import oracle, scenario_format, scenarios, small_scope
+
+CASES = 100_000
+
+
+def differences(worlds: Iterable[scenario_format.Scenario]) -> list[str]:
+    """What the product answers otherwise than the oracle, scenario by scenario."""
+    found = []
+    for scenario in worlds:
+        world = World(scenario)
+        decision = decide(world.question, world.flows, world.grants, world.now, approved=world.approved)
+        if wrong := difference(scenario, decision):
+            found.append(f"{wrong}\n{scenario}")
+    return found
+
+
+def difference(scenario: scenario_format.Scenario, decision: Decision) -> str | None:
+    """How the product's answer to one scenario differs from the oracle's."""
+    expected = oracle.decide(scenario)
+    answered = (
+        decision.outcome,
+        [one.slug for one in decision.permitted],
+        [one.slug for one in decision.denied],
+        [one.slug for one in decision.not_consent_based],
+        decision.expires_at,
+    )
+    names = ("outcome", "permitted", "denied", "not_consent_based", "expires_at")
+    wanted = tuple(expected[name] for name in names)
+    if answered != wanted:
+        return f"{answered} instead of {wanted}"
+    if not oracle.is_acceptable_use(scenario, set(decision.grant_ids)):
+        return f"used {decision.grant_ids} instead of {expected['used']}"
+    return None
+
+
+def test_decisions_agree_on_generated_scenarios() -> None:
+    """A hundred thousand generated scenarios are answered as the oracle answers them."""
+    assert differences(scenarios.seeded_scenarios(20261122, CASES)) == []
+
+
+def test_decisions_agree_on_the_whole_small_scope() -> None:
+    """Every combination of the small scope is answered as the oracle answers it."""
+    assert differences(small_scope.every_small_scenario()) == []
+
+
+def test_statuses_agree_on_both_time_axes() -> None:
+    """Grants and consents have the oracle's status at every point of both time axes, and the same categories left."""
+    for case in scenarios.seeded_status_cases(7, CASES):
+        grants, at, known_at = case["grants"], case["at"], case["known_at"]
+        slugs = {slug: number for number, slug in enumerate(sorted({s for g in grants for s in g["categories"]}), 1)}
+        own = [make_grant(grant, slugs, "consent") for grant in grants]
+        for grant, mine in zip(grants, own, strict=True):
+            assert status_of(mine, at, known_at) == oracle.grant_status(grant, at, known_at), case
+            gone = withdrawn_categories(mine, counting_changes(mine, at, known_at))
+            left = [slug for slug in grant["categories"] if slugs[slug] not in gone]
+            assert left == list(oracle.remaining_categories(grant, at, known_at)), case
+        assert status_of_consent(own, at, known_at) == oracle.consent_status(grants, at, known_at), case
+
+
+DEFECTS: dict[str, Callable[..., object]] = {
+    "_secrecy_is_released": lambda *_: True,
+    "_parties_are_open": lambda *_, **__: True,
+    "_is_for": lambda *_: True,
+    "_lasts_until": lambda grant: grant.valid_until,
+    "permitted_categories": lambda grant, _: frozenset(grant.category_ids),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_switched_on_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: with one check of `decide` switched off, the comparison finds differences."""
+    monkeypatch.setattr(decisions, name, DEFECTS[name])
+    assert differences(scenarios.seeded_scenarios(3, 4_000))
