@@ -34,8 +34,13 @@ def difference(scenario: scenario_format.Scenario, decision: Decision) -> str | 
         [one.slug for one in decision.not_consent_based],
         decision.expires_at,
     )
-    names = ("outcome", "permitted", "denied", "not_consent_based", "expires_at")
-    wanted = tuple(expected[name] for name in names)
+    wanted = (
+        expected["outcome"],
+        expected["permitted"],
+        expected["denied"],
+        expected["not_consent_based"],
+        expected["expires_at"],
+    )
     if answered != wanted:
         return f"{answered} instead of {wanted}"
     if not oracle.is_acceptable_use(scenario, set(decision.grant_ids)):
