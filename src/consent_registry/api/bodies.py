@@ -146,7 +146,8 @@ def _name(value: object) -> str:
 
 
 def _escape(name: str) -> str:
-    return name[:100].replace("~", "~0").replace("/", "~1")
+    text = name[:100].encode("utf-8", "replace").decode()  # JSON can spell half a character, UTF-8 cannot
+    return text.replace("~", "~0").replace("/", "~1")
 
 
 class StrictBody(AbstractDTO[Any]):
