@@ -1,10 +1,12 @@
 """The application: one process's doors, wired to its database and keys."""
 
+import io
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from litestar import Litestar, Router
@@ -38,9 +40,20 @@ REQUEST_ID_LENGTH = 128
 _log = structlog.get_logger(__name__)
 
 
+class _Unfailing(io.TextIOBase):
+    """Standard output for log lines: on a full disk a line is lost, not the answer to a request."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        return len(text)
+
+
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
     """The ASGI application of one process; settings come from the environment unless given."""
     chosen = settings or read_settings(os.environ)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())))
     api = Router(
         "/api/v1",
         route_handlers=[

@@ -216,9 +216,10 @@ class _Keeper:
 
 
 def say(line: str) -> None:
-    """Tell the operator one line, on standard error."""
-    sys.stderr.write(f"consent-registry: {line}\n")
-    sys.stderr.flush()
+    """Tell the operator one line, on standard error; where it cannot be written, on a full disk, life goes on."""
+    with suppress(OSError):
+        sys.stderr.write(f"consent-registry: {line}\n")
+        sys.stderr.flush()
 
 
 def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:
