@@ -1,0 +1,190 @@
+"""Consents by the million, straight into the tables, and questions about them.
+
+Half of the clients have one grant, the others two or three, all with one of the network's partners, for flows its
+agreement has. Of the questions eight in ten are about what a client agreed to, one about another flow, one about
+nobody.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from benchmarks.servers import Registry
+from consent_registry.domain.identifiers import uuid7
+from consent_registry.storage.keys import Keys, load_keys
+
+CHUNK = 50_000
+GRANTS_OF_CLIENTS = (1, 1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow on consent: numbers for the tables, slugs for questions."""
+
+    sender_id: int
+    recipient_id: int
+    purpose_id: int
+    category_ids: list[int]
+    recipient: str
+    purpose: str
+    categories: list[str]
+
+
+@dataclass(slots=True)
+class Filler:
+    """Makes clients with grants in one network and remembers whom the asking partner may ask about."""
+
+    keys: Keys
+    network_id: int
+    text_id: str
+    asker_id: int
+    flows: dict[int, list[Flow]]
+    chance: random.Random
+    known: list[tuple[str, list[Flow]]]
+
+    def rows(self, clients: int, start: int) -> dict[str, list[tuple[Any, ...]]]:
+        """The rows of that many clients, by table."""
+        rows: dict[str, list[tuple[Any, ...]]] = {
+            "clients": [],
+            "client_references": [],
+            "consents": [],
+            "grants": [],
+        }
+        senders = sorted(self.flows)
+        for number in range(start, start + clients):
+            sender = self.chance.choice(senders)
+            wanted = min(self.chance.choice(GRANTS_OF_CLIENTS), len(self.flows[sender]))
+            flows = self.chance.sample(self.flows[sender], wanted)
+            reference = f"B-{number:08d}"
+            self._add(rows, reference, sender, flows)
+            if sender == self.asker_id:
+                self.known.append((reference, flows))
+        return rows
+
+    def _add(self, rows: dict[str, list[tuple[Any, ...]]], reference: str, sender: int, flows: Sequence[Flow]) -> None:
+        given = datetime.now(UTC) - timedelta(days=self.chance.randrange(1, 300))
+        until = given + timedelta(days=365)
+        client, consent = self._id(given), self._id(given)
+        digest = self.keys.digest("reference", self.network_id, sender, reference)
+        partners = sorted({sender, *(flow.recipient_id for flow in flows)})
+        rows["clients"].append((self.network_id, client, given))
+        rows["client_references"].append(
+            (self.network_id, sender, digest, self.keys.digest_key_id, client, b"\0" * 60, given)
+        )
+        head = (self.network_id, consent, client, sender, partners, self.text_id, "de", "self", "written", b"\0" * 32)
+        rows["consents"].append((*head, "application/pdf", "B-1", "none", [], given, given, until, given))
+        for flow in flows:
+            ids = (self.network_id, self._id(given), consent, client, sender, sender)
+            what = (flow.recipient_id, flow.purpose_id, flow.category_ids)
+            rows["grants"].append((*ids, *what, True, "given", given, until))
+
+    def _id(self, at: datetime) -> str:
+        return uuid7(at, self.chance.randbytes(10))
+
+    def questions(self, count: int) -> list[dict[str, Any]]:
+        """Questions of the asking partner."""
+        return [self._question(self.chance.randrange(10)) for _ in range(count)]
+
+    def _question(self, kind: int) -> dict[str, Any]:
+        reference, agreed = self.chance.choice(self.known)
+        flow = self.chance.choice(agreed)
+        if kind == 0:
+            reference = f"N-{self.chance.randrange(10**8):08d}"
+        elif kind == 1:
+            flow = self.chance.choice([one for one in self.flows[self.asker_id] if one not in agreed] or agreed)
+        categories = flow.categories[: self.chance.randrange(2, 4)]
+        return {"client": reference, "recipient": flow.recipient, "purpose": flow.purpose, "categories": categories}
+
+
+_COLUMNS = {
+    "clients": "network_id client_id recorded_at",
+    "client_references": "network_id partner_id digest digest_key client_id sealed recorded_at",
+    "consents": """
+        network_id consent_id client_id recorder_id partner_ids text_id language giver_role method evidence_sha256
+        evidence_media_type explained_by interpreter_kind told given_at valid_from valid_until recorded_at
+    """,
+    "grants": """
+        network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids explicit
+        answer valid_from valid_until
+    """,
+}
+
+
+async def fill(registry: Registry, grants: int) -> Filler:
+    """Bring the registry to this number of grants and be ready to make questions."""
+    connection = await asyncpg.connect(registry.admin_dsn())
+    try:
+        filler = await _filler(connection, registry)
+        # Rows are made to fit together; checking each foreign key again would take most of the time.
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute("set search_path = registry")
+        made = await connection.fetchval("select count(*) from grants")
+        start = 0
+        while made < grants:
+            clients = min(CHUNK, (grants - made) * 4 // 7 + 1)
+            rows = filler.rows(clients, start)
+            for table, records in rows.items():
+                await connection.copy_records_to_table(
+                    table, records=records, columns=_COLUMNS[table].split(), schema_name="registry"
+                )
+            start += clients
+            made += len(rows["grants"])
+        await connection.execute("vacuum (analyze)")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+    return filler
+
+
+async def _filler(connection: asyncpg.Connection, registry: Registry) -> Filler:
+    network_id = await connection.fetchval(
+        "select network_id from registry.networks where slug = $1", registry.network["slug"]
+    )
+    flows: dict[int, list[Flow]] = {}
+    for row in await connection.fetch(
+        """
+        select f.sender_id, f.recipient_id, f.purpose_id, f.category_ids, r.slug as recipient, u.slug as purpose,
+            (select array_agg(c.slug order by c.category_id) from registry.data_categories c
+             where c.network_id = $1 and c.category_id = any (f.category_ids)) as categories
+        from registry.flows f
+        join registry.partners r on r.network_id = $1 and r.partner_id = f.recipient_id
+        join registry.partners s on s.network_id = $1 and s.partner_id = f.sender_id
+        join registry.purposes u on u.network_id = $1 and u.purpose_id = f.purpose_id
+        where f.network_id = $1 and f.basis = 'consent'
+          and r.selectable and s.selectable and not r.isolated and not s.isolated
+        order by f.sender_id, f.recipient_id, f.purpose_id
+        """,
+        network_id,
+    ):
+        flows.setdefault(row["sender_id"], []).append(Flow(*row.values()))
+    return Filler(
+        keys=load_keys(registry.data / "keys"),
+        network_id=network_id,
+        text_id=await connection.fetchval("select text_id from registry.texts where network_id = $1", network_id),
+        asker_id=await connection.fetchval(
+            "select partner_id from registry.partners where network_id = $1 and slug = $2", network_id, registry.partner
+        ),
+        flows=flows,
+        chance=random.Random(7),
+        known=[],
+    )
+
+
+def write_bodies(folder: Path, filler: Filler) -> None:
+    """Write one file of bodies for each kind of request; fresh clients in every one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    singles = filler.questions(20_000)
+    _write(folder / "single", singles)
+    _write(folder / "receipt", [{**one, "receipt": True} for one in singles])
+    for size, count in ((50, 400), (1000, 40)):
+        _write(folder / f"batch-{size}", [{"decisions": filler.questions(size)} for _ in range(count)])
+
+
+def _write(path: Path, bodies: Sequence[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in bodies))
