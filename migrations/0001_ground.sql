@@ -410,6 +410,8 @@ create table events (
 ) partition by range (at);
 create index events_event_idx on events (network_id, event_id);
 create index events_client_idx on events (network_id, client_id) where client_id is not null;
+-- Permits whose transfer is not reported yet (kind 1 is a decision, outcomes 1 and 2 permit).
+create index events_permits_idx on events (network_id, sender_id, event_id) where kind = 1 and outcome <= 2;
 create index events_at_idx on events using brin (at);
 
 create table leaves (

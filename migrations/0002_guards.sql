@@ -61,7 +61,7 @@ declare
     append_only text;
 begin
     foreach append_only in array array['consents', 'grants', 'grant_changes', 'releases', 'release_changes',
-        'withdrawals', 'transfers', 'leaves'] loop
+        'withdrawals', 'transfers', 'leaves', 'texts', 'text_languages'] loop
         execute format('create trigger %I before update or delete on registry.%I for each row execute function registry.refuse_change()',
             append_only || '_append_only', append_only);
         execute format('create trigger %I before truncate on registry.%I for each statement execute function registry.refuse_change()',
@@ -79,6 +79,8 @@ declare
     partition_name text;
     made integer := 0;
 begin
+    -- One at a time: two processes may find the same month missing.
+    perform pg_advisory_xact_lock(5 << 20, 0);
     for ahead in -1 .. p_months loop
         partition_name := 'events_' || to_char(first_day + make_interval(months => ahead), 'YYYYMM');
         if to_regclass('registry.' || partition_name) is null then
@@ -94,6 +96,7 @@ begin
 end
 $$;
 revoke execute on function registry.make_event_partitions(integer) from public;
+grant execute on function registry.make_event_partitions(integer) to {app};
 create table registry.events_default partition of registry.events default;
 alter table registry.events_default enable row level security;
 alter table registry.events_default force row level security;

@@ -41,10 +41,16 @@ def _refuse_constant(name: str) -> None:
 _PARSE = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse_constant).decode
 
 
+# JSON can spell half a surrogate pair; no text we keep or hash may hold one.
+HALF_CHARACTER = b"\\ud"
+
+
 def decode(body: bytes, kind: type[T]) -> T:
     """The body as `kind`; raises Malformed with every fault and its pointer."""
     try:
         plain = _PARSE(body.decode("utf-8"))
+        if HALF_CHARACTER in body.lower():
+            json.dumps(plain, ensure_ascii=False).encode("utf-8")
     except _Duplicate as error:
         raise Malformed(faults=(Fault("", f"member {str(error)!r} stands twice in one object"),)) from error
     except (ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.runtime import Runtime
+from consent_registry.operations.runtime import NO_NETWORK, Runtime
 from consent_registry.storage.database import transaction
 from consent_registry.storage.probes import probe_log, probe_room
 
@@ -42,7 +42,7 @@ class Readiness:
                     async with transaction(self._runtime.pool, network.network_id, ()) as connection:
                         await probe_log(connection, network.network_id)
                 if thorough:
-                    async with transaction(self._runtime.pool, 0, ()) as connection:
+                    async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
                         await probe_room(connection)
         except (RegistryError, TimeoutError, OSError) as error:
             return f"nothing can be recorded: {type(error).__name__}"

@@ -13,6 +13,8 @@ from consent_registry.storage.networks import list_networks
 
 # The administration of a network is nobody's partner; in row-level security it is number 0.
 ADMINISTRATION = 0
+# Networks are numbered from 1: a transaction in this one sees no tenant's rows.
+NO_NETWORK = 0
 # Seconds for which a failure to record makes readiness look more closely.
 FAILURE_COUNTS = 5.0
 
@@ -55,13 +57,12 @@ class Runtime:
     async def network(self, slug: str) -> Network | None:
         """The network with this slug; networks are only ever added."""
         if slug not in self._networks:
-            async with self.pool.acquire(timeout=2) as connection:
-                self._networks = {one.slug: one for one in await list_networks(connection)}
+            await self.networks()
         return self._networks.get(slug)
 
     async def networks(self) -> list[Network]:
         """All networks, read afresh."""
-        async with self.pool.acquire(timeout=2) as connection:
+        async with transaction(self.pool, NO_NETWORK, ()) as connection:
             self._networks = {one.slug: one for one in await list_networks(connection)}
         return list(self._networks.values())
 

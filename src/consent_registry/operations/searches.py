@@ -21,6 +21,9 @@ from consent_registry.storage.clients import find_reference
 from consent_registry.storage.grants import find_grants_of_consents
 from consent_registry.storage.log import LogPlace, find_places
 
+# A search for a rare status gives up its page after so many reads; the cursor goes on from there.
+ROUNDS = 20
+
 
 async def read_consent(runtime: Runtime, caller: Caller, consent_id: str) -> Reply:
     """The caller's slice of a consent, logged as read; raises NotFound alike for unknown and for not the caller's."""
@@ -63,7 +66,7 @@ async def _matching(
 ) -> tuple[list[ConsentView], str | None]:
     """Up to `limit` matching consents and the id after which to go on (None at the end)."""
     found: list[ConsentView] = []
-    while True:
+    for _ in range(ROUNDS):
         rows = await storage.list_consents(act.connection, act.network.network_id, client_id, before, request.limit + 1)
         for view in await _views(act, rows, now):
             if request.status is None or view.status == request.status:
@@ -73,6 +76,7 @@ async def _matching(
         if len(rows) <= request.limit:
             return found, None
         before = rows[-1].consent_id
+    return found, before
 
 
 async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime) -> list[ConsentView]:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
-from consent_registry.domain.events import KINDS, OUTCOMES, Event
+from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.decisions import DecisionAnswer, LogEntry, Slug, make_answer, with_receipt
@@ -145,9 +145,8 @@ async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: 
 
     async def work(act: Act) -> Done:
         before = read_cursor(act.keys, filter_of_page, cursor, "")
-        permitting = [OUTCOMES["permit"], OUTCOMES["partial"]]
         events = await storage.list_unreported(
-            act.connection, act.network.network_id, caller.partner_id, permitting, before, limit + 1
+            act.connection, act.network.network_id, caller.partner_id, before, limit + 1
         )
         items = [_unreported(msgspec.json.decode(event)) for event in events[:limit]]
         following = items[-1].decision_id if len(events) > limit else None

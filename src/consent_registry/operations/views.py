@@ -21,7 +21,7 @@ from consent_registry.operations.decisions import LogEntry
 from consent_registry.storage.consents import ConsentRow, ReleaseRow
 
 
-class TextView(msgspec.Struct, frozen=True):
+class ShownTextView(msgspec.Struct, frozen=True):
     """The text the client was shown, down to its bytes (SHA-256, hex)."""
 
     id: str
@@ -67,7 +67,7 @@ class ConsentView(msgspec.Struct, frozen=True):
     consent_id: str
     client: str | None
     status: Status
-    text: TextView
+    text: ShownTextView
     grants: list[GrantView]
     releases: list[ReleaseView]
     giver: GiverView
@@ -100,15 +100,16 @@ def view_consent(
         consent_id=consent.consent_id,
         client=reference,
         status=status_of_consent(grants, now, now),
-        text=TextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
+        text=ShownTextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
         grants=[view_grant(catalogue, grant, now) for grant in grants],
         releases=[_view_release(catalogue, release) for release in releases],
         giver=GiverView(consent.giver_role),
         recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
         given_at=format_instant(consent.given_at),
         recorded_at=format_instant(consent.recorded_at),
-        valid_from=format_instant(consent.valid_from),
-        valid_until=format_instant(consent.valid_until),
+        # Of what the viewer sees: another grant's validity is not its business.
+        valid_from=format_instant(min(grant.valid_from for grant in grants)),
+        valid_until=format_instant(max(end_of_validity(grant, grant.changes) for grant in grants)),
         log=log,
     )
 

@@ -39,7 +39,8 @@ from consent_registry.storage.grants import (
 
 # Art. 19 DSGVO: recipients are told at once and say within two weeks what became of the data.
 ACKNOWLEDGE_DAYS = 14
-WRONG_CODES_AN_HOUR = 5
+# Enough for an office that mistypes, far too little to guess one of 2^55.
+WRONG_CODES_AN_HOUR = 20
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):

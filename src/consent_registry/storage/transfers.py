@@ -43,22 +43,21 @@ async def add_transfer(connection: Connection, network_id: int, row: TransferRow
 
 
 async def list_unreported(
-    connection: Connection, network_id: int, sender_id: int, permitting: list[int], before: str | None, limit: int
+    connection: Connection, network_id: int, sender_id: int, before: str | None, limit: int
 ) -> list[bytes]:
     """The event bytes of this sender's permits for which no transfer was reported, newest first."""
     rows = await connection.fetch(
         """
         select e.event from registry.events e
-        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome = any ($3::smallint[])
-          and ($4::uuid is null or e.event_id < $4)
+        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome <= 2
+          and ($3::uuid is null or e.event_id < $3)
           and not exists (
               select from registry.transfers t where t.network_id = e.network_id and t.decision_id = e.event_id
           )
-        order by e.event_id desc limit $5
+        order by e.event_id desc limit $4
         """,
         network_id,
         sender_id,
-        permitting,
         before,
         limit,
     )
