@@ -10,6 +10,7 @@ app = App(name="consent-registry", help="Purpose-bound consents for data exchang
 for verb, summary in {
     "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
+    "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():
     app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)
 

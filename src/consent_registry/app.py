@@ -1,5 +1,6 @@
 """The application: one process's doors, wired to its database and keys."""
 
+import asyncio
 import io
 import os
 import secrets
@@ -20,14 +21,16 @@ from consent_registry.api import (
     clients,
     consents,
     decisions,
+    docs,
     health,
+    problem_pages,
     tokens,
     withdrawals,
 )
 from consent_registry.api.callers import Doors
-from consent_registry.api.openapi import openapi_config
 from consent_registry.api.problems import http_error, internal_error, registry_error
 from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.housekeeping import keep_house
 from consent_registry.operations.readiness import Readiness
 from consent_registry.operations.runtime import Runtime
 from consent_registry.settings import Settings, read_settings
@@ -66,7 +69,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         ],
     )
     return Litestar(
-        route_handlers=[api, *tokens.ROUTES, *health.ROUTES],
+        route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
         lifespan=[_lifespan(chosen, runtime_class)],
         before_send=[_finish_headers],
         exception_handlers={
@@ -75,7 +78,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,
-        openapi_config=openapi_config(),
+        openapi_config=None,  # api/openapi.py writes the document from what the routes say of themselves
         debug=False,
     )
 
@@ -91,7 +94,9 @@ def _lifespan(
             runtime = runtime_class(pool, keys, settings.issuer)
             app.state.doors = Doors(runtime)
             app.state.readiness = Readiness(runtime)
+            housekeeping = asyncio.create_task(keep_house(runtime))
             yield
+            housekeeping.cancel()
         finally:
             await pool.close()
 

@@ -6,6 +6,7 @@ from litestar.params import JSONBody
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
 from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import NotFound
 from consent_registry.operations import administration as operations
 from consent_registry.operations.administration import (
     RevocationAnswer,
@@ -21,7 +22,14 @@ _GUARDS = [requires("catalogue:write")]
     "/suspensions",
     guards=_GUARDS,
     dto=StrictBody,
-    **answers(201, SuspensionAnswer, "Suspend a partner", scope="catalogue:write"),
+    **answers(
+        201,
+        SuspensionAnswer,
+        "Suspend a partner",
+        scope="catalogue:write",
+        takes=SuspensionRequest,
+        key="required",
+    ),
 )
 async def suspend_partner(
     request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
@@ -35,7 +43,14 @@ async def suspend_partner(
     "/reinstatements",
     guards=_GUARDS,
     dto=StrictBody,
-    **answers(201, SuspensionAnswer, "Reinstate a partner", scope="catalogue:write"),
+    **answers(
+        201,
+        SuspensionAnswer,
+        "Reinstate a partner",
+        scope="catalogue:write",
+        takes=SuspensionRequest,
+        key="required",
+    ),
 )
 async def reinstate_partner(
     request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
@@ -49,7 +64,15 @@ async def reinstate_partner(
     "/credential-revocations",
     guards=_GUARDS,
     dto=StrictBody,
-    **answers(201, RevocationAnswer, "Revoke a client's secret", scope="catalogue:write"),
+    **answers(
+        201,
+        RevocationAnswer,
+        "Revoke a client's secret",
+        scope="catalogue:write",
+        takes=RevocationRequest,
+        key="required",
+        refusals=(NotFound,),
+    ),
 )
 async def revoke_secret(
     request: ApiRequest, data: JSONBody[RevocationRequest], idempotency_key: IdempotencyKey = None

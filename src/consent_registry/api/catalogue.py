@@ -17,20 +17,27 @@ Limit = Annotated[str, QueryParameter(description="1 to 200, 50 by default")]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
 
 
-@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network", changes=False))
+@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network"))
 async def show_network(request: ApiRequest) -> Response[bytes]:
     """Name and log of the cooperation the caller belongs to."""
     return respond(await operations.show_network(doors(request).runtime, request.user))
 
 
-def _noun(path: str, view: operations.View, kind: Any, summary: str) -> list[HTTPRouteHandler]:  # noqa: ANN401
-    """The two routes of one noun: its list, and one of it by slug or id."""
+def _noun(  # the names of the operations follow from the nouns
+    nouns: str,
+    noun: str,
+    identifier: str,
+    view: operations.View,
+    kind: Any,  # noqa: ANN401
+) -> list[HTTPRouteHandler]:
+    """The two routes of one noun: its list, and one of it by its slug or id."""
+    path = nouns.lower().replace(" ", "-")
 
     @get(
         f"/{path}",
         guards=_GUARDS,
-        name=f"list {path}",
-        **answers(200, Page[kind], f"{summary}: all", changes=False),
+        name=f"list_{path.replace('-', '_')}",
+        **answers(200, Page[kind], nouns, query=("limit", "cursor")),
     )
     async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
         """A page of them, in the catalogue's order."""
@@ -38,13 +45,14 @@ def _noun(path: str, view: operations.View, kind: Any, summary: str) -> list[HTT
         return respond(await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor))
 
     @get(
-        f"/{path}/{{name:str}}",
+        f"/{path}/{{{identifier}:str}}",
         guards=_GUARDS,
-        name=f"show {path}",
-        **answers(200, kind, f"{summary}: one", changes=False),
+        name=f"show_{noun.lower().replace(' ', '_')}",
+        **answers(200, kind, noun),
     )
-    async def show_one(request: ApiRequest, name: FromPath[str]) -> Response[bytes]:
+    async def show_one(request: ApiRequest) -> Response[bytes]:
         """One of them, by its slug or id."""
+        name = request.path_params[identifier]
         return respond(await operations.show_one(doors(request).runtime, request.user, view, name))
 
     return [show_list, show_one]
@@ -53,8 +61,7 @@ def _noun(path: str, view: operations.View, kind: Any, summary: str) -> list[HTT
 @get(
     "/texts/{text_id:str}/{language:str}",
     guards=_GUARDS,
-    summary="A text's exact bytes",
-    security=[{"oauth2": []}],
+    **answers(200, str, "A text's exact bytes", media_type="text/plain; charset=utf-8"),
 )
 async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
     """What the client was shown, byte for byte."""
@@ -64,10 +71,10 @@ async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromP
 
 ROUTES = [
     show_network,
-    *_noun("partners", operations.partners, operations.PartnerView, "Partners"),
-    *_noun("purposes", operations.purposes, operations.PurposeView, "Purposes"),
-    *_noun("data-categories", operations.categories, operations.CategoryView, "Data categories"),
-    *_noun("agreements", operations.agreements, operations.AgreementView, "Agreements"),
-    *_noun("texts", operations.texts, operations.TextView, "Texts"),
+    *_noun("Partners", "Partner", "slug", operations.partners, operations.PartnerView),
+    *_noun("Purposes", "Purpose", "slug", operations.purposes, operations.PurposeView),
+    *_noun("Data categories", "Data category", "slug", operations.categories, operations.CategoryView),
+    *_noun("Agreements", "Agreement", "agreement_id", operations.agreements, operations.AgreementView),
+    *_noun("Texts", "Text", "text_id", operations.texts, operations.TextView),
     read_text,
 ]

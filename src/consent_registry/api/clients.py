@@ -14,7 +14,15 @@ from consent_registry.operations.clients import ClientAnswer, ClientRequest
     "/clients",
     guards=[requires("clients")],
     dto=StrictBody,
-    **answers(201, ClientAnswer, "Register a client", scope="clients"),
+    **answers(
+        201,
+        ClientAnswer,
+        "Register a client",
+        scope="clients",
+        takes=ClientRequest,
+        key="optional",
+        others={200: "Registered before"},
+    ),
 )
 async def register_client(
     request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKey = None

@@ -17,7 +17,7 @@ from consent_registry.operations.views import ConsentView
     "/consents",
     guards=[requires("consents:write")],
     dto=StrictBody,
-    **answers(201, ConsentView, "Record a consent", scope="consents:write"),
+    **answers(201, ConsentView, "Record a consent", scope="consents:write", takes=ConsentRequest, key="required"),
 )
 async def record_consent(
     request: ApiRequest, data: JSONBody[ConsentRequest], idempotency_key: IdempotencyKey = None
@@ -34,7 +34,7 @@ async def record_consent(
     guards=[requires("consents:read")],
     dto=StrictBody,
     status_code=200,
-    **answers(200, Page[ConsentView], "Search consents", scope="consents:read"),
+    **answers(200, Page[ConsentView], "Search consents", scope="consents:read", takes=SearchRequest),
 )
 async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
     """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
@@ -44,7 +44,7 @@ async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) ->
 @get(
     "/consents/{consent_id:str}",
     guards=[requires("consents:read")],
-    **answers(200, ConsentView, "A consent", scope="consents:read", changes=False),
+    **answers(200, ConsentView, "A consent", scope="consents:read"),
 )
 async def read_consent(request: ApiRequest, consent_id: FromPath[str]) -> Response[bytes]:
     """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of."""

@@ -33,7 +33,7 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guards=[requires("decisions")],
     dto=StrictBody,
     status_code=200,
-    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions"),
+    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions", takes=DecisionRequest, key="optional"),
 )
 async def decide(
     request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKey = None
@@ -51,7 +51,7 @@ async def decide(
     dto=StrictBody,
     status_code=200,
     request_max_body_size=BATCH_BYTES,
-    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions"),
+    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions", takes=BatchRequest, key="optional"),
 )
 async def decide_batch(
     request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
@@ -65,7 +65,13 @@ async def decide_batch(
 @get(
     "/decisions",
     guards=[requires("decisions")],
-    **answers(200, Page[UnreportedDecision], "Permits whose transfer was not reported", scope="decisions"),
+    **answers(
+        200,
+        Page[UnreportedDecision],
+        "Permits whose transfer was not reported",
+        scope="decisions",
+        query=("transfer", "limit", "cursor"),
+    ),
 )
 async def list_unreported(
     request: ApiRequest,
@@ -108,7 +114,7 @@ def known_id(text: str) -> str:
     "/decisions/{decision_id:str}/transfers",
     guards=[requires("decisions")],
     dto=StrictBody,
-    **answers(201, TransferAnswer, "Report what was sent", scope="decisions"),
+    **answers(201, TransferAnswer, "Report what was sent", scope="decisions", takes=TransferRequest, key="required"),
 )
 async def report_transfer(
     request: ApiRequest,

@@ -1,38 +1,63 @@
-"""What the OpenAPI document says of a route beside its types: the answer's shape, the problems, the scope."""
+"""What the OpenAPI document says of a route beside its path: what it takes, what it answers, and which scope it needs.
 
-from typing import Any
+It is said at the route and nowhere else; `openapi` writes the document from it, and a test holds it against the
+handlers' own signatures.
+"""
 
-from litestar.openapi.datastructures import ResponseSpec
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from consent_registry.api.problems import HTTP_TITLES, PROBLEM_TYPE, TABLE, Problem
-from consent_registry.domain.errors import (
-    CannotRecord,
-    Conflict,
-    Malformed,
-    NotAllowed,
-    NotAuthentic,
-    NotFound,
-    Refused,
-    TooMany,
-)
+import msgspec
 
-_READING = (Malformed, NotAuthentic, NotAllowed, NotFound, CannotRecord)
-_CHANGING = (*_READING, Conflict, Refused, TooMany)
+from consent_registry.domain.errors import RegistryError
+
+Key = Literal["none", "optional", "required"]
 
 
-def answers(status: int, kind: Any, summary: str, *, scope: str = "", changes: bool = True) -> dict[str, Any]:  # noqa: ANN401
-    """Keyword arguments for a route: its success answer, the problems it can answer with, and the scope it needs."""
-    responses = {status: ResponseSpec(kind, description=summary, generate_examples=False)}
-    for error in _CHANGING if changes else _READING:
-        code, slug, title = TABLE[error]
-        responses[code] = _problem(slug, title)
-    for code in (406, 413, 415) if changes else (406,):
-        responses[code] = _problem(*HTTP_TITLES[code])
-    security = [{"oauth2": [scope]}] if scope else None
-    return {"responses": responses, "summary": summary, "security": security}
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader must know of one operation. `takes` and `answer` are the types of its bodies.
+
+    `scope` is None for what anybody may call and empty for what any access token opens; `key` says what becomes of an
+    Idempotency-Key; `refusals` are the errors that do not follow from the rest, `others` further successes with the
+    same answer.
+    """
+
+    summary: str
+    status: int
+    answer: Any
+    media_type: str
+    scope: str | None
+    takes: Any
+    key: Key
+    query: tuple[str, ...]
+    refusals: tuple[type[RegistryError], ...]
+    others: Mapping[int, str]
 
 
-def _problem(slug: str, title: str) -> ResponseSpec:
-    return ResponseSpec(
-        Problem, description=f"{title} (`/problems/{slug}`).", media_type=PROBLEM_TYPE, generate_examples=False
+def answers(
+    status: int,
+    kind: Any,  # noqa: ANN401 - any type that msgspec can describe
+    summary: str,
+    *,
+    scope: str | None = "",
+    takes: Any = None,  # noqa: ANN401 - as `kind`
+    key: Key = "none",
+    query: tuple[str, ...] = (),
+    refusals: tuple[type[RegistryError], ...] = (),
+    others: Mapping[int, str] | None = None,
+    media_type: str = "application/json",
+) -> dict[str, Any]:
+    """Keyword arguments for a route's decorator that document it."""
+    operation = Operation(
+        summary=summary,
+        status=status,
+        answer=kind,
+        media_type=media_type,
+        scope=scope,
+        takes=takes,
+        key=key,
+        query=query,
+        refusals=refusals,
+        others=dict(others or {}),
     )
+    return {"opt": {"operation": operation}}

@@ -5,16 +5,24 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 
+from consent_registry.api.documentation import answers
 from consent_registry.api.problems import Problem, problem_response
+from consent_registry.domain.errors import CannotRecord
 
 
-@get("/live", summary="Is the process alive?")
+class Health(msgspec.Struct, frozen=True):
+    """`alive` or `ready`."""
+
+    status: str
+
+
+@get("/live", **answers(200, Health, "Is the process alive?", scope=None))
 async def live() -> Response[bytes]:
     """Touches no dependency."""
     return Response(b'{"status":"alive"}', media_type="application/json")
 
 
-@get("/ready", summary="Could a decision be recorded now?")
+@get("/ready", **answers(200, Health, "Could a decision be recorded now?", scope=None, refusals=(CannotRecord,)))
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
     reason = await request.app.state.readiness.reason_against()

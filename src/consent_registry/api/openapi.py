@@ -1,33 +1,219 @@
-"""The OpenAPI document and the page that shows it, without a request to another host."""
+"""The OpenAPI document (3.1), written from what every route says of itself.
 
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme
+Litestar writes one too, but loses the patterns of list items, wraps what may be missing in `oneOf` and shows the names
+of our modules. msgspec describes the types exactly as it checks them, so that is what stands here.
+"""
 
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from consent_registry.api.documentation import Operation
+from consent_registry.api.examples import Example, read_examples
+from consent_registry.api.openapi_words import (
+    ABOUT,
+    HEADERS,
+    HEADERS_OF_STATUS,
+    PARAMETERS,
+    PROBLEM_ERRORS,
+    SCOPE_WORDS,
+    TAG_OF_PATH,
+    TAGS,
+)
+from consent_registry.api.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem
+from consent_registry.api.tokens import TokenError
+from consent_registry.domain.errors import CannotRecord, Malformed, NotAllowed, NotAuthentic, NotFound, RegistryError
 from consent_registry.operations.tokens import SCOPES
 
+JSON = dict[str, Any]
+
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
-SCOPE_WORDS = {
-    "decisions": "ask before a transfer and report it",
-    "clients": "register references",
-    "consents:read": "see the consents one has a part in",
-    "consents:write": "record and withdraw consents",
-    "changes": "follow what changed",
-    "audit:read": "search the log",
-    "catalogue:write": "administer the network",
-}
+SCHEMAS = "#/components/schemas/{name}"
+_NO_EXAMPLE = Example(None)
 
 
-def openapi_config() -> OpenAPIConfig:
-    """What Litestar needs to write the document."""
-    flow = OAuthFlow(token_url=TOKEN_PATH, scopes={scope: SCOPE_WORDS[scope] for scope in SCOPES})
-    scheme = SecurityScheme(type="oauth2", flows=OAuthFlows(client_credentials=flow))
-    return OpenAPIConfig(
-        title="Consent registry",
-        version="1",
-        summary="May I pass this person's data on, to this office, for this purpose, now?",
-        components=[Components(security_schemes={"oauth2": scheme})],
-        path="/openapi",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        use_handler_docstrings=True,
-    )
+def document_bytes(app: Litestar) -> bytes:
+    """The document as it is committed and served: two builds of the same code give the same bytes."""
+    return (json.dumps(make_document(app), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def make_document(app: Litestar) -> JSON:
+    """The document: paths and components by name, members in the order in which they are declared."""
+    operations = sorted(_operations(app), key=lambda one: (one[0], one[1]))
+    kinds = [kind for *_, one in operations for kind in (one.takes, one.answer) if kind not in {None, str}]
+    examples = read_examples()
+    paths: dict[str, JSON] = {}
+    for path, method, name, about, one in operations:
+        paths.setdefault(path, {})[method] = _operation(path, name, about, one, examples.get(name, _NO_EXAMPLE))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Consent registry", "version": "1", "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas([*kinds, Problem, TokenError]),
+            "responses": {_response_name(status): _problem(status) for status in sorted(_TITLES)},
+            "headers": HEADERS,
+            "securitySchemes": _security_schemes(),
+        },
+    }
+
+
+def _operations(app: Litestar) -> Iterator[tuple[str, str, str, str, Operation]]:
+    """Path, method, name, docstring and documentation of every documented route."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                operation = handler.opt.get("operation")
+                if operation is not None:
+                    name = handler.name or handler.handler_name
+                    for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"}):
+                        about = " ".join((handler.fn.__doc__ or "").split())
+                        yield route.path_format, method.lower(), name, about, operation
+
+
+def _operation(path: str, name: str, about: str, one: Operation, example: Example) -> JSON:
+    made: JSON = {"operationId": name, "summary": one.summary, "description": about, "tags": [_tag(path)]}
+    if parameters := [_parameter(parameter, one) for parameter in _parameters(path, one)]:
+        made["parameters"] = parameters
+    if one.takes is not None:
+        media_type = "application/x-www-form-urlencoded" if path == TOKEN_PATH else "application/json"
+        content = {"schema": _schema(one.takes), "example": example.request}
+        made["requestBody"] = {"required": True, "content": {media_type: content}}
+    responses = {
+        status: _success(words, one, example) for status, words in {one.status: one.summary, **one.others}.items()
+    }
+    responses |= _failures(path, one)
+    made["responses"] = {str(status): responses[status] for status in sorted(responses)}
+    made["security"] = _security(path, one)
+    return made
+
+
+def _tag(path: str) -> str:
+    return TAG_OF_PATH.get(path.removeprefix("/api/v1").split("/")[1], "catalogue")
+
+
+def _parameters(path: str, one: Operation) -> list[str]:
+    key = [] if one.key == "none" else ["Idempotency-Key"]
+    return [*re.findall(r"\{(\w+)\}", path), *one.query, *key]
+
+
+def _parameter(name: str, one: Operation) -> JSON:
+    said = {"name": name, **PARAMETERS[name]}
+    if said["in"] == "path" or (name == "Idempotency-Key" and one.key == "required"):
+        said["required"] = True
+    return said
+
+
+def _success(words: str, one: Operation, example: Example) -> JSON:
+    names = ["X-Request-ID"]
+    if one.key != "none":
+        names.append("Idempotency-Replayed")
+    if one.answer is str:
+        names.append("Content-Language")
+    content = {"schema": _schema(one.answer), "example": example.answer}
+    return {"description": words, "headers": _headers(names), "content": {one.media_type: content}}
+
+
+def _headers(names: list[str]) -> JSON:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+# Every status a problem can have, with the types that have it.
+_TITLES: dict[int, dict[str, str]] = {}
+for _status, _slug, _title in [*TABLE.values(), *((code, *words) for code, words in HTTP_TITLES.items())]:
+    if _status != 405:  # noqa: PLR2004 - a path's, not an operation's
+        _TITLES.setdefault(_status, {})[_slug] = _title
+_TITLES[INTERNAL.status] = {"internal": INTERNAL.title}
+
+
+def _failures(path: str, one: Operation) -> dict[int, JSON]:
+    """What an operation answers when it does not succeed, by status."""
+    if path == TOKEN_PATH:
+        content = {"application/json": {"schema": _schema(TokenError)}}
+        answer = {"description": "RFC 6749 section 5.2", "headers": _headers(["X-Request-ID"]), "content": content}
+        return {400: answer, 401: answer, 413: _refers(413), 500: _refers(500), 503: _refers(503)}
+    return {status: _refers(status) for status in _problem_statuses(path, one)}
+
+
+def _problem_statuses(path: str, one: Operation) -> set[int]:
+    kinds: set[type[RegistryError]] = {*one.refusals}
+    if one.scope is not None:
+        kinds |= {NotAuthentic, CannotRecord}
+    if one.scope:
+        kinds.add(NotAllowed)
+    if "{" in path:
+        kinds.add(NotFound)
+    if one.takes is not None or one.query:
+        kinds.add(Malformed)
+    statuses = {TABLE[kind][0] for kind in kinds} | {500}
+    if one.scope is not None:
+        statuses.add(406)
+    if one.takes is not None:
+        statuses |= {413, 415}
+    if one.key != "none":
+        statuses |= {409, 422}  # the same key still running, or sent with another body
+    return statuses
+
+
+def _refers(status: int) -> JSON:
+    return {"$ref": f"#/components/responses/{_response_name(status)}"}
+
+
+def _response_name(status: int) -> str:
+    return min(_TITLES[status])
+
+
+def _problem(status: int) -> JSON:
+    words = "; or: ".join(f"{title} (`/problems/{slug}`)" for slug, title in _TITLES[status].items())
+    names = ["X-Request-ID"] + ([HEADERS_OF_STATUS[status]] if status in HEADERS_OF_STATUS else [])
+    content = {"schema": _schema(Problem), "example": _problem_example(status)}
+    return {"description": f"{words}.", "headers": _headers(names), "content": {PROBLEM_TYPE: content}}
+
+
+def _problem_example(status: int) -> JSON:
+    slug = _response_name(status)
+    title = _TITLES[status][slug]
+    kind = next((kind for kind, words in TABLE.items() if words[1] == slug), None)
+    detail = INTERNAL.detail if status == INTERNAL.status else f"{title}." if kind is None else kind.__doc__
+    example = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    return example | ({"errors": PROBLEM_ERRORS[status]} if status in PROBLEM_ERRORS else {})
+
+
+def _security(path: str, one: Operation) -> list[JSON]:
+    if path == TOKEN_PATH:
+        return [{"client": []}, {}]
+    return [] if one.scope is None else [{"oauth2": [one.scope] if one.scope else []}]
+
+
+def _security_schemes() -> JSON:
+    scopes = {scope: SCOPE_WORDS[scope] for scope in SCOPES}
+    flow = {"tokenUrl": TOKEN_PATH, "scopes": scopes}
+    return {
+        "oauth2": {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        "client": {"type": "http", "scheme": "basic", "description": "Client id and secret; or both in the form."},
+    }
+
+
+def _schemas(kinds: list[Any]) -> JSON:
+    schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)[1]
+    renamed = json.loads(_public_names(json.dumps(schemas)))
+    return {name: renamed[name] for name in sorted(renamed)}
+
+
+def _schema(kind: Any) -> JSON:  # noqa: ANN401 - any type that msgspec can describe
+    (reference,), _ = msgspec.json.schema_components([kind], ref_template=SCHEMAS)
+    said: JSON = json.loads(_public_names(json.dumps(reference)))
+    return said
+
+
+def _public_names(text: str) -> str:
+    """`Page[PartnerView]` reads `PartnerPage`, and a view is called by what it shows."""
+    text = re.sub(r"Page[_\[](\w+?)(?:View)?[_\]]", r"\1Page", text)
+    return re.sub(r"\b(\w+)View\b", r"\1", text)

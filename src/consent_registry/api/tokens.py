@@ -2,22 +2,76 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 from litestar import Request, Response, get, post
+from msgspec import UNSET, UnsetType
 
 from consent_registry.api.callers import ApiRequest, doors, requires
 from consent_registry.api.documentation import answers
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.catalogue import CallerView
-from consent_registry.operations.tokens import SCOPES, TokenRefused
+from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
 
 FORM_LENGTH = 8192
 
 
-@post("/oauth/token", status_code=200, summary="Get an access token", request_max_body_size=FORM_LENGTH)
+class TokenRequest(msgspec.Struct, frozen=True):
+    """The form (RFC 6749 section 4.4.2). Without `scope` the token carries all scopes of the client."""
+
+    grant_type: Literal["client_credentials"]
+    scope: str | UnsetType = UNSET
+    client_id: str | UnsetType = UNSET
+    client_secret: str | UnsetType = UNSET
+
+
+class TokenError(msgspec.Struct, frozen=True):
+    """RFC 6749 section 5.2."""
+
+    error: Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"]
+    error_description: str
+
+
+class Jwk(msgspec.Struct, frozen=True):
+    """One public key (RFC 7517): ES256 keys verify access tokens, Ed25519 keys the receipts of the log they name."""
+
+    kid: str
+    kty: Literal["EC", "OKP"]
+    crv: Literal["P-256", "Ed25519"]
+    use: Literal["sig"]
+    alg: Literal["ES256", "EdDSA"]
+    x: str
+    y: str | UnsetType = UNSET
+    log_origin: str | UnsetType = UNSET
+
+
+class KeySet(msgspec.Struct, frozen=True):
+    """RFC 7517 section 5."""
+
+    keys: list[Jwk]
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """RFC 8414 section 2; lists only what works."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    grant_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    service_documentation: str
+
+
+@post(
+    "/oauth/token",
+    status_code=200,
+    request_max_body_size=FORM_LENGTH,
+    **answers(200, TokenAnswer, "Get an access token", scope=None, takes=TokenRequest),
+)
 async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
     try:
@@ -81,7 +135,7 @@ def _refusal(error: TokenRefused, *, by_header: bool) -> Response[bytes]:
     return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
 
 
-@get("/.well-known/jwks.json", summary="Public keys of access tokens and receipts")
+@get("/.well-known/jwks.json", **answers(200, KeySet, "Public keys of access tokens and receipts", scope=None))
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
     shared = doors(request).runtime
@@ -94,26 +148,29 @@ async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     )
 
 
-@get("/.well-known/oauth-authorization-server", summary="What the token endpoint supports")
+@get(
+    "/.well-known/oauth-authorization-server",
+    **answers(200, Metadata, "What the token endpoint supports", scope=None),
+)
 async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 8414; lists only what works."""
     issuer = doors(request).runtime.issuer
-    body = {
-        "issuer": issuer,
-        "token_endpoint": f"{issuer}/oauth/token",
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "scopes_supported": list(SCOPES),
-        "response_types_supported": [],
-        "service_documentation": f"{issuer}/docs",
-    }
+    body = Metadata(
+        issuer=issuer,
+        token_endpoint=f"{issuer}/oauth/token",
+        jwks_uri=f"{issuer}/.well-known/jwks.json",
+        grant_types_supported=["client_credentials"],
+        token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
+        scopes_supported=list(SCOPES),
+        response_types_supported=[],
+        service_documentation=f"{issuer}/docs",
+    )
     return Response(
         msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "public, max-age=300"}
     )
 
 
-@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?", changes=False))
+@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?"))
 async def me(request: ApiRequest) -> Response[bytes]:
     """The caller's network, partner, scopes and the token's expiry."""
     view = await operations.who_am_i(doors(request).runtime, request.user)

@@ -6,6 +6,7 @@ from litestar.params import JSONBody
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
 from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import NotFound, TooMany
 from consent_registry.operations import withdrawals as operations
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.withdrawals import WithdrawalAnswer
@@ -15,7 +16,15 @@ from consent_registry.operations.withdrawals import WithdrawalAnswer
     "/withdrawals",
     guards=[requires("consents:write")],
     dto=StrictBody,
-    **answers(201, WithdrawalAnswer, "Withdraw a consent", scope="consents:write"),
+    **answers(
+        201,
+        WithdrawalAnswer,
+        "Withdraw a consent",
+        scope="consents:write",
+        takes=WithdrawalRequest,
+        key="required",
+        refusals=(NotFound, TooMany),
+    ),
 )
 async def withdraw_consent(
     request: ApiRequest, data: JSONBody[WithdrawalRequest], idempotency_key: IdempotencyKey = None

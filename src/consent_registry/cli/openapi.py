@@ -1,0 +1,14 @@
+"""`consent-registry openapi`: the interface's description, as it is committed."""
+
+import sys
+from pathlib import Path
+
+from consent_registry.api.openapi import document_bytes
+from consent_registry.app import create_app
+from consent_registry.settings import Settings
+
+
+def openapi() -> None:
+    """Write the OpenAPI document to standard output."""
+    # The application is made but never started: no database, no keys, no name of a host is needed.
+    sys.stdout.buffer.write(document_bytes(create_app(Settings(database_url="", keys=Path(), issuer=""))))
