@@ -52,11 +52,12 @@ def doors(request: Request[Any, Any, Any]) -> Doors:
     return shared
 
 
-def requires(scope: str) -> Guard:
+def requires(scope: str, answer: str = "application/json") -> Guard:
     """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`."""
+    taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*", "application/problem+json"})
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        require_json_answer(connection)
+        require_media_types(connection, taken)
         shared: Doors = connection.app.state.doors
         kind, __, token = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
@@ -69,11 +70,11 @@ def requires(scope: str) -> Guard:
     return guard
 
 
-def require_json_answer(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    """Raise 406 for a caller that will not take JSON, 415 for a body that says it is something else."""
+def require_media_types(connection: ASGIConnection[Any, Any, Any, Any], taken: frozenset[str]) -> None:
+    """Raise 406 for a caller that will not take this answer, 415 for a body that does not say that it is JSON."""
     accepted = connection.headers.get("accept", "*/*")
     kinds = [one.partition(";")[0].strip().lower() for one in accepted.split(",")]
-    if not any(kind in {"", "*/*", "application/*", "application/json", "application/problem+json"} for kind in kinds):
+    if not any(kind in taken for kind in kinds):
         raise HTTPException(status_code=406)
     if connection.scope.get("method") == "POST":
         sent = connection.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -27,4 +27,4 @@ def page(title: str, body: str, *, head: str = "", policy: str = "") -> Response
         "Content-Security-Policy": "; ".join(f"{name} {values}" for name, values in allowed.items()),
         "Referrer-Policy": "no-referrer",
     }
-    return Response(content.encode(), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(content.encode(), media_type="text/html", headers=headers)
