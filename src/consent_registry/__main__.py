@@ -4,12 +4,18 @@ import sys
 
 from cyclopts import App
 
-from consent_registry.domain.errors import Unusable
+from consent_registry.domain.errors import RegistryError
+from consent_registry.settings import UnsafeSetting
 
 app = App(name="consent-registry", help="Purpose-bound consents for data exchange between named partners.")
 for verb, summary in {
     "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
+    "roles": "Print the SQL that makes the roles and the empty schema; can be run again.",
+    "migrate": "Apply the migrations that are missing, as the migrator's login.",
+    "keys": "Check or make the key files; never shows a secret.",
+    "network": "Set up a network from its document.",
+    "credential": "Issue a client id and secret; shown this once.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():
     app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)
@@ -19,7 +25,7 @@ def main() -> None:
     """Run one verb; what an operator can mend is one line on standard error and exit code 1."""
     try:
         app()
-    except (Unusable, OSError) as error:
+    except (RegistryError, UnsafeSetting, OSError) as error:
         sys.exit(f"consent-registry: {error}")
 
 

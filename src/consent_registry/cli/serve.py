@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.supervise import Port, Service, Workers, supervise
+from consent_registry.settings import read_settings
+from consent_registry.storage.checks import require_safe
 from consent_registry.storage.embedded import Cluster
+from consent_registry.storage.keys import load_keys
 
 REQUIRED = ("CONSENT_REGISTRY_DATABASE_URL", "CONSENT_REGISTRY_KEYS", "CONSENT_REGISTRY_ISSUER")
 
@@ -25,8 +28,12 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
     missing = [name for name in REQUIRED if not os.environ.get(name)]
     if missing:
         raise CannotServe(f"set {', '.join(missing)}")
-    supervise(Service(host=host, port=port, workers=workers), None, _nothing_to_prepare)
+    supervise(Service(host=host, port=port, workers=workers), None, _require_safe)
 
 
-async def _nothing_to_prepare(_cluster: Cluster | None) -> Mapping[str, str]:
+async def _require_safe(_cluster: Cluster | None) -> Mapping[str, str]:
+    """Refuse danger before the port is opened; nothing is prepared or changed here."""
+    settings = read_settings(os.environ)
+    load_keys(settings.keys)
+    await require_safe(settings.database_url, demonstration=False)
     return {}

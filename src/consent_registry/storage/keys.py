@@ -45,6 +45,10 @@ class Keys:
         self.token_kid, self.token_key = _token_key(files["token"][0])
         self.token_keys = dict(_token_key(key) for key in files["token"])
 
+    def ids(self, name: str) -> list[str]:
+        """The ids of the keys in one file, the current one first."""
+        return [key.id for key in self._files[name]]
+
     @property
     def digest_key_id(self) -> str:
         """The id of the key that new digests are made with."""

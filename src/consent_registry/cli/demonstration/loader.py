@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import msgspec
 from consent_registry.cli.data_folder import write_private
 from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
-from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Network, Partner, Purpose
+from consent_registry.cli.demonstration.plans import read_plan
+from consent_registry.domain.catalogue import Catalogue
 from consent_registry.operations.acts import Once
 from consent_registry.operations.clients import ClientRequest, register_client
 from consent_registry.operations.consents import record_consent
-from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, issue_credential
+from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.requests import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.withdrawals import withdraw_consent
@@ -25,83 +26,9 @@ from consent_registry.storage.keys import load_keys, make_keys
 LOG_ORIGIN = "consent-registry.demo"
 
 
-def plan_of(number: int, slug: str) -> NetworkPlan:
-    """The plan of one demonstration network, as its document says."""
-    document = documents.read_network(slug)
-    shared = documents.read_catalogue(document)
-    categories = [
-        Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy)
-        for at, one in enumerate(shared.data_categories, start=1)
-    ]
-    category_ids = {one.slug: one.category_id for one in categories}
-    purposes = [
-        Purpose(at, one.slug, one.name.de, one.name.en, frozenset(category_ids[name] for name in one.categories))
-        for at, one in enumerate(shared.purposes, start=1)
-    ]
-    partners = [
-        Partner(
-            at,
-            one.slug,
-            one.name,
-            one.organisation,
-            one.kind,
-            one.regime,
-            one.secrecy_holder,
-            one.selectable,
-            one.isolated,
-            suspended=False,
-        )
-        for at, one in enumerate(document.partners, start=1)
-    ]
-    numbers = {one.slug: one.partner_id for one in partners}
-    purpose_ids = {one.slug: one.purpose_id for one in purposes}
-    network = document.network
-    return NetworkPlan(
-        network=Network(number, slug, network.name, network.about, f"{LOG_ORIGIN}/{slug}"),
-        policies=network.policies,
-        partners=partners,
-        coordinating=frozenset(one.slug for one in document.partners if one.coordinating_post),
-        categories=categories,
-        purposes=purposes,
-        agreements=[_agreement(one, numbers, purpose_ids, category_ids) for one in document.agreements],
-        texts={
-            one.version: {language: documents.read_text(path) for language, path in one.languages.items()}
-            for one in document.texts
-        },
-        demonstration=True,
-    )
-
-
-def _agreement(
-    one: documents.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
-) -> AgreementPlan:
-    begins, ends = (
-        None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
-        for day in (one.valid_from, one.valid_until)
-    )
-    frame = Agreement("", one.version, begins, ends, ended=False)
-    flows = [
-        Flow(
-            frame,
-            partners[flow.sender],
-            partners[flow.recipient],
-            purposes[flow.purpose],
-            frozenset(categories[name] for name in flow.categories),
-            flow.basis,
-            flow.norm,
-        )
-        for flow in one.flows
-    ]
-    return AgreementPlan(one.version, begins, ends, flows)
-
-
-def _beginning_of(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
     """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
-    plan = plan_of(number, slug)
+    plan = read_plan(documents.DEMONSTRATION, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
     if slug not in {one.slug for one in await runtime.networks()}:
         await establish_network(runtime, plan)
     admin = await issue_credential(runtime, plan.network, None)

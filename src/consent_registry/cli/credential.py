@@ -1,0 +1,22 @@
+"""`consent-registry credential`: give a partner's system its secret."""
+
+from consent_registry.cli.data_folder import CannotServe
+from consent_registry.cli.installation import run_on_installation
+from consent_registry.operations.networks import issue_credential
+from consent_registry.operations.runtime import Runtime
+
+
+def credential(network_slug: str, partner: str | None = None) -> None:
+    """Issue a client id and secret for a partner's system, or for the network's administration; shown this once."""
+
+    async def work(runtime: Runtime) -> tuple[str, str]:
+        known = await runtime.network(network_slug)
+        if known is None:
+            raise CannotServe(f"there is no network {network_slug}")
+        partners = (await runtime.picture(known)).partners
+        if partner is not None and partner not in partners:
+            raise CannotServe(f"{partner} is no partner of {network_slug}")
+        return await issue_credential(runtime, known, None if partner is None else partners[partner])
+
+    client_id, client_secret = run_on_installation(work)
+    print(f"client_id      {client_id}\nclient_secret  {client_secret}")

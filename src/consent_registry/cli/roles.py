@@ -1,0 +1,16 @@
+"""`consent-registry roles`: what a database administrator runs once."""
+
+import os
+
+from consent_registry.storage.roles import DEFAULT_PREFIX, roles_sql
+
+
+def roles(*, prefix: str | None = None) -> None:
+    """Print the SQL that makes the roles and the empty schema; can be run again.
+
+    Parameters
+    ----------
+    prefix
+        Prefix of the role names; CONSENT_REGISTRY_ROLE_PREFIX, else consent_registry.
+    """
+    print(roles_sql(prefix or os.environ.get("CONSENT_REGISTRY_ROLE_PREFIX", DEFAULT_PREFIX)), end="")
