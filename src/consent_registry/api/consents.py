@@ -17,7 +17,9 @@ from consent_registry.operations.views import ConsentView
     "/consents",
     guards=[requires("consents:write")],
     dto=StrictBody,
-    **answers(201, ConsentView, "Record a consent", scope="consents:write", takes=ConsentRequest, key="required"),
+    **answers(
+        201, ConsentView, "Record a consent", scope="consents:write", takes=ConsentRequest, key="required", located=True
+    ),
 )
 async def record_consent(
     request: ApiRequest, data: JSONBody[ConsentRequest], idempotency_key: IdempotencyKey = None

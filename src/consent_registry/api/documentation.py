@@ -19,7 +19,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `scope` is None for what anybody may call and empty for what any access token opens; `key` says what becomes of an
     Idempotency-Key; `refusals` are the errors that do not follow from the rest, `others` further successes with the
-    same answer.
+    same answer; `located`: Location says where the new thing is.
     """
 
     summary: str
@@ -32,6 +32,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[str, ...]
     refusals: tuple[type[RegistryError], ...]
     others: Mapping[int, str]
+    located: bool
 
 
 def answers(
@@ -45,6 +46,7 @@ def answers(
     query: tuple[str, ...] = (),
     refusals: tuple[type[RegistryError], ...] = (),
     others: Mapping[int, str] | None = None,
+    located: bool = False,
     media_type: str = "application/json",
 ) -> dict[str, Any]:
     """Keyword arguments for a route's decorator that document it."""
@@ -59,5 +61,6 @@ def answers(
         query=query,
         refusals=refusals,
         others=dict(others or {}),
+        located=located,
     )
     return {"opt": {"operation": operation}}

@@ -115,6 +115,8 @@ def _success(words: str, one: Operation, example: Example) -> JSON:
     names = ["X-Request-ID"]
     if one.key != "none":
         names.append("Idempotency-Replayed")
+    if one.located:
+        names.append("Location")
     if one.answer is str:
         names.append("Content-Language")
     content = {"schema": _schema(one.answer), "example": example.answer}

@@ -1,0 +1,197 @@
+"""The interface's description says what the code does, and the committed file says the same."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from consent_registry.api.bodies import decode
+from consent_registry.api.documentation import Operation
+from consent_registry.api.examples import read_examples
+from consent_registry.api.openapi import document_bytes
+from consent_registry.api.problem_pages import EXPLANATIONS
+from consent_registry.api.problems import PROBLEM_SLUGS, PROBLEM_TYPE
+from consent_registry.app import create_app
+from consent_registry.cli.demonstration.documents import read_catalogue, read_network
+from consent_registry.operations.tokens import SCOPES
+from consent_registry.settings import Settings
+
+JSON = dict[str, Any]
+COMMITTED = Path(__file__).parents[1] / "openapi" / "consent-registry.json"
+PAGES = {"/docs", "/openapi/openapi.json", "/problems", "/problems/{slug}"}
+
+
+@pytest.fixture(scope="module")
+def app() -> Litestar:
+    """Return the application, not started."""
+    return create_app(Settings(database_url="", keys=Path(), issuer=""))
+
+
+@pytest.fixture(scope="module")
+def document(app: Litestar) -> JSON:
+    """Return the description."""
+    made: JSON = json.loads(document_bytes(app))
+    return made
+
+
+def operations(document: JSON) -> Iterator[tuple[str, JSON]]:
+    """Name every operation by method and path."""
+    for path, methods in document["paths"].items():
+        for method, one in methods.items():
+            yield f"{method.upper()} {path}", one
+
+
+def handlers(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler, Operation | None]]:
+    """Return every route's path with its handler and what it says of itself."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                if handler.http_methods != {"OPTIONS"}:
+                    yield route.path_format, handler, handler.opt.get("operation")
+
+
+def follow(document: JSON, value: JSON) -> JSON:
+    """Return what a reference leads to."""
+    while "$ref" in value:
+        steps = value["$ref"].removeprefix("#/").split("/")
+        value = document
+        for step in steps:
+            value = value[step]
+    return value
+
+
+def walk(value: object) -> Iterator[JSON]:
+    """Return every object of the document."""
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from walk(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from walk(member)
+
+
+def test_the_committed_description_is_the_codes(app: Litestar) -> None:
+    """`make openapi` was run after the last change, and writes the same bytes each time."""
+    assert document_bytes(app) == COMMITTED.read_bytes()
+    assert document_bytes(app) == document_bytes(create_app(Settings(database_url="", keys=Path(), issuer="")))
+
+
+def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:
+    """Body, Idempotency-Key and query of the description are those of the handler's own signature."""
+    for path, handler, one in handlers(app):
+        if one is None:
+            assert path in PAGES or path.startswith("/docs/files"), path
+            continue
+        parameters = inspect.signature(handler.fn).parameters
+        if path != "/oauth/token":
+            body = get_args(parameters["data"].annotation)[0] if "data" in parameters else None
+            assert one.takes is body, path
+        assert (one.key != "none") == ("idempotency_key" in parameters), path
+        assert (one.key == "required") == ("once_required" in inspect.getsource(handler.fn)), path
+        plain = set(parameters) - {"request", "data", "idempotency_key", *re.findall(r"\w+", path)}
+        assert set(one.query) == plain, path
+
+
+def test_every_operation_is_complete(document: JSON) -> None:
+    """Each has a readable id, words, a described success and its problems in RFC 9457's media type."""
+    names = [one["operationId"] for _, one in operations(document)]
+    assert len(set(names)) == len(names)
+    for name, one in operations(document):
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", one["operationId"]), name
+        assert one["summary"], name
+        assert one["description"], name
+        assert set(one["tags"]) <= {tag["name"] for tag in document["tags"]}, name
+        good = [status for status in one["responses"] if status.startswith("2")]
+        assert good, name
+        for status, response in one["responses"].items():
+            said = follow(document, response)
+            assert said["description"], (name, status)
+            assert "X-Request-ID" in said["headers"], (name, status)
+            for media_type, content in said["content"].items():
+                assert content["schema"], (name, status)
+                if status not in good and not name.endswith("/oauth/token"):
+                    assert media_type == PROBLEM_TYPE, (name, status)
+                    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                    assert content["example"]["status"] == int(status)
+
+
+def test_what_needs_a_token_says_which_scope(document: JSON) -> None:
+    """Below /api/v1 every operation needs a token; the scopes named are those there are."""
+    for name, one in operations(document):
+        if "/api/v1/" in name:
+            (need,) = one["security"]
+            assert set(need["oauth2"]) <= set(SCOPES), name
+            assert {"401", "406", "503"} <= set(one["responses"]), name
+            assert ("403" in one["responses"]) == bool(need["oauth2"]), name
+        elif name != "POST /oauth/token":
+            assert one["security"] == [], name
+
+
+def test_the_key_is_required_where_the_contract_says(document: JSON) -> None:
+    """Required on everything that changes something but clients, decisions and batches; absent where it is ignored."""
+    optional = {"POST /api/v1/clients", "POST /api/v1/decisions", "POST /api/v1/decisions/batch"}
+    ignored = {"POST /oauth/token", "POST /api/v1/consents/search"}
+    for name, one in operations(document):
+        keys = [each for each in one.get("parameters", []) if each["name"] == "Idempotency-Key"]
+        if name.startswith("GET") or name in ignored:
+            assert not keys, name
+        else:
+            assert [each.get("required", False) for each in keys] == [name not in optional], name
+
+
+def test_references_lead_somewhere_and_nothing_is_left_over(document: JSON) -> None:
+    """Every $ref resolves; every schema and response is used."""
+    used = {each["$ref"] for each in walk(document) if "$ref" in each}
+    for reference in used:
+        assert follow(document, {"$ref": reference})
+    for kind in ("schemas", "responses", "headers"):
+        for name in document["components"][kind]:
+            assert f"#/components/{kind}/{name}" in used, name
+
+
+def test_no_internal_name_and_no_host(document: JSON) -> None:
+    """Neither modules nor machines are named."""
+    text = json.dumps(document, ensure_ascii=False)
+    assert "consent_registry" not in text
+    assert not re.findall(r"127\.0\.0\.1|localhost|operations\.|msgspec|litestar", text)
+    assert set(re.findall(r"https?://([^/\"]+)", text)) <= {"registry.example"}
+    assert document["servers"] == [{"url": "/"}]
+
+
+def test_examples_are_read_as_the_registry_reads(app: Litestar) -> None:
+    """Every request example is accepted by the very decoder of requests, every answer is of the type promised."""
+    examples = read_examples()
+    described = {handler.name or handler.handler_name: one for _, handler, one in handlers(app) if one is not None}
+    assert set(examples) == set(described)
+    for name, one in described.items():
+        example = examples[name]
+        assert (example.request is None) == (one.takes is None), name
+        if one.takes is not None:
+            decode(json.dumps(example.request).encode(), one.takes)
+        assert msgspec.convert(example.answer, one.answer, strict=True) is not None, name
+
+
+def test_examples_speak_of_a_network_of_the_demonstration() -> None:
+    """Partners, purposes and categories in the examples are Paderborn's."""
+    paderborn = read_network("paderborn")
+    shared = read_catalogue(paderborn)
+    partners = {one.slug for one in paderborn.partners}
+    for example in json.loads((files("consent_registry.api") / "examples.json").read_bytes()).values():
+        for said in walk(example):
+            assert {said[name] for name in ("sender", "recipient") if name in said} <= partners
+            assert {said["purpose"]} - {None} <= {one.slug for one in shared.purposes} if "purpose" in said else True
+
+
+def test_every_problem_type_is_explained() -> None:
+    """Each has a page that says when it happens and what to do."""
+    assert set(EXPLANATIONS) == set(PROBLEM_SLUGS)
