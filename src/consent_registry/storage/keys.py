@@ -87,7 +87,7 @@ class Keys:
         if log_origin not in self._signers:
             key = self.log_key(log_origin)
             header = {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": ed25519_thumbprint(key)}
-            self._signers[log_origin] = (base64url(json.dumps(header).encode()).encode(), key)
+            self._signers[log_origin] = (base64url(json.dumps(header, separators=(",", ":")).encode()).encode(), key)
         return self._signers[log_origin]
 
     def public_token_keys(self) -> list[dict[str, str]]:
