@@ -1,12 +1,13 @@
 """`consent-registry demo`: the five networks on this machine, with a PostgreSQL of its own unless one is given."""
 
+import json
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from cyclopts import Parameter
@@ -97,14 +98,27 @@ def _kept_password(path: Path) -> str:
     return path.read_text()
 
 
-def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
+def _tell(service: Service, data: Path) -> None:
+    networks = json.loads((data / "demo.json").read_bytes())["networks"]
+    assumptions = sum(len(network["assumptions"]) for network in networks)
     print(
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, network admins)",
         f"  documentation   {service.base_url}/docs",
         f"  ready?          {service.base_url}/ready",
-        f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
+        'Try next: paste the curl lines of README.md, "A partner\'s day". Questions that are permitted just now:',
+        *(f"  {line}" for line in _examples(networks)),
+        f'What public texts do not say about these networks is assumed: {assumptions} points, under "assumptions" in',
+        "demo.json. All clients are made up.",
         "Stop it with Ctrl-C; start it again with the same DATA and everything is still there.",
         sep="\n",
         flush=True,
     )
+
+
+def _examples(networks: list[dict[str, Any]]) -> Iterator[str]:
+    """One line for each network's example: who asks whom about which client, for what."""
+    for network in networks:
+        if "permit_example" in network:
+            asker, asked = network["permit_example"]["partner"], network["permit_example"]["request"]
+            yield f"{asker} asks about {asked['client']}: to {asked['recipient']}, for {asked['purpose']}"
