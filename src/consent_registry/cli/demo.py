@@ -98,7 +98,7 @@ def _kept_password(path: Path) -> str:
     return path.read_text()
 
 
-def _tell(service: Service, data: Path) -> None:
+def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     networks = json.loads((data / "demo.json").read_bytes())["networks"]
     assumptions = sum(len(network["assumptions"]) for network in networks)
     print(
@@ -106,6 +106,7 @@ def _tell(service: Service, data: Path) -> None:
         f"  credentials     {data / 'demo.json'} (partners, network admins)",
         f"  documentation   {service.base_url}/docs",
         f"  ready?          {service.base_url}/ready",
+        f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
         'Try next: paste the curl lines of README.md, "A partner\'s day". Questions that are permitted just now:',
         *(f"  {line}" for line in _examples(networks)),
         f'What public texts do not say about these networks is assumed: {assumptions} points, under "assumptions" in',
