@@ -1,0 +1,249 @@
+"""Who may touch what: every relation and partition of the schema, listed, for every role, on both PostgreSQL versions.
+
+A new table without a line here fails, and so does a privilege nobody meant to grant.
+"""
+
+import itertools
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from consent_registry.storage.embedded import Cluster
+from consent_registry.storage.roles import APP_SETTINGS, LOGIN_SUFFIXES, ROLE_SUFFIXES
+from tests.installation import ROLES, Installation, empty_database
+
+# What the application may do. It reads and adds; nothing here is ever changed or removed by it.
+APPLICATION = {
+    "schema_migrations": "select",
+    "networks": "select insert",
+    "catalogue_versions": "select insert",
+    "partners": "select insert",
+    "suspensions": "select insert",
+    "reinstatements": "select insert",
+    "data_categories": "select insert",
+    "purposes": "select insert",
+    "agreements": "select insert",
+    "agreement_endings": "select insert",
+    "flows": "select insert",
+    "texts": "select insert",
+    "text_languages": "select insert",
+    "credentials": "select insert",
+    "credential_revocations": "select insert",
+    "clients": "select insert",
+    "client_references": "select insert",
+    "consents": "select insert",
+    "grants": "select insert",
+    "grant_changes": "select insert",
+    "releases": "select insert",
+    "release_changes": "select insert",
+    "receipt_codes": "select insert",
+    "code_failures": "select insert",
+    "withdrawals": "select insert",
+    "changes": "select insert",
+    "transfers": "select insert",
+    "idempotency_keys": "select insert",
+    "events": "select insert",
+    "leaves": "select insert",
+    # Rows are reached through the parent, whose policies hold there; the partitions themselves are nobody's.
+    "events_default": "",
+    **{f"events_month_{number}": "" for number in range(1, 16)},
+}
+NO_TENANT = {"schema_migrations", "networks"}
+# Tables whose rows are cut down to the partners on whose behalf a transaction runs, beside the network.
+PARTNERS_OWN = {
+    "client_references",
+    "consents",
+    "grants",
+    "grant_changes",
+    "releases",
+    "release_changes",
+    "code_failures",
+    "withdrawals",
+    "changes",
+    "transfers",
+    "idempotency_keys",
+    "events",
+}
+# Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
+FUNCTIONS = {
+    "append": (False, {"app"}),
+    "event_places": (True, {"app"}),
+    "forget_idempotency_keys": (True, {"app"}),
+    "make_event_partitions": (True, {"app"}),
+    "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
+    "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
+    "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
+}
+PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
+OTHERS = ("app", "sealer", "eraser", "auditor", "backup", "public")
+OWNING = ("owner", "migrator")
+REFUSED = (asyncpg.InsufficientPrivilegeError,)
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="session",
+    params=["cluster", pytest.param("debian_15", marks=pytest.mark.system)],
+    ids=["embedded 18", "debian 15"],
+)
+async def sql(request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connection]:
+    """Give an administrator's connection to a database the migrator has migrated."""
+    cluster: Cluster = request.getfixturevalue(request.param)
+    name = "privileges"
+    await empty_database(cluster, name)
+    connection = await asyncpg.connect(cluster.dsn(database=name))
+    yield connection
+    await connection.close()
+
+
+async def relations(sql: asyncpg.Connection) -> dict[str, int]:
+    """Return every table, partition, view and sequence of the schema with its oid; months by their order."""
+    rows = await sql.fetch(
+        "select oid, relname from pg_class where relnamespace = 'registry'::regnamespace and relkind not in ('i', 'I')"
+        " order by relname"
+    )
+    months = itertools.count(1)
+    return {
+        f"events_month_{next(months)}" if re.fullmatch(r"events_\d{6}", row["relname"]) else row["relname"]: row["oid"]
+        for row in rows
+    }
+
+
+def role_name(role: str) -> str:
+    """Return the name of a role in the database."""
+    return ROLES.get(role, role)
+
+
+async def test_every_relation_is_listed(sql: asyncpg.Connection) -> None:
+    """No table, partition, view or sequence is there that this file does not know."""
+    assert set(await relations(sql)) == set(APPLICATION)
+
+
+async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> None:
+    """The application may do what is listed, the owner and the migrator everything, everybody else nothing."""
+    for name, oid in (await relations(sql)).items():
+        for role, privilege in itertools.product((*OWNING, *OTHERS), PRIVILEGES):
+            may = await sql.fetchval("select has_table_privilege($1, $2::oid, $3)", role_name(role), oid, privilege)
+            meant = role in OWNING or (role == "app" and privilege in APPLICATION[name].split())
+            assert may == meant, (name, role, privilege)
+
+
+async def test_no_single_column_is_granted(sql: asyncpg.Connection) -> None:
+    """Whoever may not touch a table may touch none of its columns either."""
+    granted = await sql.fetch(
+        "select attrelid::regclass::text, attname from pg_attribute where attacl is not null"
+        " and attrelid in (select oid from pg_class where relnamespace = 'registry'::regnamespace)"
+    )
+    assert granted == []
+
+
+async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> None:
+    """Tenant tables and partitions are under row-level security, for their owner as well; all are the owner's."""
+    for name, oid in (await relations(sql)).items():
+        row = await sql.fetchrow(
+            "select relrowsecurity and relforcerowsecurity as forced, relowner::regrole::text as owner, relacl"
+            " from pg_class where oid = $1",
+            oid,
+        )
+        assert row is not None
+        assert row["forced"] is (name not in NO_TENANT), name
+        assert row["owner"] == ROLES["owner"], name
+        if name.startswith("events_"):
+            assert row["relacl"] is None, name
+
+
+async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection) -> None:
+    """Each tenant table has one policy to read and one to add; nothing may be updated; one is swept by its owner."""
+    rows = await sql.fetch(
+        "select tablename, cmd, roles::text[], coalesce(qual, '') || coalesce(with_check, '') as rule from pg_policies"
+        " where schemaname = 'registry'"
+    )
+    for row in rows:
+        assert "network_id = ( SELECT registry.current_network()" in row["rule"], row
+        if row["roles"] == ["public"]:
+            partners = row["cmd"] == "SELECT" and row["tablename"] in PARTNERS_OWN
+            assert ("current_partners()" in row["rule"]) is partners, row
+    public = sorted((row["tablename"], row["cmd"]) for row in rows if row["roles"] == ["public"])
+    tenants = {name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_")}
+    assert public == sorted(itertools.product(tenants, ("SELECT", "INSERT")))
+    owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] != ["public"]}
+    assert owners == {("events", "SELECT"), ("idempotency_keys", "SELECT"), ("idempotency_keys", "DELETE")}
+    assert all(row["roles"] in (["public"], [ROLES["owner"]]) for row in rows)
+
+
+async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
+    """Who may call what, and what runs with its owner's rights; such a function fixes its search path."""
+    rows = await sql.fetch(
+        "select oid, proname, prosecdef, proconfig from pg_proc where pronamespace = 'registry'::regnamespace"
+    )
+    assert {row["proname"] for row in rows} == set(FUNCTIONS)
+    assert len(rows) == len(FUNCTIONS)
+    for row in rows:
+        by_owner, callers = FUNCTIONS[row["proname"]]
+        assert row["prosecdef"] is by_owner, row["proname"]
+        assert not by_owner or row["proconfig"] == ["search_path=pg_catalog"], row["proname"]
+        for role in OTHERS:
+            name = role_name(role)
+            may = await sql.fetchval("select has_function_privilege($1, $2::oid, 'execute')", name, row["oid"])
+            assert may is (role in callers), (row["proname"], role)
+
+
+async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
+    """Only owner, migrator and application enter the schema, only the owner's members make anything in it, and no role
+    is a superuser or passes by row-level security.
+    """
+    for role in (*OWNING, *OTHERS):
+        for privilege, those in (("usage", (*OWNING, "app")), ("create", OWNING)):
+            may = await sql.fetchval("select has_schema_privilege($1, 'registry', $2)", role_name(role), privilege)
+            assert may is (role in those), (role, privilege)
+        assert not await sql.fetchval("select has_schema_privilege($1, 'public', 'create')", role_name(role)), role
+    for suffix in ROLE_SUFFIXES:
+        row = await sql.fetchrow("select * from pg_roles where rolname = $1", ROLES[suffix])
+        assert row is not None
+        rights = ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication")
+        assert not any(row[right] for right in rights), suffix
+        assert row["rolcanlogin"] is (suffix in LOGIN_SUFFIXES), suffix
+    settings = await sql.fetchval("select rolconfig from pg_roles where rolname = $1", ROLES["app"])
+    assert {name.lower(): value for name, value in (one.split("=", 1) for one in settings)} == APP_SETTINGS
+
+
+async def test_the_application_cannot_change_or_remove(sql: asyncpg.Connection) -> None:
+    """Tried, not only looked up: updating, deleting and emptying are refused, and so is a partition by its own name."""
+    names = await sql.fetch(
+        "select relname, relispartition from pg_class where relnamespace = 'registry'::regnamespace"
+        " and relkind in ('r', 'p')"
+    )
+    for name, is_partition in names:
+        column = await sql.fetchval(
+            "select attname from pg_attribute where attrelid = $1::regclass and attnum = 1", f"registry.{name}"
+        )
+        tried = [
+            f"update registry.{name} set {column} = {column}",  # noqa: S608 - names of our own tables
+            f"delete from registry.{name}",  # noqa: S608 - as above
+            f"truncate registry.{name}",
+            f"alter table registry.{name} disable row level security",
+            f"drop table registry.{name}",
+        ] + ([f"select from registry.{name}"] if is_partition else [])
+        for statement in tried:
+            async with sql.transaction():
+                await sql.execute(f"set local role {ROLES['app']}")
+                with pytest.raises(REFUSED):
+                    async with sql.transaction():
+                        await sql.execute(statement)
+
+
+async def test_without_a_setting_there_are_no_rows_even_for_the_owner(installation: Installation) -> None:
+    """In a database full of consents, a session that does not name its network sees none of any tenant's tables."""
+    tables = sorted(name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_"))
+    async with installation.copy() as database:
+        for role in ("app", "migrator"):
+            connection = await asyncpg.connect(installation.dsn(database, role))
+            for name in tables:
+                assert await connection.fetchval(f"select count(*) from registry.{name}") == 0, (role, name)  # noqa: S608
+            await connection.close()
+        connection = await asyncpg.connect(installation.dsn(database, "postgres"))
+        assert await connection.fetchval("select count(*) from registry.consents") > 0
+        await connection.close()
