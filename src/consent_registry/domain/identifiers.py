@@ -7,15 +7,16 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+# `$` alone would let a line feed follow; JavaScript, which reads these patterns too, knows no `\Z`.
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)"
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)"
 REFERENCE_LENGTH = 128
 
 # Crockford's base 32: no I, L, O, U, so that a code survives being read aloud and copied by hand.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CROCKFORD_LOOKALIKES = str.maketrans("ILO", "110")
 CODE_LENGTH = 12
-_UUID = re.compile(UUID_PATTERN.strip("^$"))
+_UUID = re.compile(UUID_PATTERN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime
 
-INSTANT_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
+INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$(?!\n)"
+# The driver takes the calendar's first and last moments for PostgreSQL's infinities, which come back without a zone;
+# and two years after a valid instant must exist as well.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def format_instant(at: datetime) -> str:
@@ -11,5 +15,10 @@ def format_instant(at: datetime) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """The datetime of a text that matches INSTANT_PATTERN; raises ValueError for a day or time that does not exist."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """The datetime of a text that matches INSTANT_PATTERN; raises ValueError for a day or time that does not exist, and
+    outside the years 1900 to 8999.
+    """
+    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if not EARLIEST <= at < LATEST:
+        raise ValueError("only the years 1900 to 8999 are known here")
+    return at

@@ -23,7 +23,7 @@ from consent_registry.storage.log import LogPlace
 
 Slug = Annotated[str, Meta(pattern=SLUG_PATTERN)]
 Reference = Annotated[str, Meta(min_length=1, max_length=128, description="Your own identifier for a client.")]
-Norm = Annotated[str, Meta(pattern=r"^(§|§§|Art\.) .{1,80}$", examples=["§ 69 Abs. 1 Nr. 1 SGB X"])]
+Norm = Annotated[str, Meta(pattern=r"^(§|§§|Art\.) .{1,80}$(?!\n)", examples=["§ 69 Abs. 1 Nr. 1 SGB X"])]
 
 
 class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,9 +11,9 @@ from consent_registry.operations.decisions import Reference, Slug
 
 Instant = Annotated[str, Meta(pattern=INSTANT_PATTERN, examples=["2026-11-20T09:30:00.000000Z"])]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
-StaffReference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,32}$", examples=["B-12"])]
+StaffReference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,32}$(?!\n)", examples=["B-12"])]
 ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Sealed at rest, for the recorder only.")]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["de", "ar"])]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", examples=["de", "ar"])]
 Told = Literal["consequences_of_refusal", "withdrawal", "complaint"]
 
 
@@ -58,8 +58,8 @@ class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What proves the act: the hash of a file that stays with the recorder, and where it is kept."""
 
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-    media_type: Annotated[str, Meta(pattern=r"^[a-z]+/[A-Za-z0-9.+-]{1,80}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    media_type: Annotated[str, Meta(pattern=r"^[a-z]+/[A-Za-z0-9.+-]{1,80}$(?!\n)")]
     kept_at: ShortText
 
 

@@ -1,0 +1,61 @@
+"""What a body may say about time and names, at its edges: refused at once, so that nothing kept hurts a later call."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.installation import Registry
+from tests.small_network import consent_body, question
+
+NO_INSTANTS = (
+    "9999-12-31T23:59:59.999999Z",  # to the driver infinity, which it gives back without a zone
+    "9999-06-01T00:00:00.000000Z",  # 24 months later there is no calendar
+    "0001-01-01T00:00:00.000000Z",
+    "٢٠٢٦-11-20T09:30:00.000000Z",
+    "2026-11-20T09:30:00.000000Z\n",
+)
+
+
+async def _client(registry: Registry) -> tuple[str, dict[str, Any]]:
+    north = await registry.partner("north")
+    text = (await north.get("/texts")).json()["items"][0]["id"]
+    client = f"N-{uuid.uuid4()}"
+    assert (await north.post("/clients", {"reference": client})).status_code == 201
+    return client, consent_body(client, text)
+
+
+@pytest.mark.parametrize("instant", NO_INSTANTS)
+@pytest.mark.parametrize("pointer", ["/valid_from", "/valid_until", "/giver/mandate_until", "/act/given_at"])
+async def test_no_instant_poisons_a_client(registry: Registry, pointer: str, instant: str) -> None:
+    """An instant the registry cannot keep is named with its pointer, and the client can still be asked about."""
+    north = await registry.partner("north")
+    client, body = await _client(registry)
+    *path, member = pointer[1:].split("/")
+    place = body
+    for step in path:
+        place = place[step]
+    place[member] = instant
+    refused = await north.post("/consents", body)
+    assert refused.status_code == 400, refused.text
+    assert pointer in {one["pointer"] for one in refused.json()["errors"]}
+    assert (await north.post("/decisions", question(client))).json()["outcome"] == "no_permission"
+
+
+async def test_a_line_feed_at_the_end_is_part_of_no_name(registry: Registry) -> None:
+    """Ids, slugs, digests, staff references and norms with a line feed behind them are refused."""
+    north = await registry.partner("north")
+    client, body = await _client(registry)
+    evidence = {**body["act"]["evidence"], "sha256": "ab" * 32 + "\n"}
+    staff = {**body["information"], "explained_by": "B-12\n"}
+    for path, wrong in (
+        ("/withdrawals", {"consent_id": f"{uuid.uuid4()}\n", "channel": "phone"}),
+        ("/withdrawals", {"client": client, "grants": [f"{uuid.uuid4()}\n"], "channel": "phone"}),
+        ("/decisions", question(client, purpose="support\n")),
+        ("/decisions", question(client, basis="statute", norm="§ 69 SGB X\n")),
+        ("/consents", {**body, "act": {**body["act"], "evidence": evidence}}),
+        ("/consents", {**body, "information": staff}),
+    ):
+        answer = await north.post(path, wrong)
+        assert answer.status_code == 400, (wrong, answer.text)
+        assert len(answer.json()["errors"]) == 1
