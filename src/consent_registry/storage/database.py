@@ -27,9 +27,12 @@ _log = structlog.get_logger(__name__)
 
 
 async def open_pool(dsn: str, size: int) -> Pool:
-    """A pool of `size` connections at most. Nothing is reset between uses: every setting is made with SET LOCAL."""
+    """A pool of `size` connections at most. Nothing is reset between uses: every setting is made with SET LOCAL.
+
+    None is opened yet: a worker that starts while the database is away must answer 503, not end.
+    """
     return await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, reset=_keep, command_timeout=15, timeout=5, statement_cache_size=200
+        dsn, min_size=0, max_size=size, reset=_keep, command_timeout=15, timeout=5, statement_cache_size=200
     )
 
 
