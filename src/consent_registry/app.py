@@ -1,15 +1,10 @@
 """The application: one process's doors, wired to its database and keys."""
 
 import asyncio
-import io
 import os
-import secrets
-import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, TextIO, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import structlog
 from litestar import Litestar, Router
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException
@@ -29,6 +24,7 @@ from consent_registry.api import (
 )
 from consent_registry.api.callers import Doors
 from consent_registry.api.problems import http_error, internal_error, registry_error
+from consent_registry.api.server_log import configure_log, request_id
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import keep_house
 from consent_registry.operations.readiness import Readiness
@@ -38,25 +34,12 @@ from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 
 BODY_BYTES = 1024 * 1024
-REQUEST_ID_LENGTH = 128
-
-_log = structlog.get_logger(__name__)
-
-
-class _Unfailing(io.TextIOBase):
-    """Standard output for log lines: on a full disk a line is lost, not the answer to a request."""
-
-    def write(self, text: str, /) -> int:
-        with suppress(OSError):
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        return len(text)
 
 
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
     """The ASGI application of one process; settings come from the environment unless given."""
     chosen = settings or read_settings(os.environ)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())))
+    configure_log()
     api = Router(
         "/api/v1",
         route_handlers=[
@@ -111,14 +94,3 @@ async def _finish_headers(message: Message, scope: Scope) -> None:
     headers["X-Request-ID"] = request_id(scope)
     headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("X-Content-Type-Options", "nosniff")
-
-
-def request_id(scope: Any) -> str:  # noqa: ANN401 - an ASGI scope
-    """The id the caller gave (at most 128 printable ASCII characters), or one made here; the same all along."""
-    known = scope.get("request_id")
-    if known is None:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        text = given.decode("latin-1")
-        usable = 1 <= len(text) <= REQUEST_ID_LENGTH and text.isascii() and text.isprintable()
-        known = scope["request_id"] = text if usable else secrets.token_hex(16)
-    return str(known)

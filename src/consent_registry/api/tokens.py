@@ -80,7 +80,7 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
         _require_grant_type(fields)
         answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
     except TokenRefused as error:
-        return _refusal(error, by_header="authorization" in request.headers)
+        return _refusal(error)
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Pragma": "no-cache"})
 
 
@@ -127,11 +127,11 @@ def _credentials(request: Request[Any, Any, Any], fields: dict[str, str]) -> tup
     return client_id, unquote_plus(client_secret)
 
 
-def _refusal(error: TokenRefused, *, by_header: bool) -> Response[bytes]:
+def _refusal(error: TokenRefused) -> Response[bytes]:
     """RFC 6749 section 5.2: 401 for a client that failed to authenticate, 400 for the rest."""
     body = msgspec.json.encode({"error": error.code, "error_description": error.description})
     is_client = error.code == "invalid_client"
-    headers = {"WWW-Authenticate": 'Basic realm="consent registry"'} if is_client and by_header else {}
+    headers = {"WWW-Authenticate": 'Basic realm="consent registry"'} if is_client else {}
     return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
 
 

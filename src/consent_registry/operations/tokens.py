@@ -6,6 +6,7 @@ each operation asks the catalogue of its own transaction whether the caller may 
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -22,6 +23,9 @@ from consent_registry.storage.database import transaction
 
 LIFETIME = 600
 REMEMBERED = 10_000
+_CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
+# RFC 7515 section 7.1, without padding; nothing we issue is longer.
+_COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
 SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
@@ -45,6 +49,16 @@ class TokenRefused(Exception):
         self.description = description
 
 
+class _Claims(msgspec.Struct, frozen=True):
+    """What a token must say beside what its verification asks for."""
+
+    network: str
+    client_id: str
+    scope: str
+    exp: int
+    partner: str | None = None
+
+
 class Tokens:
     """Issues and verifies the access tokens of one installation."""
 
@@ -55,7 +69,7 @@ class Tokens:
     async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
         """A token for a partner system that knows its secret; raises TokenRefused."""
         network = await self._runtime.network(client_id.partition(".")[0])
-        if network is None:
+        if network is None or not _CLIENT_ID.fullmatch(client_id):
             raise TokenRefused("invalid_client", "Client id or secret is wrong.")
         async with transaction(self._runtime.pool, network.network_id, ()) as connection:
             await lock_catalogue(connection, network.network_id)
@@ -105,10 +119,10 @@ class Tokens:
 
     async def _read(self, token: str) -> Caller:
         claims = self._verified_claims(token)
-        network = await self._runtime.network(claims["network"])
+        network = await self._runtime.network(claims.network)
         if network is None:
             raise NotAuthentic("The access token is not valid here.")
-        slug = claims.get("partner")
+        slug = claims.partner
         partner_id = ADMINISTRATION
         if slug is not None:
             catalogue = await self._runtime.picture(network)
@@ -121,19 +135,21 @@ class Tokens:
             network=network,
             partner_id=partner_id,
             slug=slug or "administration",
-            client_id=claims["client_id"],
-            scopes=frozenset(claims["scope"].split()),
-            expires_at=claims["exp"],
+            client_id=claims.client_id,
+            scopes=frozenset(claims.scope.split()),
+            expires_at=claims.exp,
         )
 
-    def _verified_claims(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> _Claims:
+        if not _COMPACT.fullmatch(token):
+            raise NotAuthentic("The access token is not valid here.")
         try:
             header = jwt.get_unverified_header(token)
             key = self._runtime.keys.token_keys.get(header.get("kid", ""))
             # RFC 9068 section 4: typ must say access token; the algorithm is ours to choose, not the token's.
             if key is None or header.get("typ", "").lower() not in {"at+jwt", "application/at+jwt"}:
                 raise NotAuthentic("The access token is not valid here.")
-            return jwt.decode(
+            claims = jwt.decode(
                 token,
                 key.public_key(),
                 algorithms=["ES256"],
@@ -141,7 +157,8 @@ class Tokens:
                 issuer=self._runtime.issuer,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti", "client_id", "scope", "network"]},
             )
-        except (jwt.InvalidTokenError, ValueError, AttributeError) as error:
+            return msgspec.convert(claims, _Claims)
+        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, AttributeError) as error:
             raise NotAuthentic("The access token is not valid or has expired.") from error
 
 

@@ -1,0 +1,73 @@
+"""The server's own log: one JSON object a line, without anything a request brought.
+
+An exception is logged by its type and the places it passed, never by its message or local variables: PostgreSQL quotes
+the values of a row in its messages, and a variable may hold a token or a client's reference.
+"""
+
+import io
+import secrets
+import sys
+import traceback
+from contextlib import suppress
+from typing import Any, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+REQUEST_ID_LENGTH = 128
+
+
+class _Unfailing(io.TextIOBase):
+    """Standard output for log lines: on a full disk a line is lost, not the answer to a request."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        return len(text)
+
+
+def configure_log() -> None:
+    """Make every structlog logger of this process write such lines to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _without_values,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())),
+    )
+
+
+def _without_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    found = event.pop("exc_info", None)
+    error = sys.exception() if found is True else found
+    if isinstance(error, BaseException):
+        event["exception"] = list(_chain(error))
+    return event
+
+
+def _chain(error: BaseException | None) -> list[dict[str, Any]]:
+    """The exception and what led to it, the last first, each with its innermost places."""
+    links: list[dict[str, Any]] = []
+    while error is not None and len(links) < 8:  # noqa: PLR2004 - enough for any chain of ours
+        places = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)[-12:]]
+        link = {"type": f"{type(error).__module__}.{type(error).__qualname__}", "at": places}
+        for name in ("sqlstate", "constraint_name", "table_name"):
+            if getattr(error, name, None):
+                link[name] = getattr(error, name)
+        links.append(link)
+        error = error.__cause__ or error.__context__
+    return links
+
+
+def request_id(scope: Any) -> str:  # noqa: ANN401 - an ASGI scope
+    """The id the caller gave (at most 128 printable ASCII characters), or one made here; the same all along."""
+    known = scope.get("request_id")
+    if known is None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        text = given.decode("latin-1")
+        usable = 1 <= len(text) <= REQUEST_ID_LENGTH and text.isascii() and text.isprintable()
+        known = scope["request_id"] = text if usable else secrets.token_hex(16)
+    return str(known)
