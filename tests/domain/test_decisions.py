@@ -1,0 +1,219 @@
+"""Decisions worked out by hand: the cases of the field's brief (domain.md 3.8) and its traps (section 7)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from consent_registry.domain.catalogue import Agreement, Flow
+from consent_registry.domain.decisions import Decision, Question, decide
+from consent_registry.domain.grants import Grant, Release
+from consent_registry.domain.withdrawals import withdraw
+from tests.domain.cases import (
+    APPOINTMENT,
+    CONTACT,
+    FAMILY,
+    IDENTITY,
+    MENTAL_HEALTH,
+    MICROSECOND,
+    START,
+    asks,
+    changed,
+    day,
+    flow,
+    grant,
+    partner,
+)
+
+NOW = day(10)
+
+
+def outcome(question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime = NOW) -> str:
+    """The outcome alone."""
+    return decide(question, flows, grants, now).outcome
+
+
+def slugs(decision: Decision) -> tuple[list[str], list[str], list[str]]:
+    """Permitted, denied and not consent based."""
+    lists = (decision.permitted, decision.denied, decision.not_consent_based)
+    permitted, denied, statutory = ([one.slug for one in categories] for categories in lists)
+    return permitted, denied, statutory
+
+
+def test_case_2_a_handover_carries_no_permit() -> None:
+    """Wesel: what Xanten may send Moers may not, not even for an appointment unless the consent names Moers."""
+    xanten, moers, centre = partner(1, "xanten"), partner(2, "moers"), partner(3, "centre")
+    appointment = APPOINTMENT.purpose_id
+    flows = [
+        flow(xanten, moers, IDENTITY, CONTACT),
+        *(flow(one, centre, IDENTITY, CONTACT) for one in (xanten, moers)),
+        *(flow(one, centre, IDENTITY, CONTACT, purpose_id=appointment) for one in (xanten, moers)),
+    ]
+    given = [
+        grant(xanten, moers, IDENTITY, CONTACT),
+        grant(xanten, centre, IDENTITY, CONTACT),
+        grant(xanten, centre, IDENTITY, CONTACT, purpose_id=appointment),
+    ]
+
+    def ask(question: Question, grants: Sequence[Grant]) -> str:
+        ids = (question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
+        return outcome(
+            question, [one for one in flows if (one.sender_id, one.recipient_id, one.purpose_id) == ids], grants
+        )
+
+    assert ask(asks(xanten, moers, IDENTITY, CONTACT), given) == "permit"
+    assert ask(asks(moers, centre, IDENTITY, CONTACT), given) == "no_permission"
+    assert ask(asks(moers, centre, IDENTITY, purpose=APPOINTMENT), given) == "no_permission"
+    named = grant(moers, centre, IDENTITY, purpose_id=appointment)
+    assert ask(asks(moers, centre, IDENTITY, purpose=APPOINTMENT), [*given, named]) == "permit"
+    assert ask(asks(moers, centre, IDENTITY, CONTACT), [*given, named]) == "no_permission"
+
+
+def test_case_3_secrecy_is_released_and_then_withdrawn_by_phone() -> None:
+    """Herne: psychosocial data pass with an explicit grant and a live release, and no more once it is withdrawn."""
+    sender, recipient = partner(1, "case-management", secrecy_holder=True), partner(2, "advice")
+    flows = [flow(sender, recipient, IDENTITY, MENTAL_HEALTH)]
+    question = asks(sender, recipient, IDENTITY, MENTAL_HEALTH)
+    release = Release(sender.partner_id, recipient.partner_id, live=True)
+    given = grant(sender, recipient, IDENTITY, MENTAL_HEALTH, explicit=True, releases=(release,))
+    assert outcome(question, flows, [given]) == "permit"
+    for lacking in (
+        (),
+        (msgspec.structs.replace(release, live=False),),
+        (Release(recipient.partner_id, sender.partner_id, live=True),),
+    ):
+        without = msgspec.structs.replace(given, releases=lacking)
+        assert slugs(decide(question, flows, [without], NOW)) == (["identity"], ["mental-health"], [])
+    received_by_recipient = withdraw([given], day(2), day(2.001))[0].change
+    assert outcome(question, flows, [changed(given, received_by_recipient)], day(2.002)) == "no_permission"
+
+
+def test_case_4_a_unit_is_not_its_district() -> None:
+    """Herford: consent names Soziale Dienste; Sicherheit und Ordnung of the same Kreis can neither send nor receive."""
+    services = partner(1, "kreis-herford-soziale-dienste", organisation="Kreis Herford")
+    order = partner(2, "kreis-herford-sicherheit-ordnung", organisation="Kreis Herford", isolated=True)
+    jobcenter = partner(3, "jobcenter-herford")
+    given = [grant(services, jobcenter, IDENTITY), grant(jobcenter, services, IDENTITY)]
+    assert outcome(asks(services, jobcenter, IDENTITY), [flow(services, jobcenter, IDENTITY)], given) == "permit"
+    assert outcome(asks(order, jobcenter, IDENTITY), [flow(order, jobcenter, IDENTITY)], given) == "no_permission"
+    assert outcome(asks(jobcenter, order, IDENTITY), [flow(jobcenter, order, IDENTITY)], given) == "no_permission"
+
+
+def test_case_7_another_persons_data_are_left_out() -> None:
+    """The mother's consent covers her own data; asked with the family's the answer is partial."""
+    sender, recipient = partner(1), partner(2)
+    flows = [flow(sender, recipient, IDENTITY, CONTACT, FAMILY)]
+    given = grant(sender, recipient, IDENTITY, CONTACT)
+    decision = decide(asks(sender, recipient, FAMILY, IDENTITY), flows, [given], NOW)
+    assert (decision.outcome, slugs(decision)) == ("partial", (["identity"], ["family"], []))
+
+
+SENDER, RECIPIENT = partner(1), partner(2)
+FLOWS = [flow(SENDER, RECIPIENT, IDENTITY, CONTACT)]
+GIVEN = grant(SENDER, RECIPIENT, IDENTITY, CONTACT)
+QUESTION = asks(SENDER, RECIPIENT, IDENTITY, CONTACT)
+
+
+def test_trap_1_consent_has_direction_purpose_category_and_time() -> None:
+    """One consent is no yes for another direction, purpose, category or day."""
+    assert outcome(QUESTION, FLOWS, [GIVEN]) == "permit"
+    reverse = [flow(RECIPIENT, SENDER, IDENTITY, CONTACT)]
+    assert outcome(asks(RECIPIENT, SENDER, IDENTITY), reverse, [GIVEN]) == "no_permission"
+    for_appointment = [flow(SENDER, RECIPIENT, IDENTITY, purpose_id=APPOINTMENT.purpose_id)]
+    assert outcome(asks(SENDER, RECIPIENT, IDENTITY, purpose=APPOINTMENT), for_appointment, [GIVEN]) == "no_permission"
+    wide = [flow(SENDER, RECIPIENT, FAMILY)]
+    assert outcome(asks(SENDER, RECIPIENT, FAMILY), wide, [GIVEN]) == "no_permission"
+    assert outcome(QUESTION, FLOWS, [GIVEN], day(100)) == "no_permission"
+
+
+def test_trap_3_the_network_widens_nothing() -> None:
+    """A new partner in the agreement gets nothing without a grant that names it, and a grant nothing without a flow."""
+    newcomer = partner(3)
+    flows = [flow(SENDER, newcomer, IDENTITY, CONTACT)]
+    assert outcome(asks(SENDER, newcomer, IDENTITY, CONTACT), flows, [GIVEN]) == "no_permission"
+    assert outcome(QUESTION, [], [GIVEN]) == "no_permission"
+    narrow = decide(QUESTION, [flow(SENDER, RECIPIENT, IDENTITY)], [GIVEN], NOW)
+    assert (narrow.outcome, slugs(narrow)) == ("partial", (["identity"], ["contact"], []))
+
+
+def test_a_flow_counts_while_its_agreement_does() -> None:
+    """Before it begins, from its end on and once ended an agreement allows nothing."""
+    frame = Agreement("a", "1", day(5), day(20), ended=False)
+    within = [msgspec.structs.replace(FLOWS[0], agreement=frame)]
+    outcomes = [outcome(QUESTION, within, [GIVEN], at) for at in (day(5) - MICROSECOND, day(5), day(20) - MICROSECOND)]
+    assert outcomes == ["no_permission", "permit", "permit"]
+    assert outcome(QUESTION, within, [GIVEN], day(20)) == "no_permission"
+    ended = [msgspec.structs.replace(FLOWS[0], agreement=msgspec.structs.replace(frame, ended=True))]
+    assert outcome(QUESTION, ended, [GIVEN]) == "no_permission"
+
+
+def test_trap_6_a_statute_is_neither_asked_for_nor_blocked() -> None:
+    """What rests on a statute is told apart, with and without a consent; with nothing else asked it is the outcome."""
+    statute = flow(SENDER, RECIPIENT, IDENTITY, basis="statute", norm="§ 69 SGB X")
+    for grants in ([], [GIVEN]):
+        assert outcome(asks(SENDER, RECIPIENT, IDENTITY), [statute], grants) == "not_consent_based"
+    mixed = [statute, *FLOWS]
+    with_consent = decide(QUESTION, mixed, [GIVEN], NOW)
+    assert (with_consent.outcome, slugs(with_consent)) == ("partial", (["contact"], [], ["identity"]))
+    without = decide(QUESTION, mixed, [], NOW)
+    assert (without.outcome, slugs(without)) == ("no_permission", ([], ["contact"], ["identity"]))
+    suspended = msgspec.structs.replace(RECIPIENT, suspended=True)
+    assert outcome(asks(SENDER, suspended, IDENTITY), [statute], []) == "not_consent_based"
+
+
+def test_trap_6_a_claimed_statute_is_recorded_and_not_judged() -> None:
+    """With basis statute every category is not consent based, whatever agreement and consent say."""
+    claimed = msgspec.structs.replace(QUESTION, basis="statute", norm="§ 8a SGB VIII")
+    decision = decide(claimed, FLOWS, [GIVEN], NOW)
+    assert (decision.outcome, slugs(decision)) == ("not_consent_based", ([], [], ["identity", "contact"]))
+    assert decision.grant_ids == []
+
+
+def test_trap_10_a_later_consent_heals_nothing() -> None:
+    """A consent does not count before it begins: later approval is void."""
+    late = msgspec.structs.replace(GIVEN, valid_from=NOW)
+    assert outcome(QUESTION, FLOWS, [late], NOW - MICROSECOND) == "no_permission"
+    assert outcome(QUESTION, FLOWS, [late], NOW) == "permit"
+
+
+def test_special_data_need_a_tick_of_their_own() -> None:
+    """Art. 9 DSGVO: of two grants only the explicit one lets special data pass."""
+    flows = [flow(SENDER, RECIPIENT, MENTAL_HEALTH)]
+    question = asks(SENDER, RECIPIENT, MENTAL_HEALTH)
+    plain = grant(SENDER, RECIPIENT, MENTAL_HEALTH)
+    explicit = grant(SENDER, RECIPIENT, MENTAL_HEALTH, explicit=True, grant_id="explicit")
+    assert outcome(question, flows, [plain]) == "no_permission"
+    assert decide(question, flows, [plain, explicit], NOW).grant_ids == ["explicit"]
+
+
+@pytest.mark.parametrize("closed", ["suspended", "isolated", "selectable"])
+def test_closed_parties_get_nothing_by_consent(closed: str) -> None:
+    """Suspended, isolated or not selectable, as sender or as recipient: no permission."""
+    facts = {closed: closed != "selectable"}
+    for sender, recipient in (
+        (msgspec.structs.replace(SENDER, **facts), RECIPIENT),
+        (SENDER, msgspec.structs.replace(RECIPIENT, **facts)),
+    ):
+        assert outcome(asks(sender, recipient, IDENTITY), FLOWS, [GIVEN]) == "no_permission"
+
+
+def test_a_permit_lasts_five_minutes_or_until_its_grant_ends() -> None:
+    """The answer expires with the first used grant to end, of several for one category the one that lasts longest."""
+    end = day(100)
+    assert decide(QUESTION, FLOWS, [GIVEN], NOW).expires_at == NOW + timedelta(minutes=5)
+    short = msgspec.structs.replace(GIVEN, valid_until=NOW + timedelta(minutes=1))
+    assert decide(QUESTION, FLOWS, [short], NOW).expires_at == NOW + timedelta(minutes=1)
+    both = decide(QUESTION, FLOWS, [short, msgspec.structs.replace(GIVEN, grant_id="long")], NOW)
+    assert (both.expires_at, both.grant_ids) == (NOW + timedelta(minutes=5), ["long"])
+    last = decide(QUESTION, FLOWS, [GIVEN], end - MICROSECOND)
+    assert (last.outcome, last.expires_at) == ("permit", end)
+
+
+def test_categories_may_rest_on_different_consents() -> None:
+    """Each category passes by any grant that holds it; both are named as used, and order stays the order asked."""
+    parts = [grant(SENDER, RECIPIENT, CONTACT, grant_id="two"), grant(SENDER, RECIPIENT, IDENTITY, grant_id="one")]
+    decision = decide(QUESTION, FLOWS, parts, NOW)
+    assert (decision.outcome, slugs(decision)[0]) == ("permit", ["identity", "contact"])
+    assert decision.grant_ids == ["one", "two"]
+    assert decision.expires_at > START

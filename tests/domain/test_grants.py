@@ -1,0 +1,211 @@
+"""The status of grants and consents, worked out by hand on both time axes."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from consent_registry.domain import grants
+from consent_registry.domain.catalogue import Partner
+from consent_registry.domain.grants import (
+    Change,
+    ChangeKind,
+    Grant,
+    permitted_categories,
+    status_of,
+    status_of_consent,
+    status_since,
+)
+from tests.domain.cases import (
+    CONTACT,
+    FAMILY,
+    IDENTITY,
+    MICROSECOND,
+    START,
+    change,
+    changed,
+    day,
+    partner,
+)
+from tests.domain.cases import grant as make
+
+AWO, JOBCENTER, OTHER = partner(1, "awo"), partner(2, "jobcenter"), partner(3, "other")
+ONE, TWO, THREE = (frozenset({one.category_id}) for one in (IDENTITY, CONTACT, FAMILY))
+
+
+@pytest.fixture
+def grant() -> Grant:
+    """A grant of three categories, valid from day 0 until day 100."""
+    return make(AWO, JOBCENTER, IDENTITY, CONTACT, FAMILY)
+
+
+def test_a_grant_counts_from_its_first_moment_and_not_at_its_last(grant: Grant) -> None:
+    """valid_from belongs to the validity, valid_until does not, to the microsecond."""
+    everything = ONE | TWO | THREE
+    assert permitted_categories(grant, START - MICROSECOND) == frozenset()
+    assert permitted_categories(grant, START) == everything
+    assert permitted_categories(grant, day(100) - MICROSECOND) == everything
+    assert permitted_categories(grant, day(100)) == frozenset()
+    assert (status_of(grant, day(100) - MICROSECOND, day(100)), status_of(grant, day(100), day(100))) == (
+        "given",
+        "expired",
+    )
+
+
+def test_partial_withdrawals_add_up(grant: Grant) -> None:
+    """Withdrawn category by category a grant stays given until the last one is gone."""
+    parts = [change("withdrawn", number, category_ids=part) for number, part in ((1, ONE), (2, TWO), (3, THREE))]
+    for gone, (status, left) in enumerate(
+        [("given", ONE | TWO | THREE), ("given", TWO | THREE), ("given", THREE), ("withdrawn", frozenset())]
+    ):
+        now = changed(grant, *parts[:gone])
+        assert status_of(now, day(9), day(9)) == status
+        assert permitted_categories(now, day(9)) == left
+    assert status_since(changed(grant, *parts), day(9), day(9)) == day(3)
+
+
+def test_a_withdrawal_of_a_foreign_category_withdraws_nothing(grant: Grant) -> None:
+    """Categories that the grant does not hold do not count towards the whole."""
+    foreign = changed(grant, change("withdrawn", 1, category_ids=frozenset({7, 8, 9})))
+    assert status_of(foreign, day(2), day(2)) == "given"
+    assert permitted_categories(foreign, day(2)) == ONE | TWO | THREE
+
+
+def test_a_whole_withdrawal_after_a_partial_one_ends_the_rest(grant: Grant) -> None:
+    """A withdrawal without categories takes what is left."""
+    whole = changed(grant, change("withdrawn", 1, category_ids=ONE), change("withdrawn", 5))
+    assert status_of(whole, day(6), day(6)) == "withdrawn"
+    assert permitted_categories(whole, day(6)) == frozenset()
+
+
+def test_restricted_is_given_but_passes_nothing(grant: Grant) -> None:
+    """Art. 18 DSGVO: a restriction stops passing on without ending the grant, by category, until it is lifted."""
+    restricted = changed(grant, change("restricted", 1, category_ids=ONE))
+    assert status_of(restricted, day(2), day(2)) == "given"
+    assert permitted_categories(restricted, day(2)) == TWO | THREE
+    all_of_it = changed(restricted, *restricted.changes, change("restricted", 2))
+    assert permitted_categories(all_of_it, day(3)) == frozenset()
+    lifted = changed(grant, *all_of_it.changes, change("unrestricted", 3, category_ids=TWO))
+    assert permitted_categories(lifted, day(4)) == TWO
+    assert permitted_categories(changed(grant, *lifted.changes, change("unrestricted", 4)), day(5)) == ONE | TWO | THREE
+
+
+def test_the_restriction_recorded_last_is_the_last_word(grant: Grant) -> None:
+    """Order of recording decides, not the order in which the database gives the rows."""
+    rows = (change("unrestricted", 5), change("restricted", 1))
+    assert permitted_categories(changed(grant, *rows), day(6)) == ONE | TWO | THREE
+
+
+def test_a_renewal_moves_the_end(grant: Grant) -> None:
+    """The renewal recorded last says when the grant ends, later or earlier; between the ends it had expired."""
+    renewed = changed(grant, change("renewed", 110, valid_until=day(300)))
+    assert status_of(renewed, day(105), day(105)) == "expired"
+    assert status_of(renewed, day(120), day(120)) == "renewed"
+    assert permitted_categories(renewed, day(300) - MICROSECOND) == ONE | TWO | THREE
+    assert status_of(renewed, day(300), day(300)) == "expired"
+    again = changed(grant, change("renewed", 150, valid_until=day(200)), *renewed.changes)
+    assert status_of(again, day(200), day(200)) == "expired"
+    assert status_since(again, day(250), day(250)) == day(200)
+
+
+def test_two_time_axes(grant: Grant) -> None:
+    """Declared on day 8, recorded on day 10: what was true and what was known are told apart."""
+    withdrawn = changed(grant, change("withdrawn", 8, 10))
+    assert status_of(withdrawn, day(9), day(9)) == "given"  # then, as known then
+    assert status_of(withdrawn, day(9), day(11)) == "withdrawn"  # then, as known now
+    assert status_of(withdrawn, day(7), day(11)) == "given"  # before it was declared
+    assert status_of(withdrawn, day(10), day(10)) == "withdrawn"  # from its recording
+
+
+def test_presence_decides_in_the_present(grant: Grant) -> None:
+    """A withdrawal on record counts now, even when it says that it takes effect later."""
+    withdrawn = changed(grant, change("withdrawn", 50, 10))
+    assert permitted_categories(withdrawn, day(20)) == frozenset()
+    assert status_of(withdrawn, day(20), day(20)) == "withdrawn"
+
+
+def test_an_invalidation_voids_from_the_start(grant: Grant) -> None:
+    """Once known an invalidation holds for every time; what was known before it stays what it was."""
+    void = changed(grant, change("invalidated", 30))
+    assert status_of(void, day(1), day(31)) == "invalidated"
+    assert status_of(void, day(1), day(29)) == "given"
+    assert permitted_categories(void, day(31)) == frozenset()
+
+
+def test_a_requested_grant_waits_for_its_sender() -> None:
+    """Recorded by the recipient it passes nothing until it is confirmed."""
+    asked = make(AWO, JOBCENTER, IDENTITY, answer="requested", recorder_id=JOBCENTER.partner_id)
+    assert (status_of(asked, day(1), day(1)), permitted_categories(asked, day(1))) == ("requested", frozenset())
+    confirmed = changed(asked, change("confirmed", 2))
+    assert (status_of(confirmed, day(3), day(3)), permitted_categories(confirmed, day(3))) == ("given", ONE)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "answer", "at", "expected"),
+    [
+        (["invalidated", "withdrawn", "ended"], "given", 200, "invalidated"),
+        (["withdrawn", "ended"], "refused", 200, "refused"),
+        (["withdrawn", "ended"], "given", 200, "withdrawn"),
+        (["withdrawn"], "requested", 10, "withdrawn"),
+        (["ended"], "given", 200, "ended"),
+        ([], "given", 200, "expired"),
+        ([], "requested", 200, "expired"),
+        (["confirmed"], "requested", 200, "expired"),
+        (["confirmed"], "requested", 10, "given"),
+        ([], "refused", 10, "refused"),
+    ],
+)
+def test_the_strongest_ground_is_the_status(
+    kinds: list[ChangeKind], answer: grants.Answer, at: int, expected: str
+) -> None:
+    """What is void was never withdrawn, what was withdrawn did not expire, and so on down the list."""
+    one = make(AWO, JOBCENTER, IDENTITY, answer=answer, changes=tuple(change(kind, 5) for kind in kinds))
+    assert status_of(one, day(at), day(at)) == expected
+
+
+def test_a_consent_is_given_while_any_of_its_grants_is(grant: Grant) -> None:
+    """One live grant keeps the consent given; without one the status of the grant that ended last is the consent's."""
+    withdrawn = changed(grant, change("withdrawn", 20))
+    ended = changed(grant, change("ended", 40))
+    renewed = changed(grant, change("renewed", 90, valid_until=day(300)))
+    assert status_of_consent([withdrawn, grant, ended], day(50), day(50)) == "given"
+    assert status_of_consent([withdrawn, renewed], day(95), day(95)) == "renewed"
+    assert status_of_consent([withdrawn, ended], day(50), day(50)) == "ended"
+    assert status_of_consent([withdrawn, grant], day(150), day(150)) == "expired"
+    together = changed(grant, change("ended", 20))
+    assert status_of_consent([together, withdrawn], day(50), day(50)) == "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("answer", "changes", "seen_by"),
+    [
+        ("given", (), {AWO, JOBCENTER}),
+        ("given", (change("withdrawn", 1),), {AWO, JOBCENTER}),  # Art. 19 DSGVO
+        ("refused", (), {JOBCENTER}),
+        ("requested", (), {AWO, JOBCENTER}),
+        ("requested", (change("withdrawn", 1),), {JOBCENTER}),
+        ("requested", (change("confirmed", 1), change("withdrawn", 2)), {AWO, JOBCENTER}),
+    ],
+)
+def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...], seen_by: set[Partner]) -> None:
+    """Recorded by the recipient: a refusal stays its recorder's, a request its recorder's and the sender's."""
+    one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=JOBCENTER.partner_id, changes=changes)
+    status = status_of(one, day(5), day(5))
+    assert {who for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)} == seen_by
+
+
+def test_a_recipient_does_not_see_what_its_sender_was_refused() -> None:
+    """What the sender recorded as refused or was only asked for is not the recipient's to see."""
+    for answer in ("refused", "requested"):
+        one = make(AWO, JOBCENTER, IDENTITY, answer=answer)
+        assert not one.is_visible_to(JOBCENTER.partner_id, status_of(one, day(5), day(5)))
+
+
+def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: when only the last partial withdrawal counts, categories withdrawn before it pass again."""
+
+    def last_alone(_: Grant, changes: Iterable[Change]) -> frozenset[int]:
+        return [one.category_ids or frozenset() for one in changes][-1]
+
+    monkeypatch.setattr(grants, "withdrawn_categories", last_alone)
+    parts = changed(grant, change("withdrawn", 1, category_ids=ONE), change("withdrawn", 2, category_ids=TWO))
+    assert permitted_categories(parts, day(3)) != THREE
