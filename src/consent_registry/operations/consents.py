@@ -16,9 +16,10 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.recording_rules import Terms, read_terms, require_recordable
+from consent_registry.operations.recording_rules import require_recordable
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.terms import Terms, read_terms
 from consent_registry.operations.views import ConsentView, view_consent
 from consent_registry.storage import consents as storage
 from consent_registry.storage.grants import add_grants, parties

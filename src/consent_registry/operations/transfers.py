@@ -11,9 +11,9 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.decisions import DecisionAnswer, LogEntry, Slug, make_answer, with_receipt
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
-from consent_registry.operations.recording_rules import instant_at
 from consent_registry.operations.requests import Instant
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.terms import instant_at
 from consent_registry.storage import log
 from consent_registry.storage import transfers as storage
 

@@ -17,9 +17,9 @@ from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, per
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.consents import receipt_code_digest
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.recording_rules import instant_at
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.terms import instant_at
 from consent_registry.operations.views import visible_grants
 from consent_registry.storage import withdrawals as storage
 from consent_registry.storage.clients import client_lock, lock_client

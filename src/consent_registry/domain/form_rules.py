@@ -1,0 +1,131 @@
+"""Form and capacity of a consent, as dated rules by data-protection regime (domain.md 3.7; to be confirmed by a DPO).
+
+Each side of a grant brings the rule of its own regime, as of the day the consent was given; the stricter one wins. A
+regime and day without a rule refuse the consent and name the gap: nothing is allowed because nobody thought of it.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.berlin import midnight_in_berlin
+
+Form = Literal["written", "written_or_electronic", "written_or_electronic_preferred", "provable"]
+Method = Literal["written", "signature_pad", "electronic", "oral"]
+AgeBand = Literal["under_14", "14", "15_17", "adult"]
+
+# Stricter first.
+FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
+DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
+AGE_BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
+YOUNGEST = {"under_14": 0, "14": 14, "15_17": 15, "adult": 18}
+OF_AGE = 18
+
+
+class FormRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: for whose data and when, which form, and from which age a client consents alone.
+
+    `categories` None means any, `special` tells rows for special categories (Art. 9 DSGVO) from the rest where a regime
+    has both. `other_form_if_special_circumstances` lets another form do when its circumstances are on record.
+    `own_consent_from_age` None means insight, case by case; `alone_below_with_insight` lets a younger client with
+    assessed insight decide. `until` is the last day, None for open.
+    """
+
+    regime: str
+    form: Form
+    norm: str
+    since: date
+    until: date | None = None
+    special: bool | None = None
+    categories: frozenset[str] | None = None
+    other_form_if_special_circumstances: bool = False
+    own_consent_from_age: int | None = None
+    alone_below_with_insight: bool = True
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the rule was law at this instant, by German days."""
+        if at < midnight_in_berlin(self.since):
+            return False
+        return self.until is None or at < midnight_in_berlin(date.fromordinal(self.until.toordinal() + 1))
+
+    def covers(self, category: str, *, special: bool) -> bool:
+        """Whether the rule is about this data category."""
+        if self.categories is not None:
+            return category in self.categories
+        return self.special is None or self.special == special
+
+
+FORM_RULES: tuple[FormRule, ...] = (
+    FormRule(
+        regime="sgb_x",
+        special=False,
+        form="written_or_electronic_preferred",
+        norm="§ 67b Abs. 2 Satz 1 SGB X",
+        since=date(2018, 5, 25),
+        own_consent_from_age=15,
+    ),
+    FormRule(
+        regime="sgb_x",
+        categories=frozenset({"health", "mental-health", "protected-identity"}),
+        form="written_or_electronic",
+        other_form_if_special_circumstances=True,
+        norm="§ 67b Abs. 2 Satz 2 SGB X",
+        since=date(2018, 5, 25),
+        own_consent_from_age=15,
+    ),
+    FormRule(regime="gdpr_bdsg", form="provable", norm="Art. 7 Abs. 1 DSGVO", since=date(2018, 5, 25)),
+    FormRule(
+        regime="kdg",
+        form="written",
+        other_form_if_special_circumstances=True,
+        norm="§ 8 Abs. 2 KDG (2018)",
+        since=date(2018, 5, 24),
+        until=date(2026, 2, 28),
+    ),
+    FormRule(regime="kdg", form="provable", norm="§ 8 KDG (2026)", since=date(2026, 3, 1)),
+    FormRule(
+        regime="dsg_ekd",
+        form="provable",
+        norm="§ 11 DSG-EKD",
+        since=date(2025, 5, 1),
+        own_consent_from_age=14,
+        alone_below_with_insight=False,
+    ),
+    FormRule(regime="dsg_nrw", form="provable", norm="Art. 7 Abs. 1 DSGVO, DSG NRW", since=date(2018, 5, 25)),
+)
+
+
+def find_rule(regime: str | None, category: str, at: datetime, *, special: bool) -> FormRule | None:
+    """The rule of a regime for a data category at an instant, or None for a gap."""
+    for rule in FORM_RULES:
+        if rule.regime == regime and rule.holds(at) and rule.covers(category, special=special):
+            return rule
+    return None
+
+
+def stricter(one: FormRule, other: FormRule) -> FormRule:
+    """The rule that asks for the stricter form; the first where both ask for the same."""
+    return other if FORMS.index(other.form) < FORMS.index(one.form) else one
+
+
+def form_is_kept(rule: FormRule, method: Method, *, special_circumstances: bool) -> bool:
+    """Whether an act by this method keeps the rule's form. `provable` takes any: who explained is always on record."""
+    if rule.form == "provable":
+        return True
+    if method == "written" or (method in DURABLE and rule.form != "written"):
+        return True
+    if rule.form == "written_or_electronic_preferred":
+        return special_circumstances
+    return special_circumstances and rule.other_form_if_special_circumstances
+
+
+def may_decide_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bool) -> bool:
+    """Whether a client of this age may consent without a representative under this rule.
+
+    Capacity is insight, not legal capacity (§ 36 SGB I by analogy): from the rule's age it is presumed, below it must
+    have been assessed where the rule allows that; without an age it must be assessed for every minor.
+    """
+    youngest = YOUNGEST[age_band]
+    presumed_from = OF_AGE if rule.own_consent_from_age is None else rule.own_consent_from_age
+    return youngest >= presumed_from or (insight_assessed and rule.alone_below_with_insight)

@@ -1,0 +1,110 @@
+"""A consent's request in the catalogue's terms: what cannot be read that way is malformed, with every fault named."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purpose
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.identifiers import reference_fault
+from consent_registry.domain.instants import parse_instant
+from consent_registry.operations.requests import ConsentRequest, GrantRequest
+
+# api.md section 5: a consent lasts 24 months unless it says otherwise.
+DEFAULT_MONTHS = 24
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """A grant in the catalogue's terms, with its own validity."""
+
+    sender: Partner
+    recipient: Partner
+    purpose: Purpose
+    categories: tuple[Category, ...]
+    valid_from: datetime
+    valid_until: datetime
+
+
+def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime | None:
+    """The instant, or None for none; a day that does not exist is a fault."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError:
+        faults.append(Fault(pointer, "is no day or time that exists"))
+        return None
+
+
+def months_after(at: datetime, months: int) -> datetime:
+    """The same day and time `months` later; the last day of the month where that day does not exist."""
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    for day in (at.day, 30, 29, 28):
+        try:
+            return at.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    raise AssertionError  # pragma: no cover - every month has 28 days
+
+
+def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[Terms]]:
+    """When the consent was given and its grants in the catalogue's terms; raises Malformed with every fault."""
+    faults: list[Fault] = []
+    if wrong := reference_fault(request.client):
+        faults.append(Fault("/client", wrong))
+    given_at = instant_at(request.act.given_at, "/act/given_at", faults)
+    instant_at(request.giver.mandate_until, "/giver/mandate_until", faults)
+    valid_from = instant_at(request.valid_from, "/valid_from", faults) or given_at
+    valid_until = instant_at(request.valid_until, "/valid_until", faults)
+    own = [
+        (
+            instant_at(grant.valid_from, f"/grants/{number}/valid_from", faults),
+            instant_at(grant.valid_until, f"/grants/{number}/valid_until", faults),
+        )
+        for number, grant in enumerate(request.grants)
+    ]
+    for number, grant in enumerate(request.grants):
+        faults += _grant_faults(catalogue, grant, f"/grants/{number}")
+    faults += _list_faults(catalogue, request)
+    if faults or given_at is None or valid_from is None:
+        raise Malformed(faults=tuple(faults))
+    terms = []
+    for grant, (own_from, own_until) in zip(request.grants, own, strict=True):
+        begins = own_from or valid_from
+        ends = own_until or valid_until or months_after(begins, DEFAULT_MONTHS)
+        terms.append(
+            Terms(
+                catalogue.partners[grant.sender],
+                catalogue.partners[grant.recipient],
+                catalogue.purposes[grant.purpose],
+                tuple(catalogue.categories[slug] for slug in grant.categories),
+                begins,
+                ends,
+            )
+        )
+    return given_at, terms
+
+
+def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> Iterator[Fault]:
+    for member, slug in (("sender", grant.sender), ("recipient", grant.recipient)):
+        if slug not in catalogue.partners:
+            yield Fault(f"{pointer}/{member}", f"{slug!r} is no partner of this network")
+    if grant.sender == grant.recipient:
+        yield Fault(f"{pointer}/recipient", "must not be the sender")
+    if grant.purpose not in catalogue.purposes:
+        yield Fault(f"{pointer}/purpose", f"{grant.purpose!r} is no purpose of this network")
+    for number, slug in enumerate(grant.categories):
+        if slug not in catalogue.categories:
+            yield Fault(f"{pointer}/categories/{number}", f"{slug!r} is no data category of this network")
+    if len(set(grant.categories)) != len(grant.categories):
+        yield Fault(f"{pointer}/categories", "must not name a category twice")
+
+
+def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fault]:
+    if len(set(request.information.told)) != len(request.information.told):
+        yield Fault("/information/told", "must not name a point twice")
+    for number, release in enumerate(request.releases):
+        for member, slug in (("holder", release.holder), ("towards", release.towards)):
+            if slug not in catalogue.partners:
+                yield Fault(f"/releases/{number}/{member}", f"{slug!r} is no partner of this network")
