@@ -167,7 +167,10 @@ async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: st
     """The exact bytes of a text in one language."""
     async with transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection:
         await lock_catalogue(connection, caller.network.network_id)
-        require_standing(caller, await runtime.catalogue(connection, caller.network))
+        catalogue = await runtime.catalogue(connection, caller.network)
+        require_standing(caller, catalogue)
+        if text_id not in catalogue.texts or language not in catalogue.texts[text_id].languages:
+            raise NotFound
         content = await find_text(connection, caller.network.network_id, text_id, language)
     if content is None:
         raise NotFound
