@@ -29,14 +29,17 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Act:
-    """One operation of a partner; `subject` narrows the event: a reference, and a decision's id for transfers."""
+    """One operation of a partner.
+
+    Its event commits to `reference`, or names `about`: the decision that was transferred, the consent withdrawn.
+    """
 
     number: int
     kind: str
     partner: str
     reference: str
     key: str | None = None
-    decision: str | None = None
+    about: str | None = None
     outcome: Outcome = Outcome.UNKNOWN
     event_id: str | None = None
     index: int | None = None
@@ -102,7 +105,10 @@ class _Books:
 def check(
     acts: Sequence[Act], log: Iterable[Entry], rows: Mapping[str, Sequence[str]], baseline: int = 0
 ) -> list[Finding]:
-    """Return every broken promise; `rows` maps a kind of act to the ids in its table, `baseline` is the log's first size."""
+    """Return every broken promise.
+
+    `rows` maps a kind of act to the ids in its table; `baseline` is the size the log had before the first act.
+    """
     books = _Books({entry.index: entry for entry in log}, baseline)
     _check_log(books)
     for act in acts:
@@ -164,8 +170,9 @@ def _fits(entry: Entry, act: Act) -> bool:
     facts = entry.facts()
     if facts.get("kind") != act.kind or facts.get("actor") != act.partner:
         return False
-    if act.decision is not None:
-        return bool(facts.get("decision") == act.decision)
+    if act.about is not None:
+        consents = [grant.get("consent") for grant in facts.get("grants", [])]
+        return act.about in [facts.get("decision"), *consents]
     return entry.names(act.reference)
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
@@ -58,7 +58,7 @@ class Proxy:
     _thread: threading.Thread | None = None
     _server: asyncio.Server | None = None
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         """Begin to listen."""
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

@@ -4,7 +4,9 @@ Everything here goes through the command line, the two files the demonstration w
 `cluster.json`) and the operating system's process table; nothing is imported from the product.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -44,7 +46,7 @@ def free_port(ports: range = range(18200, 18300)) -> int:
 
 @contextlib.contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """Give an empty directory that PostgreSQL's own user can reach; it is gone afterwards unless CAMPAIGN_KEEP is set."""
+    """Give an empty directory that PostgreSQL's own user can reach; it goes afterwards, unless CAMPAIGN_KEEP is set."""
     parent = Path(os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())) / "consent-registry-campaigns"
     parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
@@ -56,11 +58,30 @@ def scratch(name: str) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
+@functools.cache
+def _loaded() -> Path:
+    """Load the demonstration once in this process; its folder is copied for every server."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    server = Server(stack.enter_context(scratch("loaded")) / "data")
+    try:
+        server.start()
+    finally:
+        server.stop(check=False)
+    return server.data
+
+
+def lay_out(data: Path) -> Path:
+    """Make `data` the folder of a demonstration that was loaded and stopped; return it."""
+    subprocess.run(["cp", "--archive", "--reflink=auto", str(_loaded()), str(data)], check=True)
+    return data
+
+
 @contextlib.contextmanager
-def running(name: str, **options: Any) -> Iterator["Server"]:
+def running(name: str, *, workers: int = 1, target: str | None = None) -> Iterator["Server"]:
     """Run a server on fresh data for the length of a block; see `Server` for the options."""
     with scratch(name) as folder:
-        server = Server(folder / "data", **options)
+        server = Server(lay_out(folder / "data"), workers=workers, target=target)
         server.start()
         try:
             yield server
@@ -108,7 +129,7 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
         path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
         with self.output_path.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env={**inherited, "PYTHONPATH": path, **self.environment},

@@ -8,7 +8,10 @@ from tests.campaigns.wire import Progress
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request around a stop; `sent_at` is when its last byte was handed to the kernel, `recorded` what the log says."""
+    """One request around a stop.
+
+    `sent_at` is when its last byte was handed to the kernel, `recorded` what the log says of it.
+    """
 
     reference: str
     sent_at: float | None
@@ -16,6 +19,10 @@ class Attempt:
     progress: Progress | None
     proper: bool = True
     recorded: bool = False
+    ended_at: float = 0.0
+
+
+GOOD = (200, 201)
 
 
 def in_flight(attempt: Attempt, signalled_at: float) -> bool:
@@ -39,7 +46,7 @@ def judge(attempts: Sequence[Attempt], signalled_at: float) -> list[str]:
     """
     broken = []
     for attempt in attempts:
-        if not in_flight(attempt, signalled_at) or attempt.status == 200:
+        if not in_flight(attempt, signalled_at) or attempt.status in GOOD:
             continue
         late = attempt.sent_at is not None and attempt.sent_at > signalled_at
         if late and attempt.status == 503 and attempt.proper and not attempt.recorded:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.campaigns.ledger import Act, Entry, Finding, Outcome, check
 NONCE = bytes(range(32))
 
 
-def entry(index: int, kind: str = "decision", reference: str = "AWO-1", **members: Any) -> Entry:
+def entry(index: int, kind: str = "decision", reference: str = "AWO-1", **members: str) -> Entry:
     """Make an honest log entry."""
     made = urlsafe_b64encode(hmac.digest(NONCE, reference.encode(), hashlib.sha256)).rstrip(b"=").decode()
     facts = {"id": f"event-{index}", "kind": kind, "actor": "awo", "reference_commitment": made, **members}
@@ -21,10 +21,11 @@ def entry(index: int, kind: str = "decision", reference: str = "AWO-1", **member
     return Entry(index, b"\x01" + hmac.digest(NONCE, event, hashlib.sha256), event, NONCE)
 
 
-def told(logged: Entry, kind: str = "decision", **members: Any) -> Act:
+def told(logged: Entry, kind: str = "decision", **members: str) -> Act:
     """Make the act that was answered with this entry."""
-    known: dict[str, Any] = {"event_id": f"event-{logged.index}", "index": logged.index, "leaf": logged.leaf}
-    return Act(logged.index, kind, "awo", "AWO-1", outcome=Outcome.ACKNOWLEDGED, **{**known, **members})
+    act = Act(logged.index, kind, "awo", "AWO-1", outcome=Outcome.ACKNOWLEDGED)
+    act.event_id, act.index, act.leaf = f"event-{logged.index}", logged.index, logged.leaf
+    return replace(act, **members)  # type: ignore[arg-type]
 
 
 def promises(findings: list[Finding]) -> set[str]:
@@ -38,7 +39,7 @@ def test_an_honest_history_has_no_findings() -> None:
     acts = [
         told(log[0], key="a"),
         told(log[1], "consent"),
-        told(log[2], "transfer", decision="event-0"),
+        told(log[2], "transfer", about="event-0"),
         Act(3, "decision", "awo", "AWO-1"),
         Act(4, "decision", "awo", "AWO-2", outcome=Outcome.REFUSED),
     ]
@@ -74,7 +75,7 @@ def test_a_gap_is_found() -> None:
 def test_an_event_that_does_not_open_its_leaf_is_found(broken: str) -> None:
     """Another event, another nonce, or no leaf at all: the answer was not logged."""
     good = entry(0)
-    parts = {"leaf": good.leaf, "event": good.event, "nonce": good.nonce}
+    parts: dict[str, bytes | None] = {"leaf": good.leaf, "event": good.event, "nonce": good.nonce}
     parts |= {"event": entry(5).event} if broken == "event" else {broken: None}
     assert "unlogged" in promises(check([], [Entry(0, **parts)], {}, baseline=1))
 

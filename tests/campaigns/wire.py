@@ -45,7 +45,7 @@ class Answer:
     sent_at: float
     ended_at: float
 
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 - whatever was answered
         """Return the decoded body; `None` for an empty one."""
         return json.loads(self.body) if self.body else None
 
@@ -74,7 +74,7 @@ class Wire:
             self._writer.close()
         self._reader = self._writer = None
 
-    async def post(self, path: str, body: Any, headers: dict[str, str]) -> Answer:
+    async def post(self, path: str, body: object, headers: dict[str, str]) -> Answer:
         """Send `body` as JSON (bytes go as they are) and return the complete answer."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.request("POST", path, {"Content-Type": "application/json", **headers}, content)

@@ -158,11 +158,11 @@ class Workload:
 
     def _withdrawal(self, number: int, consent: tuple[str, str], key: str) -> Sent:
         consent_id, reference = consent
-        act = Act(number, "withdrawal", self.flow.partner, reference, key)
+        act = Act(number, "withdrawal", self.flow.partner, reference, key, about=consent_id)
         return Sent(act, "/api/v1/withdrawals", {"consent_id": consent_id, "channel": "phone"})
 
     def _transfer(self, number: int, decision_id: str, key: str) -> Sent:
-        act = Act(number, "transfer", self.flow.partner, "", key, decision=decision_id)
+        act = Act(number, "transfer", self.flow.partner, "", key, about=decision_id)
         body = {"outcome": "sent", "categories": self.flow.request["categories"]}
         return Sent(act, f"/api/v1/decisions/{decision_id}/transfers", body)
 
@@ -193,7 +193,7 @@ class Workload:
         if answer.status in (OK, CREATED):
             self._acknowledge(sent, answer)
             return True
-        problem = answer.json() or {}
+        problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
         if answer.status == UNAVAILABLE:
             if "retry-after" not in answer.headers:
                 self.surprises.append(f"503 without Retry-After: {answer}")

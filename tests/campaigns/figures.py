@@ -1,0 +1,11 @@
+"""Measured figures go to whoever watches the run, not into an assertion."""
+
+import sys
+
+import pytest
+
+
+def show(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Print one line past pytest's capture."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{line}\n")
