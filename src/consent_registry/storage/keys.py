@@ -68,13 +68,13 @@ class Keys:
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """What `seal` hid under the same context; raises Unusable when the key is gone or the bytes were altered."""
-        end = 1 + sealed[0]
-        cipher = self._ciphers.get(sealed[1:end].decode())
+        end = 1 + int.from_bytes(sealed[:1], "big")
+        cipher = self._ciphers.get(sealed[1:end].decode("utf-8", "replace"))
         if cipher is None:
             raise Unusable("a sealed value names a sealing key that is not in the key file")
         try:
             return cipher.decrypt(sealed[end : end + _NONCE_LENGTH], sealed[end + _NONCE_LENGTH :], context.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Unusable("a sealed value was altered or belongs elsewhere") from error
 
     def sign_receipt(self, log_origin: str, claims: bytes) -> str:
