@@ -1,0 +1,96 @@
+"""Alive without asking anybody, ready only while a decision could be recorded now."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from tests.installation import Installation, Registry, serving
+from tests.small_network import question
+
+SOON = 5.0
+
+
+@asynccontextmanager
+async def unreachable(installation: Installation, database: str) -> AsyncIterator[None]:
+    """Shut everybody out of a database for the length of a block, as if its server were gone."""
+    admin = await asyncpg.connect(installation.cluster.dsn())
+    try:
+        await admin.execute(f"alter database {database} allow_connections false")
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", database)
+        yield
+    finally:
+        await admin.execute(f"alter database {database} allow_connections true")
+        await admin.close()
+
+
+async def until(registry: Registry, status: int) -> float:
+    """Ask /ready until it answers with this status; returns the seconds it took."""
+    began = time.monotonic()
+    while (answer := await registry.http.get("/ready")).status_code != status:
+        assert time.monotonic() - began < SOON, answer.text
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def test_alive_and_ready(registry: Registry) -> None:
+    """Both answer JSON to anybody, without a token and whatever they would like instead."""
+    for path, status in (("/live", "alive"), ("/ready", "ready")):
+        for headers in ({}, {"Accept": "text/html"}, {"Authorization": "Bearer x"}):
+            answer = await registry.http.get(path, headers=headers)
+            assert (answer.status_code, answer.json()) == (200, {"status": status})
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_alive_but_not_ready_without_its_database(fresh_registry: Registry) -> None:
+    """Cut off from its database it lives, is not ready, records nothing, says when to come back; then all is well."""
+    north = await fresh_registry.partner("north")
+    async with unreachable(fresh_registry.installation, fresh_registry.database):
+        await until(fresh_registry, 503)
+        answer = await fresh_registry.http.get("/ready")
+        assert (answer.json()["type"], answer.headers["retry-after"]) == ("/problems/cannot-record", "1")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (await fresh_registry.http.get("/live")).status_code == 200
+        for one in (await north.post("/decisions", question("N-1")), await north.get("/me"), await north.get("/texts")):
+            assert (one.status_code, one.json()["type"]) == (503, "/problems/cannot-record"), one.text
+            assert int(one.headers["retry-after"]) >= 1
+    assert await until(fresh_registry, 200) < SOON
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+
+
+async def test_not_ready_when_the_log_cannot_be_written(fresh_registry: Registry) -> None:
+    """Without the right to add to the log nothing is answered and nothing is ready; given back, both are."""
+    north = await fresh_registry.partner("north")
+    async with fresh_registry.sql() as sql:
+        await sql.execute("revoke insert on registry.leaves from consent_registry_app")
+        refused = await north.post("/decisions", question("N-1"))
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/cannot-record"), refused.text
+        assert "outcome" not in refused.json()
+        await until(fresh_registry, 503)
+        await sql.execute("grant insert on registry.leaves to consent_registry_app")
+    await until(fresh_registry, 200)
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+
+
+async def test_a_process_that_knows_nothing_yet_says_503_too(installation: Installation) -> None:
+    """The first requests of a process whose database went away: 503 everywhere, never 500."""
+    async with installation.copy() as database:
+        async with serving(installation, database) as before:
+            token = (await before.partner("north")).token
+        async with serving(installation, database) as registry, unreachable(installation, database):
+            north = registry.stranger("north")
+            north.token = token
+            for answer in (
+                await north.http.post(
+                    "/oauth/token",
+                    data={"grant_type": "client_credentials"},
+                    auth=(north.client_id, north.client_secret),
+                ),
+                await north.http.get("/.well-known/jwks.json"),
+                await north.get("/me"),
+                await north.post("/decisions", question("N-1")),
+            ):
+                assert (answer.status_code, answer.json()["type"]) == (503, "/problems/cannot-record"), answer.text
+                assert answer.headers["retry-after"]
