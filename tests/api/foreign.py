@@ -69,7 +69,10 @@ def _get(path: str, scope: str | None, make: Callable[[Belongings], str] | None 
 
 
 def _post(path: str, scope: str | None, make: Callable[[Belongings], Body]) -> Call:
-    return Call("POST", path, scope, lambda b: (path.replace("{decision_id}", b.decision), make(b)))
+    def filled(b: Belongings) -> tuple[str, Body]:
+        return path.replace("{decision_id}", b.decision).replace("{consent_id}", b.consent["consent_id"]), make(b)
+
+    return Call("POST", path, scope, filled)
 
 
 CALLS = (
@@ -90,6 +93,11 @@ CALLS = (
     _post("/consents", "consents:write", lambda b: b.stage.consent(b.client, [b.flow.grant()])),
     _post("/consents/search", "consents:read", lambda b: {"client": b.client}),
     _get("/consents/{consent_id}", "consents:read", lambda b: f"/consents/{b.consent['consent_id']}"),
+    _post("/consents/{consent_id}/confirmations", "consents:write", lambda _: {}),
+    _post("/consents/{consent_id}/endings", "consents:write", lambda _: {"reason": "case_closed"}),
+    _post("/consents/{consent_id}/invalidations", "consents:write", lambda _: {"reason": "form"}),
+    _post("/consents/{consent_id}/restrictions", "consents:write", lambda _: {}),
+    _post("/consents/{consent_id}/restriction-liftings", "consents:write", lambda _: {}),
     _post("/withdrawals", "consents:write", lambda b: {"consent_id": b.consent["consent_id"], "channel": "phone"}),
     _post("/decisions", "decisions", lambda b: b.question()),
     _post("/decisions/batch", "decisions", lambda b: {"decisions": [b.question(), b.question()]}),

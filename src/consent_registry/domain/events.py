@@ -22,6 +22,11 @@ KINDS = {
     "credential_revocation": 9,
     "catalogue": 10,
     "credential": 11,
+    "confirmation": 12,
+    "ending": 13,
+    "invalidation": 14,
+    "restriction": 15,
+    "restriction_lifting": 16,
 }
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 

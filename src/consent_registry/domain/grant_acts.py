@@ -1,0 +1,110 @@
+"""What may be done to grants after they were recorded, by whom, and from which status (design.md section 3).
+
+A withdrawal is the client's and has rules of its own (`withdrawals.py`); these are the partners' acts.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.grants import (
+    LIVE,
+    Change,
+    ChangeKind,
+    Grant,
+    Status,
+    counting_changes,
+    restricted_categories,
+    status_of,
+)
+
+Actor = Callable[[Grant, int], bool]
+
+
+def _is_sender(grant: Grant, partner_id: int) -> bool:
+    return partner_id == grant.sender_id
+
+
+def _answers_for_it(grant: Grant, partner_id: int) -> bool:
+    return partner_id in {grant.recorder_id, grant.sender_id}
+
+
+def _takes_part(grant: Grant, partner_id: int) -> bool:
+    return partner_id in {grant.recorder_id, grant.sender_id, grant.recipient_id}
+
+
+class GrantAct(msgspec.Struct, frozen=True):
+    """One kind of act: its noun, the change it makes, who may do it, to grants in which status, and on which norm.
+
+    `from_the_start` voids back to when the consent was given: what was passed on by it may not be used.
+    """
+
+    noun: str
+    kind: ChangeKind
+    may: Actor
+    statuses: frozenset[Status]
+    norm: str
+    who: str
+    from_the_start: bool = False
+
+
+CONFIRMATION = GrantAct(
+    noun="confirmation",
+    kind="confirmed",
+    may=_is_sender,
+    statuses=frozenset({"requested"}),
+    norm="§ 67d Abs. 1 SGB X",
+    who="Only its sender confirms a grant, because the sender answers for the transfer.",
+)
+ENDING = GrantAct(
+    noun="ending",
+    kind="ended",
+    may=_takes_part,
+    statuses=LIVE | {"requested"},
+    norm="Art. 5 Abs. 1 lit. e DSGVO",
+    who="Only a partner that takes part ends a grant.",
+)
+INVALIDATION = GrantAct(
+    noun="invalidation",
+    kind="invalidated",
+    may=_answers_for_it,
+    statuses=LIVE | {"requested", "withdrawn", "ended", "expired"},
+    norm="Art. 7 DSGVO",
+    who="Only its recorder or sender says that a grant was void from the start.",
+    from_the_start=True,
+)
+RESTRICTION = GrantAct(
+    noun="restriction",
+    kind="restricted",
+    may=_takes_part,
+    statuses=LIVE,
+    norm="Art. 18 DSGVO",
+    who="Only a partner that takes part restricts a grant.",
+)
+LIFTING = GrantAct(
+    noun="restriction_lifting",
+    kind="unrestricted",
+    may=_takes_part,
+    statuses=LIVE,
+    norm="Art. 18 Abs. 3 DSGVO",
+    who="Only a partner that takes part lifts a restriction.",
+)
+
+
+def is_open_to(act: GrantAct, grant: Grant, now: datetime) -> bool:
+    """Whether the act would change anything about this grant now."""
+    if status_of(grant, now, now) not in act.statuses:
+        return False
+    restricted = restricted_categories(grant, counting_changes(grant, now, now))
+    if act.kind == "restricted":
+        return restricted != set(grant.category_ids)
+    return bool(restricted) if act.kind == "unrestricted" else True
+
+
+def change_grants(
+    act: GrantAct, grants: Sequence[Grant], given_at: datetime, now: datetime
+) -> list[tuple[Grant, Change]]:
+    """The changes this act makes to those of the grants that are open to it."""
+    effective_at = given_at if act.from_the_start else now
+    return [(grant, Change(act.kind, effective_at, now)) for grant in grants if is_open_to(act, grant, now)]

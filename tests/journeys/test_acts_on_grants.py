@@ -1,0 +1,112 @@
+"""Confirm, end, invalidate, restrict: what partners do to consents after they were recorded, and what follows."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.installation import Partner, Registry
+from tests.small_network import consent_body, question
+
+
+async def recorded(registry: Registry, by: str = "north", **grant: object) -> tuple[str, dict[str, Any]]:
+    """Let a partner register a client and record a consent from north to south; returns reference and consent."""
+    partner = await registry.partner(by)
+    text = (await partner.get("/texts")).json()["items"][0]["id"]
+    client = f"{by}-{uuid.uuid4()}"
+    assert (await partner.post("/clients", {"reference": client})).status_code == 201
+    answer = await partner.post("/consents", consent_body(client, text, **grant))
+    assert answer.status_code == 201, answer.text
+    return client, answer.json()
+
+
+async def outcome(partner: Partner, client: str) -> str:
+    """The outcome of the partner's own question about the client."""
+    return str((await partner.post("/decisions", question(client))).json()["outcome"])
+
+
+async def status(partner: Partner, consent: dict[str, Any]) -> str:
+    """The consent's status as this partner sees it."""
+    return str((await partner.get(f"/consents/{consent['consent_id']}")).json()["status"])
+
+
+async def test_a_recipients_record_waits_for_the_sender(registry: Registry) -> None:
+    """What the recipient recorded is requested until the sender confirms it, and only the sender can."""
+    north, south, east = [await registry.partner(slug) for slug in ("north", "south", "east")]
+    _, consent = await recorded(registry, by="south")
+    path = f"/consents/{consent['consent_id']}/confirmations"
+    assert consent["status"] == "requested"
+    assert await status(north, consent) == "requested"
+    refused = await south.post(path, {})
+    assert (refused.status_code, refused.json()["errors"][0]["rule"]) == (422, "who_may_confirmation")
+    assert (await east.post(path, {})).status_code == 404
+    confirmed = await north.post(path, {})
+    assert (confirmed.status_code, len(confirmed.json()["grants"])) == (201, 1)
+    assert await status(north, consent) == await status(south, consent) == "given"
+    assert (await north.post(path, {})).status_code == 409
+
+
+async def test_what_was_withdrawn_is_not_confirmed(registry: Registry) -> None:
+    """A request that the client withdrew in time can no longer be confirmed, nor seen by the sender."""
+    north, south = await registry.partner("north"), await registry.partner("south")
+    _, consent = await recorded(registry, by="south")
+    withdrawn = await south.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
+    assert withdrawn.status_code == 201
+    assert (await north.post(f"/consents/{consent['consent_id']}/confirmations", {})).status_code == 404
+
+
+@pytest.mark.parametrize("by", ["north", "south"])
+async def test_an_ended_consent_permits_nothing(registry: Registry, by: str) -> None:
+    """Sender and recipient alike may end a consent; its status says so, and nothing is permitted any more."""
+    north, actor = await registry.partner("north"), await registry.partner(by)
+    client, consent = await recorded(registry)
+    assert await outcome(north, client) == "permit"
+    ended = await actor.post(f"/consents/{consent['consent_id']}/endings", {"reason": "purpose_reached"})
+    assert ended.status_code == 201
+    assert await outcome(north, client) == "no_permission"
+    assert await status(actor, consent) == "ended"
+
+
+async def test_an_invalid_consent_was_void_from_the_start(registry: Registry) -> None:
+    """An invalidation goes back to when the consent was given, tells the recipient, and cannot be the recipient's."""
+    north, south = await registry.partner("north"), await registry.partner("south")
+    client, consent = await recorded(registry)
+    path = f"/consents/{consent['consent_id']}/invalidations"
+    assert (await south.post(path, {"reason": "form"})).status_code == 422
+    assert (await north.post(path, {"reason": "pressure"})).status_code == 201
+    assert await outcome(north, client) == "no_permission"
+    assert await status(south, consent) == "invalidated"
+    async with registry.sql() as connection:
+        rows = await connection.fetch(
+            "select p.slug, c.kind, c.effective_from, c.acknowledge_by from registry.changes c"
+            " join registry.partners p using (network_id, partner_id)"
+            " where c.consent_id = $1 and c.kind = 'consent_invalidated'",
+            consent["consent_id"],
+        )
+    told = {row["slug"]: row for row in rows}
+    assert set(told) == {"north", "south"}
+    assert told["south"]["acknowledge_by"] is not None
+    assert told["south"]["effective_from"].isoformat()[:26] + "Z" == consent["given_at"]
+
+
+async def test_a_restriction_holds_until_it_is_lifted(registry: Registry) -> None:
+    """While processing is restricted nothing is permitted and the status stays; once lifted it permits again."""
+    north = await registry.partner("north")
+    client, consent = await recorded(registry)
+    path = f"/consents/{consent['consent_id']}"
+    assert (await north.post(f"{path}/restriction-liftings", {})).status_code == 409
+    assert (await north.post(f"{path}/restrictions", {})).status_code == 201
+    assert (await north.post(f"{path}/restrictions", {})).status_code == 409
+    assert await outcome(north, client) == "no_permission"
+    assert await status(north, consent) == "given"
+    assert (await north.post(f"{path}/restriction-liftings", {})).status_code == 201
+    assert await outcome(north, client) == "permit"
+
+
+async def test_a_refused_grant_is_its_recorders_alone(registry: Registry) -> None:
+    """A refused tick is seen by who recorded it; the recipient finds nothing, and no decision permits it."""
+    north, south = await registry.partner("north"), await registry.partner("south")
+    client, consent = await recorded(registry, answer="refused")
+    assert consent["status"] == await status(north, consent) == "refused"
+    assert (await south.get(f"/consents/{consent['consent_id']}")).status_code == 404
+    assert await outcome(north, client) == "no_permission"
