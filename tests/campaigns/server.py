@@ -6,6 +6,7 @@ Everything here goes through the command line, the two files the demonstration w
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -33,23 +34,35 @@ STOP_S = 30.0
 POLL_S = 0.02
 
 
-def free_port(ports: range = range(18200, 18300)) -> int:
-    """Return a port of `ports` nobody listens on."""
-    for port in ports:
-        with socket.socket() as probe:
+PORTS = range(18200, 18300)
+
+
+def free_port() -> int:
+    """Return a port of `PORTS` that is the caller's until this process ends.
+
+    It is claimed beyond a glance at who listens, because servers share a port, even with a stranger (SO_REUSEPORT).
+    """
+    for port in PORTS:
+        claim = os.open(_scratch_parent() / f"port-{port}", os.O_CREAT | os.O_RDWR)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise RuntimeError(f"no free port in {ports}")
+            probe.bind(("127.0.0.1", port))
+            return port
+        os.close(claim)
+    raise RuntimeError(f"no free port in {PORTS}")
+
+
+def _scratch_parent() -> Path:
+    parent = Path(os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())) / "consent-registry-campaigns"
+    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return parent
 
 
 @contextlib.contextmanager
 def scratch(name: str) -> Iterator[Path]:
     """Give an empty directory that PostgreSQL's own user can reach; it goes afterwards, unless CAMPAIGN_KEEP is set."""
-    parent = Path(os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())) / "consent-registry-campaigns"
-    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
+    path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_scratch_parent()))
     path.chmod(0o755)
     try:
         yield path
