@@ -3,6 +3,8 @@
 import inspect
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -84,6 +86,13 @@ def test_the_committed_description_is_the_codes(app: Litestar) -> None:
     """`make openapi` was run after the last change, and writes the same bytes each time."""
     assert document_bytes(app) == COMMITTED.read_bytes()
     assert document_bytes(app) == document_bytes(create_app(Settings(database_url="", keys=Path(), issuer="")))
+
+
+def test_the_command_writes_the_same_without_any_setting() -> None:
+    """`consent-registry openapi` needs no environment, no database and no keys."""
+    command = [sys.executable, "-m", "consent_registry", "openapi"]
+    run = subprocess.run(command, capture_output=True, check=True, env={"PATH": ""}, cwd="/")
+    assert run.stdout == COMMITTED.read_bytes()
 
 
 def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:

@@ -137,6 +137,40 @@ async def test_each_status_has_its_problem(
         assert allowed & {"GET", "POST"}
 
 
+async def test_what_the_present_state_does_not_allow_is_409(registry: Registry) -> None:
+    """A second withdrawal of the same finds nothing left, and says so."""
+    north = await registry.partner("north")
+    text = (await north.get("/texts")).json()["items"][0]["id"]
+    await north.post("/clients", {"reference": "R-2"})
+    consent = (await north.post("/consents", consent_body("R-2", text))).json()["consent_id"]
+    withdrawal = {"consent_id": consent, "channel": "phone"}
+    assert (await north.post("/withdrawals", withdrawal)).status_code == 201
+    assert_problem(await north.post("/withdrawals", withdrawal), 409, "conflict")
+
+
+async def test_a_key_with_another_body_is_422(registry: Registry) -> None:
+    """The key was used before, with a body that differs by one letter."""
+    north = await registry.partner("north")
+    first = await north.post("/clients", {"reference": "R-3"}, Idempotency_Key="one and the same")
+    assert first.status_code == 201
+    other = await north.post("/clients", {"reference": "R-4"}, Idempotency_Key="one and the same")
+    said = assert_problem(other, 422, "refused")
+    assert [(fault["pointer"], fault["rule"]) for fault in said["errors"]] == [("", "idempotency_key")]
+
+
+async def test_too_many_wrong_codes_are_429(fresh_registry: Registry) -> None:
+    """Wrong receipt codes are not found, and after some of them no code is looked at any more for a while."""
+    north = await fresh_registry.partner("north")
+    withdrawal = {"receipt_code": "0000-0000-0000", "channel": "phone"}
+    tried = 0
+    while (answer := await north.post("/withdrawals", withdrawal)).status_code != 429:
+        assert_problem(answer, 404, "not-found")
+        tried += 1
+        assert tried <= 30
+    assert_problem(answer, 429, "too-many")
+    assert int(answer.headers["retry-after"]) > 0
+
+
 async def test_what_is_too_large_is_413(registry: Registry) -> None:
     """One MiB, for a batch two; said in advance or not."""
     north = await registry.partner("north")

@@ -73,11 +73,11 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     )
 
 
-def registry_error(_: Request[Any, Any, Any], error: RegistryError) -> Response[bytes]:
+def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Response[bytes]:
     """What happened, by the table."""
     kind = next((one for one in type(error).__mro__ if one in TABLE), None)
     if kind is None:
-        _log.error("unusable installation", detail=error.detail)
+        _log.error("unusable installation", request_id=request_id(request.scope), detail=error.detail)
         return problem_response(INTERNAL)
     status, slug, title = TABLE[kind]
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
