@@ -6,16 +6,12 @@ Everything here goes through the command line, the two files the demonstration w
 
 import atexit
 import contextlib
-import fcntl
 import functools
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,48 +23,12 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 
 from tests.campaigns.access import Access
+from tests.campaigns.places import free_port, scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 180.0
 STOP_S = 30.0
 POLL_S = 0.02
-
-
-PORTS = range(18200, 18300)
-
-
-def free_port() -> int:
-    """Return a port of `PORTS` that is the caller's until this process ends.
-
-    It is claimed beyond a glance at who listens, because servers share a port, even with a stranger (SO_REUSEPORT).
-    """
-    for port in PORTS:
-        claim = os.open(_scratch_parent() / f"port-{port}", os.O_CREAT | os.O_RDWR)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-        os.close(claim)
-    raise RuntimeError(f"no free port in {PORTS}")
-
-
-def _scratch_parent() -> Path:
-    parent = Path(os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())) / "consent-registry-campaigns"
-    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return parent
-
-
-@contextlib.contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """Give an empty directory that PostgreSQL's own user can reach; it goes afterwards, unless CAMPAIGN_KEEP is set."""
-    path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_scratch_parent()))
-    path.chmod(0o755)
-    try:
-        yield path
-    finally:
-        if "CAMPAIGN_KEEP" not in os.environ:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 @functools.cache

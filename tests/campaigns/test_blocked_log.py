@@ -15,7 +15,8 @@ import pytest
 from tests.campaigns.blockade import BACK_WITHIN_S, GOOD, Blockade, judge
 from tests.campaigns.figures import show
 from tests.campaigns.ledger import check, read_log, read_rows
-from tests.campaigns.server import Server, lay_out, running, scratch
+from tests.campaigns.places import scratch
+from tests.campaigns.server import Server, lay_out, running
 from tests.campaigns.wire import LostError, Wire
 from tests.campaigns.workload import Heard, Workload, learn_flow
 

@@ -19,8 +19,9 @@ import pytest
 from consent_registry.storage.embedded import Cluster, prepare
 from tests.campaigns.access import Access
 from tests.campaigns.figures import show
+from tests.campaigns.places import scratch
 from tests.campaigns.proxy import Cut, Proxy, When
-from tests.campaigns.server import Server, scratch
+from tests.campaigns.server import Server
 from tests.campaigns.trial import Effects, Said, Trial, judge
 from tests.campaigns.wire import Answer, LostError, Wire
 from tests.campaigns.workload import CREATED, OK, UNAVAILABLE, Flow, learn_flow

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from consent_registry.storage.embedded import Cluster, prepare
+from tests.campaigns.places import scratch
 from tests.campaigns.proxy import Proxy
-from tests.campaigns.server import scratch
 
 pytestmark = pytest.mark.campaign
 
