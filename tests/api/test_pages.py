@@ -152,7 +152,8 @@ async def test_a_cursor_tells_nothing_and_cannot_be_altered(north: Partner) -> N
 
 
 @pytest.mark.parametrize(
-    "limit", ["0", "201", "-1", "x", "", "1.0", "1e2", "+5", " 5", "\u0665", "9" * 5000, "null", "0x10"]
+    "limit",
+    ["0", "201", "-1", "x", "", "1.0", "1e2", "+5", " 5", "\u0665", "9" * 5000, "000000150000", "5\n", "null", "0x10"],
 )
 async def test_limits_are_from_1_to_200(north: Partner, limit: str) -> None:
     """Anything else is 400, not a guess."""

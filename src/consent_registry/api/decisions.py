@@ -1,5 +1,6 @@
 """Asking before a transfer, and what follows from the answer (api.md section 6)."""
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -88,7 +89,7 @@ async def list_unreported(
 
 def page_limit(text: str) -> int:
     """The length of a page; raises Malformed unless it is a number from 1 to 200."""
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 200:  # noqa: PLR2004
+    if re.fullmatch(r"[0-9]{1,3}", text) is None or not 1 <= int(text) <= 200:  # noqa: PLR2004
         raise Malformed(faults=(Fault("", "limit must be a number from 1 to 200"),))
     return int(text)
 
