@@ -1,0 +1,153 @@
+"""The statements of a partner's day at size: planned as the application's role under row-level security, by index."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from consent_registry.operations.acts import new_id
+from consent_registry.storage.clients import find_reference
+from consent_registry.storage.consents import find_receipt_code
+from consent_registry.storage.database import Connection, begin_sql
+from consent_registry.storage.decisions import Asked, load_facts, lock_clients
+from consent_registry.storage.grants import find_grants_of_client, find_grants_of_consents
+from consent_registry.storage.idempotency import find_answers
+from consent_registry.storage.log import find_event, find_places
+from consent_registry.storage.transfers import list_unreported, outcomes_of
+from tests.installation import Registry
+from tests.small_network import NUMBER
+from tests.storage.pools import NETWORK
+
+ROWS = 20_000
+NOW = datetime.now(UTC)
+# What grows with use; the catalogue does not, and may be read as a whole.
+GROWING = {"client_references", "consents", "grants", "grant_changes", "releases", "release_changes", "receipt_codes"}
+GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", "changes"}
+
+# Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
+FILL = f"""
+set session_replication_role = replica;
+create function pg_temp.id(n bigint) returns uuid language sql immutable as
+    $$ select md5(n::text)::uuid $$;
+insert into registry.client_references select {NUMBER}, 1, sha256(n::text::bytea), 'digest-1', pg_temp.id(n), '', now()
+    from generate_series(1, {ROWS}) n;
+insert into registry.grants select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), 1, 1, 2 + n % 2,
+    1 + n % 2, '{{1,2}}', false, 'given', now(), now() + interval '1 year' from generate_series(1, {ROWS}) n;
+insert into registry.grant_changes select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
+    '{{1,2}}', 'withdrawn', null, null, now(), now() from generate_series(1, {ROWS}) n;
+insert into registry.releases select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), '{{1,2}}', 1, 2
+    from generate_series(1, {ROWS}) n;
+insert into registry.release_changes select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
+    '{{1,2}}', 'withdrawn', now(), now() from generate_series(1, {ROWS}) n;
+insert into registry.receipt_codes select {NUMBER}, sha256(n::text::bytea), 'digest-1', pg_temp.id(n), pg_temp.id(n),
+    '{{1,2}}', now() from generate_series(1, {ROWS}) n;
+insert into registry.transfers select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}', now(),
+    now() from generate_series(1, {ROWS}) n;
+insert into registry.idempotency_keys select {NUMBER}, 1, sha256(n::text::bytea), '', '', '{{}}', now()
+    from generate_series(1, {ROWS}) n;
+insert into registry.events select {NUMBER}, 1000 + n, now(), pg_temp.id(n), pg_temp.id(n), n % 50, n % 50, 2, 1, 1,
+    1 + n % 4, '', sha256('') from generate_series(1, 5 * {ROWS}) n;
+insert into registry.leaves select {NUMBER}, 1000 + n, sha256('') || '\\x01'::bytea
+    from generate_series(1, 5 * {ROWS}) n;
+analyze;
+"""  # noqa: S608
+
+ASKED = [Asked(1, bytes(32), 2, 1)]
+ID = new_id(NOW)
+Act = Callable[[Connection], Awaitable[object]]
+STATEMENTS: dict[str, tuple[Act, set[str]]] = {
+    "whose client is this": (lambda c: lock_clients(c, NUMBER, ASKED), {"client_references_pkey"}),
+    "facts of a decision": (
+        lambda c: load_facts(c, NUMBER, ASKED),
+        {
+            "client_references_pkey",
+            "grants_flow_idx",
+            "grant_changes_pkey",
+            "releases_consent_idx",
+            "release_changes_pkey",
+        },
+    ),
+    "one reference": (lambda c: find_reference(c, NUMBER, 1, bytes(32)), {"client_references_pkey"}),
+    "a client's grants": (lambda c: find_grants_of_client(c, NUMBER, ID), {"grants_flow_idx", "grant_changes_pkey"}),
+    "a consent's grants": (
+        lambda c: find_grants_of_consents(c, NUMBER, [ID]),
+        {"grants_consent_idx", "grant_changes_pkey"},
+    ),
+    "a receipt code": (lambda c: find_receipt_code(c, NUMBER, bytes(32)), {"receipt_codes_pkey"}),
+    "answers given before": (lambda c: find_answers(c, NUMBER, [1], [bytes(32)]), {"idempotency_keys_pkey"}),
+    "an event": (lambda c: find_event(c, NETWORK, ID), {"events_*_network_id_event_id_idx", "leaves_pkey"}),
+    "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),
+    "what was reported": (lambda c: outcomes_of(c, NUMBER, ID), {"transfers_decision_idx"}),
+    "permits without report": (
+        lambda c: list_unreported(c, NUMBER, 1, None, 51),
+        {"transfers_decision_idx", "events_*_network_id_sender_id_event_id_idx"},
+    ),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(registry: Registry) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the application's role to a database of some size."""
+    async with registry.sql() as owner:
+        await owner.execute(FILL)
+    async with registry.sql("app") as connection:
+        yield connection
+
+
+async def plan_of(connection: asyncpg.Connection, act: Act) -> list[dict[str, Any]]:
+    """Run an act and return the nodes of the plan of its last statement, with the same arguments and rules."""
+    run: list[asyncpg.connection.LoggedQuery] = []
+    await connection.execute(begin_sql(NUMBER, [1]))
+    try:
+        with connection.query_logger(run.append):
+            await act(connection)
+            await asyncio.sleep(0)  # the logger is called on the loop's next turn
+        answer = await connection.fetchval(f"explain (format json) {run[-1].query}", *run[-1].args)
+    finally:
+        await connection.execute("rollback")
+    return list(_nodes(json.loads(answer)[0]["Plan"]))
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def whole_tables(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the growing tables that a plan reads from end to end."""
+    scanned = {node["Relation Name"].partition("_20")[0] for node in nodes if node["Node Type"] == "Seq Scan"}
+    return scanned & GROWING
+
+
+def indices(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the indices a plan uses, with a star for a partition's month."""
+    names = {node["Index Name"] for node in nodes if "Index Name" in node}
+    return {"events_*" + name[len("events_202611") :] if name.startswith("events_20") else name for name in names}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_looked_up_by_index(app: asyncpg.Connection, name: str) -> None:
+    """The statement reads no growing table as a whole, and goes by the index that was made for it."""
+    act, expected = STATEMENTS[name]
+    nodes = await plan_of(app, act)
+    assert whole_tables(nodes) == set()
+    assert expected <= indices(nodes)
+
+
+async def test_a_missing_index_is_found(app: asyncpg.Connection, registry: Registry) -> None:
+    """Control: without the index of the flow a decision's facts are looked up some other way."""
+    act, expected = STATEMENTS["facts of a decision"]
+    async with registry.sql() as owner:
+        definition = await owner.fetchval("select pg_get_indexdef('registry.grants_flow_idx'::regclass)")
+        await owner.execute("drop index registry.grants_flow_idx")
+        try:
+            nodes = await plan_of(app, act)
+        finally:
+            await owner.execute(definition)
+    assert whole_tables(nodes) == {"grants"} or not expected <= indices(nodes)
