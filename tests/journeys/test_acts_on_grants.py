@@ -110,3 +110,30 @@ async def test_a_refused_grant_is_its_recorders_alone(registry: Registry) -> Non
     assert consent["status"] == await status(north, consent) == "refused"
     assert (await south.get(f"/consents/{consent['consent_id']}")).status_code == 404
     assert await outcome(north, client) == "no_permission"
+
+
+async def test_both_time_axes_are_told_apart(registry: Registry) -> None:
+    """A withdrawal received earlier than recorded shows: given as it was known then, withdrawn as it is known now."""
+    north = await registry.partner("north")
+    text = (await north.get("/texts")).json()["items"][0]["id"]
+    client = f"north-{uuid.uuid4()}"
+    await north.post("/clients", {"reference": client})
+    body = consent_body(client, text)
+    body["act"]["given_at"] = "2026-01-10T09:00:00.000000Z"
+    consent = (await north.post("/consents", body)).json()
+    known_at = consent["recorded_at"]
+    received = {"channel": "letter", "received_at": "2026-03-01T09:00:00.000000Z"}
+    withdrawal = {"consent_id": consent["consent_id"], **received}
+    assert (await north.post("/withdrawals", withdrawal)).status_code == 201
+    path = f"/consents/{consent['consent_id']}"
+    before, after = "2026-02-01T09:00:00.000000Z", "2026-04-01T09:00:00.000000Z"
+    for query, expected in (
+        ("", "withdrawn"),
+        (f"?as_of={before}", "given"),
+        (f"?as_of={after}", "withdrawn"),
+        (f"?as_of={after}&as_known_at={known_at}", "given"),
+    ):
+        assert (await north.get(path + query)).json()["status"] == expected, query
+    assert (await north.get(f"{path}?as_known_at={before}")).status_code == 404
+    refused = await north.get(f"{path}?as_of=yesterday")
+    assert refused.status_code == 400

@@ -1,12 +1,16 @@
 """Recording, showing and searching consents (api.md section 5)."""
 
+from datetime import datetime
+
 from litestar import Response, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
 from consent_registry.api.decisions import known_id
 from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.instants import parse_instant
 from consent_registry.operations import consents, searches
 from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
@@ -46,11 +50,30 @@ async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) ->
 @get(
     "/consents/{consent_id:str}",
     guards=[requires("consents:read")],
-    **answers(200, ConsentView, "A consent", scope="consents:read"),
+    **answers(200, ConsentView, "A consent", scope="consents:read", query=("as_of", "as_known_at")),
 )
-async def read_consent(request: ApiRequest, consent_id: FromPath[str]) -> Response[bytes]:
-    """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of."""
-    return respond(await searches.read_consent(doors(request).runtime, request.user, known_id(consent_id)))
+async def read_consent(
+    request: ApiRequest,
+    consent_id: FromPath[str],
+    as_of: FromQuery[str | None] = None,
+    as_known_at: FromQuery[str | None] = None,
+) -> Response[bytes]:
+    """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of. `as_of` asks for
+    the status at another time, `as_known_at` for what the registry knew then.
+    """
+    moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
+    shared = doors(request)
+    return respond(await searches.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))
+
+
+def query_instant(text: str | None, name: str) -> datetime | None:
+    """An instant in a query; raises Malformed for what is none."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise Malformed(faults=(Fault("", f"{name} must be an instant like 2026-11-20T09:30:00.000000Z"),)) from error
 
 
 ROUTES = [record_consent, search_consents, read_consent]

@@ -73,6 +73,18 @@ PARAMETERS: dict[str, JSON] = {
         "description": "`next` of the page before; opaque, and good for the same list and filter only.",
         "schema": {"type": "string"},
     },
+    "as_of": {
+        "in": "query",
+        "description": "The status at this time; now unless said otherwise.",
+        "schema": {"type": "string", "format": "date-time"},
+        "example": "2026-11-20T09:30:00.000000Z",
+    },
+    "as_known_at": {
+        "in": "query",
+        "description": "What the registry knew at this time; now unless said otherwise.",
+        "schema": {"type": "string", "format": "date-time"},
+        "example": "2026-11-20T09:30:00.000000Z",
+    },
     "transfer": {"in": "query", "required": True, "schema": {"const": "missing"}},
     "decision_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "consent_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},

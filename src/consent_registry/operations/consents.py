@@ -20,7 +20,7 @@ from consent_registry.operations.recording_rules import require_recordable
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import Terms, read_terms
-from consent_registry.operations.views import ConsentView, view_consent
+from consent_registry.operations.views import ConsentView, Moment, view_consent
 from consent_registry.storage import consents as storage
 from consent_registry.storage.grants import add_grants, parties
 from consent_registry.storage.log import LogPlace
@@ -243,4 +243,4 @@ async def _view_of_new(
     names = storage.ConsentRow.__struct_fields__
     consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
     releases = await storage.find_releases(act.connection, act.network.network_id, [row.consent_id])
-    return view_consent(act.catalogue, consent, grants, releases, reference, LogEntry.of(place), now)
+    return view_consent(act.catalogue, consent, grants, releases, reference, LogEntry.of(place), Moment(now, now))

@@ -15,7 +15,7 @@ from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.requests import SearchRequest
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.operations.views import ConsentView, view_consent, visible_grants
+from consent_registry.operations.views import ConsentView, Moment, view_consent, visible_grants
 from consent_registry.storage import consents as storage
 from consent_registry.storage.clients import find_reference
 from consent_registry.storage.grants import find_grants_of_consents
@@ -25,12 +25,23 @@ from consent_registry.storage.log import LogPlace, find_places
 ROUNDS = 20
 
 
-async def read_consent(runtime: Runtime, caller: Caller, consent_id: str) -> Reply:
-    """The caller's slice of a consent, logged as read; raises NotFound alike for unknown and for not the caller's."""
+async def read_consent(
+    runtime: Runtime,
+    caller: Caller,
+    consent_id: str,
+    as_of: datetime | None = None,
+    as_known_at: datetime | None = None,
+) -> Reply:
+    """The caller's slice of a consent, now or at a point of both time axes; logged as read. Who may see it is asked
+    as of now. Raises NotFound alike for unknown, for not the caller's and for not known yet at `as_known_at`.
+    """
 
     async def work(act: Act) -> Done:
+        now = await act.clock()
+        moment = Moment(as_of or now, as_known_at or now)
         consent = await storage.find_consent(act.connection, act.network.network_id, consent_id)
-        views = await _views(act, [] if consent is None else [consent], await act.clock())
+        known = consent is not None and consent.recorded_at <= moment.known_at
+        views = await _views(act, [consent] if consent is not None and known else [], now, moment)
         if not views:
             raise NotFound
         return await _shown(act, views, views[0], consent.client_id if consent else None)
@@ -68,7 +79,7 @@ async def _matching(
     found: list[ConsentView] = []
     for _ in range(ROUNDS):
         rows = await storage.list_consents(act.connection, act.network.network_id, client_id, before, request.limit + 1)
-        for view in await _views(act, rows, now):
+        for view in await _views(act, rows, now, Moment(now, now)):
             if request.status is None or view.status == request.status:
                 if len(found) == request.limit:
                     return found, found[-1].consent_id
@@ -79,7 +90,7 @@ async def _matching(
     return found, before
 
 
-async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime) -> list[ConsentView]:
+async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime, moment: Moment) -> list[ConsentView]:
     """The caller's slices of these consents; those in which it may see nothing are left out."""
     network_id, partner_id = act.network.network_id, act.caller.partner_id
     ids = [one.consent_id for one in consents]
@@ -102,7 +113,7 @@ async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime
         ]
         views.append(
             view_consent(
-                act.catalogue, one, grants[one.consent_id], own_releases, references.get(one.client_id), entry, now
+                act.catalogue, one, grants[one.consent_id], own_releases, references.get(one.client_id), entry, moment
             )
         )
     return views

@@ -80,6 +80,13 @@ class ConsentView(msgspec.Struct, frozen=True):
     receipt_code: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """A point of both time axes: when it was true, and when the registry knew it."""
+
+    at: datetime
+    known_at: datetime
+
+
 def visible_grants(grants: Sequence[Grant], partner_id: int, now: datetime) -> list[Grant]:
     """The grants this partner may learn of."""
     return [grant for grant in grants if grant.is_visible_to(partner_id, status_of(grant, now, now))]
@@ -92,31 +99,32 @@ def view_consent(
     releases: Sequence[ReleaseRow],
     reference: str | None,
     log: LogEntry,
-    now: datetime,
+    moment: Moment,
 ) -> ConsentView:
-    """The consent with those of its grants and releases that were selected for the viewer."""
+    """The consent at a moment, with those of its grants and releases that were selected for the viewer."""
     text = catalogue.texts[consent.text_id]
+    shown = [view_grant(catalogue, grant, moment) for grant in grants]
     return ConsentView(
         consent_id=consent.consent_id,
         client=reference,
-        status=status_of_consent(grants, now, now),
+        status=status_of_consent(grants, moment.at, moment.known_at),
         text=ShownTextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
-        grants=[view_grant(catalogue, grant, now) for grant in grants],
+        grants=shown,
         releases=[_view_release(catalogue, release) for release in releases],
         giver=GiverView(consent.giver_role),
         recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
         given_at=format_instant(consent.given_at),
         recorded_at=format_instant(consent.recorded_at),
         # Of what the viewer sees: another grant's validity is not its business.
-        valid_from=format_instant(min(grant.valid_from for grant in grants)),
-        valid_until=format_instant(max(end_of_validity(grant, grant.changes) for grant in grants)),
+        valid_from=min(grant.valid_from for grant in shown),
+        valid_until=max(grant.valid_until for grant in shown),
         log=log,
     )
 
 
-def view_grant(catalogue: Catalogue, grant: Grant, now: datetime) -> GrantView:
-    """A grant in the wire's terms, as of now."""
-    changes = counting_changes(grant, now, now)
+def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
+    """A grant in the wire's terms, at a moment."""
+    changes = counting_changes(grant, moment.at, moment.known_at)
     return GrantView(
         grant_id=grant.grant_id,
         sender=catalogue.partner_by_id[grant.sender_id].slug,
@@ -124,7 +132,7 @@ def view_grant(catalogue: Catalogue, grant: Grant, now: datetime) -> GrantView:
         purpose=catalogue.purpose_by_id[grant.purpose_id].slug,
         categories=catalogue.category_slugs(grant.category_ids),
         explicit=grant.explicit,
-        status=status_of(grant, now, now),
+        status=status_of(grant, moment.at, moment.known_at),
         valid_from=format_instant(grant.valid_from),
         valid_until=format_instant(end_of_validity(grant, changes)),
         withdrawn_at=_withdrawn_at(changes),
