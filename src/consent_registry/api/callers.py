@@ -1,7 +1,7 @@
 """Who calls: the access token of each request, the scope it needs, and what every call may rely on."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable
+from typing import Annotated, Any, Protocol
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
@@ -18,7 +19,18 @@ from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.tokens import PARTNER_SCOPES, Tokens
 
 ApiRequest = Request[Caller, None, State]
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+
+
+class Guard(Protocol):
+    """Checks a request before its body is read: as one of a route's `guards`, or as its `before_request`, which saves
+    a fifth of the framework's work, because Litestar copies the route's handler for every guard it calls.
+    """
+
+    def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler | None = None, /
+    ) -> Awaitable[None]:
+        """Raise unless the request may go on."""
+
 
 KEY_LENGTH = 64
 IdempotencyKey = Annotated[
@@ -56,7 +68,7 @@ def requires(scope: str, answer: str = "application/json") -> Guard:
     """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`."""
     taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*", "application/problem+json"})
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
         require_media_types(connection, taken)
         shared: Doors = connection.app.state.doors
         kind, __, token = connection.headers.get("authorization", "").partition(" ")
@@ -73,13 +85,16 @@ def requires(scope: str, answer: str = "application/json") -> Guard:
 def require_media_types(connection: ASGIConnection[Any, Any, Any, Any], taken: frozenset[str]) -> None:
     """Raise 406 for a caller that will not take this answer, 415 for a body that does not say that it is JSON."""
     accepted = connection.headers.get("accept", "*/*")
-    kinds = [one.partition(";")[0].strip().lower() for one in accepted.split(",")]
-    if not any(kind in taken for kind in kinds):
+    if accepted not in taken and not any(_media_type(one) in taken for one in accepted.split(",")):
         raise HTTPException(status_code=406)
     if connection.scope.get("method") == "POST":
-        sent = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if sent != "application/json":
+        sent = connection.headers.get("content-type", "")
+        if sent != "application/json" and _media_type(sent) != "application/json":
             raise HTTPException(status_code=415)
+
+
+def _media_type(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
 
 
 async def once_required(request: ApiRequest, key: str | None) -> Once:
@@ -101,11 +116,27 @@ async def once_given(request: ApiRequest, key: str | None) -> Once | None:
     return Once.of(request.method, request.url.path, key, await request.body())
 
 
+class _Ready(Response[bytes]):
+    """A response whose bytes are there: nothing is left for Litestar to render, merge or encode."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
+        """What Litestar calls with what the route says; a reply says all of it itself."""
+        return self._send
+
+    async def _send(self, _: Scope, __: Receive, send: Send) -> None:
+        reply = self._reply
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
+        if reply.location is not None:
+            headers.append((b"location", reply.location.encode("latin-1")))
+        if reply.replayed:
+            headers.append((b"idempotency-replayed", b"true"))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
 def respond(reply: Reply) -> Response[bytes]:
     """The response that carries a reply."""
-    headers = {}
-    if reply.location is not None:
-        headers["Location"] = reply.location
-    if reply.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(reply.body, status_code=reply.status, media_type="application/json", headers=headers)
+    return _Ready(reply)

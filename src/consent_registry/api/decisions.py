@@ -31,7 +31,7 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @post(
     "/decisions",
-    guards=[requires("decisions")],
+    before_request=requires("decisions"),
     dto=StrictBody,
     status_code=200,
     **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions", takes=DecisionRequest, key="optional"),
@@ -48,7 +48,7 @@ async def decide(
 
 @post(
     "/decisions/batch",
-    guards=[requires("decisions")],
+    before_request=requires("decisions"),
     dto=StrictBody,
     status_code=200,
     request_max_body_size=BATCH_BYTES,

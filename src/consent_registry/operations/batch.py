@@ -178,6 +178,8 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
     """Decide what can be decided; returns the requests whose reference became another client's since it was locked."""
     postponed = []
     position = 0
+    # In ascending order, which the index of the log's events keeps small.
+    decision_ids = iter(sorted(new_id(facts.now) for _ in facts.clients))
     for one in free:
         first, position = position, position + len(one.asked)
         if one.outcome is not None:
@@ -197,9 +199,9 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
                 question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id
             )
             decision = decide(question, flows, facts.grants[number], facts.now)
-            decision_id = new_id(facts.now)
+            client_id = facts.clients[number]
             one.events.append(
-                decision_event(runtime.issuer, request, question, decision, decision_id, facts.clients[number])
+                decision_event(runtime.issuer, request, question, decision, next(decision_ids), client_id)
             )
     return postponed
 

@@ -47,8 +47,10 @@ async def lock_clients(
                 ('x' || coalesce(substr(r.client_id::text, 1, 8), encode(substr(w.digest, 1, 4), 'hex')))
                     ::bit(32)::integer as number
             from unnest($2::integer[], $3::bytea[]) with ordinality as w (partner_id, digest, ord)
-            left join registry.client_references r
-              on r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest
+            left join lateral (
+                select r.client_id from registry.client_references r
+                where r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest offset 0
+            ) r on true
         ), locked as materialized (
             select number, pg_try_advisory_xact_lock_shared($4, number) as held
             from (select distinct number from resolved order by number) as ascending
@@ -85,11 +87,15 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
             ) end as releases
         from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
             with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
-        left join registry.client_references r
-          on r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest
-        left join registry.grants g
-          on g.network_id = $1 and g.client_id = r.client_id and g.sender_id = w.sender_id
-         and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
+        left join lateral (
+            select r.client_id from registry.client_references r
+            where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
+        ) r on true
+        left join lateral (
+            select * from registry.grants g
+            where g.network_id = $1 and g.client_id = r.client_id and g.sender_id = w.sender_id
+              and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id offset 0
+        ) g on true
         left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
         order by w.ord
         """,

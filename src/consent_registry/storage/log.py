@@ -37,7 +37,8 @@ async def append_all(
     connection: Connection, network: Network, at: datetime, items: Sequence[tuple[tuple[int, str], Event]]
 ) -> list[LogPlace]:
     """Append events, each with its actor (number and slug), in the given order and without a gap."""
-    nonces = [secrets.token_bytes(NONCE_LENGTH) for _ in items]
+    entropy = secrets.token_bytes(NONCE_LENGTH * len(items))
+    nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
     instant = format_instant(at)
     bodies = [
         _event_bytes(network, instant, actor[1], event, nonce)
