@@ -29,7 +29,8 @@ def free_port() -> int:
 
 
 def _scratch_parent() -> Path:
-    parent = Path(os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())) / f"consent-registry-campaigns-{os.getuid()}"
+    place = os.environ.get("CAMPAIGN_SCRATCH", tempfile.gettempdir())
+    parent = Path(place, f"consent-registry-campaigns-{os.getuid()}")
     parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     return parent
 
