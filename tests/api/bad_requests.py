@@ -151,7 +151,7 @@ def references(good: Body, path: str) -> Iterator[Case]:
     """Return a case for each reference the contract refuses."""
     for name, value in BAD_REFERENCES.items():
         yield changed(good, f"{path}: {name}", put(path, value), path)
-    yield from wrong_values(good, {path: (1, None, [], {}, True)})
+    yield from wrong_values(good, {path: (1, [], {}, True)})
 
 
 def decisions(good: Body, sender: str) -> Iterator[Case]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.campaigns.scene import PORTS
-from tests.campaigns.server import Server, free_port, running
+from tests.campaigns.server import Server, running
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A registry with the demonstration's data; tests use clients of their own."""
-    with running("api", port=free_port(PORTS)) as one:
+    with running("api") as one:
         yield one

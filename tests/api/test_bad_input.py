@@ -3,10 +3,11 @@
 import gzip
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.api import bad_consents, bad_requests
 from tests.api.bad_requests import GOOD_REFERENCES, MIB, Case
@@ -59,6 +60,14 @@ class Desk:
         return counted
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def desk(server: Server) -> AsyncIterator[Desk]:
+    """A partner whose requests are about to be wrong."""
+    one = await Desk.open(server)
+    yield one
+    one.stage.close()
+
+
 def problem_with(answer: Answer) -> list[str]:
     """Return what is wrong with an answer that should be a problem in the contract's form."""
     if not answer.headers.get("content-type", "").startswith("application/problem+json"):
@@ -91,9 +100,8 @@ async def refuses(desk: Desk, path: str, cases: Iterable[Case]) -> list[str]:
 @pytest.mark.parametrize(
     "kind", ["decisions", "batches", "clients", "withdrawals", "transfers", "searches", "consents"]
 )
-async def test_bad_bodies_are_refused_with_their_pointer(server: Server, kind: str) -> None:
+async def test_bad_bodies_are_refused_with_their_pointer(desk: Desk, kind: str) -> None:
     """Every body that breaks the contract is refused in its form, with the place, and no row is written."""
-    desk = await Desk.open(server)
     by_id = {"consent_id": desk.consent["consent_id"], "channel": "phone"}
     consent = desk.stage.consent(desk.client, [desk.flow.grant()])
     report = {"outcome": "sent", "categories": [desk.flow.categories[0]]}
@@ -111,9 +119,8 @@ async def test_bad_bodies_are_refused_with_their_pointer(server: Server, kind: s
     assert await desk.rows() == before
 
 
-async def test_good_references_are_taken_exactly(server: Server) -> None:
+async def test_good_references_are_taken_exactly(desk: Desk) -> None:
     """Whatever a reference's characters, it is one client of its own, and comes back as it was sent."""
-    desk = await Desk.open(server)
     for reference in GOOD_REFERENCES:
         answer = await desk.me.post("/clients", {"reference": reference})
         assert answer.status in {OK, CREATED}, (reference, answer)
@@ -128,9 +135,8 @@ async def test_good_references_are_taken_exactly(server: Server) -> None:
     assert other.json()["outcome"] == "no_permission"
 
 
-async def test_sizes_end_where_the_contract_says(server: Server) -> None:
+async def test_sizes_end_where_the_contract_says(desk: Desk) -> None:
     """One MiB and batches of two MiB are read, one byte more is 413; so is what pretends to be short."""
-    desk = await Desk.open(server)
     content, batch = json.dumps(desk.question).encode(), json.dumps({"decisions": [desk.question]}).encode()
     for path, good, limit in (("/decisions", content, MIB), ("/decisions/batch", batch, 2 * MIB)):
         assert (await desk.send(path, good.ljust(limit))).status == OK
@@ -144,9 +150,8 @@ async def test_sizes_end_where_the_contract_says(server: Server) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
-async def test_compressed_bodies_are_not_taken(server: Server, encoding: str) -> None:
+async def test_compressed_bodies_are_not_taken(desk: Desk, encoding: str) -> None:
     """A small body must not become a large one."""
-    desk = await Desk.open(server)
     answer = await desk.send("/decisions", gzip.compress(json.dumps(desk.question).encode()), Content_Encoding=encoding)
     assert answer.status in {400, 415}, answer
     assert not problem_with(answer)
@@ -167,17 +172,15 @@ async def test_compressed_bodies_are_not_taken(server: Server, encoding: str) ->
         ("Accept", "text/html, */*;q=0.1", OK),
     ],
 )
-async def test_only_json_is_spoken(server: Server, header: str, value: str, status: int) -> None:
+async def test_only_json_is_spoken(desk: Desk, header: str, value: str, status: int) -> None:
     """Another media type is 415, another answer 406."""
-    desk = await Desk.open(server)
     answer = await desk.send("/decisions", json.dumps(desk.question).encode(), **{header: value})
     assert answer.status == status, answer
     assert status == OK or not problem_with(answer)
 
 
-async def test_wrong_methods_and_paths_are_problems(server: Server) -> None:
+async def test_wrong_methods_and_paths_are_problems(desk: Desk) -> None:
     """405 with Allow, 404 for what is nowhere; a bad id is nowhere too."""
-    desk = await Desk.open(server)
     headers = {"Content-Type": "application/json", **await desk.me.access.headers(str(uuid.uuid4()))}
     for method, path, allowed in (
         ("PUT", "/decisions", "POST"),
@@ -203,17 +206,15 @@ async def test_wrong_methods_and_paths_are_problems(server: Server) -> None:
     [*("limit=0", "limit=-1", "limit=201", "limit=x", "limit=1.5", "limit=000000150000"), "cursor=x", "cursor="],
 )
 @pytest.mark.parametrize("path", ["/partners", "/purposes", "/agreements", "/decisions?transfer=missing"])
-async def test_bad_pages_are_refused(server: Server, path: str, query: str) -> None:
+async def test_bad_pages_are_refused(desk: Desk, path: str, query: str) -> None:
     """A limit beyond 1 to 200, or a cursor that was never given, is 400."""
-    desk = await Desk.open(server)
     answer = await desk.me.get(f"{path}{'&' if '?' in path else '?'}{query}")
     assert answer.status == 400, answer
     assert not problem_with(answer)
 
 
-async def test_a_cursor_belongs_to_its_filter(server: Server) -> None:
+async def test_a_cursor_belongs_to_its_filter(desk: Desk) -> None:
     """The cursor of one list, or of one client's consents, opens no other."""
-    desk = await Desk.open(server)
     mine = await desk.me.post("/consents/search", {"limit": 1})
     cursor = mine.json()["next"]
     assert cursor
@@ -226,9 +227,8 @@ async def test_a_cursor_belongs_to_its_filter(server: Server) -> None:
     assert (await desk.me.get(f"/partners?cursor={cursor}")).status == 400
 
 
-async def test_a_request_id_is_echoed_or_made(server: Server) -> None:
+async def test_a_request_id_is_echoed_or_made(desk: Desk) -> None:
     """Up to 128 printable ASCII characters come back; anything else is replaced, never repeated."""
-    desk = await Desk.open(server)
     headers = await desk.me.access.headers()
     for sent, echoed in (("a", True), ("x" * LONGEST_ID, True), ("x" * 129, False), ("Größe", False), ("a\tb", False)):
         answer = await desk.me.wire.get("/api/v1/me", headers | {"X-Request-ID": sent})

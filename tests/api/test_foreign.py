@@ -24,17 +24,17 @@ RANDOM_CALLS = 1000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(server: Server) -> Scene:
+async def stage(server: Server) -> AsyncIterator[Scene]:
     """The network the others are strangers to."""
-    return await scene(server)
+    one = await scene(server)
+    yield one
+    one.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def mine(stage: Scene) -> AsyncIterator[Belongings]:
+async def mine(stage: Scene) -> Belongings:
     """What must not be learnt."""
-    me = stage.person(stage.sender)
-    yield await belongings(stage, me)
-    me.wire.close()
+    return await belongings(stage, stage.person(stage.sender))
 
 
 def strangers(stage: Scene, mine: Belongings) -> dict[str, Person]:
@@ -44,9 +44,9 @@ def strangers(stage: Scene, mine: Belongings) -> dict[str, Person]:
     server = stage.server
     return {
         "third partner": stage.person(third),
-        "another network": Person(server.partner(other["slug"], other["partners"][0]["slug"]), Wire(server.port)),
-        "administration": Person(server.admin(stage.network), Wire(server.port)),
-        "another administration": Person(server.admin(other["slug"]), Wire(server.port)),
+        "another network": Person.at(server.partner(other["slug"], other["partners"][0]["slug"]), stage.wires),
+        "administration": Person.at(server.admin(stage.network), stage.wires),
+        "another administration": Person.at(server.admin(other["slug"]), stage.wires),
     }
 
 
@@ -133,8 +133,9 @@ async def test_strangers_are_shown_nothing(stage: Scene, mine: Belongings, one: 
     assert still.json()["outcome"] == "permit"
 
 
-async def test_what_strangers_are_told(stage: Scene, mine: Belongings) -> None:
-    """404 for consents, decisions and reports, 404 for withdrawals, no permission for questions, nothing found."""
+async def test_what_strangers_are_told(stage: Scene) -> None:
+    """404 for consents, decisions, reports and withdrawals; no permission for questions; an empty list for searches."""
+    mine = await belongings(stage, stage.person(stage.sender))
     for who, person in strangers(stage, mine).items():
         if "administration" in who:
             continue
@@ -207,22 +208,20 @@ async def test_an_administration_reaches_its_own_network_only(stage: Scene, mine
     assert (await stage.person(mine.flow.sender).get("/me")).status == OK
 
 
-async def test_random_calls_show_nothing_foreign(server: Server) -> None:
+async def test_random_calls_show_nothing_foreign(server: Server, stage: Scene) -> None:
     """Random partners ask for random consents and decisions of all networks: 200 only for those who have a part."""
     sql = await server.sql()
     consents = await sql.fetch("select network_id, consent_id::text as id, partner_ids as parties from consents")
     decisions = await sql.fetch(
         "select network_id, event_id::text as id, array[actor_id] as parties from events where kind = 1 limit 500"
     )
-    slugs = {
-        (row["network"], row["slug"]): (row["network_id"], row["partner_id"])
-        for row in await sql.fetch(
-            "select n.slug as network, p.slug, network_id, partner_id from partners p join networks n using (network_id)"
-        )
-    }
+    rows = await sql.fetch(
+        "select n.slug as network, p.slug, network_id, partner_id from partners p join networks n using (network_id)"
+    )
+    slugs = {(row["network"], row["slug"]): (row["network_id"], row["partner_id"]) for row in rows}
     await sql.close()
     entries = [(n["slug"], p["slug"]) for n in server.demo["networks"] for p in n["partners"]]
-    people = {entry: Person(server.partner(*entry), Wire(server.port)) for entry in entries}
+    people = {entry: Person.at(server.partner(*entry), stage.wires) for entry in entries}
     chance = random.Random(20261120)
     things: list[tuple[str, Any]] = [("consents", row) for row in consents] + [("decisions", row) for row in decisions]
     shown = 0

@@ -34,7 +34,7 @@ class Hands:
     total: int
     random: random.Random
     history: list[Operation] = field(default_factory=list)
-    statuses: Counter[tuple[str, int | None]] = field(default_factory=Counter)
+    statuses: Counter[tuple[str, int | str]] = field(default_factory=Counter)
     clients: list[str] = field(init=False)
     held: dict[str, list[Held]] = field(init=False)
     sent: int = 0
@@ -68,15 +68,20 @@ class Hands:
                 await self._ask(person, client)
 
     async def _post(self, person: Person, path: str, body: object, key: str | None = None) -> Answer | None:
-        """Send one operation; `None` when nobody knows what became of it."""
+        """Send one operation; `None` when nobody knows what became of it.
+
+        With a key the outcome is asked for again: a server may close a connection that was idle just as it is used.
+        """
         self.sent += 1
-        try:
-            answer = await person.post(path, body, key)
-        except LostError:
-            self.statuses[path, None] += 1
-            return None
-        self.statuses[path, answer.status] += 1
-        return None if answer.status >= 500 else answer
+        for _ in range(2 if key else 1):
+            try:
+                answer = await person.post(path, body, key)
+            except LostError as lost:
+                self.statuses[path, lost.progress.value] += 1
+            else:
+                self.statuses[path, answer.status] += 1
+                return None if answer.status >= 500 else answer
+        return None
 
     async def _give(self, person: Person, client: str) -> None:
         flows = self.random.sample(self.scene.outgoing(), 2)
@@ -91,7 +96,7 @@ class Hands:
         made = answer.json()
         by_name = {flow.name: permissions(flow) for flow in flows}
         grants = {g["grant_id"]: by_name[f"{g['sender']}>{g['recipient']}:{g['purpose']}"] for g in made["grants"]}
-        self.history.append(Given(client, made["consent_id"], grants, answer.began_at, answer.ended_at))
+        self.history.append(Given(client, made["consent_id"], grants, started, answer.ended_at))
         self.held[client].append(Held(made["consent_id"], made["receipt_code"], grants))
 
     async def _withdraw(self, person: Person, elsewhere: dict[str, Person], client: str) -> None:
@@ -117,7 +122,6 @@ class Hands:
             listed = frozenset(answer.json()["withdrawn"]) if answer else frozenset()
             ended = answer.ended_at if answer else None
             consent = "only what is listed" if way == "recipient" and answer else scope
-            started = answer.began_at if answer else started
             self.history.append(Withdrawn(client, consent, listed, started, ended, part))
         if part is None and way != "recipient":
             self.held[client] = [] if scope is None else [h for h in self.held[client] if h is not held]

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.campaigns.scene import Flow
 
-PAST, SOON, FAR = -1, 10**9, 10**9 + 1
+BEFORE_EVERYTHING, PAST, SOON, FAR = -(10**9), -1, 10**9, 10**9 + 1
+STRONGEST_FIRST = ("refused", "withdrawn", "expired", "requested")
 Status = str
 
 
@@ -45,18 +46,18 @@ class Grant:
         return "requested" if self.answer == "requested" else "given"
 
     def since(self) -> int:
-        """When the grant entered its status, to find the latest of several."""
-        return self.touched if self.status() == "withdrawn" else self.begins if self.answer == "refused" else self.ends
+        """When the grant ended, by the world's clock; what never ended is as old as can be."""
+        return {"withdrawn": self.touched, "expired": self.ends}.get(self.status(), BEFORE_EVERYTHING)
 
     def left(self) -> set[str]:
         """Return the categories that were not withdrawn."""
         return set(self.categories) - self.withdrawn
 
     def visible_to(self, partner: str, recorder: str) -> bool:
-        """Promise 5: the recorder always, the parties once it was given, a requested one its sender."""
+        """Promise 5: the recorder always, the parties once it was given, its sender while it can be confirmed."""
         if self.answer == "given":
             return partner in {recorder, self.sender, self.recipient}
-        return partner == recorder or (self.answer == "requested" and partner == self.sender)
+        return partner == recorder or (self.status() == "requested" and partner == self.sender)
 
 
 @dataclass(slots=True)
@@ -82,11 +83,10 @@ class Consent:
     def status_for(self, partner: str) -> Status:
         """Return `given` while any visible grant is, else what they ended with, the latest where they differ."""
         seen = self.seen_by(partner)
-        statuses = {grant.status() for grant in seen}
-        for still_open in ("given", "requested"):
-            if still_open in statuses:
-                return still_open
-        return max(seen, key=lambda grant: grant.since()).status()
+        if any(grant.status() == "given" for grant in seen):
+            return "given"
+        latest = max(grant.since() for grant in seen)
+        return min((grant.status() for grant in seen if grant.since() == latest), key=STRONGEST_FIRST.index)
 
 
 @dataclass(slots=True)

@@ -1,17 +1,18 @@
 """What a campaign plays with: one network's flows and text as the API tells them, and request bodies made of them."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.campaigns.access import Access
 from tests.campaigns.server import Server
 from tests.campaigns.wire import Answer, Wire
 
-PORTS = range(18300, 18400)
 OK, CREATED = 200, 201
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,13 @@ class Person:
 
     access: Access
     wire: Wire
+    wires: list[Wire]
+
+    @classmethod
+    def at(cls, access: Access, wires: list[Wire]) -> "Person":
+        """Return a partner or administration on a new connection, noted in `wires` so that it is closed in the end."""
+        wires.append(Wire(access.port))
+        return cls(access, wires[-1], wires)
 
     async def post(self, path: str, body: object, key: str | None = None) -> Answer:
         """POST below `/api/v1`."""
@@ -57,7 +65,7 @@ class Person:
 
     def again(self) -> "Person":
         """Return the same partner on another connection."""
-        return Person(self.access, Wire(self.access.port))
+        return Person.at(self.access, self.wires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,16 @@ class Scene:
     flows: tuple[Flow, ...]
     text: str
     partners: tuple[str, ...]
+    wires: list[Wire] = field(default_factory=list)
 
     def person(self, slug: str) -> Person:
         """Return a partner of this network, signed in."""
-        return Person(self.server.partner(self.network, slug), Wire(self.server.port))
+        return Person.at(self.server.partner(self.network, slug), self.wires)
+
+    def close(self) -> None:
+        """Close every connection of every person."""
+        for wire in self.wires:
+            wire.close()
 
     def outgoing(self) -> tuple[Flow, ...]:
         """Return the consent flows from the example partner."""
@@ -113,7 +127,7 @@ async def scene(server: Server, network: str = "paderborn") -> Scene:
     """Ask the API for the network's flows and text."""
     example = server.network(network)["permit_example"]
     sender = example["partner"]
-    person = Person(server.partner(network, sender), Wire(server.port))
+    person = Person.at(server.partner(network, sender), [])
     plain = {c["slug"] for c in await items(person, "/data-categories") if not c["special"] and not c["secrecy"]}
     consents = await person.post("/consents/search", {"client": example["request"]["client"]})
     assert consents.status == OK, consents.body
@@ -121,6 +135,20 @@ async def scene(server: Server, network: str = "paderborn") -> Scene:
     person.wire.close()
     slugs = tuple(each["slug"] for each in server.network(network)["partners"])
     return Scene(server, network, sender, tuple(flows), consents.json()["items"][0]["text"]["id"], slugs)
+
+
+def play(server: Server, act: Callable[[Scene], Awaitable[T]], network: str = "paderborn") -> T:
+    """Run a campaign on its own event loop and close its connections."""
+
+    async def whole() -> T:
+        stage = await scene(server, network)
+        try:
+            return await act(stage)
+        finally:
+            stage.close()
+            await asyncio.sleep(0)
+
+    return asyncio.run(whole())
 
 
 async def _flows(person: Person, plain: set[str]) -> AsyncIterator[Flow]:

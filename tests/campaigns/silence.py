@@ -10,7 +10,8 @@ from typing import Any
 from tests.campaigns.scene import CREATED, Person, Scene, instant, register
 from tests.campaigns.wire import Answer
 
-STATES = ("unknown", "another partner's", "never asked", "refused", "withdrawn", "expired")
+STATES = ("unknown", "another partner's", "never asked", "refused", "withdrawn", "often withdrawn", "expired")
+OFTEN = 5
 VARYING_HEADERS = {"date", "x-request-id", "content-length"}
 VARYING_MEMBERS = {"decision_id", "decided_at", "expires_at", "index", "leaf", "receipt", "client_salt", "request_id"}
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -29,7 +30,7 @@ async def persons(scene: Scene, each: int) -> dict[str, list[str]]:
     grants = [flow.grant() for flow in scene.outgoing()]
     for reference in found["refused"]:
         await _record(me, scene.consent(reference, [grant | {"answer": "refused"} for grant in grants]))
-    for reference in found["withdrawn"]:
+    for reference in found["withdrawn"] + found["often withdrawn"] * OFTEN:
         made = await _record(me, scene.consent(reference, grants))
         body = {"consent_id": made["consent_id"], "channel": "in_person"}
         answer = await me.post("/withdrawals", body, str(uuid.uuid4()))

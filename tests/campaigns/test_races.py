@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.campaigns.scene import CREATED, OK, PORTS, Person, Scene, register, scene
-from tests.campaigns.server import Server, free_port, running
+from tests.campaigns.scene import CREATED, OK, Person, Scene, play, register
+from tests.campaigns.server import Server, running
 from tests.campaigns.wire import Answer
 
 pytestmark = pytest.mark.campaign
@@ -24,7 +24,7 @@ CONFLICT = 409
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two workers, so that a lock in one process alone would not do."""
-    with running("races", workers=2, port=free_port(PORTS)) as one:
+    with running("races", workers=2) as one:
         yield one
 
 
@@ -52,8 +52,7 @@ def people(stage: Scene) -> list[Person]:
 def test_one_of_many_registrations_is_the_first(server: Server) -> None:
     """The same reference registered at once makes one client: one 201, the others 200, one event each."""
 
-    async def campaign() -> None:
-        stage = await scene(server)
+    async def campaign(stage: Scene) -> None:
         hands = people(stage)
         before = len(await events_of(server, stage.network, "client"))
         for _ in range(ROUNDS):
@@ -63,14 +62,13 @@ def test_one_of_many_registrations_is_the_first(server: Server) -> None:
             assert len({answer.json()["created_at"] for answer in answers}) == 1
         assert len(await events_of(server, stage.network, "client")) == before + ROUNDS
 
-    asyncio.run(campaign())
+    play(server, campaign)
 
 
 def test_nothing_is_withdrawn_twice(server: Server) -> None:
     """Withdrawals of one consent at once, by every way there is, take each grant once; who comes late gets 409."""
 
-    async def campaign() -> None:
-        stage = await scene(server)
+    async def campaign(stage: Scene) -> None:
         hands, client = people(stage), f"RACE-{uuid.uuid4()}"
         recipient = stage.person(stage.outgoing()[0].recipient)
         await register(hands[0], [client])
@@ -88,14 +86,13 @@ def test_nothing_is_withdrawn_twice(server: Server) -> None:
             taken = [grant for a in answers if a.status == CREATED for grant in a.json()["withdrawn"]]
             assert sorted(taken) == sorted(grant["grant_id"] for grant in made["grants"])
 
-    asyncio.run(campaign())
+    play(server, campaign)
 
 
 def test_reports_do_not_contradict_each_other(server: Server) -> None:
     """`sent` and `not_sent` for one decision at once: the log never reads "sent, not_sent"."""
 
-    async def campaign() -> list[list[Answer]]:
-        stage = await scene(server)
+    async def campaign(stage: Scene) -> list[list[Answer]]:
         hands, question = people(stage), stage.outgoing()[0].question("nobody")
         found = []
         for _ in range(ROUNDS):
@@ -112,7 +109,7 @@ def test_reports_do_not_contradict_each_other(server: Server) -> None:
             )
         return found
 
-    answers = asyncio.run(campaign())
+    answers = play(server, campaign)
     assert {answer.status for several in answers for answer in several} <= {CREATED, CONFLICT}
     said: defaultdict[str, list[str]] = defaultdict(list)
     for event in asyncio.run(events_of(server, "paderborn", "transfer")):
