@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from litestar.types import ASGIApp
 
-from consent_registry import app
+from consent_registry.app import create_app as real_app
 from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
@@ -33,7 +33,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 def create_app() -> ASGIApp:
     """Return the real application with the cache in it."""
     vars(batch)["load_facts"] = load_facts
-    return app.create_app()
+    return real_app()
 
 
 _real = decisions.load_facts

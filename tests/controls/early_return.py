@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from litestar.types import ASGIApp
 
-from consent_registry import app
+from consent_registry.app import create_app as real_app
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
@@ -37,7 +37,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 def create_app() -> ASGIApp:
     """Return the real application with the early return in it."""
     vars(batch).update(lock_clients=lock_clients, load_facts=load_facts)
-    return app.create_app()
+    return real_app()
 
 
 _real_lock, _real_facts = decisions.lock_clients, decisions.load_facts
