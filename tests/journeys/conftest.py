@@ -1,0 +1,28 @@
+"""The five demonstration networks together, for stories that need more of them than every test gets."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from consent_registry.cli.demonstration.documents import SLUGS
+from consent_registry.cli.demonstration.loader import load_network
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys
+from tests.installation import ISSUER, Installation, Registry, serving
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def five_networks(installation: Installation) -> AsyncIterator[Registry]:
+    """Run the application on a database with all five, loaded as `demo` loads them."""
+    async with installation.copy() as database:
+        networks = dict(installation.networks)
+        pool = await open_pool(installation.dsn(database), 2)
+        try:
+            runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
+            for slug in set(SLUGS) - set(networks):
+                networks[slug] = await load_network(runtime, SLUGS.index(slug) + 1, slug)
+        finally:
+            await pool.close()
+        async with serving(Installation(installation.cluster, installation.keys, networks), database) as running:
+            yield running

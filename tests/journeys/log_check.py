@@ -1,0 +1,207 @@
+"""After every story the whole log is read again: gap-free, every leaf opens, and the tables hold what events say."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from consent_registry.audit.leaf import canonical, opens
+from tests.installation import Registry
+
+Facts = dict[str, Any]
+Row = asyncpg.Record
+
+
+async def check_log(registry: Registry, network: str = "small") -> list[Facts]:
+    """Assert all of it, and return the events in the order of the log."""
+    async with registry.sql() as connection:
+        return await check_connection(connection, network)
+
+
+async def check_connection(connection: asyncpg.Connection, network: str) -> list[Facts]:
+    """As `check_log`, over a connection that sees everything."""
+    number = await connection.fetchval("select network_id from registry.networks where slug = $1", network)
+    rows = await connection.fetch(
+        """
+        select l.log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at
+        from registry.leaves l left join registry.events e using (network_id, log_index)
+        where l.network_id = $1 order by l.log_index
+        """,
+        number,
+    )
+    without_leaf = await connection.fetchval(
+        """
+        select count(*) from registry.events e where network_id = $1
+        and not exists (select from registry.leaves l where (l.network_id, l.log_index) = (e.network_id, e.log_index))
+        """,
+        number,
+    )
+    assert without_leaf == 0
+    events = _read(rows, network)
+    slugs = await _slugs(connection, number)
+    assert await _consents(connection, number, slugs) == _told_consents(events)
+    assert await _withdrawals(connection, number, slugs) == _told_withdrawals(events)
+    assert await _transfers(connection, number, slugs) == _told_transfers(events)
+    return events
+
+
+def _read(rows: Sequence[Row], network: str) -> list[Facts]:
+    assert [row["log_index"] for row in rows] == list(range(len(rows))), "the log has a gap"
+    assert len({row["nonce"] for row in rows}) == len(rows), "a nonce was used twice"
+    events = []
+    for row in rows:
+        assert row["event"] is not None, f"leaf {row['log_index']} has lost its event"
+        assert opens(row["leaf"], row["event"], row["nonce"]), f"leaf {row['log_index']} does not open"
+        facts: Facts = json.loads(row["event"])
+        assert canonical(facts) == row["event"]
+        assert (facts["v"], facts["network"], facts["id"]) == (1, network, str(row["event_id"]))
+        assert facts["client"] == (None if row["client_id"] is None else str(row["client_id"]))
+        assert _at(facts["at"]) == row["at"]
+        events.append(facts)
+    return events
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+class Slugs:
+    """The catalogue's names by their numbers."""
+
+    def __init__(self, partners: Iterable[Row], purposes: Iterable[Row], categories: Iterable[Row]) -> None:
+        self.partner: dict[int, str] = {row[0]: row[1] for row in partners}
+        self.purpose: dict[int, str] = {row[0]: row[1] for row in purposes}
+        self._category: dict[int, str] = {row[0]: row[1] for row in categories}
+
+    def categories(self, numbers: Iterable[int] | None) -> tuple[str, ...] | None:
+        """The slugs, sorted; None for all."""
+        return None if numbers is None else tuple(sorted(self._category[one] for one in numbers))
+
+
+async def _slugs(connection: asyncpg.Connection, number: int) -> Slugs:
+    return Slugs(
+        await connection.fetch("select partner_id, slug from registry.partners where network_id = $1", number),
+        await connection.fetch("select purpose_id, slug from registry.purposes where network_id = $1", number),
+        await connection.fetch("select category_id, slug from registry.data_categories where network_id = $1", number),
+    )
+
+
+async def _consents(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
+    rows = await connection.fetch(
+        """
+        select g.*, c.client_id as of_client, c.text_id, c.language, c.giver_role, c.method, c.given_at,
+            encode(c.evidence_sha256, 'hex') as evidence, c.recorded_at
+        from registry.grants g join registry.consents c using (network_id, consent_id) where g.network_id = $1
+        """,
+        number,
+    )
+    assert all(row["client_id"] == row["of_client"] for row in rows)
+    return {
+        (
+            str(row["consent_id"]),
+            str(row["grant_id"]),
+            str(row["client_id"]),
+            slugs.partner[row["recorder_id"]],
+            slugs.partner[row["sender_id"]],
+            slugs.partner[row["recipient_id"]],
+            slugs.purpose[row["purpose_id"]],
+            slugs.categories(row["category_ids"]),
+            (row["explicit"], row["answer"], row["valid_from"], row["valid_until"]),
+            (str(row["text_id"]), row["language"], row["giver_role"], row["method"], row["evidence"]),
+            (row["given_at"], row["recorded_at"]),
+        )
+        for row in rows
+    }
+
+
+def _told_consents(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    return {
+        (
+            event["id"],
+            grant["grant"],
+            event["client"],
+            event["actor"],
+            grant["sender"],
+            grant["recipient"],
+            grant["purpose"],
+            tuple(sorted(grant["categories"])),
+            (grant["explicit"], grant["answer"], _at(grant["valid_from"]), _at(grant["valid_until"])),
+            (
+                event["text"]["id"],
+                event["text"]["language"],
+                event["giver"]["role"],
+                event["method"],
+                event["evidence"] and event["evidence"]["sha256"],
+            ),
+            (_at(event["given_at"]), _at(event["at"])),
+        )
+        for event in events
+        if event["kind"] == "consent"
+        for grant in event["grants"]
+    }
+
+
+async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
+    acts = {
+        row["withdrawal_id"]: row
+        for row in await connection.fetch("select * from registry.withdrawals where network_id = $1", number)
+    }
+    changes = await connection.fetch("select * from registry.grant_changes where network_id = $1", number)
+    releases = await connection.fetch("select * from registry.release_changes where network_id = $1", number)
+    assert {row["act_id"] for row in (*changes, *releases)} == set(acts), "a withdrawal without effect, or the reverse"
+    return {
+        (
+            str(row["act_id"]),
+            str(row["grant_id"]),
+            row["kind"],
+            str(row["client_id"]),
+            slugs.partner[acts[row["act_id"]]["partner_id"]],
+            slugs.categories(row["category_ids"]),
+            (row["effective_at"], row["recorded_at"], acts[row["act_id"]]["declared_at"]),
+        )
+        for row in changes
+    } | {(str(row["act_id"]), str(row["release_id"]), row["kind"]) for row in releases}
+
+
+def _told_withdrawals(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    told: set[tuple[Any, ...]] = set()
+    for event in events:
+        if event["kind"] == "withdrawal":
+            times = (_at(event["received_at"]), _at(event["at"]), _at(event["declared_at"]))
+            for grant in event["grants"]:
+                parts = None if grant["categories"] is None else tuple(sorted(grant["categories"]))
+                told.add((event["id"], grant["grant"], "withdrawn", event["client"], event["actor"], parts, times))
+            told |= {(event["id"], release, "withdrawn") for release in event["releases"]}
+    return told
+
+
+async def _transfers(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
+    rows = await connection.fetch("select * from registry.transfers where network_id = $1", number)
+    return {
+        (
+            str(row["transfer_id"]),
+            str(row["decision_id"]),
+            slugs.partner[row["partner_id"]],
+            row["outcome"],
+            slugs.categories(row["category_ids"]),
+            row["transferred_at"],
+        )
+        for row in rows
+    }
+
+
+def _told_transfers(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    return {
+        (
+            event["id"],
+            event["decision"],
+            event["actor"],
+            event["outcome"],
+            tuple(sorted(event["categories"])),
+            _at(event["transferred_at"]),
+        )
+        for event in events
+        if event["kind"] == "transfer"
+    }

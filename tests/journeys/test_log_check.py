@@ -1,0 +1,48 @@
+"""The check that ends every story finds what it is there to find."""
+
+import pytest
+
+from tests.installation import Registry
+from tests.journeys.log_check import check_connection, check_log
+from tests.journeys.office import office
+
+# What somebody with the database's password might do, past the triggers that only guard against accidents.
+FORGERIES = {
+    "an event removed": "delete from registry.events where log_index = 3 and network_id = 99",
+    "a leaf removed": "delete from registry.leaves where log_index = 3 and network_id = 99",
+    "event and leaf removed": """
+        with gone as (delete from registry.events where log_index = 3 and network_id = 99)
+        delete from registry.leaves where log_index = 3 and network_id = 99""",
+    "an event rewritten": """update registry.events set event = convert_to(replace(convert_from(event, 'UTF8'),
+        '"south"', '"east"'), 'UTF8') where network_id = 99 and kind = 3""",
+    "a grant widened": "update registry.grants set category_ids = '{1,2,3}' where network_id = 99",
+    "a grant prolonged": "update registry.grants set valid_until = valid_until + interval '1 s' where network_id = 99",
+    "a withdrawal taken back": "delete from registry.grant_changes where network_id = 99",
+    "a withdrawal backdated": "update registry.grant_changes set effective_at = '2026-01-01' where network_id = 99",
+    "a consent invented": """
+        insert into registry.grants
+        select network_id, gen_random_uuid(), consent_id, client_id, recorder_id, recipient_id, sender_id, purpose_id,
+            category_ids, explicit, answer, valid_from, valid_until
+        from registry.grants where network_id = 99""",
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+async def test_forgeries_are_found(registry: Registry, name: str) -> None:
+    """Control: each way to alter events, leaves, consents or withdrawals behind the registry's back fails the check."""
+    north = await office(registry, "north")
+    client = await north.client()
+    recorded = await north.consent(client)
+    await north.post("/withdrawals", {"consent_id": recorded["consent_id"], "channel": "phone"})
+    await check_log(registry)
+    async with registry.sql() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute("set local session_replication_role = replica")
+            await connection.execute(FORGERIES[name])
+            with pytest.raises(AssertionError):
+                await check_connection(connection, "small")
+        finally:
+            await transaction.rollback()
+    await check_log(registry)

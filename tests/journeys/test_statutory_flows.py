@@ -1,0 +1,72 @@
+"""Flows that rest on a statute: told apart, never blocked for lack of consent, never asked for (§ 67b SGB X)."""
+
+import pytest
+
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office
+from tests.small_network import NORM, consent_body
+
+SENDER, RECIPIENT = "herne-soziales", "herne-jugendamt"
+
+
+def _question(client: str, *categories: str, **members: object) -> dict[str, object]:
+    return {"client": client, "recipient": "east", "purpose": "housing", "categories": list(categories), **members}
+
+
+async def test_a_statutory_flow_needs_no_consent(registry: Registry) -> None:
+    """Known or unknown client: the answer is not_consent_based, without obligation to ask and without a permit."""
+    south = await office(registry, "south")
+    for client in (await south.client(), "never heard of"):
+        answer = await south.post("/decisions", _question(client, "debts", "identity"), 200)
+        assert answer["outcome"] == "not_consent_based"
+        assert answer["not_consent_based_categories"] == ["debts", "identity"]
+        assert (answer["permitted_categories"], answer["denied_categories"], answer["obligations"]) == ([], [], [])
+    beyond = await south.post("/decisions", _question("never heard of", "identity", "contact"), 200)
+    assert (beyond["outcome"], beyond["denied_categories"]) == ("no_permission", ["contact"])
+    await check_log(registry)
+
+
+async def test_a_claimed_statute_is_logged_with_its_norm(registry: Registry) -> None:
+    """The sender's own norm is recorded and not judged, also where the agreement knows nothing of it."""
+    north = await office(registry, "north")
+    claim = {"client": "x", "recipient": "east", "purpose": "support", "categories": ["health"]}
+    answer = await north.post("/decisions", {**claim, "basis": "statute", "norm": "§ 8a SGB VIII"}, 200)
+    assert answer["outcome"] == "not_consent_based"
+    event = (await check_log(registry))[answer["log"]["index"]]
+    assert (event["basis"], event["norm"], event["outcome"]) == ("statute", "§ 8a SGB VIII", "not_consent_based")
+    for wrong in ({"basis": "statute"}, {"basis": "statute", "norm": "SGB X"}, {"norm": "§ 69 SGB X"}):
+        await north.post("/decisions", {**claim, **wrong}, 400)
+
+
+async def test_consent_is_not_asked_for_a_statutory_flow(registry: Registry) -> None:
+    """Recording a consent for it is refused with the statute's norm, at the category."""
+    south = await office(registry, "south")
+    body = consent_body(await south.client(), south.text)
+    body["grants"] = [{"sender": "south", "recipient": "east", "purpose": "housing", "categories": ["identity"]}]
+    refused = await south.post("/consents", body, 422)
+    assert [(one["pointer"], one["rule"], one["norm"]) for one in refused["errors"]] == [
+        ("/grants/0/categories/0", "statutory_flow", NORM)
+    ]
+    await check_log(registry)
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+async def test_a_mixed_question_is_partial(five_networks: Registry, *, agreed: bool) -> None:
+    """Herne's school flow rests on a statute but for one category: that one alone is judged, by consent."""
+    sender = await office(five_networks, SENDER, "herne")
+    client = await sender.client()
+    if agreed:
+        body = consent_body(client, sender.text)
+        flow = {"sender": SENDER, "recipient": RECIPIENT, "purpose": "school", "categories": ["schooling"]}
+        body["grants"] = [flow]
+        await sender.post("/consents", body)
+    asked = ["schooling", "identity", "family"]
+    question = {"client": client, "recipient": RECIPIENT, "purpose": "school", "categories": asked}
+    answer = await sender.post("/decisions", question, 200)
+    assert answer["not_consent_based_categories"] == ["identity", "family"]
+    if agreed:
+        assert (answer["outcome"], answer["permitted_categories"]) == ("partial", ["schooling"])
+    else:
+        assert (answer["outcome"], answer["denied_categories"]) == ("no_permission", ["schooling"])
+    await check_log(five_networks, "herne")

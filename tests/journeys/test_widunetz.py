@@ -1,0 +1,44 @@
+"""A network that moderates and exchanges nothing: membership gives no right."""
+
+import itertools
+
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office
+from tests.small_network import consent_body
+
+
+async def test_no_question_is_permitted(registry: Registry) -> None:
+    """Between neighbours in the list of members, for every purpose and all its categories: no permission."""
+    members = [one["slug"] for one in registry.installation.networks["widunetz"]["partners"]]
+    first = await office(registry, members[0], "widunetz")
+    purposes = (await first.get("/purposes"))["items"]
+    client = await first.client()
+    questions = [
+        {"client": client, "recipient": recipient, "purpose": purpose["slug"], "categories": purpose["categories"]}
+        for recipient, purpose in itertools.product(["projektgruppe-widunetz", *members[1:]], purposes)
+    ]
+    assert len(questions) > 200
+    answers = (await first.post("/decisions/batch", {"decisions": questions}, 200))["decisions"]
+    assert {one["outcome"] for one in answers} == {"no_permission"}
+    assert {tuple(one["permitted_categories"] + one["not_consent_based_categories"]) for one in answers} == {()}
+    await check_log(registry, "widunetz")
+
+
+async def test_nothing_can_be_recorded(registry: Registry) -> None:
+    """There is no text to sign and no flow to sign for; a text of another network is none of this one's."""
+    member = await office(registry, "awo-migration", "widunetz")
+    assert (member.text, (await member.get("/texts"))["items"]) == ("", [])
+    stranger = await office(registry, "awo-paderborn", "paderborn")
+    body = consent_body(await member.client(), stranger.text)
+    grant = {"sender": "awo-migration", "recipient": "jobcenter-herford", "purpose": "employment"}
+    body["grants"] = [{**grant, "categories": ["identity"]}]
+    refused = await member.post("/consents", body, 422)
+    assert {"flow_in_agreement"} < {one["rule"] for one in refused["errors"]}
+    assert {event["kind"] for event in await check_log(registry, "widunetz")} <= {
+        "catalogue",
+        "credential",
+        "client",
+        "decision",
+        "read",
+    }
