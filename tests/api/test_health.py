@@ -94,3 +94,24 @@ async def test_a_process_that_knows_nothing_yet_says_503_too(installation: Insta
             ):
                 assert (answer.status_code, answer.json()["type"]) == (503, "/problems/cannot-record"), answer.text
                 assert answer.headers["retry-after"]
+
+
+async def test_connections_cut_in_the_middle_are_503(fresh_registry: Registry) -> None:
+    """Under requests without a pause the database cuts every connection twenty times: 200 or 503, never 500."""
+    north = await fresh_registry.partner("north")
+    told: set[int] = set()
+    over = asyncio.Event()
+
+    async def ask_on() -> None:
+        while not over.is_set():
+            told.add((await north.post("/decisions", question("N-1"))).status_code)
+            told.add((await north.get("/me")).status_code)
+
+    askers = [asyncio.create_task(ask_on()) for _ in range(6)]
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        async with unreachable(fresh_registry.installation, fresh_registry.database):
+            await asyncio.sleep(0.05)
+    over.set()
+    await asyncio.gather(*askers)
+    assert told == {200, 503}

@@ -23,6 +23,10 @@ LOCK_CATALOGUE = 2 << 20
 LOCK_CLIENT = 3 << 20
 LOCK_LOG = 4 << 20
 
+# How a connection ends without a word of the server. The driver's internal error is one of them: it is raised when the
+# server's end arrives in the middle of a message.
+_SILENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -75,7 +79,7 @@ async def transaction(pool: Pool, network_id: int, partner_ids: Iterable[int]) -
             await _commit(connection)
     except RegistryError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, *_SILENT) as error:
         _log.warning("not recorded", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
         if _is_defect(error):
             raise
@@ -103,7 +107,7 @@ async def _commit(connection: Connection) -> None:
         if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError):
             raise OutcomeUnknown(retry_after=1) from error
         raise
-    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except _SILENT as error:
         raise OutcomeUnknown(retry_after=1) from error
     finally:
         # A lost connection has left the pool: its proxy refuses this, which must not hide that the outcome is unknown.
@@ -127,5 +131,5 @@ async def _roll_back(connection: Connection) -> None:
     try:
         if not connection.is_closed():
             await connection.execute("rollback", timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, *_SILENT):
         connection.terminate()
