@@ -1,0 +1,61 @@
+"""A night's run: many questions with one commit, each answered and logged as if it had come alone."""
+
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office
+from tests.small_network import question
+
+
+async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:
+    """Permits, refusals and statutes side by side, each with its own place in the log, one after the other."""
+    north = await office(registry, "north")
+    agreed, other = await north.client(), await north.client()
+    await north.consent(agreed)
+    questions = [
+        question(agreed, receipt=True),
+        question(other),
+        question(agreed, categories=["contact", "health"]),
+        question(agreed, basis="statute", norm="§ 69 SGB X"),
+        question(agreed),
+        question("unknown"),
+    ]
+    answers = (await north.post("/decisions/batch", {"decisions": questions}, 200))["decisions"]
+    assert [one["outcome"] for one in answers] == [
+        "permit",
+        "no_permission",
+        "partial",
+        "not_consent_based",
+        "permit",
+        "no_permission",
+    ]
+    assert ["receipt" in one for one in answers] == [True, False, False, False, False, False]
+    first = answers[0]["log"]["index"]
+    assert [one["log"]["index"] for one in answers] == list(range(first, first + 6))
+    assert len({one["decided_at"] for one in answers}) == 1
+    events = await check_log(registry)
+    assert [one["decision_id"] for one in answers] == [event["id"] for event in events[first : first + 6]]
+    for one in answers:
+        assert await north.get(f"/decisions/{one['decision_id']}") == one
+
+
+async def test_one_malformed_item_refuses_them_all(registry: Registry) -> None:
+    """Every fault of every item is named by its pointer, and nothing is logged."""
+    north = await office(registry, "north")
+    before = len(await check_log(registry))
+    bad = [question("a"), question("b", recipient="nobody"), question("c", categories=["identity", "nothing"])]
+    refused = await north.post("/decisions/batch", {"decisions": bad}, 400)
+    assert [one["pointer"] for one in refused["errors"]] == ["/decisions/1/recipient", "/decisions/2/categories/1"]
+    assert len(await check_log(registry)) == before
+
+
+async def test_a_thousand_and_no_more(registry: Registry) -> None:
+    """1000 questions are answered with one commit; 1001 and none at all are refused."""
+    north = await office(registry, "north")
+    client = await north.client()
+    await north.consent(client)
+    thousand = [question(client if number % 2 else f"N-{number}") for number in range(1000)]
+    answers = (await north.post("/decisions/batch", {"decisions": thousand}, 200))["decisions"]
+    assert [one["outcome"] for one in answers] == ["no_permission", "permit"] * 500
+    await north.post("/decisions/batch", {"decisions": [*thousand, thousand[0]]}, 400)
+    await north.post("/decisions/batch", {"decisions": []}, 400)
+    await check_log(registry)

@@ -1,0 +1,127 @@
+"""Silence about people: whoever has no part learns nothing, wherever it asks and however it is phrased."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from consent_registry.domain.catalogue import Flow
+from consent_registry.domain.decisions import Decision, Question, decide
+from consent_registry.domain.grants import Grant
+from consent_registry.operations import batch
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+from tests.small_network import consent_body, question
+
+# What differs from one answer to the next whoever is asked about.
+OWN = ("decision_id", "decided_at", "expires_at", "log", "receipt", "client_salt")
+
+
+def _shape(answer: Body) -> dict[str, Any]:
+    lasts = datetime.fromisoformat(answer["expires_at"]) - datetime.fromisoformat(answer["decided_at"])
+    return {name: type(value).__name__ if name in OWN else value for name, value in answer.items()} | {"lasts": lasts}
+
+
+async def _clients(registry: Registry, north: Office) -> dict[str, str]:
+    """One client for each reason for which nothing may be sent."""
+    south = await office(registry, "south")
+    names = {"unknown": f"N-{uuid.uuid4()}", "another partner's": await south.client()}
+    await south.consent(names["another partner's"])
+    for state in ("never asked", "refused", "withdrawn", "expired", "not yet valid", "for another purpose"):
+        names[state] = await north.client()
+    await north.consent(names["refused"], answer="refused")
+    withdrawn = await north.consent(names["withdrawn"])
+    await north.post("/withdrawals", {"consent_id": withdrawn["consent_id"], "channel": "phone"})
+    expired = consent_body(names["expired"], north.text)
+    expired["act"]["given_at"] = "2024-06-01T00:00:00.000000Z"
+    await north.post("/consents", {**expired, "valid_until": "2024-07-01T00:00:00.000000Z"})
+    later = consent_body(names["not yet valid"], north.text)
+    await north.post("/consents", {**later, "valid_from": "2400-01-01T00:00:00.000000Z"})
+    await north.consent(names["for another purpose"], purpose="housing")
+    return names
+
+
+@pytest.mark.parametrize("receipt", [False, True])
+async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> None:
+    """Unknown, another's, refused, withdrawn, expired and so on: one body but for ids and times, the same headers."""
+    north = await office(registry, "north")
+    names = await _clients(registry, north)
+    shapes, headers, lengths = set(), set(), set()
+    for client in names.values():
+        answer = await north.partner.post("/decisions", question(client, receipt=receipt))
+        assert answer.status_code == 200
+        shapes.add(str(_shape(answer.json())))
+        headers.add(tuple(sorted(name for name, _ in answer.headers.items())))
+        lengths.add(len(answer.content) - len(str(answer.json()["log"]["index"])))
+    assert len(shapes) == len(headers) == 1
+    if not receipt:
+        assert len(lengths) == 1  # a receipt holds the index once more, in base64
+    together = await north.post("/decisions/batch", {"decisions": [question(one) for one in names.values()]}, 200)
+    assert len({str(_shape(one)) for one in together["decisions"]}) == 1
+    await check_log(registry)
+
+
+async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: when clients with a consent on file are answered otherwise, the bodies differ."""
+    north = await office(registry, "north")
+    names = await _clients(registry, north)
+
+    def telling(
+        asked: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, *, approved: bool = False
+    ) -> Decision:
+        decision = decide(asked, flows, grants, now, approved=approved)
+        return msgspec.structs.replace(decision, expires_at=now) if grants else decision
+
+    monkeypatch.setattr(batch, "decide", telling)
+    answers = [await north.post("/decisions", question(one), 200) for one in names.values()]
+    assert len({str(_shape(one)) for one in answers}) == 2
+
+
+async def test_every_call_about_somebody_elses_is_not_found(registry: Registry) -> None:
+    """Consent, decision, transfer and withdrawal of others answer as if they did not exist, down to the bytes."""
+    north, east = await office(registry, "north"), await office(registry, "east")
+    client = await north.client()
+    consent = await north.consent(client)
+    decision = await north.post("/decisions", question(client), 200)
+    nothing = str(uuid.uuid4())
+    report = {"outcome": "sent", "categories": ["identity"]}
+    for theirs, none in (
+        (("GET", f"/consents/{consent['consent_id']}", None), ("GET", f"/consents/{nothing}", None)),
+        (("GET", f"/decisions/{decision['decision_id']}", None), ("GET", f"/decisions/{nothing}", None)),
+        (
+            ("POST", f"/decisions/{decision['decision_id']}/transfers", report),
+            ("POST", f"/decisions/{nothing}/transfers", report),
+        ),
+        (
+            ("POST", "/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"}),
+            ("POST", "/withdrawals", {"consent_id": nothing, "channel": "phone"}),
+        ),
+        (
+            ("POST", "/withdrawals", {"client": client, "channel": "phone"}),
+            ("POST", "/withdrawals", {"client": nothing, "channel": "phone"}),
+        ),
+    ):
+        told = []
+        for method, path, body in (theirs, none):
+            answer = await (east.partner.get(path) if method == "GET" else east.partner.post(path, body))
+            told.append((answer.status_code, answer.content, sorted(answer.headers.keys())))
+        assert told[0] == told[1]
+        assert told[0][0] == 404
+    for reference in (client, nothing):
+        found = await east.post("/consents/search", {"client": reference}, 200)
+        assert found == {"items": [], "next": None}
+    assert await north.outcome(client) == "permit"
+    await check_log(registry)
+
+
+async def test_registering_tells_nothing_about_others(registry: Registry) -> None:
+    """A reference that another partner uses as well is registered as new: 201, not linked."""
+    north, east = await office(registry, "north"), await office(registry, "east")
+    client = await north.client()
+    answer = await east.post("/clients", {"reference": client}, 201)
+    assert answer["linked"] is False
+    assert (await east.post("/clients", {"reference": client}, 200))["created_at"] == answer["created_at"]
