@@ -27,6 +27,12 @@ def main() -> None:
         app()
     except (RegistryError, UnsafeSetting, OSError) as error:
         sys.exit(f"consent-registry: {error}")
+    except Exception as error:
+        from asyncpg import InterfaceError, PostgresError  # not for `--help`
+
+        if not isinstance(error, InterfaceError | PostgresError):
+            raise
+        sys.exit(f"consent-registry: the database cannot be used: {str(error).splitlines()[0]}")
 
 
 if __name__ == "__main__":

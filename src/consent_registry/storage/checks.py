@@ -26,7 +26,8 @@ async def require_safe(dsn: str, *, demonstration: bool) -> None:
         await _require_row_level_security(connection)
         if await is_demonstration(connection) and not demonstration:
             raise Unusable("this database holds demonstration data: it is for `consent-registry demo` only")
-    except asyncpg.UndefinedTableError as error:
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+        # Before the first migration the application's role may not even look into the schema.
         raise Unusable("the database has no schema yet: run `consent-registry migrate`") from error
     finally:
         await connection.close()

@@ -1,0 +1,178 @@
+"""An operator sets up a registry by the verbs alone, from an empty database to a token; what is unsafe is refused."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from consent_registry.cli.demonstration.documents import DEMONSTRATION
+from consent_registry.storage.embedded import Cluster
+from consent_registry.storage.roles import role_names
+from tests.cli.test_command_line import run
+from tests.cli.test_supervise import free_port, until
+from tests.installation import Registry
+
+PREFIX = f"verbs_{uuid.uuid4().hex[:8]}"
+ROLES = role_names(PREFIX)
+ORIGIN = "registry.test/herne"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An empty database, a folder for keys, and the environment of `serve` as an operator would set it."""
+
+    cluster: Cluster
+    database: str
+    keys: Path
+    port: int
+
+    def environment(self, role: str = "app") -> dict[str, str]:
+        """The settings, with one role's login."""
+        return {
+            "CONSENT_REGISTRY_DATABASE_URL": self.cluster.dsn(user=ROLES[role], database=self.database),
+            "CONSENT_REGISTRY_KEYS": str(self.keys),
+            "CONSENT_REGISTRY_ISSUER": f"http://127.0.0.1:{self.port}",
+            "CONSENT_REGISTRY_ROLE_PREFIX": PREFIX,
+        }
+
+
+def said(*words: str, **environment: str) -> str:
+    """Run a verb that succeeds and return what it printed."""
+    result = run(*words, **environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def refused(*words: str, **environment: str) -> str:
+    """Run a verb that is refused: exit code 1 and one line, which is returned."""
+    result = run(*words, **environment)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.stderr
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """What a database administrator hands over: a database with the roles that the verb printed, run twice."""
+    database = f"{PREFIX}_database"
+    administrator = await asyncpg.connect(cluster.dsn())
+    await administrator.execute(f"create database {database}")
+    printed = said("roles", CONSENT_REGISTRY_ROLE_PREFIX=PREFIX)
+    assert printed == said("roles", "--prefix", PREFIX)
+    inside = await asyncpg.connect(cluster.dsn(database=database))
+    await inside.execute(printed)
+    await inside.execute(printed)
+    await inside.close()
+    yield Ground(cluster, database, tmp_path_factory.mktemp("operator") / "keys", free_port())
+    await administrator.execute(f"drop database {database} with (force)")
+    await administrator.execute("".join(f"drop role {name};" for name in ROLES.values()))
+    await administrator.close()
+
+
+async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
+    """Migrate, make keys, set up a network, issue a credential, serve: a partner gets its token."""
+    assert "no schema yet" in refused("serve", **(ground.environment() | _with_other_keys(ground)))
+    migrated = said("migrate", **ground.environment("migrator")).split()
+    assert migrated[0] == "0001_ground.sql"
+    assert said("migrate", **ground.environment("migrator")) == "up to date\n"
+
+    assert "is missing" in refused("keys", str(ground.keys))
+    listed = said("keys", str(ground.keys), "--make")
+    assert listed == said("keys", str(ground.keys))
+    assert [line.split()[0] for line in listed.splitlines()] == ["digest", "sealing", "token", "log"]
+    secrets = [path.read_text().split('"')[-2] for path in ground.keys.iterdir()]
+    assert not any(secret in listed for secret in secrets)
+
+    app = ground.environment()
+    assert ORIGIN in said("network", str(DEMONSTRATION), "herne", "--log-origin", ORIGIN, **app)
+    assert "networks_slug_key" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
+    assert "nowhere" in refused("network", str(DEMONSTRATION), "nowhere", "--log-origin", ORIGIN, **app)
+    assert "there is no network" in refused("credential", "nowhere", **app)
+    assert "is no partner of herne" in refused("credential", "herne", "nobody", **app)
+    lines = said("credential", "herne", "herne-soziales", **app).split()
+    assert lines[0::2] == ["client_id", "client_secret"]
+    _serve_and_ask(ground, lines[1], lines[3])
+
+
+def _with_other_keys(ground: Ground) -> dict[str, str]:
+    """Keys that are good, for a refusal that is about something else."""
+    folder = ground.keys.parent / "other"
+    said("keys", str(folder), "--make")
+    return {"CONSENT_REGISTRY_KEYS": str(folder)}
+
+
+def _serve_and_ask(ground: Ground, client_id: str, client_secret: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
+    command = [sys.executable, "-m", "consent_registry", "serve", "--port", str(ground.port)]
+    url = f"http://127.0.0.1:{ground.port}"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with subprocess.Popen(command, env=clean | ground.environment(), stdin=subprocess.DEVNULL) as serving:
+        try:
+            until(ready, 30)
+            form = {"grant_type": "client_credentials"}
+            token = httpx.post(f"{url}/oauth/token", data=form, auth=(client_id, client_secret)).json()["access_token"]
+            me = httpx.get(f"{url}/api/v1/me", headers={"Authorization": f"Bearer {token}"}).json()
+        finally:
+            serving.send_signal(signal.SIGTERM)
+        assert serving.wait(30) == 0
+    assert (me["network"], me["partner"]) == ("herne", "herne-soziales")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "line"),
+    [
+        ("a demonstration", {}, "holds demonstration data"),
+        ("a superuser's login", {"DATABASE_URL": "postgres"}, "postgres is a superuser"),
+        ("the migrator's login", {"DATABASE_URL": "migrator"}, "log in as the app role"),
+        ("plain http", {"ISSUER": "http://registry.example"}, "must be https"),
+        ("a slash behind the issuer", {"ISSUER": "https://registry.example/"}, "without a slash"),
+        ("no keys", {"KEYS": "/nowhere"}, "/nowhere/digest.json is missing"),
+        ("no server", {"DATABASE_URL": "postgresql://nobody@/none?host=/nowhere"}, "consent-registry: "),
+        ("no address", {"DATABASE_URL": "nonsense"}, "the database cannot be used"),
+        ("an unknown login", {"DATABASE_URL": "nobody"}, "the database cannot be used"),
+    ],
+)
+async def test_serve_refuses(registry: Registry, name: str, changes: dict[str, str], line: str) -> None:
+    """What is unsafe or not there is refused before the port is opened, in one line."""
+    installation = registry.installation
+    roles = {role: installation.dsn(registry.database, role) for role in ("postgres", "migrator", "nobody")}
+    settings = {
+        "DATABASE_URL": installation.dsn(registry.database),
+        "KEYS": str(installation.keys),
+        "ISSUER": "https://registry.example",
+    } | {setting: roles.get(value, value) for setting, value in changes.items()}
+    environment = {f"CONSENT_REGISTRY_{setting}": value for setting, value in settings.items()}
+    assert line in refused("serve", "--port", str(free_port()), **environment), name
+
+
+async def test_serve_refuses_keys_that_others_can_read(registry: Registry, tmp_path: Path) -> None:
+    """A key file its group may read is refused with the command that mends it."""
+    said("keys", str(tmp_path / "keys"), "--make")
+    (tmp_path / "keys/sealing.json").chmod(0o640)
+    line = refused(
+        "serve",
+        CONSENT_REGISTRY_DATABASE_URL=registry.installation.dsn(registry.database),
+        CONSENT_REGISTRY_KEYS=str(tmp_path / "keys"),
+        CONSENT_REGISTRY_ISSUER="https://registry.example",
+    )
+    assert f"chmod 600 {tmp_path}/keys/sealing.json" in line
+
+
+def test_migrate_needs_a_login() -> None:
+    """Without a database the verb says which setting is missing."""
+    assert "CONSENT_REGISTRY_DATABASE_URL" in refused("migrate")
