@@ -120,19 +120,23 @@ def decision_event(
     decision_id: str,
     client_id: str | None,
 ) -> Event:
-    """The record of a decision: complete, so that the answer can be given again from it alone."""
+    """The record of a decision: complete, so that the answer can be given again from it alone.
+
+    Its actor is the sender, and what it does not name there was none of: millions of these are kept.
+    """
     members: dict[str, Any] = {
-        "sender": question.sender.slug,
+        "actor": question.sender.slug,
         "recipient": question.recipient.slug,
         "purpose": question.purpose.slug,
         "categories": request.categories,
         "permitted": [one.slug for one in decision.permitted],
-        "not_consent_based": [one.slug for one in decision.not_consent_based],
         "outcome": decision.outcome,
         "basis": request.basis,
         "expires_at": format_instant(decision.expires_at),
         "grants": decision.grant_ids,
     }
+    if decision.not_consent_based:
+        members["not_consent_based"] = [one.slug for one in decision.not_consent_based]
     if question.norm is not None:
         members["norm"] = question.norm
     if request.receipt:
@@ -159,11 +163,11 @@ def make_answer(
     catalogue: Catalogue, facts: Mapping[str, Any], decided_at: str, decision_id: str, place: LogPlace
 ) -> DecisionAnswer:
     """The answer that the members of a decision's event stand for."""
-    permitted, statutory = facts["permitted"], facts["not_consent_based"]
+    permitted, statutory = facts["permitted"], facts.get("not_consent_based", [])
     asked: Sequence[str] = facts["categories"]
     obligations: tuple[Obligation, ...] = ()
     if permitted:
-        obligations = obligations_for(catalogue.partners[facts["sender"]], catalogue.partners[facts["recipient"]])
+        obligations = obligations_for(catalogue.partners[facts["actor"]], catalogue.partners[facts["recipient"]])
     return DecisionAnswer(
         decision_id=decision_id,
         outcome=facts["outcome"],
@@ -190,7 +194,7 @@ def with_receipt(answer: DecisionAnswer, keys: Keys, network: str, facts: Mappin
         "jti": answer.decision_id,
         "aud": facts["recipient"],
         "network": network,
-        "sender": facts["sender"],
+        "sender": facts["actor"],
         "recipient": facts["recipient"],
         "purpose": facts["purpose"],
         "categories": answer.permitted_categories,
