@@ -15,6 +15,8 @@ HANDS = 12
 HOT = 6
 PART_OF_WITHDRAWALS = 0.3
 LONGEST_BATCH = 6
+PAUSE_AFTER_A_LOSS_S = 0.05
+TRIES = 100
 
 
 @dataclass(slots=True)
@@ -73,11 +75,12 @@ class Hands:
         With a key the outcome is asked for again: a server may close a connection that was idle just as it is used.
         """
         self.sent += 1
-        for _ in range(2 if key else 1):
+        for _ in range(TRIES if key else 1):
             try:
                 answer = await person.post(path, body, key)
             except LostError as lost:
                 self.statuses[path, lost.progress.value] += 1
+                await asyncio.sleep(PAUSE_AFTER_A_LOSS_S)
             else:
                 self.statuses[path, answer.status] += 1
                 return None if answer.status >= 500 else answer

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ class Desk:
     scene: Scene
     people: dict[str, Person]
     log: asyncpg.Connection
+    seen: Counter[str] = field(default_factory=Counter)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one step to its end."""
@@ -81,13 +83,16 @@ class Run:
         """POST with or without a key and remember what a repetition must give."""
         content, key = json.dumps(body).encode(), str(uuid.uuid4()) if keyed else None
         answer = self.desk.do(self.desk.people[partner].post(path, content, key))
+        self.desk.seen[f"{path.rpartition('/')[2]} {answer.status}"] += 1
         if key is not None and answer.status in {OK, CREATED}:
             self.stored.append(Stored(partner, path, content, key, answer))
         return answer
 
     def get(self, partner: str, path: str) -> Answer:
         """GET as a partner."""
-        return self.desk.do(self.desk.people[partner].get(path))
+        answer = self.desk.do(self.desk.people[partner].get(path))
+        self.desk.seen[f"{path.split('/')[1]} shown {answer.status}"] += 1
+        return answer
 
     def at_index(self, place: dict[str, Any], back: int = 1) -> None:
         """The answer names the place at which the model put its event."""
@@ -222,6 +227,7 @@ class Run:
         facts |= {"permitted": expected["permitted_categories"], "categories": body["categories"]}
         self.world.log("decision", partner, id=said["decision_id"], sender=partner, **facts)
         self.world.decisions[said["decision_id"]] = (partner, exact or b"")
+        self.desk.seen[said["outcome"]] += 1
 
     def close(self) -> None:
         """Every event of the run stands in the log where the model put it, and no other."""

@@ -70,23 +70,24 @@ def test_answers_do_not_betray_a_persons_state(server: Server, way: str) -> None
         assert len(by_length) == 1, by_length
 
 
+async def work(stage: Scene) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return, for a single question and one inside a batch, the statements each state costs."""
+    people = await persons(stage, EACH)
+    me = stage.person(stage.sender)
+    counted: dict[str, dict[str, list[tuple[str, ...]]]] = {w: {s: [] for s in STATES} for w in ("single", "batch")}
+    statements = await Statements.of(stage.server)
+    for repetition in range(REPETITIONS):
+        for state, way in itertools.product(STATES, counted):
+            do = ask if way == "single" else ask_in_batch
+            reference = people[state][repetition % EACH]
+            counted[way][state].append(await statements.caused_by(lambda: do(me, stage, reference)))  # noqa: B023
+    await statements.close()
+    return {way: {state: usual(seen) for state, seen in by_state.items()} for way, by_state in counted.items()}
+
+
 def test_every_state_costs_the_same_statements(server: Server) -> None:
     """PostgreSQL logs the same statements in the same order for every state, alone and inside a batch."""
-
-    async def campaign(stage: Scene) -> dict[str, dict[str, tuple[str, ...]]]:
-        people = await persons(stage, EACH)
-        me = stage.person(stage.sender)
-        counted: dict[str, dict[str, list[tuple[str, ...]]]] = {w: {s: [] for s in STATES} for w in ("single", "batch")}
-        statements = await Statements.of(server)
-        for repetition in range(REPETITIONS):
-            for state, way in itertools.product(STATES, counted):
-                do = ask if way == "single" else ask_in_batch
-                reference = people[state][repetition % EACH]
-                counted[way][state].append(await statements.caused_by(lambda: do(me, stage, reference)))  # noqa: B023
-        await statements.close()
-        return {way: {state: usual(seen) for state, seen in by_state.items()} for way, by_state in counted.items()}
-
-    for way, by_state in play(server, campaign).items():
+    for way, by_state in play(server, work).items():
         first = by_state["never asked"]
         assert len(first) > 3, f"{way}: the log shows no work"
         for state, statements in by_state.items():
@@ -199,11 +200,13 @@ def verdicts(seconds: dict[str, list[float]]) -> dict[tuple[str, str], tuple[flo
 
 
 def test_times_do_not_betray_a_persons_state_and_an_early_return_would(server: Server) -> None:
-    """No pair of states can be told apart by time; with an early return for unknown clients the same test sees it."""
+    """No pair of states can be told apart by time; with an early return for unknown clients both measures see it."""
     honest = verdicts(play(server, lambda stage: timed(stage, STATES, TIMED)))
     server.stop()
     server.target = "tests.controls.early_return:create_app"
     server.start()
+    early = play(server, work)["single"]
+    assert early["unknown"] != early["never asked"], "the control was not caught by its statements"
     control = verdicts(play(server, lambda stage: timed(stage, ("unknown", "never asked"), TIMED // 2)))
     report = "\n".join(f"{a} / {b}: AUC {area:.4f}, t {t:+.2f}" for (a, b), (area, t) in (honest | control).items())
     print(report)  # noqa: T201 - the figures of the run

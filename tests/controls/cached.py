@@ -1,4 +1,6 @@
-"""A registry that remembers the facts of a decision for 50 ms: the defect the freshness campaign must see."""
+"""A registry that remembers the facts of a decision: for 50 ms, which the freshness campaign must see, or for as long
+as the model's state machine needs to come back to a client.
+"""
 
 import time
 from collections.abc import Sequence
@@ -12,8 +14,9 @@ from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
 from consent_registry.storage.decisions import Asked, Facts
 
-KEPT_S = 0.05
+SHORT_S, LONG_S = 0.05, 10.0
 
+_kept_s = SHORT_S
 _kept: dict[tuple[int, Asked], tuple[float, str | None, list[Grant]]] = {}
 
 
@@ -23,7 +26,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     now = time.monotonic()
     for number, one in enumerate(asked):
         at, client, grants = _kept.get((network_id, one), (0.0, None, []))
-        if now - at < KEPT_S:
+        if now - at < _kept_s:
             facts.clients[number], facts.grants[number] = client, grants
         else:
             _kept[network_id, one] = (now, facts.clients[number], facts.grants[number])
@@ -34,6 +37,13 @@ def create_app() -> ASGIApp:
     """Return the real application with the cache in it."""
     vars(batch)["load_facts"] = load_facts
     return real_app()
+
+
+def create_app_with_a_long_memory() -> ASGIApp:
+    """Return the real application with a cache that keeps for seconds."""
+    global _kept_s  # noqa: PLW0603 - one process, one application
+    _kept_s = LONG_S
+    return create_app()
 
 
 _real = decisions.load_facts
