@@ -107,6 +107,19 @@ async def test_refusals_name_their_rule(registry: Registry, who: str, changes: B
     await check_log(registry)
 
 
+async def test_a_consent_is_read_back_in_its_own_order(registry: Registry) -> None:
+    """Grants stand in every answer and in the log in the order in which they were recorded."""
+    north = await office(registry, "north")
+    client = await north.client()
+    consent = await north.consent(client, *({**FLOW, "purpose": one} for one in ("housing", "support") * 5))
+    order = [grant["grant_id"] for grant in consent["grants"]]
+    assert [grant["purpose"] for grant in consent["grants"]] == ["support", *("housing", "support") * 5]
+    read = await north.get(f"/consents/{consent['consent_id']}")
+    assert [grant["grant_id"] for grant in read["grants"]] == order
+    event = (await check_log(registry))[consent["log"]["index"]]
+    assert [grant["grant"] for grant in event["grants"]] == order
+
+
 async def test_an_unregistered_client_is_not_recorded_about(registry: Registry) -> None:
     """Another partner's reference is no client of the caller's: 422, and registering one's own does not join them."""
     north, south = await office(registry, "north"), await office(registry, "south")

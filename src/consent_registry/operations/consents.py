@@ -59,12 +59,14 @@ def _grants(
     consent_id: str, caller: Caller, request: ConsentRequest, terms: Sequence[Terms], now: datetime
 ) -> list[Grant]:
     grants = []
-    for asked, one in zip(request.grants, terms, strict=True):
+    # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
+    ids = sorted(new_id(now) for _ in request.grants)
+    for grant_id, asked, one in zip(ids, request.grants, terms, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
         answer = asked.answer if asked.answer == "refused" or one.sender.slug == caller.slug else "requested"
         grants.append(
             Grant(
-                grant_id=new_id(now),
+                grant_id=grant_id,
                 consent_id=consent_id,
                 sender_id=one.sender.partner_id,
                 recipient_id=one.recipient.partner_id,
@@ -132,8 +134,8 @@ async def _add_releases(
     act: Act, request: ConsentRequest, consent_id: str, client_id: str, now: datetime
 ) -> list[dict[str, Any]]:
     rows, facts = [], []
-    for asked in request.releases:
-        release_id = new_id(now)
+    ids = sorted(new_id(now) for _ in request.releases)
+    for release_id, asked in zip(ids, request.releases, strict=True):
         holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
         seen_by = sorted({act.caller.partner_id, holder.partner_id, towards.partner_id})
         function = None if asked.function is None else _sealed(act, "function", asked.function)
