@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent_registry.audit.leaf import canonical, make_leaf, opens, reference_commitment
@@ -38,6 +38,7 @@ def test_a_known_commitment() -> None:
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=8))
+@example({"a": '\x00\x08\t\n\x1f\x7f\u2028\ufeff"\\/', "b": "😀"})
 def test_canonical_json_is_rfc_8785(event: dict[str, Any]) -> None:
     """For everything an event can hold our bytes are those of another implementation of RFC 8785."""
     assert canonical(event) == rfc8785.dumps(event)
