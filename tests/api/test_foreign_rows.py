@@ -68,11 +68,16 @@ async def rows_seen(app: asyncpg.Connection, table: str, **settings: str) -> lis
 
 async def test_every_table_forces_row_level_security(superuser: asyncpg.Connection) -> None:
     """On for everybody, the owner included, on every table and partition that belongs to a tenant."""
+    assert await unguarded(superuser) <= NOT_TENANTS
+
+
+async def unguarded(superuser: asyncpg.Connection) -> set[str]:
+    """Return the tables and partitions without forced row-level security."""
     rows = await superuser.fetch(
         "select relname from pg_class where relnamespace = 'registry'::regnamespace and relkind in ('r', 'p')"
         " and not (relrowsecurity and relforcerowsecurity)"
     )
-    assert {row["relname"] for row in rows} <= NOT_TENANTS
+    return {row["relname"] for row in rows}
 
 
 async def test_the_application_is_bound_by_it(superuser: asyncpg.Connection, app: asyncpg.Connection) -> None:
@@ -100,6 +105,19 @@ async def test_without_a_network_there_are_no_rows(
     for table in await tables(superuser):
         if table not in NOT_TENANTS:
             assert not await rows_seen(app, table, **settings), table
+
+
+async def test_a_table_somebody_forgot_to_guard_is_found(
+    superuser: asyncpg.Connection, app: asyncpg.Connection
+) -> None:
+    """The control: a new table that the application may read and no policy guards breaks both rules."""
+    await superuser.execute("create table registry.forgotten as select 1 as network_id, 7 as partner_id")
+    try:
+        await superuser.execute(f"grant select on registry.forgotten to {await app.fetchval('select current_user')}")
+        assert "forgotten" in await unguarded(superuser)
+        assert await rows_seen(app, "forgotten")
+    finally:
+        await superuser.execute("drop table registry.forgotten")
 
 
 async def test_a_network_and_no_partner_show_the_catalogue_only(
