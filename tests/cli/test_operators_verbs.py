@@ -176,3 +176,16 @@ async def test_serve_refuses_keys_that_others_can_read(registry: Registry, tmp_p
 def test_migrate_needs_a_login() -> None:
     """Without a database the verb says which setting is missing."""
     assert "CONSENT_REGISTRY_DATABASE_URL" in refused("migrate")
+
+
+async def test_demo_keeps_away_from_a_real_network(registry: Registry, tmp_path: Path) -> None:
+    """Given the database of a real network the demonstration refuses before it changes a role, a password or a row."""
+    async with registry.sql() as owner:
+        state = "select array_agg(rolpassword order by rolname), (select count(*) from registry.events) from pg_authid"
+        before = await owner.fetchrow(state)
+        address = registry.installation.dsn(registry.database, "postgres")
+        line = refused(
+            "demo", "--data", str(tmp_path / "data"), "--port", str(free_port()), CONSENT_REGISTRY_DATABASE_URL=address
+        )
+        assert "holds a real network" in line
+        assert await owner.fetchrow(state) == before

@@ -16,6 +16,7 @@ from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.supervise import APPLICATION, Port, Service, Workers, supervise
 from consent_registry.storage.administration import create_database, create_roles
+from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
@@ -72,6 +73,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         app = cluster.dsn(user=role_names(prefix)["app"], database=DATABASE)
     else:
         admin = os.environ[DATABASE_URL]
+        await require_no_real_network(admin)  # before anything is touched: the next lines set a password
         password = _kept_password(keys / "database-password")
         await create_roles(admin, prefix, app_password=password)
         app = with_login(admin, role_names(prefix)["app"], password)

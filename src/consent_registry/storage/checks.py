@@ -16,7 +16,7 @@ DURABLE = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": {"
 async def require_safe(dsn: str, *, demonstration: bool) -> None:
     """Raise Unusable unless the application's login in `dsn` finds a database it may serve from.
 
-    `demonstration` says whether demonstration data is expected; production refuses it, and the other way round.
+    `demonstration` says whether demonstration data is expected; production refuses it.
     """
     connection = await asyncpg.connect(dsn, timeout=5)
     try:
@@ -29,6 +29,20 @@ async def require_safe(dsn: str, *, demonstration: bool) -> None:
     except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
         # Before the first migration the application's role may not even look into the schema.
         raise Unusable("the database has no schema yet: run `consent-registry migrate`") from error
+    finally:
+        await connection.close()
+
+
+async def require_no_real_network(dsn: str) -> None:
+    """Raise Unusable when a database holds a network that is not the demonstration's: none of it may be touched."""
+    connection = await asyncpg.connect(dsn, timeout=5)
+    try:
+        if await connection.fetchval(
+            "select to_regclass('registry.networks')"
+        ) is not None and await connection.fetchval(
+            "select exists (select from registry.networks where not demonstration)"
+        ):
+            raise Unusable("this database holds a real network: `consent-registry demo` needs an empty database")
     finally:
         await connection.close()
 
