@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.demonstration.plans import read_plan
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.networks import establish_network
@@ -22,6 +23,8 @@ def network(folder: Path, slug: str, *, log_origin: str) -> None:
     """
 
     async def work(runtime: Runtime) -> None:
+        if await runtime.network(slug) is not None:
+            raise CannotServe(f"network {slug} is set up already")
         number = max((one.network_id for one in await runtime.networks()), default=0) + 1
         await establish_network(runtime, read_plan(folder, number, slug, log_origin, demonstration=False))
 

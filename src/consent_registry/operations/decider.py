@@ -60,19 +60,26 @@ class Decider:
     async def _run(self) -> None:
         while self._waiting:
             batch = self._take()
-            postponed: list[Waiting] = []
-            try:
-                postponed = await answer_batch(self._runtime, self._network, batch)
-            except RegistryError as error:
-                self._runtime.note_failure()
-                _settle_all(batch, error)
-            except Exception as error:  # noqa: BLE001 - logged, and whoever waits must hear of it
-                _log.exception("decider failed")
-                _settle_all(batch, error)
+            postponed = await self._answer(batch)
             if postponed:
                 self._postpone(postponed)
                 if len(postponed) == len(batch):
                     await asyncio.sleep(PAUSE)
+
+    async def _answer(self, batch: list[Waiting]) -> list[Waiting]:
+        """Answer a batch, whatever happens; returns the requests that must wait for the next one."""
+        try:
+            return await answer_batch(self._runtime, self._network, batch)
+        except RegistryError as error:
+            self._runtime.note_failure()
+            _settle_all(batch, error)
+        except Exception as error:  # noqa: BLE001 - logged, and whoever waits must hear of it
+            _log.exception("decider failed", requests=len(batch))
+            if len(batch) > 1:
+                # One request's defect is not the others': each is asked again by itself.
+                return [one for alone in batch for one in await self._answer([alone])]
+            _settle_all(batch, error)
+        return []
 
     def _take(self) -> list[Waiting]:
         batch = [self._waiting.popleft()]

@@ -33,7 +33,7 @@ def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime 
     try:
         return parse_instant(text)
     except ValueError:
-        faults.append(Fault(pointer, "is no day or time that exists"))
+        faults.append(Fault(pointer, "is no day or time of the years 1900 to 8999"))
         return None
 
 
