@@ -225,7 +225,7 @@ class Run:
         assert bool(said["obligations"]) == bool(expected["permitted_categories"])
         facts = {"recipient": body["recipient"], "purpose": body["purpose"], "outcome": expected["outcome"]}
         facts |= {"permitted": expected["permitted_categories"], "categories": body["categories"]}
-        self.world.log("decision", partner, id=said["decision_id"], sender=partner, **facts)
+        self.world.log("decision", partner, id=said["decision_id"], **facts)
         self.world.decisions[said["decision_id"]] = (partner, exact or b"")
         self.desk.seen[said["outcome"]] += 1
 

@@ -66,8 +66,8 @@ def _part(categories: list[str] | None) -> frozenset[str] | None:
 
 
 def flow(facts: dict[str, Any]) -> str:
-    """Name the flow of a grant or decision as the load does."""
-    return f"{facts['sender']}>{facts['recipient']}:{facts['purpose']}"
+    """Name the flow of a grant or decision as the load does; the sender of a decision is its actor."""
+    return f"{facts.get('sender', facts.get('actor'))}>{facts['recipient']}:{facts['purpose']}"
 
 
 def numbers(hands: Hands) -> Counter[str]:

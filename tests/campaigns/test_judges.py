@@ -28,8 +28,8 @@ def decision(identifier: str, index: int, **members: object) -> dict[str, object
 
 def test_a_shape_forgets_identifiers_times_and_places() -> None:
     """Two answers to different questions of one kind have one shape."""
-    left = answer(decision(ID, 7, decided_at="a"), date="then", location=f"/consents/{ID}")
-    right = answer(decision(OTHER, 8, decided_at="b"), date="now", location=f"/consents/{OTHER}")
+    left = answer(decision(ID, 7, decided_at="a"), 200, {"date": "then", "location": f"/consents/{ID}"})
+    right = answer(decision(OTHER, 8, decided_at="b"), 200, {"date": "now", "location": f"/consents/{OTHER}"})
     assert shape(left) == shape(right)
 
 
