@@ -18,7 +18,7 @@ def free_port() -> int:
     It is claimed beyond a glance at who listens, because servers share a port, even with a stranger (SO_REUSEPORT).
     """
     for port in PORTS:
-        claim = os.open(_scratch_parent() / f"port-{port}", os.O_CREAT | os.O_RDWR)
+        claim = os.open(Path(tempfile.gettempdir()) / f"consent-registry-port-{port}", os.O_CREAT | os.O_RDWR, 0o666)
         with socket.socket() as probe, contextlib.suppress(OSError):
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
