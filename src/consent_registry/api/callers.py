@@ -113,7 +113,7 @@ async def once_given(request: ApiRequest, key: str | None) -> Once | None:
         return None
     if not 1 <= len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise Malformed(faults=(Fault("", "Idempotency-Key must be 1 to 64 printable ASCII characters"),))
-    return Once.of(request.method, request.url.path, key, await request.body())
+    return Once.of(request.user.partner_id, request.method, request.url.path, key, await request.body())
 
 
 class _Ready(Response[bytes]):

@@ -24,15 +24,17 @@ from consent_registry.storage.keys import Keys
 
 
 class Once(msgspec.Struct, frozen=True):
-    """A request that is to have one effect however often it is sent: digests of (method, path, key) and of its body."""
+    """A request that is to have one effect however often it is sent: digests of (partner, method, path, key) and of its
+    body.
+    """
 
     scope: bytes
     body_sha256: bytes
 
     @classmethod
-    def of(cls, method: str, path: str, key: str, body: bytes) -> "Once":
-        """The one for a request with this Idempotency-Key."""
-        scope = hashlib.sha256(f"{method}\0{path}\0{key}".encode()).digest()
+    def of(cls, partner_id: int, method: str, path: str, key: str, body: bytes) -> "Once":
+        """The one for this partner's request with this Idempotency-Key; another partner's same key is another one."""
+        scope = hashlib.sha256(f"{partner_id}\0{method}\0{path}\0{key}".encode()).digest()
         return cls(scope, hashlib.sha256(body).digest())
 
 

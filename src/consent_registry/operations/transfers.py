@@ -46,6 +46,7 @@ async def report_transfer(
     async def work(act: Act) -> Done:
         category_ids = _category_ids(act, request)
         stored = await _own_decision(act, decision_id)
+        await storage.lock_decision(act.connection, act.network.network_id, decision_id)
         reported = await storage.outcomes_of(act.connection, act.network.network_id, decision_id)
         if request.outcome == "not_sent" and "sent" in reported:
             raise Conflict("This transfer was reported as sent.")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database import LOCK_CLIENT, Connection
 
 
 class TransferRow(msgspec.Struct, frozen=True):
@@ -18,6 +18,16 @@ class TransferRow(msgspec.Struct, frozen=True):
     category_ids: tuple[int, ...]
     transferred_at: datetime
     recorded_at: datetime
+
+
+async def lock_decision(connection: Connection, network_id: int, decision_id: str) -> None:
+    """Report on this decision alone until the transaction ends: of two reports at once the second sees the first.
+
+    The number is one of the clients' locks, beside which a report takes no other: the order of the house holds. It is
+    made from the random end of the id, whose beginning is a time.
+    """
+    number = int.from_bytes(bytes.fromhex(decision_id[-8:]), "big", signed=True)
+    await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
 async def outcomes_of(connection: Connection, network_id: int, decision_id: str) -> list[str]:

@@ -76,7 +76,7 @@ def _keys(client: Client) -> Iterator[Once]:
     number = 0
     while True:
         number += 1
-        yield Once.of("POST", "/demonstration", f"{client.reference}-{number}", b"")
+        yield Once.of(0, "POST", "/demonstration", f"{client.reference}-{number}", b"")
 
 
 def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:
