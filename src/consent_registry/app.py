@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar, Router
-from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
@@ -35,6 +34,7 @@ from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 
 BODY_BYTES = 1024 * 1024
+_ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
@@ -92,7 +92,7 @@ async def _finish_headers(message: Message, scope: Scope) -> None:
     """Every answer names its request and is not to be stored, unless it said otherwise itself."""
     if message["type"] != "http.response.start":
         return
-    headers = MutableScopeHeaders.from_message(message)
-    headers["X-Request-ID"] = request_id(scope)
-    headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers = message["headers"] = list(message["headers"])
+    said = {name.lower() for name, _ in headers}
+    headers.append((b"x-request-id", request_id(scope).encode("latin-1")))
+    headers += [(name, value) for name, value in _ALWAYS if name not in said]

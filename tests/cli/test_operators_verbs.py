@@ -94,7 +94,7 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
 
     app = ground.environment()
     assert ORIGIN in said("network", str(DEMONSTRATION), "herne", "--log-origin", ORIGIN, **app)
-    assert "networks_slug_key" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
+    assert "is set up already" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
     assert "nowhere" in refused("network", str(DEMONSTRATION), "nowhere", "--log-origin", ORIGIN, **app)
     assert "there is no network" in refused("credential", "nowhere", **app)
     assert "is no partner of herne" in refused("credential", "herne", "nobody", **app)

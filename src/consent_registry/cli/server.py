@@ -1,5 +1,6 @@
 """The server's main process: granian with its workers. The supervisor runs this module."""
 
+import gc
 import os
 import signal
 import sys
@@ -73,6 +74,9 @@ def _load(parent: int, target: str) -> Callable[..., Any]:
     die_with(parent, signal.SIGKILL)()
     module, _, factory = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), factory)()
+    # What is there now stays: without this every batch of decisions, which makes no cycles, has it all searched again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     return application
 
 

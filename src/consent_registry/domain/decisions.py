@@ -50,17 +50,36 @@ def decide(
     """
     if question.basis == "statute":
         # Recorded with its norm and not judged: the registry knows nothing about statutes.
-        return _answer(question, {}, set(question.categories), now)
+        return _answer(question, {}, frozenset(one.category_id for one in question.categories), now)
     in_force = [flow for flow in flows if flow.agreement.in_force(now)]
     statutory = _listed(in_force, "statute")
     consented = _listed(in_force, "consent") if _parties_are_open(question, approved=approved) else frozenset()
-    grounds: dict[Category, Grant] = {}
+    judged = consented - statutory
+    # Of several grants that let a category pass, the one that lasts longest is named: the first wins a tie.
+    passing = [_Passing(grant, now) for grant in grants if _is_for(question, grant)]
+    passing.sort(key=lambda one: one.until, reverse=True)
+    grounds: dict[int, _Passing] = {}
     for category in question.categories:
-        if category.category_id in consented and category.category_id not in statutory:
-            grant = _ground(question, category, grants, now)
-            if grant is not None:
-                grounds[category] = grant
-    return _answer(question, grounds, {one for one in question.categories if one.category_id in statutory}, now)
+        if category.category_id in judged:
+            ground = next((one for one in passing if _lets_pass(question, category, one)), None)
+            if ground is not None:
+                grounds[category.category_id] = ground
+    return _answer(question, grounds, statutory, now)
+
+
+class _Passing:
+    """A grant with what it lets pass at this moment, and until when."""
+
+    __slots__ = ("category_ids", "grant", "until")
+
+    def __init__(self, grant: Grant, now: datetime) -> None:
+        self.grant = grant
+        self.category_ids = permitted_categories(grant, now)
+        self.until = _lasts_until(grant)
+
+
+def _lasts_until(grant: Grant) -> datetime:
+    return end_of_validity(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
 
 
 def _listed(flows: Iterable[Flow], basis: Basis) -> frozenset[int]:
@@ -75,17 +94,12 @@ def _parties_are_open(question: Question, *, approved: bool) -> bool:
     return approved or not (sender.isolated or recipient.isolated)
 
 
-def _ground(question: Question, category: Category, grants: Sequence[Grant], now: datetime) -> Grant | None:
-    """The grant that lets this category pass, of several the one that lasts longest."""
-    usable = [
-        grant
-        for grant in grants
-        if _is_for(question, grant)
-        and category.category_id in permitted_categories(grant, now)
-        and (grant.explicit or not category.special)
-        and _secrecy_is_released(question, category, grant)
-    ]
-    return max(usable, key=_lasts_until, default=None)
+def _lets_pass(question: Question, category: Category, one: _Passing) -> bool:
+    return (
+        category.category_id in one.category_ids
+        and (one.grant.explicit or not category.special)
+        and _secrecy_is_released(question, category, one.grant)
+    )
 
 
 def _is_for(question: Question, grant: Grant) -> bool:
@@ -107,14 +121,11 @@ def _secrecy_is_released(question: Question, category: Category, grant: Grant) -
     )
 
 
-def _lasts_until(grant: Grant) -> datetime:
-    return end_of_validity(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
-
-
-def _answer(question: Question, grounds: dict[Category, Grant], statutory: set[Category], now: datetime) -> Decision:
-    permitted = [one for one in question.categories if one in grounds]
-    not_consent_based = [one for one in question.categories if one in statutory]
-    denied = [one for one in question.categories if one not in grounds and one not in statutory]
+def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozenset[int], now: datetime) -> Decision:
+    """Sort the categories by what grounds there are for them; both arguments go by category number."""
+    permitted = [one for one in question.categories if one.category_id in grounds]
+    not_consent_based = [one for one in question.categories if one.category_id in statutory]
+    denied = [one for one in question.categories if one.category_id not in grounds and one.category_id not in statutory]
     outcome: Outcome
     if not denied and not not_consent_based:
         outcome = "permit"
@@ -124,12 +135,12 @@ def _answer(question: Question, grounds: dict[Category, Grant], statutory: set[C
         outcome = "no_permission"
     else:
         outcome = "not_consent_based"
-    ends = (_lasts_until(grant) for grant in grounds.values())
+    ends = [one.until for one in grounds.values()]
     return Decision(
         outcome=outcome,
         permitted=permitted,
         denied=denied,
         not_consent_based=not_consent_based,
         expires_at=min([now + ANSWER_LIFETIME, *ends]),
-        grant_ids=list(dict.fromkeys(grant.grant_id for grant in grounds.values())),
+        grant_ids=list(dict.fromkeys(one.grant.grant_id for one in grounds.values())),
     )
