@@ -123,11 +123,10 @@ async def campaign(server: Server, work: Workload, block: Block, span_s: float, 
 
 
 async def back(work: Workload, ready: list[Heard], ended_at: float) -> None:
-    """Wait until there are answers again, from `/ready` as well, a little longer than that may take."""
+    """Wait until there are answers again, from `/ready` to who asked since, a little longer than that may take."""
     while time.monotonic() < ended_at + BACK_WITHIN_S + 1.0:
-        if all(
-            any(each.ended_at > ended_at and each.status in GOOD for each in heard) for heard in (work.heard, ready)
-        ):
+        answers = any(each.ended_at > ended_at and each.status in GOOD for each in work.heard)
+        if answers and any(each.began_at >= ended_at and each.status in GOOD for each in ready):
             return
         await asyncio.sleep(0.1)
 
