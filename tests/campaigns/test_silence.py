@@ -208,7 +208,8 @@ def test_times_do_not_betray_a_persons_state_and_an_early_return_would(server: S
     early = play(server, work)["single"]
     assert early["unknown"] != early["never asked"], "the control was not caught by its statements"
     control = verdicts(play(server, lambda stage: timed(stage, ("unknown", "never asked"), TIMED // 2)))
-    report = "\n".join(f"{a} / {b}: AUC {area:.4f}, t {t:+.2f}" for (a, b), (area, t) in (honest | control).items())
+    lines = [*honest.items(), *((("control", a), found) for (a, _), found in control.items())]
+    report = "\n".join(f"{a} / {b}: AUC {area:.4f}, t {t:+.2f}" for (a, b), (area, t) in lines)
     print(report)  # noqa: T201 - the figures of the run
     assert not BAND[0] <= control["unknown", "never asked"][0] <= BAND[1], f"the control was not caught\n{report}"
     for pair, (area, t) in honest.items():
