@@ -96,7 +96,7 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
     for one in batch:
         one.outcome, one.events = None, []
     partners = sorted({one.caller.partner_id for one in batch})
-    async with transaction(runtime.pool, network.network_id, partners) as connection:
+    async with transaction(runtime.pool, network.network_id, partners, one_plan=True) as connection:
         keyed = await _claim_keys(connection, network, batch)
         await lock_catalogue(connection, network.network_id)
         free, postponed = await _lock(connection, network, batch)

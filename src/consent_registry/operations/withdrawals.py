@@ -157,10 +157,10 @@ async def _reach(act: Act, request: WithdrawalRequest) -> _Reach | RegistryError
         return await _reach_of(act, known.client_id, None, [act.caller.partner_id])
     if isinstance(request.consent_id, str):
         consent = await find_consent(act.connection, act.network.network_id, request.consent_id)
-        if consent is None:
-            raise NotFound
-        await lock_client(act.connection, act.network.network_id, client_lock(consent.client_id))
-        reach = await _reach_of(act, consent.client_id, consent.consent_id, [act.caller.partner_id])
+        # The same work for a consent that is not there as for one whose grants the caller may not see: a refusal.
+        client_id = request.consent_id if consent is None else consent.client_id
+        await lock_client(act.connection, act.network.network_id, client_lock(client_id))
+        reach = await _reach_of(act, client_id, request.consent_id, [act.caller.partner_id])
         if not reach.grants:
             raise NotFound
         return reach

@@ -46,12 +46,17 @@ async def _keep(connection: Connection) -> None:
         await connection.execute("rollback")
 
 
-def begin_sql(network_id: int, partner_ids: Iterable[int]) -> str:
-    """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own."""
+def begin_sql(network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False) -> str:
+    """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own.
+
+    `one_plan`: each statement keeps the plan it has, whatever its parameters. Planning anew takes a third of a single
+    decision's time, and its statements are written so that there is one way to run them.
+    """
     partners = ",".join(str(int(one)) for one in partner_ids)
     return (
         f"begin isolation level read committed; set local registry.network = '{int(network_id)}'; "
         f"set local registry.partners = '{{{partners}}}'"
+        + ("; set local plan_cache_mode = force_generic_plan" if one_plan else "")
     )
 
 
@@ -62,7 +67,9 @@ async def set_partners(connection: Connection, partner_ids: Iterable[int]) -> No
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, network_id: int, partner_ids: Iterable[int]) -> AsyncIterator[Connection]:
+async def transaction(
+    pool: Pool, network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False
+) -> AsyncIterator[Connection]:
     """One transaction in one network on behalf of these partners; commits when the block ends without an error.
 
     Raises CannotRecord when the database does not answer or refuses, and OutcomeUnknown when it fell silent during
@@ -71,7 +78,7 @@ async def transaction(pool: Pool, network_id: int, partner_ids: Iterable[int]) -
     try:
         async with pool.acquire(timeout=2) as connection:
             try:
-                await connection.execute(begin_sql(network_id, partner_ids))
+                await connection.execute(begin_sql(network_id, partner_ids, one_plan=one_plan))
                 yield connection
             except BaseException:
                 await _roll_back(connection)

@@ -66,7 +66,11 @@ async def lock_clients(
 
 
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
-    """The facts for all questions, in one statement; its start is the decisions' time."""
+    """The facts for all questions, in one statement; its start is the decisions' time.
+
+    Grants that can never permit again are left out here, so that a client who never agreed, refused, withdrew or whose
+    consent expired costs the same work, however often (design.md promise 5). What is left, `decide` judges.
+    """
     if not asked:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [])
     rows = await connection.fetch(
@@ -74,16 +78,13 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         select w.ord, statement_timestamp() as now,
             (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
             r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
-            g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id,
-            c.kind, c.effective_at, c.recorded_at, c.category_ids as changed_category_ids,
-            c.valid_until as changed_until,
+            g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
+            c.category_ids as changed_category_ids, c.valid_until as changed_until,
             case when g.grant_id is not null then array(
                 select l.release_id is not null from registry.releases l
-                where l.network_id = $1 and l.consent_id = g.consent_id
-                  and l.holder_id = g.sender_id and l.towards_id = g.recipient_id
-                  and not exists (
-                      select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id
-                  )
+                where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
+                  and l.towards_id = g.recipient_id and not exists (
+                      select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
             ) end as releases
         from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
             with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
@@ -93,8 +94,15 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         ) r on true
         left join lateral (
             select * from registry.grants g
-            where g.network_id = $1 and g.client_id = r.client_id and g.sender_id = w.sender_id
-              and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id offset 0
+            where g.network_id = $1
+              and g.client_id = r.client_id
+              and g.sender_id = w.sender_id and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
+              and g.answer <> 'refused' and not exists (
+                  select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
+                    and (e.kind in ('ended', 'invalidated') or e.kind = 'withdrawn' and e.category_ids is null))
+              and (g.valid_until > statement_timestamp() or (
+                  select true from registry.grant_changes e
+                  where e.network_id = $1 and e.grant_id = g.grant_id and e.kind = 'renewed' limit 1)) offset 0
         ) g on true
         left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
         order by w.ord
@@ -105,8 +113,12 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         [one.recipient_id for one in asked],
         [one.purpose_id for one in asked],
     )
-    clients: list[str | None] = [None] * len(asked)
-    found: list[list[GrantRow]] = [[] for _ in asked]
+    return _facts(rows, len(asked))
+
+
+def _facts(rows: Sequence[GrantRow], questions: int) -> Facts:
+    clients: list[str | None] = [None] * questions
+    found: list[list[GrantRow]] = [[] for _ in range(questions)]
     for row in rows:
         if row["client_id"] is not None:
             clients[row["ord"] - 1] = str(row["client_id"])
