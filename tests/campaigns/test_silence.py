@@ -108,12 +108,21 @@ async def pairs(stage: Scene) -> dict[str, tuple[Person, Ask, Ask]]:
     report = {"outcome": "sent", "categories": [flow.categories[0]]}
     own_flow = stage.outgoing()[0]
 
+    # Somebody recorded that a client would not let data go to us: that, too, is none of our business.
+    towards_us = next(f for f in stage.flows if f.recipient == me.access.partner and not f.statute)
+    recorder, refuser = stage.person(towards_us.sender), f"P-{uuid.uuid4()}"
+    await register(recorder, [refuser])
+    no = await recorder.post("/consents", stage.consent(refuser, [towards_us.grant(answer="refused")]), _key())
+    refused = no.json()["consent_id"]
+
     def withdrawal(**by: object) -> Ask:
         return lambda: me.post("/withdrawals", by | {"channel": "phone"}, _key())
 
     return {
         "a consent": (me, lambda: me.get(f"/consents/{nowhere}"), lambda: me.get(f"/consents/{consent}")),
         "withdrawal by consent": (me, withdrawal(consent_id=nowhere), withdrawal(consent_id=consent)),
+        "a refusal": (me, lambda: me.get(f"/consents/{nowhere}"), lambda: me.get(f"/consents/{refused}")),
+        "withdrawal of a refusal": (me, withdrawal(consent_id=nowhere), withdrawal(consent_id=refused)),
         "withdrawal by client": (me, withdrawal(client=unknown), withdrawal(client=theirs)),
         "withdrawal by code": (me, withdrawal(receipt_code=CODES[0]), withdrawal(receipt_code=CODES[1])),
         "a decision": (
