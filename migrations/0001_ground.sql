@@ -407,10 +407,11 @@ create table events (
     outcome smallint,
     nonce bytea not null,
     event bytea not null,
-    -- The time must be in a partitioned table's key; that an index is given once only, leaves_pkey holds.
-    constraint events_pkey primary key (network_id, log_index, at),
     constraint events_nonce_check check (octet_length(nonce) = 32)
 ) partition by range (at);
+-- No primary key: a partitioned table's would need the time and take twice the room; leaves_pkey, filled in the same
+-- call of registry.append, holds that a place is given once.
+create index events_log_idx on events (network_id, log_index);
 -- Ids rise with time over all networks: appended at its right end, this index is half as big as one that begins with
 -- the network.
 create index events_event_idx on events (event_id);
