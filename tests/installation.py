@@ -22,7 +22,8 @@ from consent_registry.settings import Settings
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.embedded import Cluster
-from consent_registry.storage.keys import load_keys, make_keys
+from consent_registry.storage.key_files import make_keys
+from consent_registry.storage.keys import load_keys
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.roles import role_names
 from tests.small_network import small_network

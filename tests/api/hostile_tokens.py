@@ -78,7 +78,7 @@ class Forge:
         yield "ES384", jwt.encode(self.claims, p384, "ES384", self._headers())
         log_key = self.keys.log_key(self.log_origin)
         yield "EdDSA with the log's key", jwt.encode(self.claims, log_key, "EdDSA", self._headers())
-        receipt_kid = self.keys.public_receipt_key(self.log_origin)["kid"]
+        receipt_kid = self.keys.public_receipt_keys(self.log_origin)[0]["kid"]
         yield "EdDSA with the log's kid", jwt.encode(self.claims, log_key, "EdDSA", self._headers(kid=receipt_kid))
         yield "a receipt", self.keys.sign_receipt(self.log_origin, json.dumps(self.claims).encode())
 

@@ -1,9 +1,9 @@
-"""Keys: files nobody else may read, digests that stay apart, seals that hold, and public keys under their own names."""
+"""Keys: digests that stay apart, seals that hold, public keys under their own names, and which key is current when."""
 
 import base64
 import hashlib
 import json
-import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage import keys as module
-from consent_registry.storage.keys import FILES, Keys, base64url, ed25519_thumbprint, load_keys, make_keys
+from consent_registry.storage.key_files import make_keys, rotate_key
+from consent_registry.storage.keys import Keys, base64url, ed25519_thumbprint, load_keys, log_vkey
 
 ORIGIN = "registry.test/small"
+SECRET = hashlib.sha256(b"a test's").digest()
+AFTER = timedelta(seconds=15)
+OVERLAP = timedelta(days=7)
 
 
 @pytest.fixture
@@ -32,72 +36,6 @@ def keys(folder: Path) -> Keys:
 
 def _from_base64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def test_key_files_are_their_owners_alone(folder: Path) -> None:
-    """The folder has mode 0700 and each file 0600, whatever the umask was."""
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
-        f"{name}.json": 0o600 for name in FILES
-    }
-    before = os.umask(0)
-    try:
-        make_keys(folder.parent / "open")
-    finally:
-        os.umask(before)
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder.parent / "open").iterdir())
-
-
-def test_key_files_are_made_once(folder: Path) -> None:
-    """Making keys again leaves those that are there, byte for byte, and makes the missing one."""
-    kept = {path: path.read_bytes() for path in folder.iterdir() if path.name != "log.json"}
-    (folder / "log.json").unlink()
-    make_keys(folder)
-    assert {path: path.read_bytes() for path in kept} == kept
-    assert (folder / "log.json").exists()
-
-
-def _key(secret: bytes) -> bytes:
-    return json.dumps({"keys": [{"id": "a", "secret": base64.b64encode(secret).decode()}]}).encode()
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "is missing"),
-        (b"", "is not a list of keys"),
-        (b"\xff\x00garbage", "is not a list of keys"),
-        (b"[]", "is not a list of keys"),
-        (b'{"keys": [{"id": "a"}]}', "is not a list of keys"),
-        (b'{"keys": [{"id": "a", "secret": "no base64!"}]}', "is not a list of keys"),
-        (b'{"keys": []}', "needs at least one key"),
-        (_key(b"\x01" * 31), "needs at least one key of 32 bytes"),
-        (_key(b"\x01" * 33), "needs at least one key of 32 bytes"),
-        (_key(bytes(32)), "not all zero"),
-    ],
-)
-@pytest.mark.parametrize("name", FILES)
-def test_an_unusable_key_file_is_named_in_one_line(folder: Path, name: str, content: bytes | None, said: str) -> None:
-    """Missing, short, zero or garbage: one line with the file's name, and nothing of what the file holds."""
-    path = folder / f"{name}.json"
-    path.unlink()
-    if content is not None:
-        path.touch(0o600)
-        path.write_bytes(content)
-    with pytest.raises(Unusable) as refusal:
-        load_keys(folder)
-    line = str(refusal.value)
-    assert str(path) in line
-    assert said in line
-    assert "\n" not in line
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
-def test_a_key_file_open_to_others_is_refused(folder: Path, mode: int) -> None:
-    """A file its group or anybody may open is refused with the command that mends it."""
-    (folder / "token.json").chmod(mode)
-    with pytest.raises(Unusable, match=r"chmod 600 .*token\.json"):
-        load_keys(folder)
 
 
 def test_what_is_sealed_is_opened_under_its_own_context(keys: Keys) -> None:
@@ -127,7 +65,7 @@ def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Pat
     path = folder / "sealing.json"
     old = json.loads(path.read_bytes())["keys"][0]
     sealed = keys.seal(b"x", "c")
-    new = {"id": "sealing-2", "secret": base64.b64encode(b"\x02" * 32).decode()}
+    new = {"id": "sealing-2", "secret": base64.b64encode(SECRET).decode()}
     path.write_text(json.dumps({"keys": [new]}))
     with pytest.raises(Unusable, match="not in the key file"):
         load_keys(folder).unseal(sealed, "c")
@@ -174,7 +112,7 @@ def test_public_keys_are_named_by_their_thumbprints(keys: Keys) -> None:
     """Each key id is the RFC 7638 thumbprint of its key, worked out from the required members alone."""
     (token,) = keys.public_token_keys()
     assert token["kid"] == keys.token_kid == _thumbprint(token, {"crv", "kty", "x", "y"})
-    receipt = keys.public_receipt_key(ORIGIN)
+    receipt = keys.public_receipt_keys(ORIGIN)[0]
     assert receipt["kid"] == _thumbprint(receipt, {"crv", "kty", "x"})
     assert "d" not in token.keys() | receipt.keys()
 
@@ -192,7 +130,7 @@ def test_a_logs_verifier_key_has_the_form_of_a_signed_note(keys: Keys) -> None:
     material = base64.b64decode(encoded, validate=True)
     assert (name, material[:1], len(material)) == (ORIGIN, b"\x01", 33)
     assert key_id == hashlib.sha256(ORIGIN.encode() + b"\n" + material).hexdigest()[:8]
-    assert material[1:] == _from_base64url(keys.public_receipt_key(ORIGIN)["x"])
+    assert material[1:] == _from_base64url(keys.public_receipt_keys(ORIGIN)[0]["x"])
 
 
 def test_each_network_has_a_log_key_of_its_own(keys: Keys, folder: Path) -> None:
@@ -205,10 +143,79 @@ def test_each_network_has_a_log_key_of_its_own(keys: Keys, folder: Path) -> None
 def test_a_receipt_verifies_with_the_published_key(keys: Keys) -> None:
     """The JWS carries algorithm, type and key id, and its signature verifies with the JWK; altered it does not."""
     header, claims, signature = keys.sign_receipt(ORIGIN, b'{"a":1}').split(".")
-    jwk = keys.public_receipt_key(ORIGIN)
+    jwk = keys.public_receipt_keys(ORIGIN)[0]
     assert json.loads(_from_base64url(header)) == {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": jwk["kid"]}
     assert _from_base64url(claims) == b'{"a":1}'
     public = Ed25519PublicKey.from_public_bytes(_from_base64url(jwk["x"]))
     public.verify(_from_base64url(signature), f"{header}.{claims}".encode())
     with pytest.raises(InvalidSignature):
         public.verify(_from_base64url(signature), f"{header}.{claims}x".encode())
+
+
+@pytest.mark.parametrize("name", ["digest", "sealing", "token", "log"])
+def test_a_new_key_is_known_before_it_is_current(folder: Path, name: str) -> None:
+    """From publication on the new key reads and verifies, from its time on it is the current one; never before."""
+    now = datetime.now(UTC)
+    fresh = rotate_key(folder, name, now, AFTER, OVERLAP)
+    published = load_keys(folder)
+    assert published.ids(name) == [f"{name}-1", f"{name}-2"]
+    assert published.changes_at == fresh.active_from == now + AFTER
+    assert published.as_of(now + AFTER - timedelta(microseconds=1)).ids(name) == [f"{name}-1", f"{name}-2"]
+    assert published.as_of(now + AFTER).ids(name) == [f"{name}-2", f"{name}-1"]
+
+
+def test_what_the_new_key_made_is_read_by_who_still_uses_the_old_one(folder: Path) -> None:
+    """Between publication and the last server's change both understand each other's digests, seals and tokens."""
+    now = datetime.now(UTC)
+    for name in ("digest", "sealing", "token"):
+        rotate_key(folder, name, now, AFTER, OVERLAP)
+    before = load_keys(folder)
+    after = before.as_of(now + AFTER)
+    for one, other in ((before, after), (after, before)):
+        assert one.unseal(other.seal(b"x", "c"), "c") == b"x"
+        assert other.digest("reference", 1, 2, "A") in one.digests("reference", 1, 2, "A")
+        assert other.digest("reference", 1, 2, "A") == one.digest_with(other.digest_key_id, "reference", 1, 2, "A")
+        assert other.token_kid in one.token_keys
+        assert other.token_kid in [key["kid"] for key in one.public_token_keys()]
+    assert before.digest("reference", 1, 2, "A") != after.digest("reference", 1, 2, "A")
+    assert before.token_kid != after.token_kid
+    assert after.digests("reference", 1, 2, "A")[0] == after.digest("reference", 1, 2, "A")
+    assert after.digest_with("digest-3", "reference", 1, 2, "A") is None
+
+
+def test_the_previous_log_key_signs_checkpoints_for_the_overlap(folder: Path) -> None:
+    """The old key alone, then both with the new one first, then the new one alone; verifiers are told both."""
+    old = load_keys(folder)
+    now = datetime.now(UTC)
+    rotate_key(folder, "log", now, AFTER, OVERLAP)
+    published = load_keys(folder)
+    during, over = published.as_of(now + AFTER), published.as_of(now + AFTER + OVERLAP)
+
+    def signing(keys: Keys) -> list[str]:
+        return [log_vkey(ORIGIN, key) for key in keys.log_keys(ORIGIN)]
+
+    (old_vkey,) = old.log_vkeys(ORIGIN)
+    new_vkey = during.log_vkey(ORIGIN)
+    assert signing(old) == signing(published) == [old_vkey]
+    assert signing(during) == [new_vkey, old_vkey]
+    assert signing(over) == [new_vkey]
+    assert published.log_vkeys(ORIGIN) == [old_vkey, new_vkey]
+    assert during.log_vkeys(ORIGIN) == over.log_vkeys(ORIGIN) == [new_vkey, old_vkey]
+    assert during.changes_at == now + AFTER + OVERLAP
+    assert over.changes_at is None
+
+
+def test_receipts_of_an_earlier_log_key_verify_with_the_published_keys(folder: Path) -> None:
+    """After a rotation the key set still holds the key that an old receipt names, and a new receipt names the new."""
+    old = load_keys(folder)
+    receipt = old.sign_receipt(ORIGIN, b"{}")
+    now = datetime.now(UTC)
+    rotate_key(folder, "log", now, AFTER, OVERLAP)
+    after = load_keys(folder).as_of(now + AFTER)
+    by_kid = {key["kid"]: key for key in after.public_receipt_keys(ORIGIN)}
+    assert next(iter(by_kid)) == json.loads(_from_base64url(after.sign_receipt(ORIGIN, b"{}").split(".")[0]))["kid"]
+    header, claims, signature = receipt.split(".")
+    public = Ed25519PublicKey.from_public_bytes(
+        _from_base64url(by_kid[json.loads(_from_base64url(header))["kid"]]["x"])
+    )
+    public.verify(_from_base64url(signature), f"{header}.{claims}".encode())

@@ -139,8 +139,9 @@ def _refusal(error: TokenRefused) -> Response[bytes]:
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
     shared = doors(request).runtime
-    networks = await shared.networks()
-    keys = shared.keys.public_token_keys() + [shared.keys.public_receipt_key(one.log_origin) for one in networks]
+    keys = shared.keys.public_token_keys()
+    for one in await shared.networks():
+        keys += shared.keys.public_receipt_keys(one.log_origin)
     return Response(
         msgspec.json.encode({"keys": keys}),
         media_type="application/json",

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from consent_registry.storage.keys import FILES, load_keys, make_keys
+from consent_registry.storage.key_files import FILES, make_keys
+from consent_registry.storage.keys import load_keys
 
 
 def keys(folder: Path, *, make: bool = False) -> None:

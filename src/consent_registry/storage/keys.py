@@ -1,7 +1,7 @@
-"""Keys: four key files, each with one or more keys, the first of them current (design.md section 8).
+"""Keys, ready for use: which are current, what they digest, seal and sign (design.md section 8).
 
 `digest` finds references and codes, `sealing` hides what only its owner may read, `token` signs access tokens (ES256),
-`log` signs receipts and, by network, the log. Keys live in files, never in the database.
+`log` signs receipts and, by network, the log. Keys live in files (key_files.py), never in the database.
 """
 
 import base64
@@ -9,11 +9,10 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
-import stat
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -21,33 +20,45 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.key_files import SECRET_LENGTH, Key, KeyFiles, current_key, read_key_files
 
-FILES = ("digest", "sealing", "token", "log")
-SECRET_LENGTH = 32
 _NONCE_LENGTH = 12
 
 
-class Key(msgspec.Struct, frozen=True):
-    """One secret of 32 bytes and the id by which stored values name it."""
-
-    id: str
-    secret: bytes
-
-
 class Keys:
-    """The keys of one installation, ready for use."""
+    """The keys of one installation as of one moment. Never changed: a rotation makes new Keys, and whoever began with
+    the old ones ends with them.
+    """
 
-    def __init__(self, files: dict[str, tuple[Key, ...]]) -> None:
-        self._files = files
-        self._ciphers = {key.id: AESGCM(key.secret) for key in files["sealing"]}
-        self._current_sealing = files["sealing"][0].id
+    def __init__(self, files: KeyFiles, now: datetime) -> None:
+        self._read = files
+        self._files = {name: _current_first(name, keys, now) for name, keys in files.items()}
+        self._now = now
+        self._ciphers = {key.id: AESGCM(key.secret) for key in self._files["sealing"]}
+        self._current_sealing = self._files["sealing"][0].id
+        self._digest_secrets = {key.id: key.secret for key in self._files["digest"]}
+        self._log_keys: dict[str, tuple[ed25519.Ed25519PrivateKey, ...]] = {}
         self._signers: dict[str, tuple[bytes, ed25519.Ed25519PrivateKey]] = {}
-        self.token_kid, self.token_key = _token_key(files["token"][0])
-        self.token_keys = dict(_token_key(key) for key in files["token"])
+        self.token_keys = dict(_token_key(key) for key in self._files["token"])
+        self.token_kid, self.token_key = next(iter(self.token_keys.items()))
+
+    def of(self, name: str) -> tuple[Key, ...]:
+        """The keys of one file: the current one first, the others as they stand there, newest first."""
+        return self._files[name]
 
     def ids(self, name: str) -> list[str]:
         """The ids of the keys in one file, the current one first."""
         return [key.id for key in self._files[name]]
+
+    @cached_property
+    def changes_at(self) -> datetime | None:
+        """When the next of these keys becomes current or stops signing; None when nothing is on its way."""
+        instants = [at for keys in self._read.values() for key in keys for at in (key.active_from, key.until) if at]
+        return min((at for at in instants if at > self._now), default=None)
+
+    def as_of(self, now: datetime) -> "Keys":
+        """The same keys at another moment."""
+        return Keys(self._read, now)
 
     @property
     def digest_key_id(self) -> str:
@@ -56,8 +67,18 @@ class Keys:
 
     def digest(self, purpose: str, network_id: int, partner_id: int, value: str) -> bytes:
         """The keyed digest (HMAC-SHA256, 32 bytes) of a value, apart for each purpose, network and partner."""
-        message = f"{purpose}\0{network_id}\0{partner_id}\0{value}".encode()
-        return hmac.digest(self._files["digest"][0].secret, message, "sha256")
+        return hmac.digest(self._files["digest"][0].secret, _message(purpose, network_id, partner_id, value), "sha256")
+
+    def digests(self, purpose: str, network_id: int, partner_id: int, value: str) -> tuple[bytes, ...]:
+        """What a value may be stored under: its digest with every key there is, the current one's first."""
+        message = _message(purpose, network_id, partner_id, value)
+        return tuple(hmac.digest(secret, message, "sha256") for secret in self._digest_secrets.values())
+
+    def digest_with(self, key_id: str, purpose: str, network_id: int, partner_id: int, value: str) -> bytes | None:
+        """The digest with the key that a stored value names; None when that key is no longer there."""
+        secret = self._digest_secrets.get(key_id)
+        message = _message(purpose, network_id, partner_id, value)
+        return None if secret is None else hmac.digest(secret, message, "sha256")
 
     def seal(self, value: bytes, context: str) -> bytes:
         """Encrypt (AES-256-GCM) for `context`: key id length, key id, nonce, ciphertext with tag."""
@@ -97,68 +118,71 @@ class Keys:
             for kid, key in self.token_keys.items()
         ]
 
-    def public_receipt_key(self, log_origin: str) -> dict[str, str]:
-        """The public key of one network's log as a JWK (RFC 8037)."""
-        key = self.log_key(log_origin)
-        kid, x = ed25519_thumbprint(key), base64url(public_bytes(key))
-        return {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "use": "sig",
-            "alg": "EdDSA",
-            "kid": kid,
-            "x": x,
-            "log_origin": log_origin,
-        }
+    def public_receipt_keys(self, log_origin: str) -> list[dict[str, str]]:
+        """The public keys of one network's log as JWKs (RFC 8037), the current one first."""
+        return [_receipt_jwk(key, log_origin) for key in self._derived(log_origin)]
 
     def log_vkey(self, log_origin: str) -> str:
-        """The verifier key of one network's log in the form of C2SP signed-note: name, key id, type and key."""
-        public = public_bytes(self.log_key(log_origin))
-        key_id = hashlib.sha256(log_origin.encode() + b"\n\x01" + public).digest()[:4]
-        encoded = base64.b64encode(b"\x01" + public).decode()
-        return f"{log_origin}+{key_id.hex()}+{encoded}"
+        """The current verifier key of one network's log in the form of C2SP signed-note: name, key id, type and key."""
+        return log_vkey(log_origin, self.log_key(log_origin))
+
+    def log_vkeys(self, log_origin: str) -> list[str]:
+        """The verifier keys of one network's log, the current one first: what its signatures may be checked with."""
+        return [log_vkey(log_origin, key) for key in self._derived(log_origin)]
 
     def log_key(self, log_origin: str) -> ed25519.Ed25519PrivateKey:
-        """The signing key of one network's log, derived from the log secret and the log's origin (HKDF-SHA256)."""
-        kdf = HKDF(hashes.SHA256(), SECRET_LENGTH, None, f"consent-registry log key\0{log_origin}".encode())
-        return ed25519.Ed25519PrivateKey.from_private_bytes(kdf.derive(self._files["log"][0].secret))
+        """The current signing key of one network's log."""
+        return self._derived(log_origin)[0]
 
+    def log_keys(self, log_origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
+        """The keys that sign the checkpoints of one network's log now: the current one, then, while their overlap
+        lasts, the earlier ones. One that is not current yet does not sign.
+        """
+        derived = zip(self._files["log"], self._derived(log_origin), strict=True)
+        return tuple(
+            private
+            for number, (key, private) in enumerate(derived)
+            if number == 0 or (key.is_active(self._now) and (key.until is None or key.until > self._now))
+        )
 
-def make_keys(directory: Path) -> None:
-    """Make the key files that are missing, readable by their owner only."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in FILES:
-        path = directory / f"{name}.json"
-        if not path.exists():
-            secret = base64.b64encode(secrets.token_bytes(SECRET_LENGTH)).decode()
-            content = json.dumps({"keys": [{"id": f"{name}-1", "secret": secret}]}, indent=1)
-            temporary = path.with_suffix(".new")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
+    def _derived(self, log_origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
+        if log_origin not in self._log_keys:
+            self._log_keys[log_origin] = tuple(_log_key(key, log_origin) for key in self._files["log"])
+        return self._log_keys[log_origin]
 
 
 def load_keys(directory: Path) -> Keys:
     """Read the key files; raises Unusable for one that is missing, open to others, or not what it should be."""
-    return Keys({name: _read(directory / f"{name}.json") for name in FILES})
+    return Keys(read_key_files(directory), datetime.now(UTC))
 
 
-def _read(path: Path) -> tuple[Key, ...]:
-    if not path.is_file():
-        raise Unusable(f"key file {path} is missing")
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Unusable(f"key file {path} is readable by others than its owner: chmod 600 {path}")
-    try:
-        entries = msgspec.json.decode(path.read_bytes(), type=dict[str, list[dict[str, str]]])["keys"]
-        keys = tuple(Key(one["id"], base64.b64decode(one["secret"], validate=True)) for one in entries)
-    except (msgspec.MsgspecError, KeyError, ValueError) as error:
-        raise Unusable(f"key file {path} is not a list of keys with id and secret") from error
-    if not keys or any(len(key.secret) != SECRET_LENGTH or key.secret == bytes(SECRET_LENGTH) for key in keys):
-        raise Unusable(f"key file {path} needs at least one key of {SECRET_LENGTH} bytes that is not all zero")
-    return keys
+def _current_first(name: str, keys: tuple[Key, ...], now: datetime) -> tuple[Key, ...]:
+    current = current_key(keys, now)
+    if current is None:
+        raise Unusable(f"no key in key file {name}.json is active yet: the time of its active_from has not come")
+    return (current, *(key for key in keys if key is not current))
+
+
+def _message(purpose: str, network_id: int, partner_id: int, value: str) -> bytes:
+    return f"{purpose}\0{network_id}\0{partner_id}\0{value}".encode()
+
+
+def _log_key(key: Key, log_origin: str) -> ed25519.Ed25519PrivateKey:
+    """The key of one network's log, derived from a log secret and the log's origin (HKDF-SHA256)."""
+    kdf = HKDF(hashes.SHA256(), SECRET_LENGTH, None, f"consent-registry log key\0{log_origin}".encode())
+    return ed25519.Ed25519PrivateKey.from_private_bytes(kdf.derive(key.secret))
+
+
+def log_vkey(log_origin: str, key: ed25519.Ed25519PrivateKey) -> str:
+    """The verifier key that belongs to a log's signing key (C2SP signed-note)."""
+    public = public_bytes(key)
+    key_id = hashlib.sha256(log_origin.encode() + b"\n\x01" + public).digest()[:4]
+    return f"{log_origin}+{key_id.hex()}+{base64.b64encode(bytes([1]) + public).decode()}"
+
+
+def _receipt_jwk(key: ed25519.Ed25519PrivateKey, log_origin: str) -> dict[str, str]:
+    kid, x = ed25519_thumbprint(key), base64url(public_bytes(key))
+    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x, "log_origin": log_origin}
 
 
 def _token_key(key: Key) -> tuple[str, ec.EllipticCurvePrivateKey]:

@@ -21,7 +21,8 @@ from consent_registry.operations.requests import ConsentRequest, WithdrawalReque
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.withdrawals import withdraw_consent
 from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys, make_keys
+from consent_registry.storage.key_files import make_keys
+from consent_registry.storage.keys import load_keys
 
 LOG_ORIGIN = "consent-registry.demo"
 
