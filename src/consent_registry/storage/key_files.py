@@ -122,7 +122,7 @@ def _read_own(path: Path) -> bytes:
 def _require_own_folder(directory: Path) -> None:
     """Who may write the folder may replace the files in it."""
     if not directory.is_dir():
-        raise Unusable(f"the folder {directory} of the key files is missing")
+        raise Unusable(f"key file {directory / f'{FILES[0]}.json'} is missing")
     status = directory.stat()
     if status.st_uid not in {os.geteuid(), 0}:
         raise Unusable(
