@@ -1,0 +1,115 @@
+"""Proofs from tiles: which tiles a proof needs, the proof from those, and whether tiles belong to a signed root.
+
+Of a log of any size a proof needs a few tiles a level. Who makes a proof reads `tiles_for_…`, then calls `…_path`; who
+trusts only a root adds `with_ancestors` to what it reads and calls `authenticate_tiles` before using any of it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from consent_registry.audit.frontier import Frontier
+from consent_registry.audit.merkle import (
+    ProofRefused,
+    Range,
+    consistency_ranges,
+    full_subtrees,
+    inclusion_ranges,
+    root,
+    root_of_subtrees,
+)
+from consent_registry.audit.tile import TILE_WIDTH, Tile, TileRefused, right_edge, split_hashes, tile_at
+
+
+def tiles_for_inclusion(index: int, size: int) -> set[Tile]:
+    """The tiles `inclusion_path` reads, and the one that holds the leaf's hash."""
+    return _tiles_for(inclusion_ranges(index, size), size) | {tile_at(0, index // TILE_WIDTH, size)}
+
+
+def inclusion_path(index: int, size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
+    """The inclusion path of a leaf, its sibling first; raises TileRefused when a tile is missing or too short."""
+    return _path(inclusion_ranges(index, size), size, tiles)
+
+
+def tiles_for_consistency(old_size: int, new_size: int) -> set[Tile]:
+    """The tiles `consistency_path` reads."""
+    return _tiles_for(consistency_ranges(old_size, new_size), new_size)
+
+
+def consistency_path(old_size: int, new_size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
+    """The consistency path between two sizes; raises TileRefused when a tile is missing or too short."""
+    return _path(consistency_ranges(old_size, new_size), new_size, tiles)
+
+
+def tiles_for_root(size: int, tree_size: int) -> set[Tile]:
+    """The tiles of a tree from which `root_at` computes the root it had at an earlier size."""
+    return _tiles_for([(0, size)], tree_size)
+
+
+def root_at(size: int, tree_size: int, tiles: Mapping[Tile, bytes]) -> bytes:
+    """The root that a tree of `tree_size` leaves had at an earlier size, from its own tiles."""
+    return _path([(0, size)], tree_size, tiles)[0] if size else root([])
+
+
+def leaf_hash_at(index: int, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
+    """The hash of one leaf, from its tile."""
+    return _hashes(tile_at(0, index // TILE_WIDTH, size), tiles)[index % TILE_WIDTH]
+
+
+def with_ancestors(size: int, tiles: Iterable[Tile]) -> set[Tile]:
+    """These tiles of a tree and all that `authenticate_tiles` needs beside them: their ancestors and the right edge."""
+    needed = {*tiles, *right_edge(size)}
+    waiting = [tile for tile in needed if tile.width == TILE_WIDTH]
+    while waiting:
+        level, number, _ = waiting.pop().parent
+        parent = tile_at(level, number, size)
+        if parent not in needed:
+            needed.add(parent)
+            waiting += [parent] if parent.width == TILE_WIDTH else []
+    return needed
+
+
+def authenticate_tiles(size: int, tree_root: bytes, tiles: Mapping[Tile, bytes]) -> None:
+    """Return when every one of these tiles belongs to the tree with this root; raise TileRefused that names the first
+    that does not, or a tile missing without which that cannot be told.
+    """
+    # 1. The right edge gives the root: its tiles are authentic together, or not at all.
+    if Frontier.of_tiles(size, tiles).root != tree_root:
+        raise TileRefused(f"the right-edge tiles of size {size} do not give its root")
+    # 2. From the top down each full tile's root stands in its parent, which was authenticated before.
+    for tile in sorted(tiles, reverse=True):
+        # 3. A tile of another width than this tree's belongs to another tree.
+        if tile != tile_at(tile.level, tile.number, size):
+            raise TileRefused(f"a tree of size {size} has no tile {tile.path()}")
+        if tile.width == TILE_WIDTH:
+            level, number, place = tile.parent
+            if root(_hashes(tile, tiles)) != _hashes(tile_at(level, number, size), tiles)[place]:
+                raise TileRefused(f"tile {tile.path()} is not the one its parent names")
+
+
+def _tiles_for(ranges: Iterable[Range], size: int) -> set[Tile]:
+    return {_place(subtree, size)[0] for span in ranges for subtree in full_subtrees(span)}
+
+
+def _path(ranges: Sequence[Range], size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
+    return [root_of_subtrees([_subtree_root(one, size, tiles) for one in full_subtrees(span)]) for span in ranges]
+
+
+def _subtree_root(subtree: Range, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
+    tile, first, count = _place(subtree, size)
+    return root(_hashes(tile, tiles)[first : first + count])
+
+
+def _place(subtree: Range, size: int) -> tuple[Tile, int, int]:
+    """The tile in which a full subtree's hashes stand, the place of the first and how many there are."""
+    start, end = subtree
+    height = (end - start).bit_length() - 1
+    if start % (end - start) or end > size:
+        raise ProofRefused(f"no full subtree of a tree of size {size}: {subtree}")
+    level = height // 8
+    first = start >> 8 * level
+    return tile_at(level, first // TILE_WIDTH, size), first % TILE_WIDTH, 1 << height % 8
+
+
+def _hashes(tile: Tile, tiles: Mapping[Tile, bytes]) -> list[bytes]:
+    if tile not in tiles:
+        raise TileRefused(f"tile {tile.path()} is missing")
+    return split_hashes(tiles[tile], tile.width)
