@@ -119,11 +119,11 @@ async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) 
 async def test_a_remembered_answer_would_be_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: a decider that remembers the facts of the first question permits after the withdrawal."""
     north, client, consent = await _agreed(registry)
-    remembered: dict[bytes, list[list[Grant]]] = {}
+    remembered: dict[tuple[bytes, ...], list[list[Grant]]] = {}
 
     async def load_once(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
         facts = await load_facts(connection, network_id, asked)
-        return msgspec.structs.replace(facts, grants=remembered.setdefault(asked[0].digest, facts.grants))
+        return msgspec.structs.replace(facts, grants=remembered.setdefault(asked[0].digests, facts.grants))
 
     monkeypatch.setattr(batch, "load_facts", load_once)
     assert await north.outcome(client) == "permit"

@@ -65,7 +65,7 @@ insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 
 analyze;
 """  # noqa: S608
 
-ASKED = [Asked(1, bytes(32), 2, 1)]
+ASKED = [Asked(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
 Act = Callable[[Connection], Awaitable[object]]
 STATEMENTS: dict[str, tuple[Act, set[str]]] = {
@@ -80,13 +80,13 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
             "release_changes_pkey",
         },
     ),
-    "one reference": (lambda c: find_reference(c, NUMBER, 1, bytes(32)), {"client_references_pkey"}),
+    "one reference": (lambda c: find_reference(c, NUMBER, 1, [bytes(32), bytes(31)]), {"client_references_pkey"}),
     "a client's grants": (lambda c: find_grants_of_client(c, NUMBER, ID), {"grants_flow_idx", "grant_changes_pkey"}),
     "a consent's grants": (
         lambda c: find_grants_of_consents(c, NUMBER, [ID]),
         {"grants_consent_idx", "grant_changes_pkey"},
     ),
-    "a receipt code": (lambda c: find_receipt_code(c, NUMBER, bytes(32)), {"receipt_codes_pkey"}),
+    "a receipt code": (lambda c: find_receipt_code(c, NUMBER, [bytes(32), bytes(31)]), {"receipt_codes_pkey"}),
     "answers given before": (lambda c: find_answers(c, NUMBER, [1], [bytes(32)]), {"idempotency_keys_pkey"}),
     "an event": (lambda c: find_event(c, NETWORK, ID), {"events_*", "leaves_pkey"}),
     "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),

@@ -67,16 +67,13 @@ class Act:
         self.connection = connection
         self.caller = caller
         self.catalogue = catalogue
+        # The keys as of the act's beginning: a value and the id of its key are from the same ones, whatever is rotated.
+        self.keys = runtime.keys
 
     @property
     def network(self) -> Network:
         """The network this happens in."""
         return self.caller.network
-
-    @property
-    def keys(self) -> Keys:
-        """The installation's keys."""
-        return self.runtime.keys
 
     async def clock(self) -> datetime:
         """The database's time; asked after the locks are held."""

@@ -70,7 +70,7 @@ class Waiting:
         self.asked = [
             Asked(
                 partner_id,
-                keys.digest("reference", network_id, partner_id, request.client),
+                keys.digests("reference", network_id, partner_id, request.client),
                 question.recipient.partner_id,
                 question.purpose.purpose_id,
             )

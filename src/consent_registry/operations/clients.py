@@ -17,7 +17,7 @@ from consent_registry.storage.clients import (
     add_client,
     add_reference,
     client_lock,
-    digest_lock,
+    digest_locks,
     find_reference,
     find_references,
     lock_client,
@@ -43,10 +43,12 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
     require_reference(request.reference, "/reference")
 
     async def work(act: Act) -> Done:
-        digest = reference_digest(act, request.reference)
-        # The number that decisions lock for an unknown reference: none is under way while it becomes known.
-        await lock_client(act.connection, act.network.network_id, digest_lock(digest))
-        known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digest)
+        digests = reference_digests(act, request.reference)
+        # The numbers that decisions lock for an unknown reference: none is under way while it becomes known. All of
+        # them, because a server that uses another digest key already (or still) registers under another digest.
+        for number in digest_locks(digests):
+            await lock_client(act.connection, act.network.network_id, number)
+        known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digests)
         if known is not None:
             return Done(200, _answer(request, known.recorded_at), client_ids=(known.client_id,))
         now = await act.clock()
@@ -56,7 +58,7 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
             act.connection,
             act.network.network_id,
             caller.partner_id,
-            (act.keys.digest_key_id, digest),
+            (act.keys.digest_key_id, digests[0]),
             client_id,
             act.keys.seal(request.reference.encode(), _context(act)),
             now,
@@ -77,9 +79,9 @@ def require_reference(reference: str, pointer: str) -> None:
         raise Malformed(faults=(Fault(pointer, wrong),))
 
 
-def reference_digest(act: Act, reference: str) -> bytes:
-    """The digest by which the caller's own reference is found."""
-    return act.keys.digest("reference", act.network.network_id, act.caller.partner_id, reference)
+def reference_digests(act: Act, reference: str) -> tuple[bytes, ...]:
+    """The digests by which the caller's own reference is found, one for each digest key, the current one's first."""
+    return act.keys.digests("reference", act.network.network_id, act.caller.partner_id, reference)
 
 
 async def locked_client(act: Act, reference: str) -> ClientReference | None:
@@ -87,12 +89,12 @@ async def locked_client(act: Act, reference: str) -> ClientReference | None:
 
     The reference may come to mean another client while the lock is waited for; then that one is locked as well.
     """
-    digest = reference_digest(act, reference)
+    digests = reference_digests(act, reference)
     network_id = act.network.network_id
-    known = await find_reference(act.connection, network_id, act.caller.partner_id, digest)
+    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
     while known is not None:
         await lock_client(act.connection, network_id, client_lock(known.client_id))
-        after = await find_reference(act.connection, network_id, act.caller.partner_id, digest)
+        after = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
         if after is None or after.client_id == known.client_id:
             return after
         known = after

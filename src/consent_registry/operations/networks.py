@@ -84,7 +84,7 @@ async def issue_credential(runtime: Runtime, network: Network, partner: Partner 
     async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
         await lock_catalogue(connection, network.network_id, exclusive=True)
         now = await read_clock(connection)
-        mac = (runtime.keys.digest_key_id, secret_mac(runtime, client_id, client_secret))
+        mac = secret_mac(runtime.keys, client_id, client_secret)
         await add_credential(connection, network.network_id, client_id, partner_id, scopes, mac, now)
         await add_version(connection, network.network_id, now)
         members = {"client_id": client_id, "partner": None if partner is None else partner.slug}

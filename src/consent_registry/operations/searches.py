@@ -10,7 +10,7 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
-from consent_registry.operations.clients import own_references, reference_digest, require_reference
+from consent_registry.operations.clients import own_references, reference_digests, require_reference
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.requests import SearchRequest
@@ -60,8 +60,8 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
         now = await act.clock()
         client_id = None
         if request.client is not None:
-            digest = reference_digest(act, request.client)
-            known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digest)
+            digests = reference_digests(act, request.client)
+            known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digests)
             if known is None:
                 return await _shown(act, [], Page([], None), None)
             client_id = known.client_id

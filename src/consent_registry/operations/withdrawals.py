@@ -15,7 +15,7 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.domain.withdrawals import Withdrawn, still_given, withdraw
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
-from consent_registry.operations.consents import receipt_code_digest
+from consent_registry.operations.consents import receipt_code_digests
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
@@ -172,8 +172,8 @@ async def _reach_by_code(act: Act, code: str) -> _Reach | RegistryError:
     network_id, partner_id = act.network.network_id, act.caller.partner_id
     if await storage.count_code_failures(act.connection, network_id, partner_id) >= WRONG_CODES_AN_HOUR:
         raise TooMany("Too many wrong codes within an hour.", retry_after=3600)
-    digest = receipt_code_digest(act, code)
-    found = None if digest is None else await find_receipt_code(act.connection, network_id, digest)
+    digests = receipt_code_digests(act, code)
+    found = await find_receipt_code(act.connection, network_id, digests) if digests else None
     if found is None:
         now = await act.clock()
         await storage.add_code_failure(act.connection, network_id, partner_id, new_id(now), now)

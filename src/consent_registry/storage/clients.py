@@ -1,5 +1,6 @@
 """Clients and the references partners have for them; the client's lock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,9 +21,9 @@ def client_lock(client_id: str) -> int:
     return int.from_bytes(bytes.fromhex(client_id[:8]), "big", signed=True)
 
 
-def digest_lock(digest: bytes) -> int:
-    """The lock number of a reference nobody has registered."""
-    return int.from_bytes(digest[:4], "big", signed=True)
+def digest_locks(digests: Sequence[bytes]) -> list[int]:
+    """The lock numbers of a reference nobody has registered, one for each digest key, ascending."""
+    return sorted({int.from_bytes(digest[:4], "big", signed=True) for digest in digests})
 
 
 async def lock_client(connection: Connection, network_id: int, number: int) -> None:
@@ -31,17 +32,17 @@ async def lock_client(connection: Connection, network_id: int, number: int) -> N
 
 
 async def find_reference(
-    connection: Connection, network_id: int, partner_id: int, digest: bytes
+    connection: Connection, network_id: int, partner_id: int, digests: Sequence[bytes]
 ) -> ClientReference | None:
-    """The client a partner knows by the reference with this digest."""
+    """The client a partner knows by the reference with these digests, one for each digest key; stored is one."""
     row = await connection.fetchrow(
         """
         select client_id, recorded_at, sealed from registry.client_references
-        where network_id = $1 and partner_id = $2 and digest = $3
+        where network_id = $1 and partner_id = $2 and digest = any ($3::bytea[])
         """,
         network_id,
         partner_id,
-        digest,
+        digests,
     )
     return None if row is None else ClientReference(str(row[0]), row[1], row[2])
 

@@ -192,12 +192,15 @@ async def add_receipt_code(
 
 
 async def find_receipt_code(
-    connection: Connection, network_id: int, digest: bytes
+    connection: Connection, network_id: int, digests: Sequence[bytes]
 ) -> tuple[str, str, list[int]] | None:
-    """Consent, client and the partners concerned, of the receipt code with this digest."""
+    """Consent, client and the partners concerned, of the receipt code with these digests, one for each digest key."""
     row = await connection.fetchrow(
-        "select consent_id, client_id, partner_ids from registry.receipt_codes where network_id = $1 and digest = $2",
+        """
+        select consent_id, client_id, partner_ids from registry.receipt_codes
+        where network_id = $1 and digest = any ($2::bytea[])
+        """,
         network_id,
-        digest,
+        digests,
     )
     return None if row is None else (str(row[0]), str(row[1]), list(row[2]))

@@ -6,6 +6,7 @@ They are two because the second must see what was committed while the first wait
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from consent_registry.domain.grants import Grant
@@ -15,10 +16,13 @@ from consent_registry.storage.grants import GrantRow, grants_from_rows, read_clo
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the facts are looked up by: sender, digest of its reference, recipient, purpose."""
+    """What the facts are looked up by: sender, its reference's digest under each digest key, recipient, purpose.
+
+    There is one key but for the time of a rotation, and a reference is stored under one of them.
+    """
 
     sender_id: int
-    digest: bytes
+    digests: tuple[bytes, ...]
     recipient_id: int
     purpose_id: int
 
@@ -38,8 +42,10 @@ async def lock_clients(
     """For each question the client its reference means and whether the client's shared lock was free.
 
     Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
-    locks a number made of its digest, so that the same work is done and registering it is seen.
+    locks a number made of its digest, so that the same work is done and registering it is seen. Under a key that a
+    reference is not stored under it is unknown, and locks as such: known and unknown stay alike during a rotation.
     """
+    flat = [(one.sender_id, digest) for one in asked for digest in one.digests]
     rows = await connection.fetch(
         """
         with resolved as (
@@ -58,11 +64,18 @@ async def lock_clients(
         select r.client_id, l.held from resolved r join locked l using (number) order by r.ord
         """,
         network_id,
-        [one.sender_id for one in asked],
-        [one.digest for one in asked],
+        [sender_id for sender_id, _ in flat],
+        [digest for _, digest in flat],
         LOCK_CLIENT | network_id,
     )
-    return [(None if row[0] is None else str(row[0]), row[1]) for row in rows]
+    found = iter(rows)
+    return [_whose([next(found) for _ in one.digests]) for one in asked]
+
+
+def _whose(rows: Sequence[asyncpg.Record]) -> tuple[str | None, bool]:
+    """The client that one of a reference's digests led to, and whether all its locks were free."""
+    client_id = next((str(row[0]) for row in rows if row[0] is not None), None)
+    return client_id, all(row[1] for row in rows)
 
 
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
@@ -73,6 +86,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     """
     if not asked:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [])
+    flat = [(one, digest) for one in asked for digest in one.digests]
     rows = await connection.fetch(
         """
         select w.ord, statement_timestamp() as now,
@@ -108,20 +122,25 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         order by w.ord
         """,
         network_id,
-        [one.sender_id for one in asked],
-        [one.digest for one in asked],
-        [one.recipient_id for one in asked],
-        [one.purpose_id for one in asked],
+        [one.sender_id for one, _ in flat],
+        [digest for _, digest in flat],
+        [one.recipient_id for one, _ in flat],
+        [one.purpose_id for one, _ in flat],
     )
-    return _facts(rows, len(asked))
+    return _facts(rows, [number for number, one in enumerate(asked) for _ in one.digests], len(asked))
 
 
-def _facts(rows: Sequence[GrantRow], questions: int) -> Facts:
+def _facts(rows: Sequence[GrantRow], question_of: Sequence[int], questions: int) -> Facts:
+    """Sort the rows to their questions; `question_of` says for each digest that was looked up whose it is."""
     clients: list[str | None] = [None] * questions
     found: list[list[GrantRow]] = [[] for _ in range(questions)]
     for row in rows:
+        question = question_of[row["ord"] - 1]
         if row["client_id"] is not None:
-            clients[row["ord"] - 1] = str(row["client_id"])
-        if row["grant_id"] is not None:
-            found[row["ord"] - 1].append(row)
+            client_id = str(row["client_id"])
+            # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
+            if clients[question] is None:
+                clients[question] = client_id
+            if row["grant_id"] is not None and clients[question] == client_id:
+                found[question].append(row)
     return Facts(rows[0]["now"], rows[0]["catalogue_version"] or 0, clients, [grants_from_rows(one) for one in found])

@@ -1,0 +1,171 @@
+"""While keys are rotated one server uses the new ones already and another still the old ones: they are one."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from consent_registry.operations import clients
+from consent_registry.operations.networks import issue_credential
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.clients import ClientReference, digest_locks, find_reference
+from consent_registry.storage.database import Connection
+from consent_registry.storage.key_files import FILES, read_key_files, rotate_key
+from consent_registry.storage.keys import Keys, load_keys
+from tests.installation import Installation, Partner, Registry, serving
+from tests.journeys.office import office
+from tests.small_network import NUMBER
+
+AFTER = timedelta(hours=1)
+RACES = 20
+
+
+class Pair(NamedTuple):
+    """Two servers of one installation: `early` has read the new keys, `late` uses them."""
+
+    early: Registry
+    late: Registry
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(installation: Installation, tmp_path: Path) -> AsyncIterator[Pair]:
+    """Run two applications on one database, with all four keys being rotated."""
+    folder = shutil.copytree(installation.keys, tmp_path / "keys")
+    folder.chmod(0o700)
+    now = datetime.now(UTC)
+    for name in FILES:
+        rotate_key(folder, name, now, AFTER, AFTER)
+    own = Installation(installation.cluster, folder, installation.networks)
+    async with own.copy() as database, AsyncExitStack() as stack:
+        early = await stack.enter_async_context(serving(own, database))
+        late = await stack.enter_async_context(serving(own, database))
+        runtime_of(late).keys = load_keys(folder).as_of(now + AFTER)
+        yield Pair(early, late)
+
+
+def runtime_of(registry: Registry) -> Runtime:
+    """Return what the operations of one server share."""
+    runtime = registry.app.state.doors.runtime
+    assert isinstance(runtime, Runtime)
+    return runtime
+
+
+def ways(pair: Pair) -> Sequence[tuple[Registry, Registry]]:
+    """Both orders: the old key's values at the new server, and the new key's at the old one."""
+    return ((pair.early, pair.late), (pair.late, pair.early))
+
+
+async def register(partner: Partner, reference: str) -> httpx.Response:
+    """Register a reference."""
+    return await partner.post("/clients", {"reference": reference})
+
+
+async def test_what_one_server_recorded_the_other_knows(pair: Pair) -> None:
+    """References, consents, receipts codes, decisions and stored answers of either server are good at the other."""
+    for here, there in ways(pair):
+        north, other = await office(here, "north"), await office(there, "north")
+        client = await north.client()
+        consent = await north.consent(client)
+        assert await other.outcome(client) == await north.outcome(client) == "permit"
+        assert (await register(other.partner, client)).status_code == 200
+        found = await other.post("/consents/search", {"client": client}, 200)
+        assert [(one["consent_id"], one["client"]) for one in found["items"]] == [(consent["consent_id"], client)]
+        body = {"receipt_code": consent["receipt_code"], "channel": "phone"}
+        withdrawn = await other.partner.post("/withdrawals", body, Idempotency_Key=client)
+        again = await north.partner.post("/withdrawals", body, Idempotency_Key=client)
+        assert withdrawn.status_code == again.status_code == 201
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.content == withdrawn.content
+        assert await north.outcome(client) == await other.outcome(client) == "no_permission"
+
+
+async def test_a_token_of_one_server_is_good_at_the_other(pair: Pair) -> None:
+    """A token of either key is accepted by both servers, and both publish both keys."""
+    for here, there in ways(pair):
+        token = (await here.partner("north")).token
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await there.http.get("/api/v1/me", headers=headers)).status_code == 200
+    sets = [(await one.http.get("/.well-known/jwks.json")).json()["keys"] for one in pair]
+    assert sorted(key["kid"] for key in sets[0]) == sorted(key["kid"] for key in sets[1])
+    assert len(sets[0]) == 2 + 2 * len(pair.early.installation.networks)
+
+
+async def test_a_secret_is_good_under_the_key_it_was_made_with(pair: Pair) -> None:
+    """A credential issued under either digest key signs in at both servers; with its key gone it signs in nowhere."""
+    for here, there in ways(pair):
+        runtime = runtime_of(here)
+        network = await runtime.network("small")
+        assert network is not None
+        partner = (await runtime.picture(network)).partners["north"]
+        client_id, secret = await issue_credential(runtime, network, partner)
+        for one in (here, there):
+            assert (await Partner(one.http, client_id, secret).sign_in()).status_code == 200
+    files = read_key_files(pair.late.installation.keys)
+    runtime_of(pair.late).keys = Keys(files | {"digest": files["digest"][:1]}, datetime.now(UTC) + 2 * AFTER)
+    assert (await pair.late.stranger("north").sign_in()).json()["error"] == "invalid_client"
+
+
+async def _race(pair: Pair) -> int:
+    """Register each of some references at both servers at once; returns how many clients that made, of RACES."""
+    early, late = await pair.early.partner("north"), await pair.late.partner("north")
+    references = [f"R-{number}" for number in range(RACES)]
+    answers = await asyncio.gather(
+        *(register(partner, reference) for reference in references for partner in (early, late))
+    )
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    return sum(answer.status_code == 201 for answer in answers)
+
+
+async def test_a_reference_is_one_client_whichever_key_registers_it(pair: Pair) -> None:
+    """Registered at both servers at the same moment, under two digest keys, a reference still means one client."""
+    assert await _race(pair) == RACES
+    async with pair.early.sql() as sql:
+        query = "select count(*) from registry.client_references where network_id = $1"
+        assert await sql.fetchval(query, NUMBER) == RACES
+
+
+async def test_looking_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: servers that look under their current key alone make two clients of one reference."""
+    every = Keys.digests
+    monkeypatch.setattr(Keys, "digests", lambda self, *asked: every(self, *asked)[:1])
+    assert await _race(pair) == 2 * RACES
+
+
+async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Register one reference at both servers, each looking it up only when the other is about to, if it ever is."""
+    arrived: list[None] = []
+    both = asyncio.Event()
+
+    async def together(
+        connection: Connection, network_id: int, partner_id: int, digests: Sequence[bytes]
+    ) -> ClientReference | None:
+        arrived.append(None)
+        if len(arrived) == len(pair):
+            both.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(both.wait(), 0.5)
+        return await find_reference(connection, network_id, partner_id, digests)
+
+    partners = [await one.partner("north") for one in pair]
+    monkeypatch.setattr(clients, "find_reference", together)
+    return sorted(answer.status_code for answer in await asyncio.gather(*(register(one, "R") for one in partners)))
+
+
+async def test_two_servers_never_look_a_new_reference_up_side_by_side(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under whatever key, the second looks when the first is done, and finds the client the first has made."""
+    assert await _wait_at_each_other(pair, monkeypatch) == [200, 201]
+
+
+async def test_a_lock_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: where a server locks its current key's number alone, both look before either has registered."""
+    monkeypatch.setattr(clients, "digest_locks", lambda digests: digest_locks(digests[:1]))
+    assert await _wait_at_each_other(pair, monkeypatch) == [201, 201]
