@@ -6,8 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.audit.leaf import NONCE_LENGTH, canonical, make_leaf, reference_commitment
+from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import RegistryError
 from consent_registry.domain.events import KINDS, OUTCOMES, Event
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
@@ -130,3 +131,34 @@ async def find_places(
         event_ids,
     )
     return {str(row["event_id"]): (row["log_index"], row["leaf"]) for row in rows}
+
+
+class LogHasGap(RegistryError):
+    """Leaves are missing in the middle of a log."""
+
+
+async def read_leaves(connection: Connection, network_id: int, start: int, count: int) -> list[bytes]:
+    """The leaves from index `start` on, at most `count`, fewer at the log's end; raises LogHasGap."""
+    row = await connection.fetchrow(
+        """
+        select string_agg(leaf, ''::bytea order by log_index) as leaves, count(*) as found, max(log_index) as last
+        from registry.leaves where network_id = $1 and log_index >= $2 and log_index < $2::bigint + $3
+        """,
+        network_id,
+        start,
+        count,
+    )
+    if row is None or row["found"] == 0:
+        return []
+    if row["last"] != start + row["found"] - 1:
+        raise LogHasGap(f"the log of network {network_id} has a gap between {start} and {row['last']}")
+    leaves = row["leaves"]
+    return [leaves[at : at + LEAF_LENGTH] for at in range(0, len(leaves), LEAF_LENGTH)]
+
+
+async def read_size(connection: Connection, network_id: int) -> int:
+    """How many leaves the log has."""
+    size = await connection.fetchval(
+        "select coalesce(max(log_index) + 1, 0) from registry.leaves where network_id = $1", network_id
+    )
+    return int(size)

@@ -21,6 +21,8 @@ APP_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
 }
+# The sealer may wait longer, because nobody waits for it; what it writes must be on disk before it signs.
+SEALER_SETTINGS = APP_SETTINGS | {"lock_timeout": "5s", "statement_timeout": "30s"}
 
 
 def role_names(prefix: str = DEFAULT_PREFIX) -> dict[str, str]:
@@ -47,7 +49,8 @@ def roles_sql(prefix: str = DEFAULT_PREFIX) -> str:
         f"alter role {names['migrator']} set search_path = registry;",
         f"alter role {names['migrator']} set timezone = 'UTC';",
     ]
-    statements += [f"alter role {names['app']} set {name} = '{value}';" for name, value in APP_SETTINGS.items()]
+    for suffix, settings in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS)):
+        statements += [f"alter role {names[suffix]} set {name} = '{value}';" for name, value in settings.items()]
     return "\n".join(statements) + "\n"
 
 

@@ -1,0 +1,162 @@
+"""Sealing a network's log: its leaves become tiles, and a signed checkpoint says what the whole of them is.
+
+Several sealers may believe that they lead, and any may die or stand still between two lines. So each step compares
+before it swaps, and says what is durable after it (design.md section 7):
+
+1. New leaves are read and the tree's right edge, as it is stored, is extended. The head that was signed last must follow
+   from that edge: a database that was put back, cut short or rewritten does not contain it, and nothing is signed.
+2. Tiles are committed. Made again from the same leaves they are the same bytes.
+3. The new head is on the signer's own disk, if the last one is still there. From here on it is the only one to sign.
+4. It is signed: the same bytes each time. 5. Witnesses cosign, and the quorum that is demanded is reached.
+6. It is published. Dying before leaves a head that was promised to the disk and not published: the next round signs and
+   publishes that one before anything else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
+from consent_registry.audit.frontier import Frontier
+from consent_registry.audit.merkle import EMPTY_ROOT, leaf_hash
+from consent_registry.audit.note import SignerKey
+from consent_registry.audit.tile import TileRefused, right_edge
+from consent_registry.audit.tile_proofs import consistency_path, tiles_for_consistency
+from consent_registry.domain.errors import RegistryError
+from consent_registry.storage.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
+from consent_registry.storage.database import Connection, Pool, transaction
+from consent_registry.storage.keys import Keys
+from consent_registry.storage.log import LogHasGap, read_leaves, read_size
+from consent_registry.storage.signed_heads import Head, HeadMoved, SignedHeads
+from consent_registry.storage.tiles import TileDiffers, add_tiles, read_tiles
+
+# Leaves sealed at once: a log that was left alone for long is caught up with in steps.
+MOST_LEAVES = 1 << 16
+EMPTY = Head(0, EMPTY_ROOT)
+
+Prove = Callable[[int], Awaitable[list[bytes]]]
+"""Gives the consistency path from an earlier size to the checkpoint's."""
+
+
+class HistoryChanged(RegistryError):
+    """The database no longer contains what was signed. Nothing is signed until it does again."""
+
+
+class BelowQuorum(RegistryError):
+    """Too few witnesses cosigned within the time. The last checkpoint stays published."""
+
+
+class Witnesses(Protocol):
+    """Who cosigns checkpoints before they are published."""
+
+    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
+        """The note with the cosignatures that were collected; raises BelowQuorum when they are too few."""
+
+
+class NoWitnesses:
+    """Nobody has to cosign."""
+
+    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:  # noqa: ARG002 - as in Witnesses
+        """The note as it is."""
+        return note
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What a sealer works with: its connections, the log's keys, the signer's memory, and the witnesses."""
+
+    pool: Pool
+    keys: Keys
+    heads: SignedHeads
+    witnesses: Witnesses
+
+
+async def seal(tools: Seal, log: Log, *, again: bool = False) -> int:
+    """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns the size that is published now.
+
+    `again` publishes anew what is published, when nothing was added. Raises HistoryChanged, BelowQuorum, HeadMoved when
+    another sealer was faster, and CannotRecord.
+    """
+    known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
+    try:
+        head, due = await _prepare(tools, log, known)
+    except HistoryChanged:
+        if await asyncio.to_thread(tools.heads.read, log.slug, log.origin) != known:
+            raise HeadMoved from None  # what was read in the database is newer than what was read here
+        raise
+    if head.size and (due or again):
+        await publish(tools, log, head)
+    return head.size
+
+
+async def _prepare(tools: Seal, log: Log, known: Head | None) -> tuple[Head, bool]:
+    """The head to publish, which is in the signer's memory and whose tiles are stored, and whether it must be."""
+    head = known or EMPTY
+    async with transaction(tools.pool, log.network_id, ()) as connection:
+        published = await latest_checkpoint(connection, log.network_id)
+        edge = await signed_edge(connection, log, head, published)
+        if head.size and (published is None or published.size < head.size):
+            return head, True
+        grown = await extend(connection, log, edge)
+    if grown.size == head.size:
+        return head, False
+    new = Head(grown.size, grown.root)
+    await asyncio.to_thread(tools.heads.advance, log.slug, log.origin, known, new)
+    return new, True
+
+
+async def signed_edge(connection: Connection, log: Log, head: Head, published: Published | None) -> Frontier:
+    """The right edge of the tree that was signed last, from the database; raises HistoryChanged when it is not there."""
+    if published is not None and (
+        published.size > head.size or (published.size == head.size and published.root != head.root)
+    ):
+        raise HistoryChanged(
+            f"{log.origin}: a checkpoint of size {published.size} is published that this sealer does not remember"
+            f" (it remembers size {head.size}): its folder is not the one it signed with, or the database was changed"
+        )
+    size = await read_size(connection, log.network_id)
+    if size < head.size:
+        raise HistoryChanged(f"{log.origin}: {size} leaves are left of {head.size} that were signed")
+    try:
+        edge = Frontier.of_tiles(head.size, await read_tiles(connection, log.network_id, right_edge(head.size)))
+    except TileRefused as error:
+        raise HistoryChanged(f"{log.origin}: of size {head.size}, which was signed, {error}") from error
+    if edge.root != head.root:
+        raise HistoryChanged(f"{log.origin}: the tiles of size {head.size} do not give the root that was signed")
+    return edge
+
+
+async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
+    """Read what was added since, write its tiles, and return the right edge after it."""
+    try:
+        leaves = await read_leaves(connection, log.network_id, edge.size, MOST_LEAVES)
+        if not leaves:
+            return edge
+        grown, tiles = edge.extend([leaf_hash(leaf) for leaf in leaves])
+        await add_tiles(connection, log.network_id, tiles)
+    except (LogHasGap, TileDiffers) as error:
+        raise HistoryChanged(f"{log.origin}: {error}") from error
+    return grown
+
+
+async def publish(tools: Seal, log: Log, head: Head) -> None:
+    """Sign a head that stands in the signer's memory, have it cosigned, and publish it."""
+    note = await tools.witnesses.cosign(sign(tools.keys, log, head), head.size, _prover(tools.pool, log, head.size))
+    async with transaction(tools.pool, log.network_id, ()) as connection:
+        await add_checkpoint(connection, log.network_id, head.size, head.root, note)
+
+
+def sign(keys: Keys, log: Log, head: Head) -> bytes:
+    """The signed note of a head, by every key that signs for this log now; the same bytes each time."""
+    signers = [SignerKey(log.origin, key) for key in keys.log_keys(log.origin)]
+    return sign_checkpoint(Checkpoint(log.origin, head.size, head.root), signers).format()
+
+
+def _prover(pool: Pool, log: Log, size: int) -> Prove:
+    async def prove(old_size: int) -> Sequence[bytes]:
+        needed = tiles_for_consistency(old_size, size)
+        async with transaction(pool, log.network_id, ()) as connection:
+            return consistency_path(old_size, size, await read_tiles(connection, log.network_id, list(needed)))
+
+    return prove

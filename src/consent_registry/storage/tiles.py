@@ -1,0 +1,62 @@
+"""Tiles of the log's tree in the database: only ever added, and each is the beginning of its wider successor."""
+
+from collections.abc import Mapping, Sequence
+
+from consent_registry.audit.tile import Tile
+from consent_registry.domain.errors import RegistryError
+from consent_registry.storage.database import Connection
+
+
+class TileDiffers(RegistryError):
+    """The database holds another tile than the leaves make."""
+
+
+async def add_tiles(connection: Connection, network_id: int, tiles: Mapping[Tile, bytes]) -> None:
+    """Add tiles and drop the narrower stages they replace; what is there already must be the same bytes.
+
+    Raises TileDiffers, which the caller must let roll the transaction back.
+    """
+    columns = _columns(list(tiles))
+    await connection.execute(
+        """
+        insert into registry.tiles (network_id, level, number, width, data)
+        select $1, level, number, width, data
+        from unnest($2::smallint[], $3::bigint[], $4::smallint[], $5::bytea[]) as tile (level, number, width, data)
+        on conflict do nothing
+        """,
+        network_id,
+        *columns,
+        list(tiles.values()),
+    )
+    stored = await read_tiles(connection, network_id, list(tiles))
+    for tile, data in tiles.items():
+        if stored.get(tile) != data:
+            raise TileDiffers(f"tile {tile.path()} of network {network_id} is not what the leaves make")
+    await connection.fetchval(
+        "select registry.drop_narrower_tiles($1, $2::smallint[], $3::bigint[])", network_id, columns[0], columns[1]
+    )
+
+
+async def read_tiles(connection: Connection, network_id: int, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
+    """The bytes of these tiles, cut to their width from the narrowest that is wide enough; a missing one is left out."""
+    levels, numbers, widths = _columns(tiles)
+    rows = await connection.fetch(
+        """
+        select given.level, given.number, given.width, substring(tile.data for 32 * given.width) as data
+        from unnest($2::smallint[], $3::bigint[], $4::smallint[]) as given (level, number, width)
+        cross join lateral (
+            select t.data from registry.tiles t
+            where t.network_id = $1 and t.level = given.level and t.number = given.number and t.width >= given.width
+            order by t.width limit 1
+        ) tile
+        """,
+        network_id,
+        levels,
+        numbers,
+        widths,
+    )
+    return {Tile(row["level"], row["number"], row["width"]): row["data"] for row in rows}
+
+
+def _columns(tiles: Sequence[Tile]) -> tuple[list[int], list[int], list[int]]:
+    return [one.level for one in tiles], [one.number for one in tiles], [one.width for one in tiles]
