@@ -27,8 +27,8 @@ from consent_registry.audit.tile_proofs import consistency_path, tiles_for_consi
 from consent_registry.domain.errors import RegistryError
 from consent_registry.storage.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
 from consent_registry.storage.database import Connection, Pool, transaction
-from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogHasGap, read_leaves, read_size
+from consent_registry.storage.log_keys import LogKeys
 from consent_registry.storage.signed_heads import Head, HeadMoved, SignedHeads
 from consent_registry.storage.tiles import TileDiffers, add_tiles, read_tiles
 
@@ -67,43 +67,53 @@ class Seal(msgspec.Struct, frozen=True):
     """What a sealer works with: its connections, the log's keys, the signer's memory, and the witnesses."""
 
     pool: Pool
-    keys: Keys
+    keys: LogKeys
     heads: SignedHeads
     witnesses: Witnesses
 
 
-async def seal(tools: Seal, log: Log, *, again: bool = False) -> int:
-    """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns the size that is published now.
+class Sealed(msgspec.Struct, frozen=True):
+    """The size that is published, and how many seconds ago that was."""
+
+    size: int
+    age: float
+
+
+async def seal(tools: Seal, log: Log, *, again: bool = False) -> Sealed:
+    """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns what is published now.
 
     `again` publishes anew what is published, when nothing was added. Raises HistoryChanged, BelowQuorum, HeadMoved when
     another sealer was faster, and CannotRecord.
     """
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     try:
-        head, due = await _prepare(tools, log, known)
+        head, age = await _prepare(tools, log, known)
     except HistoryChanged:
         if await asyncio.to_thread(tools.heads.read, log.slug, log.origin) != known:
             raise HeadMoved from None  # what was read in the database is newer than what was read here
         raise
-    if head.size and (due or again):
+    if head.size and (age is None or again):
         await publish(tools, log, head)
-    return head.size
+        age = 0.0
+    return Sealed(head.size, age or 0.0)
 
 
-async def _prepare(tools: Seal, log: Log, known: Head | None) -> tuple[Head, bool]:
-    """The head to publish, which is in the signer's memory and whose tiles are stored, and whether it must be."""
+async def _prepare(tools: Seal, log: Log, known: Head | None) -> tuple[Head, float | None]:
+    """The head to publish, which is in the signer's memory and whose tiles are stored; and how many seconds ago it was
+    published, None when it was not.
+    """
     head = known or EMPTY
     async with transaction(tools.pool, log.network_id, ()) as connection:
         published = await latest_checkpoint(connection, log.network_id)
         edge = await signed_edge(connection, log, head, published)
         if head.size and (published is None or published.size < head.size):
-            return head, True
+            return head, None
         grown = await extend(connection, log, edge)
     if grown.size == head.size:
-        return head, False
+        return head, None if published is None else published.age
     new = Head(grown.size, grown.root)
     await asyncio.to_thread(tools.heads.advance, log.slug, log.origin, known, new)
-    return new, True
+    return new, None
 
 
 async def signed_edge(connection: Connection, log: Log, head: Head, published: Published | None) -> Frontier:
@@ -147,9 +157,9 @@ async def publish(tools: Seal, log: Log, head: Head) -> None:
         await add_checkpoint(connection, log.network_id, head.size, head.root, note)
 
 
-def sign(keys: Keys, log: Log, head: Head) -> bytes:
+def sign(keys: LogKeys, log: Log, head: Head) -> bytes:
     """The signed note of a head, by every key that signs for this log now; the same bytes each time."""
-    signers = [SignerKey(log.origin, key) for key in keys.log_keys(log.origin)]
+    signers = [SignerKey(log.origin, key) for key in keys.signing(log.origin)]
     return sign_checkpoint(Checkpoint(log.origin, head.size, head.root), signers).format()
 
 

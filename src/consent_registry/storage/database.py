@@ -46,6 +46,22 @@ async def _keep(connection: Connection) -> None:
         await connection.execute("rollback")
 
 
+@asynccontextmanager
+async def session(dsn: str) -> AsyncIterator[Connection]:
+    """A connection of its own, past any pool, for what belongs to a session; raises CannotRecord when it breaks."""
+    connection = None
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=15)
+        yield connection
+    except (asyncpg.PostgresError, *_SILENT) as error:
+        if _is_defect(error):
+            raise
+        raise CannotRecord(retry_after=1) from error
+    finally:
+        if connection is not None:
+            connection.terminate()  # at once: whatever the session holds is free
+
+
 def begin_sql(network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False) -> str:
     """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own.
 
