@@ -11,6 +11,7 @@ app = App(name="consent-registry", help="Purpose-bound consents for data exchang
 for verb, summary in {
     "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
+    "seal": "Sign the logs: tiles and checkpoints of every network, until stopped.",
     "roles": "Print the SQL that makes the roles and the empty schema; can be run again.",
     "migrate": "Apply the migrations that are missing, as the migrator's login.",
     "keys": "Check or make the key files; never shows a secret.",

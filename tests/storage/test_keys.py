@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage import keys as module
 from consent_registry.storage.key_files import make_keys, rotate_key
-from consent_registry.storage.keys import Keys, base64url, ed25519_thumbprint, load_keys, log_vkey
+from consent_registry.storage.keys import Keys, base64url, ed25519_thumbprint, load_keys
+from consent_registry.storage.log_keys import log_vkey
 
 ORIGIN = "registry.test/small"
 SECRET = hashlib.sha256(b"a test's").digest()

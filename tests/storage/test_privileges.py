@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.storage.embedded import Cluster
-from consent_registry.storage.roles import APP_SETTINGS, LOGIN_SUFFIXES, ROLE_SUFFIXES
+from consent_registry.storage.roles import APP_SETTINGS, LOGIN_SUFFIXES, ROLE_SUFFIXES, SEALER_SETTINGS
 from tests.installation import ROLES, Installation, empty_database
 
 # What the application may do. It reads and adds; nothing here is ever changed or removed by it.
@@ -50,7 +50,12 @@ APPLICATION = {
     # Rows are reached through the parent, whose policies hold there; the partitions themselves are nobody's.
     "events_default": "",
     **{f"events_month_{number}": "" for number in range(1, 16)},
+    "tiles": "select",
+    "checkpoints": "select",
 }
+# The sealer sees hashes and commitments, and which logs there are.
+SEALER = {"networks": "select", "leaves": "select", "tiles": "select insert", "checkpoints": "select insert"}
+LISTED = {"app": APPLICATION, "sealer": SEALER}
 NO_TENANT = {"schema_migrations", "networks"}
 # Tables whose rows are cut down to the partners on whose behalf a transaction runs, beside the network.
 PARTNERS_OWN = {
@@ -73,6 +78,9 @@ FUNCTIONS = {
     "event_places": (True, {"app"}),
     "forget_idempotency_keys": (True, {"app"}),
     "make_event_partitions": (True, {"app"}),
+    "log_sizes": (False, {"sealer"}),
+    "drop_narrower_tiles": (True, {"sealer"}),
+    "thin_checkpoints": (True, {"sealer"}),
     "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
@@ -123,11 +131,11 @@ async def test_every_relation_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> None:
-    """The application may do what is listed, the owner and the migrator everything, everybody else nothing."""
+    """Application and sealer may do what is listed, the owner and the migrator everything, everybody else nothing."""
     for name, oid in (await relations(sql)).items():
         for role, privilege in itertools.product((*OWNING, *OTHERS), PRIVILEGES):
             may = await sql.fetchval("select has_table_privilege($1, $2::oid, $3)", role_name(role), oid, privilege)
-            meant = role in OWNING or (role == "app" and privilege in APPLICATION[name].split())
+            meant = role in OWNING or privilege in LISTED.get(role, {}).get(name, "").split()
             assert may == meant, (name, role, privilege)
 
 
@@ -170,7 +178,13 @@ async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection)
     tenants = {name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_")}
     assert public == sorted(itertools.product(tenants, ("SELECT", "INSERT")))
     owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] != ["public"]}
-    assert owners == {("events", "SELECT"), ("idempotency_keys", "SELECT"), ("idempotency_keys", "DELETE")}
+    assert owners == {
+        ("events", "SELECT"),
+        ("idempotency_keys", "SELECT"),
+        ("idempotency_keys", "DELETE"),
+        ("tiles", "DELETE"),
+        ("checkpoints", "DELETE"),
+    }
     assert all(row["roles"] in (["public"], [ROLES["owner"]]) for row in rows)
 
 
@@ -192,11 +206,11 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
-    """Only owner, migrator and application enter the schema, only the owner's members make anything in it, and no role
-    is a superuser or passes by row-level security.
+    """Only owner, migrator, application and sealer enter the schema, only the owner's members make anything in it, and
+    no role is a superuser or passes by row-level security.
     """
     for role in (*OWNING, *OTHERS):
-        for privilege, those in (("usage", (*OWNING, "app")), ("create", OWNING)):
+        for privilege, those in (("usage", (*OWNING, "app", "sealer")), ("create", OWNING)):
             may = await sql.fetchval("select has_schema_privilege($1, 'registry', $2)", role_name(role), privilege)
             assert may is (role in those), (role, privilege)
         assert not await sql.fetchval("select has_schema_privilege($1, 'public', 'create')", role_name(role)), role
@@ -206,8 +220,9 @@ async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
         rights = ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication")
         assert not any(row[right] for right in rights), suffix
         assert row["rolcanlogin"] is (suffix in LOGIN_SUFFIXES), suffix
-    settings = await sql.fetchval("select rolconfig from pg_roles where rolname = $1", ROLES["app"])
-    assert {name.lower(): value for name, value in (one.split("=", 1) for one in settings)} == APP_SETTINGS
+    for suffix, meant in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS)):
+        settings = await sql.fetchval("select rolconfig from pg_roles where rolname = $1", ROLES[suffix])
+        assert {name.lower(): value for name, value in (one.split("=", 1) for one in settings)} == meant
 
 
 async def test_the_application_cannot_change_or_remove(sql: asyncpg.Connection) -> None:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.loader import load
-from consent_registry.cli.supervise import APPLICATION, Port, Service, Workers, supervise
+from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.embedded import Cluster, prepare
@@ -70,13 +70,18 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         await create_database(cluster.dsn(), DATABASE)
         await create_roles(cluster.dsn(database=DATABASE), prefix)
         admin = cluster.dsn(database=DATABASE)
-        app = cluster.dsn(user=role_names(prefix)["app"], database=DATABASE)
+        app, sealer = (cluster.dsn(user=role_names(prefix)[role], database=DATABASE) for role in ("app", "sealer"))
     else:
         admin = os.environ[DATABASE_URL]
         await require_no_real_network(admin)  # before anything is touched: the next lines set a password
-        password = _kept_password(keys / "database-password")
-        await create_roles(admin, prefix, app_password=password)
-        app = with_login(admin, role_names(prefix)["app"], password)
+        passwords = {
+            "app": _kept_password(keys / "database-password"),
+            "sealer": _kept_password(keys / "sealer-password"),
+        }
+        await create_roles(admin, prefix, passwords=passwords)
+        app, sealer = (with_login(admin, role_names(prefix)[role], passwords[role]) for role in passwords)
+    state = data / "sealer"
+    state.mkdir(mode=0o700, exist_ok=True)
     await migrate(admin, prefix)
     await load(app, keys, data, service.base_url)
     return {
@@ -84,6 +89,9 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         ROLE_PREFIX: prefix,
         "CONSENT_REGISTRY_KEYS": str(keys),
         "CONSENT_REGISTRY_ISSUER": service.base_url,
+        "CONSENT_REGISTRY_LOG_PUBLIC": "true",
+        SEALER_DATABASE_URL: sealer,
+        "CONSENT_REGISTRY_SEALER_STATE": str(state),
     }
 
 

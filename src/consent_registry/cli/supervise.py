@@ -1,6 +1,6 @@
-"""The supervisor: owns the embedded PostgreSQL and the server, restarts either, and leaves nothing behind.
+"""The supervisor: owns the embedded PostgreSQL, the server and the sealer, restarts each, and leaves nothing behind.
 
-Its main thread starts both, because the kernel ends them with the *thread* that started them (prctl(2), PDEATHSIG).
+Its main thread starts them, because the kernel ends them with the *thread* that started them (prctl(2), PDEATHSIG).
 """
 
 import asyncio
@@ -30,6 +30,8 @@ SHORT_LIFE_SECONDS = 2.0
 Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
 Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
 APPLICATION = "consent_registry.app:create_app"
+SEALER_DATABASE_URL = "CONSENT_REGISTRY_SEALER_DATABASE_URL"
+SEALER_STOP_SECONDS = 5
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
 """Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
@@ -58,7 +60,9 @@ def supervise(
     record: Path | None = None,
     when_serving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run `cluster` (if any) and the server until SIGTERM, SIGINT or SIGHUP, then let requests end and stop both.
+    """Run `cluster` (if any) and the server until SIGTERM, SIGINT or SIGHUP, then let requests end and stop all.
+
+    A sealer runs beside them when the environment says where its database is.
 
     `before_serving` runs once, with the cluster up, and returns the environment of the server; `when_serving` is called
     when the port answers for the first time. `record` is where the cluster's whereabouts are written while it runs.
@@ -120,7 +124,7 @@ class _Bell:
 
 @dataclass(slots=True)
 class _Keeper:
-    """The two processes and what is needed to start them again."""
+    """The processes and what is needed to start them again."""
 
     service: Service
     cluster: Cluster | None
@@ -130,6 +134,8 @@ class _Keeper:
     _server: subprocess.Popen[bytes] | None = None
     _server_started: float = 0.0
     _short_lives: int = 0
+    _sealer: subprocess.Popen[bytes] | None = None
+    _sealer_started: float = float("-inf")
 
     def start_cluster(self) -> None:
         """Start PostgreSQL and write down where it is."""
@@ -145,11 +151,11 @@ class _Keeper:
                 say(f"cannot write {self.record}: {error.strerror}")
 
     def watch(self, bell: _Bell, when_serving: Callable[[], None]) -> None:
-        """Serve until the bell says stop; whichever of the two ends is started again."""
+        """Serve until the bell says stop; whichever ends is started again."""
         self._start_server()
         reached = False
         while not bell.stop:
-            bell.wait(None if reached else 0.05)
+            bell.wait(self._sealer_rests() if reached else 0.05)
             collect_orphans(self._ours())
             if (code := _ended(self._postgres)) is not None and not bell.stop:
                 self._restart_cluster(bell, code)
@@ -158,17 +164,15 @@ class _Keeper:
             if not reached and _answers(self.service):
                 reached = True
                 when_serving()
+            if reached and not bell.stop:
+                self._keep_sealer()
 
     def stop(self) -> None:
         """Let the requests in flight end, then stop PostgreSQL, which they need until the last moment."""
         if self._server is not None:
-            with suppress(ProcessLookupError):
-                self._server.terminate()
-            try:
-                self._server.wait(DRAIN_SECONDS + 5)
-            except subprocess.TimeoutExpired:
-                self._server.kill()  # its workers die with it
-                self._server.wait()
+            _end(self._server, DRAIN_SECONDS + 5)  # its workers die with it
+        if self._sealer is not None:  # last, so that it can seal what was decided last
+            _end(self._sealer, SEALER_STOP_SECONDS)
         if self.cluster is not None:
             self.cluster.stop()
         if self.record is not None:
@@ -176,18 +180,35 @@ class _Keeper:
         collect_orphans(())
 
     def _ours(self) -> tuple[int, ...]:
-        return tuple(process.pid for process in (self._postgres, self._server) if process is not None)
+        return tuple(one.pid for one in (self._postgres, self._server, self._sealer) if one is not None)
 
     def _start_server(self) -> None:
         self._server_started = time.monotonic()
         # -P: the folder somebody happens to be in must not provide modules; a test's own target is looked up there.
         safe_path = ("-P",) if self.service.target == APPLICATION else ()
         service = self.service
-        self._server = subprocess.Popen(
-            [
-                *(sys.executable, *safe_path, "-m", "consent_registry.cli.server"),
-                *(service.target, service.host, str(service.port), str(service.workers)),
-            ],
+        arguments = (service.target, service.host, str(service.port), str(service.workers))
+        self._server = self._start(*safe_path, "-m", "consent_registry.cli.server", *arguments)
+
+    def _keep_sealer(self) -> None:
+        """Start the sealer, if there is to be one and it does not run, not more often than every two seconds."""
+        if (code := _ended(self._sealer)) is not None:
+            say(f"the sealer ended ({_reason(code)}); starting it again")
+            self._sealer = None
+        wanted = SEALER_DATABASE_URL in {**os.environ, **self.environment}
+        if wanted and self._sealer is None and not self._sealer_rests():
+            self._sealer_started = time.monotonic()
+            self._sealer = self._start("-P", "-m", "consent_registry", "seal")
+
+    def _sealer_rests(self) -> float | None:
+        """For how many seconds the sealer that ended is not started again; None when nothing is to be waited for."""
+        if self._sealer is not None or self._sealer_started == float("-inf"):
+            return None
+        return max(0.0, self._sealer_started + SHORT_LIFE_SECONDS - time.monotonic()) or None
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches us alone; we let it drain
@@ -249,6 +270,17 @@ def _answers(service: Service) -> bool:
     except OSError:
         return False
     return True
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask a process to end, and make it end when it takes longer than this."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _ended(process: subprocess.Popen[bytes] | None) -> int | None:

@@ -3,8 +3,9 @@
 Several sealers may believe that they lead, and any may die or stand still between two lines. So each step compares
 before it swaps, and says what is durable after it (design.md section 7):
 
-1. New leaves are read and the tree's right edge, as it is stored, is extended. The head that was signed last must follow
-   from that edge: a database that was put back, cut short or rewritten does not contain it, and nothing is signed.
+1. New leaves are read and the tree's right edge, as it is stored, is extended. The head that was signed last must
+   follow from that edge: a database that was put back, cut short or rewritten does not contain it, and nothing is
+   signed.
 2. Tiles are committed. Made again from the same leaves they are the same bytes.
 3. The new head is on the signer's own disk, if the last one is still there. From here on it is the only one to sign.
 4. It is signed: the same bytes each time. 5. Witnesses cosign, and the quorum that is demanded is reached.
@@ -13,7 +14,7 @@ before it swaps, and says what is durable after it (design.md section 7):
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -22,7 +23,7 @@ from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
 from consent_registry.audit.frontier import Frontier
 from consent_registry.audit.merkle import EMPTY_ROOT, leaf_hash
 from consent_registry.audit.note import SignerKey
-from consent_registry.audit.tile import TileRefused, right_edge
+from consent_registry.audit.tile import TILE_WIDTH, Tile, TileRefused, right_edge
 from consent_registry.audit.tile_proofs import consistency_path, tiles_for_consistency
 from consent_registry.domain.errors import RegistryError
 from consent_registry.storage.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
@@ -117,7 +118,7 @@ async def _prepare(tools: Seal, log: Log, known: Head | None) -> tuple[Head, flo
 
 
 async def signed_edge(connection: Connection, log: Log, head: Head, published: Published | None) -> Frontier:
-    """The right edge of the tree that was signed last, from the database; raises HistoryChanged when it is not there."""
+    """The right edge of the tree that was signed last, from the database; raises HistoryChanged if it is not there."""
     if published is not None and (
         published.size > head.size or (published.size == head.size and published.root != head.root)
     ):
@@ -138,13 +139,20 @@ async def signed_edge(connection: Connection, log: Log, head: Head, published: P
 
 
 async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
-    """Read what was added since, write its tiles, and return the right edge after it."""
+    """Read what was added since, write its tiles, and return the right edge after it; raises HistoryChanged."""
+    # The last tile that was signed is read again with the new leaves: cut off and grown anew, a log differs there.
+    start = max(0, edge.size - 1) // TILE_WIDTH * TILE_WIDTH
+    last = Tile(0, start // TILE_WIDTH, edge.size - start)
     try:
-        leaves = await read_leaves(connection, log.network_id, edge.size, MOST_LEAVES)
-        if not leaves:
-            return edge
-        grown, tiles = edge.extend([leaf_hash(leaf) for leaf in leaves])
-        await add_tiles(connection, log.network_id, tiles)
+        leaves = await read_leaves(connection, log.network_id, start, MOST_LEAVES)
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        if edge.size:
+            stored = await read_tiles(connection, log.network_id, [last])
+            if stored.get(last) != b"".join(hashes[: last.width]):
+                raise HistoryChanged(f"{log.origin}: the leaves of {last.path()} are not those that were signed")
+        grown, tiles = edge.extend(hashes[last.width :])
+        if tiles:
+            await add_tiles(connection, log.network_id, tiles)
     except (LogHasGap, TileDiffers) as error:
         raise HistoryChanged(f"{log.origin}: {error}") from error
     return grown
@@ -164,7 +172,7 @@ def sign(keys: LogKeys, log: Log, head: Head) -> bytes:
 
 
 def _prover(pool: Pool, log: Log, size: int) -> Prove:
-    async def prove(old_size: int) -> Sequence[bytes]:
+    async def prove(old_size: int) -> list[bytes]:
         needed = tiles_for_consistency(old_size, size)
         async with transaction(pool, log.network_id, ()) as connection:
             return consistency_path(old_size, size, await read_tiles(connection, log.network_id, list(needed)))

@@ -1,5 +1,8 @@
 """What an administrator does to a server once: the database, the roles and their passwords."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import asyncpg
 
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names, roles_sql
@@ -16,15 +19,17 @@ async def create_database(dsn: str, name: str) -> None:
         await connection.close()
 
 
-async def create_roles(dsn: str, prefix: str = DEFAULT_PREFIX, *, app_password: str | None = None) -> None:
-    """Make the roles and the empty schema in the administrator's database; with a password the app role can log in."""
+async def create_roles(
+    dsn: str, prefix: str = DEFAULT_PREFIX, *, passwords: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Make the roles and the empty schema in the administrator's database; `passwords` by role, such as `app`."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(roles_sql(prefix))
-        if app_password is not None:
-            role = role_names(prefix)["app"]
+        for suffix, password in passwords.items():
+            role = role_names(prefix)[suffix]
             # A utility statement takes no parameters; format() quotes both.
             quoted = "select format('alter role %I password %L', $1::text, $2::text)"
-            await connection.execute(await connection.fetchval(quoted, role, app_password))
+            await connection.execute(await connection.fetchval(quoted, role, password))
     finally:
         await connection.close()

@@ -33,6 +33,20 @@ async def require_safe(dsn: str, *, demonstration: bool) -> None:
         await connection.close()
 
 
+async def require_safe_for_sealing(dsn: str) -> None:
+    """Raise Unusable unless the sealer's login in `dsn` finds a durable database with the tables it writes."""
+    connection = await asyncpg.connect(dsn, timeout=5)
+    try:
+        await _require_server(connection)
+        await _require_role(connection)
+        if await connection.fetchval("select to_regprocedure('registry.log_sizes()')") is None:
+            raise Unusable("the database lacks the sealer's tables: run `consent-registry migrate`")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Unusable("the database has no schema yet, or this is not the sealer's login") from error
+    finally:
+        await connection.close()
+
+
 async def require_no_real_network(dsn: str) -> None:
     """Raise Unusable when a database holds a network that is not the demonstration's: none of it may be touched."""
     connection = await asyncpg.connect(dsn, timeout=5)

@@ -14,13 +14,14 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.key_files import SECRET_LENGTH, Key, KeyFiles, current_key, read_key_files
+from consent_registry.storage.key_files import Key, KeyFiles, current_key, read_key_files
+from consent_registry.storage.log_keys import LogKeys, log_vkey, public_bytes
 
 _NONCE_LENGTH = 12
 
@@ -37,7 +38,7 @@ class Keys:
         self._ciphers = {key.id: AESGCM(key.secret) for key in self._files["sealing"]}
         self._current_sealing = self._files["sealing"][0].id
         self._digest_secrets = {key.id: key.secret for key in self._files["digest"]}
-        self._log_keys: dict[str, tuple[ed25519.Ed25519PrivateKey, ...]] = {}
+        self._log = LogKeys(files["log"], now)
         self._signers: dict[str, tuple[bytes, ed25519.Ed25519PrivateKey]] = {}
         self.token_keys = dict(_token_key(key) for key in self._files["token"])
         self.token_kid, self.token_key = next(iter(self.token_keys.items()))
@@ -120,7 +121,7 @@ class Keys:
 
     def public_receipt_keys(self, log_origin: str) -> list[dict[str, str]]:
         """The public keys of one network's log as JWKs (RFC 8037), the current one first."""
-        return [_receipt_jwk(key, log_origin) for key in self._derived(log_origin)]
+        return [_receipt_jwk(key, log_origin) for key in self._log.all(log_origin)]
 
     def log_vkey(self, log_origin: str) -> str:
         """The current verifier key of one network's log in the form of C2SP signed-note: name, key id, type and key."""
@@ -128,27 +129,15 @@ class Keys:
 
     def log_vkeys(self, log_origin: str) -> list[str]:
         """The verifier keys of one network's log, the current one first: what its signatures may be checked with."""
-        return [log_vkey(log_origin, key) for key in self._derived(log_origin)]
+        return [log_vkey(log_origin, key) for key in self._log.all(log_origin)]
 
     def log_key(self, log_origin: str) -> ed25519.Ed25519PrivateKey:
         """The current signing key of one network's log."""
-        return self._derived(log_origin)[0]
+        return self._log.all(log_origin)[0]
 
     def log_keys(self, log_origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
-        """The keys that sign the checkpoints of one network's log now: the current one, then, while their overlap
-        lasts, the earlier ones. One that is not current yet does not sign.
-        """
-        derived = zip(self._files["log"], self._derived(log_origin), strict=True)
-        return tuple(
-            private
-            for number, (key, private) in enumerate(derived)
-            if number == 0 or (key.is_active(self._now) and (key.until is None or key.until > self._now))
-        )
-
-    def _derived(self, log_origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
-        if log_origin not in self._log_keys:
-            self._log_keys[log_origin] = tuple(_log_key(key, log_origin) for key in self._files["log"])
-        return self._log_keys[log_origin]
+        """The keys that sign the checkpoints of one network's log now (log_keys.py)."""
+        return self._log.signing(log_origin)
 
 
 def load_keys(directory: Path) -> Keys:
@@ -165,19 +154,6 @@ def _current_first(name: str, keys: tuple[Key, ...], now: datetime) -> tuple[Key
 
 def _message(purpose: str, network_id: int, partner_id: int, value: str) -> bytes:
     return f"{purpose}\0{network_id}\0{partner_id}\0{value}".encode()
-
-
-def _log_key(key: Key, log_origin: str) -> ed25519.Ed25519PrivateKey:
-    """The key of one network's log, derived from a log secret and the log's origin (HKDF-SHA256)."""
-    kdf = HKDF(hashes.SHA256(), SECRET_LENGTH, None, f"consent-registry log key\0{log_origin}".encode())
-    return ed25519.Ed25519PrivateKey.from_private_bytes(kdf.derive(key.secret))
-
-
-def log_vkey(log_origin: str, key: ed25519.Ed25519PrivateKey) -> str:
-    """The verifier key that belongs to a log's signing key (C2SP signed-note)."""
-    public = public_bytes(key)
-    key_id = hashlib.sha256(log_origin.encode() + b"\n\x01" + public).digest()[:4]
-    return f"{log_origin}+{key_id.hex()}+{base64.b64encode(bytes([1]) + public).decode()}"
 
 
 def _receipt_jwk(key: ed25519.Ed25519PrivateKey, log_origin: str) -> dict[str, str]:
@@ -200,11 +176,6 @@ def _token_key(key: Key) -> tuple[str, ec.EllipticCurvePrivateKey]:
 def _coordinates(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
     numbers = key.public_key().public_numbers()
     return {"x": base64url(numbers.x.to_bytes(32, "big")), "y": base64url(numbers.y.to_bytes(32, "big"))}
-
-
-def public_bytes(key: ed25519.Ed25519PrivateKey) -> bytes:
-    """The 32 bytes of an Ed25519 public key."""
-    return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 def ed25519_thumbprint(key: ed25519.Ed25519PrivateKey) -> str:

@@ -38,7 +38,7 @@ async def add_tiles(connection: Connection, network_id: int, tiles: Mapping[Tile
 
 
 async def read_tiles(connection: Connection, network_id: int, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
-    """The bytes of these tiles, cut to their width from the narrowest that is wide enough; a missing one is left out."""
+    """The bytes of these tiles, cut from the narrowest that is wide enough; a missing one is left out."""
     levels, numbers, widths = _columns(tiles)
     rows = await connection.fetch(
         """
