@@ -17,6 +17,7 @@ for verb, summary in {
     "keys": "Check or make the key files; never shows a secret.",
     "network": "Set up a network from its document.",
     "credential": "Issue a client id and secret; shown this once.",
+    "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():
     app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)

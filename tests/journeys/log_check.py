@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from consent_registry.audit.leaf import canonical, opens
+from consent_registry.audit.removals import Account
 from tests.installation import Registry
 
 Facts = dict[str, Any]
@@ -43,23 +44,31 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     slugs = await _slugs(connection, number)
     assert await _consents(connection, number, slugs) == _told_consents(events)
     assert await _withdrawals(connection, number, slugs) == _told_withdrawals(events)
+    assert await _acts(connection, number) == _told_acts(events)
     assert await _transfers(connection, number, slugs) == _told_transfers(events)
     return events
 
 
 def _read(rows: Sequence[Row], network: str) -> list[Facts]:
     assert [row["log_index"] for row in rows] == list(range(len(rows))), "the log has a gap"
-    assert len({row["nonce"] for row in rows}) == len(rows), "a nonce was used twice"
+    kept = [row for row in rows if row["event"] is not None]
+    assert len({row["nonce"] for row in kept}) == len(kept), "a nonce was used twice"
     events = []
+    account = Account()
     for row in rows:
-        assert row["event"] is not None, f"leaf {row['log_index']} has lost its event"
+        if row["event"] is None:
+            account.missing(row["log_index"])
+            continue
         assert opens(row["leaf"], row["event"], row["nonce"]), f"leaf {row['log_index']} does not open"
         facts: Facts = json.loads(row["event"])
         assert canonical(facts) == row["event"]
         assert (facts["v"], facts["network"], facts["id"]) == (1, network, str(row["event_id"]))
         assert facts["client"] == (None if row["client_id"] is None else str(row["client_id"]))
         assert _at(facts["at"]) == row["at"]
+        account.present(row["log_index"], facts)
         events.append(facts)
+    assert account.unaccounted() == [], "leaves have lost their events, and no erasure or retention says so"
+    assert account.returned() == [], "events are there that were removed"
     return events
 
 
@@ -148,7 +157,9 @@ async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs
         row["withdrawal_id"]: row
         for row in await connection.fetch("select * from registry.withdrawals where network_id = $1", number)
     }
-    changes = await connection.fetch("select * from registry.grant_changes where network_id = $1", number)
+    changes = await connection.fetch(
+        "select * from registry.grant_changes where network_id = $1 and kind = 'withdrawn'", number
+    )
     releases = await connection.fetch("select * from registry.release_changes where network_id = $1", number)
     assert {row["act_id"] for row in (*changes, *releases)} == set(acts), "a withdrawal without effect, or the reverse"
     return {
@@ -175,6 +186,35 @@ def _told_withdrawals(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
                 told.add((event["id"], grant["grant"], "withdrawn", event["client"], event["actor"], parts, times))
             told |= {(event["id"], release, "withdrawn") for release in event["releases"]}
     return told
+
+
+# What partners do to grants, by the kind of its event.
+_ACTS = {
+    "confirmation": "confirmed",
+    "ending": "ended",
+    "invalidation": "invalidated",
+    "restriction": "restricted",
+    "restriction_lifting": "unrestricted",
+}
+
+
+async def _acts(connection: asyncpg.Connection, number: int) -> set[tuple[Any, ...]]:
+    rows = await connection.fetch(
+        "select * from registry.grant_changes where network_id = $1 and kind = any ($2)", number, list(_ACTS.values())
+    )
+    return {
+        (str(row["act_id"]), str(row["grant_id"]), row["kind"], str(row["client_id"]), row["effective_at"])
+        for row in rows
+    }
+
+
+def _told_acts(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    return {
+        (event["id"], grant, _ACTS[event["kind"]], event["client"], _at(event["effective_at"]))
+        for event in events
+        if event["kind"] in _ACTS
+        for grant in event["grants"]
+    }
 
 
 async def _transfers(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:

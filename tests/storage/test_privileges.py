@@ -12,7 +12,13 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.storage.embedded import Cluster
-from consent_registry.storage.roles import APP_SETTINGS, LOGIN_SUFFIXES, ROLE_SUFFIXES, SEALER_SETTINGS
+from consent_registry.storage.roles import (
+    APP_SETTINGS,
+    ERASER_SETTINGS,
+    LOGIN_SUFFIXES,
+    ROLE_SUFFIXES,
+    SEALER_SETTINGS,
+)
 from tests.installation import ROLES, Installation, empty_database
 
 # What the application may do. It reads and adds; nothing here is ever changed or removed by it.
@@ -45,6 +51,9 @@ APPLICATION = {
     "changes": "select insert",
     "transfers": "select insert",
     "idempotency_keys": "select insert",
+    "holds": "select insert",
+    "hold_liftings": "select insert",
+    "erasures": "select",
     "events": "select insert",
     "leaves": "select insert",
     # Rows are reached through the parent, whose policies hold there; the partitions themselves are nobody's.
@@ -70,8 +79,12 @@ PARTNERS_OWN = {
     "changes",
     "transfers",
     "idempotency_keys",
+    "holds",
+    "hold_liftings",
     "events",
 }
+# Tables whose rows are removed with their client, by the owner's functions.
+REMOVABLE = PARTNERS_OWN - {"code_failures"} | {"clients", "receipt_codes"}
 # Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
 FUNCTIONS = {
     "append": (False, {"app"}),
@@ -81,6 +94,25 @@ FUNCTIONS = {
     "log_sizes": (False, {"sealer"}),
     "drop_narrower_tiles": (True, {"sealer"}),
     "thin_checkpoints": (True, {"sealer"}),
+    # The eraser's, each of which reads or removes what belongs to one person.
+    "removal_network": (True, {"eraser"}),
+    "find_client": (True, {"eraser"}),
+    "find_client_of_consent": (True, {"eraser"}),
+    "partner_number": (True, {"eraser"}),
+    "clients_of_person": (True, {"eraser"}),
+    "known_clients": (True, {"app", "eraser"}),
+    "survey_clients": (True, {"eraser"}),
+    "references_of": (True, {"eraser"}),
+    "questions_about_nobody": (True, {"eraser"}),
+    "lock_clients": (True, {"eraser"}),
+    "erase_clients": (True, {"eraser"}),
+    # What those are made of; the owner's alone.
+    "make_removable": (False, set()),
+    "removable_tables": (False, set()),
+    "removal_rule": (False, set()),
+    "remove_rows": (False, set()),
+    "append_removal": (False, set()),
+    "spans": (False, set()),
     "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
@@ -164,7 +196,7 @@ async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> Non
 
 
 async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection) -> None:
-    """Each tenant table has one policy to read and one to add; nothing may be updated; one is swept by its owner."""
+    """Each tenant table has one policy to read and one to add; nothing may be updated; the owner removes clients."""
     rows = await sql.fetch(
         "select tablename, cmd, roles::text[], coalesce(qual, '') || coalesce(with_check, '') as rule from pg_policies"
         " where schemaname = 'registry'"
@@ -178,13 +210,8 @@ async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection)
     tenants = {name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_")}
     assert public == sorted(itertools.product(tenants, ("SELECT", "INSERT")))
     owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] != ["public"]}
-    assert owners == {
-        ("events", "SELECT"),
-        ("idempotency_keys", "SELECT"),
-        ("idempotency_keys", "DELETE"),
-        ("tiles", "DELETE"),
-        ("checkpoints", "DELETE"),
-    }
+    removable = set(itertools.product(REMOVABLE, ("SELECT", "DELETE")))
+    assert owners == removable | {("tiles", "DELETE"), ("checkpoints", "DELETE")}
     assert all(row["roles"] in (["public"], [ROLES["owner"]]) for row in rows)
 
 
@@ -206,11 +233,11 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
-    """Only owner, migrator, application and sealer enter the schema, only the owner's members make anything in it, and
-    no role is a superuser or passes by row-level security.
+    """Only owner, migrator, application, sealer and eraser enter the schema, only the owner's members make anything in
+    it, and no role is a superuser or passes by row-level security.
     """
     for role in (*OWNING, *OTHERS):
-        for privilege, those in (("usage", (*OWNING, "app", "sealer")), ("create", OWNING)):
+        for privilege, those in (("usage", (*OWNING, "app", "sealer", "eraser")), ("create", OWNING)):
             may = await sql.fetchval("select has_schema_privilege($1, 'registry', $2)", role_name(role), privilege)
             assert may is (role in those), (role, privilege)
         assert not await sql.fetchval("select has_schema_privilege($1, 'public', 'create')", role_name(role)), role
@@ -220,7 +247,7 @@ async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
         rights = ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication")
         assert not any(row[right] for right in rights), suffix
         assert row["rolcanlogin"] is (suffix in LOGIN_SUFFIXES), suffix
-    for suffix, meant in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS)):
+    for suffix, meant in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS), ("eraser", ERASER_SETTINGS)):
         settings = await sql.fetchval("select rolconfig from pg_roles where rolname = $1", ROLES[suffix])
         assert {name.lower(): value for name, value in (one.split("=", 1) for one in settings)} == meant
 

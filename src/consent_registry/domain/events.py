@@ -27,6 +27,10 @@ KINDS = {
     "invalidation": 14,
     "restriction": 15,
     "restriction_lifting": 16,
+    "erasure": 27,
+    "retention": 28,
+    "hold": 29,
+    "hold_lifting": 30,
 }
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 

@@ -17,7 +17,7 @@ from consent_registry.operations.requests import SearchRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import ConsentView, Moment, view_consent, visible_grants
 from consent_registry.storage import consents as storage
-from consent_registry.storage.clients import find_reference
+from consent_registry.storage.clients import client_lock, digest_lock, find_reference, lock_client_shared
 from consent_registry.storage.grants import find_grants_of_consents
 from consent_registry.storage.log import LogPlace, find_places
 
@@ -39,7 +39,7 @@ async def read_consent(
     async def work(act: Act) -> Done:
         now = await act.clock()
         moment = Moment(as_of or now, as_known_at or now)
-        consent = await storage.find_consent(act.connection, act.network.network_id, consent_id)
+        consent = await _held_consent(act, consent_id)
         known = consent is not None and consent.recorded_at <= moment.known_at
         views = await _views(act, [consent] if consent is not None and known else [], now, moment)
         if not views:
@@ -47,6 +47,17 @@ async def read_consent(
         return await _shown(act, views, views[0], consent.client_id if consent else None)
 
     return await perform(runtime, caller, work)
+
+
+async def _held_consent(act: Act, consent_id: str) -> storage.ConsentRow | None:
+    """The consent, its client held beside others: what is written about a client would survive its erasure. The same
+    work for one that is not there.
+    """
+    network_id = act.network.network_id
+    consent = await storage.find_consent(act.connection, network_id, consent_id)
+    subject = consent_id if consent is None else consent.client_id
+    await lock_client_shared(act.connection, network_id, client_lock(subject))
+    return await storage.find_consent(act.connection, network_id, consent_id)
 
 
 async def search_consents(runtime: Runtime, caller: Caller, request: SearchRequest) -> Reply:
@@ -60,16 +71,25 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
         now = await act.clock()
         client_id = None
         if request.client is not None:
-            digests = reference_digests(act, request.client)
-            known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digests)
-            if known is None:
+            client_id = await _held_client(act, request.client)
+            if client_id is None:
                 return await _shown(act, [], Page([], None), None)
-            client_id = known.client_id
         views, before = await _matching(act, request, client_id, before, now)
         page = Page(views, make_cursor(act.keys, filter_of_page, before))
         return await _shown(act, views, page, client_id)
 
     return await perform(runtime, caller, work)
+
+
+async def _held_client(act: Act, reference: str) -> str | None:
+    """The client behind the caller's reference, held beside others; the same work for a reference nobody registered."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    digests = reference_digests(act, reference)
+    known = await find_reference(act.connection, network_id, partner_id, digests)
+    number = digest_lock(digests[0]) if known is None else client_lock(known.client_id)
+    await lock_client_shared(act.connection, network_id, number)
+    known = await find_reference(act.connection, network_id, partner_id, digests)
+    return None if known is None else known.client_id
 
 
 async def _matching(

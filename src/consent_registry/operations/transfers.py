@@ -16,6 +16,7 @@ from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import instant_at
 from consent_registry.storage import log
 from consent_registry.storage import transfers as storage
+from consent_registry.storage.clients import client_lock, lock_client_shared
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +104,13 @@ def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
 
 
 async def _own_decision(act: Act, decision_id: str) -> log.StoredEvent:
+    """The caller's decision, its client held beside others: what is written about a client would survive its erasure.
+
+    The same work for a decision about nobody, or of nobody, as for one about a client.
+    """
+    stored = await log.find_event(act.connection, act.network, decision_id)
+    subject = decision_id if stored is None or stored.client_id is None else stored.client_id
+    await lock_client_shared(act.connection, act.network.network_id, client_lock(subject))
     stored = await log.find_event(act.connection, act.network, decision_id)
     if stored is None or stored.kind != KINDS["decision"]:
         raise NotFound

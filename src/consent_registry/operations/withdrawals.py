@@ -182,7 +182,8 @@ async def _reach_by_code(act: Act, code: str) -> _Reach | RegistryError:
     # The client acts here, through whatever partner it went to: the whole consent is in reach.
     await set_partners(act.connection, {partner_id, *parties})
     await lock_client(act.connection, network_id, client_lock(client_id))
-    return await _reach_of(act, client_id, consent_id, parties)
+    reach = await _reach_of(act, client_id, consent_id, parties)
+    return reach if reach.grants else NotFound()  # none: erased while the lock was waited for
 
 
 async def _reach_of(act: Act, client_id: str, consent_id: str | None, for_partners: Sequence[int]) -> _Reach:

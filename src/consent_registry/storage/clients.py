@@ -31,6 +31,11 @@ async def lock_client(connection: Connection, network_id: int, number: int) -> N
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
+async def lock_client_shared(connection: Connection, network_id: int, number: int) -> None:
+    """Use this client beside others until the transaction ends: it is not changed and not erased meanwhile."""
+    await connection.execute("select pg_advisory_xact_lock_shared($1, $2)", LOCK_CLIENT | network_id, number)
+
+
 async def find_reference(
     connection: Connection, network_id: int, partner_id: int, digests: Sequence[bytes]
 ) -> ClientReference | None:

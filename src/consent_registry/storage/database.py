@@ -30,13 +30,19 @@ _SILENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, Timeout
 _log = structlog.get_logger(__name__)
 
 
-async def open_pool(dsn: str, size: int) -> Pool:
+async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Pool:
     """A pool of `size` connections at most. Nothing is reset between uses: every setting is made with SET LOCAL.
 
     None is opened yet: a worker that starts while the database is away must answer 503, not end.
     """
     return await asyncpg.create_pool(
-        dsn, min_size=0, max_size=size, reset=_keep, command_timeout=15, timeout=5, statement_cache_size=200
+        dsn,
+        min_size=0,
+        max_size=size,
+        reset=_keep,
+        command_timeout=statement_seconds,
+        timeout=5,
+        statement_cache_size=200,
     )
 
 

@@ -23,6 +23,15 @@ APP_SETTINGS = {
 }
 # The sealer may wait longer, because nobody waits for it; what it writes must be on disk before it signs.
 SEALER_SETTINGS = APP_SETTINGS | {"lock_timeout": "5s", "statement_timeout": "30s"}
+# Erasing is rare and waits longer for its client; like every other commit its own is on the disk before it counts.
+ERASER_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "10s",
+    "statement_timeout": "10min",
+    "idle_in_transaction_session_timeout": "1min",
+    "search_path": "registry",
+    "timezone": "UTC",
+}
 
 
 def role_names(prefix: str = DEFAULT_PREFIX) -> dict[str, str]:
@@ -49,7 +58,7 @@ def roles_sql(prefix: str = DEFAULT_PREFIX) -> str:
         f"alter role {names['migrator']} set search_path = registry;",
         f"alter role {names['migrator']} set timezone = 'UTC';",
     ]
-    for suffix, settings in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS)):
+    for suffix, settings in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS), ("eraser", ERASER_SETTINGS)):
         statements += [f"alter role {names[suffix]} set {name} = '{value}';" for name, value in settings.items()]
     return "\n".join(statements) + "\n"
 

@@ -23,8 +23,9 @@ class TransferRow(msgspec.Struct, frozen=True):
 async def lock_decision(connection: Connection, network_id: int, decision_id: str) -> None:
     """Report on this decision alone until the transaction ends: of two reports at once the second sees the first.
 
-    The number is one of the clients' locks, beside which a report takes no other: the order of the house holds. It is
-    made from the random end of the id, whose beginning is a time.
+    The number is one of the clients' locks; the client's own, which a report shares, is taken before. Both in one class
+    could cross with an act that holds several clients only where 32 bits collide, and then a wait ends (lock_timeout).
+    It is made from the random end of the id, whose beginning is a time.
     """
     number = int.from_bytes(bytes.fromhex(decision_id[-8:]), "big", signed=True)
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)

@@ -1,0 +1,349 @@
+-- Why: Art. 17 DSGVO. Erasure removes, in one transaction through one function with its own role, everything keyed by a
+-- client; the log says which places were emptied and on which ground. Legal holds stand against it (Art. 17 Abs. 3).
+-- Survives the previous release: yes. It adds tables, indices, policies of the owner and functions of the eraser;
+-- what the previous release reads and writes is as it was.
+
+grant usage on schema registry to {eraser};
+
+-- A table whose rows are removed with their client: the owner, and so the functions below, may read and delete them
+-- within the network that is set. Such a table has client_id (uuid) or client_ids (uuid[]); a row that belongs to a
+-- consent also has consent_id, grant_id or release_id. The policy's name is what makes it known to
+-- `removable_tables`, so a new table needs this one call in its migration, and nothing else.
+create function registry.make_removable(p_table text) returns void
+    language plpgsql set search_path = pg_catalog as $$
+begin
+    execute format('create policy %I on registry.%I for select to {owner} using (network_id = (select registry.current_network()))',
+        p_table || '_removal_read', p_table);
+    execute format('create policy %I on registry.%I for delete to {owner} using (network_id = (select registry.current_network()))',
+        p_table || '_removal', p_table);
+end
+$$;
+revoke execute on function registry.make_removable(text) from public;
+
+-- Why something must not be removed yet: a claim, a duty to keep (Art. 17 Abs. 3 lit. b, e DSGVO). Codes, no free text.
+create table holds (
+    network_id integer not null,
+    hold_id uuid not null,
+    client_id uuid not null,
+    norm text not null,
+    placed_by text collate "C" not null,
+    recorded_at timestamptz not null,
+    constraint holds_pkey primary key (network_id, hold_id),
+    constraint holds_client_fkey foreign key (network_id, client_id) references clients
+);
+create index holds_client_idx on holds (network_id, client_id);
+
+create table hold_liftings (
+    network_id integer not null,
+    hold_id uuid not null,
+    client_id uuid not null,
+    lifted_by text collate "C" not null,
+    recorded_at timestamptz not null,
+    constraint hold_liftings_pkey primary key (network_id, hold_id),
+    constraint hold_liftings_hold_fkey foreign key (network_id, hold_id) references holds
+);
+
+-- What was erased, without a word about whom. The erasure ledger outside the database has the same ids.
+create table erasures (
+    network_id integer not null references networks,
+    erasure_id uuid not null,
+    ground text collate "C" not null,
+    events bigint not null,
+    recorded_at timestamptz not null,
+    constraint erasures_pkey primary key (network_id, erasure_id)
+);
+
+do $$
+declare
+    tenant_table text;
+    rule text;
+begin
+    -- Holds are the administration's (partner 0): no partner learns that there is one.
+    for tenant_table, rule in values
+        ('holds', ' and 0 = any ((select registry.current_partners())::integer[])'),
+        ('hold_liftings', ' and 0 = any ((select registry.current_partners())::integer[])'),
+        ('erasures', '')
+    loop
+        execute format('alter table registry.%I enable row level security', tenant_table);
+        execute format('alter table registry.%I force row level security', tenant_table);
+        execute format('create policy %I on registry.%I for select using (network_id = (select registry.current_network())%s)',
+            tenant_table || '_read', tenant_table, rule);
+        execute format('create policy %I on registry.%I for insert with check (network_id = (select registry.current_network()))',
+            tenant_table || '_write', tenant_table);
+        execute format('grant select on registry.%I to {app}', tenant_table);
+        execute format('create trigger %I before update or delete on registry.%I for each row execute function registry.refuse_change()',
+            tenant_table || '_append_only', tenant_table);
+        execute format('create trigger %I before truncate on registry.%I for each statement execute function registry.refuse_change()',
+            tenant_table || '_no_truncate', tenant_table);
+    end loop;
+    grant insert on registry.holds, registry.hold_liftings to {app};
+    foreach tenant_table in array array['clients', 'client_references', 'consents', 'grants', 'grant_changes', 'releases',
+        'release_changes', 'receipt_codes', 'withdrawals', 'changes', 'transfers', 'idempotency_keys', 'holds',
+        'hold_liftings', 'events'] loop
+        perform registry.make_removable(tenant_table);
+    end loop;
+end
+$$;
+
+-- Removal looks rows up by their client, and a removed consent looks for its codes.
+create index grant_changes_client_idx on grant_changes (network_id, client_id);
+create index releases_client_idx on releases (network_id, client_id);
+create index release_changes_client_idx on release_changes (network_id, client_id);
+create index receipt_codes_client_idx on receipt_codes (network_id, client_id);
+create index receipt_codes_consent_idx on receipt_codes (network_id, consent_id);
+create index withdrawals_client_idx on withdrawals (network_id, client_id);
+create index changes_client_idx on changes (network_id, client_id);
+create index transfers_client_idx on transfers (network_id, client_id) where client_id is not null;
+
+-- The courtesy lets the functions below pass, which alone set this; what guards is that nobody else may delete at all.
+-- Leaves and texts are never removed.
+create or replace function registry.refuse_change() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'DELETE' and current_setting('registry.removal', true) = 'on'
+        and tg_table_name not in ('leaves', 'texts', 'text_languages') then
+        return old;
+    end if;
+    raise exception 'registry.% is append-only', tg_table_name using errcode = 'restrict_violation';
+end
+$$;
+
+-- Every removable table but events, those that refer to others first.
+create function registry.removable_tables() returns table (name text, depth integer)
+    language sql stable set search_path = pg_catalog as $$
+    with recursive removable as (
+        select c.oid, c.relname from pg_class c join pg_policy p on p.polrelid = c.oid and p.polcmd = 'd'
+        where c.relnamespace = 'registry'::regnamespace and p.polname = c.relname || '_removal' and c.relname <> 'events'
+    ), below (oid, depth) as (
+        select oid, 0 from removable
+        union
+        select f.conrelid, b.depth + 1 from below b
+        join pg_constraint f on f.confrelid = b.oid and f.contype = 'f' and f.conrelid <> f.confrelid
+        join removable r on r.oid = f.conrelid
+    )
+    select r.relname::text, max(b.depth) from below b join removable r using (oid)
+    group by r.relname order by max(b.depth) desc, r.relname
+$$;
+revoke execute on function registry.removable_tables() from public;
+
+-- The rule by which rows of a table belong to clients ($2), or to consents ($3), grants ($4) and releases ($5).
+create function registry.removal_rule(p_table text) returns text
+    language sql stable set search_path = pg_catalog as $$
+    select '(' || string_agg(case attname when 'client_ids' then 'client_ids && $2' when 'client_id' then 'client_id = any ($2)'
+        when 'consent_id' then 'consent_id = any ($3)' when 'grant_id' then 'grant_id = any ($4)'
+        else 'release_id = any ($5)' end, ' or ') || ')'
+    from pg_attribute where attrelid = format('registry.%I', p_table)::regclass and not attisdropped
+        and attname in ('client_id', 'client_ids', 'consent_id', 'grant_id', 'release_id')
+$$;
+revoke execute on function registry.removal_rule(text) from public;
+
+-- Indices as ascending, inclusive spans: 3, 7, 8, 9 are [[3, 3], [7, 9]].
+create function registry.spans(p_indices bigint[]) returns jsonb
+    language sql immutable set search_path = pg_catalog as $$
+    select coalesce(jsonb_agg(jsonb_build_array(low, high) order by low), '[]') from (
+        select min(i) as low, max(i) as high
+        from (select i, i - row_number() over (order by i) as run from unnest(p_indices) as i) as numbered group by run
+    ) as runs
+$$;
+revoke execute on function registry.spans(bigint[]) from public;
+
+-- Everything behind one person: the ids of all clients that are the same person as this one, itself among them.
+create function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]
+    language sql stable security definer set search_path = pg_catalog as $$
+    select array_agg(c.client_id order by c.client_id) from registry.clients c
+    where c.network_id = p_network and c.client_id = p_client
+$$;
+
+create function registry.removal_network(p_slug text)
+    returns table (network_id integer, slug text, name text, about text, log_origin text)
+    language sql stable security definer set search_path = pg_catalog as $$
+    select n.network_id, n.slug, n.name, n.about, n.log_origin from registry.networks n where n.slug = p_slug
+$$;
+
+-- The client behind a partner's reference (by any of the digests it may be stored under), or behind a consent.
+create function registry.find_client(p_network integer, p_partner text, p_digests bytea[]) returns uuid
+    language sql stable security definer set search_path = pg_catalog as $$
+    select r.client_id from registry.client_references r
+    join registry.partners p on p.network_id = r.network_id and p.partner_id = r.partner_id
+    where r.network_id = p_network and p.slug = p_partner and r.digest = any (p_digests)
+$$;
+create function registry.find_client_of_consent(p_network integer, p_consent uuid) returns uuid
+    language sql stable security definer set search_path = pg_catalog as $$
+    select c.client_id from registry.consents c where c.network_id = p_network and c.consent_id = p_consent
+$$;
+create function registry.partner_number(p_network integer, p_partner text) returns integer
+    language sql stable security definer set search_path = pg_catalog as $$
+    select p.partner_id from registry.partners p where p.network_id = p_network and p.slug = p_partner
+$$;
+
+-- Which of these clients the database still knows: what the erasure ledger asks before the registry is ready.
+create function registry.known_clients(p_network integer, p_clients uuid[]) returns uuid[]
+    language sql stable security definer set search_path = pg_catalog as $$
+    select coalesce(array_agg(c.client_id order by c.client_id), '{}') from registry.clients c
+    where c.network_id = p_network and c.client_id = any (p_clients)
+$$;
+
+-- What is there of these clients: rows by table, events by kind with their spans, partners that take part, open holds.
+create function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
+    language plpgsql stable security definer set search_path = pg_catalog as $$
+declare
+    tables jsonb := '{}';
+    one text;
+    number bigint;
+    found jsonb;
+begin
+    for one in select name from registry.removable_tables() loop
+        execute format('select count(*) from registry.%I where network_id = $1 and %s', one, registry.removal_rule(one))
+            into number using p_network, p_clients, '{}'::uuid[], '{}'::uuid[], '{}'::uuid[];
+        tables := tables || jsonb_build_object(one, number);
+    end loop;
+    select jsonb_build_object('events', coalesce(jsonb_object_agg(kind, amount), '{}'),
+        'state', registry.spans((select array_agg(s.log_index) from registry.events s
+            where s.network_id = p_network and s.client_id = any (p_clients) and s.kind <> all (p_use_kinds)))) into found
+    from (select kind, count(*) as amount from registry.events
+        where network_id = p_network and client_id = any (p_clients) group by kind) as kinds;
+    return found || jsonb_build_object(
+        'tables', tables,
+        'indices', (select registry.spans(array_agg(log_index)) from registry.events
+            where network_id = p_network and client_id = any (p_clients)),
+        'partners', (select coalesce(jsonb_agg(distinct p.slug), '[]') from registry.partners p
+            where p.network_id = p_network and p.partner_id in (
+                select partner_id from registry.client_references where network_id = p_network and client_id = any (p_clients)
+                union select unnest(partner_ids) from registry.consents where network_id = p_network and client_id = any (p_clients)
+                union select sender_id from registry.events where network_id = p_network and client_id = any (p_clients)
+                union select recipient_id from registry.events
+                    where network_id = p_network and client_id = any (p_clients))),
+        'holds', (select coalesce(jsonb_agg(jsonb_build_object('hold', h.hold_id, 'norm', h.norm) order by h.hold_id), '[]')
+            from registry.holds h where h.network_id = p_network and h.client_id = any (p_clients) and not exists (
+                select from registry.hold_liftings l where l.network_id = p_network and l.hold_id = h.hold_id)));
+end
+$$;
+
+-- The references of these clients, sealed, and a place in the log behind which each was registered: that of the last
+-- event about them that is no mere use.
+create function registry.references_of(p_network integer, p_clients uuid[])
+    returns table (partner_id integer, sealed bytea, before bigint)
+    language sql stable security definer set search_path = pg_catalog as $$
+    select r.partner_id, r.sealed, (select max(e.log_index) from registry.events e
+        where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
+    from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
+$$;
+
+-- Questions a partner asked about references that nobody had registered yet, between two places of the log, by pages.
+create function registry.questions_about_nobody(
+    p_network integer, p_partner integer, p_after bigint, p_before bigint, p_limit integer)
+    returns table (log_index bigint, nonce bytea, event bytea)
+    language sql stable security definer set search_path = pg_catalog as $$
+    select e.log_index, e.nonce, e.event from registry.events e
+    where e.network_id = p_network and e.sender_id = p_partner and e.kind = 1 and e.client_id is null
+      and e.log_index > p_after and e.log_index < p_before
+    order by e.log_index limit p_limit
+$$;
+
+-- Takes the person's locks in the order of the house: catalogue (shared), then clients, and the references by which
+-- they may be being registered, ascending. Held until the transaction ends.
+create function registry.lock_clients(p_network integer, p_clients uuid[]) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare
+    number integer;
+begin
+    perform pg_advisory_xact_lock_shared((2 << 20) | p_network, 0);
+    for number in
+        select ('x' || substr(c::text, 1, 8))::bit(32)::integer from unnest(p_clients) as c
+        union
+        select ('x' || encode(substr(r.digest, 1, 4), 'hex'))::bit(32)::integer from registry.client_references r
+        where r.network_id = p_network and r.client_id = any (p_clients)
+        order by 1
+    loop
+        perform pg_advisory_xact_lock((3 << 20) | p_network, number);
+    end loop;
+end
+$$;
+
+-- Removes the rows that belong to these clients, consents, grants and releases; returns how many by table.
+create function registry.remove_rows(
+    p_network integer, p_clients uuid[], p_consents uuid[], p_grants uuid[], p_releases uuid[]
+) returns jsonb language plpgsql volatile set search_path = pg_catalog as $$
+declare
+    removed jsonb := '{}';
+    one text;
+    number bigint;
+begin
+    set local registry.removal = 'on';
+    for one in select name from registry.removable_tables() loop
+        execute format('delete from registry.%I where network_id = $1 and %s', one, registry.removal_rule(one))
+            using p_network, p_clients, p_consents, p_grants, p_releases;
+        get diagnostics number = row_count;
+        removed := removed || jsonb_build_object(one, number);
+    end loop;
+    set local registry.removal = '';
+    return removed;
+end
+$$;
+revoke execute on function registry.remove_rows(integer, uuid[], uuid[], uuid[], uuid[]) from public;
+
+-- Appends the event that says what was removed. It must list exactly the places that were emptied: so nobody, not even
+-- with the eraser's login, takes an event out of the log without saying so in it.
+create function registry.append_removal(
+    p_network integer, p_kind smallint, p_indices bigint[], p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea,
+    p_leaf bytea
+) returns bigint language plpgsql volatile set search_path = pg_catalog as $$
+declare
+    said jsonb := convert_from(p_event, 'UTF8')::jsonb;
+begin
+    if said -> 'indices' is distinct from registry.spans(p_indices) then
+        raise exception 'the event does not list what was removed' using errcode = 'serialization_failure';
+    end if;
+    return registry.append(p_network, p_at, array[p_id], array[null]::uuid[], array[0], array[null]::integer[],
+        array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[p_event],
+        array[p_nonce], array[p_leaf]);
+end
+$$;
+revoke execute on function registry.append_removal(integer, smallint, bigint[], timestamptz, uuid, bytea, bytea, bytea)
+    from public;
+
+-- The one way to erase. Removes everything keyed by these clients, and the questions about nobody that the caller
+-- recognised as being about them, and appends the event; returns its place in the log and the partitions touched.
+create function registry.erase_clients(
+    p_network integer, p_clients uuid[], p_questions bigint[], p_ground text, p_at timestamptz, p_id uuid,
+    p_event bytea, p_nonce bytea, p_leaf bytea
+) returns table (log_index bigint, partitions text[]) language plpgsql volatile security definer
+    set search_path = pg_catalog as $$
+declare
+    gone bigint[];
+begin
+    execute format('set local registry.network = %L', p_network);
+    perform registry.lock_clients(p_network, p_clients);
+    if exists (select from registry.holds h where h.network_id = p_network and h.client_id = any (p_clients)
+        and not exists (select from registry.hold_liftings l where l.network_id = p_network and l.hold_id = h.hold_id)) then
+        raise exception 'a legal hold stands against this' using errcode = 'restrict_violation';
+    end if;
+    with removed as (
+        delete from registry.events e where e.network_id = p_network and (e.client_id = any (p_clients)
+            or e.log_index = any (p_questions) and e.client_id is null and e.kind = 1)
+        returning e.log_index, e.tableoid
+    ) select array_agg(r.log_index), array_agg(distinct r.tableoid::regclass::text) into gone, partitions from removed r;
+    perform registry.remove_rows(p_network, p_clients, '{}', '{}', '{}');
+    insert into registry.erasures (network_id, erasure_id, ground, events, recorded_at)
+    values (p_network, p_id, p_ground, coalesce(cardinality(gone), 0), p_at);
+    log_index := registry.append_removal(p_network, 27::smallint, coalesce(gone, '{}'), p_at, p_id, p_event, p_nonce, p_leaf);
+    return next;
+end
+$$;
+
+do $$
+declare
+    one text;
+begin
+    foreach one in array array[
+        'clients_of_person(integer, uuid)', 'removal_network(text)', 'find_client(integer, text, bytea[])',
+        'find_client_of_consent(integer, uuid)', 'partner_number(integer, text)', 'known_clients(integer, uuid[])',
+        'survey_clients(integer, uuid[], smallint[])', 'references_of(integer, uuid[])',
+        'questions_about_nobody(integer, integer, bigint, bigint, integer)', 'lock_clients(integer, uuid[])',
+        'erase_clients(integer, uuid[], bigint[], text, timestamptz, uuid, bytea, bytea, bytea)'
+    ] loop
+        execute 'revoke execute on function registry.' || one || ' from public';
+        execute 'grant execute on function registry.' || one || ' to {eraser}';
+    end loop;
+    grant execute on function registry.known_clients(integer, uuid[]) to {app};
+end
+$$;

@@ -1,0 +1,40 @@
+"""Which events go when: every kind of event has a class (design.md section 7, domain.md 2.8)."""
+
+from typing import Literal
+
+from consent_registry.domain.events import KINDS
+
+EventClass = Literal["use", "state", "permanent"]
+
+# Uses go by age. What they prove, reliance on a consent, lasts as long as its evidence.
+USE = frozenset({"decision", "transfer", "read"})
+# The state of clients, consents and catalogue: goes with its consent or its client, never before; a catalogue never.
+STATE = frozenset(
+    {
+        "client",
+        "consent",
+        "withdrawal",
+        "suspension",
+        "reinstatement",
+        "credential_revocation",
+        "catalogue",
+        "credential",
+        "confirmation",
+        "ending",
+        "invalidation",
+        "restriction",
+        "restriction_lifting",
+        "hold",
+        "hold_lifting",
+    }
+)
+# What accounts for the log itself.
+PERMANENT = frozenset({"erasure", "retention"})
+USE_KINDS = sorted(KINDS[kind] for kind in USE)
+
+
+def class_of(kind: str) -> EventClass:
+    """The class of a kind of event; one that nobody classified is kept as if it were permanent."""
+    if kind in USE:
+        return "use"
+    return "state" if kind in STATE else "permanent"

@@ -1,0 +1,91 @@
+"""The erasure ledger: a file outside the database that says which clients were erased (design.md section 7).
+
+A line is on the disk before the erasing transaction commits, so a backup of any moment that is restored can be compared
+with it. It holds random client numbers and nothing else about a person. Lines are only ever added.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.errors import Unusable
+
+State = Literal["intent", "done", "abandoned"]
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line: the intent names network (slug), clients and ground; the others say what became of it."""
+
+    erasure: str
+    state: State
+    at: str
+    network: str = ""
+    clients: tuple[str, ...] = ()
+    ground: str = ""
+
+
+class ErasureLedger:
+    """The ledger in one file, made when the first line is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def intend(self, erasure_id: str, at: str, network: str, client_ids: tuple[str, ...], ground: str) -> None:
+        """Say, durably, that these clients are about to be erased."""
+        self._add(Line(erasure_id, "intent", at, network, client_ids, ground))
+
+    def settle(self, erasure_id: str, state: State, at: str) -> None:
+        """Say what became of an intent: `done`, or `abandoned` when nothing was erased."""
+        self._add(Line(erasure_id, state, at))
+
+    def entries(self) -> list[Line]:
+        """The intents that were not abandoned, in order: whoever they name must not be in the database.
+
+        Raises Unusable for a file that is not a ledger. A last line that was cut off by a crash counts for nothing: it
+        was not durable, so its transaction did not commit.
+        """
+        if not self._path.exists():
+            return []
+        content = self._path.read_bytes()
+        intents: dict[str, Line] = {}
+        for number, raw in enumerate(content.split(b"\n")[:-1], start=1):
+            if not raw:
+                continue
+            try:
+                line = msgspec.json.decode(raw, type=Line)
+            except msgspec.MsgspecError as error:
+                if b"\0" not in raw and raw.startswith(b"{") and not raw.endswith(b"}"):
+                    continue  # cut off, and the next line begun on its own
+                raise Unusable(f"{self._path} line {number} is no line of an erasure ledger") from error
+            if line.state == "intent":
+                intents[line.erasure] = line
+            elif line.state == "abandoned":
+                intents.pop(line.erasure, None)
+        return list(intents.values())
+
+    def _add(self, line: Line) -> None:
+        with self._held() as handle:
+            # A crash may have cut off the last line: what follows begins on its own.
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, (b"\n" if torn else b"") + msgspec.json.encode(line) + b"\n")
+            os.fsync(handle)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # the file's name, the first time
+        finally:
+            os.close(folder)
+
+    @contextmanager
+    def _held(self) -> Iterator[int]:
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield handle
+        finally:
+            os.close(handle)

@@ -1,0 +1,67 @@
+"""Every column of the schema is either data of a client, and then erased with it, or not. No other file decides that.
+
+Whoever adds a column puts it into one of the two lists. A table with a client's data needs `client_id` or `client_ids`
+and one call in its migration: `select registry.make_removable('…')`.
+"""
+
+CLIENT_DATA_ERASED = {
+    "clients": "network_id client_id recorded_at",
+    "client_references": "network_id partner_id digest digest_key client_id sealed recorded_at",
+    "consents": (
+        "network_id consent_id client_id recorder_id partner_ids text_id language giver_role giver_age_band "
+        "giver_insight_assessed_by giver_mandate_until method special_circumstances evidence_sha256 "
+        "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
+        "copy_handed given_at valid_from valid_until recorded_at"
+    ),
+    "grants": (
+        "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
+        "explicit answer valid_from valid_until"
+    ),
+    "grant_changes": (
+        "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "
+        "effective_at recorded_at"
+    ),
+    "releases": ("network_id release_id consent_id client_id partner_ids holder_id towards_id function_sealed person"),
+    "release_changes": "network_id release_id change_id act_id client_id partner_ids kind effective_at recorded_at",
+    "receipt_codes": "network_id digest digest_key consent_id client_id partner_ids recorded_at",
+    "withdrawals": "network_id withdrawal_id client_id partner_id channel declared_at received_at recorded_at",
+    "changes": (
+        "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by recorded_at"
+    ),
+    "transfers": (
+        "network_id transfer_id decision_id partner_id client_id outcome category_ids transferred_at recorded_at"
+    ),
+    "idempotency_keys": "network_id partner_id scope body_sha256 answer client_ids recorded_at",
+    "events": (
+        "log_index at event_id client_id network_id actor_id sender_id recipient_id purpose_id kind outcome nonce event"
+    ),
+    "holds": "network_id hold_id client_id norm placed_by recorded_at",
+    "hold_liftings": "network_id hold_id client_id lifted_by recorded_at",
+}
+
+# The catalogue, credentials, and what says nothing about a person.
+NOT_CLIENT_DATA = {
+    "schema_migrations": "version name sha256 applied_at",
+    "networks": "network_id slug name about log_origin policies demonstration created_at",
+    "catalogue_versions": "network_id version recorded_at",
+    "partners": (
+        "network_id partner_id slug name organisation kind regime secrecy_holder selectable isolated "
+        "coordinating_post recorded_at"
+    ),
+    "suspensions": "network_id suspension_id partner_id recorded_at",
+    "reinstatements": "network_id reinstatement_id suspension_id recorded_at",
+    "data_categories": "network_id category_id slug name_de name_en special secrecy",
+    "purposes": "network_id purpose_id slug name_de name_en category_ids",
+    "agreements": "network_id agreement_id version valid_from valid_until recorded_at",
+    "agreement_endings": "network_id agreement_id recorded_at",
+    "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm",
+    "texts": "network_id text_id version recorded_at",
+    "text_languages": "network_id text_id language content sha256 translation_of",
+    "credentials": "network_id client_id partner_id scopes secret_key secret_mac recorded_at",
+    "credential_revocations": "network_id client_id recorded_at",
+    "code_failures": "network_id partner_id failure_id recorded_at",
+    "leaves": "log_index network_id leaf",
+    "tiles": "network_id level number width data",
+    "checkpoints": "network_id size published_at root note",
+    "erasures": "network_id erasure_id ground events recorded_at",
+}
