@@ -17,7 +17,7 @@ from consent_registry.operations.requests import SearchRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import ConsentView, Moment, view_consent, visible_grants
 from consent_registry.storage import consents as storage
-from consent_registry.storage.clients import client_lock, digest_lock, find_reference, lock_client_shared
+from consent_registry.storage.clients import client_lock, digest_locks, find_reference, lock_client_shared
 from consent_registry.storage.grants import find_grants_of_consents
 from consent_registry.storage.log import LogPlace, find_places
 
@@ -86,7 +86,7 @@ async def _held_client(act: Act, reference: str) -> str | None:
     network_id, partner_id = act.network.network_id, act.caller.partner_id
     digests = reference_digests(act, reference)
     known = await find_reference(act.connection, network_id, partner_id, digests)
-    number = digest_lock(digests[0]) if known is None else client_lock(known.client_id)
+    number = digest_locks(digests)[0] if known is None else client_lock(known.client_id)
     await lock_client_shared(act.connection, network_id, number)
     known = await find_reference(act.connection, network_id, partner_id, digests)
     return None if known is None else known.client_id
