@@ -18,7 +18,7 @@ from consent_registry.cli.demonstration.documents import SLUGS
 from consent_registry.cli.demonstration.loader import load_network
 from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
-from consent_registry.settings import Settings
+from consent_registry.settings import Networks, Settings
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.embedded import Cluster
@@ -164,11 +164,15 @@ class Registry:
 
 
 @asynccontextmanager
-async def serving(installation: Installation, database: str) -> AsyncIterator[Registry]:
-    """Run the application on this database without a socket."""
+async def serving(
+    installation: Installation, database: str, *, proxies: Networks = (), caller: str = "127.0.0.1"
+) -> AsyncIterator[Registry]:
+    """Run the application on this database without a socket; it trusts these proxies and is called from `caller`."""
     dsn = installation.dsn(database)
-    app = create_app(Settings(database_url=dsn, keys=installation.keys, issuer=ISSUER, pool_size=4))
-    transport = httpx.ASGITransport(app=cast("Any", app))
+    app = create_app(
+        Settings(database_url=dsn, keys=installation.keys, issuer=ISSUER, pool_size=4, trusted_proxies=proxies)
+    )
+    transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))
     async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
         yield Registry(installation, database, app, http)
 

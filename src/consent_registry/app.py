@@ -77,6 +77,7 @@ def _lifespan(
         pool = await open_pool(settings.database_url, settings.pool_size)
         try:
             runtime = runtime_class(pool, keys, settings.issuer)
+            app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(runtime)
             app.state.readiness = Readiness(runtime)
             housekeeping = asyncio.create_task(keep_house(runtime))

@@ -1,13 +1,20 @@
 """Settings: what `CONSENT_REGISTRY_…` in the environment says, checked once at the start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 PREFIX = "CONSENT_REGISTRY_"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+REQUIRED = ("DATABASE_URL", "KEYS", "ISSUER")
+SEALER_REQUIRED = ("SEALER_DATABASE_URL", "SEALER_STATE", "KEYS")
+# A network wider than this is no proxy but a part of the world.
+WIDEST = 8
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class UnsafeSetting(Exception):
@@ -21,8 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path
     issuer: str
     pool_size: int = 10
-    demonstration: bool = False
     log_public: bool = False
+    trusted_proxies: Networks = ()
 
 
 class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,34 +41,87 @@ class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
     witness_policy: Path | None = None
 
 
-S = TypeVar("S", Settings, SealerSettings)
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in an environment; raises UnsafeSetting with one clear line."""
+    _require(environment, REQUIRED)
+    return Settings(
+        database_url=environment[PREFIX + "DATABASE_URL"],
+        keys=Path(environment[PREFIX + "KEYS"]),
+        issuer=_issuer(environment[PREFIX + "ISSUER"]),
+        pool_size=_pool_size(environment.get(PREFIX + "POOL_SIZE", "10")),
+        log_public=_yes(environment, "LOG_PUBLIC"),
+        trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
+    )
 
 
 def read_sealer_settings(environment: Mapping[str, str]) -> SealerSettings:
     """The sealer's settings in an environment; raises UnsafeSetting with one clear line."""
-    return _read(environment, SealerSettings)
+    _require(environment, SEALER_REQUIRED)
+    policy = environment.get(PREFIX + "WITNESS_POLICY")
+    return SealerSettings(
+        sealer_database_url=environment[PREFIX + "SEALER_DATABASE_URL"],
+        sealer_state=Path(environment[PREFIX + "SEALER_STATE"]),
+        keys=Path(environment[PREFIX + "KEYS"]),
+        witness_policy=Path(policy) if policy else None,
+    )
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings in an environment; raises UnsafeSetting with one clear line."""
-    settings = _read(environment, Settings)
-    issuer = urlsplit(settings.issuer)
-    if issuer.scheme not in {"http", "https"} or not issuer.hostname or settings.issuer.endswith("/") or issuer.query:
+def _require(environment: Mapping[str, str], names: Sequence[str]) -> None:
+    missing = [PREFIX + name for name in names if not environment.get(PREFIX + name)]
+    if missing:
+        raise UnsafeSetting(f"set {', '.join(missing)}")
+
+
+def require_proxy(settings: Settings, host: str) -> None:
+    """Raise UnsafeSetting when others than this machine can reach the port and no proxy that speaks TLS is named."""
+    if host not in LOOPBACK and not settings.trusted_proxies:
         raise UnsafeSetting(
-            f"{PREFIX}ISSUER must be a URL without a slash at its end, for example https://registry.example"
+            f"--host is {host} and {PREFIX}TRUSTED_PROXIES is not set, so tokens and references would travel in the "
+            "clear: bind 127.0.0.1, or name the address of the proxy that speaks TLS"
         )
-    if issuer.scheme == "http" and issuer.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        raise UnsafeSetting(f"{PREFIX}ISSUER must be https outside this machine: tokens travel under it")
-    return settings
 
 
-def _read(environment: Mapping[str, str], kind: type[S]) -> S:
-    known = {
-        name: environment[PREFIX + name.upper()]
-        for name in kind.__struct_fields__
-        if PREFIX + name.upper() in environment
-    }
+def _issuer(value: str) -> str:
     try:
-        return msgspec.convert(known, kind, strict=False, dec_hook=lambda made, value: made(value))
-    except msgspec.ValidationError as error:
-        raise UnsafeSetting(f"settings: {error}; names in the environment begin with {PREFIX}") from error
+        issuer = urlsplit(value)
+        sound = issuer.scheme in {"http", "https"} and issuer.hostname and issuer.port != 0
+    except ValueError:  # half an IPv6 address, a port that is no number
+        sound = False
+    if not sound or value.endswith("/") or set(value) & set("?#@ "):
+        raise UnsafeSetting(
+            f"{PREFIX}ISSUER is {value!r}: it must be a URL without a slash at its end, like https://registry.example"
+        )
+    if issuer.scheme == "http" and issuer.hostname not in LOOPBACK:
+        raise UnsafeSetting(f"{PREFIX}ISSUER is {value}: outside this machine it must be https, tokens travel under it")
+    return value
+
+
+def _yes(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(PREFIX + name, "false").lower()
+    if value not in {"true", "false"}:
+        raise UnsafeSetting(f"{PREFIX}{name} is {value!r}: it must be true or false")
+    return value == "true"
+
+
+def _pool_size(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 2 <= int(value) <= 1000):  # noqa: PLR2004 - said in the line below
+        raise UnsafeSetting(f"{PREFIX}POOL_SIZE is {value!r}: it must be a number from 2 to 1000")
+    return int(value)
+
+
+def _trusted_proxies(value: str) -> Networks:
+    networks: list[IPv4Network | IPv6Network] = []
+    for name in filter(None, (one.strip() for one in value.split(","))):
+        try:
+            network = ip_network(name)
+        except ValueError as error:
+            raise UnsafeSetting(
+                f"{PREFIX}TRUSTED_PROXIES holds {name!r}, which is no address or network: write it like 10.0.0.5 or "
+                "10.0.0.0/28"
+            ) from error
+        if network.prefixlen < WIDEST:
+            raise UnsafeSetting(
+                f"{PREFIX}TRUSTED_PROXIES holds {name}, which would trust whoever asks: name the proxies' own addresses"
+            )
+        networks.append(network)
+    return tuple(networks)

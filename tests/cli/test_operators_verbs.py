@@ -133,46 +133,6 @@ def _serve_and_ask(ground: Ground, client_id: str, client_secret: str) -> None:
     assert (me["network"], me["partner"]) == ("herne", "herne-soziales")
 
 
-@pytest.mark.parametrize(
-    ("name", "changes", "line"),
-    [
-        ("a demonstration", {}, "holds demonstration data"),
-        ("a superuser's login", {"DATABASE_URL": "postgres"}, "postgres is a superuser"),
-        ("the migrator's login", {"DATABASE_URL": "migrator"}, "log in as the app role"),
-        ("plain http", {"ISSUER": "http://registry.example"}, "must be https"),
-        ("a slash behind the issuer", {"ISSUER": "https://registry.example/"}, "without a slash"),
-        ("no keys", {"KEYS": "/nowhere"}, "/nowhere/digest.json is missing"),
-        ("no server", {"DATABASE_URL": "postgresql://nobody@/none?host=/nowhere"}, "consent-registry: "),
-        ("no address", {"DATABASE_URL": "nonsense"}, "the database cannot be used"),
-        ("an unknown login", {"DATABASE_URL": "nobody"}, "the database cannot be used"),
-    ],
-)
-async def test_serve_refuses(registry: Registry, name: str, changes: dict[str, str], line: str) -> None:
-    """What is unsafe or not there is refused before the port is opened, in one line."""
-    installation = registry.installation
-    roles = {role: installation.dsn(registry.database, role) for role in ("postgres", "migrator", "nobody")}
-    settings = {
-        "DATABASE_URL": installation.dsn(registry.database),
-        "KEYS": str(installation.keys),
-        "ISSUER": "https://registry.example",
-    } | {setting: roles.get(value, value) for setting, value in changes.items()}
-    environment = {f"CONSENT_REGISTRY_{setting}": value for setting, value in settings.items()}
-    assert line in refused("serve", "--port", str(free_port()), **environment), name
-
-
-async def test_serve_refuses_keys_that_others_can_read(registry: Registry, tmp_path: Path) -> None:
-    """A key file its group may read is refused with the command that mends it."""
-    said("keys", str(tmp_path / "keys"), "--make")
-    (tmp_path / "keys/sealing.json").chmod(0o640)
-    line = refused(
-        "serve",
-        CONSENT_REGISTRY_DATABASE_URL=registry.installation.dsn(registry.database),
-        CONSENT_REGISTRY_KEYS=str(tmp_path / "keys"),
-        CONSENT_REGISTRY_ISSUER="https://registry.example",
-    )
-    assert f"chmod 600 {tmp_path}/keys/sealing.json" in line
-
-
 def test_migrate_needs_a_login() -> None:
     """Without a database the verb says which setting is missing."""
     assert "CONSENT_REGISTRY_DATABASE_URL" in refused("migrate")

@@ -12,8 +12,8 @@ import pytest
 from consent_registry.domain.errors import CannotRecord, Conflict, OutcomeUnknown
 from consent_registry.storage.clients import add_client
 from consent_registry.storage.database import Connection, Pool, transaction
-from tests.installation import Registry
-from tests.small_network import NUMBER
+from tests.installation import ROLES, Registry
+from tests.small_network import NUMBER, question
 from tests.storage.pools import count, pool_of
 
 AT_COMMIT = """
@@ -215,3 +215,61 @@ async def _cancel_wait(registry: Registry, pid: int) -> None:
             if await other.fetchval(cancel, pid):
                 return
             await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def weakened(registry: Registry, *statements: str) -> AsyncIterator[None]:
+    """Let an administrator weaken the server for the length of a block."""
+    async with registry.sql() as owner:
+        try:
+            for one in statements:
+                await owner.execute(one)
+            await owner.execute("select pg_reload_conf()")
+            await asyncio.sleep(0.2)
+            yield
+        finally:
+            await owner.execute("alter system reset synchronous_commit")
+            await owner.execute(f"alter role {ROLES['app']} set synchronous_commit = 'on'")
+            await owner.execute("select pg_reload_conf()")
+
+
+async def durability(connection: Connection | asyncpg.Connection) -> str:
+    """Return what COMMIT waits for."""
+    return str(await connection.fetchval("show synchronous_commit"))
+
+
+@pytest.mark.parametrize("value", ["off", "local", "remote_write"])
+async def test_a_connection_that_could_lose_commits_is_refused(fresh_registry: Registry, value: str) -> None:
+    """The role is altered while the registry serves: connections made before go on, new ones are refused with 503."""
+    north = await fresh_registry.partner("north")
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+    before = await count(fresh_registry, "events")
+    async with weakened(fresh_registry, f"alter role {ROLES['app']} set synchronous_commit = {value}"):
+        assert (await north.post("/decisions", question("N-1"))).status_code == 200
+        bare = await asyncpg.connect(fresh_registry.installation.dsn(fresh_registry.database))
+        assert await durability(bare) == value  # the danger is there: nobody but the pool stands in its way
+        await bare.close()
+        async with fresh_registry.sql() as owner:
+            database = fresh_registry.database
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and usename = $2",
+                *(database, ROLES["app"]),
+            )
+        for _ in range(3):
+            refused = await north.post("/decisions", question("N-1"))
+            assert (refused.status_code, refused.json()["type"]) == (503, "/problems/cannot-record"), refused.text
+            assert refused.headers["retry-after"]
+        assert (await fresh_registry.http.get("/ready")).status_code == 503
+        assert await count(fresh_registry, "events") == before + 1
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+
+
+async def test_a_configuration_that_is_weakened_does_not_reach_open_connections(registry: Registry) -> None:
+    """Even where the role does not say so itself a checked connection keeps what it had; an unchecked one does not."""
+    app = ROLES["app"]
+    async with weakened(registry, f"alter role {app} reset synchronous_commit"), pool_of(registry) as pool:
+        bare = await asyncpg.connect(registry.installation.dsn(registry.database))
+        async with pool.acquire() as connection, weakened(registry, "alter system set synchronous_commit = off"):
+            assert await durability(bare) == "off"
+            assert await durability(connection) == "on"
+        await bare.close()

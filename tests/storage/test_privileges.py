@@ -113,6 +113,7 @@ FUNCTIONS = {
     "remove_rows": (False, set()),
     "append_removal": (False, set()),
     "spans": (False, set()),
+    "latest_event_at": (True, {"app"}),
     "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),

@@ -7,6 +7,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from consent_registry.api.client_address import client_address
 from consent_registry.api.server_log import request_id
 from consent_registry.domain.errors import (
     CannotRecord,
@@ -100,7 +101,13 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
 
 def internal_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything unexpected: logged with its request id, answered without internals."""
-    _log.error("internal error", request_id=request_id(request.scope), path=request.url.path, exc_info=error)
+    _log.error(
+        "internal error",
+        request_id=request_id(request.scope),
+        path=request.url.path,
+        client=client_address(request),
+        exc_info=error,
+    )
     return problem_response(INTERNAL)
 
 

@@ -6,16 +6,20 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
+import structlog
 from litestar import Request, Response, get, post
 from msgspec import UNSET, UnsetType
 
 from consent_registry.api.callers import ApiRequest, doors, requires
+from consent_registry.api.client_address import client_address
 from consent_registry.api.documentation import answers
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.catalogue import CallerView
 from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
 
 FORM_LENGTH = 8192
+
+_log = structlog.get_logger(__name__)
 
 
 class TokenRequest(msgspec.Struct, frozen=True):
@@ -80,6 +84,8 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
         _require_grant_type(fields)
         answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
     except TokenRefused as error:
+        # Guesses at secrets are to be seen: who tried, nothing of what was tried.
+        _log.info("token refused", error=error.code, client=client_address(request))
         return _refusal(error)
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Pragma": "no-cache"})
 

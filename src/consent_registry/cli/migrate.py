@@ -5,13 +5,25 @@ import os
 
 from consent_registry.cli.data_folder import CannotServe
 from consent_registry.storage import migrations
+from consent_registry.storage.partitions import settle_partitions
 from consent_registry.storage.roles import DEFAULT_PREFIX
 
 
 def migrate() -> None:
-    """Apply the migrations that are missing, as the migrator's login in CONSENT_REGISTRY_DATABASE_URL."""
+    """Apply the migrations and make the log's partitions that are missing, as the migrator's login.
+
+    It is read from CONSENT_REGISTRY_DATABASE_URL.
+    """
     dsn = os.environ.get("CONSENT_REGISTRY_DATABASE_URL")
     if not dsn:
         raise CannotServe("set CONSENT_REGISTRY_DATABASE_URL to the migrator's login")
-    applied = asyncio.run(migrations.migrate(dsn, os.environ.get("CONSENT_REGISTRY_ROLE_PREFIX", DEFAULT_PREFIX)))
-    print("\n".join(applied) or "up to date")
+    done = asyncio.run(_migrate(dsn, os.environ.get("CONSENT_REGISTRY_ROLE_PREFIX", DEFAULT_PREFIX)))
+    print("\n".join(done) or "up to date")
+
+
+async def _migrate(dsn: str, prefix: str) -> list[str]:
+    done = await migrations.migrate(dsn, prefix)
+    # The server makes partitions too, but leaves to us what takes longer than its requests may wait.
+    if made := await settle_partitions(dsn):
+        done.append(f"made {made} partitions of the log")
+    return done

@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
-from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.supervise import Port, Service, Workers, supervise
-from consent_registry.settings import read_settings
+from consent_registry.settings import read_settings, require_proxy
 from consent_registry.storage.checks import require_safe
 from consent_registry.storage.embedded import Cluster
 from consent_registry.storage.keys import load_keys
-
-REQUIRED = ("CONSENT_REGISTRY_DATABASE_URL", "CONSENT_REGISTRY_KEYS", "CONSENT_REGISTRY_ISSUER")
 
 
 def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
@@ -25,15 +23,14 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
     workers
         How many worker processes answer.
     """
-    missing = [name for name in REQUIRED if not os.environ.get(name)]
-    if missing:
-        raise CannotServe(f"set {', '.join(missing)}")
-    supervise(Service(host=host, port=port, workers=workers), None, _require_safe)
+    service = Service(host=host, port=port, workers=workers)
+    supervise(service, None, partial(_require_safe, service))
 
 
-async def _require_safe(_cluster: Cluster | None) -> Mapping[str, str]:
-    """Refuse danger before the port is opened; nothing is prepared or changed here."""
+async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[str, str]:
+    """Refuse danger before the port is opened; nothing is prepared or changed here but the log's missing partitions."""
     settings = read_settings(os.environ)
+    require_proxy(settings, service.host)
     load_keys(settings.keys)
-    await require_safe(settings.database_url, demonstration=False)
+    await require_safe(settings.database_url, demonstration=False, connections=settings.pool_size * service.workers)
     return {}

@@ -7,8 +7,8 @@ import structlog
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.runtime import NO_NETWORK, Runtime
 from consent_registry.storage.database import transaction
-from consent_registry.storage.housekeeping import make_event_partitions
 from consent_registry.storage.idempotency import forget_answers
+from consent_registry.storage.partitions import make_event_partitions
 
 PERIOD = 3600.0
 

@@ -1,36 +1,64 @@
-"""What must be true of a database before the registry serves from it; each refusal is one clear line."""
+"""What must be true of a database before the registry serves from it; each refusal is one clear line that names the
+setting, its value and the cure. `docs/operating.md` lists them all, and a test compares.
+"""
+
+import time
+from collections.abc import Mapping
 
 import asyncpg
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.database import DURABLE_COMMIT
+from consent_registry.storage.login_checks import require_harmless_login
 from consent_registry.storage.migrations import check_schema
 from consent_registry.storage.networks import is_demonstration
+from consent_registry.storage.partitions import require_this_month
+from consent_registry.storage.row_security_checks import require_row_security
 
 OLDEST_VERSION = 150_000
 # A batch of 1000 decisions holds 1000 locks; several batches run at once.
 LOCKS = 50_000
-# Settings whose other values lose acknowledged commits.
-DURABLE = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": {"on", "remote_apply"}}
+# Settings whose other values lose acknowledged commits, or read damaged pages as if they were whole.
+DURABLE: Mapping[str, frozenset[str]] = {
+    "fsync": frozenset({"on"}),
+    "full_page_writes": frozenset({"on"}),
+    "synchronous_commit": DURABLE_COMMIT,
+    "zero_damaged_pages": frozenset({"off"}),
+    "ignore_checksum_failure": frozenset({"off"}),
+}
+# Two clocks further apart than this are a fault of one of them, not of the network between.
+CLOCKS_APART = 5.0
+# A refusal is to be seen within five seconds, and Python needs its own.
+CONNECT_SECONDS = 3.0
+_SERVER = ("server_version_num", "server_version", "max_locks_per_transaction", "max_connections")
+_CONNECTIONS = ("max_prepared_transactions", "superuser_reserved_connections", "reserved_connections")
 
 
-async def require_safe(dsn: str, *, demonstration: bool) -> None:
+async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -> None:
     """Raise Unusable unless the application's login in `dsn` finds a database it may serve from.
 
-    `demonstration` says whether demonstration data is expected; production refuses it.
+    `demonstration` says whether demonstration data is expected; production refuses it. `connections` is how many the
+    processes may open together.
     """
-    connection = await asyncpg.connect(dsn, timeout=5)
+    connection = await _connect(dsn)
     try:
-        await _require_server(connection)
-        await _require_role(connection)
+        await _require_server(connection, connections)
+        await require_harmless_login(connection)
         await check_schema(connection)
-        await _require_row_level_security(connection)
+        await require_row_security(connection)
         if await is_demonstration(connection) and not demonstration:
-            raise Unusable("this database holds demonstration data: it is for `consent-registry demo` only")
-    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+            raise Unusable(
+                "this database holds demonstration data: serve from another one, or use `consent-registry demo`"
+            )
+        await _require_clock(connection)
+        await require_this_month(connection)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError) as error:
         # Before the first migration the application's role may not even look into the schema.
         raise Unusable("the database has no schema yet: run `consent-registry migrate`") from error
+    except TimeoutError as error:
+        raise Unusable("the database does not answer: look at its log and its load") from error
     finally:
-        await connection.close()
+        connection.terminate()
 
 
 async def require_safe_for_sealing(dsn: str) -> None:
@@ -61,54 +89,60 @@ async def require_no_real_network(dsn: str) -> None:
         await connection.close()
 
 
-async def _require_server(connection: asyncpg.Connection) -> None:
+async def _connect(dsn: str) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        reason = f"no answer within {CONNECT_SECONDS:.0f} s"
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+    raise Unusable(
+        f"the database in CONSENT_REGISTRY_DATABASE_URL cannot be used: {reason}; start it, or correct address or login"
+    )
+
+
+async def _require_server(connection: asyncpg.Connection, connections: int) -> None:
     rows = await connection.fetch(
-        """
-        select name, setting from pg_settings where name in ('server_version_num', 'fsync', 'full_page_writes',
-            'synchronous_commit', 'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions')
-        """
+        "select name, setting, source from pg_settings where name = any ($1)", [*DURABLE, *_SERVER, *_CONNECTIONS]
     )
     settings = {row["name"]: row["setting"] for row in rows}
+    sources = {row["name"]: row["source"] for row in rows}
     if int(settings["server_version_num"]) < OLDEST_VERSION:
-        raise Unusable("PostgreSQL 15 or newer is needed")
+        raise Unusable(f"the database is PostgreSQL {settings['server_version']}: 15 or newer is needed")
     for name, allowed in DURABLE.items():
         if settings[name] not in allowed:
-            raise Unusable(f"{name} is {settings[name]}: an acknowledged consent could be lost; set it to on")
+            raise Unusable(
+                f"{name} is {settings[name]} (set by: {sources[name]}), so what was acknowledged could be lost: "
+                f"set it to {min(allowed)}"
+            )
     per_transaction = int(settings["max_locks_per_transaction"])
-    locks = per_transaction * (int(settings["max_connections"]) + int(settings["max_prepared_transactions"]))
-    if locks < LOCKS:
+    room = int(settings["max_connections"]) + int(settings["max_prepared_transactions"])
+    if per_transaction * room < LOCKS:
         raise Unusable(
-            f"max_locks_per_transaction is {per_transaction}, which makes room for {locks} locks of {LOCKS}: raise it"
+            f"max_locks_per_transaction is {per_transaction}, which makes room for {per_transaction * room} locks: "
+            f"set it to {-(-LOCKS // room)} or more"
+        )
+    reserved = sum(int(settings.get(name, "0")) for name in _CONNECTIONS[1:])
+    if connections > int(settings["max_connections"]) - reserved:
+        raise Unusable(
+            f"the workers' pools may open {connections} connections, and max_connections is "
+            f"{settings['max_connections']} with {reserved} reserved: lower CONSENT_REGISTRY_POOL_SIZE or --workers"
         )
 
 
-async def _require_role(connection: asyncpg.Connection) -> None:
-    row = await connection.fetchrow(
-        """
-        select current_user as name, rolsuper or rolbypassrls as mighty,
-            exists (
-                select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where n.nspname = 'registry' and pg_has_role(current_user, c.relowner, 'usage')
-            ) as owner
-        from pg_roles where rolname = current_user
-        """
-    )
-    if row is not None and (row["mighty"] or row["owner"]):
+async def _require_clock(connection: asyncpg.Connection) -> None:
+    behind = await clock_difference(connection)
+    if abs(behind) > CLOCKS_APART:
+        side = "behind" if behind > 0 else "ahead of"
         raise Unusable(
-            f"{row['name']} is a superuser, bypasses row-level security or owns the schema: log in as the app role"
+            f"this machine's clock is {abs(behind):.0f} s {side} the database's: keep both to the same time source"
         )
 
 
-async def _require_row_level_security(connection: asyncpg.Connection) -> None:
-    bare = await connection.fetchval(
-        """
-        select string_agg(c.relname, ', ' order by c.relname)
-        from pg_class c
-        join pg_namespace n on n.oid = c.relnamespace
-        join pg_attribute a on a.attrelid = c.oid and a.attname = 'network_id' and not a.attisdropped
-        where n.nspname = 'registry' and c.relkind in ('r', 'p') and c.relname <> 'networks'
-          and not (c.relrowsecurity and c.relforcerowsecurity)
-        """
-    )
-    if bare:
-        raise Unusable(f"row-level security is not forced on {bare}")
+async def clock_difference(connection: asyncpg.Connection) -> float:
+    """Seconds by which the database's clock is ahead of this machine's, less what the question took."""
+    asked_at = time.time()
+    theirs = float(await connection.fetchval("select extract(epoch from clock_timestamp())::float8"))
+    answered_at = time.time()
+    # Within the span of the question every time of theirs is as good as ours.
+    return theirs - answered_at if theirs > answered_at else min(theirs - asked_at, 0.0)

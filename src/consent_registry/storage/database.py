@@ -23,6 +23,9 @@ LOCK_CATALOGUE = 2 << 20
 LOCK_CLIENT = 3 << 20
 LOCK_LOG = 4 << 20
 
+# The values of synchronous_commit with which COMMIT is answered after the record is on the disk.
+DURABLE_COMMIT = frozenset({"on", "remote_apply"})
+
 # How a connection ends without a word of the server. The driver's internal error is one of them: it is raised when the
 # server's end arrives in the middle of a message.
 _SILENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -39,11 +42,24 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
         dsn,
         min_size=0,
         max_size=size,
+        init=_require_durable,
         reset=_keep,
         command_timeout=statement_seconds,
         timeout=5,
         statement_cache_size=200,
     )
+
+
+async def _require_durable(connection: Connection) -> None:
+    """Refuse a new connection whose commits might be lost, and hold the setting as it is for the whole session: a
+    configuration that is weakened and loaded anew must not reach connections that were checked.
+    """
+    kept = await connection.fetchval(
+        "select set_config('synchronous_commit', current_setting('synchronous_commit'), false)"
+    )
+    if kept not in DURABLE_COMMIT:
+        _log.error("connection refused", synchronous_commit=kept, cure="set it to on for this login and its database")
+        raise CannotRecord(retry_after=1)
 
 
 async def _keep(connection: Connection) -> None:

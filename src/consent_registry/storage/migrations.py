@@ -82,9 +82,21 @@ async def _applied(connection: asyncpg.Connection, migrations: list[Migration]) 
     for row in rows:
         one = known.get(row["version"])
         if one is None:
-            raise Unusable(f"the database holds migration {row['name']}, which this release does not know")
+            raise Unusable(
+                f"the database holds migration {row['name']}, which this release does not know: install the newer "
+                "release"
+            )
         if one.sha256 != row["sha256"]:
-            raise Unusable(f"migration {row['name']} was changed after it had been applied")
+            raise Unusable(
+                f"migration {row['name']} was changed after it had been applied: install this release again, unchanged"
+            )
+    recorded = {row["version"] for row in rows}
+    gap = next((one for one in migrations[: max(recorded, default=0)] if one.version not in recorded), None)
+    if gap is not None:
+        raise Unusable(
+            f"the database does not record migration {gap.name}, but later ones: restore registry.schema_migrations "
+            "from the backup"
+        )
     return len(rows)
 
 

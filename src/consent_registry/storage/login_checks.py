@@ -1,0 +1,93 @@
+"""What the application's login must not be and must not be able to do: row-level security and privileges guard
+against our own mistakes only while the login is subject to both (design.md promise 6).
+"""
+
+import asyncpg
+
+from consent_registry.domain.errors import Unusable
+from consent_registry.storage.roles import APP_SETTINGS
+
+# What a role may be, how that reads, and what takes it away.
+_ATTRIBUTES = {
+    "rolsuper": ("is a superuser", "nosuperuser"),
+    "rolbypassrls": ("bypasses row-level security", "nobypassrls"),
+    "rolcreaterole": ("may create roles", "nocreaterole"),
+    "rolcreatedb": ("may create databases", "nocreatedb"),
+    "rolreplication": ("may copy the whole server by replication", "noreplication"),
+}
+_TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+async def require_harmless_login(connection: asyncpg.Connection) -> None:
+    """Raise Unusable for a login that is mighty, owns something, may act as another role, or may change rows."""
+    await _require_no_attribute(connection)
+    await _require_no_ownership(connection)
+    await _require_no_membership(connection)
+    await _require_no_privilege(connection)
+    await _require_timeouts(connection)
+
+
+async def _require_no_attribute(connection: asyncpg.Connection) -> None:
+    # The session's own login counts as well: whoever was made another role by a setting can go back to it.
+    rows = await connection.fetch("select * from pg_roles where rolname in (current_user, session_user)")
+    for row in rows:
+        for attribute, (what, without) in _ATTRIBUTES.items():
+            if row[attribute]:
+                name = row["rolname"]
+                raise Unusable(f"{name} {what}: log in as the app role, or `alter role {name} {without}`")
+
+
+async def _require_no_ownership(connection: asyncpg.Connection) -> None:
+    row = await connection.fetchrow(
+        """
+        select pg_get_userbyid(c.relowner) as name, c.relname from pg_class c
+        where c.relnamespace = to_regnamespace('registry')
+          and c.relowner in (select oid from pg_roles where rolname in (current_user, session_user))
+        order by c.relname limit 1
+        """
+    )
+    if row is not None:
+        raise Unusable(f"{row['name']} owns registry.{row['relname']}: log in as the app role, which owns nothing")
+
+
+async def _require_no_membership(connection: asyncpg.Connection) -> None:
+    row = await connection.fetchrow(
+        """
+        select m.rolname as name, string_agg(r.rolname, ', ' order by r.rolname) as others
+        from pg_roles m join pg_roles r on r.oid <> m.oid and pg_has_role(m.oid, r.oid, 'member')
+        where m.rolname in (current_user, session_user)
+          and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication
+               or r.rolname like 'pg\\_%' or has_schema_privilege(r.oid, to_regnamespace('registry'), 'usage')
+               or exists (select from pg_class c
+                          where c.relnamespace = to_regnamespace('registry') and c.relowner = r.oid))
+        group by m.rolname
+        """
+    )
+    if row is not None:
+        name = row["name"]
+        raise Unusable(f"{name} is a member of {row['others']}: log in as the app role, or `revoke … from {name}`")
+
+
+async def _require_no_privilege(connection: asyncpg.Connection) -> None:
+    row = await connection.fetchrow(
+        """
+        select current_user as name, c.relname, p.privilege
+        from pg_class c cross join unnest(array['update', 'delete', 'truncate', 'trigger']) as p (privilege)
+        where c.relnamespace = to_regnamespace('registry') and c.relkind in ('r', 'p', 'v')
+          and (has_table_privilege(c.oid, p.privilege)
+               or p.privilege = 'update' and has_any_column_privilege(c.oid, 'update'))
+        order by c.relname, p.privilege limit 1
+        """
+    )
+    if row is not None:
+        may, table, name = row["privilege"], row["relname"], row["name"]
+        raise Unusable(f"{name} may {may} registry.{table}: `revoke {may} on registry.{table} from {name}`")
+
+
+async def _require_timeouts(connection: asyncpg.Connection) -> None:
+    for name in _TIMEOUTS:
+        if await connection.fetchval("select setting = '0' from pg_settings where name = $1", name):
+            raise Unusable(
+                f"{name} is 0 for this login, so a request could wait for ever: run what `consent-registry roles` "
+                f"prints, which sets it to {APP_SETTINGS[name]}"
+            )
