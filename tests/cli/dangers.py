@@ -3,6 +3,9 @@
 `{app}`, `{owner}` are role names, `{db}` the database of this row, `{month}` this month's partition of the log.
 """
 
+import base64
+import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,7 +29,7 @@ class Danger:
     options: Mapping[str, str] = field(default_factory=dict)
     login: str = "app"
     parameters: str = ""
-    key_file: tuple[str, bytes | None, int] = ("", None, 0o600)
+    key_file: tuple[str, bytes | None, int] | None = None
     clock: str = ""
 
     @property
@@ -91,7 +94,17 @@ def setting(name: str, value: str, line: str, *arguments: str) -> Danger:
 
 def key(name: str, line: str, content: bytes | None, mode: int = 0o600) -> Danger:
     """A key file that is none."""
-    return Danger(f"a key file that is {name}", f"key file …/sealing.json {line}", key_file=("sealing", content, mode))
+    return Danger(
+        f"a key file that is {name}",
+        f"key file …/sealing.json{line if line[0] == ':' else f' {line}'}",
+        key_file=("sealing.json", content, mode),
+    )
+
+
+def secret(encoded: str, *more: str) -> bytes:
+    """The content of a key file with these secrets."""
+    keys = [{"id": f"sealing-{number}", "secret": one} for number, one in enumerate((encoded, *more), start=1)]
+    return json.dumps({"keys": keys}).encode()
 
 
 PIN = "alter role {app} set synchronous_commit = on"
@@ -116,6 +129,8 @@ WIDE_POLICY = "policy … on registry.… does not ask for the network: `drop po
 CLOCK = "this machine's clock is … s … the database's: keep both to the same time source"
 NO_MONTH = "registry.events has no partition for this month and none can be made (…): run `consent-registry migrate`"
 NOT_KEYS = "is not a list of keys with id and secret"
+NO_RANDOM = ": the secret of … is no random one; let `keys --make` make it"
+RANDOM = base64.b64encode(secrets.token_bytes(32)).decode()
 NO_SECRET = "needs at least one key of 32 bytes that is not all zero"
 
 LOGINS = [
@@ -288,7 +303,16 @@ KEYS = [
     key("empty", NOT_KEYS, b"{}"),
     key("no JSON", NOT_KEYS, b"secret"),
     key("without a key", NO_SECRET, b'{"keys": []}'),
-    key("all zero", NO_SECRET, b'{"keys": [{"id": "sealing-1", "secret": "' + b"A" * 43 + b'="}]}'),
-    key("short", NO_SECRET, b'{"keys": [{"id": "sealing-1", "secret": "c2VjcmV0"}]}'),
+    key("all zero", NO_SECRET, secret("A" * 43 + "=")),
+    key("short", NO_SECRET, secret("c2VjcmV0")),
+    key("a default", NO_RANDOM, secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")),
+    key("one byte again and again", NO_RANDOM, secret("qqqq" * 10 + "qqo=")),
+    key("the same twice", "names an id or a secret twice", secret(RANDOM, RANDOM)),
+    Danger(
+        "a key folder that others can write to",
+        "the folder … of the key files can be written by others: chmod 700 …",
+        key_file=("", b"", 0o777),
+    ),
+    Danger("no key folder", "key file /nowhere/digest.json is missing", settings={"KEYS": "/nowhere"}),
 ]
 DANGERS = [*LOGINS, *ROW_SECURITY, *SERVER, *SCHEMA, *ADDRESSES, *KEYS]

@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.storage.embedded import Cluster, prepare
-from consent_registry.storage.keys import make_keys
+from consent_registry.storage.key_files import make_keys
 from tests.cli.dangers import DANGERS, Danger
 from tests.cli.test_supervise import free_port
 from tests.installation import ROLES, empty_database
@@ -173,15 +173,17 @@ def row(danger: Danger) -> object:
 @pytest.mark.parametrize("danger", [row(one) for one in DANGERS])
 async def test_a_danger_is_refused(ground: Ground, danger: Danger, tmp_path: Path) -> None:
     """Exit code 1 within five seconds, exactly one line, which names the setting and the cure; no port was opened."""
-    name, content, mode = danger.key_file
     keys = ground.keys
-    if name:
+    if danger.key_file is not None:
+        name, content, mode = danger.key_file
         keys = shutil.copytree(ground.keys, tmp_path / "keys")
-        path = keys / f"{name}.json"
-        path.write_bytes(content or path.read_bytes())
-        path.chmod(mode)
+        path = keys / name
         if content is None:
             path.unlink()
+        elif path.is_file():
+            path.write_bytes(content or path.read_bytes())
+        if path.exists():
+            path.chmod(mode)
     async with endangered(ground, danger, keys) as environment:
         result = start(danger, environment)
     assert result.code == 1, result
