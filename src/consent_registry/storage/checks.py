@@ -63,16 +63,16 @@ async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -
 
 async def require_safe_for_sealing(dsn: str) -> None:
     """Raise Unusable unless the sealer's login in `dsn` finds a durable database with the tables it writes."""
-    connection = await asyncpg.connect(dsn, timeout=5)
+    connection = await _connect(dsn, "SEALER_DATABASE_URL")
     try:
-        await _require_server(connection)
-        await _require_role(connection)
+        await _require_server(connection, 0)
+        await require_harmless_login(connection, "sealer")
         if await connection.fetchval("select to_regprocedure('registry.log_sizes()')") is None:
             raise Unusable("the database lacks the sealer's tables: run `consent-registry migrate`")
     except asyncpg.InsufficientPrivilegeError as error:
         raise Unusable("the database has no schema yet, or this is not the sealer's login") from error
     finally:
-        await connection.close()
+        connection.terminate()
 
 
 async def require_no_real_network(dsn: str) -> None:
@@ -89,7 +89,7 @@ async def require_no_real_network(dsn: str) -> None:
         await connection.close()
 
 
-async def _connect(dsn: str) -> asyncpg.Connection:
+async def _connect(dsn: str, setting: str = "DATABASE_URL") -> asyncpg.Connection:
     try:
         return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
     except TimeoutError:
@@ -97,7 +97,7 @@ async def _connect(dsn: str) -> asyncpg.Connection:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         reason = str(error).partition("\n")[0]
     raise Unusable(
-        f"the database in CONSENT_REGISTRY_DATABASE_URL cannot be used: {reason}; start it, or correct address or login"
+        f"the database in CONSENT_REGISTRY_{setting} cannot be used: {reason}; start it, or correct address or login"
     )
 
 

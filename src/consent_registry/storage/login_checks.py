@@ -18,26 +18,29 @@ _ATTRIBUTES = {
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
-async def require_harmless_login(connection: asyncpg.Connection) -> None:
-    """Raise Unusable for a login that is mighty, owns something, may act as another role, or may change rows."""
-    await _require_no_attribute(connection)
-    await _require_no_ownership(connection)
-    await _require_no_membership(connection)
+async def require_harmless_login(connection: asyncpg.Connection, role: str = "app") -> None:
+    """Raise Unusable for a login that is mighty, owns something, may act as another role, or may change rows.
+
+    `role` is the one that this program is to log in as.
+    """
+    await _require_no_attribute(connection, role)
+    await _require_no_ownership(connection, role)
+    await _require_no_membership(connection, role)
     await _require_no_privilege(connection)
     await _require_timeouts(connection)
 
 
-async def _require_no_attribute(connection: asyncpg.Connection) -> None:
+async def _require_no_attribute(connection: asyncpg.Connection, role: str) -> None:
     # The session's own login counts as well: whoever was made another role by a setting can go back to it.
     rows = await connection.fetch("select * from pg_roles where rolname in (current_user, session_user)")
     for row in rows:
         for attribute, (what, without) in _ATTRIBUTES.items():
             if row[attribute]:
                 name = row["rolname"]
-                raise Unusable(f"{name} {what}: log in as the app role, or `alter role {name} {without}`")
+                raise Unusable(f"{name} {what}: log in as the {role} role, or `alter role {name} {without}`")
 
 
-async def _require_no_ownership(connection: asyncpg.Connection) -> None:
+async def _require_no_ownership(connection: asyncpg.Connection, role: str) -> None:
     row = await connection.fetchrow(
         """
         select pg_get_userbyid(c.relowner) as name, c.relname from pg_class c
@@ -47,10 +50,10 @@ async def _require_no_ownership(connection: asyncpg.Connection) -> None:
         """
     )
     if row is not None:
-        raise Unusable(f"{row['name']} owns registry.{row['relname']}: log in as the app role, which owns nothing")
+        raise Unusable(f"{row['name']} owns registry.{row['relname']}: log in as the {role} role, which owns nothing")
 
 
-async def _require_no_membership(connection: asyncpg.Connection) -> None:
+async def _require_no_membership(connection: asyncpg.Connection, role: str) -> None:
     row = await connection.fetchrow(
         """
         select m.rolname as name, string_agg(r.rolname, ', ' order by r.rolname) as others
@@ -65,7 +68,7 @@ async def _require_no_membership(connection: asyncpg.Connection) -> None:
     )
     if row is not None:
         name = row["name"]
-        raise Unusable(f"{name} is a member of {row['others']}: log in as the app role, or `revoke … from {name}`")
+        raise Unusable(f"{name} is a member of {row['others']}: log in as the {role} role, or `revoke … from {name}`")
 
 
 async def _require_no_privilege(connection: asyncpg.Connection) -> None:
