@@ -22,7 +22,7 @@ from consent_registry.api import (
     tokens,
     withdrawals,
 )
-from consent_registry.api.callers import Doors
+from consent_registry.api.callers import ApiRequest, Doors
 from consent_registry.api.problems import http_error, internal_error, registry_error
 from consent_registry.api.server_log import configure_log, request_id
 from consent_registry.domain.errors import RegistryError
@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
         lifespan=[_lifespan(chosen, runtime_class)],
         before_send=[_finish_headers],
+        request_class=ApiRequest,
         exception_handlers={
             RegistryError: registry_error,
             HTTPException: http_error,
@@ -93,7 +94,6 @@ async def _finish_headers(message: Message, scope: Scope) -> None:
     """Every answer names its request and is not to be stored, unless it said otherwise itself."""
     if message["type"] != "http.response.start":
         return
-    headers = message["headers"] = list(message["headers"])
-    said = {name.lower() for name, _ in headers}
-    headers.append((b"x-request-id", request_id(scope).encode("latin-1")))
-    headers += [(name, value) for name, value in _ALWAYS if name not in said]
+    headers = [*message["headers"], (b"x-request-id", request_id(scope).encode("latin-1"))]
+    said = [name for name, _ in headers]  # in lower case, as ASGI demands
+    message["headers"] = headers + [one for one in _ALWAYS if one[0] not in said]

@@ -9,7 +9,16 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, once_required, requires, respond
+from consent_registry.api.callers import (
+    ApiRequest,
+    IdempotencyKey,
+    asked_directly,
+    doors,
+    once_given,
+    once_required,
+    requires,
+    respond,
+)
 from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import Fault, Malformed, NotFound
 from consent_registry.domain.identifiers import is_uuid
@@ -29,13 +38,6 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decisions: Annotated[list[DecisionRequest], Meta(min_length=1, max_length=BATCH_LENGTH)]
 
 
-@post(
-    "/decisions",
-    before_request=requires("decisions"),
-    dto=StrictBody,
-    status_code=200,
-    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions", takes=DecisionRequest, key="optional"),
-)
 async def decide(
     request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
@@ -46,14 +48,15 @@ async def decide(
     return respond(await doors(request).decider(request.user.network).ask(request.user, [data], once=once))
 
 
-@post(
-    "/decisions/batch",
-    before_request=requires("decisions"),
+DECISION = post(
+    "/decisions",
+    before_request=asked_directly("decisions", DecisionRequest, decide),
     dto=StrictBody,
     status_code=200,
-    request_max_body_size=BATCH_BYTES,
-    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions", takes=BatchRequest, key="optional"),
-)
+    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions", takes=DecisionRequest, key="optional"),
+)(decide)
+
+
 async def decide_batch(
     request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
@@ -61,6 +64,16 @@ async def decide_batch(
     once = await once_given(request, idempotency_key)
     decider = doors(request).decider(request.user.network)
     return respond(await decider.ask(request.user, data.decisions, is_batch=True, once=once))
+
+
+BATCH = post(
+    "/decisions/batch",
+    before_request=asked_directly("decisions", BatchRequest, decide_batch),
+    dto=StrictBody,
+    status_code=200,
+    request_max_body_size=BATCH_BYTES,
+    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions", takes=BatchRequest, key="optional"),
+)(decide_batch)
 
 
 @get(
@@ -129,4 +142,4 @@ async def report_transfer(
     return respond(await operations.report_transfer(doors(request).runtime, request.user, decision, data, once))
 
 
-ROUTES = [decide, decide_batch, list_unreported, read_decision, report_transfer]
+ROUTES = [DECISION, BATCH, list_unreported, read_decision, report_transfer]

@@ -155,7 +155,13 @@ def _context(caller: Caller) -> str:
 
 def new_id(at: datetime) -> str:
     """A UUIDv7 of this moment."""
-    return uuid7(at, secrets.token_bytes(10))
+    return new_ids(at, 1)[0]
+
+
+def new_ids(at: datetime, number: int) -> list[str]:
+    """So many UUIDv7s of this moment, for one question to the source of randomness."""
+    entropy = secrets.token_bytes(10 * number)
+    return [uuid7(at, entropy[start : start + 10]) for start in range(0, len(entropy), 10)]
 
 
 def digest_of(ids: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from consent_registry.domain.decisions import Question, decide
 from consent_registry.domain.errors import Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.acts import Once, Reply, new_id, remember, stored_reply
+from consent_registry.operations.acts import Once, Reply, new_ids, remember, stored_reply
 from consent_registry.operations.decisions import (
     DecisionAnswer,
     DecisionRequest,
@@ -96,9 +96,14 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
     for one in batch:
         one.outcome, one.events = None, []
     partners = sorted({one.caller.partner_id for one in batch})
-    async with transaction(runtime.pool, network.network_id, partners, one_plan=True) as connection:
-        keyed = await _claim_keys(connection, network, batch)
-        await lock_catalogue(connection, network.network_id)
+    with_keys = any(one.once is not None for one in batch)
+    async with transaction(
+        runtime.pool, network.network_id, partners, one_plan=True, hold_catalogue=not with_keys
+    ) as connection:
+        keyed: list[Waiting] = []
+        if with_keys:
+            keyed = await _claim_keys(connection, network, batch)
+            await lock_catalogue(connection, network.network_id)
         free, postponed = await _lock(connection, network, batch)
         facts = await load_facts(connection, network.network_id, [item for one in free for item in one.asked])
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
@@ -125,8 +130,6 @@ async def _claim_keys(connection: Connection, network: Network, batch: Sequence[
     for one in batch:
         if one.once is not None and keyed.setdefault((one.caller.partner_id, one.once.scope), one) is not one:
             one.outcome = KeyInUse(retry_after=1)
-    if not keyed:
-        return []
     held = await try_lock_keys(connection, network.network_id, [scope for _, scope in keyed])
     for one, is_held in zip(keyed.values(), held, strict=True):
         if not is_held:
@@ -179,7 +182,7 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
     postponed = []
     position = 0
     # In ascending order, which the index of the log's events keeps small.
-    decision_ids = iter(sorted(new_id(facts.now) for _ in facts.clients))
+    decision_ids = iter(sorted(new_ids(facts.now, len(facts.clients))))
     for one in free:
         first, position = position, position + len(one.asked)
         if one.outcome is not None:

@@ -19,6 +19,9 @@ from consent_registry.operations.runtime import Caller, Runtime
 
 BATCH = 512
 QUEUE = 8 * BATCH
+# A second batch sets out while the first is with the database, once so many decisions wait: one alone would leave
+# either this process or the database idle, and two small ones cost more than one.
+SECOND = BATCH // 2
 # How long a request waits for a client that a consent act holds, and how soon it asks again.
 PATIENCE = 1.0
 PAUSE = 0.002
@@ -34,7 +37,8 @@ class Decider:
         self._network = network
         self._waiting: deque[Waiting] = deque()
         self._size = 0
-        self._task: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(
         self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
@@ -53,18 +57,25 @@ class Decider:
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
         self._waiting.append(waiting)
         self._size += len(requests)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
+            self._under_way += 1
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await waiting.reply
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            postponed = await self._answer(batch)
-            if postponed:
-                self._postpone(postponed)
-                if len(postponed) == len(batch):
-                    await asyncio.sleep(PAUSE)
+        try:
+            while self._waiting:
+                batch = self._take()
+                postponed = await self._answer(batch)
+                if postponed:
+                    self._postpone(postponed)
+                    if len(postponed) == len(batch):
+                        await asyncio.sleep(PAUSE)
+        finally:
+            # Here, not when the task is collected: a question asked in between would find nobody who takes it.
+            self._under_way -= 1
 
     async def _answer(self, batch: list[Waiting]) -> list[Waiting]:
         """Answer a batch, whatever happens; returns the requests that must wait for the next one."""

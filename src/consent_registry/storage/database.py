@@ -84,17 +84,22 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
             connection.terminate()  # at once: whatever the session holds is free
 
 
-def begin_sql(network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False) -> str:
+def begin_sql(
+    network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False, hold_catalogue: bool = False
+) -> str:
     """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own.
 
     `one_plan`: each statement keeps the plan it has, whatever its parameters. Planning anew takes a third of a single
-    decision's time, and its statements are written so that there is one way to run them.
+    decision's time, and its statements are written so that there is one way to run them. `hold_catalogue` takes the
+    catalogue's shared lock on the same way to the server: for transactions without an idempotency key, whose lock comes
+    first.
     """
     partners = ",".join(str(int(one)) for one in partner_ids)
     return (
         f"begin isolation level read committed; set local registry.network = '{int(network_id)}'; "
         f"set local registry.partners = '{{{partners}}}'"
         + ("; set local plan_cache_mode = force_generic_plan" if one_plan else "")
+        + (f"; select pg_advisory_xact_lock_shared({LOCK_CATALOGUE | int(network_id)}, 0)" if hold_catalogue else "")
     )
 
 
@@ -106,7 +111,7 @@ async def set_partners(connection: Connection, partner_ids: Iterable[int]) -> No
 
 @asynccontextmanager
 async def transaction(
-    pool: Pool, network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False
+    pool: Pool, network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False, hold_catalogue: bool = False
 ) -> AsyncIterator[Connection]:
     """One transaction in one network on behalf of these partners; commits when the block ends without an error.
 
@@ -116,7 +121,9 @@ async def transaction(
     try:
         async with pool.acquire(timeout=2) as connection:
             try:
-                await connection.execute(begin_sql(network_id, partner_ids, one_plan=one_plan))
+                await connection.execute(
+                    begin_sql(network_id, partner_ids, one_plan=one_plan, hold_catalogue=hold_catalogue)
+                )
                 yield connection
             except BaseException:
                 await _roll_back(connection)
