@@ -10,6 +10,7 @@ from consent_registry.domain.grants import (
     Change,
     ChangeKind,
     Grant,
+    end_of_permission,
     permitted_categories,
     status_of,
     status_of_consent,
@@ -100,11 +101,34 @@ def test_a_renewal_moves_the_end(grant: Grant) -> None:
     renewed = changed(grant, change("renewed", 110, valid_until=day(300)))
     assert status_of(renewed, day(105), day(105)) == "expired"
     assert status_of(renewed, day(120), day(120)) == "renewed"
-    assert permitted_categories(renewed, day(300) - MICROSECOND) == ONE | TWO | THREE
+    assert permitted_categories(renewed, day(300) - MICROSECOND) == frozenset()
     assert status_of(renewed, day(300), day(300)) == "expired"
     again = changed(grant, change("renewed", 150, valid_until=day(200)), *renewed.changes)
     assert status_of(again, day(200), day(200)) == "expired"
     assert status_since(again, day(250), day(250)) == day(200)
+
+
+def test_a_renewed_grant_permits_to_its_own_end_only(grant: Grant) -> None:
+    """The renewing grant carries the flow; a shorter renewal is the last word, and the control shows the own end."""
+    renewed = changed(grant, change("renewed", 50, valid_until=day(300)))
+    assert permitted_categories(renewed, day(100) - MICROSECOND) == ONE | TWO | THREE
+    assert permitted_categories(renewed, day(100)) == frozenset()
+    assert status_of(renewed, day(100), day(100)) == "renewed"
+    assert end_of_permission(renewed, renewed.changes) == day(100)
+    shorter = changed(grant, change("renewed", 50, valid_until=day(60)))
+    assert end_of_permission(shorter, shorter.changes) == day(60)
+    assert permitted_categories(shorter, day(60) - MICROSECOND) == ONE | TWO | THREE
+    assert permitted_categories(shorter, day(60)) == frozenset()
+
+
+def test_a_void_renewal_renewed_nothing(grant: Grant) -> None:
+    """The status is what it would be without: as of then as well, but not as it was known then."""
+    void = changed(grant, change("renewed", 50, valid_until=day(300)), change("unrenewed", 50, 120))
+    assert status_of(void, day(130), day(130)) == "expired"
+    assert status_of(void, day(60), day(130)) == "given"
+    assert status_of(void, day(60), day(60)) == "renewed"
+    again = changed(grant, *void.changes, change("renewed", 125, valid_until=day(400)))
+    assert status_of(again, day(130), day(130)) == "renewed"
 
 
 def test_two_time_axes(grant: Grant) -> None:

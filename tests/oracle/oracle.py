@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .status_oracle import (
     consent_status,
-    end_of_validity,
+    end_of_permission,
     grant_status,
     is_withdrawn,
     remaining_categories,
@@ -178,6 +178,8 @@ def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category
         obstacles.append("category_withdrawn")
     if now < grant["valid_from"]:
         obstacles.append("not_yet_valid")
+    if status == "renewed" and now >= end_of_permission(grant, changes):
+        obstacles.append("renewed_elsewhere")
     if is_restricted(category, changes):
         obstacles.append("restricted")
     if scenario["categories"][category]["special"] and not grant["explicit"]:
@@ -203,8 +205,8 @@ def permitting_grants(scenario: Scenario, category: str) -> list[Grant]:
 def used_options(scenario: Scenario, category: str) -> tuple[datetime, set[str]]:
     """For a permitted category: the latest end among the grants that permit it, and which of them have that end."""
     permitting = permitting_grants(scenario, category)
-    latest = max(end_of_validity(grant, grant["changes"]) for grant in permitting)
-    return latest, {grant["id"] for grant in permitting if end_of_validity(grant, grant["changes"]) == latest}
+    latest = max(end_of_permission(grant, grant["changes"]) for grant in permitting)
+    return latest, {grant["id"] for grant in permitting if end_of_permission(grant, grant["changes"]) == latest}
 
 
 def is_acceptable_use(scenario: Scenario, used: set[str]) -> bool:

@@ -30,7 +30,9 @@ ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 
 Basis = Literal["consent", "statute"]
 GivenAnswer = Literal["given", "refused", "requested"]
-ChangeKind = Literal["confirmed", "renewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"]
+ChangeKind = Literal[
+    "confirmed", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
+]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 

@@ -61,6 +61,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = (
     "confirmed",
     "renewed",
     "renewed",
+    "unrenewed",
     "withdrawn",
     "withdrawn",
     "withdrawn",

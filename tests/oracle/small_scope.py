@@ -40,6 +40,7 @@ WORDS: dict[str, ChangeKind] = {
     "confirmed": "confirmed",
     "renewed": "renewed",
     "renewed-short": "renewed",
+    "unrenewed": "unrenewed",
     "withdrawn": "withdrawn",
     "withdrawn-asked": "withdrawn",
     "withdrawn-other": "withdrawn",
@@ -73,6 +74,10 @@ LIVES: tuple[tuple[str, ...], ...] = (
     ("restricted", "unrestricted", "restricted"),
     ("restricted-asked", "unrestricted-other"),
     ("restricted-other",),
+    ("renewed", "unrenewed"),
+    ("renewed-short", "unrenewed"),
+    ("unrenewed", "renewed"),
+    ("renewed", "unrenewed", "renewed-short"),
 )
 RELEASES: dict[str, Release] = {
     "live": {"holder": SENDER, "towards": RECIPIENT, "withdrawn": False},

@@ -52,15 +52,41 @@ def has_kind(changes: Iterable[Change], kind: str) -> bool:
     return False
 
 
-def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
-    """The end that the latest recorded renewal sets, or the grant's own."""
+def standing_renewal(changes: Iterable[Change]) -> Change | None:
+    """The renewal that holds, or None.
+
+    A client may say yes again by a new act, which renews; the last such word holds. If that new act was void from the
+    start, it renewed nothing: a later ``unrenewed`` takes the renewal away.
+    """
     latest = None
     for change in changes:
-        if change["kind"] == "renewed" and (latest is None or change["recorded_at"] > latest["recorded_at"]):
+        if change["kind"] not in {"renewed", "unrenewed"}:
+            continue
+        if latest is None or change["recorded_at"] > latest["recorded_at"]:
             latest = change
-    if latest is None or latest["valid_until"] is None:
+    if latest is None or latest["kind"] == "unrenewed":
+        return None
+    return latest
+
+
+def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
+    """The end that the standing renewal sets, or the grant's own."""
+    renewal = standing_renewal(changes)
+    if renewal is None or renewal["valid_until"] is None:
         return grant["valid_until"]
-    return latest["valid_until"]
+    return renewal["valid_until"]
+
+
+def end_of_permission(grant: Grant, changes: Iterable[Change]) -> datetime:
+    """When this paper itself stops permitting.
+
+    A renewal is another paper, with a grant of its own: it never makes this one good for longer than was signed. A
+    renewal for a shorter time is the client's last word and holds for this one too.
+    """
+    renewed_until = end_of_validity(grant, changes)
+    if renewed_until < grant["valid_until"]:
+        return renewed_until
+    return grant["valid_until"]
 
 
 def is_withdrawn(category: str, changes: Iterable[Change]) -> bool:
@@ -98,7 +124,7 @@ def status_from(grant: Grant, changes: Iterable[Change], at: datetime) -> Status
         return "expired"
     if grant["answer"] == "requested" and not has_kind(changes, "confirmed"):
         return "requested"
-    if has_kind(changes, "renewed"):
+    if standing_renewal(changes) is not None:
         return "renewed"
     return "given"
 

@@ -168,6 +168,30 @@ def test_latest_recorded_renewal_sets_the_end() -> None:
     assert grant_status(grant, NOW, NOW) == "expired"
 
 
+def test_a_renewal_is_another_paper() -> None:
+    """A renewed paper permits to the end it was signed for, or to that of a shorter renewal, and never beyond."""
+    scenario = plain_scenario()
+    grant = scenario["consents"][0]["grants"][0]
+    grant["changes"] = [plain_change("renewed")]
+    assert outcome(scenario) == "permit"
+    grant["valid_until"] = NOW
+    assert grant_status(grant, NOW, NOW) == "renewed"
+    assert outcome(scenario) == "no_permission"
+    grant["valid_until"], grant["changes"][0]["valid_until"] = NOW + DAY, NOW + US
+    assert decide(scenario)["expires_at"] == NOW + US
+
+
+def test_a_void_renewal_renewed_nothing() -> None:
+    """The grant has its own end and status again, as of when it was said to be renewed."""
+    grant = plain_grant()
+    grant["changes"] = [plain_change("renewed", NOW - 2 * DAY), plain_change("unrenewed", NOW - 2 * DAY)]
+    grant["changes"][1]["recorded_at"] = NOW - DAY
+    assert grant_status(grant, NOW, NOW) == "given"
+    assert grant_status(grant, NOW + 400 * DAY, NOW + 400 * DAY) == "expired"
+    assert grant_status(grant, NOW - 2 * DAY, NOW) == "given"
+    assert grant_status(grant, NOW - 2 * DAY, NOW - 2 * DAY) == "renewed"
+
+
 def test_precedence_of_statuses() -> None:
     """invalidated, refused, withdrawn, ended, expired, requested, renewed, given: the first that applies."""
     grant = plain_grant()

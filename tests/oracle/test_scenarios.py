@@ -29,6 +29,7 @@ REASONS = {
     "agreement_ended", "agreement_not_begun", "agreement_over", "category_not_granted", "category_withdrawn", "ended",
     "expired", "flow_not_listed", "invalidated", "never_asked", "no_release", "not_explicit", "not_yet_valid",
     "other_purpose", "other_recipient", "other_sender", "recipient_isolated", "recipient_not_selectable",
+    "renewed_elsewhere",
     "recipient_suspended", "refused", "requested", "restricted", "sender_isolated", "sender_suspended", "withdrawn",
 }  # fmt: skip
 

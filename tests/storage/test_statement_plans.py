@@ -36,6 +36,11 @@ create function pg_temp.id(n bigint) returns uuid language sql immutable as $$ s
 create function pg_temp.hash(n bigint) returns bytea language sql immutable as $$ select sha256(n::text::bytea) $$;
 insert into registry.client_references (network_id, partner_id, digest, digest_key, client_id, sealed, recorded_at)
     select {NUMBER}, 1, pg_temp.hash(n), 'digest-1', pg_temp.id(n), '', now() from generate_series(1, {ROWS}) n;
+insert into registry.consents (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language,
+    giver_role, method, explained_by, interpreter_kind, told, given_at, valid_from, valid_until, recorded_at)
+    select {NUMBER}, pg_temp.id(n), pg_temp.id(n * 2 / 3), 1, '{{1,2}}', pg_temp.id(n % 10), 'de', 'self',
+    'written', 'B-1', 'none', '{{}}', now(), now(), now() + interval '1 year', now()
+    from generate_series(0, {ROWS} / 2) n;
 insert into registry.grants (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id,
     purpose_id, category_ids, explicit, answer, valid_from, valid_until)
     select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), 1, 1, 2 + n % 2, 1 + n % 2, '{{1,2}}', false,
@@ -81,10 +86,13 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
         },
     ),
     "one reference": (lambda c: find_reference(c, NUMBER, 1, [bytes(32), bytes(31)]), {"client_references_pkey"}),
-    "a client's grants": (lambda c: find_grants_of_client(c, NUMBER, ID), {"grants_flow_idx", "grant_changes_pkey"}),
+    "a client's grants": (
+        lambda c: find_grants_of_client(c, NUMBER, ID),
+        {"grants_flow_idx", "grant_changes_pkey", "consents_pkey"},
+    ),
     "a consent's grants": (
         lambda c: find_grants_of_consents(c, NUMBER, [ID]),
-        {"grants_consent_idx", "grant_changes_pkey"},
+        {"grants_consent_idx", "grant_changes_pkey", "consents_pkey"},
     ),
     "a receipt code": (lambda c: find_receipt_code(c, NUMBER, [bytes(32), bytes(31)]), {"receipt_codes_pkey"}),
     "answers given before": (lambda c: find_answers(c, NUMBER, [1], [bytes(32)]), {"idempotency_keys_pkey"}),

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.catalogue import Basis, Category, Flow, Partner, Purpose
-from consent_registry.domain.grants import Grant, end_of_validity, permitted_categories
+from consent_registry.domain.grants import Grant, end_of_permission, permitted_categories
 
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
@@ -79,7 +79,7 @@ class _Passing:
 
 
 def _lasts_until(grant: Grant) -> datetime:
-    return end_of_validity(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
+    return end_of_permission(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
 
 
 def _listed(flows: Iterable[Flow], basis: Basis) -> frozenset[int]:

@@ -37,7 +37,8 @@ def _takes_part(grant: Grant, partner_id: int) -> bool:
 class GrantAct(msgspec.Struct, frozen=True):
     """One kind of act: its noun, the change it makes, who may do it, to grants in which status, and on which norm.
 
-    `from_the_start` voids back to when the consent was given: what was passed on by it may not be used.
+    `from_the_start` voids back to when the consent was given: what was passed on by it may not be used. `spreads`: what
+    is done to one grant is done to those that say the same yes (`renewals.same_yes`).
     """
 
     noun: str
@@ -47,6 +48,7 @@ class GrantAct(msgspec.Struct, frozen=True):
     norm: str
     who: str
     from_the_start: bool = False
+    spreads: bool = True
 
 
 CONFIRMATION = GrantAct(
@@ -56,6 +58,7 @@ CONFIRMATION = GrantAct(
     statuses=frozenset({"requested"}),
     norm="§ 67d Abs. 1 SGB X",
     who="Only its sender confirms a grant, because the sender answers for the transfer.",
+    spreads=False,
 )
 ENDING = GrantAct(
     noun="ending",
@@ -73,6 +76,7 @@ INVALIDATION = GrantAct(
     norm="Art. 7 DSGVO",
     who="Only its recorder or sender says that a grant was void from the start.",
     from_the_start=True,
+    spreads=False,
 )
 RESTRICTION = GrantAct(
     noun="restriction",
@@ -92,19 +96,32 @@ LIFTING = GrantAct(
 )
 
 
-def is_open_to(act: GrantAct, grant: Grant, now: datetime) -> bool:
-    """Whether the act would change anything about this grant now."""
+def is_open_to(act: GrantAct, grant: Grant, now: datetime, category_ids: frozenset[int] | None = None) -> bool:
+    """Whether the act would change anything about this grant, or about these categories of it, now."""
     if status_of(grant, now, now) not in act.statuses:
         return False
+    covered = _covered(grant, category_ids)
     restricted = restricted_categories(grant, counting_changes(grant, now, now))
     if act.kind == "restricted":
-        return restricted != set(grant.category_ids)
-    return bool(restricted) if act.kind == "unrestricted" else True
+        return not covered <= restricted
+    return bool(covered & restricted) if act.kind == "unrestricted" else bool(covered)
+
+
+def _covered(grant: Grant, category_ids: frozenset[int] | None) -> frozenset[int]:
+    return frozenset(grant.category_ids if category_ids is None else category_ids.intersection(grant.category_ids))
 
 
 def change_grants(
-    act: GrantAct, grants: Sequence[Grant], given_at: datetime, now: datetime
+    act: GrantAct,
+    grants: Sequence[Grant],
+    given_at: datetime,
+    now: datetime,
+    category_ids: frozenset[int] | None = None,
 ) -> list[tuple[Grant, Change]]:
-    """The changes this act makes to those of the grants that are open to it."""
+    """The changes this act makes to those of the grants, or of these categories of them, that are open to it."""
     effective_at = given_at if act.from_the_start else now
-    return [(grant, Change(act.kind, effective_at, now)) for grant in grants if is_open_to(act, grant, now)]
+    return [
+        (grant, Change(act.kind, effective_at, now, None if category_ids is None else _covered(grant, category_ids)))
+        for grant in grants
+        if is_open_to(act, grant, now, category_ids)
+    ]

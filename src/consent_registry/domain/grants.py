@@ -13,7 +13,9 @@ import msgspec
 
 Answer = Literal["given", "refused", "requested"]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
-ChangeKind = Literal["confirmed", "renewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"]
+ChangeKind = Literal[
+    "confirmed", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
+]
 
 # The statuses on which data may be passed on (dpv:ConsentStatusValidForProcessing).
 LIVE_ORDER: tuple[Status, ...] = ("given", "renewed")
@@ -33,13 +35,16 @@ _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """Something that happened to a grant; `category_ids` None means all of it, `valid_until` belongs to a renewal."""
+    """Something that happened to a grant; `category_ids` None means all of it. `valid_until` and `by_grant_id` belong
+    to a renewal: until when it was renewed, and by which grant of the renewing consent.
+    """
 
     kind: ChangeKind
     effective_at: datetime
     recorded_at: datetime
     category_ids: frozenset[int] | None = None
     valid_until: datetime | None = None
+    by_grant_id: str | None = None
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -51,7 +56,9 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """The smallest unit of a consent: sender → recipient × purpose × categories × validity. Directed."""
+    """The smallest unit of a consent: sender → recipient × purpose × categories × validity. Directed. `renews` is the
+    earlier consent that this one's act renews.
+    """
 
     grant_id: str
     consent_id: str
@@ -66,6 +73,12 @@ class Grant(msgspec.Struct, frozen=True):
     recorder_id: int = 0
     changes: tuple[Change, ...] = ()
     releases: tuple[Release, ...] = ()
+    renews: str | None = None
+
+    @property
+    def flow(self) -> tuple[int, int, int]:
+        """Sender, recipient and purpose."""
+        return (self.sender_id, self.recipient_id, self.purpose_id)
 
     def is_visible_to(self, partner_id: int, status: Status) -> bool:
         """Whether this partner may learn of the grant: its recorder always; its sender and recipient once it was
@@ -101,13 +114,28 @@ def withdrawn_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[i
     return frozenset(withdrawn.intersection(grant.category_ids))
 
 
-def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
-    """When the grant stops counting: its own end, or that of the renewal recorded last."""
-    until = grant.valid_until
+def renewal_of(changes: Iterable[Change]) -> Change | None:
+    """The renewal that holds: the one recorded last, unless it was void."""
+    renewal = None
     for change in changes:
-        if change.kind == "renewed" and change.valid_until is not None:
-            until = change.valid_until
-    return until
+        if change.kind == "renewed":
+            renewal = change
+        elif change.kind == "unrenewed":
+            renewal = None
+    return renewal
+
+
+def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
+    """When this yes stops counting: its own end, or that of its renewal."""
+    renewal = renewal_of(changes)
+    return grant.valid_until if renewal is None or renewal.valid_until is None else renewal.valid_until
+
+
+def end_of_permission(grant: Grant, changes: Iterable[Change]) -> datetime:
+    """When this grant's own row stops permitting. A renewal never stretches it: the renewing grant carries the flow,
+    by its own text and evidence; but one that ends earlier is the client's last word.
+    """
+    return min(grant.valid_until, end_of_validity(grant, changes))
 
 
 def restricted_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[int]:
@@ -141,7 +169,7 @@ def _status(grant: Grant, changes: Sequence[Change], at: datetime) -> Status:
         return "expired"
     if grant.answer == "requested" and "confirmed" not in kinds:
         return "requested"
-    return "renewed" if "renewed" in kinds else "given"
+    return "given" if renewal_of(changes) is None else "renewed"
 
 
 def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
@@ -183,7 +211,7 @@ def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime)
 def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
     """The categories this grant lets pass at this moment: live, begun, not restricted, less what was withdrawn."""
     changes = sorted(grant.changes, key=lambda change: change.recorded_at)
-    if now < grant.valid_from or _status(grant, changes, now) not in LIVE:
+    if now < grant.valid_from or now >= grant.valid_until or _status(grant, changes, now) not in LIVE:
         return frozenset()
     gone = withdrawn_categories(grant, changes) | restricted_categories(grant, changes)
     return frozenset(grant.category_ids) - gone

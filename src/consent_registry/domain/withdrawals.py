@@ -45,11 +45,9 @@ def withdraw(
 def still_given(grants: Sequence[Grant], withdrawn: Sequence[Withdrawn], now: datetime) -> list[Grant]:
     """Live grants of other consents for the same flows: what goes on all the same, so that nobody is misled."""
     consents = {one.grant.consent_id for one in withdrawn}
-    flows = {(one.grant.sender_id, one.grant.recipient_id, one.grant.purpose_id) for one in withdrawn}
+    flows = {one.grant.flow for one in withdrawn}
     return [
         grant
         for grant in grants
-        if grant.consent_id not in consents
-        and (grant.sender_id, grant.recipient_id, grant.purpose_id) in flows
-        and status_of(grant, now, now) in LIVE
+        if grant.consent_id not in consents and grant.flow in flows and status_of(grant, now, now) in LIVE
     ]

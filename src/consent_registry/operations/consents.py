@@ -13,16 +13,20 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.grant_changes import renewal_members
+from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.recording_rules import require_recordable
+from consent_registry.operations.renewals import earlier_grants
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import Terms, read_terms
 from consent_registry.operations.views import ConsentView, Moment, view_consent
 from consent_registry.storage import consents as storage
-from consent_registry.storage.grants import add_grants, parties
+from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants, parties
 from consent_registry.storage.log import LogPlace
 from consent_registry.storage.withdrawals import ChangeRow, add_changes
 
@@ -34,7 +38,8 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         given_at, terms = read_terms(act.catalogue, request)
         known = await locked_client(act, request.client)
         now = await act.clock()
-        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now)
+        earlier = [] if known is None else await earlier_grants(act, known.client_id, request, now)
+        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier)
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
@@ -43,10 +48,16 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
         await storage.add_consent(act.connection, act.network.network_id, row)
         await add_grants(act.connection, act.network.network_id, known.client_id, grants)
+        renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
+        changes = [GrantChange(grant, new_id(now), consent_id, change) for grant, change in renewed]
+        await add_grant_changes(act.connection, act.network.network_id, known.client_id, changes)
         releases = await _add_releases(act, request, consent_id, known.client_id, now)
         code = await _issue_code(act, consent_id, known.client_id, grants, now)
         await _tell_partners(act, consent_id, known.client_id, grants, now)
+        told = [(grant, given_at) for grant, _ in renewed]
+        await tell_parties(act, known.client_id, Notice("consent_renewed"), told, now, but=caller.partner_id)
         event = _event(act, request, consent_id, known.client_id, grants, releases, given_at)
+        event.members["renewed"] = renewal_members(renewed)["renewed"]
         place = (await act.append(now, event))[0]
         view = await _view_of_new(act, row, grants, request.client, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
@@ -77,6 +88,7 @@ def _grants(
                 valid_from=one.valid_from,
                 valid_until=one.valid_until,
                 recorder_id=caller.partner_id,
+                renews=request.renews,
             )
         )
     return grants
@@ -119,6 +131,7 @@ def _row(
         valid_from=min(one.valid_from for one in terms),
         valid_until=max(one.valid_until for one in terms),
         recorded_at=now,
+        renews=request.renews,
     )
 
 
@@ -184,8 +197,9 @@ async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequ
             client_id,
             tuple(one.grant_id for one in several),
             min(one.valid_from for one in several),
-            None,
-            now,
+            acknowledge_by=None,
+            use_ban=False,
+            recorded_at=now,
         )
         for partner_id, several in concerned.items()
     ]
@@ -205,6 +219,7 @@ def _event(
     evidence = request.act.evidence
     text = catalogue.texts[request.text.id]
     members: dict[str, Any] = {
+        "renews": request.renews,
         "text": {
             "id": text.text_id,
             "language": request.text.language,

@@ -1,32 +1,31 @@
 """Partners' acts on recorded grants: confirm, end, invalidate, restrict, lift. A row each, never a flag."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.grant_acts import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.renewals import renew, same_yes, unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
-from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.decisions import LogEntry, Slug
+from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.requests import Uuid
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import visible_grants
 from consent_registry.storage.clients import client_lock, lock_client
 from consent_registry.storage.consents import ConsentRow, find_consent
-from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_consents
-from consent_registry.storage.withdrawals import ChangeRow, add_changes
-
-# Art. 19 DSGVO: a recipient says within two weeks what became of data it may no longer use.
-ACKNOWLEDGE_WITHIN = timedelta(days=14)
+from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_client
 
 Grants = Annotated[list[Uuid], Meta(min_length=1, max_length=50)]
+Reason = Literal["form", "capacity", "pressure", "vague_text"]
+Changes = list[tuple[Grant, Change]]
 
 
 class ChosenGrants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,12 +44,22 @@ class EndingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why grants were void from the start."""
 
-    reason: Literal["form", "capacity", "pressure", "vague_text"]
+    reason: Reason
     grants: Grants | UnsetType = UNSET
 
 
+class RestrictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which grants of the consent, and which data categories of them; all unless said otherwise."""
+
+    grants: Grants | UnsetType = UNSET
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+
+
+GrantActRequest = ChosenGrants | EndingRequest | InvalidationRequest | RestrictionRequest
+
+
 class GrantChangeAnswer(msgspec.Struct, frozen=True):
-    """The act on record, and the grants it changed."""
+    """The act on record, and the grants it changed: of this consent, and of those that renewed it or that it renews."""
 
     id: str
     consent_id: str
@@ -60,29 +69,28 @@ class GrantChangeAnswer(msgspec.Struct, frozen=True):
 
 
 async def act_on_grants(
-    runtime: Runtime,
-    caller: Caller,
-    kind: GrantAct,
-    consent_id: str,
-    request: ChosenGrants | EndingRequest | InvalidationRequest,
-    once: Once,
+    runtime: Runtime, caller: Caller, kind: GrantAct, consent_id: str, request: GrantActRequest, once: Once
 ) -> Reply:
     """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
     is not the caller's to do, Conflict when no grant is open to it.
     """
 
     async def work(act: Act) -> Done:
+        category_ids = _category_ids(act, request)
         consent, seen = await _reach(act, consent_id)
         now = await act.clock()
-        chosen = _choose(kind, request, seen, caller)
-        changes = change_grants(kind, chosen, consent.given_at, now)
+        chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], caller)
+        if kind.spreads:
+            chosen += same_yes(chosen, seen)
+        changes = change_grants(kind, chosen, consent.given_at, now, category_ids)
         if not changes:
             raise Conflict("No grant of this consent is open to this now.")
+        renewals = _renewals(kind, [grant for grant, _ in changes], seen, now)
         act_id = new_id(now)
-        rows = [GrantChange(grant, new_id(now), act_id, change) for grant, change in changes]
+        rows = [GrantChange(grant, new_id(now), act_id, change) for grant, change in changes + renewals]
         await add_grant_changes(act.connection, act.network.network_id, consent.client_id, rows)
-        await _tell_partners(act, kind, consent, changes, now)
-        event = _event(kind, act_id, consent, request, changes)
+        await _tell_partners(act, kind, consent, changes, renewals, now)
+        event = _event(kind, act_id, consent, request, changes, renewals)
         place = (await act.append(now, event))[0]
         answer = GrantChangeAnswer(
             act_id, consent_id, [grant.grant_id for grant, _ in changes], format_instant(now), LogEntry.of(place)
@@ -92,24 +100,37 @@ async def act_on_grants(
     return await perform(runtime, caller, work, once=once)
 
 
+def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:
+    if not isinstance(request, RestrictionRequest) or isinstance(request.categories, UnsetType):
+        return None
+    faults = [
+        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
+        for number, slug in enumerate(request.categories)
+        if slug not in act.catalogue.categories
+    ]
+    if len(set(request.categories)) != len(request.categories):
+        faults.append(Fault("/categories", "must not name a category twice"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return frozenset(act.catalogue.categories[slug].category_id for slug in request.categories)
+
+
 async def _reach(act: Act, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
-    """The consent, its client held alone, and the grants of it that the caller may see."""
+    """The consent, its client held alone, and the client's grants that the caller may see, some of this consent."""
     network_id, partner_id = act.network.network_id, act.caller.partner_id
     consent = await find_consent(act.connection, network_id, consent_id)
     if consent is None:
         raise NotFound
     await lock_client(act.connection, network_id, client_lock(consent.client_id))
-    grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
+    grants = await find_grants_of_client(act.connection, network_id, consent.client_id)
     seen = visible_grants(grants, partner_id, await act.clock())
-    if not seen:
+    if all(grant.consent_id != consent_id for grant in seen):
         raise NotFound
     return consent, seen
 
 
-def _choose(
-    kind: GrantAct, request: ChosenGrants | EndingRequest | InvalidationRequest, seen: Sequence[Grant], caller: Caller
-) -> list[Grant]:
-    by_id = {grant.grant_id: grant for grant in seen}
+def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], caller: Caller) -> list[Grant]:
+    by_id = {grant.grant_id: grant for grant in own}
     named = list(by_id) if isinstance(request.grants, UnsetType) else request.grants
     if not set(named) <= set(by_id):
         raise NotFound
@@ -119,50 +140,60 @@ def _choose(
     return chosen
 
 
+def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], now: datetime) -> Changes:
+    """What becomes of the earlier consent: a renewal counts once it is confirmed, and never when it was void."""
+    if kind.kind == "confirmed":
+        earlier_ids = {grant.renews for grant in changed}
+        return renew([grant for grant in seen if grant.consent_id in earlier_ids], changed, now, now)
+    return unrenew(seen, changed, now) if kind.kind == "invalidated" else []
+
+
 async def _tell_partners(
-    act: Act, kind: GrantAct, consent: ConsentRow, changes: Sequence[tuple[Grant, Change]], now: datetime
+    act: Act, kind: GrantAct, consent: ConsentRow, changes: Changes, renewals: Changes, now: datetime
 ) -> None:
     """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
-    concerned: defaultdict[int, list[Grant]] = defaultdict(list)
-    for grant, _ in changes:
-        if grant.was_given or kind.kind == "confirmed":
-            concerned[grant.sender_id].append(grant)
-            concerned[grant.recipient_id].append(grant)
-    rows = [
-        ChangeRow(
-            partner_id=partner_id,
-            change_id=new_id(now),
-            kind=f"consent_{kind.kind}",
-            consent_id=consent.consent_id,
-            client_id=consent.client_id,
-            grant_ids=tuple(grant.grant_id for grant in several),
-            effective_from=consent.given_at if kind.from_the_start else now,
-            acknowledge_by=now + ACKNOWLEDGE_WITHIN if _must_acknowledge(kind, several, partner_id) else None,
-            recorded_at=now,
-        )
-        for partner_id, several in concerned.items()
-    ]
-    await add_changes(act.connection, act.network.network_id, rows)
-
-
-def _must_acknowledge(kind: GrantAct, several: Sequence[Grant], partner_id: int) -> bool:
-    """A recipient of what ended, was void or is restricted says what it did with the data."""
+    told = [(one, change.effective_at) for one, change in changes if one.was_given or kind.kind == "confirmed"]
     loses = kind.kind in {"ended", "invalidated", "restricted"}
-    return loses and any(grant.recipient_id == partner_id for grant in several)
+    notice = Notice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
+    await tell_parties(act, consent.client_id, notice, told, now)
+    for word in ("renewed", "unrenewed"):
+        of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == word]
+        await tell_parties(act, consent.client_id, Notice(f"consent_{word}"), of_kind, now)
 
 
 def _event(
-    kind: GrantAct,
-    act_id: str,
-    consent: ConsentRow,
-    request: ChosenGrants | EndingRequest | InvalidationRequest,
-    changes: Sequence[tuple[Grant, Change]],
+    kind: GrantAct, act_id: str, consent: ConsentRow, request: GrantActRequest, changes: Changes, renewals: Changes
 ) -> Event:
     members: dict[str, Any] = {
         "consent": consent.consent_id,
         "grants": [grant.grant_id for grant, _ in changes],
         "effective_at": format_instant(changes[0][1].effective_at),
     }
-    if not isinstance(request, ChosenGrants):
+    if isinstance(request, EndingRequest | InvalidationRequest):
         members["reason"] = request.reason
+    if isinstance(request, RestrictionRequest):
+        members["categories"] = None if isinstance(request.categories, UnsetType) else list(request.categories)
+    if kind.kind in {"confirmed", "invalidated"}:
+        members |= renewal_members(renewals)
     return Event(kind.noun, act_id, members, consent.client_id)
+
+
+def renewal_members(renewals: Changes) -> dict[str, Any]:
+    """What an event says about grants of earlier consents that were renewed by its act, or whose renewal was void."""
+    return {
+        "renewed": [
+            {
+                "grant": grant.grant_id,
+                "by": change.by_grant_id,
+                "effective_at": format_instant(change.effective_at),
+                "valid_until": format_instant(change.valid_until),
+            }
+            for grant, change in renewals
+            if change.kind == "renewed" and change.valid_until is not None
+        ],
+        "unrenewed": [
+            {"grant": grant.grant_id, "by": change.by_grant_id, "effective_at": format_instant(change.effective_at)}
+            for grant, change in renewals
+            if change.kind == "unrenewed"
+        ],
+    }

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.grants import Grant
 from consent_registry.operations.form_rules import form_refusals
-from consent_registry.operations.requests import ConsentRequest, GrantRequest
+from consent_registry.operations.release_rules import release_refusals
+from consent_registry.operations.renewals import renewal_refusals
+from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.terms import Terms
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -19,10 +22,11 @@ def require_recordable(
     given_at: datetime,
     terms: Sequence[Terms],
     now: datetime,
+    earlier: Sequence[Grant] = (),
 ) -> None:
-    """Raise Refused with every rule that speaks against recording this consent."""
+    """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
     faults = [*_act_refusals(request, given_at, now), *_text_refusals(catalogue, request)]
-    for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
+    for number, one in enumerate(terms):
         pointer = f"/grants/{number}"
         if caller_id not in {one.sender.partner_id, one.recipient.partner_id}:
             faults.append(
@@ -35,9 +39,9 @@ def require_recordable(
             )
         faults += _validity_refusals(one, given_at, pointer)
         faults += _flow_refusals(catalogue, one, pointer, now)
-        faults += _release_refusals(request, grant, one, pointer)
-    faults += _needless_releases(request, terms)
+    faults += release_refusals(catalogue, request, terms)
     faults += form_refusals(request, given_at, terms)
+    faults += renewal_refusals(request, terms, earlier, now)
     if faults:
         raise Refused(faults=tuple(faults))
 
@@ -47,7 +51,9 @@ def _act_refusals(request: ConsentRequest, given_at: datetime, now: datetime) ->
         yield Fault(
             "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
         )
-    if request.act.evidence is None and request.act.method != "oral":
+    # What the client refused needs no proof: nothing will ever rest on it.
+    something_given = any(grant.answer == "given" for grant in request.grants)
+    if something_given and request.act.evidence is None and request.act.method != "oral":
         yield Fault(
             "/act/evidence",
             "A consent that was not given orally needs its evidence.",
@@ -131,33 +137,3 @@ def _flow_refusals(catalogue: Catalogue, one: Terms, pointer: str, now: datetime
                 "flow_in_agreement",
                 "Art. 26 DSGVO",
             )
-
-
-def _release_refusals(request: ConsentRequest, grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
-    if not _needs_release(one) or grant.answer == "refused":
-        return
-    if not any(release.holder == grant.sender and release.towards == grant.recipient for release in request.releases):
-        yield Fault(
-            pointer,
-            "Data under professional secrecy needs a release of the sender towards the recipient.",
-            "release_needed",
-            "§ 203 StGB",
-        )
-
-
-def _needless_releases(request: ConsentRequest, terms: Sequence[Terms]) -> Iterator[Fault]:
-    needed = {(one.sender.slug, one.recipient.slug) for one in terms if _needs_release(one)}
-    for number, release in enumerate(request.releases):
-        pointer = f"/releases/{number}"
-        if (release.holder, release.towards) not in needed:
-            yield Fault(
-                pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed", "§ 203 StGB"
-            )
-        if release.function is None and release.person is None:
-            yield Fault(
-                pointer, "Name a function or a person: no institution can be released.", "released_party", "§ 203 StGB"
-            )
-
-
-def _needs_release(one: Terms) -> bool:
-    return one.sender.secrecy_holder and any(category.secrecy for category in one.categories)

@@ -100,6 +100,7 @@ class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     releases: Annotated[list[ReleaseRequest], Meta(max_length=50)] = []
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    renews: Annotated[Uuid, Meta(description="The earlier consent of this client that this act renews.")] | None = None
 
 
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -33,14 +33,15 @@ async def read_consent(
     as_known_at: datetime | None = None,
 ) -> Reply:
     """The caller's slice of a consent, now or at a point of both time axes; logged as read. Who may see it is asked
-    as of now. Raises NotFound alike for unknown, for not the caller's and for not known yet at `as_known_at`.
+    as of now. Raises NotFound alike for unknown, for not the caller's, for not known yet at `as_known_at` and for
+    not given yet at `as_of`: later approval makes no earlier consent.
     """
 
     async def work(act: Act) -> Done:
         now = await act.clock()
         moment = Moment(as_of or now, as_known_at or now)
         consent = await _held_consent(act, consent_id)
-        known = consent is not None and consent.recorded_at <= moment.known_at
+        known = consent is not None and consent.recorded_at <= moment.known_at and consent.given_at <= moment.at
         views = await _views(act, [consent] if consent is not None and known else [], now, moment)
         if not views:
             raise NotFound
@@ -126,16 +127,10 @@ async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime
             continue
         index, leaf = places[one.consent_id]
         entry = LogEntry.of(LogPlace(act.network.log_origin, index, leaf, b""))
-        own_releases = [
-            release
-            for release in releases
-            if release.consent_id == one.consent_id and partner_id in release.partner_ids
-        ]
-        views.append(
-            view_consent(
-                act.catalogue, one, grants[one.consent_id], own_releases, references.get(one.client_id), entry, moment
-            )
-        )
+        seen = grants[one.consent_id]
+        own_releases = [release for release in releases if release.is_visible_to(partner_id, seen)]
+        reference = references.get(one.client_id)
+        views.append(view_consent(act.catalogue, one, seen, own_releases, reference, entry, moment))
     return views
 
 

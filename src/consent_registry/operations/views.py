@@ -12,13 +12,15 @@ from consent_registry.domain.grants import (
     Status,
     counting_changes,
     end_of_validity,
+    restricted_categories,
     status_of,
     status_of_consent,
     withdrawn_categories,
 )
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.releases import RecordedRelease, status_of_release
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.storage.consents import ConsentRow, ReleaseRow
+from consent_registry.storage.consents import ConsentRow
 
 
 class ShownTextView(msgspec.Struct, frozen=True):
@@ -31,7 +33,9 @@ class ShownTextView(msgspec.Struct, frozen=True):
 
 
 class GrantView(msgspec.Struct, frozen=True):
-    """A grant as of now."""
+    """A grant as of now. `restricted_categories` only while there are any (Art. 18 DSGVO); `use_ban` only for what was
+    void from the start: what was passed on by it may not be used (§ 78 Abs. 1 SGB X).
+    """
 
     grant_id: str
     sender: str
@@ -44,15 +48,17 @@ class GrantView(msgspec.Struct, frozen=True):
     valid_until: str
     withdrawn_at: str | None
     withdrawn_categories: list[str]
+    restricted_categories: list[str] | msgspec.UnsetType = msgspec.UNSET
+    use_ban: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
-    """A release from professional secrecy as of now."""
+    """A release from professional secrecy as of now: withdrawn alone, or as the grants it serves."""
 
     release_id: str
     holder: str
     towards: str
-    status: str
+    status: Status
 
 
 class GiverView(msgspec.Struct, frozen=True):
@@ -77,6 +83,7 @@ class ConsentView(msgspec.Struct, frozen=True):
     valid_from: str
     valid_until: str
     log: LogEntry
+    renews: str | msgspec.UnsetType = msgspec.UNSET
     receipt_code: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -96,7 +103,7 @@ def view_consent(
     catalogue: Catalogue,
     consent: ConsentRow,
     grants: Sequence[Grant],
-    releases: Sequence[ReleaseRow],
+    releases: Sequence[RecordedRelease],
     reference: str | None,
     log: LogEntry,
     moment: Moment,
@@ -110,7 +117,7 @@ def view_consent(
         status=status_of_consent(grants, moment.at, moment.known_at),
         text=ShownTextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
         grants=shown,
-        releases=[_view_release(catalogue, release) for release in releases],
+        releases=[_view_release(catalogue, release, grants, moment) for release in releases],
         giver=GiverView(consent.giver_role),
         recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
         given_at=format_instant(consent.given_at),
@@ -119,12 +126,14 @@ def view_consent(
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
+        renews=consent.renews or msgspec.UNSET,
     )
 
 
 def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
     """A grant in the wire's terms, at a moment."""
     changes = counting_changes(grant, moment.at, moment.known_at)
+    status = status_of(grant, moment.at, moment.known_at)
     return GrantView(
         grant_id=grant.grant_id,
         sender=catalogue.partner_by_id[grant.sender_id].slug,
@@ -132,11 +141,13 @@ def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
         purpose=catalogue.purpose_by_id[grant.purpose_id].slug,
         categories=catalogue.category_slugs(grant.category_ids),
         explicit=grant.explicit,
-        status=status_of(grant, moment.at, moment.known_at),
+        status=status,
         valid_from=format_instant(grant.valid_from),
         valid_until=format_instant(end_of_validity(grant, changes)),
         withdrawn_at=_withdrawn_at(changes),
         withdrawn_categories=_in_order(catalogue, grant, withdrawn_categories(grant, changes)),
+        restricted_categories=_in_order(catalogue, grant, restricted_categories(grant, changes)) or msgspec.UNSET,
+        use_ban=True if status == "invalidated" else msgspec.UNSET,
     )
 
 
@@ -149,10 +160,12 @@ def _in_order(catalogue: Catalogue, grant: Grant, chosen: frozenset[int]) -> lis
     return catalogue.category_slugs([one for one in grant.category_ids if one in chosen])
 
 
-def _view_release(catalogue: Catalogue, release: ReleaseRow) -> ReleaseView:
+def _view_release(
+    catalogue: Catalogue, release: RecordedRelease, grants: Sequence[Grant], moment: Moment
+) -> ReleaseView:
     return ReleaseView(
         release.release_id,
         catalogue.partner_by_id[release.holder_id].slug,
         catalogue.partner_by_id[release.towards_id].slug,
-        release.changed or "given",
+        status_of_release(release, grants, moment.at, moment.known_at),
     )

@@ -1,8 +1,7 @@
 """Withdrawals: by consent, by client or by the code the client carries; effective at once (design.md section 6)."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,11 +11,14 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.releases import RecordedRelease
+from consent_registry.domain.renewals import related_consents, same_release, same_yes
 from consent_registry.domain.withdrawals import Withdrawn, still_given, withdraw
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.consents import receipt_code_digests
 from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import instant_at
@@ -24,7 +26,6 @@ from consent_registry.operations.views import visible_grants
 from consent_registry.storage import withdrawals as storage
 from consent_registry.storage.clients import client_lock, lock_client
 from consent_registry.storage.consents import (
-    ReleaseRow,
     add_release_withdrawals,
     find_consent,
     find_receipt_code,
@@ -37,8 +38,6 @@ from consent_registry.storage.grants import (
     find_grants_of_client,
 )
 
-# Art. 19 DSGVO: recipients are told at once and say within two weeks what became of the data.
-ACKNOWLEDGE_DAYS = 14
 # Enough for an office that mistypes, far too little to guess one of 2^55.
 WRONG_CODES_AN_HOUR = 20
 
@@ -54,12 +53,15 @@ class WithdrawalAnswer(msgspec.Struct, frozen=True):
 
 
 class _Reach(msgspec.Struct, frozen=True):
-    """What the caller may withdraw: of which client, which grants and releases; and all it may see of that client."""
+    """What the caller may withdraw: of which client, which grants and releases. All it may see of that client, and of
+    the releases those that a renewal could bind to these.
+    """
 
     client_id: str
     grants: list[Grant]
-    releases: list[ReleaseRow]
+    releases: list[RecordedRelease]
     seen: list[Grant]
+    seen_releases: list[RecordedRelease]
 
 
 async def withdraw_consent(runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once) -> Reply:
@@ -78,7 +80,7 @@ async def withdraw_consent(runtime: Runtime, caller: Caller, request: Withdrawal
         declared_at, received_at = _times(request, now)
         chosen = _choose(request, reach)
         withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
-        releases = [one for one in chosen.releases if one.changed is None] if category_ids is None else []
+        releases = [one for one in chosen.releases if one.live] if category_ids is None else []
         if not withdrawn and not releases:
             raise Conflict("Nothing is left to withdraw.")
         withdrawal_id = new_id(now)
@@ -86,8 +88,8 @@ async def withdraw_consent(runtime: Runtime, caller: Caller, request: Withdrawal
             withdrawal_id, reach.client_id, caller.partner_id, request.channel, declared_at, received_at, now
         )
         await storage.add_withdrawal(act.connection, act.network.network_id, row)
-        await _add_changes(act, reach.client_id, withdrawal_id, withdrawn, releases, now)
-        await _tell_partners(act, reach.client_id, withdrawn, now)
+        await _add_changes(act, row, withdrawn, releases)
+        await _tell_partners(act, row, withdrawn)
         event = _event(act, request, row, withdrawn, releases)
         place = (await act.append(now, event))[0]
         answer = WithdrawalAnswer(
@@ -193,73 +195,58 @@ async def _reach_of(act: Act, client_id: str, consent_id: str | None, for_partne
     visible = {grant.grant_id for one in for_partners for grant in visible_grants(all_grants, one, now)}
     seen = [grant for grant in all_grants if grant.grant_id in visible]
     grants = [grant for grant in seen if consent_id in {None, grant.consent_id}]
-    consents = sorted({grant.consent_id for grant in grants})
+    related = related_consents(seen)
+    consents = sorted(frozenset().union(*(related[grant.consent_id] for grant in grants)))
     releases = [
         release
         for release in await find_releases(act.connection, act.network.network_id, consents)
-        if set(for_partners) & set(release.partner_ids)
+        if any(release.is_visible_to(one, seen) for one in for_partners)
     ]
-    return _Reach(client_id, grants, releases, seen)
+    own = [release for release in releases if consent_id in {None, release.consent_id}]
+    return _Reach(client_id, grants, own, seen, releases)
 
 
 def _choose(request: WithdrawalRequest, reach: _Reach) -> _Reach:
     """The grants and releases the request names; naming neither means all of both. A foreign one is not found."""
     if isinstance(request.grants, UnsetType) and isinstance(request.releases, UnsetType):
-        return reach
+        return _with_renewals(reach)
     grant_ids = [] if isinstance(request.grants, UnsetType) else request.grants
     release_ids = [] if isinstance(request.releases, UnsetType) else request.releases
     by_id = {grant.grant_id: grant for grant in reach.grants}
     releases = {release.release_id: release for release in reach.releases}
     if not set(grant_ids) <= set(by_id) or not set(release_ids) <= set(releases):
         raise NotFound
+    return _with_renewals(
+        msgspec.structs.replace(
+            reach, grants=[by_id[one] for one in grant_ids], releases=[releases[one] for one in release_ids]
+        )
+    )
+
+
+def _with_renewals(reach: _Reach) -> _Reach:
+    """A consent and its renewal are one yes said twice: whoever takes back one takes back both."""
     return msgspec.structs.replace(
-        reach, grants=[by_id[one] for one in grant_ids], releases=[releases[one] for one in release_ids]
+        reach,
+        grants=[*reach.grants, *same_yes(reach.grants, reach.seen)],
+        releases=[*reach.releases, *same_release(reach.releases, reach.seen_releases, reach.seen)],
     )
 
 
 async def _add_changes(
-    act: Act,
-    client_id: str,
-    withdrawal_id: str,
-    withdrawn: Sequence[Withdrawn],
-    releases: Sequence[ReleaseRow],
-    now: datetime,
+    act: Act, row: storage.WithdrawalRow, withdrawn: Sequence[Withdrawn], releases: Sequence[RecordedRelease]
 ) -> None:
-    rows = [GrantChange(one.grant, new_id(now), withdrawal_id, one.change) for one in withdrawn]
+    now, act_id, client_id = row.recorded_at, row.withdrawal_id, row.client_id
+    rows = [GrantChange(one.grant, new_id(now), act_id, one.change) for one in withdrawn]
     await add_grant_changes(act.connection, act.network.network_id, client_id, rows)
     pairs = [(new_id(now), release.release_id) for release in releases]
-    await add_release_withdrawals(act.connection, act.network.network_id, client_id, withdrawal_id, now, pairs)
+    times = (row.received_at, now)
+    await add_release_withdrawals(act.connection, act.network.network_id, client_id, act_id, times, pairs)
 
 
-async def _tell_partners(act: Act, client_id: str, withdrawn: Sequence[Withdrawn], now: datetime) -> None:
-    """One entry for each partner and consent, about grants that had been given: what was only asked for concerns
-    nobody but who asked.
-    """
-    concerned: defaultdict[tuple[int, str], list[Withdrawn]] = defaultdict(list)
-    for one in withdrawn:
-        if one.grant.was_given:
-            concerned[one.grant.sender_id, one.grant.consent_id].append(one)
-            concerned[one.grant.recipient_id, one.grant.consent_id].append(one)
-    rows = [
-        storage.ChangeRow(
-            partner_id=partner_id,
-            change_id=new_id(now),
-            kind="consent_withdrawn",
-            consent_id=consent_id,
-            client_id=client_id,
-            grant_ids=tuple(one.grant.grant_id for one in several),
-            effective_from=min(one.change.effective_at for one in several),
-            acknowledge_by=_acknowledge_by(several, partner_id, now),
-            recorded_at=now,
-        )
-        for (partner_id, consent_id), several in concerned.items()
-    ]
-    await storage.add_changes(act.connection, act.network.network_id, rows)
-
-
-def _acknowledge_by(several: Sequence[Withdrawn], partner_id: int, now: datetime) -> datetime | None:
-    is_recipient = any(one.grant.recipient_id == partner_id for one in several)
-    return now + timedelta(days=ACKNOWLEDGE_DAYS) if is_recipient else None
+async def _tell_partners(act: Act, row: storage.WithdrawalRow, withdrawn: Sequence[Withdrawn]) -> None:
+    """What was only asked for concerns nobody but who asked."""
+    told = [(one.grant, one.change.effective_at) for one in withdrawn if one.grant.was_given]
+    await tell_parties(act, row.client_id, Notice("consent_withdrawn", acknowledge=True), told, row.recorded_at)
 
 
 def _event(
@@ -267,7 +254,7 @@ def _event(
     request: WithdrawalRequest,
     row: storage.WithdrawalRow,
     withdrawn: Sequence[Withdrawn],
-    releases: Sequence[ReleaseRow],
+    releases: Sequence[RecordedRelease],
 ) -> Event:
     members: dict[str, Any] = {
         "by": "consent"

@@ -7,6 +7,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from consent_registry.domain.grants import Change
+from consent_registry.domain.releases import RecordedRelease
 from consent_registry.storage.database import Connection
 
 
@@ -23,6 +25,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime
     recorded_at: datetime
+    renews: str | None = None
 
 
 class NewConsent(msgspec.Struct, frozen=True):
@@ -52,21 +55,11 @@ class NewConsent(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime
     recorded_at: datetime
-
-
-class ReleaseRow(msgspec.Struct, frozen=True):
-    """A release as stored, with the kind of its last change (None while it is live)."""
-
-    release_id: str
-    consent_id: str
-    holder_id: int
-    towards_id: int
-    partner_ids: tuple[int, ...]
-    changed: str | None
+    renews: str | None
 
 
 def _consent(row: asyncpg.Record) -> ConsentRow:
-    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:])
+    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:10], *map(str, row[10:] if row[10] else ()))
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
@@ -74,7 +67,7 @@ async def find_consent(connection: Connection, network_id: int, consent_id: str)
     row = await connection.fetchrow(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at
+            recorded_at, renews
         from registry.consents where network_id = $1 and consent_id = $2
         """,
         network_id,
@@ -90,7 +83,7 @@ async def list_consents(
     rows = await connection.fetch(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at
+            recorded_at, renews
         from registry.consents
         where network_id = $1 and ($2::uuid is null or client_id = $2) and ($3::uuid is null or consent_id < $3)
         order by consent_id desc limit $4
@@ -111,9 +104,9 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
             (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
              giver_insight_assessed_by, giver_mandate_until, method, special_circumstances, evidence_sha256,
              evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
-             copy_handed, given_at, valid_from, valid_until, recorded_at)
+             copy_handed, given_at, valid_from, valid_until, recorded_at, renews)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-            $23, $24, $25)
+            $23, $24, $25, $26)
         """,
         network_id,
         *msgspec.structs.astuple(row),
@@ -132,37 +125,47 @@ async def add_releases(connection: Connection, network_id: int, rows: Sequence[t
     )
 
 
-async def find_releases(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[ReleaseRow]:
+async def find_releases(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[RecordedRelease]:
     """The releases of these consents that this transaction's partners may see."""
     rows = await connection.fetch(
         """
-        select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, x.kind
+        select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, c.kind, c.effective_at,
+            c.recorded_at
         from registry.releases l
-        left join lateral (
-            select kind from registry.release_changes c
-            where c.network_id = l.network_id and c.release_id = l.release_id order by recorded_at desc limit 1
-        ) x on true
+        left join registry.release_changes c on c.network_id = l.network_id and c.release_id = l.release_id
         where l.network_id = $1 and l.consent_id = any ($2::uuid[])
-        order by l.release_id
+        order by l.release_id, c.recorded_at
         """,
         network_id,
         consent_ids,
     )
-    return [ReleaseRow(str(row[0]), str(row[1]), row[2], row[3], tuple(row[4]), row[5]) for row in rows]
+    releases: dict[str, RecordedRelease] = {}
+    for row in rows:
+        new = RecordedRelease(str(row[0]), str(row[1]), row[2], row[3], tuple(row[4]))
+        release = releases.setdefault(new.release_id, new)
+        if row["kind"] is not None:
+            changes = (*release.changes, Change(row["kind"], row["effective_at"], row["recorded_at"]))
+            releases[new.release_id] = msgspec.structs.replace(release, changes=changes)
+    return list(releases.values())
 
 
 async def add_release_withdrawals(
-    connection: Connection, network_id: int, client_id: str, act_id: str, at: datetime, rows: Sequence[tuple[str, str]]
+    connection: Connection,
+    network_id: int,
+    client_id: str,
+    act_id: str,
+    times: tuple[datetime, datetime],
+    rows: Sequence[tuple[str, str]],
 ) -> None:
-    """Withdraw releases: (change id, release id) each."""
+    """Withdraw releases: (change id, release id) each; `times` are when it took effect and when it was recorded."""
     await connection.executemany(
         """
         insert into registry.release_changes
             (network_id, release_id, change_id, act_id, client_id, partner_ids, kind, effective_at, recorded_at)
-        select network_id, release_id, $2, $3, $4, partner_ids, 'withdrawn', $5, $5
-        from registry.releases where network_id = $1 and release_id = $6
+        select network_id, release_id, $2, $3, $4, partner_ids, 'withdrawn', $5, $6
+        from registry.releases where network_id = $1 and release_id = $7
         """,
-        [(network_id, change_id, act_id, client_id, at, release_id) for change_id, release_id in rows],
+        [(network_id, change_id, act_id, client_id, *times, release_id) for change_id, release_id in rows],
     )
 
 

@@ -93,7 +93,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
             (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
             r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
             g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
-            c.category_ids as changed_category_ids, c.valid_until as changed_until,
+            c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id,
             case when g.grant_id is not null then array(
                 select l.release_id is not null from registry.releases l
                 where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
@@ -114,9 +114,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
               and g.answer <> 'refused' and not exists (
                   select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
                     and (e.kind in ('ended', 'invalidated') or e.kind = 'withdrawn' and e.category_ids is null))
-              and (g.valid_until > statement_timestamp() or (
-                  select true from registry.grant_changes e
-                  where e.network_id = $1 and e.grant_id = g.grant_id and e.kind = 'renewed' limit 1)) offset 0
+              and g.valid_until > statement_timestamp() offset 0
         ) g on true
         left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
         order by w.ord

@@ -15,8 +15,9 @@ GrantRow = asyncpg.Record
 _SELECT = """
     select g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
-        c.category_ids as changed_category_ids, c.valid_until as changed_until
+        c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews
     from registry.grants g
+    join registry.consents k on k.network_id = g.network_id and k.consent_id = g.consent_id
     left join registry.grant_changes c on c.network_id = g.network_id and c.grant_id = g.grant_id
 """
 
@@ -38,6 +39,7 @@ def grants_from_rows(rows: Iterable[GrantRow]) -> list[Grant]:
                     row["recorded_at"],
                     None if changed is None else frozenset(changed),
                     row["changed_until"],
+                    None if row["by_grant_id"] is None else str(row["by_grant_id"]),
                 )
             )
     return [_grant(row, tuple(changes[number])) for number, row in first.items()]
@@ -59,6 +61,7 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         recorder_id=row["recorder_id"],
         changes=changes,
         releases=tuple(Release(sender_id, recipient_id, live=True) for _ in row.get("releases") or ()),
+        renews=None if row.get("renews") is None else str(row["renews"]),
     )
 
 
@@ -127,8 +130,8 @@ async def add_grant_changes(
         """
         insert into registry.grant_changes
             (network_id, grant_id, change_id, act_id, client_id, partner_ids, kind, category_ids, valid_until,
-             effective_at, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             by_grant_id, effective_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         [
             (
@@ -141,6 +144,7 @@ async def add_grant_changes(
                 one.change.kind,
                 None if one.change.category_ids is None else sorted(one.change.category_ids),
                 one.change.valid_until,
+                one.change.by_grant_id,
                 one.change.effective_at,
                 one.change.recorded_at,
             )

@@ -21,7 +21,7 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
-    """An entry of one partner's change feed."""
+    """An entry of one partner's change feed. `use_ban`: what was received by these grants may not be used."""
 
     partner_id: int
     change_id: str
@@ -31,6 +31,7 @@ class ChangeRow(msgspec.Struct, frozen=True):
     grant_ids: tuple[str, ...]
     effective_from: datetime
     acknowledge_by: datetime | None
+    use_ban: bool
     recorded_at: datetime
 
 
@@ -53,8 +54,8 @@ async def add_changes(connection: Connection, network_id: int, rows: Iterable[Ch
         """
         insert into registry.changes
             (network_id, partner_id, change_id, kind, consent_id, client_id, grant_ids, effective_from, acknowledge_by,
-             recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             use_ban, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         [(network_id, *msgspec.structs.astuple(row)) for row in rows],
     )

@@ -1,0 +1,151 @@
+"""What may be renewed, what a renewal does, and what falls with it."""
+
+import random
+
+import msgspec
+import pytest
+
+from consent_registry.domain.grants import Grant, status_of
+from consent_registry.domain.releases import RecordedRelease, status_of_release
+from consent_registry.domain.renewals import renew, renewable, same_release, same_yes, unrenew
+from consent_registry.domain.withdrawals import still_given, withdraw
+from tests.domain.cases import CONTACT, FAMILY, IDENTITY, MICROSECOND, change, changed, day, partner
+from tests.domain.cases import grant as make
+from tests.oracle.renewal_oracle import Tick, taken_back_with
+
+AWO, JOBCENTER = partner(1, "awo"), partner(2, "jobcenter")
+CASES = 20_000
+
+
+@pytest.fixture
+def old() -> Grant:
+    """A grant of two categories, from day 0 until day 100."""
+    return make(AWO, JOBCENTER, IDENTITY, CONTACT, grant_id="old", consent_id="first")
+
+
+def again(old: Grant, name: str = "new", **facts: object) -> Grant:
+    """A grant of a consent that renews the old one's, from day 50 until day 300 unless said otherwise."""
+    plain = {"grant_id": name, "consent_id": "second", "renews": old.consent_id}
+    return msgspec.structs.replace(old, **plain | {"valid_from": day(50), "valid_until": day(300)} | facts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("withdrawn", None), ("ended", None), ("invalidated", None), ("renewed", None), ("restricted", True)],
+)
+def test_only_what_is_given_is_renewed(old: Grant, kind: str, found: object) -> None:
+    """Nothing is revived; what was renewed is renewed by its newest act; a restriction is not an end."""
+    facts = {"valid_until": day(200)} if kind == "renewed" else {}
+    earlier = [changed(old, change(kind, 10, **facts))]  # type: ignore[arg-type]
+    assert (renewable(earlier, old.flow, day(50)) is not None) is bool(found)
+    assert bool(renew(earlier, [again(old)], day(50), day(50))) is bool(found)
+
+
+def test_what_may_be_renewed_is_what_is_left(old: Grant) -> None:
+    """Withdrawn categories are not; another flow is not; at the end of its validity nothing is."""
+    earlier = [changed(old, change("withdrawn", 10, category_ids=frozenset({CONTACT.category_id})))]
+    found = renewable(earlier, old.flow, day(50))
+    assert found is not None
+    assert (found.category_ids, found.until) == (frozenset({IDENTITY.category_id}), day(100))
+    assert renewable(earlier, (1, 3, old.purpose_id), day(50)) is None
+    assert renewable([old], old.flow, day(100) - MICROSECOND) is not None
+    assert renewable([old], old.flow, day(100)) is None
+    for answer in ("refused", "requested"):
+        assert renewable([msgspec.structs.replace(old, answer=answer)], old.flow, day(50)) is None
+
+
+def test_a_renewal_names_the_grant_that_lasts_longest(old: Grant) -> None:
+    """Of two ticks for the flow the longer one says until when; a tick for another flow renews nothing."""
+    shorter, other = again(old, "short", valid_until=day(200)), again(old, "other", purpose_id=99, valid_until=day(900))
+    ((renewed, one),) = renew([old], [shorter, again(old), other], day(48), day(50))
+    assert (renewed, one.kind, one.by_grant_id, one.valid_until) == (old, "renewed", "new", day(300))
+    assert (one.effective_at, one.recorded_at) == (day(48), day(50))
+    assert status_of(changed(old, one), day(150), day(150)) == "renewed"
+
+
+def test_a_void_renewal_falls_alone(old: Grant) -> None:
+    """Back to when it was said to begin; another's renewal stands, and what fell does not fall twice."""
+    ((_, one),) = renew([old], [again(old)], day(48), day(50))
+    renewed = changed(old, one)
+    assert unrenew([renewed], [again(old, "another")], day(60)) == []
+    ((_, fallen),) = unrenew([renewed], [again(old)], day(60))
+    assert (fallen.kind, fallen.effective_at, fallen.recorded_at) == ("unrenewed", day(48), day(60))
+    assert unrenew([changed(old, one, fallen)], [again(old)], day(70)) == []
+    assert status_of(changed(old, one, fallen), day(70), day(70)) == "given"
+
+
+@pytest.mark.parametrize("shown", ["old", "new"])
+def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) -> None:
+    """Withdrawing either grant withdraws both, and nothing for the flow is still given."""
+    grants = [changed(old, *(one for _, one in renew([old], [again(old)], day(50), day(50)))), again(old)]
+    chosen = [one for one in grants if one.grant_id == shown]
+    withdrawn = withdraw([*chosen, *same_yes(chosen, grants)], day(60), day(60))
+    assert {one.grant.grant_id for one in withdrawn} == {"old", "new"}
+    assert still_given(grants, withdrawn, day(60)) == []
+    independent = again(old, "apart", consent_id="third", renews=None)
+    assert still_given([*grants, independent], withdrawn, day(60)) == [independent]
+
+
+def test_the_same_yes_as_the_oracle_sees_it() -> None:
+    """Twenty thousand heaps of papers, renewing each other in any way: the same ticks fall, and often some do."""
+    choose = random.Random(11).choice
+    fell = 0
+    for _ in range(CASES):
+        papers = [f"paper-{number}" for number in range(choose((2, 3, 4, 5)))]
+        renews = {one: choose((None, *papers[:number])) for number, one in enumerate(papers)}
+        ticks = [
+            Tick(f"{one}-{number}", one, renews[one], choose((1, 1, 2)), choose((False, False, False, True)))
+            for one in papers
+            for number in range(choose((1, 2)))
+        ]
+        random.Random(len(ticks)).shuffle(ticks)
+        chosen = [tick for tick in ticks if tick.paper == ticks[0].paper]
+        mine = {tick.name: _grant(tick) for tick in ticks}
+        found = same_yes([mine[tick.name] for tick in chosen], list(mine.values()))
+        assert [grant.grant_id for grant in found] == taken_back_with(chosen, ticks), ticks
+        fell += bool(found)
+    assert CASES / 10 < fell < CASES
+
+
+def _grant(tick: Tick) -> Grant:
+    plain = make(AWO, JOBCENTER, FAMILY, grant_id=tick.name, consent_id=tick.paper, purpose_id=tick.flow)
+    return msgspec.structs.replace(plain, renews=tick.renews, answer="refused" if tick.refused else "given")
+
+
+def _release(consent_id: str, **facts: object) -> RecordedRelease:
+    plain = RecordedRelease(f"release of {consent_id}", consent_id, AWO.partner_id, JOBCENTER.partner_id, (1, 2))
+    return msgspec.structs.replace(plain, **facts)
+
+
+def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
+    """Withdrawn on its own at its own time; else given, ended or expired with its grants, of its own consent only."""
+    release, other = _release("first"), again(old)
+    assert status_of_release(release, [old, other], day(99), day(99)) == "given"
+    assert status_of_release(release, [old, other], day(100), day(100)) == "expired"
+    ended = changed(old, change("ended", 20))
+    assert status_of_release(release, [ended, other], day(30), day(30)) == "ended"
+    assert status_of_release(release, [ended, other], day(10), day(30)) == "given"
+    gone = msgspec.structs.replace(release, changes=(change("withdrawn", 40, 45),))
+    assert not gone.live
+    assert status_of_release(gone, [old], day(45), day(45)) == "withdrawn"
+    assert status_of_release(gone, [old], day(42), day(50)) == "withdrawn"
+    assert status_of_release(gone, [old], day(39), day(50)) == "given"
+    assert status_of_release(gone, [old], day(42), day(42)) == "given"
+
+
+def test_a_release_says_no_more_than_its_grants(old: Grant) -> None:
+    """Who sees none of the grants it serves does not see it, nor does who has no part in it."""
+    release = _release("first")
+    assert release.is_visible_to(AWO.partner_id, [old])
+    assert not release.is_visible_to(AWO.partner_id, [again(old)])
+    assert not release.is_visible_to(3, [old])
+
+
+def test_a_renewed_release_falls_with_it(old: Grant) -> None:
+    """The same holder towards the same side in a related consent, and no other."""
+    first, second, apart = _release("first"), _release("second"), _release("third")
+    turned = _release("second", holder_id=2, towards_id=1)
+    grants = [old, again(old), again(old, "apart", consent_id="third", renews=None)]
+    assert same_release([first], [first, second, turned, apart], grants) == [second]
+    assert same_release([second], [first, second, turned, apart], grants) == [first]
+    assert same_release([apart], [first, second, turned, apart], grants) == []

@@ -1,0 +1,47 @@
+"""What a client does not want: whole or tick by tick, it is recorded without more than it needs."""
+
+import pytest_asyncio
+
+from tests.installation import Registry
+from tests.journeys.office import Office, office
+from tests.small_network import consent_body
+
+
+@pytest_asyncio.fixture
+async def north(registry: Registry) -> Office:
+    """Return the sender."""
+    return await office(registry, "north")
+
+
+async def test_a_whole_no_needs_no_proof(registry: Registry, north: Office) -> None:
+    """Nothing will ever rest on it: no evidence, no explicit tick, whatever the category; nobody else learns it."""
+    client, south = await north.client(), await office(registry, "south")
+    body = consent_body(client, north.text, categories=["identity", "health"], answer="refused")
+    body["act"]["evidence"] = None
+    refused = await north.post("/consents", body)
+    assert (refused["status"], refused["grants"][0]["status"]) == ("refused", "refused")
+    assert await north.outcome(client) == "no_permission"
+    await south.get(f"/consents/{refused['consent_id']}", 404)
+    assert (await south.post("/consents/search", {}, 200))["items"] == []
+
+
+async def test_one_no_among_yeses(registry: Registry, north: Office) -> None:
+    """A refused tick refuses its own flow alone; the other needs its evidence; the recipient sees the other only."""
+    client, south = await north.client(), await office(registry, "south")
+    no = {
+        "sender": "north",
+        "recipient": "south",
+        "purpose": "housing",
+        "categories": ["identity"],
+        "answer": "refused",
+    }
+    consent = await north.consent(client, no)
+    assert (consent["status"], [one["status"] for one in consent["grants"]]) == ("given", ["given", "refused"])
+    assert await north.outcome(client) == "permit"
+    assert await north.outcome(client, purpose="housing", categories=["identity"]) == "no_permission"
+    seen = await south.get(f"/consents/{consent['consent_id']}")
+    assert [one["purpose"] for one in seen["grants"]] == ["support"]
+    body = consent_body(client, north.text)
+    body["grants"].append(no)
+    body["act"]["evidence"] = None
+    assert (await north.post("/consents", body, 422))["errors"][0]["rule"] == "evidence"

@@ -1,0 +1,214 @@
+"""A client says yes again by a new act: what is renewed, what is not, and that either paper takes it back."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from consent_registry.domain.instants import format_instant
+from tests.installation import Registry
+from tests.journeys.office import Body, Office, office
+from tests.small_network import consent_body
+
+
+@pytest_asyncio.fixture
+async def north(registry: Registry) -> Office:
+    """Return the sender."""
+    return await office(registry, "north")
+
+
+@pytest_asyncio.fixture
+async def south(registry: Registry) -> Office:
+    """Return the recipient."""
+    return await office(registry, "south")
+
+
+def in_days(days: float) -> str:
+    """Return the instant so many days from now."""
+    return format_instant(datetime.now(UTC) + timedelta(days=days))
+
+
+async def renewing(at: Office, client: str, earlier: Body, status: int = 201, **grant: object) -> Body:
+    """Record a consent that renews an earlier one."""
+    body = consent_body(client, at.text, **grant) | {"renews": earlier["consent_id"], "valid_until": in_days(900)}
+    return await at.post("/consents", body, status)
+
+
+async def grant_of(at: Office, consent: Body, query: str = "") -> Body:
+    """Return the only grant of a consent as this office sees it."""
+    (grant,) = (await at.get(f"/consents/{consent['consent_id']}{query}"))["grants"]
+    return dict(grant)
+
+
+async def renewed_pair(at: Office) -> tuple[str, Body, Body]:
+    """Record a consent for a year and another that renews it; returns client, earlier and later."""
+    client = await at.client()
+    earlier = await at.consent(client, valid_until=in_days(365))
+    return client, earlier, await renewing(at, client, earlier)
+
+
+async def test_a_renewal_shows_on_the_earlier_consent(registry: Registry, north: Office, south: Office) -> None:
+    """The earlier one is `renewed` with the new end, for both partners; the new one is given and says what it renews;
+    a decision rests on the new act; the recipient is told.
+    """
+    client, earlier, later = await renewed_pair(north)
+    for one in (north, south):
+        shown = await grant_of(one, earlier)
+        assert (shown["status"], shown["valid_until"]) == ("renewed", later["valid_until"])
+    assert (later["status"], later["renews"]) == ("given", earlier["consent_id"])
+    assert "renews" not in earlier
+    assert (await grant_of(north, earlier, f"?as_known_at={earlier['recorded_at']}"))["status"] == "given"
+    assert await north.outcome(client) == "permit"
+    async with registry.sql() as sql:
+        kinds = await sql.fetch(
+            "select kind, consent_id::text from registry.changes"
+            " where partner_id = 2 and consent_id = any ($1::uuid[])",
+            [earlier["consent_id"], later["consent_id"]],
+        )
+    told = {(row["kind"], row["consent_id"]) for row in kinds}
+    assert {("consent_renewed", earlier["consent_id"]), ("consent_given", later["consent_id"])} < told
+
+
+@pytest.mark.parametrize("by", ["consent_id", "receipt_code"])
+@pytest.mark.parametrize("which", [0, 1], ids=["the earlier", "the later"])
+async def test_either_paper_takes_it_back(north: Office, south: Office, which: int, by: str) -> None:
+    """Withdrawing one of the two stops the flow, says that both were withdrawn, and that nothing is still given."""
+    client, *papers = await renewed_pair(north)
+    withdrawn = await south.post("/withdrawals", {by: papers[which][by], "channel": "phone"})
+    assert set(withdrawn["withdrawn"]) == {paper["grants"][0]["grant_id"] for paper in papers}
+    assert withdrawn["still_given"] == []
+    assert await north.outcome(client) == "no_permission"
+    for paper in papers:
+        assert (await grant_of(south, paper))["status"] == "withdrawn"
+
+
+async def test_a_live_consent_of_its_own_is_named(north: Office) -> None:
+    """Control: a second consent that renews nothing goes on, and the withdrawal says so."""
+    client = await north.client()
+    first, second = await north.consent(client), await north.consent(client)
+    withdrawn = await north.post("/withdrawals", {"consent_id": first["consent_id"], "channel": "phone"})
+    assert withdrawn["still_given"] == [second["grants"][0]["grant_id"]]
+    assert await north.outcome(client) == "permit"
+
+
+async def test_a_category_is_taken_back_on_both_papers(north: Office) -> None:
+    """What the client withdraws in part is withdrawn wherever it was said."""
+    client, earlier, later = await renewed_pair(north)
+    part = {"consent_id": earlier["consent_id"], "channel": "letter", "categories": ["contact"]}
+    assert len((await north.post("/withdrawals", part))["withdrawn"]) == 2
+    assert await north.outcome(client, categories=["contact"]) == "no_permission"
+    assert await north.outcome(client, categories=["identity"]) == "permit"
+    assert (await grant_of(north, later))["withdrawn_categories"] == ["contact"]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the earlier", "the later"])
+async def test_ending_and_restricting_reach_both_papers(north: Office, south: Office, which: int) -> None:
+    """A restriction holds whichever grant it was put on, lifting as well, and so does the end of the case."""
+    client, *papers = await renewed_pair(north)
+    path = f"/consents/{papers[which]['consent_id']}"
+    assert len((await south.post(f"{path}/restrictions", {}))["grants"]) == 2
+    assert await north.outcome(client) == "no_permission"
+    assert len((await south.post(f"{path}/restriction-liftings", {}))["grants"]) == 2
+    assert await north.outcome(client) == "permit"
+    assert len((await south.post(f"{path}/endings", {"reason": "case_closed"}))["grants"]) == 2
+    assert await north.outcome(client) == "no_permission"
+
+
+async def test_a_void_renewal_leaves_the_earlier_yes(north: Office) -> None:
+    """The new act was void from the start: the earlier consent has its own end again and goes on until then."""
+    client, earlier, later = await renewed_pair(north)
+    await north.post(f"/consents/{later['consent_id']}/invalidations", {"reason": "form"})
+    shown = await grant_of(north, earlier)
+    assert (shown["status"], shown["valid_until"]) == ("given", earlier["valid_until"])
+    assert (await grant_of(north, later))["use_ban"] is True
+    assert await north.outcome(client) == "permit"
+    anew = await renewing(north, client, earlier)
+    assert (anew["status"], (await grant_of(north, earlier))["status"]) == ("given", "renewed")
+
+
+async def test_a_recipients_renewal_waits_for_the_sender(north: Office, south: Office) -> None:
+    """Until it is confirmed the earlier consent is what it was; withdrawn before that, it cannot be confirmed."""
+    client, own = await south.client(), None
+    asked = await south.consent(client)
+    await north.post(f"/consents/{asked['consent_id']}/confirmations", {})
+    own = await renewing(south, client, asked)
+    assert (own["status"], (await grant_of(north, asked))["status"]) == ("requested", "given")
+    await north.post(f"/consents/{own['consent_id']}/confirmations", {})
+    assert (await grant_of(south, asked))["status"] == "renewed"
+    pending = await renewing(south, client, own)
+    await north.post("/withdrawals", {"consent_id": asked["consent_id"], "channel": "phone"})
+    await north.post(f"/consents/{pending['consent_id']}/confirmations", {}, 404)
+    assert (await grant_of(south, pending))["status"] == "withdrawn"
+
+
+REFUSED: dict[str, tuple[Body, str, str]] = {
+    "another purpose": ({"purpose": "housing"}, "renewal_widens", "/grants/0"),
+    "a category more": (
+        {"categories": ["identity", "health"], "explicit": True},
+        "renewal_widens",
+        "/grants/0/categories/1",
+    ),
+    "a gap": ({"valid_from": in_days(400)}, "renewal_gap", "/grants/0/valid_from"),
+    "a no": ({"answer": "refused"}, "renewal_refused", "/grants/0/answer"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_renewal_never_widens(north: Office, name: str) -> None:
+    """More than the earlier consent gives is refused, with rule and place, and a no is a withdrawal."""
+    grant, rule, pointer = REFUSED[name]
+    client = await north.client()
+    earlier = await north.consent(client, valid_until=in_days(365))
+    said = await renewing(north, client, earlier, 422, **grant)
+    assert (rule, pointer) in {(one["rule"], one["pointer"]) for one in said["errors"]}
+    assert (await grant_of(north, earlier))["status"] == "given"
+
+
+@pytest.mark.parametrize("act", ["withdrawn", "ended", "invalidated", "renewed"])
+async def test_a_renewal_revives_nothing(north: Office, act: str) -> None:
+    """What the client took back, what ended or was void needs a new consent; what was renewed, its newest act."""
+    client = await north.client()
+    earlier = await north.consent(client)
+    path = f"/consents/{earlier['consent_id']}"
+    if act == "withdrawn":
+        await north.post("/withdrawals", {"consent_id": earlier["consent_id"], "channel": "phone"})
+    elif act == "ended":
+        await north.post(f"{path}/endings", {"reason": "case_closed"})
+    elif act == "invalidated":
+        await north.post(f"{path}/invalidations", {"reason": "form"})
+    else:
+        await renewing(north, client, earlier)
+    said = await renewing(north, client, earlier, 422)
+    rules = {one["rule"] for one in said["errors"]}
+    assert rules == {"renewal_of_newest" if act == "renewed" else "renewal_revives"}
+
+
+async def test_what_is_not_ones_own_is_not_there(registry: Registry, north: Office) -> None:
+    """Unknown, another client's, another partner's: one and the same 404, and nothing is recorded."""
+    client, another = await north.client(), await north.client()
+    earlier = await north.consent(another)
+    east = await office(registry, "east")
+    foreign = await east.client()
+    of_east = await east.post(
+        "/consents", consent_body(foreign, east.text, sender="east", recipient="north", categories=["identity"])
+    )
+    unknown = {"consent_id": str(uuid.uuid4())}
+    said: list[Any] = [
+        {name: value for name, value in (await renewing(north, client, one, 404)).items() if name != "instance"}
+        for one in (unknown, earlier, of_east)
+    ]
+    assert said[0] == said[1] == said[2]
+    found = await north.post("/consents/search", {"client": client}, 200)
+    assert found["items"] == []
+
+
+async def test_a_renewal_is_judged_by_the_rules_of_its_day(north: Office) -> None:
+    """Form, capacity and text are those of the new act: without its own evidence it is refused."""
+    client = await north.client()
+    earlier = await north.consent(client)
+    body = consent_body(client, north.text) | {"renews": earlier["consent_id"]}
+    body["act"]["evidence"] = None
+    said = await north.post("/consents", body, 422)
+    assert [one["rule"] for one in said["errors"]] == ["evidence"]
