@@ -85,5 +85,6 @@ begin
         execute format('create trigger %I before truncate on registry.%I for each statement execute function registry.refuse_change()',
             tenant_table || '_no_truncate', tenant_table);
     end loop;
+    perform registry.make_removable('consent_evidence');
 end
 $$;

@@ -11,7 +11,10 @@ CLIENT_DATA_ERASED = {
         "network_id consent_id client_id recorder_id partner_ids text_id language giver_role giver_age_band "
         "giver_insight_assessed_by giver_mandate_until method special_circumstances evidence_sha256 "
         "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
-        "copy_handed given_at valid_from valid_until recorded_at"
+        "copy_handed given_at valid_from valid_until recorded_at renews"
+    ),
+    "consent_evidence": (
+        "network_id consent_id evidence_id client_id partner_ids sha256 media_type kept_at recorded_at"
     ),
     "grants": (
         "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
@@ -19,14 +22,15 @@ CLIENT_DATA_ERASED = {
     ),
     "grant_changes": (
         "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "
-        "effective_at recorded_at"
+        "effective_at recorded_at by_grant_id"
     ),
     "releases": ("network_id release_id consent_id client_id partner_ids holder_id towards_id function_sealed person"),
     "release_changes": "network_id release_id change_id act_id client_id partner_ids kind effective_at recorded_at",
     "receipt_codes": "network_id digest digest_key consent_id client_id partner_ids recorded_at",
     "withdrawals": "network_id withdrawal_id client_id partner_id channel declared_at received_at recorded_at",
     "changes": (
-        "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by recorded_at"
+        "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by "
+        "recorded_at use_ban"
     ),
     "transfers": (
         "network_id transfer_id decision_id partner_id client_id outcome category_ids transferred_at recorded_at"
@@ -57,6 +61,8 @@ NOT_CLIENT_DATA = {
     "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm",
     "texts": "network_id text_id version recorded_at",
     "text_languages": "network_id text_id language content sha256 translation_of",
+    "text_invalidations": "network_id invalidation_id text_id language reason recorded_at",
+    "stale_translations": "network_id staling_id text_id language reason recorded_at",
     "credentials": "network_id client_id partner_id scopes secret_key secret_mac recorded_at",
     "credential_revocations": "network_id client_id recorded_at",
     "code_failures": "network_id partner_id failure_id recorded_at",
