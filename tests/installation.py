@@ -165,13 +165,23 @@ class Registry:
 
 @asynccontextmanager
 async def serving(
-    installation: Installation, database: str, *, proxies: Networks = (), caller: str = "127.0.0.1"
+    installation: Installation,
+    database: str,
+    *,
+    proxies: Networks = (),
+    caller: str = "127.0.0.1",
+    log_public: bool = False,
 ) -> AsyncIterator[Registry]:
     """Run the application on this database without a socket; it trusts these proxies and is called from `caller`."""
-    dsn = installation.dsn(database)
-    app = create_app(
-        Settings(database_url=dsn, keys=installation.keys, issuer=ISSUER, pool_size=4, trusted_proxies=proxies)
+    settings = Settings(
+        database_url=installation.dsn(database),
+        keys=installation.keys,
+        issuer=ISSUER,
+        pool_size=4,
+        trusted_proxies=proxies,
+        log_public=log_public,
     )
+    app = create_app(settings)
     transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))
     async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
         yield Registry(installation, database, app, http)

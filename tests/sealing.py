@@ -28,6 +28,7 @@ class Office:
     sql: asyncpg.Connection
     dsn: str
     folder: Path
+    database: str = ""
 
     async def log(self, slug: str = NETWORK) -> Log:
         """Return one network's log as the sealer sees it."""

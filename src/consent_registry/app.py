@@ -18,6 +18,7 @@ from consent_registry.api import (
     docs,
     grant_changes,
     health,
+    log,
     problem_pages,
     tokens,
     withdrawals,
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         ],
     )
     return Litestar(
-        route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
+        route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
         lifespan=[_lifespan(chosen, runtime_class)],
         before_send=[_finish_headers],
         request_class=ApiRequest,
@@ -79,7 +80,7 @@ def _lifespan(
         try:
             runtime = runtime_class(pool, keys, settings.issuer)
             app.state.trusted_proxies = settings.trusted_proxies
-            app.state.doors = Doors(runtime)
+            app.state.doors = Doors(runtime, log_public=settings.log_public)
             app.state.readiness = Readiness(runtime)
             housekeeping = asyncio.create_task(keep_house(runtime))
             yield

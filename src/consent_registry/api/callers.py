@@ -80,8 +80,9 @@ IdempotencyKey = Annotated[
 class Doors:
     """What the handlers of one process share."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, log_public: bool = False) -> None:
         self.runtime = runtime
+        self.log_public = log_public
         self.tokens = Tokens(runtime)
         self._deciders: dict[int, Decider] = {}
 

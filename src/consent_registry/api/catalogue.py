@@ -61,7 +61,7 @@ def _noun(  # the names of the operations follow from the nouns
 @get(
     "/texts/{text_id:str}/{language:str}",
     guards=[requires("", "text/plain")],
-    **answers(200, str, "A text's exact bytes", media_type="text/plain"),
+    **answers(200, str, "A text's exact bytes", media_type="text/plain", headers=("Content-Language",)),
 )
 async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
     """What the client was shown, byte for byte."""

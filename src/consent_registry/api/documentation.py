@@ -19,7 +19,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `scope` is None for what anybody may call and empty for what any access token opens; `key` says what becomes of an
     Idempotency-Key; `refusals` are the errors that do not follow from the rest, `others` further successes with the
-    same answer; `located`: Location says where the new thing is.
+    same answer; `located`: Location says where the new thing is; `headers` are others that it has. An answer with an
+    ETag may also be 304.
     """
 
     summary: str
@@ -33,6 +34,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[type[RegistryError], ...]
     others: Mapping[int, str]
     located: bool
+    headers: tuple[str, ...]
 
 
 def answers(
@@ -47,6 +49,7 @@ def answers(
     refusals: tuple[type[RegistryError], ...] = (),
     others: Mapping[int, str] | None = None,
     located: bool = False,
+    headers: tuple[str, ...] = (),
     media_type: str = "application/json",
 ) -> dict[str, Any]:
     """Keyword arguments for a route's decorator that document it."""
@@ -62,5 +65,6 @@ def answers(
         refusals=refusals,
         others=dict(others or {}),
         located=located,
+        headers=headers,
     )
     return {"opt": {"operation": operation}}

@@ -33,6 +33,7 @@ from consent_registry.operations.tokens import SCOPES
 JSON = dict[str, Any]
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+LOG_PATH = "/log/"
 SCHEMAS = "#/components/schemas/{name}"
 _NO_EXAMPLE = Example(None)
 
@@ -45,7 +46,7 @@ def document_bytes(app: Litestar) -> bytes:
 def make_document(app: Litestar) -> JSON:
     """The document: paths and components by name, members in the order in which they are declared."""
     operations = sorted(_operations(app), key=lambda one: (one[0], one[1]))
-    kinds = [kind for *_, one in operations for kind in (one.takes, one.answer) if kind not in {None, str}]
+    kinds = [kind for *_, one in operations for kind in (one.takes, one.answer) if kind not in {None, str, bytes}]
     examples = read_examples()
     paths: dict[str, JSON] = {}
     for path, method, name, about, one in operations:
@@ -89,6 +90,8 @@ def _operation(path: str, name: str, about: str, one: Operation, example: Exampl
     responses = {
         status: _success(words, one, example) for status, words in {one.status: one.summary, **one.others}.items()
     }
+    if "ETag" in one.headers:
+        responses[304] = {"description": "If-None-Match named it.", "headers": _headers(["X-Request-ID", "ETag"])}
     responses |= _failures(path, one)
     made["responses"] = {str(status): responses[status] for status in sorted(responses)}
     made["security"] = _security(path, one)
@@ -117,8 +120,7 @@ def _success(words: str, one: Operation, example: Example) -> JSON:
         names.append("Idempotency-Replayed")
     if one.located:
         names.append("Location")
-    if one.answer is str:
-        names.append("Content-Language")
+    names += one.headers
     content = {"schema": _schema(one.answer), "example": example.answer}
     return {"description": words, "headers": _headers(names), "content": {one.media_type: content}}
 
@@ -189,6 +191,8 @@ def _problem_example(status: int) -> JSON:
 
 
 def _security(path: str, one: Operation) -> list[JSON]:
+    if path.startswith(LOG_PATH):
+        return [{"oauth2": []}, {}]  # where logs are public nothing is needed
     if path == TOKEN_PATH:
         return [{"client": []}, {}]
     return [] if one.scope is None else [{"oauth2": [one.scope] if one.scope else []}]
@@ -210,6 +214,8 @@ def _schemas(kinds: list[Any]) -> JSON:
 
 
 def _schema(kind: Any) -> JSON:  # noqa: ANN401 - any type that msgspec can describe
+    if kind is bytes:
+        return {"type": "string", "contentMediaType": "application/octet-stream"}
     (reference,), _ = msgspec.json.schema_components([kind], ref_template=SCHEMAS)
     said: JSON = json.loads(_public_names(json.dumps(reference)))
     return said

@@ -21,6 +21,7 @@ TAGS = {
     "catalogue": "The network: partners, purposes, data categories, agreements and texts.",
     "administration": "For the network's administration.",
     "tokens": "Access tokens (OAuth 2.0 client credentials).",
+    "log": "The log as strangers verify it: checkpoint, tiles and proofs (C2SP tlog-tiles, signed notes).",
     "health": "Whether the registry is alive and can record.",
 }
 TAG_OF_PATH = {
@@ -34,6 +35,7 @@ TAG_OF_PATH = {
     "oauth": "tokens",
     ".well-known": "tokens",
     "me": "tokens",
+    "log": "log",
     "live": "health",
     "ready": "health",
 }
@@ -91,6 +93,36 @@ PARAMETERS: dict[str, JSON] = {
     "agreement_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "text_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "language": {"in": "path", "schema": {"type": "string"}, "example": "de"},
+    "network": {
+        "in": "path",
+        "description": "The network's slug.",
+        "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
+        "example": "paderborn",
+    },
+    "place": {
+        "in": "path",
+        "description": "`{L}/{N}`, `{L}/{N}.p/{W}`, `entries/{N}` or `entries/{N}.p/{W}`, slashes as they are.",
+        "schema": {"type": "string"},
+        "example": "0/000.p/135",
+    },
+    "index": {
+        "in": "path",
+        "description": "The entry's zero-based index, as a decision's `log` names it.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "old_size": {
+        "name": "from",
+        "in": "query",
+        "required": True,
+        "description": "Size of the earlier tree.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "new_size": {
+        "name": "to",
+        "in": "query",
+        "description": "Size of the later tree; that of the published checkpoint unless said otherwise.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "slug": {"in": "path", "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}},
 }
 HEADERS: dict[str, JSON] = {
@@ -102,6 +134,8 @@ HEADERS: dict[str, JSON] = {
     },
     "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "RFC 6750, section 3.", "schema": {"type": "string"}},
+    "ETag": {"description": "Made from the bytes: the same as long as they are.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "How long the answer stays good.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The text's language.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}

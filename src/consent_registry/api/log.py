@@ -1,0 +1,187 @@
+"""The log as strangers read it (api.md section 8): static files by C2SP tlog-tiles, and proofs made of them.
+
+A tile, once there, never changes, so it may be kept for ever; its ETag is made from its bytes. Where logs are not
+public a token of the network is needed, and any other network looks as if it were not there.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, route
+from litestar.connection import ASGIConnection
+from litestar.enums import HttpMethod
+from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
+
+from consent_registry.api.callers import Doors, Guard, doors, require_media_types, requires
+from consent_registry.api.documentation import answers
+from consent_registry.audit.encoding import decode_decimal
+from consent_registry.audit.tile import Bundle
+from consent_registry.domain.errors import Fault, Malformed, NotFound
+from consent_registry.operations import log as operations
+from consent_registry.operations.log import Consistency, Reader
+
+READ = [HttpMethod.GET, HttpMethod.HEAD]
+TEXT, BYTES = "text/plain", "application/octet-stream"
+Size = Annotated[str, QueryParameter(name="from", description="size of the earlier tree")]
+LaterSize = Annotated[str | None, QueryParameter(name="to", description="size of the later tree")]
+LogRequest = Request[Any, Any, Any]
+
+
+def _reads_log(answer: str) -> Guard:
+    """A guard: anybody where logs are public, else whoever holds a token; the handler compares the network."""
+    with_token = requires("", answer)
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
+        shared: Doors = connection.app.state.doors
+        if shared.log_public:
+            require_media_types(connection, frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*"}))
+            connection.scope["user"] = None
+        else:
+            await with_token(connection)
+
+    return guard
+
+
+@route(
+    "/log/{network:str}/checkpoint",
+    http_method=READ,
+    guards=[_reads_log(TEXT)],
+    **answers(200, str, "The log's signed checkpoint", media_type=TEXT, headers=("ETag", "Cache-Control")),
+)
+async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
+    """A signed note (C2SP tlog-checkpoint): origin, size and root of the log's tree, at most a second old."""
+    runtime = doors(request).runtime
+    return _serve(request, await operations.read_checkpoint(runtime, await _reader(request)), TEXT, "max-age=1")
+
+
+@route(
+    "/log/{network:str}/tile/{place:path}",
+    http_method=READ,
+    guards=[_reads_log(BYTES)],
+    **answers(200, bytes, "A tile or an entry bundle", media_type=BYTES, headers=("ETag", "Cache-Control")),
+)
+async def read_log_tile(request: LogRequest) -> Response[bytes]:
+    """C2SP tlog-tiles: `{L}/{N}` or `{L}/{N}.p/{W}` for hashes, `entries/{N}` or `entries/{N}.p/{W}` for entries; N in
+    groups of three digits, `x001/x234/067`. Nothing at these addresses ever changes.
+    """
+    place = operations.read_place(request.path_params["place"].lstrip("/"))
+    runtime, reader = doors(request).runtime, await _reader(request)
+    if isinstance(place, Bundle):
+        bundle = await operations.read_bundle(runtime, reader, place)
+        return _serve(request, bundle, BYTES, "max-age=31536000, immutable", compressible=True)
+    return _serve(request, await operations.read_tile(runtime, reader, place), BYTES, "max-age=31536000, immutable")
+
+
+@route(
+    "/log/{network:str}/proofs/{index:str}",
+    http_method=READ,
+    guards=[_reads_log(TEXT)],
+    **answers(200, str, "The proof that an entry is in the log", media_type=TEXT, headers=("ETag", "Cache-Control")),
+)
+async def prove_inclusion(request: LogRequest) -> Response[bytes]:
+    """A `.tlog-proof` file (C2SP tlog-proof): inclusion path and checkpoint, to be verified offline with the leaf that
+    decision or receipt named. An entry that is not under the published checkpoint yet is not found: ask again a second
+    later.
+    """
+    index = _decimal(request.path_params["index"])
+    if index is None:
+        raise NotFound
+    proof = await operations.prove_inclusion(doors(request).runtime, await _reader(request), index)
+    return _serve(request, proof, TEXT, "max-age=1")
+
+
+@route(
+    "/log/{network:str}/consistency",
+    http_method=READ,
+    guards=[_reads_log("application/json")],
+    **answers(
+        200,
+        Consistency,
+        "The proof that the log only grew",
+        query=("old_size", "new_size"),
+        refusals=(Malformed,),
+        headers=("ETag", "Cache-Control"),
+    ),
+)
+async def prove_consistency(request: LogRequest, old_size: Size, new_size: LaterSize = None) -> Response[bytes]:
+    """RFC 6962 section 2.1.2, for two sizes that the log had; without `to`, up to the published checkpoint. From size 0
+    and between equal sizes the path is empty.
+    """
+    earlier, later = _size("from", old_size), None if new_size is None else _size("to", new_size)
+    if later is not None and earlier > later:
+        raise Malformed(faults=(Fault("", "from must not be larger than to"),))
+    proof = await operations.prove_consistency(doors(request).runtime, await _reader(request), earlier, later)
+    return _serve(request, msgspec.json.encode(proof), "application/json", "max-age=1")
+
+
+@route(
+    "/log/{network:str}/vkeys",
+    http_method=READ,
+    guards=[_reads_log(TEXT)],
+    **answers(200, str, "The log's verifier keys", media_type=TEXT, headers=("ETag", "Cache-Control")),
+)
+async def read_log_vkeys(request: LogRequest) -> Response[bytes]:
+    """One verifier key a line (C2SP signed-note), the current one first, then those that signed before it. Compare them
+    with what the network's agreement says: who could change the log could change this answer.
+    """
+    lines = await operations.read_vkeys(doors(request).runtime, await _reader(request))
+    return _serve(request, "".join(f"{line}\n" for line in lines).encode(), TEXT, "max-age=300")
+
+
+async def _reader(request: LogRequest) -> Reader:
+    return await Reader.of(doors(request).runtime, request.path_params["network"], request.scope["user"])
+
+
+def _decimal(text: str) -> int | None:
+    try:
+        return decode_decimal(text)
+    except ValueError:
+        return None
+
+
+def _size(name: str, text: str) -> int:
+    size = _decimal(text)
+    if size is None:
+        raise Malformed(faults=(Fault("", f"{name} must be a size, in decimal"),))
+    return size
+
+
+def _serve(
+    request: LogRequest, content: bytes, media_type: str, cache: str, *, compressible: bool = False
+) -> Response[bytes]:
+    """The answer a file would be given by a web server: with ETag, 304 for who has it, and compressed if it helps."""
+    tag = hashlib.sha256(content).hexdigest()[:32]
+    headers = {"Cache-Control": f"{'public' if doors(request).log_public else 'private'}, {cache}"}
+    if compressible:
+        headers["Vary"] = "Accept-Encoding"
+        packed = gzip.compress(content, mtime=0)
+        if _takes_gzip(request.headers) and len(packed) < len(content):
+            content, tag = packed, f"{tag}-gzip"
+            headers["Content-Encoding"] = "gzip"
+    headers["ETag"] = f'"{tag}"'
+    status: Literal[200, 304] = 200
+    if _known(request.headers.get("if-none-match", ""), headers["ETag"]):
+        content, status = b"", 304
+        headers.pop("Content-Encoding", None)
+    return Response(content, status_code=status, media_type=media_type, headers=headers)
+
+
+def _takes_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether gzip is named and not refused (RFC 9110 section 12.5.3)."""
+    for one in headers.get("accept-encoding", "").split(","):
+        name, _, weight = one.replace(" ", "").lower().partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" or weight == ""
+    return False
+
+
+def _known(sent: str, tag: str) -> bool:
+    """Whether If-None-Match names this tag (RFC 9110 section 13.1.2, weak comparison)."""
+    return sent.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in sent.split(",")}
+
+
+ROUTES = [read_log_checkpoint, read_log_tile, prove_inclusion, prove_consistency, read_log_vkeys]
