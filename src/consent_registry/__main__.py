@@ -4,6 +4,7 @@ import sys
 
 from cyclopts import App
 
+from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import RegistryError
 from consent_registry.settings import UnsafeSetting
 
@@ -18,6 +19,7 @@ for verb, summary in {
     "network": "Set up a network from its document.",
     "credential": "Issue a client id and secret; shown this once.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
+    "witness": "Be a witness of logs, on a machine of your own: needs no database and no settings.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():
     app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)
@@ -27,7 +29,7 @@ def main() -> None:
     """Run one verb; what an operator can mend is one line on standard error and exit code 1."""
     try:
         app()
-    except (RegistryError, UnsafeSetting, OSError) as error:
+    except (RegistryError, UnsafeSetting, AuditRefusal, OSError) as error:
         sys.exit(f"consent-registry: {error}")
     except Exception as error:
         from asyncpg import InterfaceError, PostgresError  # not for `--help`

@@ -139,7 +139,7 @@ def test_the_specified_checkpoint_does_not_verify_under_another_key() -> None:
         b"old 1\r\n\n" + signed(1),
         b"old 1\n" + b"A" * 43 + b"=\n" * 1 + signed(1),
         b"old 1\n" + (b"A" * 43 + b"=\n") * 64 + b"\n" + signed(1),
-        b"old 1\n\n" + b"a" * 65536,
+        b"old 1\n\n" + b"a" * 262144,
         "old \u0661\n\n".encode() + signed(1),
         b"old 0\n\n",
         b"old 0\n\nno note\n",

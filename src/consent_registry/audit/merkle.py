@@ -7,12 +7,14 @@ the pair (start, end) of a subtree's leaves, end excluded; a proof is a list of 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
+from consent_registry.audit.refusal import AuditRefusal
+
 EMPTY_ROOT = sha256(b"").digest()
 
 Range = tuple[int, int]
 
 
-class ProofRefused(ValueError):
+class ProofRefused(AuditRefusal):
     """A proof, or the tree it is about, does not hold; the message says which rule it broke."""
 
 

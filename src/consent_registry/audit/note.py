@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from consent_registry.audit.encoding import decode_base64, encode_base64
+from consent_registry.audit.refusal import AuditRefusal
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -26,7 +27,7 @@ _PRIVATE = "PRIVATE+KEY+"
 _FIRST_PRINTABLE = " "
 
 
-class NoteRefused(ValueError):
+class NoteRefused(AuditRefusal):
     """A note, a key or a signature is malformed, or does not hold; the message tells why."""
 
 

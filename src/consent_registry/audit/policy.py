@@ -7,12 +7,13 @@ from typing import Self
 from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint
 from consent_registry.audit.cosignature import cosignatures
 from consent_registry.audit.note import COSIGNATURE, ED25519, NoteRefused, SignedNote, VerifierKey
+from consent_registry.audit.refusal import AuditRefusal
 
 NONE = "none"
 _TEXT = {*range(0x20, 0x7F), *range(0x80, 0x100), 0x09, 0x0A}
 
 
-class PolicyRefused(ValueError):
+class PolicyRefused(AuditRefusal):
     """A policy's text is malformed, or a checkpoint lacks its quorum; the message names the line or the witnesses."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from consent_registry.audit.encoding import HASH_LENGTH
+from consent_registry.audit.refusal import AuditRefusal
 
 TILE_WIDTH = 256
 HASH = HASH_LENGTH
@@ -19,7 +20,7 @@ _PLACE = re.compile(r"((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile(r"0|[1-9][0-9]?")
 
 
-class TileRefused(ValueError):
+class TileRefused(AuditRefusal):
     """A tile or bundle is not what its name says; the message tells why."""
 
 

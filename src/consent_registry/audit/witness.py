@@ -13,15 +13,17 @@ from consent_registry.audit.cosignature import verify_cosignature
 from consent_registry.audit.encoding import decode_decimal, decode_hash, encode_base64
 from consent_registry.audit.merkle import EMPTY_ROOT, ProofRefused, verify_consistency
 from consent_registry.audit.note import NoteRefused, Signature, SignedNote, VerifierKey
+from consent_registry.audit.refusal import AuditRefusal
 
 MOST_HASHES = 63
-LARGEST_REQUEST = 64 * 1024
+# Sixteen signatures of the longest kind, ML-DSA-44, and 63 hashes must fit (signed-note; tlog-witness).
+LARGEST_REQUEST = 256 * 1024
 SIZE_TYPE = "text/x.tlog.size"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROCESSABLE = 400, 403, 404, 409, 422
 
 
-class SubmissionRefused(ValueError):
+class SubmissionRefused(AuditRefusal):
     """A witness's refusal: the HTTP status, the body and its media type."""
 
     def __init__(self, status: int, reason: str, media_type: str = TEXT_TYPE) -> None:

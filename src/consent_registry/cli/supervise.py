@@ -185,7 +185,7 @@ class _Keeper:
     def _start_server(self) -> None:
         self._server_started = time.monotonic()
         # -P: the folder somebody happens to be in must not provide modules; a test's own target is looked up there.
-        safe_path = ("-P",) if self.service.target == APPLICATION else ()
+        safe_path = ("-P",) if self.service.target.startswith("consent_registry.") else ()
         service = self.service
         arguments = (service.target, service.host, str(service.port), str(service.workers))
         self._server = self._start(*safe_path, "-m", "consent_registry.cli.server", *arguments)

@@ -1,0 +1,81 @@
+"""The witness's two addresses (C2SP tlog-witness): add-checkpoint, and the latest cosigned checkpoint of each log."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response, get, post
+from litestar.exceptions import HTTPException
+
+from consent_registry.api.server_log import configure_log
+from consent_registry.audit.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
+from consent_registry.operations.witnessing import Witness
+from consent_registry.storage.witness_state import WitnessState
+
+FOLDER = "CONSENT_REGISTRY_WITNESS"
+"""Names the witness's folder to the server process; the only thing it reads from its environment."""
+
+_ORIGIN_HASH = re.compile(r"[0-9a-f]{64}")
+_log = structlog.get_logger(__name__)
+
+WitnessRequest = Request[Any, Any, Any]
+
+
+def create_app() -> Litestar:
+    """The ASGI application of a witness."""
+    configure_log()
+    state = WitnessState(Path(os.environ[FOLDER]))
+    app = Litestar(
+        [add_checkpoint, latest_checkpoint],
+        request_max_body_size=LARGEST_REQUEST,
+        exception_handlers={SubmissionRefused: _refused, HTTPException: _http_error, Exception: _failed},
+        openapi_config=None,
+        debug=False,
+    )
+    app.state.witness = Witness(state, state.key(), time.time)
+    return app
+
+
+@post("/add-checkpoint", status_code=200)
+async def add_checkpoint(request: WitnessRequest) -> Response[bytes]:
+    """Judge and cosign; the disk is waited for in a thread, so that others are answered meanwhile."""
+    witness: Witness = request.app.state.witness
+    line = await asyncio.to_thread(witness.add_checkpoint, await request.body())
+    return _answer(200, line)
+
+
+@get("/{origin_hash:str}/checkpoint")
+async def latest_checkpoint(request: WitnessRequest, origin_hash: str) -> Response[bytes]:
+    """The checkpoint cosigned last of the log whose origin has this SHA-256, in hexadecimal."""
+    witness: Witness = request.app.state.witness
+    known = _ORIGIN_HASH.fullmatch(origin_hash)
+    data = await asyncio.to_thread(witness.state.latest_bytes, origin_hash) if known else None
+    if data is None:
+        raise SubmissionRefused(NOT_FOUND, "this witness has cosigned no checkpoint of such a log")
+    return _answer(200, data, {"Cache-Control": "no-cache"})
+
+
+def _refused(_: WitnessRequest, error: SubmissionRefused) -> Response[bytes]:
+    return _answer(error.status, error.body.encode(), media_type=error.media_type)
+
+
+def _http_error(_: WitnessRequest, error: HTTPException) -> Response[bytes]:
+    return _answer(error.status_code, f"{error.detail}\n".encode(), error.headers)
+
+
+def _failed(_: WitnessRequest, error: Exception) -> Response[bytes]:
+    """Nothing was cosigned: the disk is full, the folder is gone, or a kept checkpoint cannot be read."""
+    _log.error("nothing was cosigned", exc_info=error)
+    return _answer(500, b"this witness cannot answer now\n")
+
+
+def _answer(
+    status: int, body: bytes, headers: Mapping[str, str] | None = None, media_type: str = TEXT_TYPE
+) -> Response[bytes]:
+    # As a header: a media type given as such is completed with a charset, and that of a size has none.
+    return Response(body, status_code=status, headers={**(headers or {}), "Content-Type": media_type})

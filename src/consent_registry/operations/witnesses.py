@@ -1,0 +1,178 @@
+"""Asking witnesses to cosign a checkpoint (C2SP tlog-witness), each at the same time, all within one time limit.
+
+A witness may be down, slow, hostile or restored from a backup: whatever it answers, the worst it can do is not to
+count. What counts is a cosignature that was verified under the key the policy names.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import httpx
+import structlog
+
+from consent_registry.audit.checkpoint import Checkpoint
+from consent_registry.audit.note import NoteRefused, Signature, SignedNote, VerifierKey
+from consent_registry.audit.policy import Policy, TrustedWitness
+from consent_registry.audit.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
+from consent_registry.domain.errors import RegistryError
+
+Prove = Callable[[int], Awaitable[Sequence[bytes]]]
+"""Gives the consistency path from a witness's size, at least 1, to the checkpoint's, which is larger."""
+
+# A cosigned checkpoint needs no more; a witness that sends more is not listened to.
+LARGEST_ANSWER = 64 * 1024
+# A witness may be ahead of what we remember of it, and move while we ask.
+MOST_ROUNDS = 3
+OK = 200
+
+_log = structlog.get_logger(__name__)
+
+
+class BelowQuorum(RegistryError):
+    """Too few witnesses cosigned within the time. The last checkpoint stays published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What came back: the note with every cosignature, when each witness cosigned, and why the others did not."""
+
+    note: bytes
+    quorum_met: bool
+    cosigned_at: Mapping[VerifierKey, int]
+    failures: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Witnesses:
+    """The witnesses of a policy, asked over kept connections. `seconds` limits one collection as a whole; once the
+    quorum is met, the others have `grace` seconds more.
+    """
+
+    policy: Policy
+    seconds: float = 5.0
+    grace: float = 0.5
+    _client: httpx.AsyncClient | None = None
+    _seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    _failing: dict[str, str] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
+        """The note with the cosignatures that were collected; raises BelowQuorum, whose detail says who failed why."""
+        collected = await self.collect(note, size, prove)
+        self._tell(collected.failures)
+        if not collected.quorum_met:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(collected.failures.items()))
+            raise BelowQuorum(f"the quorum {self.policy.quorum} is not met at size {size}: {reasons or 'no witness'}")
+        return collected.note
+
+    async def collect(self, note: bytes, size: int, prove: Prove) -> Collected:
+        """Ask every witness that has an address; returns when all have answered, or the time is over."""
+        asked = {
+            asyncio.create_task(self._ask(witness, note, size, prove)): witness
+            for witness in self.policy.witnesses.values()
+            if witness.url
+        }
+        try:
+            await self._wait(asked)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        signatures: dict[VerifierKey, tuple[Signature, int]] = {}
+        failures = {one.name: "has no address" for one in self.policy.witnesses.values() if not one.url}
+        for task, witness in asked.items():
+            if task.cancelled():
+                failures[witness.name] = "has not answered in time"
+            elif isinstance(error := task.exception(), _Failure):
+                failures[witness.name] = str(error)
+            else:
+                signatures[witness.key] = task.result()
+        signed = SignedNote.parse(note)
+        cosigned = replace(signed, signatures=(*signed.signatures, *(line for line, _ in signatures.values())))
+        times = {key: at_seconds for key, (_, at_seconds) in signatures.items()}
+        return Collected(cosigned.format(), self.policy.is_met_by(times), times, failures)
+
+    async def _wait(self, asked: Mapping[asyncio.Task[tuple[Signature, int]], TrustedWitness]) -> None:
+        """Until all have answered; at most `seconds`, and `grace` after the quorum is met."""
+        in_grace = self.policy.is_met_by(())  # nobody has to cosign: nobody is waited for longer than that
+        until = asyncio.get_running_loop().time() + (min(self.grace, self.seconds) if in_grace else self.seconds)
+        waiting = set(asked)
+        while waiting and (left := until - asyncio.get_running_loop().time()) > 0:
+            _, waiting = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            cosigners = [one.key for task, one in asked.items() if task.done() and task.exception() is None]
+            if not in_grace and self.policy.is_met_by(cosigners):
+                in_grace, until = True, min(until, asyncio.get_running_loop().time() + self.grace)
+
+    async def _ask(self, witness: TrustedWitness, note: bytes, size: int, prove: Prove) -> tuple[Signature, int]:
+        """One witness's cosignature and its time; raises _Failure."""
+        text = SignedNote.parse(note).text
+        origin = Checkpoint.parse(text).origin
+        place = (witness.name, origin)
+        for _ in range(MOST_ROUNDS):
+            old = min(self._seen.get(place, 0), size)
+            path = tuple(await prove(old)) if 0 < old < size else ()
+            status, body = await self._post(witness, AddCheckpoint(old, path, note).format())
+            try:
+                if status == OK:
+                    found = read_cosignatures(body, text, [witness.key])
+                    if not found:
+                        raise _Failure("answered without its cosignature")
+                    self._seen[place] = size
+                    return found[-1]
+                if status != CONFLICT:
+                    raise _Failure(f"answered {status}: {_printable(body)}")
+                told = read_size(body)
+            except NoteRefused as error:
+                raise _Failure(f"answered {status}, but {error}") from error
+            if told > size:
+                raise _Failure(f"has seen size {told}, beyond ours, {size}: is this an old state of the log?")
+            if told == old:
+                raise _Failure(f"refused size {old} and named the same")
+            self._seen[place] = told
+        raise _Failure("named another size each time")
+
+    async def _post(self, witness: TrustedWitness, body: bytes) -> tuple[int, bytes]:
+        if self._client is None:
+            # Redirects are not followed: the operator names the place.
+            self._client = httpx.AsyncClient(timeout=self.seconds, follow_redirects=False)
+        try:
+            url = f"{(witness.url or '').rstrip('/')}/add-checkpoint"
+            async with self._client.stream("POST", url, content=body) as answer:
+                received = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    received += chunk
+                    if len(received) > LARGEST_ANSWER:
+                        raise _Failure(f"answered more than {LARGEST_ANSWER} bytes")
+                return answer.status_code, bytes(received)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _Failure(f"cannot be reached: {type(error).__name__}") from error
+
+    def _tell(self, failures: Mapping[str, str]) -> None:
+        """Log what has changed since the last time, not the same line several times a second."""
+        for name, reason in failures.items():
+            if self._failing.get(name) != reason:
+                _log.warning("a witness did not cosign", witness=name, reason=reason)
+        for name in self._failing.keys() - failures.keys():
+            _log.info("a witness cosigns again", witness=name)
+        self._failing = dict(failures)
+
+
+class _Failure(Exception):
+    """Why one witness does not count this time."""
+
+
+def _printable(body: bytes) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in body[:120].decode("utf-8", "replace")).strip()

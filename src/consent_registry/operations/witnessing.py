@@ -1,0 +1,55 @@
+"""Being a witness: one checkpoint is judged, stored and cosigned, in this order and as one act (C2SP tlog-witness)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from consent_registry.audit.checkpoint import Checkpoint
+from consent_registry.audit.cosignature import cosign, cosignatures
+from consent_registry.audit.note import NoteRefused, SignedNote, SignerKey
+from consent_registry.audit.witness import AddCheckpoint, judge
+from consent_registry.domain.errors import Unusable
+from consent_registry.storage.witness_state import WitnessState
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A witness: its folder, its key, and its clock in POSIX seconds. Its methods may run in any number of threads."""
+
+    state: WitnessState
+    key: SignerKey
+    clock: Callable[[], float]
+
+    def add_checkpoint(self, body: bytes) -> bytes:
+        """The witness's signature line for a submitted checkpoint; raises audit's SubmissionRefused.
+
+        The checkpoint is on the disk before this returns. Two submissions for one log are judged one after the other:
+        the second sees what the first has stored, or a tree could be rolled back between the two (tlog-witness).
+        """
+        request, logs = AddCheckpoint.parse(body), self.state.logs()
+        origin = _claimed_origin(request)
+        if origin not in logs:
+            judge(request, logs, None)  # refuses: nothing of an unknown log is kept, not even a lock
+        with self.state.hold(origin):
+            checkpoint, note = judge(request, logs, self._latest(origin))
+            line = cosign(note.text, self.key, int(self.clock()))
+            # Only signatures that were verified are kept: anybody can add lines to a note.
+            log_lines = [one for one in note.signatures if any(key.wrote(one) for key in logs[origin])]
+            self.state.store(checkpoint.origin, replace(note, signatures=(*log_lines, line)))
+        return line.line().encode()
+
+    def _latest(self, origin: str) -> Checkpoint | None:
+        """What it cosigned last of this log. A file without its own cosignature is not its memory: Unusable."""
+        note = self.state.latest(origin)
+        if note is None:
+            return None
+        latest = Checkpoint.parse(note.text)
+        if latest.origin != origin or self.key.verifier not in cosignatures(note, [self.key.verifier]):
+            raise Unusable(f"the checkpoint kept of {origin} does not bear this witness's cosignature")
+        return latest
+
+
+def _claimed_origin(request: AddCheckpoint) -> str:
+    try:
+        return Checkpoint.parse(SignedNote.parse(request.note).text).origin
+    except NoteRefused:
+        return ""  # judge() refuses it with the reason
