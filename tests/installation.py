@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,7 +69,7 @@ async def empty_database(cluster: Cluster, name: str) -> None:
 async def install(cluster: Cluster, keys: Path) -> Installation:
     """Make the template: the small network, and two of the demonstration's, one of them without any agreement."""
     await empty_database(cluster, TEMPLATE)
-    make_keys(keys)
+    make_keys(keys, datetime.now(UTC))
     pool = await open_pool(cluster.dsn(user=ROLES["app"], database=TEMPLATE), 2)
     try:
         runtime = Runtime(pool, load_keys(keys), ISSUER)

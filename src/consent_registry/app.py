@@ -28,6 +28,7 @@ from consent_registry.api.problems import http_error, internal_error, registry_e
 from consent_registry.api.server_log import configure_log, request_id
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import keep_house
+from consent_registry.operations.keys import KeyWatch
 from consent_registry.operations.readiness import Readiness
 from consent_registry.operations.runtime import Runtime
 from consent_registry.settings import Settings, read_settings
@@ -82,9 +83,13 @@ def _lifespan(
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(runtime, log_public=settings.log_public)
             app.state.readiness = Readiness(runtime)
-            housekeeping = asyncio.create_task(keep_house(runtime))
+            tasks = [
+                asyncio.create_task(keep_house(runtime)),
+                asyncio.create_task(KeyWatch(runtime, settings.keys).run()),
+            ]
             yield
-            housekeeping.cancel()
+            for task in tasks:
+                task.cancel()
         finally:
             await pool.close()
 

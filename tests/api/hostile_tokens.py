@@ -80,7 +80,7 @@ class Forge:
         yield "EdDSA with the log's key", jwt.encode(self.claims, log_key, "EdDSA", self._headers())
         receipt_kid = self.keys.public_receipt_keys(self.log_origin)[0]["kid"]
         yield "EdDSA with the log's kid", jwt.encode(self.claims, log_key, "EdDSA", self._headers(kid=receipt_kid))
-        yield "a receipt", self.keys.sign_receipt(self.log_origin, json.dumps(self.claims).encode())
+        yield "a receipt", self.keys.sign_receipt(self.log_origin, json.dumps(self.claims).encode(), None)
 
     def _headers(self, **more: object) -> Claims:
         return {name: value for name, value in (self.header | more).items() if name != "alg"}

@@ -26,7 +26,7 @@ OVERLAP = timedelta(days=7)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with key files just made."""
-    make_keys(tmp_path / "keys")
+    make_keys(tmp_path / "keys", NOW)
     return tmp_path / "keys"
 
 
@@ -38,7 +38,7 @@ def test_key_files_are_their_owners_alone(folder: Path) -> None:
     }
     before = os.umask(0)
     try:
-        make_keys(folder.parent / "open")
+        make_keys(folder.parent / "open", NOW)
     finally:
         os.umask(before)
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder.parent / "open").iterdir())
@@ -48,7 +48,7 @@ def test_key_files_are_made_once(folder: Path) -> None:
     """Making keys again leaves those that are there, byte for byte, and makes the missing one."""
     kept = {path: path.read_bytes() for path in folder.iterdir() if path.name != "log.json"}
     (folder / "log.json").unlink()
-    make_keys(folder)
+    make_keys(folder, NOW)
     assert {path: path.read_bytes() for path in kept} == kept
     assert (folder / "log.json").exists()
 

@@ -18,6 +18,7 @@ from consent_registry.storage.log_keys import log_vkey
 
 ORIGIN = "registry.test/small"
 SECRET = hashlib.sha256(b"a test's").digest()
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AFTER = timedelta(seconds=15)
 OVERLAP = timedelta(days=7)
 
@@ -25,7 +26,7 @@ OVERLAP = timedelta(days=7)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with key files just made."""
-    make_keys(tmp_path / "keys")
+    make_keys(tmp_path / "keys", NOW)
     return tmp_path / "keys"
 
 
@@ -79,7 +80,7 @@ def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Pat
 
 def test_digests_stay_apart(keys: Keys, tmp_path: Path) -> None:
     """One value has another digest for each purpose, network, partner and installation; the same one each time."""
-    make_keys(tmp_path / "other")
+    make_keys(tmp_path / "other", NOW)
     asked = [
         ("reference", 1, 2, "A"),
         ("receipt code", 1, 2, "A"),
@@ -143,7 +144,7 @@ def test_each_network_has_a_log_key_of_its_own(keys: Keys, folder: Path) -> None
 
 def test_a_receipt_verifies_with_the_published_key(keys: Keys) -> None:
     """The JWS carries algorithm, type and key id, and its signature verifies with the JWK; altered it does not."""
-    header, claims, signature = keys.sign_receipt(ORIGIN, b'{"a":1}').split(".")
+    header, claims, signature = keys.sign_receipt(ORIGIN, b'{"a":1}', None).split(".")
     jwk = keys.public_receipt_keys(ORIGIN)[0]
     assert json.loads(_from_base64url(header)) == {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": jwk["kid"]}
     assert _from_base64url(claims) == b'{"a":1}'
@@ -209,12 +210,17 @@ def test_the_previous_log_key_signs_checkpoints_for_the_overlap(folder: Path) ->
 def test_receipts_of_an_earlier_log_key_verify_with_the_published_keys(folder: Path) -> None:
     """After a rotation the key set still holds the key that an old receipt names, and a new receipt names the new."""
     old = load_keys(folder)
-    receipt = old.sign_receipt(ORIGIN, b"{}")
+    receipt = old.sign_receipt(ORIGIN, b"{}", old.log_key_id)
     now = datetime.now(UTC)
     rotate_key(folder, "log", now, AFTER, OVERLAP)
     after = load_keys(folder).as_of(now + AFTER)
+    assert receipt == after.sign_receipt(ORIGIN, b"{}", "log-1") == after.sign_receipt(ORIGIN, b"{}", None)
+    assert receipt == load_keys(folder).sign_receipt(ORIGIN, b"{}", None)
     by_kid = {key["kid"]: key for key in after.public_receipt_keys(ORIGIN)}
-    assert next(iter(by_kid)) == json.loads(_from_base64url(after.sign_receipt(ORIGIN, b"{}").split(".")[0]))["kid"]
+    assert (
+        next(iter(by_kid))
+        == json.loads(_from_base64url(after.sign_receipt(ORIGIN, b"{}", after.log_key_id).split(".")[0]))["kid"]
+    )
     header, claims, signature = receipt.split(".")
     public = Ed25519PublicKey.from_public_bytes(
         _from_base64url(by_kid[json.loads(_from_base64url(header))["kid"]]["x"])

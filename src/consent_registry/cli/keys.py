@@ -1,5 +1,6 @@
 """`consent-registry keys`: make the key files that are missing, and say which keys there are."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from consent_registry.storage.key_files import FILES, make_keys
@@ -17,7 +18,7 @@ def keys(folder: Path, *, make: bool = False) -> None:
         Make those that are missing. Keep a copy apart from the database's: without its keys it cannot be read.
     """
     if make:
-        make_keys(folder)
+        make_keys(folder, datetime.now(UTC))
     loaded = load_keys(folder)
     for name in FILES:
         print(f"{name:8} {', '.join(loaded.ids(name))}")

@@ -27,6 +27,7 @@ KINDS = {
     "invalidation": 14,
     "restriction": 15,
     "restriction_lifting": 16,
+    "key_rotation": 26,
     "erasure": 27,
     "retention": 28,
     "hold": 29,

@@ -203,9 +203,8 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
             )
             decision = decide(question, flows, facts.grants[number], facts.now)
             client_id = facts.clients[number]
-            one.events.append(
-                decision_event(runtime.issuer, request, question, decision, next(decision_ids), client_id)
-            )
+            promise = (runtime.issuer, runtime.keys.log_key_id)
+            one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))
     return postponed
 
 

@@ -113,15 +113,16 @@ def _faults(caller: Caller, catalogue: Catalogue, request: DecisionRequest, poin
 
 
 def decision_event(
-    issuer: str,
+    promise: tuple[str, str],
     request: DecisionRequest,
     question: Question,
     decision: Decision,
     decision_id: str,
     client_id: str | None,
 ) -> Event:
-    """The record of a decision: complete, so that the answer can be given again from it alone.
+    """The record of a decision: complete, so that the answer can be given again from it alone, a receipt with it.
 
+    `promise` is who issues a receipt, and the id of the log key that signs it.
     Its actor is the sender, and what it does not name there was none of: millions of these are kept.
     """
     members: dict[str, Any] = {
@@ -142,7 +143,8 @@ def decision_event(
     if request.receipt:
         salt = secrets.token_bytes(32)
         members["receipt"] = {
-            "iss": issuer,
+            "iss": promise[0],
+            "key": promise[1],
             "client_salt": base64url(salt),
             "client_commitment": base64url(reference_commitment(salt, request.client)),
         }
@@ -202,7 +204,7 @@ def with_receipt(answer: DecisionAnswer, keys: Keys, network: str, facts: Mappin
         "log": answer.log,
         "client_commitment": promised["client_commitment"],
     }
-    receipt = keys.sign_receipt(answer.log.origin, msgspec.json.encode(claims))
+    receipt = keys.sign_receipt(answer.log.origin, msgspec.json.encode(claims), promised.get("key"))
     return msgspec.structs.replace(answer, receipt=receipt, client_salt=promised["client_salt"])
 
 

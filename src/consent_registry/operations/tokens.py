@@ -66,6 +66,7 @@ class Tokens:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        self._verified_with = runtime.keys
 
     async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
         """A token for a partner system that knows its secret; raises TokenRefused."""
@@ -107,6 +108,10 @@ class Tokens:
 
     async def verify(self, token: str) -> Caller:
         """Who holds this token; raises NotAuthentic for one that is not ours, not for us, altered or expired."""
+        if self._verified_with is not self._runtime.keys:
+            # A key may have been dropped: what it signed is verified again, and fails.
+            self._verified.clear()
+            self._verified_with = self._runtime.keys
         digest = hashlib.sha256(token.encode()).digest()
         caller = self._verified.get(digest)
         if caller is None:

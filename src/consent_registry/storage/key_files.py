@@ -1,9 +1,9 @@
 """Key files: read with their permissions checked, made, and changed so that running servers can follow.
 
-Each of the four is `{"keys": [{"id", "secret", "active_from"?, "until"?}]}`, the newest first. A key is known to every
-server as soon as its file is read, and *current* (used for new values) from `active_from` on; without one it always
-was. So a value made with a new key can be read by all before the first is made. `until` ends the time for which an
-earlier log key goes on signing checkpoints beside its successor.
+Each of the four is `{"keys": [{"id", "made_at"?, "active_from"?, "until"?, "secret"}]}`, the newest first. A key is
+known to every server as soon as its file is read, and *current* (used for new values) from `active_from` on; without
+one it always was. So a value made with a new key can be read by all before the first is made. `until` ends the time for
+which an earlier log key goes on signing checkpoints beside its successor.
 """
 
 import base64
@@ -40,12 +40,18 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     id: KeyId
     secret: bytes
+    made_at: Instant | None = None
     active_from: Instant | None = None
     until: Instant | None = None
 
     def __repr__(self) -> str:
         """Its id alone: a secret must not get into a log by way of a traceback."""
         return f"Key({self.id})"
+
+    @property
+    def started_at(self) -> float:
+        """The time from which it is used for new values, in seconds since 1970; 0 where it always was."""
+        return 0.0 if self.active_from is None else self.active_from.timestamp()
 
     def is_active(self, now: datetime) -> bool:
         """Whether the time has come from which this key may be used for new values."""
@@ -63,12 +69,11 @@ FileMarks = tuple[tuple[int, int, int] | None, ...]
 def current_key(keys: Sequence[Key], now: datetime) -> Key | None:
     """The key for new values: of those whose time has come the latest, the first where none differ."""
     active = [key for key in keys if key.is_active(now)]
-    return max(active, key=lambda key: key.active_from.timestamp() if key.active_from else 0.0, default=None)
+    return max(active, key=lambda key: key.started_at, default=None)
 
 
 def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
     """All key files; raises Unusable, with one line, for one that is missing, unsafe or not what it should be."""
-    _require_own_folder(directory)
     files = {name: read_key_file(directory, name) for name in FILES}
     secrets_seen: dict[bytes, str] = {}
     for name, keys in files.items():
@@ -82,6 +87,7 @@ def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
 
 def read_key_file(directory: Path, name: str) -> tuple[Key, ...]:
     """The keys of one file, as they stand there; raises Unusable."""
+    _require_own_folder(directory)
     path = directory / f"{name}.json"
     try:
         keys = msgspec.json.decode(_read_own(path), type=_Content).keys
@@ -139,25 +145,25 @@ def _is_guessable(secret: bytes) -> bool:
 
 
 def key_file_marks(directory: Path) -> FileMarks:
-    """What changes when a key file does: inode, size and time of change; None for a missing one."""
+    """What changes when a key file does, or its mode: inode, size and time of change; None for a missing one."""
 
     def mark(path: Path) -> tuple[int, int, int] | None:
         try:
             status = path.lstat()
         except OSError:
             return None
-        return (status.st_ino, status.st_size, status.st_mtime_ns)
+        return (status.st_ino, status.st_size, status.st_ctime_ns)
 
     return tuple(mark(directory / f"{name}.json") for name in FILES)
 
 
-def make_keys(directory: Path) -> None:
+def make_keys(directory: Path, now: datetime) -> None:
     """Make the key files that are missing, readable by their owner only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(directory):
         for name in FILES:
             if not (directory / f"{name}.json").exists():
-                _write(directory, name, (Key(f"{name}-1", secrets.token_bytes(SECRET_LENGTH)),))
+                _write(directory, name, (_fresh(f"{name}-1", now),))
 
 
 def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, overlap: timedelta) -> Key:
@@ -166,13 +172,12 @@ def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, over
     An earlier log key goes on signing checkpoints for the `overlap`. Raises Unusable while an earlier rotation of this
     file is still on its way: servers would learn of two keys at once.
     """
-    _require_own_folder(directory)
     with _alone(directory):
         keys = read_key_file(directory, name)
         for key in keys:
             if not key.is_active(now) and key.active_from is not None:
                 raise Unusable(f"key {key.id} is on its way: it becomes current at {key.active_from}")
-        fresh = Key(_next_id(name, keys), secrets.token_bytes(SECRET_LENGTH), active_from=now + after)
+        fresh = msgspec.structs.replace(_fresh(_next_id(name, keys), now), active_from=now + after)
         if name == "log":
             end = now + after + overlap
             keys = tuple(key if key.until else msgspec.structs.replace(key, until=end) for key in keys)
@@ -185,7 +190,6 @@ def drop_key(directory: Path, name: str, key_id: str, now: datetime) -> None:
 
     Raises Unusable for a key that is not there, is current, or is to become so.
     """
-    _require_own_folder(directory)
     with _alone(directory):
         keys = read_key_file(directory, name)
         known = {key.id: key for key in keys}
@@ -194,6 +198,10 @@ def drop_key(directory: Path, name: str, key_id: str, now: datetime) -> None:
         if known[key_id] is current_key(keys, now) or not known[key_id].is_active(now):
             raise Unusable(f"key {key_id} is current or about to be: rotate first")
         _write(directory, name, tuple(key for key in keys if key.id != key_id))
+
+
+def _fresh(key_id: str, now: datetime) -> Key:
+    return Key(key_id, secrets.token_bytes(SECRET_LENGTH), made_at=now)
 
 
 def _next_id(name: str, keys: Sequence[Key]) -> str:
@@ -233,9 +241,6 @@ def _write(directory: Path, name: str, keys: Sequence[Key]) -> None:
 
 
 def _entry(key: Key) -> dict[str, str]:
-    entry = {"id": key.id, "secret": base64.b64encode(key.secret).decode()}
-    if key.active_from is not None:
-        entry["active_from"] = format_instant(key.active_from.astimezone(UTC))
-    if key.until is not None:
-        entry["until"] = format_instant(key.until.astimezone(UTC))
-    return entry
+    times = {"made_at": key.made_at, "active_from": key.active_from, "until": key.until}
+    known = {name: format_instant(at.astimezone(UTC)) for name, at in times.items() if at is not None}
+    return {"id": key.id, **known, "secret": base64.b64encode(key.secret).decode()}

@@ -11,6 +11,7 @@ import json
 import os
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -39,7 +40,7 @@ class Keys:
         self._current_sealing = self._files["sealing"][0].id
         self._digest_secrets = {key.id: key.secret for key in self._files["digest"]}
         self._log = LogKeys(files["log"], now)
-        self._signers: dict[str, tuple[bytes, ed25519.Ed25519PrivateKey]] = {}
+        self._signers: dict[tuple[str, str | None], tuple[bytes, ed25519.Ed25519PrivateKey]] = {}
         self.token_keys = dict(_token_key(key) for key in self._files["token"])
         self.token_kid, self.token_key = next(iter(self.token_keys.items()))
 
@@ -50,6 +51,12 @@ class Keys:
     def ids(self, name: str) -> list[str]:
         """The ids of the keys in one file, the current one first."""
         return [key.id for key in self._files[name]]
+
+    def successions(self, name: str) -> list[tuple[Key, Key]]:
+        """Each key of a file that came after another, with the one before it; the oldest such pair first."""
+        oldest_first = self._read[name][::-1]
+        in_order = sorted(oldest_first, key=lambda key: key.started_at)
+        return [(key, former) for former, key in pairwise(in_order)]
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -99,18 +106,30 @@ class Keys:
         except (InvalidTag, ValueError) as error:
             raise Unusable("a sealed value was altered or belongs elsewhere") from error
 
-    def sign_receipt(self, log_origin: str, claims: bytes) -> str:
-        """A JWS (RFC 7515, compact, EdDSA of RFC 8037) over `claims` with the log's key."""
-        header, key = self._receipt_signer(log_origin)
+    @property
+    def log_key_id(self) -> str:
+        """The id of the key that signs new receipts."""
+        return self._files["log"][0].id
+
+    def sign_receipt(self, log_origin: str, claims: bytes, key_id: str | None) -> str:
+        """A JWS (RFC 7515, compact, EdDSA of RFC 8037) over `claims` with the log's key of that id, so that a receipt
+        given again is the same. None: signed when keys had no successors, with the oldest. A key that is gone for good
+        cannot sign again; then the current one does.
+        """
+        header, key = self._receipt_signer(log_origin, key_id)
         signing_input = header + b"." + base64.urlsafe_b64encode(claims).rstrip(b"=")
         return f"{signing_input.decode()}.{base64url(key.sign(signing_input))}"
 
-    def _receipt_signer(self, log_origin: str) -> tuple[bytes, ed25519.Ed25519PrivateKey]:
-        if log_origin not in self._signers:
-            key = self.log_key(log_origin)
+    def _receipt_signer(self, log_origin: str, key_id: str | None) -> tuple[bytes, ed25519.Ed25519PrivateKey]:
+        if (log_origin, key_id) not in self._signers:
+            ids = self.ids("log")
+            wanted = self._read["log"][-1].id if key_id is None else key_id
+            number = ids.index(wanted) if wanted in ids else 0
+            key = self._log.all(log_origin)[number]
             header = {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": ed25519_thumbprint(key)}
-            self._signers[log_origin] = (base64url(json.dumps(header, separators=(",", ":")).encode()).encode(), key)
-        return self._signers[log_origin]
+            encoded = base64url(json.dumps(header, separators=(",", ":")).encode()).encode()
+            self._signers[log_origin, key_id] = (encoded, key)
+        return self._signers[log_origin, key_id]
 
     def public_token_keys(self) -> list[dict[str, str]]:
         """The public token keys as JWKs (RFC 7517), the current one first."""
@@ -131,6 +150,10 @@ class Keys:
         """The verifier keys of one network's log, the current one first: what its signatures may be checked with."""
         return [log_vkey(log_origin, key) for key in self._log.all(log_origin)]
 
+    def log_vkeys_by_id(self, log_origin: str) -> dict[str, str]:
+        """The verifier keys of one network's log by the ids of their keys in the file."""
+        return dict(zip(self.ids("log"), self.log_vkeys(log_origin), strict=True))
+
     def log_key(self, log_origin: str) -> ed25519.Ed25519PrivateKey:
         """The current signing key of one network's log."""
         return self._log.all(log_origin)[0]
@@ -140,9 +163,9 @@ class Keys:
         return self._log.signing(log_origin)
 
 
-def load_keys(directory: Path) -> Keys:
-    """Read the key files; raises Unusable for one that is missing, open to others, or not what it should be."""
-    return Keys(read_key_files(directory), datetime.now(UTC))
+def load_keys(directory: Path, now: datetime | None = None) -> Keys:
+    """Read the key files as of now; raises Unusable for one that is missing, unsafe or not what it should be."""
+    return Keys(read_key_files(directory), now or datetime.now(UTC))
 
 
 def _current_first(name: str, keys: tuple[Key, ...], now: datetime) -> tuple[Key, ...]:

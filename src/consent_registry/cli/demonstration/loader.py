@@ -99,7 +99,7 @@ async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
     Can be interrupted and run again: acts are replayed by their keys, and a network whose credentials were not kept
     gets new ones.
     """
-    make_keys(keys)
+    make_keys(keys, datetime.now(UTC))
     pool = await open_pool(dsn, 4)
     try:
         runtime = Runtime(pool, load_keys(keys), base_url)
