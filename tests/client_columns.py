@@ -69,5 +69,6 @@ NOT_CLIENT_DATA = {
     "leaves": "log_index network_id leaf",
     "tiles": "network_id level number width data",
     "checkpoints": "network_id size published_at root note",
+    "key_rotations": "network_id key_file key_id recorded_at",
     "erasures": "network_id erasure_id ground events recorded_at",
 }

@@ -64,7 +64,7 @@ async def ground(open_folder: Callable[[str], Path], tmp_path_factory: pytest.Te
     cluster = prepare(data, sync=False)
     cluster.start()
     await empty_database(cluster, SOUND_DATABASE)
-    make_keys(keys)
+    make_keys(keys, datetime.now(UTC))
     ground = Ground(data, keys, cluster)
     yield ground
     ground.cluster.stop()
