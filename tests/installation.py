@@ -172,8 +172,11 @@ async def serving(
     proxies: Networks = (),
     caller: str = "127.0.0.1",
     log_public: bool = False,
+    ledger: Path | None = None,
 ) -> AsyncIterator[Registry]:
-    """Run the application on this database without a socket; it trusts these proxies and is called from `caller`."""
+    """Run the application on this database without a socket; it trusts these proxies, is called from `caller` and has
+    this erasure ledger.
+    """
     settings = Settings(
         database_url=installation.dsn(database),
         keys=installation.keys,
@@ -181,6 +184,7 @@ async def serving(
         pool_size=4,
         trusted_proxies=proxies,
         log_public=log_public,
+        erasure_ledger=ledger,
     )
     app = create_app(settings)
     transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))

@@ -82,7 +82,7 @@ def _lifespan(
             runtime = runtime_class(pool, keys, settings.issuer)
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(runtime, log_public=settings.log_public)
-            app.state.readiness = Readiness(runtime)
+            app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             tasks = [
                 asyncio.create_task(keep_house(runtime)),
                 asyncio.create_task(KeyWatch(runtime, settings.keys).run()),

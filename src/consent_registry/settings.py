@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     log_public: bool = False
     trusted_proxies: Networks = ()
+    erasure_ledger: Path | None = None
 
 
 class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import signal
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -14,15 +15,19 @@ from cyclopts import Parameter
 
 from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.loader import load
+from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
 from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
+from consent_registry.storage.scrubbing import scrub
 from consent_registry.storage.server_process import die_with
 
 DATABASE = "consent_registry"
+# The roles that log in, and where each one's password is kept when the database is not the demonstration's own.
+LOGINS = {"app": "database-password", "sealer": "sealer-password", "eraser": "eraser-password"}
 DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
 ROLE_PREFIX = "CONSENT_REGISTRY_ROLE_PREFIX"
 
@@ -70,29 +75,40 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         await create_database(cluster.dsn(), DATABASE)
         await create_roles(cluster.dsn(database=DATABASE), prefix)
         admin = cluster.dsn(database=DATABASE)
-        app, sealer = (cluster.dsn(user=role_names(prefix)[role], database=DATABASE) for role in ("app", "sealer"))
+        logins = {role: cluster.dsn(user=role_names(prefix)[role], database=DATABASE) for role in LOGINS}
     else:
         admin = os.environ[DATABASE_URL]
         await require_no_real_network(admin)  # before anything is touched: the next lines set a password
-        passwords = {
-            "app": _kept_password(keys / "database-password"),
-            "sealer": _kept_password(keys / "sealer-password"),
-        }
+        passwords = {role: _kept_password(keys / file) for role, file in LOGINS.items()}
         await create_roles(admin, prefix, passwords=passwords)
-        app, sealer = (with_login(admin, role_names(prefix)[role], passwords[role]) for role in passwords)
+        logins = {role: with_login(admin, role_names(prefix)[role], passwords[role]) for role in LOGINS}
     state = data / "sealer"
     state.mkdir(mode=0o700, exist_ok=True)
     await migrate(admin, prefix)
-    await load(app, keys, data, service.base_url)
+    ledger = data / "erasures.jsonl"
+    if await replay_at_start(logins["eraser"], keys, ledger):
+        await scrub(admin)
+    await load(logins["app"], keys, data, service.base_url)
+    _write_eraser_environment(data, logins["eraser"], None if cluster is None else admin, keys, ledger)
     return {
-        DATABASE_URL: app,
+        DATABASE_URL: logins["app"],
         ROLE_PREFIX: prefix,
         "CONSENT_REGISTRY_KEYS": str(keys),
         "CONSENT_REGISTRY_ISSUER": service.base_url,
         "CONSENT_REGISTRY_LOG_PUBLIC": "true",
-        SEALER_DATABASE_URL: sealer,
+        SEALER_DATABASE_URL: logins["sealer"],
+        LEDGER: str(ledger),
         "CONSENT_REGISTRY_SEALER_STATE": str(state),
     }
+
+
+def _write_eraser_environment(data: Path, eraser: str, admin: str | None, keys: Path, ledger: Path) -> None:
+    """What `consent-registry erasure` needs, for a shell to read: the socket may be another one at the next start."""
+    settings = {ERASER_URL: eraser, KEYS: os.fspath(keys), LEDGER: os.fspath(ledger)}
+    if admin is not None:
+        settings[MIGRATOR_URL] = admin
+    lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+    write_private(data / "eraser.env", lines.encode())
 
 
 def with_login(dsn: str, user: str, password: str) -> str:

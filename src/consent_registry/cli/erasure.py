@@ -11,9 +11,11 @@ import msgspec
 from cyclopts import App, Parameter
 
 from consent_registry.cli.data_folder import CannotServe
+from consent_registry.cli.supervise import say
 from consent_registry.domain.erasures import GROUNDS
+from consent_registry.domain.errors import RegistryError
 from consent_registry.operations import erasures as operations
-from consent_registry.operations.erasures import ByConsent, ByReference, Eraser, Preview, Target
+from consent_registry.operations.erasures import ByConsent, ByReference, Erased, Eraser, Preview, Target
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys import load_keys
@@ -80,7 +82,7 @@ def perform(
     """
     target = _target(partner, reference_file, consent)
 
-    async def work(eraser: Eraser) -> operations.Erased:
+    async def work(eraser: Eraser) -> Erased:
         known = await operations.find_network(eraser, network)
         return await operations.perform_erasure(eraser, known, target, ground=ground, confirmed=confirm)
 
@@ -109,16 +111,27 @@ def scrub() -> None:
 
 def run_as_eraser(work: Callable[[Eraser], Awaitable[T]]) -> T:
     """Run `work` with the eraser's login, the keys and the ledger that the environment names."""
+    dsn, keys, ledger = (_required(name) for name in (ERASER_URL, KEYS, LEDGER))
+    return asyncio.run(_with_eraser(dsn, Path(keys), Path(ledger), work))
 
-    async def run() -> T:
-        dsn, keys, ledger = _required(ERASER_URL), load_keys(Path(_required(KEYS))), Path(_required(LEDGER))
-        pool = await open_pool(dsn, 1, statement_seconds=STATEMENT_SECONDS)
-        try:
-            return await work(Eraser(pool, keys, ErasureLedger(ledger)))
-        finally:
-            await pool.close()
 
-    return asyncio.run(run())
+async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
+    """Erase again whoever the ledger calls erased, before anything is served. What refuses is told: the registry then
+    starts, and is not ready.
+    """
+    try:
+        return await _with_eraser(dsn, keys, ledger, operations.replay_ledger)
+    except RegistryError as error:
+        say(f"erasures could not be repeated: {error}")
+        return []
+
+
+async def _with_eraser(dsn: str, keys: Path, ledger: Path, work: Callable[[Eraser], Awaitable[T]]) -> T:
+    pool = await open_pool(dsn, 1, statement_seconds=STATEMENT_SECONDS)
+    try:
+        return await work(Eraser(pool, load_keys(keys), ErasureLedger(ledger)))
+    finally:
+        await pool.close()
 
 
 def _required(name: str) -> str:

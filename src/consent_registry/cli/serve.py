@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from consent_registry.cli.supervise import Port, Service, Workers, supervise
+from consent_registry.cli.erasure import ERASER_URL, replay_at_start
+from consent_registry.cli.supervise import Port, Service, Workers, say, supervise
 from consent_registry.settings import read_settings, require_proxy
 from consent_registry.storage.checks import require_safe
 from consent_registry.storage.embedded import Cluster
@@ -33,4 +34,8 @@ async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[s
     require_proxy(settings, service.host)
     load_keys(settings.keys)
     await require_safe(settings.database_url, demonstration=False, connections=settings.pool_size * service.workers)
+    if os.environ.get(ERASER_URL) and settings.erasure_ledger is not None:
+        erased = await replay_at_start(os.environ[ERASER_URL], settings.keys, settings.erasure_ledger)
+        if erased:
+            say(f"{len(erased)} erasures were repeated; run `consent-registry erasure scrub` as the migrator")
     return {}

@@ -32,6 +32,8 @@ Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
 APPLICATION = "consent_registry.app:create_app"
 SEALER_DATABASE_URL = "CONSENT_REGISTRY_SEALER_DATABASE_URL"
 SEALER_STOP_SECONDS = 5
+# Logins that may erase or change the schema: neither the server nor the sealer has any use for them.
+NOT_THE_SERVERS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
 """Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
@@ -195,7 +197,7 @@ class _Keeper:
         if (code := _ended(self._sealer)) is not None:
             say(f"the sealer ended ({_reason(code)}); starting it again")
             self._sealer = None
-        wanted = SEALER_DATABASE_URL in {**os.environ, **self.environment}
+        wanted = SEALER_DATABASE_URL in self._full_environment()
         if wanted and self._sealer is None and not self._sealer_rests():
             self._sealer_started = time.monotonic()
             self._sealer = self._start("-P", "-m", "consent_registry", "seal")
@@ -206,10 +208,13 @@ class _Keeper:
             return None
         return max(0.0, self._sealer_started + SHORT_LIFE_SECONDS - time.monotonic()) or None
 
+    def _full_environment(self) -> Mapping[str, str]:
+        return {**os.environ, **self.environment}
+
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, *arguments],
-            env={**os.environ, **self.environment},
+            env={name: value for name, value in self._full_environment().items() if name not in NOT_THE_SERVERS},
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches us alone; we let it drain
             preexec_fn=die_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509 (this process has no threads)

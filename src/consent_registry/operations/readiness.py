@@ -1,10 +1,12 @@
 """Whether a decision could be recorded now: asked of the database itself, in every network."""
 
 import asyncio
+from pathlib import Path
 
 import structlog
 
 from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.ledger_check import LedgerCheck
 from consent_registry.operations.runtime import NO_NETWORK, Runtime
 from consent_registry.storage.database import transaction
 from consent_registry.storage.probes import probe_log, probe_room
@@ -19,8 +21,9 @@ _log = structlog.get_logger(__name__)
 class Readiness:
     """Answers /ready for one process."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, ledger: Path | None = None) -> None:
         self._runtime = runtime
+        self._ledger = LedgerCheck(runtime, ledger)
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
         self._reason: str | None = "not asked yet"
@@ -44,9 +47,9 @@ class Readiness:
                 if thorough:
                     async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
                         await probe_room(connection)
+                return await self._ledger.reason_against()
         except (RegistryError, TimeoutError, OSError) as error:
             return f"nothing can be recorded: {type(error).__name__}"
         except Exception as error:  # noqa: BLE001 - logged; not ready, whatever it is
             _log.exception("readiness probe failed")
             return f"nothing can be recorded: {type(error).__name__}"
-        return None

@@ -35,6 +35,14 @@ class SealedReference(msgspec.Struct, frozen=True):
     before: int | None
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """What changes when a database is not the one it was: since when it runs, its erasures' number and last id."""
+
+    running_since: datetime
+    erasures: int
+    last: str | None
+
+
 class Question(msgspec.Struct, frozen=True):
     """A decision about a reference nobody had registered: its place, nonce and bytes."""
 
@@ -146,3 +154,21 @@ async def erase_clients(
         *record,
     )
     return row["log_index"], list(row["partitions"] or ())
+
+
+async def erasure_mark(connection: Connection, network_id: int) -> Mark:
+    """The mark of a network's erasures, as the application's role sees it."""
+    row: Any = await connection.fetchrow(
+        """
+        select pg_postmaster_start_time(), count(*), max(erasure_id::text)
+        from registry.erasures where network_id = $1
+        """,
+        network_id,
+    )
+    return Mark(*row)
+
+
+async def erasure_ids(connection: Connection, network_id: int) -> set[str]:
+    """The ids of all erasures of a network, as the application's role sees them."""
+    rows = await connection.fetch("select erasure_id from registry.erasures where network_id = $1", network_id)
+    return {str(row[0]) for row in rows}
