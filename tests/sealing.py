@@ -31,9 +31,8 @@ class Office:
     database: str = ""
 
     async def log(self, slug: str = NETWORK) -> Log:
-        """Return one network's log as the sealer sees it."""
-        async with self.tools.pool.acquire() as connection:
-            return next(one for one in await list_logs(connection) if one.slug == slug)
+        """Return one network's log."""
+        return next(one for one in await list_logs(self.sql) if one.slug == slug)
 
     async def seal(self, slug: str = NETWORK, *, again: bool = False) -> Sealed:
         """Seal one network's log once."""

@@ -1,24 +1,27 @@
 """The signer's memory, outside the database: the last head it has signed, or is about to sign, for each log.
 
-One file a network, with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint: origin, size, root). It is on
-the disk before anything is signed, so that a database which was put back, cut short or rewritten meets a signer that
-knows better. Keep it on a local disk of the signer's machine, never among the database's files or in its backup.
+One file a step, `<network>.<number>.head`, with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint: origin,
+size, root); the highest number counts. It is on the disk before anything is signed, so that a database which was put
+back, cut short or rewritten meets a signer that knows better. Keep the folder on a local disk of the signer's machine,
+never among the database's files or in its backup.
+
+Compare and swap without a lock, because who stands still with a lock in hand stops everybody: the next number is given
+by link(2), which fails where the name is taken. A name may also be free because its file was swept away long ago; then
+there is a higher number, which is never swept, and whoever sees it has lost.
 """
 
 import base64
 import binascii
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 
 import msgspec
 
 from consent_registry.domain.errors import Conflict, Unusable
 
-_LOCK = "lock"
-_SUFFIX = ".head"
+# Earlier heads that are kept, for an operator who wonders what happened.
+KEPT = 3
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -42,43 +45,63 @@ class SignedHeads:
 
     def read(self, slug: str, origin: str) -> Head | None:
         """The last head, or None when this log was never signed; raises Unusable for a file that is not one."""
-        path = self._folder / f"{slug}{_SUFFIX}"
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except FileNotFoundError:
-            return None
-        try:
-            said, size, root, end = lines
-            head = Head(int(size), base64.b64decode(root, validate=True))
-        except (ValueError, binascii.Error) as error:
-            raise Unusable(f"{path} is not a signed head: restore it, or adopt a checkpoint you trust") from error
-        if said != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256
-            raise Unusable(f"{path} is not a signed head of {origin}")
-        return head
+        numbers = self._numbers(slug)
+        while numbers:
+            try:
+                return _parse(self._path(slug, numbers[-1]), origin)
+            except FileNotFoundError:  # it became an earlier one and was swept away
+                numbers = self._numbers(slug)
+        return None
 
     def advance(self, slug: str, origin: str, old: Head | None, new: Head) -> None:
         """Compare and swap: `new` is on the disk when this returns. Raises HeadMoved unless the head was `old`."""
-        with self._locked():
-            if self.read(slug, origin) != old:
-                raise HeadMoved
-            self._write(slug, f"{origin}\n{new.size}\n{base64.b64encode(new.root).decode()}\n".encode())
+        numbers = self._numbers(slug)
+        if self.read(slug, origin) != old or self._numbers(slug) != numbers:
+            raise HeadMoved
+        number = numbers[-1] + 1 if numbers else 1
+        draft = self._write_draft(slug, f"{origin}\n{new.size}\n{base64.b64encode(new.root).decode()}\n".encode())
+        try:
+            os.link(draft, self._path(slug, number))
+        except FileExistsError as error:
+            raise HeadMoved from error
+        finally:
+            draft.unlink()
+        self._sync_folder()
+        if self._numbers(slug)[-1] != number:
+            raise HeadMoved
+        for earlier in numbers[:-KEPT]:
+            self._path(slug, earlier).unlink(missing_ok=True)
 
-    def _write(self, slug: str, content: bytes) -> None:
-        draft = self._folder / f"{slug}.new"
+    def _write_draft(self, slug: str, content: bytes) -> Path:
+        draft = self._folder / f"{slug}.draft-{os.getpid()}"
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.rename(self._folder / f"{slug}{_SUFFIX}")
+        return draft
+
+    def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)  # the name too
         finally:
             os.close(folder)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self._folder / _LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given free when the file is closed, also by a kill
-            yield
+    def _numbers(self, slug: str) -> list[int]:
+        names = re.compile(rf"{re.escape(slug)}\.([0-9]+)\.head")
+        return sorted(int(match[1]) for match in map(names.fullmatch, os.listdir(self._folder)) if match)
+
+    def _path(self, slug: str, number: int) -> Path:
+        return self._folder / f"{slug}.{number:09d}.head"
+
+
+def _parse(path: Path, origin: str) -> Head:
+    try:
+        said, size, root, end = path.read_text(encoding="utf-8").split("\n")
+        head = Head(int(size), base64.b64decode(root, validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise Unusable(f"{path} is not a signed head: put its original back, or adopt a checkpoint you trust") from error
+    if said != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256
+        raise Unusable(f"{path} is not a signed head of {origin}")
+    return head
