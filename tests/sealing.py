@@ -10,7 +10,7 @@ import asyncpg
 
 from consent_registry.audit.checkpoint import OpenedCheckpoint, open_checkpoint
 from consent_registry.audit.note import SignerKey
-from consent_registry.operations.checkpoints import NoWitnesses, Seal, Sealed, Witnesses, seal
+from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal, Sealed, seal
 from consent_registry.storage.checkpoints import Log, list_logs
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.log_keys import load_log_keys
@@ -83,7 +83,7 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    installation: Installation, database: str, folder: Path, witnesses: Witnesses | None = None
+    installation: Installation, database: str, folder: Path, witnesses: Cosigners | None = None
 ) -> AsyncIterator[Office]:
     """Run a sealer's tools on a database, its memory in `folder`."""
     dsn = installation.dsn(database, "sealer")

@@ -95,10 +95,12 @@ def go_on(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGCONT)
 
 
-async def leader_is_gone(sql: asyncpg.Connection) -> bool:
-    """Say whether nobody holds the sealers' lock in this database."""
-    held = await sql.fetchval(
+async def until_nobody_leads(sql: asyncpg.Connection) -> None:
+    """Wait until nobody holds the sealers' lock in this database."""
+    until = time.monotonic() + LIMIT_S
+    while await sql.fetchval(
         "select count(*) from pg_locks where locktype = 'advisory' and classid = 6 << 20"
         " and database = (select oid from pg_database where datname = current_database())"
-    )
-    return int(held) == 0
+    ):
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)

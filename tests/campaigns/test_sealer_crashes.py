@@ -22,12 +22,12 @@ from tests.campaigns.sealers import (
     LIMIT_S,
     check_all,
     go_on,
-    leader_is_gone,
     published,
     said,
     sealer,
     start,
     stopped,
+    until_nobody_leads,
     until_sealed,
 )
 from tests.controls.dying_sealer import STEPS
@@ -96,8 +96,7 @@ async def test_a_leader_that_stood_still_wakes_up_behind_another(
             " and datname = current_database() and application_name <> 'desk'",
             "consent_registry_sealer",
         )
-        while not await leader_is_gone(desk.sql):
-            await asyncio.sleep(0.05)
+        await until_nobody_leads(desk.sql)
         with sealer(desk, installation.keys):
             await desk.add_leaves(11)
             await until_sealed(desk, len(await desk.leaves()))
@@ -144,7 +143,6 @@ async def test_a_database_that_was_put_back_is_not_signed(
             await first.seal()
             signed = await head_of(first)
         async with office(installation, older, tmp_path / "heads") as back:
-            back.folder = tmp_path / "heads"
             await back.add_leaves(900)
             with sealer(back, installation.keys) as running:
                 await asyncio.sleep(3)
@@ -152,6 +150,9 @@ async def test_a_database_that_was_put_back_is_not_signed(
             assert "SEALING IS HALTED" in said(back)
             assert all(size < signed.size for size, _ in await published(back))
             assert await head_of(back) == signed
+            # The control: one that believes the database signs a second history at once.
+            with sealer(back, installation.keys, "tests.controls.believing_sealer"):
+                await until_sealed(back, signed.size + 1)
         async with office(installation, origin, tmp_path / "heads") as again:
             await again.add_leaves(3)
             with sealer(again, installation.keys):

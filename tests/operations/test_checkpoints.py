@@ -1,7 +1,7 @@
 """Sealing step by step: what is published, what is remembered, and when nothing is signed."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations import checkpoints
-from consent_registry.operations.checkpoints import BelowQuorum, HistoryChanged, Prove
+from consent_registry.operations.checkpoints import HistoryChanged
+from consent_registry.operations.witnesses import BelowQuorum, Prove
 from consent_registry.storage.signed_heads import HeadMoved, SignedHeads
 from tests.installation import Installation
 from tests.sealing import NETWORK, Office, office, tree_root
@@ -135,7 +136,7 @@ class Absent:
     """A witness that never answers in time, and one that asks for proofs from everywhere."""
 
     def __init__(self) -> None:
-        self.proofs: list[list[bytes]] = []
+        self.proofs: list[Sequence[bytes]] = []
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
         """Refuse, after having asked for every proof."""

@@ -7,7 +7,7 @@ public a token of the network is needed, and any other network looks as if it we
 import gzip
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Request, Response, route
@@ -16,7 +16,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
-from consent_registry.api.callers import Doors, Guard, doors, require_media_types, requires
+from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
 from consent_registry.api.documentation import answers
 from consent_registry.audit.encoding import decode_decimal
 from consent_registry.audit.tile import Bundle
@@ -34,11 +34,12 @@ LogRequest = Request[Any, Any, Any]
 def _reads_log(answer: str) -> Guard:
     """A guard: anybody where logs are public, else whoever holds a token; the handler compares the network."""
     with_token = requires("", answer)
+    taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*"})
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
         shared: Doors = connection.app.state.doors
         if shared.log_public:
-            require_media_types(connection, frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*"}))
+            require_media_types(cast("ApiRequest", connection), taken)
             connection.scope["user"] = None
         else:
             await with_token(connection)

@@ -4,10 +4,16 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from consent_registry.api.server_log import configure_log
-from consent_registry.operations.checkpoints import NoWitnesses, Seal
+from consent_registry.audit.policy import Policy, PolicyRefused
+from consent_registry.domain.errors import Unusable
+from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.sealer import Sealer
+from consent_registry.operations.witnesses import Witnesses
 from consent_registry.settings import read_sealer_settings
 from consent_registry.storage.checks import require_safe_for_sealing
 from consent_registry.storage.database import open_pool
@@ -19,7 +25,8 @@ CONNECTIONS = 4
 
 
 def seal() -> None:
-    """Seal every network's log until stopped. Reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS.
+    """Seal every network's log until stopped. Reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and
+    _WITNESS_POLICY, a policy (C2SP tlog-policy) without whose quorum nothing is published.
 
     Several may run; one leads and the others wait. Those on one machine share one folder of signed heads.
     """
@@ -29,6 +36,7 @@ def seal() -> None:
 async def _run() -> None:
     settings = read_sealer_settings(os.environ)
     configure_log()
+    policy = _read_policy(settings.witness_policy)
     heads, keys = SignedHeads(settings.sealer_state), load_log_keys(settings.keys)
     await require_safe_for_sealing(settings.sealer_database_url)
     stop = asyncio.Event()
@@ -36,7 +44,25 @@ async def _run() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = await open_pool(settings.sealer_database_url, CONNECTIONS)
     try:
-        tools = Seal(pool, keys, heads, NoWitnesses())
-        await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
+        async with _witnesses(policy) as witnesses:
+            tools = Seal(pool, keys, heads, witnesses)
+            await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def _witnesses(policy: Policy | None) -> AsyncIterator[Cosigners]:
+    """The witnesses a policy names; nobody where there is none."""
+    if policy is None:
+        yield NoWitnesses()
+        return
+    async with Witnesses(policy) as asked:
+        yield asked
+
+
+def _read_policy(path: Path | None) -> Policy | None:
+    try:
+        return None if path is None else Policy.parse(path.read_bytes())
+    except PolicyRefused as error:
+        raise Unusable(f"{path} cannot be followed: {error}") from error

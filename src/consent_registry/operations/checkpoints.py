@@ -14,7 +14,6 @@ before it swaps, and says what is durable after it (design.md section 7):
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -26,6 +25,7 @@ from consent_registry.audit.note import SignerKey
 from consent_registry.audit.tile import TILE_WIDTH, Tile, TileRefused, right_edge
 from consent_registry.audit.tile_proofs import consistency_path, tiles_for_consistency
 from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.witnesses import Prove
 from consent_registry.storage.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
 from consent_registry.storage.database import Connection, Pool, transaction
 from consent_registry.storage.log import LogHasGap, read_leaves, read_size
@@ -37,29 +37,22 @@ from consent_registry.storage.tiles import TileDiffers, add_tiles, read_tiles
 MOST_LEAVES = 1 << 16
 EMPTY = Head(0, EMPTY_ROOT)
 
-Prove = Callable[[int], Awaitable[list[bytes]]]
-"""Gives the consistency path from an earlier size to the checkpoint's."""
-
 
 class HistoryChanged(RegistryError):
     """The database no longer contains what was signed. Nothing is signed until it does again."""
 
 
-class BelowQuorum(RegistryError):
-    """Too few witnesses cosigned within the time. The last checkpoint stays published."""
-
-
-class Witnesses(Protocol):
-    """Who cosigns checkpoints before they are published."""
+class Cosigners(Protocol):
+    """Who cosigns checkpoints before they are published: witnesses.py, or nobody."""
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
         """The note with the cosignatures that were collected; raises BelowQuorum when they are too few."""
 
 
 class NoWitnesses:
-    """Nobody has to cosign."""
+    """Nobody is asked to cosign."""
 
-    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:  # noqa: ARG002 - as in Witnesses
+    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:  # noqa: ARG002 - as in Cosigners
         """The note as it is."""
         return note
 
@@ -70,7 +63,7 @@ class Seal(msgspec.Struct, frozen=True):
     pool: Pool
     keys: LogKeys
     heads: SignedHeads
-    witnesses: Witnesses
+    witnesses: Cosigners
 
 
 class Sealed(msgspec.Struct, frozen=True):

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
-from consent_registry.operations.checkpoints import BelowQuorum, HistoryChanged, Seal, seal
+from consent_registry.operations.checkpoints import HistoryChanged, Seal, seal
+from consent_registry.operations.witnesses import BelowQuorum
 from consent_registry.storage.checkpoints import Log, list_logs, thin_checkpoints, try_to_lead
 from consent_registry.storage.database import Connection, session, transaction
 from consent_registry.storage.log_keys import load_log_keys

@@ -1,9 +1,9 @@
 """The signer's memory, outside the database: the last head it has signed, or is about to sign, for each log.
 
-One file a step, `<network>.<number>.head`, with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint: origin,
-size, root); the highest number counts. It is on the disk before anything is signed, so that a database which was put
-back, cut short or rewritten meets a signer that knows better. Keep the folder on a local disk of the signer's machine,
-never among the database's files or in its backup.
+One file a step, `<network>.<number>.head`, with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint:
+origin, size, root); the highest number counts. It is on the disk before anything is signed, so that a database which
+was put back, cut short or rewritten meets a signer that knows better. Keep the folder on a local disk of the signer's
+machine, never among the database's files or in its backup.
 
 Compare and swap without a lock, because who stands still with a lock in hand stops everybody: the next number is given
 by link(2), which fails where the name is taken. A name may also be free because its file was swept away long ago; then
@@ -90,7 +90,7 @@ class SignedHeads:
 
     def _numbers(self, slug: str) -> list[int]:
         names = re.compile(rf"{re.escape(slug)}\.([0-9]+)\.head")
-        return sorted(int(match[1]) for match in map(names.fullmatch, os.listdir(self._folder)) if match)
+        return sorted(int(match[1]) for one in self._folder.iterdir() if (match := names.fullmatch(one.name)))
 
     def _path(self, slug: str, number: int) -> Path:
         return self._folder / f"{slug}.{number:09d}.head"
@@ -101,7 +101,7 @@ def _parse(path: Path, origin: str) -> Head:
         said, size, root, end = path.read_text(encoding="utf-8").split("\n")
         head = Head(int(size), base64.b64decode(root, validate=True))
     except (ValueError, binascii.Error) as error:
-        raise Unusable(f"{path} is not a signed head: put its original back, or adopt a checkpoint you trust") from error
+        raise Unusable(f"{path} is not a signed head: put it back, or adopt a checkpoint you trust") from error
     if said != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256
         raise Unusable(f"{path} is not a signed head of {origin}")
     return head
