@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.flags import Policies
 from consent_registry.operations.networks import AgreementPlan, NetworkPlan
 
 SLUG = "small"
@@ -52,9 +53,8 @@ def small_network() -> NetworkPlan:
     """Return the plan: north sends to south for two purposes, the others one flow each, one of them by statute."""
     return NetworkPlan(
         network=Network(NUMBER, SLUG, "Small network", "Four made-up offices.", f"registry.test/{SLUG}"),
-        policies={},
+        policies=Policies(),
         partners=[_partner(slug) for slug in PARTNERS],
-        coordinating=frozenset(),
         categories=[
             Category(number, slug, f"{slug} (de)", f"{slug} (en)", special=slug == "health", secrecy=False)
             for slug, number in CATEGORIES.items()

@@ -11,6 +11,7 @@ from litestar.types import Message, Scope
 
 from consent_registry.api import (
     administration,
+    approvals,
     catalogue,
     clients,
     consents,
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             *withdrawals.ROUTES,
             *decisions.ROUTES,
             *administration.ROUTES,
+            *approvals.ROUTES,
         ],
     )
     return Litestar(

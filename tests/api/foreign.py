@@ -70,7 +70,8 @@ def _get(path: str, scope: str | None, make: Callable[[Belongings], str] | None 
 
 def _post(path: str, scope: str | None, make: Callable[[Belongings], Body]) -> Call:
     def filled(b: Belongings) -> tuple[str, Body]:
-        return path.replace("{decision_id}", b.decision).replace("{consent_id}", b.consent["consent_id"]), make(b)
+        path_now = path.replace("{decision_id}", b.decision).replace("{consent_id}", b.consent["consent_id"])
+        return path_now.replace("{approval_id}", b.decision), make(b)
 
     return Call("POST", path, scope, filled)
 
@@ -106,5 +107,10 @@ CALLS = (
     _post("/decisions/{decision_id}/transfers", "decisions", lambda _: {"outcome": "sent", "categories": ["identity"]}),
     _post("/suspensions", "catalogue:write", lambda b: {"partner": b.flow.sender}),
     _post("/reinstatements", "catalogue:write", lambda b: {"partner": b.flow.sender}),
+    _get("/approvals", "catalogue:write"),
+    _post(
+        "/approvals", "catalogue:write", lambda _: {"subject": {"purpose": "residence-advice"}, "approved_by": "D-1"}
+    ),
+    _post("/approvals/{approval_id}/revocations", "catalogue:write", lambda _: {"revoked_by": "D-1"}),
     _post("/credential-revocations", "catalogue:write", lambda _: {"client_id": "paderborn.nobody"}),
 )

@@ -15,10 +15,11 @@ JSON = dict[str, Any]
 NOWHERE = "019ae000-0000-7000-8000-000000000000"
 SHAPES = {
     "/partners": {
-        *("slug", "name", "organisation", "kind", "regime", "secrecy_holder", "selectable", "isolated", "suspended")
+        *("slug", "name", "organisation", "kind", "regime", "secrecy_holder", "selectable", "isolated", "suspended"),
+        "coordinating_post",
     },
-    "/purposes": {"slug", "name", "categories"},
-    "/data-categories": {"slug", "name", "special", "secrecy"},
+    "/purposes": {"slug", "name", "categories", "flags"},
+    "/data-categories": {"slug", "name", "special", "secrecy", "flags"},
     "/agreements": {"agreement_id", "version", "status", "valid_from", "valid_until", "flows"},
     "/texts": {"id", "version", "languages"},
 }
@@ -36,7 +37,7 @@ async def items(registry: Registry, path: str, network: str = "small") -> list[J
 @pytest.mark.parametrize("network", ["small", "paderborn", "widunetz"])
 @pytest.mark.parametrize("path", SHAPES)
 async def test_lists_and_single_entries_have_the_contracts_shape(registry: Registry, network: str, path: str) -> None:
-    """Exactly the members of the contract; an entry is the same alone as in its list."""
+    """The members of the contract and what stands beside them; an entry is the same alone as in its list."""
     admin = await registry.partner("admin", network)
     for item in await items(registry, path, network):
         assert set(item) == SHAPES[path]

@@ -19,6 +19,7 @@ OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),
     *("agreement_endings", "flows", "texts", "text_languages", "credentials", "credential_revocations", "leaves"),
     *("text_invalidations", "stale_translations", "tiles", "checkpoints"),
+    *("approvals", "approval_revocations"),
     "clients",  # a random number each
     "receipt_codes",  # keyed digests: the code works at any partner of the network
 }

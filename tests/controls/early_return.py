@@ -28,7 +28,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     """Return at once for unknown clients."""
     global _version  # noqa: PLW0603
     if _version and _unknown[network_id]:
-        return Facts(datetime.now(UTC), _version, [None] * len(asked), [[] for _ in asked])
+        return Facts(datetime.now(UTC), _version, [None] * len(asked), [[] for _ in asked], [frozenset()] * len(asked))
     facts = await _real_facts(connection, network_id, asked)
     _version = facts.catalogue_version
     return facts

@@ -1,9 +1,21 @@
 """From the oracle's plain scenarios to the product's types. The oracle itself shares no import with the product."""
 
+from collections import defaultdict
 from datetime import datetime
 
-from consent_registry.domain.catalogue import Agreement, Category, Flow, Partner, Purpose
+from consent_registry.domain.approvals import Approval
+from consent_registry.domain.catalogue import (
+    Agreement,
+    Catalogue,
+    Category,
+    Flow,
+    FlowKey,
+    Network,
+    Partner,
+    Purpose,
+)
 from consent_registry.domain.decisions import Question
+from consent_registry.domain.flags import CategoryFlags, PurposeFlags
 from consent_registry.domain.grants import Change, Grant, Release
 from tests.oracle import scenario_format as plain
 
@@ -18,7 +30,7 @@ class World:
         self.category_ids = {slug: number for number, slug in enumerate(scenario["categories"], start=1)}
         self.slug_of = {number: slug for slug, number in self.category_ids.items()}
         self._partner_ids = {slug: number for number, slug in enumerate(scenario["partners"], start=1)}
-        self._purpose_ids = Numbers()
+        self._purpose_ids = {slug: number for number, slug in enumerate(scenario["purposes"], start=1)}
         self.question = Question(
             sender=self._partner(request["sender"]),
             recipient=self._partner(request["recipient"]),
@@ -28,13 +40,9 @@ class World:
             norm="§ 69 SGB X" if request["basis"] == "statute" else None,
         )
         asked = (request["sender"], request["recipient"], request["purpose"])
-        self.approved = any((one["sender"], one["recipient"], one["purpose"]) == asked for one in scenario["approvals"])
-        self.flows = [
-            self._flow(agreement, flow)
-            for agreement in scenario["agreements"]
-            for flow in agreement["flows"]
-            if (flow["sender"], flow["recipient"], flow["purpose"]) == asked
-        ]
+        self.road = self._catalogue().road(
+            self._partner_ids[asked[0]], self._partner_ids[asked[1]], self._purpose_ids[asked[2]]
+        )
         self.grants = [
             self._grant(grant, consent, f"consent-{number}")
             for number, consent in enumerate(scenario["consents"])
@@ -58,10 +66,56 @@ class World:
 
     def _category(self, slug: str) -> Category:
         one = self.scenario["categories"][slug]
-        return Category(self.category_ids[slug], slug, slug, slug, one["special"], one["secrecy"])
+        flags = CategoryFlags(default=one["default"], third_party_data=one["third_party"])
+        return Category(self.category_ids[slug], slug, slug, slug, one["special"], one["secrecy"], flags)
 
     def _purpose(self, slug: str) -> Purpose:
-        return Purpose(self._purpose_ids.of(slug), slug, slug, slug, frozenset(self.category_ids.values()))
+        one = self.scenario["purposes"][slug]
+        flags = PurposeFlags(
+            flow_itself_is_special=one["special_flow"],
+            back_channel="attendance_only" if one["attendance_only"] else "open",
+            dpo_approval=one["needs_approval"],
+        )
+        numbers = frozenset(self.category_ids.values())
+        return Purpose(self._purpose_ids[slug], slug, slug, slug, numbers, flags)
+
+    def _catalogue(self) -> Catalogue:
+        flows: defaultdict[FlowKey, list[Flow]] = defaultdict(list)
+        for agreement in self.scenario["agreements"]:
+            for flow in agreement["flows"]:
+                made = self._flow(agreement, flow)
+                flows[made.sender_id, made.recipient_id, made.purpose_id].append(made)
+        return Catalogue(
+            network=Network(1, "small", "Small", "", "log"),
+            version=1,
+            partners={slug: self._partner(slug) for slug in self.scenario["partners"]},
+            categories={slug: self._category(slug) for slug in self.scenario["categories"]},
+            purposes={slug: self._purpose(slug) for slug in self.scenario["purposes"]},
+            agreements=(),
+            flows={key: tuple(several) for key, several in flows.items()},
+            texts={},
+            credentials={},
+            approvals=tuple(self._approval(one) for one in self.scenario["approvals"]),
+        )
+
+    def _approval(self, one: plain.Approval) -> Approval:
+        limits = (
+            None if one["sender"] is None else self._partner_ids[one["sender"]],
+            None if one["recipient"] is None else self._partner_ids[one["recipient"]],
+            None if one["purpose"] is None else self._purpose_ids[one["purpose"]],
+        )
+        of_purpose = one["about"] == "purpose"
+        return Approval(
+            "approval",
+            None if of_purpose else self._partner_ids[one["name"]],
+            self._purpose_ids[one["name"]] if of_purpose else None,
+            *limits,
+            "D-1",
+            None,
+            one["valid_until"],
+            one["recorded_at"],
+            one["recorded_at"] if one["revoked"] else None,
+        )
 
     def _flow(self, agreement: plain.Agreement, flow: plain.Flow) -> Flow:
         frame = Agreement("a", "1", agreement["valid_from"], agreement["valid_until"], agreement["ended"])
@@ -69,7 +123,7 @@ class World:
             frame,
             self._partner_ids[flow["sender"]],
             self._partner_ids[flow["recipient"]],
-            self._purpose_ids.of(flow["purpose"]),
+            self._purpose_ids[flow["purpose"]],
             frozenset(self.category_ids[slug] for slug in flow["categories"]),
             flow["basis"],
             None,
@@ -81,34 +135,23 @@ class World:
         )
 
 
-class Numbers:
-    """A number for each name, in the order in which they are met."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-
-    def of(self, name: str) -> int:
-        """The name's number."""
-        return self._known.setdefault(name, len(self._known) + 1)
-
-
 def make_grant(
     grant: plain.Grant,
     category_ids: dict[str, int],
     consent_id: str,
     partner_ids: dict[str, int] | None = None,
-    purpose_ids: Numbers | None = None,
+    purpose_ids: dict[str, int] | None = None,
     releases: list[plain.Release] | None = None,
 ) -> Grant:
     """A plain grant in the product's terms."""
     partners = partner_ids or {grant["sender"]: 1, grant["recipient"]: 2}
-    purposes = purpose_ids or Numbers()
+    purposes = purpose_ids or {grant["purpose"]: 1}
     return Grant(
         grant_id=grant["id"],
         consent_id=consent_id,
         sender_id=partners[grant["sender"]],
         recipient_id=partners[grant["recipient"]],
-        purpose_id=purposes.of(grant["purpose"]),
+        purpose_id=purposes[grant["purpose"]],
         category_ids=tuple(category_ids[slug] for slug in grant["categories"]),
         explicit=grant["explicit"],
         answer=grant["answer"],
@@ -118,6 +161,14 @@ def make_grant(
         releases=tuple(
             Release(partners[one["holder"]], partners[one["towards"]], live=not one["withdrawn"])
             for one in releases or ()
+        ),
+        given_at=grant["given_at"],
+        third_parties=grant["third_parties"],
+        third_party_grants=tuple(f"{grant['id']}-other-{number}" for number in range(len(grant["others"]))),
+        leans_on=tuple(
+            make_grant(other, category_ids, "other", partners, purposes, [])
+            for other in grant["others"]
+            if other is not None
         ),
     )
 

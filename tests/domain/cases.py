@@ -1,11 +1,14 @@
 """Small cases made by hand: partners, categories, flows and grants with sensible facts unless a test says otherwise."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Partner, Purpose
-from consent_registry.domain.decisions import Question
+from consent_registry.domain import decisions
+from consent_registry.domain.approvals import Wall
+from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Partner, Purpose, Road
+from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.grants import Change, ChangeKind, Grant
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,6 +82,16 @@ def flow(sender: Partner, recipient: Partner, *categories: Category, basis: Basi
     numbers = frozenset(one.category_id for one in categories)
     plain = Flow(frame, sender.partner_id, recipient.partner_id, SUPPORT.purpose_id, numbers, basis, None)
     return msgspec.structs.replace(plain, **facts)
+
+
+def decide(
+    question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, **road: object
+) -> Decision:
+    """The answer where the agreements have these flows; nobody has approved anything unless it is said in `road`."""
+    isolated = [one for one in (question.sender, question.recipient) if one.isolated]
+    walls = tuple(Wall("isolated_partner", "sender", ()) for _ in isolated)
+    plain = Road(tuple(flows), walls)
+    return decisions.decide(question, msgspec.structs.replace(plain, **road), grants, now)
 
 
 def asks(sender: Partner, recipient: Partner, *categories: Category, purpose: Purpose = SUPPORT) -> Question:

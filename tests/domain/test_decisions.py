@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from consent_registry.domain.catalogue import Agreement, Flow
-from consent_registry.domain.decisions import Decision, Question, decide
+from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.grants import Grant, Release
 from consent_registry.domain.withdrawals import withdraw
 from tests.domain.cases import (
@@ -21,6 +21,7 @@ from tests.domain.cases import (
     asks,
     changed,
     day,
+    decide,
     flow,
     grant,
     partner,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from consent_registry.domain.catalogue import Flow
+from consent_registry.domain.catalogue import Road
 from consent_registry.domain.decisions import Decision, Question, decide
 from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
@@ -70,10 +70,8 @@ async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monke
     north = await office(registry, "north")
     names = await _clients(registry, north)
 
-    def telling(
-        asked: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, *, approved: bool = False
-    ) -> Decision:
-        decision = decide(asked, flows, grants, now, approved=approved)
+    def telling(asked: Question, road: Road, grants: Sequence[Grant], now: datetime) -> Decision:
+        decision = decide(asked, road, grants, now)
         return msgspec.structs.replace(decision, expires_at=now) if grants else decision
 
     monkeypatch.setattr(batch, "decide", telling)

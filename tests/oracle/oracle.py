@@ -24,7 +24,7 @@ from .status_oracle import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .scenario_format import Agreement, Answer, Basis, Change, Consent, Grant, Outcome, Request, Scenario
+    from .scenario_format import Agreement, Answer, Approval, Basis, Change, Consent, Grant, Outcome, Request, Scenario
 
 __all__ = [
     "consent_status",
@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 LONGEST_ANSWER = timedelta(minutes=5)
+# What an office that advises may say back: who came.
+ATTENDANCE = ("identity", "contact")
 
 
 def agreement_obstacle(agreement: Agreement, now: datetime) -> str | None:
@@ -88,14 +90,60 @@ def flow_obstacle(scenario: Scenario, category: str) -> str | None:
     return why
 
 
-def is_approved(scenario: Scenario) -> bool:
-    """Whether a DPO has approved the asked sender, recipient and purpose."""
+def approves(scenario: Scenario, approval: Approval, grant: Grant) -> bool:
+    """Whether an approval leaves room for the asked flow, holds now, and was there when the grant was given."""
     request = scenario["request"]
+    if approval["sender"] is not None and approval["sender"] != request["sender"]:
+        return False
+    if approval["recipient"] is not None and approval["recipient"] != request["recipient"]:
+        return False
+    if approval["purpose"] is not None and approval["purpose"] != request["purpose"]:
+        return False
+    if approval["revoked"]:
+        return False
+    if approval["valid_until"] is not None and scenario["now"] >= approval["valid_until"]:
+        return False
+    # A later approval never heals what was agreed before it.
+    return grant["given_at"] is not None and approval["recorded_at"] <= grant["given_at"]
+
+
+def is_approved(scenario: Scenario, grant: Grant, about: str, name: str) -> bool:
+    """Whether a DPO has approved this partner or this purpose for the asked flow, in time for this grant."""
     for approval in scenario["approvals"]:
-        if approval["sender"] != request["sender"] or approval["recipient"] != request["recipient"]:
+        if approval["about"] != about or approval["name"] != name:
             continue
-        if approval["purpose"] == request["purpose"]:
+        if approves(scenario, approval, grant):
             return True
+    return False
+
+
+def wall_obstacles(scenario: Scenario, grant: Grant) -> list[str]:
+    """Which walls stand before this grant: an isolated partner on either side, a purpose that needs an approval."""
+    obstacles = []
+    request = scenario["request"]
+    sender, recipient = scenario["partners"][request["sender"]], scenario["partners"][request["recipient"]]
+    if sender["isolated"] and not is_approved(scenario, grant, "partner", request["sender"]):
+        obstacles.append("sender_isolated")
+    if recipient["isolated"] and not is_approved(scenario, grant, "partner", request["recipient"]):
+        obstacles.append("recipient_isolated")
+    needs_approval = scenario["purposes"][request["purpose"]]["needs_approval"]
+    if needs_approval and not is_approved(scenario, grant, "purpose", request["purpose"]):
+        obstacles.append("purpose_not_approved")
+    return obstacles
+
+
+def asker_advises(scenario: Scenario) -> bool:
+    """Whether some agreement, in force or not, brings the asked sender more than attendance for the asked purpose."""
+    request = scenario["request"]
+    for agreement in scenario["agreements"]:
+        for flow in agreement["flows"]:
+            if flow["recipient"] != request["sender"]:
+                continue
+            if flow["purpose"] != request["purpose"]:
+                continue
+            for category in flow["categories"]:
+                if category not in ATTENDANCE:
+                    return True
     return False
 
 
@@ -111,10 +159,11 @@ def road_obstacles(scenario: Scenario, category: str) -> list[str]:
         obstacles.append("recipient_suspended")
     if not recipient["selectable"]:
         obstacles.append("recipient_not_selectable")
-    if sender["isolated"] and not is_approved(scenario):
-        obstacles.append("sender_isolated")
-    if recipient["isolated"] and not is_approved(scenario):
-        obstacles.append("recipient_isolated")
+    if scenario["categories"][category]["default"] == "not_shareable":
+        obstacles.append("never_shared")
+    narrow = scenario["purposes"][scenario["request"]["purpose"]]["attendance_only"] and asker_advises(scenario)
+    if narrow and category not in ATTENDANCE:
+        obstacles.append("attendance_only")
     flow = flow_obstacle(scenario, category)
     if flow is not None:
         obstacles.append(flow)
@@ -161,6 +210,44 @@ def flow_differences(grant: Grant, request: Request) -> list[str]:
     return differences
 
 
+def tick_obstacles(scenario: Scenario, grant: Grant, category: str) -> list[str]:
+    """What is missing in the way the client said yes to this category."""
+    about = scenario["categories"][category]
+    # A category that is off goes by an explicit grant of its own and by nothing else.
+    if about["default"] == "off" and grant["categories"] != [category]:
+        return ["not_its_own_tick"]
+    special_flow = scenario["purposes"][scenario["request"]["purpose"]]["special_flow"]
+    needs_yes = about["special"] or special_flow or about["default"] == "off"
+    if needs_yes and not grant["explicit"]:
+        return ["not_explicit"]
+    return []
+
+
+def others_obstacle(grant: Grant, category: str, now: datetime) -> str | None:
+    """Why data about other persons may not go by this grant, or None."""
+    if grant["third_parties"] == "not_consented":
+        return "others_did_not_agree"
+    if grant["third_parties"] != "consented":
+        return None
+    for other in grant["others"]:
+        if other is None or not still_agrees(other, category, now):
+            return "others_agree_no_longer"
+    return None
+
+
+def still_agrees(other: Grant, category: str, now: datetime) -> bool:
+    """Whether another person's own grant lets the category go now."""
+    if category not in other["categories"]:
+        return False
+    if status_from(other, other["changes"], now) not in ("given", "renewed"):
+        return False
+    if now >= end_of_permission(other, other["changes"]):
+        return False
+    if is_withdrawn(category, other["changes"]) or now < other["valid_from"]:
+        return False
+    return not is_restricted(category, other["changes"])
+
+
 def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category: str) -> list[str]:
     """Why this grant does not permit this category now; empty if it does.
 
@@ -182,8 +269,11 @@ def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category
         obstacles.append("renewed_elsewhere")
     if is_restricted(category, changes):
         obstacles.append("restricted")
-    if scenario["categories"][category]["special"] and not grant["explicit"]:
-        obstacles.append("not_explicit")
+    obstacles += wall_obstacles(scenario, grant)
+    obstacles += tick_obstacles(scenario, grant, category)
+    others = others_obstacle(grant, category, now)
+    if scenario["categories"][category]["third_party"] and others is not None:
+        obstacles.append(others)
     bound = scenario["categories"][category]["secrecy"] and scenario["partners"][request["sender"]]["secrecy_holder"]
     if bound and not has_live_release(consent, request):
         obstacles.append("no_release")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .oracle import decide
 
 if TYPE_CHECKING:
-    from .scenario_format import Change, ChangeKind, Flow, Grant, Scenario
+    from .scenario_format import Approval, Category, Change, ChangeKind, Flow, Grant, Scenario
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 US = timedelta(microseconds=1)
@@ -43,6 +43,28 @@ def plain_grant(name: str = "grant", *categories: str) -> Grant:
         "valid_from": NOW - 365 * DAY,
         "valid_until": NOW + 365 * DAY,
         "changes": [],
+        "given_at": NOW - 365 * DAY,
+        "third_parties": None,
+        "others": [],
+    }
+
+
+def plain_category() -> Category:
+    """A category that nothing is particular about."""
+    return {"secrecy": False, "special": False, "default": "on", "third_party": False}
+
+
+def plain_approval(about: Literal["partner", "purpose"], name: str) -> Approval:
+    """An approval from before the plain grant was given, without limits."""
+    return {
+        "about": about,
+        "name": name,
+        "sender": None,
+        "recipient": None,
+        "purpose": None,
+        "recorded_at": NOW - 400 * DAY,
+        "valid_until": None,
+        "revoked": False,
     }
 
 
@@ -72,7 +94,11 @@ def plain_scenario() -> Scenario:
             slug: {"selectable": True, "isolated": False, "suspended": False, "secrecy_holder": False}
             for slug in (SENDER, RECIPIENT, OTHER)
         },
-        "categories": {slug: {"secrecy": False, "special": False} for slug in (CONTACT, HEALTH)},
+        "categories": {slug: plain_category() for slug in (CONTACT, HEALTH)},
+        "purposes": {
+            slug: {"special_flow": False, "attendance_only": False, "needs_approval": False}
+            for slug in (PURPOSE, OTHER_PURPOSE)
+        },
         "agreements": [{"valid_from": None, "valid_until": None, "ended": False, "flows": [plain_flow()]}],
         "approvals": [],
         "consents": [{"grants": [plain_grant()], "releases": []}],

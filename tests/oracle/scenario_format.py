@@ -18,7 +18,9 @@ need the product's types; an adapter elsewhere turns it into them. Holds for eve
 - ``effective_at`` and ``recorded_at`` are independent: a change may be recorded before it takes effect, or long after,
   and even "after" ``now``, since clocks step back while what is visible stays visible;
 - a change's ``categories`` is None for the whole grant, or a non-empty part of the grant's categories (``withdrawn``,
-  ``restricted`` and ``unrestricted`` alone); its ``valid_until`` is set for ``renewed`` alone.
+  ``restricted`` and ``unrestricted`` alone); its ``valid_until`` is set for ``renewed`` alone;
+- a grant's ``given_at`` is None where it was recorded before that was kept; its ``others`` are the other persons' own
+  grants it leans on (``consented`` alone, and then at least one), None for one that is no longer on record.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ ChangeKind = Literal[
     "confirmed", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
 ]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
+ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
 
@@ -61,6 +64,16 @@ class Category(TypedDict):
 
     secrecy: bool
     special: bool
+    default: Literal["on", "off", "not_shareable"]
+    third_party: bool
+
+
+class Purpose(TypedDict):
+    """What the catalogue says of one purpose."""
+
+    special_flow: bool
+    attendance_only: bool
+    needs_approval: bool
 
 
 class Flow(TypedDict):
@@ -83,11 +96,16 @@ class Agreement(TypedDict):
 
 
 class Approval(TypedDict):
-    """A DPO's approval that lifts the isolation of partners for one sender, recipient and purpose."""
+    """A DPO's approval of an isolated partner or of a purpose; a limit that is None leaves that open."""
 
-    sender: str
-    recipient: str
-    purpose: str
+    about: Literal["partner", "purpose"]
+    name: str
+    sender: str | None
+    recipient: str | None
+    purpose: str | None
+    recorded_at: datetime
+    valid_until: datetime | None
+    revoked: bool
 
 
 class Change(TypedDict):
@@ -113,6 +131,9 @@ class Grant(TypedDict):
     valid_from: datetime
     valid_until: datetime
     changes: list[Change]
+    given_at: datetime | None
+    third_parties: ThirdParties | None
+    others: list[Grant | None]
 
 
 class Release(TypedDict):
@@ -137,6 +158,7 @@ class Scenario(TypedDict):
     request: Request
     partners: dict[str, Partner]
     categories: dict[str, Category]
+    purposes: dict[str, Purpose]
     agreements: list[Agreement]
     approvals: list[Approval]
     consents: list[Consent]

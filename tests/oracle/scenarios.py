@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Flow,
         Grant,
         Partner,
+        Purpose,
         Release,
         Request,
         Scenario,
@@ -104,7 +105,22 @@ def partner(choose: Choose) -> Partner:
 
 def category(choose: Choose) -> Category:
     """A data category."""
-    return {"secrecy": once_in(choose, 3), "special": once_in(choose, 3)}
+    default = choose(("on",) * 18 + ("off", "off", "not_shareable"))
+    return {
+        "secrecy": once_in(choose, 3),
+        "special": once_in(choose, 3),
+        "default": "off" if default == "off" else "not_shareable" if default == "not_shareable" else "on",
+        "third_party": once_in(choose, 3),
+    }
+
+
+def purpose(choose: Choose) -> Purpose:
+    """A purpose, mostly a plain one."""
+    return {
+        "special_flow": once_in(choose, 8),
+        "attendance_only": once_in(choose, 6),
+        "needs_approval": once_in(choose, 8),
+    }
 
 
 def request(choose: Choose) -> Request:
@@ -132,7 +148,7 @@ def flow(choose: Choose, asked: Request) -> Flow:
     sender, recipient = near_pair(choose, asked)
     statutory = once_in(choose, 5)
     some = choose(ORDERED_SUBSETS)
-    categories = some if statutory else choose((CATEGORIES, CATEGORIES, CATEGORIES, some))
+    categories = some if statutory else choose((CATEGORIES,) * 6 + (some, some, ("contact",)))
     return {
         "sender": sender,
         "recipient": recipient,
@@ -156,10 +172,24 @@ def agreement(choose: Choose, asked: Request, now: datetime) -> Agreement:
     }
 
 
-def approval(choose: Choose, asked: Request) -> Approval:
-    """An approval close to what is asked."""
+def approval(choose: Choose, asked: Request, now: datetime) -> Approval:
+    """An approval close to what is asked, mostly older than any grant."""
     sender, recipient = near_pair(choose, asked)
-    return {"sender": sender, "recipient": recipient, "purpose": near(choose, asked["purpose"], PURPOSES)}
+    near_purpose = near(choose, asked["purpose"], PURPOSES)
+    about, name = choose(
+        (("partner", asked["sender"]), ("partner", asked["recipient"]), ("purpose", near_purpose), ("partner", sender))
+    )
+    valid_until = choose((None,) * 8 + (now + DAY, now + US, now, now - US))
+    return {
+        "about": "purpose" if about == "purpose" else "partner",
+        "name": name,
+        "sender": choose((None, sender)),
+        "recipient": choose((None, recipient)),
+        "purpose": choose((None, near(choose, asked["purpose"], PURPOSES))),
+        "recorded_at": now + choose((-400 * DAY,) * 6 + (-300 * DAY, -300 * DAY + US, -300 * DAY - US, -DAY)),
+        "valid_until": valid_until,
+        "revoked": once_in(choose, 10),
+    }
 
 
 def change(choose: Choose, kind: ChangeKind, grant: Grant, now: datetime) -> Change:
@@ -180,22 +210,47 @@ def change(choose: Choose, kind: ChangeKind, grant: Grant, now: datetime) -> Cha
     }
 
 
-def grant(choose: Choose, asked: Request, now: datetime, name: str) -> Grant:
-    """A grant close to what is asked, with what happened to it, its changes in any order."""
+def add_others(choose: Choose, asked: Request, now: datetime, made: Grant) -> None:
+    """Say something about others' data in the grant, mostly that there are none."""
+    said = choose((*("plain",) * 7, "unstated", "none", "not_consented", *("consented",) * 4))
+    if said == "unstated":
+        made["third_parties"] = "unstated"
+    if said == "none":
+        made["third_parties"] = "none"
+    if said == "not_consented":
+        made["third_parties"] = "not_consented"
+    if said == "consented":
+        made["third_parties"] = "consented"
+        for number in range(choose((1, 1, 2))):
+            gone = once_in(choose, 10)
+            other = grant(choose, asked, now, f"{made['id']}-other-{number}", alone=True)
+            if once_in(choose, 4):
+                other["changes"].append(change(choose, "withdrawn", other, now))
+            made["others"].append(None if gone else other)
+
+
+def grant(choose: Choose, asked: Request, now: datetime, name: str, *, alone: bool = False) -> Grant:
+    """A grant close to what is asked, with its changes in any order; `alone`: about nobody else."""
     sender, recipient = near_pair(choose, asked)
     valid_from = now + choose(BEGINNINGS)
+    some = choose(ORDERED_SUBSETS)
     made: Grant = {
         "id": name,
         "sender": sender,
         "recipient": recipient,
         "purpose": near(choose, asked["purpose"], PURPOSES),
-        "categories": list(choose((CATEGORIES, CATEGORIES, CATEGORIES, choose(ORDERED_SUBSETS)))),
+        "categories": list(choose((CATEGORIES,) * 6 + (some, some, tuple(asked["categories"][:1])))),
         "explicit": not once_in(choose, 4),
         "answer": choose(("given",) * 14 + ("refused", "requested", "requested")),
         "valid_from": valid_from,
         "valid_until": max(now + choose(ENDS * 2 + PAST_ENDS), valid_from + US),
         "changes": [],
+        "given_at": choose((valid_from,) * 12 + (valid_from - US, valid_from - DAY, None)),
+        "third_parties": None,
+        "others": [],
     }
+    if not alone:
+        add_others(choose, asked, now, made)
     if made["answer"] == "requested" and choose((True, True, False)):
         made["changes"].append(change(choose, "confirmed", made, now))
     for _ in range(choose((0, 0, 0, 0, 1, 1, 2, 3))):
@@ -231,7 +286,8 @@ def build_scenario(choose: Choose) -> Scenario:
         "partners": partners,
         "categories": {slug: category(choose) for slug in CATEGORIES},
         "agreements": [agreement(choose, asked, now) for _ in range(choose((1, 1, 1, 1, 2, 2, 3, 0)))],
-        "approvals": [approval(choose, asked) for _ in range(choose((0, 1, 1, 2)))],
+        "purposes": {slug: purpose(choose) for slug in PURPOSES},
+        "approvals": [approval(choose, asked, now) for _ in range(choose((0, 1, 1, 2, 3)))],
         "consents": [consent(choose, asked, now, f"grant-{n}") for n in range(choose((1, 1, 2, 2, 2, 3, 3, 0)))],
     }
 
@@ -240,7 +296,7 @@ def build_status_case(choose: Choose) -> StatusCase:
     """Grants of one consent and two instants, drawn from the times that matter to them and a microsecond around."""
     now = choose(NOWS)
     asked = request(choose)
-    grants = [grant(choose, asked, now, f"grant-{n}") for n in range(choose((1, 1, 2, 3)))]
+    grants = [grant(choose, asked, now, f"grant-{n}", alone=True) for n in range(choose((1, 1, 2, 3)))]
     instants = {now}
     for one in grants:
         instants.update((one["valid_from"], one["valid_until"]))

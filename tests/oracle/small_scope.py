@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .samples import (
     CONTACT,
@@ -22,6 +22,8 @@ from .samples import (
     RECIPIENT,
     SENDER,
     US,
+    plain_approval,
+    plain_category,
     plain_change,
     plain_flow,
     plain_grant,
@@ -31,7 +33,7 @@ from .samples import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .scenario_format import Change, ChangeKind, Flow, GivenAnswer, Grant, Release, Scenario
+    from .scenario_format import Approval, Change, ChangeKind, Flow, GivenAnswer, Grant, Release, Scenario, ThirdParties
 
 ANSWERS: tuple[GivenAnswer, ...] = ("given", "refused", "requested")
 NOTHING = timedelta(0)
@@ -141,7 +143,7 @@ def secrecy_and_flags() -> Iterator[Scenario]:
         flags, RELEASED, RELEASED, LIVES[:1] + LIVES[7:10]
     ):
         scenario = plain_scenario()
-        scenario["categories"][CONTACT] = {"secrecy": secrecy, "special": special}
+        scenario["categories"][CONTACT] = {**plain_category(), "secrecy": secrecy, "special": special}
         scenario["partners"][SENDER]["secrecy_holder"] = sender_bound
         scenario["partners"][RECIPIENT]["secrecy_holder"] = recipient_bound
         scenario["consents"][0]["grants"][0]["explicit"] = explicit
@@ -167,6 +169,13 @@ def with_flows(scenario: Scenario, word: str) -> None:
     scenario["agreements"][0]["flows"] = flows[word]
 
 
+def limited_approval(partner: str, flow: tuple[str, str, str]) -> Approval:
+    """An approval of a partner for one sender, recipient and purpose."""
+    approval = plain_approval("partner", partner)
+    approval["sender"], approval["recipient"], approval["purpose"] = flow
+    return approval
+
+
 def partners_and_agreements() -> Iterator[Scenario]:
     """One permitting grant: every state of both partners, of approvals, of the agreement and of its flows."""
     states = ("plain", "isolated", "suspended")
@@ -185,7 +194,7 @@ def partners_and_agreements() -> Iterator[Scenario]:
             scenario["partners"][RECIPIENT]["selectable"] = selectable
             if approval != "none":
                 approved = flow_variant(approval)
-                scenario["approvals"] = [{"sender": approved[0], "recipient": approved[1], "purpose": approved[2]}]
+                scenario["approvals"] = [limited_approval(slug, approved) for slug in (SENDER, RECIPIENT)]
             agreement = scenario["agreements"][0]
             agreement["valid_from"], agreement["valid_until"], agreement["ended"] = start, end, ended
             with_flows(scenario, flows)
@@ -241,7 +250,7 @@ def near_flows() -> Iterator[Scenario]:
         flow["basis"] = "consent" if basis == "consent" else "statute"
         grant["sender"], grant["recipient"], grant["purpose"] = flow_variant(grant_word)
         sender, recipient, purpose = flow_variant(approval_word)
-        scenario["approvals"] = [{"sender": sender, "recipient": recipient, "purpose": purpose}]
+        scenario["approvals"] = [limited_approval(RECIPIENT, (sender, recipient, purpose))]
         holder, towards, _ = flow_variant(release_word)
         scenario["consents"][0]["releases"] = [{"holder": holder, "towards": towards, "withdrawn": False}]
         yield scenario
@@ -283,6 +292,91 @@ def claimed_statutes() -> Iterator[Scenario]:
         yield scenario
 
 
+def flags_and_ticks() -> Iterator[Scenario]:
+    """One grant: the category's default, its specialness and the purpose's, the tick, alone or beside another."""
+    defaults: tuple[Literal["on", "off", "not_shareable"], ...] = ("on", "off", "not_shareable")
+    for default, special, special_flow, explicit, alone, asked in itertools.product(
+        defaults, (False, True), (False, True), (False, True), (False, True), ((CONTACT,), (HEALTH,), (CONTACT, HEALTH))
+    ):
+        scenario = plain_scenario()
+        scenario["request"]["categories"] = list(asked)
+        scenario["categories"][CONTACT]["default"] = default
+        scenario["categories"][CONTACT]["special"] = special
+        scenario["purposes"][PURPOSE]["special_flow"] = special_flow
+        grant = plain_grant("grant", CONTACT) if alone else plain_grant()
+        grant["explicit"] = explicit
+        scenario["consents"][0]["grants"] = [grant]
+        yield scenario
+
+
+def ways_back() -> Iterator[Scenario]:
+    """A purpose with a narrow way back or none: who else brings whom how much for it, in an agreement or an old one."""
+    for narrow, brought, pair, purpose, ended in itertools.product(
+        (False, True),
+        ((CONTACT,), (HEALTH,), (CONTACT, HEALTH)),
+        ((RECIPIENT, SENDER), (OTHER, SENDER), (OTHER, RECIPIENT), (SENDER, OTHER)),
+        (PURPOSE, OTHER_PURPOSE),
+        (False, True),
+    ):
+        scenario = plain_scenario()
+        scenario["request"]["categories"] = [CONTACT, HEALTH]
+        scenario["purposes"][PURPOSE]["attendance_only"] = narrow
+        flow = plain_flow(*brought)
+        flow["sender"], flow["recipient"], flow["purpose"] = *pair, purpose
+        scenario["agreements"].append({"valid_from": None, "valid_until": None, "ended": ended, "flows": [flow]})
+        yield scenario
+
+
+def walls_and_times() -> Iterator[Scenario]:
+    """Walls of sender, recipient and purpose against approvals, each at every edge of its time and of the grant's."""
+    edges = (NOW - 2 * DAY - US, NOW - 2 * DAY, NOW - 2 * DAY + US)
+    for sender, recipient, needs, given_at, approved in itertools.product(
+        (False, True), (False, True), (False, True), (None, *edges), (*itertools.product((0, 1), repeat=3),)
+    ):
+        for recorded_at, valid_until, revoked in itertools.product(
+            (NOW - 2 * DAY, NOW - DAY), (None, NOW, NOW + US), (False, True)
+        ):
+            scenario = plain_scenario()
+            scenario["partners"][SENDER]["isolated"], scenario["partners"][RECIPIENT]["isolated"] = sender, recipient
+            scenario["purposes"][PURPOSE]["needs_approval"] = needs
+            grant = scenario["consents"][0]["grants"][0]
+            grant["valid_from"], grant["given_at"] = NOW - DAY, given_at
+            every = (
+                plain_approval("partner", SENDER),
+                plain_approval("partner", RECIPIENT),
+                plain_approval("purpose", PURPOSE),
+            )
+            scenario["approvals"] = [one for one, chosen in zip(every, approved, strict=True) if chosen]
+            for one in scenario["approvals"]:
+                one["recorded_at"], one["valid_until"], one["revoked"] = recorded_at, valid_until, revoked
+            yield scenario
+
+
+def other_persons() -> Iterator[Scenario]:
+    """Data about others: what was said, and the life of the grants it leans on."""
+    words_alone: tuple[ThirdParties | None, ...] = (None, "unstated", "none", "not_consented")
+    for about_others, said in itertools.product((False, True), words_alone):
+        scenario = plain_scenario()
+        scenario["categories"][CONTACT]["third_party"] = about_others
+        scenario["consents"][0]["grants"][0]["third_parties"] = said
+        yield scenario
+    for about_others, first, second, window in itertools.product((False, True), LIVES, (None, *LIVES[:9]), WINDOWS):
+        scenario = plain_scenario()
+        scenario["request"]["categories"] = [CONTACT, HEALTH]
+        scenario["categories"][CONTACT]["third_party"] = about_others
+        grant = scenario["consents"][0]["grants"][0]
+        grant["third_parties"] = "consented"
+        for number, words in enumerate((first, second) if second is not None else (first,)):
+            other = plain_grant(f"other-{number}")
+            other["changes"] = life(words, NOTHING)
+            other["valid_from"], other["valid_until"] = NOW + window[0], NOW + window[1]
+            grant["others"].append(other)
+        yield scenario
+        if second is None:
+            grant["others"].append(None)
+            yield scenario
+
+
 def every_small_scenario() -> Iterator[Scenario]:
     """All blocks, one after the other."""
     yield from one_grant_lives()
@@ -292,3 +386,7 @@ def every_small_scenario() -> Iterator[Scenario]:
     yield from near_flows()
     yield from two_agreements()
     yield from claimed_statutes()
+    yield from flags_and_ticks()
+    yield from ways_back()
+    yield from walls_and_times()
+    yield from other_persons()

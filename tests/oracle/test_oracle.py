@@ -20,6 +20,8 @@ from .samples import (
     STOPPING,
     US,
     outcome,
+    plain_approval,
+    plain_category,
     plain_change,
     plain_flow,
     plain_grant,
@@ -40,6 +42,7 @@ def named(scenario: Scenario, sender: str, recipient: str, purpose: str) -> Scen
     request["sender"], request["recipient"], request["purpose"] = sender, recipient, purpose
     flow["sender"], flow["recipient"], flow["purpose"] = sender, recipient, purpose
     grant["sender"], grant["recipient"], grant["purpose"] = sender, recipient, purpose
+    scenario["purposes"].setdefault(purpose, scenario["purposes"][OTHER_PURPOSE].copy())
     for slug in (sender, recipient):
         scenario["partners"].setdefault(slug, scenario["partners"][OTHER].copy())
     return scenario
@@ -53,7 +56,7 @@ def test_case_1_excluded_category_leaves_a_partial_answer() -> None:
     scenario = plain_scenario()
     asked = ["employment", "identity", "contact", "qualifications"]
     for slug in asked:
-        scenario["categories"][slug] = {"secrecy": False, "special": False}
+        scenario["categories"][slug] = plain_category()
     scenario["request"]["categories"] = asked
     scenario["agreements"][0]["flows"] = [plain_flow(*asked)]
     scenario["consents"][0]["grants"] = [plain_grant("grant", "identity", "contact", "qualifications")]
@@ -83,7 +86,7 @@ def test_case_2_permit_does_not_carry_over_to_another_town() -> None:
 def test_case_3_withdrawal_at_the_recipient_counts_at_once() -> None:
     """Herne: with explicit tick and release D07 may go; after a withdrawal by phone two days later it may not."""
     scenario = named(plain_scenario(), "herne-case-management", "herne-jugendamt", "psychosocial")
-    scenario["categories"][HEALTH] = {"secrecy": True, "special": True}
+    scenario["categories"][HEALTH] = {**plain_category(), "secrecy": True, "special": True}
     scenario["partners"]["herne-case-management"]["secrecy_holder"] = True
     scenario["request"]["categories"] = [HEALTH]
     consent = scenario["consents"][0]
@@ -145,10 +148,12 @@ def test_trap_4_isolated_partner_needs_an_approval_of_this_very_flow(side: str) 
     scenario = plain_scenario()
     scenario["partners"][side]["isolated"] = True
     assert outcome(scenario) == "no_permission"
-    scenario["approvals"] = [{"sender": SENDER, "recipient": RECIPIENT, "purpose": OTHER_PURPOSE}]
+    scenario["approvals"] = [{**plain_approval("partner", side), "purpose": OTHER_PURPOSE}]
     assert outcome(scenario) == "no_permission"
-    scenario["approvals"].append({"sender": SENDER, "recipient": RECIPIENT, "purpose": "employment"})
+    scenario["approvals"].append({**plain_approval("partner", side), "purpose": "employment"})
     assert outcome(scenario) == "permit"
+    scenario["approvals"][1]["name"] = OTHER
+    assert outcome(scenario) == "no_permission"
 
 
 def test_trap_6_statutory_flow_is_not_consent_based_whatever_the_client_said() -> None:

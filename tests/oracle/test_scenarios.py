@@ -26,11 +26,12 @@ DIFFERENCES_AT_LEAST = 5
 SMALL_SCOPE_AT_LEAST = 30_000
 
 REASONS = {
-    "agreement_ended", "agreement_not_begun", "agreement_over", "category_not_granted", "category_withdrawn", "ended",
-    "expired", "flow_not_listed", "invalidated", "never_asked", "no_release", "not_explicit", "not_yet_valid",
-    "other_purpose", "other_recipient", "other_sender", "recipient_isolated", "recipient_not_selectable",
-    "renewed_elsewhere",
-    "recipient_suspended", "refused", "requested", "restricted", "sender_isolated", "sender_suspended", "withdrawn",
+    "agreement_ended", "agreement_not_begun", "agreement_over", "attendance_only", "category_not_granted",
+    "category_withdrawn", "ended", "expired", "flow_not_listed", "invalidated", "never_asked", "never_shared",
+    "no_release", "not_explicit", "not_its_own_tick", "not_yet_valid", "other_purpose", "other_recipient",
+    "other_sender", "others_agree_no_longer", "others_did_not_agree", "purpose_not_approved", "recipient_isolated",
+    "recipient_not_selectable", "recipient_suspended", "refused", "renewed_elsewhere", "requested", "restricted",
+    "sender_isolated", "sender_suspended", "withdrawn",
 }  # fmt: skip
 
 

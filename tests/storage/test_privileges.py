@@ -33,6 +33,8 @@ APPLICATION = {
     "purposes": "select insert",
     "agreements": "select insert",
     "agreement_endings": "select insert",
+    "approvals": "select insert",
+    "approval_revocations": "select insert",
     "flows": "select insert",
     "texts": "select insert",
     "text_languages": "select insert",

@@ -30,6 +30,7 @@ TAG_OF_PATH = {
     "consents": "consents",
     "withdrawals": "withdrawals",
     "suspensions": "administration",
+    "approvals": "administration",
     "reinstatements": "administration",
     "credential-revocations": "administration",
     "oauth": "tokens",
@@ -91,6 +92,7 @@ PARAMETERS: dict[str, JSON] = {
     "decision_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "consent_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "agreement_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
+    "approval_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "text_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
     "language": {"in": "path", "schema": {"type": "string"}, "example": "de"},
     "network": {

@@ -3,12 +3,15 @@
 Numbers identify partners, purposes and categories inside; slugs are their names on the wire. Neither ever changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
 import msgspec
+
+from consent_registry.domain.approvals import Approval, Wall
+from consent_registry.domain.flags import ATTENDANCE, CategoryFlags, Policies, PurposeFlags
 
 Basis = Literal["consent", "statute"]
 
@@ -36,6 +39,7 @@ class Partner(msgspec.Struct, frozen=True):
     selectable: bool
     isolated: bool
     suspended: bool
+    coordinating_post: bool = False
 
 
 class Category(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ class Category(msgspec.Struct, frozen=True):
     name_en: str
     special: bool
     secrecy: bool
+    flags: CategoryFlags = CategoryFlags()
 
 
 class Purpose(msgspec.Struct, frozen=True):
@@ -57,6 +62,7 @@ class Purpose(msgspec.Struct, frozen=True):
     name_de: str
     name_en: str
     category_ids: frozenset[int]
+    flags: PurposeFlags = PurposeFlags()
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -106,6 +112,16 @@ class Text(msgspec.Struct, frozen=True):
 FlowKey = tuple[int, int, int]
 
 
+class Road(msgspec.Struct, frozen=True):
+    """What a network says about one direction and purpose, whoever the client: the agreements' flows, the walls that
+    need an approval, and whether it is the way back from an advice office.
+    """
+
+    flows: tuple[Flow, ...]
+    walls: tuple[Wall, ...] = ()
+    way_back: bool = False
+
+
 class Catalogue(msgspec.Struct, frozen=True, dict=True):
     """Everything a decision needs to know about its network, as of `version`. `credentials` maps the client ids of
     partner systems to whether they may still be used.
@@ -120,6 +136,8 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
     flows: Mapping[FlowKey, tuple[Flow, ...]]
     texts: Mapping[str, Text]
     credentials: Mapping[str, bool]
+    policies: Policies = Policies()
+    approvals: tuple[Approval, ...] = ()
 
     @cached_property
     def partner_by_id(self) -> Mapping[int, Partner]:
@@ -140,7 +158,51 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
         """The flows of all agreements for this direction and purpose."""
         return self.flows.get((sender_id, recipient_id, purpose_id), ())
 
+    @cached_property
+    def _roads(self) -> dict[FlowKey, Road]:
+        return {}
+
+    def road(self, sender_id: int, recipient_id: int, purpose_id: int) -> Road:
+        """Everything about this direction and purpose that is no client's; worked out once a picture."""
+        key = (sender_id, recipient_id, purpose_id)
+        if key not in self._roads:
+            self._roads[key] = Road(
+                self.flows_between(*key), tuple(self._walls(*key)), self.is_advice_office(sender_id, purpose_id)
+            )
+        return self._roads[key]
+
+    def is_advice_office(self, partner_id: int, purpose_id: int) -> bool:
+        """Whether the partner advises for a purpose whose way back is narrow: some agreement brings it more for that
+        purpose than attendance needs. What it sends for the purpose is then the way back.
+        """
+        return partner_id in advice_offices(
+            (flow for several in self.flows.values() for flow in several), self.purpose_by_id, self.category_by_id
+        ).get(purpose_id, ())
+
+    def _walls(self, sender_id: int, recipient_id: int, purpose_id: int) -> Iterator[Wall]:
+        fitting = [one for one in self.approvals if one.fits(sender_id, recipient_id, purpose_id)]
+        for member, partner_id in (("sender", sender_id), ("recipient", recipient_id)):
+            if self.partner_by_id[partner_id].isolated:
+                approvals = tuple(one for one in fitting if one.partner_id == partner_id)
+                yield Wall("isolated_partner", member, approvals)
+        if self.purpose_by_id[purpose_id].flags.dpo_approval:
+            approvals = tuple(one for one in fitting if one.subject_purpose_id == purpose_id)
+            yield Wall("dpo_approval", "purpose", approvals)
+
     def category_slugs(self, category_ids: frozenset[int] | tuple[int, ...] | list[int]) -> list[str]:
         """The slugs of these categories, in the given order (a set: in the catalogue's order)."""
         ordered = sorted(category_ids) if isinstance(category_ids, frozenset) else category_ids
         return [self.category_by_id[one].slug for one in ordered]
+
+
+def advice_offices(
+    flows: Iterable[Flow], purposes: Mapping[int, Purpose], categories: Mapping[int, Category]
+) -> dict[int, frozenset[int]]:
+    """For each purpose with a narrow way back the partners that advise: who receives more than attendance for it."""
+    found: dict[int, frozenset[int]] = {}
+    for flow in flows:
+        if purposes[flow.purpose_id].flags.back_channel == "attendance_only" and any(
+            categories[one].slug not in ATTENDANCE for one in flow.category_ids
+        ):
+            found[flow.purpose_id] = found.get(flow.purpose_id, frozenset()) | {flow.recipient_id}
+    return found

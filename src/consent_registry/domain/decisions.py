@@ -9,8 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from consent_registry.domain.catalogue import Basis, Category, Flow, Partner, Purpose
-from consent_registry.domain.grants import Grant, end_of_permission, permitted_categories
+from consent_registry.domain.approvals import all_open
+from consent_registry.domain.catalogue import Basis, Category, Flow, Partner, Purpose, Road
+from consent_registry.domain.flags import ATTENDANCE
+from consent_registry.domain.grants import Grant, covers_others, end_of_permission, permitted_categories
 
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
@@ -40,28 +42,28 @@ class Decision(msgspec.Struct, frozen=True):
     grant_ids: list[str]
 
 
-def decide(
-    question: Question, flows: Iterable[Flow], grants: Sequence[Grant], now: datetime, *, approved: bool = False
-) -> Decision:
-    """Answer `question` from the agreements' flows for it and from the client's grants.
+def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetime) -> Decision:
+    """Answer `question` from what the network says about its road and from the client's grants.
 
-    `approved`: the DPO approved this flow across the wall of an isolated partner. Order of checks as domain.md 3.6:
-    claimed basis, agreement, parties, grants, explicitness, release; then the result for each category.
+    Order of checks as domain.md 3.6: claimed basis, agreement, parties, what may go this way at all, walls, grants,
+    explicitness, others' data, release; then the result for each category.
     """
     if question.basis == "statute":
         # Recorded with its norm and not judged: the registry knows nothing about statutes.
         return _answer(question, {}, frozenset(one.category_id for one in question.categories), now)
-    in_force = [flow for flow in flows if flow.agreement.in_force(now)]
+    in_force = [flow for flow in road.flows if flow.agreement.in_force(now)]
     statutory = _listed(in_force, "statute")
-    consented = _listed(in_force, "consent") if _parties_are_open(question, approved=approved) else frozenset()
+    consented = _listed(in_force, "consent") if _parties_are_open(question) else frozenset()
     judged = consented - statutory
     # Of several grants that let a category pass, the one that lasts longest is named: the first wins a tie.
-    passing = [_Passing(grant, now) for grant in grants if _is_for(question, grant)]
+    passing = [
+        _Passing(grant, now) for grant in grants if _is_for(question, grant) and _walls_are_open(road, grant, now)
+    ]
     passing.sort(key=lambda one: one.until, reverse=True)
     grounds: dict[int, _Passing] = {}
     for category in question.categories:
-        if category.category_id in judged:
-            ground = next((one for one in passing if _lets_pass(question, category, one)), None)
+        if category.category_id in judged and _may_go(road, category):
+            ground = next((one for one in passing if _lets_pass(question, category, one, now)), None)
             if ground is not None:
                 grounds[category.category_id] = ground
     return _answer(question, grounds, statutory, now)
@@ -86,20 +88,38 @@ def _listed(flows: Iterable[Flow], basis: Basis) -> frozenset[int]:
     return frozenset().union(*(flow.category_ids for flow in flows if flow.basis == basis))
 
 
-def _parties_are_open(question: Question, *, approved: bool) -> bool:
+def _parties_are_open(question: Question) -> bool:
     sender, recipient = question.sender, question.recipient
-    if recipient.suspended or sender.suspended or not (recipient.selectable and sender.selectable):
+    return not (recipient.suspended or sender.suspended) and recipient.selectable and sender.selectable
+
+
+def _walls_are_open(road: Road, grant: Grant, now: datetime) -> bool:
+    """Whether every approval that this road needs was there when the grant was given and holds now. The wall of an
+    isolated partner stands on both sides: what comes from it is no consent for the way back.
+    """
+    return not road.walls or all_open(road.walls, grant.given_at, now)
+
+
+def _may_go(road: Road, category: Category) -> bool:
+    if category.flags.default == "not_shareable":
         return False
-    # The wall stands on both sides: what comes from an isolated partner is no consent for the way back.
-    return approved or not (sender.isolated or recipient.isolated)
+    return not road.way_back or category.slug in ATTENDANCE
 
 
-def _lets_pass(question: Question, category: Category, one: _Passing) -> bool:
+def _lets_pass(question: Question, category: Category, one: _Passing, now: datetime) -> bool:
     return (
         category.category_id in one.category_ids
-        and (one.grant.explicit or not category.special)
+        and _is_ticked(question, category, one.grant)
+        and (not category.flags.third_party_data or covers_others(one.grant, category.category_id, now))
         and _secrecy_is_released(question, category, one.grant)
     )
+
+
+def _is_ticked(question: Question, category: Category, grant: Grant) -> bool:
+    """Whether the client's yes was as plain as the category and the purpose ask for (Art. 9 Abs. 2 lit. a DSGVO)."""
+    if category.flags.default == "off":
+        return grant.explicit and len(grant.category_ids) == 1
+    return grant.explicit or not (category.special or question.purpose.flags.flow_itself_is_special)
 
 
 def _is_for(question: Question, grant: Grant) -> bool:

@@ -27,6 +27,8 @@ KINDS = {
     "invalidation": 14,
     "restriction": 15,
     "restriction_lifting": 16,
+    "approval": 17,
+    "approval_revocation": 18,
     "key_rotation": 26,
     "erasure": 27,
     "retention": 28,

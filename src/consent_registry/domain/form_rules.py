@@ -49,8 +49,10 @@ class FormRule(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return self.until is None or at < midnight_in_berlin(date.fromordinal(self.until.toordinal() + 1))
 
-    def covers(self, category: str, *, special: bool) -> bool:
-        """Whether the rule is about this data category."""
+    def covers(self, category: str, *, special: bool, by_its_flow: bool = False) -> bool:
+        """Whether the rule is about this data category; `by_its_flow`: that it flows already says something special."""
+        if by_its_flow:
+            return self.special is not False
         if self.categories is not None:
             return category in self.categories
         return self.special is None or self.special == special
@@ -96,10 +98,13 @@ FORM_RULES: tuple[FormRule, ...] = (
 )
 
 
-def find_rule(regime: str | None, category: str, at: datetime, *, special: bool) -> FormRule | None:
+def find_rule(
+    regime: str | None, category: str, at: datetime, *, special: bool, by_its_flow: bool = False
+) -> FormRule | None:
     """The rule of a regime for a data category at an instant, or None for a gap."""
     for rule in FORM_RULES:
-        if rule.regime == regime and rule.holds(at) and rule.covers(category, special=special):
+        covers = rule.covers(category, special=special, by_its_flow=by_its_flow)
+        if rule.regime == regime and rule.holds(at) and covers:
             return rule
     return None
 

@@ -12,6 +12,8 @@ from typing import Literal
 import msgspec
 
 Answer = Literal["given", "refused", "requested"]
+# Data about others than the client: whether there are any, and whether they agreed, as the recorder says.
+ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
 ChangeKind = Literal[
     "confirmed", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
@@ -74,6 +76,12 @@ class Grant(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     releases: tuple[Release, ...] = ()
     renews: str | None = None
+    # None in what was recorded before times were kept here: no approval is older than such a grant.
+    given_at: datetime | None = None
+    third_parties: ThirdParties | None = None
+    # The other persons' own grants for the same flow, and as much of them as is still on record.
+    third_party_grants: tuple[str, ...] = ()
+    leans_on: tuple["Grant", ...] = ()
 
     @property
     def flow(self) -> tuple[int, int, int]:
@@ -215,3 +223,18 @@ def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
         return frozenset()
     gone = withdrawn_categories(grant, changes) | restricted_categories(grant, changes)
     return frozenset(grant.category_ids) - gone
+
+
+def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
+    """Whether the grant lets data about others than the client pass (domain.md 2.5: nobody agrees for another adult).
+
+    Where others agreed, each of their own grants must let the category pass now; what is no longer on record does not.
+    What was said to hold nobody else's data, or said nothing about it, is taken at its word.
+    """
+    if grant.third_parties == "not_consented":
+        return False
+    if grant.third_parties != "consented":
+        return True
+    return len(grant.leans_on) == len(grant.third_party_grants) and all(
+        category_id in permitted_categories(other, now) for other in grant.leans_on
+    )

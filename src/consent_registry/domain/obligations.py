@@ -1,16 +1,20 @@
 """What a permit binds sender and recipient to (domain.md 2.2: every permit carries purpose binding and § 78 notice)."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import msgspec
 
-from consent_registry.domain.catalogue import Partner
+from consent_registry.domain.catalogue import Category, Partner
+from consent_registry.domain.flags import CategoryFlags
 
 PURPOSE_BINDING_NORMS = {
     "sgb_x": "§ 78 SGB X",
     "kdg": "§ 7 Abs. 1 lit. b KDG",
     "dsg_ekd": "§ 5 Abs. 1 Nr. 2 DSG-EKD",
 }
+# What data stand in for: the catalogue's word, and the words of the obligation.
+PROXIES = {"origin": "die Herkunft", "ethnic origin": "die ethnische Herkunft"}
 GDPR_PURPOSE_BINDING = "Art. 5 Abs. 1 lit. b DSGVO"
 
 
@@ -22,9 +26,43 @@ class Obligation(msgspec.Struct, frozen=True):
     text: str
 
 
-def obligations_for(sender: Partner, recipient: Partner) -> tuple[Obligation, ...]:
-    """The obligations of a permitted transfer between two partners, social law first where either side is under it."""
-    return _obligations("sgb_x" if "sgb_x" in {sender.regime, recipient.regime} else recipient.regime)
+def obligations_for(sender: Partner, recipient: Partner, permitted: Sequence[Category] = ()) -> tuple[Obligation, ...]:
+    """The obligations of a permitted transfer between two partners, social law first where either side is under it,
+    and those that come with the permitted categories.
+    """
+    general = _obligations("sgb_x" if "sgb_x" in {sender.regime, recipient.regime} else recipient.regime)
+    return general + _obligations_of(tuple(dict.fromkeys(one.flags for one in permitted)))
+
+
+@cache
+def _obligations_of(flags: tuple[CategoryFlags, ...]) -> tuple[Obligation, ...]:
+    found = []
+    proxies = " und ".join(dict.fromkeys(PROXIES.get(one.proxy_for, one.proxy_for) for one in flags if one.proxy_for))
+    if proxies:
+        found.append(
+            Obligation(
+                "no_inference",
+                "Art. 9 Abs. 1 DSGVO",
+                f"Aus diesen Daten lässt sich auf {proxies} schließen; dafür dürfen sie nicht verwendet werden.",
+            )
+        )
+    if any(one.high_harm for one in flags):
+        found.append(
+            Obligation(
+                "handle_as_sensitive",
+                "Art. 32 Abs. 2 DSGVO",
+                "Diese Daten können der Person schwer schaden; sie sind wie besondere Kategorien zu schützen.",
+            )
+        )
+    if any(one.social_data for one in flags):
+        found.append(
+            Obligation(
+                "social_secrecy",
+                "§ 78 Abs. 1 SGB X",
+                "Sozialdaten sind auch bei der empfangenden Stelle geheim zu halten wie bei der übermittelnden.",
+            )
+        )
+    return tuple(found)
 
 
 @cache

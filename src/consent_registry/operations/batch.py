@@ -22,7 +22,7 @@ from consent_registry.operations.decisions import (
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.decisions import Asked, Facts, load_facts, lock_clients
+from consent_registry.storage.decisions import Asked, Facts, load_facts, lock_clients, try_lock_others
 from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
@@ -105,7 +105,8 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
             keyed = await _claim_keys(connection, network, batch)
             await lock_catalogue(connection, network.network_id)
         free, postponed = await _lock(connection, network, batch)
-        facts = await load_facts(connection, network.network_id, [item for one in free for item in one.asked])
+        free, leaning, facts = await _facts(connection, network, free)
+        postponed += leaning
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
         await _replay(runtime, connection, keyed, catalogue)
         postponed += _decide(runtime, catalogue, free, facts)
@@ -150,6 +151,28 @@ async def _lock(
         one.locked = [client_id for client_id, _ in results]
         (free if all(held for _, held in results) else postponed).append(one)
     return free, postponed
+
+
+async def _facts(
+    connection: Connection, network: Network, free: list[Waiting]
+) -> tuple[list[Waiting], list[Waiting], Facts]:
+    """The facts for all, one statement; returns who may go on, who must wait, and the facts for who may go on.
+
+    Where grants lean on other clients' consents these are locked as well, and because that can only be done once the
+    grants are known, the facts are read again under those locks: the log never reads "withdrawal, permit".
+    """
+    facts = await load_facts(connection, network.network_id, [item for one in free for item in one.asked])
+    if not any(facts.others):
+        return free, [], facts
+    taken = await try_lock_others(connection, network.network_id, sorted(frozenset().union(*facts.others)))
+    going: list[Waiting] = []
+    leaning: list[Waiting] = []
+    position = 0
+    for one in free:
+        first, position = position, position + len(one.asked)
+        held = taken.isdisjoint(frozenset().union(*facts.others[first:position]))
+        (going if held else leaning).append(one)
+    return going, leaning, await load_facts(connection, network.network_id, [x for one in going for x in one.asked])
 
 
 async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Network, facts: Facts) -> Catalogue:
@@ -198,10 +221,10 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
             one.outcome = error
             continue
         for number, (request, question) in enumerate(zip(one.requests, one.questions, strict=True), start=first):
-            flows = catalogue.flows_between(
+            road = catalogue.road(
                 question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id
             )
-            decision = decide(question, flows, facts.grants[number], facts.now)
+            decision = decide(question, road, facts.grants[number], facts.now)
             client_id = facts.clients[number]
             promise = (runtime.issuer, runtime.keys.log_key_id)
             one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))

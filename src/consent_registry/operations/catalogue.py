@@ -8,6 +8,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Partner, Purpose, Text
 from consent_registry.domain.errors import NotFound
+from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Act, Done, Reply, perform
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
@@ -23,6 +24,7 @@ class NetworkView(msgspec.Struct, frozen=True):
     name: str
     about: str
     log_origin: str
+    policies: Policies
 
 
 class PartnerView(msgspec.Struct, frozen=True):
@@ -37,6 +39,7 @@ class PartnerView(msgspec.Struct, frozen=True):
     selectable: bool
     isolated: bool
     suspended: bool
+    coordinating_post: bool
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -53,6 +56,7 @@ class CategoryView(msgspec.Struct, frozen=True):
     name: Names
     special: bool
     secrecy: bool
+    flags: CategoryFlags
 
 
 class PurposeView(msgspec.Struct, frozen=True):
@@ -61,6 +65,7 @@ class PurposeView(msgspec.Struct, frozen=True):
     slug: str
     name: Names
     categories: list[str]
+    flags: PurposeFlags
 
 
 class FlowView(msgspec.Struct, frozen=True):
@@ -130,7 +135,7 @@ async def show_network(runtime: Runtime, caller: Caller) -> Reply:
 
     async def work(act: Act) -> Done:
         one = act.network
-        return Done(200, NetworkView(one.slug, one.name, one.about, one.log_origin))
+        return Done(200, NetworkView(one.slug, one.name, one.about, one.log_origin, act.catalogue.policies))
 
     return await perform(runtime, caller, work)
 
@@ -192,7 +197,7 @@ def categories(act: Act) -> dict[str, CategoryView]:
 
 
 def _category(one: Category) -> CategoryView:
-    return CategoryView(one.slug, Names(one.name_de, one.name_en), one.special, one.secrecy)
+    return CategoryView(one.slug, Names(one.name_de, one.name_en), one.special, one.secrecy, one.flags)
 
 
 def purposes(act: Act) -> dict[str, PurposeView]:
@@ -201,7 +206,8 @@ def purposes(act: Act) -> dict[str, PurposeView]:
 
 
 def _purpose(catalogue: Catalogue, one: Purpose) -> PurposeView:
-    return PurposeView(one.slug, Names(one.name_de, one.name_en), catalogue.category_slugs(one.category_ids))
+    names = Names(one.name_de, one.name_en)
+    return PurposeView(one.slug, names, catalogue.category_slugs(one.category_ids), one.flags)
 
 
 def agreements(act: Act) -> dict[str, AgreementView]:

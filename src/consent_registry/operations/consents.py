@@ -20,10 +20,12 @@ from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.grant_changes import renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.recording_rules import require_recordable
+from consent_registry.operations.remarks import remark_codes
 from consent_registry.operations.renewals import earlier_grants
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import Terms, read_terms
+from consent_registry.operations.third_parties import Others, find_others
 from consent_registry.operations.views import ConsentView, Moment, view_consent
 from consent_registry.storage import consents as storage
 from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants, parties
@@ -39,12 +41,13 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         known = await locked_client(act, request.client)
         now = await act.clock()
         earlier = [] if known is None else await earlier_grants(act, known.client_id, request, now)
-        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier)
+        others = await find_others(act, request, terms, None if known is None else known.client_id, now)
+        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier, others)
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
-        grants = _grants(consent_id, caller, request, terms, now)
+        grants = _grants(consent_id, caller, request, terms, others, given_at, now)
         row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
         await storage.add_consent(act.connection, act.network.network_id, row)
         await add_grants(act.connection, act.network.network_id, known.client_id, grants)
@@ -56,7 +59,7 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         await _tell_partners(act, consent_id, known.client_id, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
         await tell_parties(act, known.client_id, Notice("consent_renewed"), told, now, but=caller.partner_id)
-        event = _event(act, request, consent_id, known.client_id, grants, releases, given_at)
+        event = _event(act, request, row, grants, releases)
         event.members["renewed"] = renewal_members(renewed)["renewed"]
         place = (await act.append(now, event))[0]
         view = await _view_of_new(act, row, grants, request.client, place, now)
@@ -67,12 +70,18 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
 
 
 def _grants(
-    consent_id: str, caller: Caller, request: ConsentRequest, terms: Sequence[Terms], now: datetime
+    consent_id: str,
+    caller: Caller,
+    request: ConsentRequest,
+    terms: Sequence[Terms],
+    others: Sequence[Others],
+    given_at: datetime,
+    now: datetime,
 ) -> list[Grant]:
     grants = []
     # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
     ids = sorted(new_id(now) for _ in request.grants)
-    for grant_id, asked, one in zip(ids, request.grants, terms, strict=True):
+    for grant_id, asked, one, leans_on in zip(ids, request.grants, terms, others, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
         answer = asked.answer if asked.answer == "refused" or one.sender.slug == caller.slug else "requested"
         grants.append(
@@ -89,6 +98,9 @@ def _grants(
                 valid_until=one.valid_until,
                 recorder_id=caller.partner_id,
                 renews=request.renews,
+                given_at=given_at,
+                third_parties=one.third_parties,
+                third_party_grants=leans_on.grant_ids,
             )
         )
     return grants
@@ -106,6 +118,7 @@ def _row(
 ) -> storage.NewConsent:
     evidence, information = request.act.evidence, request.information
     mandate = request.giver.mandate_until
+    guardian = act.catalogue.partners.get(request.giver.partner or "")
     return storage.NewConsent(
         consent_id=consent_id,
         client_id=client_id,
@@ -132,6 +145,8 @@ def _row(
         valid_until=max(one.valid_until for one in terms),
         recorded_at=now,
         renews=request.renews,
+        guardian_id=None if guardian is None else guardian.partner_id,
+        remarks=remark_codes(act.catalogue, request, terms),
     )
 
 
@@ -209,11 +224,9 @@ async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequ
 def _event(
     act: Act,
     request: ConsentRequest,
-    consent_id: str,
-    client_id: str,
+    row: storage.NewConsent,
     grants: Sequence[Grant],
     releases: list[dict[str, Any]],
-    given_at: datetime,
 ) -> Event:
     catalogue = act.catalogue
     evidence = request.act.evidence
@@ -236,6 +249,8 @@ def _event(
                 "answer": grant.answer,
                 "valid_from": format_instant(grant.valid_from),
                 "valid_until": format_instant(grant.valid_until),
+                "third_parties": grant.third_parties,
+                "third_party_grants": list(grant.third_party_grants),
             }
             for grant in grants
         ],
@@ -243,12 +258,13 @@ def _event(
         "giver": msgspec.to_builtins(request.giver),
         "method": request.act.method,
         "special_circumstances": request.act.special_circumstances,
-        "given_at": format_instant(given_at),
+        "given_at": format_instant(row.given_at),
         # Where the original is kept is free text and stays out of the log.
         "evidence": None if evidence is None else {"sha256": evidence.sha256, "media_type": evidence.media_type},
         "information": msgspec.to_builtins(request.information),
+        "remarks": row.remarks,
     }
-    return Event("consent", consent_id, members, client_id, request.client)
+    return Event("consent", row.consent_id, members, row.client_id, request.client)
 
 
 async def _view_of_new(
@@ -257,4 +273,7 @@ async def _view_of_new(
     names = storage.ConsentRow.__struct_fields__
     consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
     releases = await storage.find_releases(act.connection, act.network.network_id, [row.consent_id])
-    return view_consent(act.catalogue, consent, grants, releases, reference, LogEntry.of(place), Moment(now, now))
+    moment = Moment(now, now)
+    return view_consent(
+        act.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, remarks=row.remarks
+    )

@@ -169,7 +169,11 @@ def make_answer(
     asked: Sequence[str] = facts["categories"]
     obligations: tuple[Obligation, ...] = ()
     if permitted:
-        obligations = obligations_for(catalogue.partners[facts["actor"]], catalogue.partners[facts["recipient"]])
+        obligations = obligations_for(
+            catalogue.partners[facts["actor"]],
+            catalogue.partners[facts["recipient"]],
+            [catalogue.categories[slug] for slug in permitted],
+        )
     return DecisionAnswer(
         decision_id=decision_id,
         outcome=facts["outcome"],

@@ -6,10 +6,13 @@ from datetime import datetime
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.form_rules import FormRule, find_rule, form_is_kept, may_decide_alone, stricter
 from consent_registry.domain.instants import format_instant
+from consent_registry.operations.flag_rules import is_special
 from consent_registry.operations.requests import ConsentRequest, GrantRequest
-from consent_registry.operations.terms import Terms
+from consent_registry.operations.terms import REPRESENTATIVES, Terms
 
 EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
+# Where a rule would stand for the day in question, if one were known.
+GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
 
 
 def form_refusals(request: ConsentRequest, given_at: datetime, terms: Sequence[Terms]) -> Iterator[Fault]:
@@ -27,17 +30,23 @@ def form_refusals(request: ConsentRequest, given_at: datetime, terms: Sequence[T
     yield from _capacity(request, given_at, rules)
 
 
-def _rules_of(one: Terms, given_at: datetime) -> Iterator[tuple[FormRule | None, FormRule | None]]:
+def _rules_of(one: Terms, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
     """For each category the rules of the sender's and the recipient's regime on the day of the consent."""
     for category in one.categories:
-        yield (
-            find_rule(one.sender.regime, category.slug, given_at, special=category.special),
-            find_rule(one.recipient.regime, category.slug, given_at, special=category.special),
+        yield tuple(
+            find_rule(
+                partner.regime,
+                category.slug,
+                given_at,
+                special=category.special,
+                by_its_flow=one.purpose.flags.flow_itself_is_special,
+            )
+            for partner in (one.sender, one.recipient)
         )
 
 
 def _gaps(
-    one: Terms, found: Sequence[tuple[FormRule | None, FormRule | None]], given_at: datetime, pointer: str
+    one: Terms, found: Sequence[tuple[FormRule | None, ...]], given_at: datetime, pointer: str
 ) -> Iterator[Fault]:
     for number, pair in enumerate(found):
         for partner, rule in zip((one.sender, one.recipient), pair, strict=True):
@@ -46,14 +55,15 @@ def _gaps(
                     f"{pointer}/categories/{number}",
                     f"No form rule is known for {partner.regime} on {format_instant(given_at)[:10]}: ask the DPO.",
                     "form_rule_gap",
+                    GAP_NORMS.get(partner.regime or "", "Art. 7 Abs. 1 DSGVO"),
                 )
 
 
 def _explicitness(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
-    if not grant.explicit and any(category.special for category in one.categories):
+    if not grant.explicit and is_special(one):
         yield Fault(
             f"{pointer}/explicit",
-            "Data of a special category needs the client's explicit yes.",
+            "Special data, and flows that say something special, need the client's explicit yes.",
             "explicit_for_special",
             EXPLICIT_NORM,
         )
@@ -97,9 +107,11 @@ def _capacity(request: ConsentRequest, given_at: datetime, rules: Sequence[FormR
             )
     if giver.role in {"parent", "guardian"} and giver.age_band == "adult":
         yield Fault("/giver/role", "Nobody's parent or guardian decides for an adult.", "representation", "§ 1626 BGB")
+    if giver.partner is not None and giver.role not in REPRESENTATIVES:
+        yield Fault("/giver/partner", "Only a guardian or custodian can be a partner.", "representation", "§ 1774 BGB")
     if giver.role == "custodian" and minor:
         yield Fault("/giver/role", "A custodian represents adults.", "representation", "§ 1814 BGB")
-    if giver.role in {"guardian", "custodian"}:
+    if giver.role in REPRESENTATIVES:
         yield from _mandate(giver.mandate_until, given_at)
 
 

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.grants import Grant
+from consent_registry.operations.flag_rules import flag_refusals
 from consent_registry.operations.form_rules import form_refusals
 from consent_registry.operations.release_rules import release_refusals
 from consent_registry.operations.renewals import renewal_refusals
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.terms import Terms
+from consent_registry.operations.third_parties import Others
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
@@ -23,6 +25,7 @@ def require_recordable(
     terms: Sequence[Terms],
     now: datetime,
     earlier: Sequence[Grant] = (),
+    others: Sequence[Others] = (),
 ) -> None:
     """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
     faults = [*_act_refusals(request, given_at, now), *_text_refusals(catalogue, request)]
@@ -40,8 +43,10 @@ def require_recordable(
         faults += _validity_refusals(one, given_at, pointer)
         faults += _flow_refusals(catalogue, one, pointer, now)
     faults += release_refusals(catalogue, request, terms)
+    faults += flag_refusals(catalogue, request, given_at, terms, now)
     faults += form_refusals(request, given_at, terms)
     faults += renewal_refusals(request, terms, earlier, now)
+    faults += [fault for one in others for fault in one.faults]
     if faults:
         raise Refused(faults=tuple(faults))
 
@@ -103,13 +108,6 @@ def _flow_refusals(catalogue: Catalogue, one: Terms, pointer: str, now: datetime
         if not partner.selectable or partner.suspended:
             yield Fault(
                 f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO"
-            )
-        if partner.isolated:
-            yield Fault(
-                f"{pointer}/{member}",
-                "This partner is isolated: its data-protection officer has not approved the flow.",
-                "isolated_partner",
-                "§ 67d Abs. 1 SGB X",
             )
     for number, category in enumerate(one.categories):
         if category.category_id not in one.purpose.category_ids:

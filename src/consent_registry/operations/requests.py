@@ -14,7 +14,7 @@ Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 StaffReference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,32}$(?!\n)", examples=["B-12"])]
 ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Sealed at rest, for the recorder only.")]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", examples=["de", "ar"])]
-Told = Literal["consequences_of_refusal", "withdrawal", "complaint"]
+Told = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
 
 
 class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +35,9 @@ class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: Literal["given", "refused"] = "given"
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    # Whether data about others are in it and they agreed; the others' own consents to the same flow.
+    third_parties: Literal["none", "consented", "not_consented"] | None = None
+    third_party_consents: Annotated[list[Uuid], Meta(max_length=20)] = []
 
 
 class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +56,8 @@ class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age_band: Literal["under_14", "14", "15_17", "adult"] | None = None
     insight_assessed_by: StaffReference | None = None
     mandate_until: Instant | None = None
+    # The partner that is the client's guardian or custodian, where one is.
+    partner: Slug | None = None
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -130,7 +130,8 @@ async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime
         seen = grants[one.consent_id]
         own_releases = [release for release in releases if release.is_visible_to(partner_id, seen)]
         reference = references.get(one.client_id)
-        views.append(view_consent(act.catalogue, one, seen, own_releases, reference, entry, moment))
+        remarks = one.remarks if one.recorder_id == partner_id else ()
+        views.append(view_consent(act.catalogue, one, seen, own_releases, reference, entry, moment, remarks=remarks))
     return views
 
 

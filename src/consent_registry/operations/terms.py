@@ -7,12 +7,15 @@ import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purpose
 from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.grants import ThirdParties
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import parse_instant
 from consent_registry.operations.requests import ConsentRequest, GrantRequest
 
 # api.md section 5: a consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24
+# Who decides for the client for as long as a court's mandate lasts.
+REPRESENTATIVES = frozenset({"guardian", "custodian"})
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -24,6 +27,9 @@ class Terms(msgspec.Struct, frozen=True):
     categories: tuple[Category, ...]
     valid_from: datetime
     valid_until: datetime
+    # The end that was asked for: a representative's yes ends with the mandate at the latest.
+    asked_until: datetime
+    third_parties: ThirdParties | None
 
 
 def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime | None:
@@ -54,7 +60,7 @@ def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime,
     if wrong := reference_fault(request.client):
         faults.append(Fault("/client", wrong))
     given_at = instant_at(request.act.given_at, "/act/given_at", faults)
-    instant_at(request.giver.mandate_until, "/giver/mandate_until", faults)
+    mandate_until = instant_at(request.giver.mandate_until, "/giver/mandate_until", faults)
     valid_from = instant_at(request.valid_from, "/valid_from", faults) or given_at
     valid_until = instant_at(request.valid_until, "/valid_until", faults)
     own = [
@@ -80,10 +86,28 @@ def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime,
                 catalogue.purposes[grant.purpose],
                 tuple(catalogue.categories[slug] for slug in grant.categories),
                 begins,
+                _with_mandate(request, ends, given_at, mandate_until),
                 ends,
+                _third_parties(catalogue, grant),
             )
         )
     return given_at, terms
+
+
+def _with_mandate(
+    request: ConsentRequest, ends: datetime, given_at: datetime, mandate_until: datetime | None
+) -> datetime:
+    """The end of a grant; not after the end of the mandate by which it was given (a mandate over before is refused)."""
+    if request.giver.role not in REPRESENTATIVES or mandate_until is None or mandate_until <= given_at:
+        return ends
+    return min(ends, mandate_until)
+
+
+def _third_parties(catalogue: Catalogue, grant: GrantRequest) -> ThirdParties | None:
+    """What is recorded about others' data: unstated where the request is silent, nothing where there can be none."""
+    if not any(catalogue.categories[slug].flags.third_party_data for slug in grant.categories):
+        return None
+    return grant.third_parties or "unstated"
 
 
 def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> Iterator[Fault]:
@@ -99,9 +123,13 @@ def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> It
             yield Fault(f"{pointer}/categories/{number}", f"{slug!r} is no data category of this network")
     if len(set(grant.categories)) != len(grant.categories):
         yield Fault(f"{pointer}/categories", "must not name a category twice")
+    if len(set(grant.third_party_consents)) != len(grant.third_party_consents):
+        yield Fault(f"{pointer}/third_party_consents", "must not name a consent twice")
 
 
 def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fault]:
+    if request.giver.partner is not None and request.giver.partner not in catalogue.partners:
+        yield Fault("/giver/partner", f"{request.giver.partner!r} is no partner of this network")
     if len(set(request.information.told)) != len(request.information.told):
         yield Fault("/information/told", "must not name a point twice")
     for number, release in enumerate(request.releases):

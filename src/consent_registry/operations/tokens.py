@@ -29,6 +29,8 @@ _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 _COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
+# A coordinating post sees no client: the catalogue is open to every token, and nothing else is to it.
+COORDINATION_SCOPES: tuple[str, ...] = ()
 SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
 
 

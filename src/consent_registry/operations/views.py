@@ -10,6 +10,7 @@ from consent_registry.domain.grants import (
     Change,
     Grant,
     Status,
+    ThirdParties,
     counting_changes,
     end_of_validity,
     restricted_categories,
@@ -19,6 +20,7 @@ from consent_registry.domain.grants import (
 )
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.releases import RecordedRelease, status_of_release
+from consent_registry.domain.remarks import Remark, remarks_of
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.storage.consents import ConsentRow
 
@@ -48,6 +50,7 @@ class GrantView(msgspec.Struct, frozen=True):
     valid_until: str
     withdrawn_at: str | None
     withdrawn_categories: list[str]
+    third_parties: ThirdParties | None
     restricted_categories: list[str] | msgspec.UnsetType = msgspec.UNSET
     use_ban: bool | msgspec.UnsetType = msgspec.UNSET
 
@@ -83,6 +86,7 @@ class ConsentView(msgspec.Struct, frozen=True):
     valid_from: str
     valid_until: str
     log: LogEntry
+    remarks: list[Remark]
     renews: str | msgspec.UnsetType = msgspec.UNSET
     receipt_code: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -107,8 +111,10 @@ def view_consent(
     reference: str | None,
     log: LogEntry,
     moment: Moment,
+    *,
+    remarks: Sequence[str],
 ) -> ConsentView:
-    """The consent at a moment, with those of its grants and releases that were selected for the viewer."""
+    """The consent at a moment, with those of its grants, releases and remarks that were selected for the viewer."""
     text = catalogue.texts[consent.text_id]
     shown = [view_grant(catalogue, grant, moment) for grant in grants]
     return ConsentView(
@@ -126,6 +132,7 @@ def view_consent(
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
+        remarks=remarks_of(remarks),
         renews=consent.renews or msgspec.UNSET,
     )
 
@@ -146,6 +153,7 @@ def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
         valid_until=format_instant(end_of_validity(grant, changes)),
         withdrawn_at=_withdrawn_at(changes),
         withdrawn_categories=_in_order(catalogue, grant, withdrawn_categories(grant, changes)),
+        third_parties=grant.third_parties,
         restricted_categories=_in_order(catalogue, grant, restricted_categories(grant, changes)) or msgspec.UNSET,
         use_ban=True if status == "invalidated" else msgspec.UNSET,
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from consent_registry.domain.catalogue import (
     Agreement,
@@ -22,6 +23,8 @@ from consent_registry.domain.catalogue import (
     Text,
     TextLanguage,
 )
+from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
+from consent_registry.storage.approvals import list_approvals
 from consent_registry.storage.database import LOCK_CATALOGUE, Connection
 
 REFERENCE_LANGUAGE = "de"
@@ -69,7 +72,16 @@ async def load_catalogue(connection: Connection, network: Network) -> Catalogue:
         flows=await _flows(connection, network.network_id, agreements),
         texts={one.text_id: one for one in await _texts(connection, network.network_id)},
         credentials=await _credentials(connection, network.network_id),
+        policies=await _policies(connection, network.network_id),
+        approvals=tuple(await list_approvals(connection, network.network_id)),
     )
+
+
+async def _policies(connection: Connection, network_id: int) -> Policies:
+    written: str = await connection.fetchval(
+        "select policies::text from registry.networks where network_id = $1", network_id
+    )
+    return msgspec.json.decode(written, type=Policies)
 
 
 async def _partners(connection: Connection, network_id: int) -> list[Partner]:
@@ -83,7 +95,8 @@ async def _partners(connection: Connection, network_id: int) -> list[Partner]:
                       select from registry.reinstatements r
                       where r.network_id = s.network_id and r.suspension_id = s.suspension_id
                   )
-            ) as suspended
+            ) as suspended,
+            coordinating_post
         from registry.partners p
         where network_id = $1
         order by partner_id
@@ -96,23 +109,44 @@ async def _partners(connection: Connection, network_id: int) -> list[Partner]:
 async def _categories(connection: Connection, network_id: int) -> list[Category]:
     rows = await connection.fetch(
         """
-        select category_id, slug, name_de, name_en, special, secrecy
+        select category_id, slug, name_de, name_en, special, secrecy, flags::text
         from registry.data_categories where network_id = $1 order by category_id
         """,
         network_id,
     )
-    return [Category(*row) for row in rows]
+    return [
+        Category(
+            row["category_id"],
+            row["slug"],
+            row["name_de"],
+            row["name_en"],
+            row["special"],
+            row["secrecy"],
+            msgspec.json.decode(row["flags"], type=CategoryFlags),
+        )
+        for row in rows
+    ]
 
 
 async def _purposes(connection: Connection, network_id: int) -> list[Purpose]:
     rows = await connection.fetch(
         """
-        select purpose_id, slug, name_de, name_en, category_ids
+        select purpose_id, slug, name_de, name_en, category_ids, flags::text
         from registry.purposes where network_id = $1 order by purpose_id
         """,
         network_id,
     )
-    return [Purpose(row[0], row[1], row[2], row[3], frozenset(row[4])) for row in rows]
+    return [
+        Purpose(
+            row["purpose_id"],
+            row["slug"],
+            row["name_de"],
+            row["name_en"],
+            frozenset(row["category_ids"]),
+            msgspec.json.decode(row["flags"], type=PurposeFlags),
+        )
+        for row in rows
+    ]
 
 
 async def _agreements(connection: Connection, network_id: int) -> dict[str, Agreement]:

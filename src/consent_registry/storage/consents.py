@@ -26,6 +26,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
     valid_until: datetime
     recorded_at: datetime
     renews: str | None = None
+    remarks: Sequence[str] = ()
 
 
 class NewConsent(msgspec.Struct, frozen=True):
@@ -56,10 +57,13 @@ class NewConsent(msgspec.Struct, frozen=True):
     valid_until: datetime
     recorded_at: datetime
     renews: str | None
+    guardian_id: int | None
+    remarks: Sequence[str]
 
 
 def _consent(row: asyncpg.Record) -> ConsentRow:
-    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:10], *map(str, row[10:] if row[10] else ()))
+    renews = None if row["renews"] is None else str(row["renews"])
+    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:10], renews=renews, remarks=row["remarks"])
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
@@ -67,7 +71,7 @@ async def find_consent(connection: Connection, network_id: int, consent_id: str)
     row = await connection.fetchrow(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at, renews
+            recorded_at, renews, remarks
         from registry.consents where network_id = $1 and consent_id = $2
         """,
         network_id,
@@ -83,7 +87,7 @@ async def list_consents(
     rows = await connection.fetch(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at, renews
+            recorded_at, renews, remarks
         from registry.consents
         where network_id = $1 and ($2::uuid is null or client_id = $2) and ($3::uuid is null or consent_id < $3)
         order by consent_id desc limit $4
@@ -104,9 +108,9 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
             (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
              giver_insight_assessed_by, giver_mandate_until, method, special_circumstances, evidence_sha256,
              evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
-             copy_handed, given_at, valid_from, valid_until, recorded_at, renews)
+             copy_handed, given_at, valid_from, valid_until, recorded_at, renews, guardian_id, remarks)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-            $23, $24, $25, $26)
+            $23, $24, $25, $26, $27, $28)
         """,
         network_id,
         *msgspec.structs.astuple(row),

@@ -3,7 +3,7 @@
 They are two because the second must see what was committed while the first waited for its locks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -11,8 +11,11 @@ import msgspec
 
 from consent_registry.domain.grants import Grant
 from consent_registry.storage.catalogue import catalogue_version
+from consent_registry.storage.clients import client_lock
 from consent_registry.storage.database import LOCK_CLIENT, Connection
-from consent_registry.storage.grants import GrantRow, grants_from_rows, read_clock
+from consent_registry.storage.grants import OTHERS, GrantRow, grants_from_rows, read_clock
+
+CLIENT_OF_OTHER = OTHERS.index("client_id")
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ class Facts(msgspec.Struct, frozen=True):
     catalogue_version: int
     clients: list[str | None]
     grants: list[list[Grant]]
+    # For each question the other clients whose consents its grants lean on.
+    others: list[frozenset[str]]
 
 
 async def lock_clients(
@@ -85,7 +90,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     consent expired costs the same work, however often (design.md promise 5). What is left, `decide` judges.
     """
     if not asked:
-        return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [])
+        return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
     flat = [(one, digest) for one in asked for digest in one.digests]
     rows = await connection.fetch(
         """
@@ -93,7 +98,17 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
             (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
             r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
             g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
-            c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id,
+            c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
+            g.third_parties, g.third_party_grants,
+            case when g.third_party_grants is not null then array(
+                select row(o.grant_id, o.consent_id, o.client_id, o.sender_id, o.recipient_id, o.purpose_id,
+                    o.category_ids, o.explicit, o.answer, o.valid_from, o.valid_until, o.recorder_id, o.given_at,
+                    o.third_parties, o.third_party_grants, x.kind, x.effective_at, x.recorded_at, x.category_ids,
+                    x.valid_until, x.by_grant_id)
+                from registry.grants o
+                left join registry.grant_changes x on x.network_id = $1 and x.grant_id = o.grant_id
+                where o.network_id = $1 and o.grant_id = any (g.third_party_grants)
+            ) end as others,
             case when g.grant_id is not null then array(
                 select l.release_id is not null from registry.releases l
                 where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
@@ -131,6 +146,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 def _facts(rows: Sequence[GrantRow], question_of: Sequence[int], questions: int) -> Facts:
     """Sort the rows to their questions; `question_of` says for each digest that was looked up whose it is."""
     clients: list[str | None] = [None] * questions
+    others: list[frozenset[str]] = [frozenset()] * questions
     found: list[list[GrantRow]] = [[] for _ in range(questions)]
     for row in rows:
         question = question_of[row["ord"] - 1]
@@ -141,4 +157,21 @@ def _facts(rows: Sequence[GrantRow], question_of: Sequence[int], questions: int)
                 clients[question] = client_id
             if row["grant_id"] is not None and clients[question] == client_id:
                 found[question].append(row)
-    return Facts(rows[0]["now"], rows[0]["catalogue_version"] or 0, clients, [grants_from_rows(one) for one in found])
+                if row["others"]:
+                    others[question] |= {str(one[CLIENT_OF_OTHER]) for one in row["others"]}
+    grants = [grants_from_rows(one) for one in found]
+    return Facts(rows[0]["now"], rows[0]["catalogue_version"] or 0, clients, grants, others)
+
+
+async def try_lock_others(connection: Connection, network_id: int, client_ids: Collection[str]) -> frozenset[str]:
+    """Take the shared locks of these clients where nobody holds them alone; returns those that were not free."""
+    rows = await connection.fetch(
+        """
+        select client_id from unnest($3::text[], $2::integer[]) as w (client_id, number)
+        where not pg_try_advisory_xact_lock_shared($1, number)
+        """,
+        LOCK_CLIENT | network_id,
+        [client_lock(one) for one in client_ids],
+        list(client_ids),
+    )
+    return frozenset(row["client_id"] for row in rows)

@@ -1,6 +1,6 @@
 """Grants with their changes and releases, read for whoever this transaction's partners are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +10,20 @@ import msgspec
 from consent_registry.domain.grants import Change, Grant, Release
 from consent_registry.storage.database import Connection
 
-GrantRow = asyncpg.Record
+GrantRow = asyncpg.Record | Mapping[str, Any]
+
+# The columns of grant × change, in the order in which a decision's facts bring those of other persons.
+OTHERS = (
+    *("grant_id", "consent_id", "client_id", "sender_id", "recipient_id", "purpose_id", "category_ids", "explicit"),
+    *("answer", "valid_from", "valid_until", "recorder_id", "given_at", "third_parties", "third_party_grants"),
+    *("kind", "effective_at", "recorded_at", "changed_category_ids", "changed_until", "by_grant_id"),
+)
 
 _SELECT = """
     select g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
-        c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews
+        c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews, g.given_at,
+        g.third_parties, g.third_party_grants
     from registry.grants g
     join registry.consents k on k.network_id = g.network_id and k.consent_id = g.consent_id
     left join registry.grant_changes c on c.network_id = g.network_id and c.grant_id = g.grant_id
@@ -62,7 +70,16 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         changes=changes,
         releases=tuple(Release(sender_id, recipient_id, live=True) for _ in row.get("releases") or ()),
         renews=None if row.get("renews") is None else str(row["renews"]),
+        given_at=row["given_at"],
+        third_parties=row["third_parties"],
+        third_party_grants=tuple(map(str, row["third_party_grants"] or ())),
+        leans_on=tuple(_others(row.get("others") or ())),
     )
+
+
+def _others(rows: Sequence[tuple[Any, ...]]) -> list[Grant]:
+    """The other persons' grants that a grant leans on, from rows without names (see `OTHERS`)."""
+    return grants_from_rows([dict(zip(OTHERS, row, strict=True)) for row in rows]) if rows else []
 
 
 async def find_grants_of_consents(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[Grant]:
@@ -89,8 +106,8 @@ async def add_grants(connection: Connection, network_id: int, client_id: str, gr
         """
         insert into registry.grants
             (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id, purpose_id,
-             category_ids, explicit, answer, valid_from, valid_until)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             category_ids, explicit, answer, valid_from, valid_until, given_at, third_parties, third_party_grants)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         [
             (
@@ -107,6 +124,9 @@ async def add_grants(connection: Connection, network_id: int, client_id: str, gr
                 grant.answer,
                 grant.valid_from,
                 grant.valid_until,
+                grant.given_at,
+                grant.third_parties,
+                list(grant.third_party_grants) or None,
             )
             for grant in grants
         ],

@@ -1,11 +1,11 @@
 """Networks: the tenants. Their names are no secret; what belongs to them is behind row-level security."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.flags import Policies
 from consent_registry.storage.database import Connection
 
 
@@ -18,7 +18,7 @@ async def list_networks(connection: Connection) -> list[Network]:
 
 
 async def add_network(
-    connection: Connection, network: Network, policies: dict[str, Any], *, demonstration: bool, at: datetime
+    connection: Connection, network: Network, policies: Policies, *, demonstration: bool, at: datetime
 ) -> None:
     """Add a network."""
     await connection.execute(

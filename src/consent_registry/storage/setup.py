@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from consent_registry.domain.catalogue import Category, Flow, Partner, Purpose
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
 from consent_registry.storage.database import Connection
 
 
-async def add_partners(
-    connection: Connection, network_id: int, partners: Sequence[Partner], coordinating: frozenset[str], at: datetime
-) -> None:
-    """Add partners; `coordinating` holds the slugs of those that see aggregates only."""
+async def add_partners(connection: Connection, network_id: int, partners: Sequence[Partner], at: datetime) -> None:
+    """Add partners."""
     await connection.executemany(
         """
         insert into registry.partners
@@ -31,7 +31,7 @@ async def add_partners(
                 one.secrecy_holder,
                 one.selectable,
                 one.isolated,
-                one.slug in coordinating,
+                one.coordinating_post,
                 at,
             )
             for one in partners
@@ -43,11 +43,11 @@ async def add_categories(connection: Connection, network_id: int, categories: Se
     """Add data categories."""
     await connection.executemany(
         """
-        insert into registry.data_categories (network_id, category_id, slug, name_de, name_en, special, secrecy)
-        values ($1, $2, $3, $4, $5, $6, $7)
+        insert into registry.data_categories (network_id, category_id, slug, name_de, name_en, special, secrecy, flags)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
         """,
         [
-            (network_id, one.category_id, one.slug, one.name_de, one.name_en, one.special, one.secrecy)
+            (network_id, *msgspec.structs.astuple(one)[:-1], msgspec.json.encode(one.flags).decode())
             for one in categories
         ],
     )
@@ -57,11 +57,19 @@ async def add_purposes(connection: Connection, network_id: int, purposes: Sequen
     """Add purposes."""
     await connection.executemany(
         """
-        insert into registry.purposes (network_id, purpose_id, slug, name_de, name_en, category_ids)
-        values ($1, $2, $3, $4, $5, $6)
+        insert into registry.purposes (network_id, purpose_id, slug, name_de, name_en, category_ids, flags)
+        values ($1, $2, $3, $4, $5, $6, $7::jsonb)
         """,
         [
-            (network_id, one.purpose_id, one.slug, one.name_de, one.name_en, sorted(one.category_ids))
+            (
+                network_id,
+                one.purpose_id,
+                one.slug,
+                one.name_de,
+                one.name_en,
+                sorted(one.category_ids),
+                msgspec.json.encode(one.flags).decode(),
+            )
             for one in purposes
         ],
     )

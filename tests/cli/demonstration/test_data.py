@@ -167,7 +167,7 @@ def test_agreements_are_marked_as_assumptions_without_invented_dates(slug: str) 
 def test_what_the_networks_are_known_for_is_in_their_documents() -> None:
     """Wesel demands interpreter information, three of its towns coordinate; Herford's isolated unit is assumed."""
     wesel, herford = read_network("kreis-wesel"), read_network("kreis-herford")
-    assert wesel.network.policies == {"interpreter_required": True}
+    assert wesel.network.policies.interpreter_required
     assert {p.organisation for p in wesel.partners if p.coordinating_post} == {
         "Stadt Dinslaken",
         "Stadt Moers",

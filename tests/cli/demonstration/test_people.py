@@ -169,7 +169,7 @@ def test_evidence_is_a_digest_unless_oral(slug: str) -> None:
 @with_flows
 def test_clients_were_told_everything_in_their_language(slug: str) -> None:
     """All five languages occur; each client was told all three things; interpreters are named with their language."""
-    required = read_network(slug).network.policies.get("interpreter_required", False)
+    required = read_network(slug).network.policies.interpreter_required
     for _, body in _recorded(slug):
         interpreter = body.information.interpreter
         assert sorted(body.information.told) == ["complaint", "consequences_of_refusal", "withdrawal"]

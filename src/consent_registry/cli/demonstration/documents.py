@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
+
 DEMONSTRATION = Path(__file__).parent
 SLUGS = ("kreis-herford", "paderborn", "widunetz", "kreis-wesel", "herne")
 
@@ -24,7 +26,7 @@ class Network(Document, frozen=True):
     slug: str
     name: str
     about: str
-    policies: dict[str, bool]
+    policies: Policies
 
 
 class Partner(Document, frozen=True):
@@ -56,6 +58,7 @@ class DataCategory(Document, frozen=True):
     name: Names
     special: bool
     secrecy: bool
+    flags: CategoryFlags = CategoryFlags()
 
 
 class Purpose(Document, frozen=True):
@@ -64,6 +67,7 @@ class Purpose(Document, frozen=True):
     slug: str
     name: Names
     categories: tuple[str, ...]
+    flags: PurposeFlags = PurposeFlags()
 
 
 class Catalogue(Document, frozen=True):

@@ -12,15 +12,8 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
     """The plan of the network that `folder`/networks/`slug`.json describes."""
     document = documents.read_network(slug, folder)
     shared = documents.read_catalogue(document, folder)
-    categories = [
-        Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy)
-        for at, one in enumerate(shared.data_categories, start=1)
-    ]
+    categories, purposes = read_catalogue_parts(shared)
     category_ids = {one.slug: one.category_id for one in categories}
-    purposes = [
-        Purpose(at, one.slug, one.name.de, one.name.en, frozenset(category_ids[name] for name in one.categories))
-        for at, one in enumerate(shared.purposes, start=1)
-    ]
     partners = [
         Partner(
             at,
@@ -33,6 +26,7 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
             one.selectable,
             one.isolated,
             suspended=False,
+            coordinating_post=one.coordinating_post,
         )
         for at, one in enumerate(document.partners, start=1)
     ]
@@ -43,7 +37,6 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
         network=Network(number, slug, network.name, network.about, log_origin),
         policies=network.policies,
         partners=partners,
-        coordinating=frozenset(one.slug for one in document.partners if one.coordinating_post),
         categories=categories,
         purposes=purposes,
         agreements=[_agreement(one, numbers, purpose_ids, category_ids) for one in document.agreements],
@@ -53,6 +46,27 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
         },
         demonstration=demonstration,
     )
+
+
+def read_catalogue_parts(shared: documents.Catalogue) -> tuple[list[Category], list[Purpose]]:
+    """The data categories and purposes of a shared catalogue, numbered in its order."""
+    categories = [
+        Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy, one.flags)
+        for at, one in enumerate(shared.data_categories, start=1)
+    ]
+    category_ids = {one.slug: one.category_id for one in categories}
+    purposes = [
+        Purpose(
+            at,
+            one.slug,
+            one.name.de,
+            one.name.en,
+            frozenset(category_ids[name] for name in one.categories),
+            one.flags,
+        )
+        for at, one in enumerate(shared.purposes, start=1)
+    ]
+    return categories, purposes
 
 
 def _agreement(

@@ -190,7 +190,7 @@ def read_scene(network_slug: str) -> Scene:
     return Scene(
         network=network_slug,
         text_version=document.texts[-1].version,
-        interpreter_required=document.network.policies.get("interpreter_required", False),
+        interpreter_required=document.network.policies.interpreter_required,
         partners={one.slug: one for one in document.partners},
         flows=flows,
         special={one.slug for one in catalogue.data_categories if one.special},

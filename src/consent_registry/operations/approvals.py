@@ -1,0 +1,210 @@
+"""Approvals by a data-protection officer: given and revoked by the network's administration, each an act on record.
+
+Each holds the catalogue alone, so that the log never reads "approval revoked, permit".
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from consent_registry.domain.approvals import Approval
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.decisions import LogEntry, Norm, Slug
+from consent_registry.operations.requests import Instant, StaffReference
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.terms import instant_at
+from consent_registry.storage.approvals import add_approval, revoke_approval
+from consent_registry.storage.catalogue import add_version
+
+
+class SubjectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is approved: exactly one of a partner and a purpose."""
+
+    partner: Slug | None = None
+    purpose: Slug | None = None
+
+
+class ApprovalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An approval: of what, within which limits, by whom (a staff reference), on which norm, until when.
+
+    An isolated partner is approved in one direction: `sender` or `recipient` names it.
+    """
+
+    subject: SubjectRequest
+    approved_by: Annotated[StaffReference, Meta(description="The data-protection officer, by a staff reference.")]
+    sender: Slug | None = None
+    recipient: Slug | None = None
+    purpose: Slug | None = None
+    norm: Norm | None = None
+    valid_until: Instant | None = None
+
+
+class ApprovalRevocationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who revokes it (a staff reference)."""
+
+    revoked_by: StaffReference
+
+
+class ApprovalView(msgspec.Struct, frozen=True):
+    """An approval as it stands."""
+
+    approval_id: str
+    subject: dict[str, str]
+    sender: str | None
+    recipient: str | None
+    purpose: str | None
+    approved_by: str
+    norm: str | None
+    valid_until: str | None
+    recorded_at: str
+    revoked_at: str | None
+
+
+class ApprovalAnswer(msgspec.Struct, frozen=True):
+    """An approval on record."""
+
+    approval: ApprovalView
+    log: LogEntry
+
+
+class ApprovalRevocationAnswer(msgspec.Struct, frozen=True):
+    """A revocation on record."""
+
+    id: str
+    approval_id: str
+    recorded_at: str
+    log: LogEntry
+
+
+async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, once: Once) -> Reply:
+    """Approve a partner or a purpose: consents given from now on may rely on it. Raises Malformed and Refused."""
+
+    async def work(act: Act) -> Done:
+        now = await act.clock()
+        approval = _approval(act.catalogue, request, new_id(now), now)
+        await add_approval(act.connection, act.network.network_id, approval)
+        await add_version(act.connection, act.network.network_id, now)
+        view = view_approval(act.catalogue, approval)
+        members = msgspec.to_builtins(view)
+        place = (await act.append(now, Event("approval", approval.approval_id, members)))[0]
+        return Done(201, ApprovalAnswer(view, LogEntry.of(place)), f"/api/v1/approvals/{approval.approval_id}")
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+async def revoke(
+    runtime: Runtime, caller: Caller, approval_id: str, request: ApprovalRevocationRequest, once: Once
+) -> Reply:
+    """Revoke an approval: at the next decision nothing is permitted that needed it."""
+
+    async def work(act: Act) -> Done:
+        approval = next((one for one in act.catalogue.approvals if one.approval_id == approval_id), None)
+        if approval is None:
+            raise NotFound
+        if approval.revoked_at is not None:
+            raise Conflict("This approval is revoked already.")
+        now = await act.clock()
+        revocation_id = new_id(now)
+        network_id = act.network.network_id
+        await revoke_approval(act.connection, network_id, revocation_id, approval_id, request.revoked_by, now)
+        await add_version(act.connection, network_id, now)
+        members = {"approval": approval_id, "revoked_by": request.revoked_by}
+        place = (await act.append(now, Event("approval_revocation", revocation_id, members)))[0]
+        answer = ApprovalRevocationAnswer(revocation_id, approval_id, format_instant(now), LogEntry.of(place))
+        return Done(201, answer)
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+def approvals(act: Act) -> dict[str, ApprovalView]:
+    """The network's approvals by id, newest first, the revoked ones as well."""
+    newest_first = sorted(act.catalogue.approvals, key=lambda one: (one.recorded_at, one.approval_id), reverse=True)
+    return {one.approval_id: view_approval(act.catalogue, one) for one in newest_first}
+
+
+def view_approval(catalogue: Catalogue, one: Approval) -> ApprovalView:
+    """The approval with slugs for numbers."""
+
+    def partner(number: int | None) -> str | None:
+        return None if number is None else catalogue.partner_by_id[number].slug
+
+    def purpose(number: int | None) -> str | None:
+        return None if number is None else catalogue.purpose_by_id[number].slug
+
+    subject = {"partner": partner(one.partner_id), "purpose": purpose(one.subject_purpose_id)}
+    return ApprovalView(
+        one.approval_id,
+        {kind: slug for kind, slug in subject.items() if slug is not None},
+        partner(one.sender_id),
+        partner(one.recipient_id),
+        purpose(one.purpose_id),
+        one.approved_by,
+        one.norm,
+        None if one.valid_until is None else format_instant(one.valid_until),
+        format_instant(one.recorded_at),
+        None if one.revoked_at is None else format_instant(one.revoked_at),
+    )
+
+
+def _approval(catalogue: Catalogue, request: ApprovalRequest, approval_id: str, now: datetime) -> Approval:
+    faults: list[Fault] = []
+
+    def partner(slug: str | None, pointer: str) -> int | None:
+        if slug is not None and slug not in catalogue.partners:
+            faults.append(Fault(pointer, f"{slug!r} is no partner of this network"))
+            return None
+        return None if slug is None else catalogue.partners[slug].partner_id
+
+    def purpose(slug: str | None, pointer: str) -> int | None:
+        if slug is not None and slug not in catalogue.purposes:
+            faults.append(Fault(pointer, f"{slug!r} is no purpose of this network"))
+            return None
+        return None if slug is None else catalogue.purposes[slug].purpose_id
+
+    subject = request.subject
+    if (subject.partner is None) is (subject.purpose is None):
+        faults.append(Fault("/subject", "needs exactly one of partner and purpose"))
+    approval = Approval(
+        approval_id,
+        partner(subject.partner, "/subject/partner"),
+        purpose(subject.purpose, "/subject/purpose"),
+        partner(request.sender, "/sender"),
+        partner(request.recipient, "/recipient"),
+        purpose(request.purpose, "/purpose"),
+        request.approved_by,
+        request.norm,
+        instant_at(request.valid_until, "/valid_until", faults),
+        now,
+    )
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    if refused := _refusals(catalogue, request, approval, now):
+        raise Refused(faults=tuple(refused))
+    return approval
+
+
+def _refusals(catalogue: Catalogue, request: ApprovalRequest, one: Approval, now: datetime) -> list[Fault]:
+    faults = []
+    subject = request.subject
+    needless = (subject.partner is not None and not catalogue.partners[subject.partner].isolated) or (
+        subject.purpose is not None and not catalogue.purposes[subject.purpose].flags.dpo_approval
+    )
+    if needless:
+        detail = "Neither isolated nor in need of an approval: there is no wall to open."
+        faults.append(Fault("/subject", detail, "approval_needed", "Art. 39 Abs. 1 lit. b DSGVO"))
+    if subject.partner is not None and one.partner_id not in {one.sender_id, one.recipient_id}:
+        detail = "An isolated partner is approved in one direction: name it as sender or as recipient."
+        faults.append(Fault("/subject/partner", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
+    if subject.purpose is not None and request.purpose not in {None, subject.purpose}:
+        detail = "A purpose is approved for itself alone."
+        faults.append(Fault("/purpose", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
+    if one.valid_until is not None and one.valid_until <= now:
+        detail = "An approval that is over approves nothing: none works backwards."
+        faults.append(Fault("/valid_until", detail, "approval_end", "§ 67b Abs. 1 SGB X"))
+    return faults

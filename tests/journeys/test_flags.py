@@ -1,0 +1,251 @@
+"""Each flag of the catalogue and each policy of a network, in what may be recorded and in what is permitted."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from consent_registry.domain.instants import format_instant
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.journeys.office import Body, office
+
+SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
+HEALTH = ("aid", "youth", "health")
+TOLD = ["consequences_of_refusal", "withdrawal", "complaint"]
+
+
+def codes(consent: Body) -> set[str]:
+    """Return the codes of a consent's remarks."""
+    return {one["code"] for one in consent["remarks"]}
+
+
+async def _plant(flagged: Registry, consent: Body, categories: str) -> None:
+    """Add categories to a recorded grant behind the registry's back."""
+    async with flagged.sql() as sql:
+        await sql.execute("set session_replication_role = replica")
+        await sql.execute(
+            "update registry.grants g set category_ids = array("
+            " select category_id from registry.data_categories d where d.network_id = g.network_id"
+            " and d.slug = any (string_to_array($1, ' ')) order by 1) where grant_id = $2",
+            categories,
+            consent["grants"][0]["grant_id"],
+        )
+
+
+async def test_what_is_never_shared(flagged: Registry) -> None:
+    """`default: not_shareable`: refused by name in every grant, and denied even where a row says otherwise."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    wanted = body_of(client, aid.text, grant("aid", "jobcenter", "appointment", "identity", "counselling-record"))
+    assert ("never_shared", "/grants/0/categories/1") in await refusals(aid, wanted)
+    wanted["grants"][0]["answer"] = "refused"
+    assert ("never_shared", "/grants/0/categories/1") in await refusals(aid, wanted)
+    made = await aid.post("/consents", body_of(client, aid.text, grant("aid", "jobcenter", "appointment")))
+    await _plant(flagged, made, "identity counselling-record")
+    asked = (client, "jobcenter", "appointment")
+    assert await permitted(aid, *asked, "identity", "counselling-record", "contact") == ["identity"]
+
+
+async def test_what_is_off_by_default(flagged: Registry) -> None:
+    """`default: off`: only by an explicit grant of its own; in company it is refused, and denied if it were there."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    beside = grant(*HEALTH, "identity", "protected-identity", explicit=True)
+    assert await refusals(aid, body_of(client, aid.text, beside)) == {("own_tick", "/grants/0/categories/1")}
+    silent = await refusals(aid, body_of(client, aid.text, grant(*HEALTH, "protected-identity")))
+    assert ("own_tick", "/grants/0/categories/0") in silent
+    made = await aid.post("/consents", body_of(client, aid.text, grant(*HEALTH, explicit=True)))
+    await _plant(flagged, made, "identity contact protected-identity")
+    assert await permitted(aid, client, "youth", "health", "protected-identity", "identity") == ["identity"]
+    alone = grant(*HEALTH, "protected-identity", explicit=True)
+    await aid.post("/consents", body_of(client, aid.text, alone))
+    assert await permitted(aid, client, "youth", "health", "protected-identity") == ["protected-identity"]
+
+
+async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
+    """`flow_itself_is_special`: identity and contact need the explicit yes and the form of special data as well."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    to_youth = grant("aid", "youth", "psychosocial")
+    assert await refusals(aid, body_of(client, aid.text, to_youth)) == {("explicit_for_special", "/grants/0/explicit")}
+    explicit = to_youth | {"explicit": True}
+    oral = {"method": "oral", "evidence": None}
+    assert await refusals(aid, body_of(client, aid.text, explicit, act=oral)) == {("form", "/act/method")}
+    # The rule of plain data would take an oral act; with the circumstances on record both do.
+    remote = body_of(client, aid.text, explicit, act=oral | {"special_circumstances": "remote"})
+    made = await aid.post("/consents", remote)
+    assert await permitted(aid, client, "youth", "psychosocial", "identity") == ["identity"]
+    async with flagged.sql() as sql:
+        await sql.execute("set session_replication_role = replica")
+        gone = "update registry.grants set explicit = false where grant_id = $1"
+        await sql.execute(gone, made["grants"][0]["grant_id"])
+    assert await permitted(aid, client, "youth", "psychosocial", "identity") == []
+
+
+async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:
+    """`back_channel: attendance_only`: the office that advises may say who came, and nothing else."""
+    debts, jobcenter = await flag_office(flagged, "debts"), await flag_office(flagged, "jobcenter")
+    client = await debts.client()
+    back = body_of(client, debts.text, grant("debts", "jobcenter", "debt-advice", "identity", "finances"))
+    assert ("attendance_only", "/grants/0/categories/1") in await refusals(debts, back)
+    made = await debts.post("/consents", body_of(client, debts.text, grant("debts", "jobcenter", "debt-advice")))
+    await _plant(flagged, made, "identity finances")
+    assert await permitted(debts, client, "jobcenter", "debt-advice", "identity", "finances") == ["identity"]
+    theirs = await jobcenter.client()
+    there = grant("jobcenter", "debts", "debt-advice", "identity", "finances")
+    await jobcenter.post("/consents", body_of(theirs, jobcenter.text, there))
+    assert await permitted(jobcenter, theirs, "debts", "debt-advice", "identity", "finances") == [
+        "identity",
+        "finances",
+    ]
+
+
+async def test_every_participant_of_a_conference_is_named(flagged: Registry) -> None:
+    """`every_participant_named`: a grant for each, with an end; nothing for whoever is not named, nor the way back."""
+    aid, jobcenter = await flag_office(flagged, "aid"), await flag_office(flagged, "jobcenter")
+    client = await aid.client()
+    to_jobcenter = grant("aid", "jobcenter", "case-conference")
+    assert await refusals(aid, body_of(client, aid.text, to_jobcenter)) == {("conference_end", "/grants/0/valid_until")}
+    dated = to_jobcenter | {"valid_until": SOON}
+    twice = body_of(client, aid.text, dated, dated | {"categories": ["identity"]})
+    assert await refusals(aid, twice) == {("participant_named_once", "/grants/1/recipient")}
+    refused = grant("aid", "school", "case-conference", answer="refused")
+    await aid.post("/consents", body_of(client, aid.text, dated, refused))
+    assert await permitted(aid, client, "jobcenter", "case-conference", "identity") == ["identity"]
+    assert await permitted(aid, client, "school", "case-conference", "identity") == []
+    assert await permitted(jobcenter, client, "aid", "case-conference", "identity") == []
+
+
+async def test_a_separate_sheet(flagged: Registry) -> None:
+    """`separate_sheet`: no other purpose stands beside it, not even a refused one."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    beside = grant("aid", "jobcenter", "appointment", answer="refused")
+    found = await refusals(aid, body_of(client, aid.text, grant("aid", "debts", "residence-advice"), beside))
+    assert ("separate_sheet", "/grants/0/purpose") in found
+    two = [grant("aid", one, "residence-advice") for one in ("debts", "foreigners")]
+    assert {rule for rule, _ in await refusals(aid, body_of(client, aid.text, *two))} == {
+        "dpo_approval",
+        "isolated_partner",
+    }
+
+
+async def test_data_about_children(flagged: Registry) -> None:
+    """`minors`: without the client's age a yes is refused, a no is not; a guardian who receives is flagged."""
+    aid, youth = await flag_office(flagged, "aid"), await flag_office(flagged, "youth")
+    client = await aid.client()
+    about_school = grant("aid", "youth", "school", "identity", "schooling")
+    unknown = body_of(client, aid.text, about_school)
+    unknown["giver"] = {"role": "self"}
+    assert await refusals(aid, unknown) == {("age_band", "/giver/age_band")}
+    unknown["grants"][0]["answer"] = "refused"
+    await aid.post("/consents", unknown)
+    guardian = {"role": "guardian", "age_band": "15_17", "insight_assessed_by": "B-12", "partner": "youth"}
+    wanted = body_of(client, aid.text, about_school)
+    wanted["giver"] = guardian | {"mandate_until": SOON}
+    made = await aid.post("/consents", wanted)
+    assert codes(made) == {"guardian_is_recipient", "mandate_ends_first"}
+    assert all(one["norm"] and one["text"] for one in made["remarks"])
+    # A representative's yes ends with the mandate.
+    assert made["valid_until"] == SOON
+    seen = await aid.get(f"/consents/{made['consent_id']}")
+    assert codes(seen) == codes(made)
+    assert codes(await youth.get(f"/consents/{made['consent_id']}")) == set()
+    event = await recorded(flagged, made)
+    assert (event["remarks"], event["giver"]["partner"]) == (sorted(codes(made)), "youth")
+    wanted["giver"] = {"role": "self", "age_band": "adult", "partner": "youth"}
+    assert await refusals(aid, wanted) == {("representation", "/giver/partner")}
+    wanted["giver"]["partner"] = "nobody"
+    await aid.post("/consents", wanted, 400)
+
+
+@pytest.mark.parametrize(
+    ("told", "refused", "remarks"),
+    [
+        (TOLD, set(), set()),
+        (["no_effect_on_benefits"], set(), set()),
+        ([], set(), {"benefits_notice_unstated"}),
+        (["withdrawal", "complaint"], {("benefits_notice", "/information/told")}, None),
+    ],
+)
+async def test_towards_a_jobcenter_refusing_has_no_effect(
+    flagged: Registry, told: list[str], refused: set[tuple[str, str]], remarks: set[str] | None
+) -> None:
+    """`notice`: who said what was told must have told this; who said nothing gets a notice in the record."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    wanted = body_of(client, aid.text, grant("aid", "jobcenter", "employment"), information={"told": told})
+    if remarks is None:
+        assert await refusals(aid, wanted) == refused
+    else:
+        assert codes(await aid.post("/consents", wanted)) == remarks
+
+
+async def test_obligations_that_come_with_the_data(flagged: Registry) -> None:
+    """`proxy_for`, `high_harm`, `social_data`: whoever gets such data is told what that binds to, and only then."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    wanted = grant("aid", "jobcenter", "subsistence", "identity", "contact", "finances")
+    await aid.post("/consents", body_of(client, aid.text, wanted))
+
+    async def obligations(*categories: str) -> set[str]:
+        question: Body = {"client": client, "recipient": "jobcenter", "purpose": "subsistence"}
+        answer = await aid.post("/decisions", question | {"categories": list(categories)}, 200)
+        again = await aid.get(f"/decisions/{answer['decision_id']}")
+        assert again == answer
+        return {one["code"] for one in answer["obligations"]} - {"no_onward_transfer", "sender_responsible"}
+
+    assert await obligations("identity") == {"purpose_binding"}
+    assert await obligations("contact") == {"purpose_binding", "no_inference"}
+    assert await obligations("finances", "contact") == {"purpose_binding", "no_inference", "social_secrecy"}
+    assert await obligations("housing") == set()
+    shown = (await aid.get("/data-categories/contact"))["flags"]
+    assert shown == {"proxy_for": "origin"}
+    assert (await aid.get("/purposes/residence-advice"))["flags"] == {"dpo_approval": True, "separate_sheet": True}
+
+
+async def test_a_coordinating_post_sees_no_client(flagged: Registry) -> None:
+    """`coordinating_post`: its credential opens the catalogue and nothing that is about clients."""
+    coordination = await flagged.partner("coordination", "flags")
+    assert (await coordination.get("/me")).json()["scopes"] == []
+    assert (await coordination.get("/partners/aid")).json()["coordinating_post"] is True
+    question: Body = {"client": "x", "recipient": "youth", "purpose": "school", "categories": ["identity"]}
+    answers = [
+        await coordination.post("/clients", {"reference": "x"}),
+        await coordination.post("/consents/search", {}),
+        await coordination.post("/decisions", question),
+        await coordination.post("/withdrawals", {"client": "x", "channel": "phone"}),
+        await coordination.get("/decisions?transfer=missing"),
+        await coordination.get("/consents/0190b9f0-0000-7000-8000-000000000000"),
+    ]
+    assert [one.status_code for one in answers] == [403] * len(answers)
+
+
+@pytest.mark.parametrize(
+    ("language", "interpreter", "refused"),
+    [
+        ("de", {"kind": "none"}, None),
+        ("de", {"kind": "sworn", "language": "ti"}, None),
+        ("ar", {"kind": "staff", "language": "ar"}, None),
+        ("ar", {"kind": "none"}, ("interpreter_required", "/information/interpreter/kind")),
+        ("ar", {"kind": "lay"}, ("interpreter_language", "/information/interpreter/language")),
+    ],
+)
+async def test_wesel_wants_to_know_who_interpreted(
+    five_networks: Registry, language: str, interpreter: Body, refused: tuple[str, str] | None
+) -> None:
+    """`interpreter_required`: in Wesel nobody signs an Arabic text without an interpreter named; elsewhere one may."""
+    wesel = await office(five_networks, "stadt-xanten-case-management", "kreis-wesel")
+    asked: Any = {"text": {"id": wesel.text, "language": language}, "information": {"interpreter": interpreter}}
+    flow = grant("stadt-xanten-case-management", "stadt-moers-case-management", "appointment")
+    body = body_of(await wesel.client(), wesel.text, flow, **asked)
+    if refused is None:
+        await wesel.post("/consents", body)
+    else:
+        assert await refusals(wesel, body) == {refused}
+    if refused == ("interpreter_required", "/information/interpreter/kind"):
+        awo = await office(five_networks, "awo-paderborn", "paderborn")
+        flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment")
+        asked["text"]["id"] = awo.text
+        await awo.post("/consents", body_of(await awo.client(), awo.text, flow, **asked))

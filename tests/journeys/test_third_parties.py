@@ -1,0 +1,119 @@
+"""A mother's family data hold her husband's income: without his own consent they stay where they are."""
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.journeys.office import Body, Office
+
+FLOW = ("aid", "jobcenter", "subsistence")
+DATA = ("identity", "family")
+
+
+async def _record(aid: Office, client: str, **said: object) -> Body:
+    return await aid.post("/consents", body_of(client, aid.text, grant(*FLOW, *DATA) | said))
+
+
+async def _may(aid: Office, client: str) -> list[str]:
+    return await permitted(aid, client, "jobcenter", "subsistence", *DATA)
+
+
+async def test_without_the_fathers_consent(flagged: Registry) -> None:
+    """Recorded as not agreed by others, family data are denied and the rest permitted: partial."""
+    aid = await flag_office(flagged, "aid")
+    mother = await aid.client()
+    made = await _record(aid, mother, third_parties="not_consented")
+    assert made["grants"][0]["third_parties"] == "not_consented"
+    assert await _may(aid, mother) == ["identity"]
+    question = {"client": mother, "recipient": "jobcenter", "purpose": "subsistence", "categories": list(DATA)}
+    assert (await aid.post("/decisions", question, 200))["outcome"] == "partial"
+
+
+async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> None:
+    """Who says nothing about others declares none: permitted, with a notice in the record; so does who says none."""
+    aid = await flag_office(flagged, "aid")
+    client = await aid.client()
+    made = await _record(aid, client)
+    assert (made["grants"][0]["third_parties"], [one["code"] for one in made["remarks"]]) == (
+        "unstated",
+        ["third_parties_unstated"],
+    )
+    assert await _may(aid, client) == list(DATA)
+    other = await aid.client()
+    made = await _record(aid, other, third_parties="none")
+    assert (made["grants"][0]["third_parties"], made["remarks"]) == ("none", [])
+    assert await _may(aid, other) == list(DATA)
+    plain = await aid.post("/consents", body_of(client, aid.text, grant(*FLOW, "identity")))
+    assert plain["grants"][0]["third_parties"] is None
+
+
+async def test_with_the_fathers_consent_and_no_longer(flagged: Registry) -> None:
+    """His own consent to the same flow lets the family's data pass, until he withdraws it or it is restricted."""
+    aid = await flag_office(flagged, "aid")
+    father, mother = await aid.client(), await aid.client()
+    his = await _record(aid, father, third_parties="none")
+    hers = await _record(aid, mother, third_parties="consented", third_party_consents=[his["consent_id"]])
+    assert await _may(aid, mother) == list(DATA)
+    await aid.post(f"/consents/{his['consent_id']}/restrictions", {})
+    assert await _may(aid, mother) == ["identity"]
+    await aid.post(f"/consents/{his['consent_id']}/restriction-liftings", {})
+    assert await _may(aid, mother) == list(DATA)
+    await aid.post("/withdrawals", {"consent_id": his["consent_id"], "categories": ["family"], "channel": "phone"})
+    assert await _may(aid, mother) == ["identity"]
+    event = await recorded(flagged, hers)
+    assert event["grants"][0]["third_party_grants"] == [his["grants"][0]["grant_id"]]
+    assert hers["grants"][0]["third_parties"] == "consented"
+
+
+async def test_every_named_person_must_still_agree(flagged: Registry) -> None:
+    """Of two others one withdraws, or is no longer on record: the data of both stay where they are."""
+    aid = await flag_office(flagged, "aid")
+    people = [await aid.client() for _ in range(3)]
+    first, second = [await _record(aid, one, third_parties="none") for one in people[:2]]
+    both = [first["consent_id"], second["consent_id"]]
+    await _record(aid, people[2], third_parties="consented", third_party_consents=both)
+    assert await _may(aid, people[2]) == list(DATA)
+    async with flagged.sql() as sql:
+        await sql.execute("set session_replication_role = replica")
+        await sql.execute("delete from registry.grants where grant_id = $1", second["grants"][0]["grant_id"])
+    assert await _may(aid, people[2]) == ["identity"]
+
+
+async def test_what_is_no_consent_of_another_person(flagged: Registry) -> None:
+    """Her own, a withdrawn one, one for another flow or without family data, unknown or foreign: refused alike."""
+    aid, jobcenter = await flag_office(flagged, "aid"), await flag_office(flagged, "jobcenter")
+    mother, father = await aid.client(), await aid.client()
+    own = await _record(aid, mother)
+    withdrawn = await _record(aid, father)
+    await aid.post("/withdrawals", {"consent_id": withdrawn["consent_id"], "channel": "phone"})
+    elsewhere = await aid.post("/consents", body_of(father, aid.text, grant("aid", "jobcenter", "appointment")))
+    narrow = await aid.post("/consents", body_of(father, aid.text, grant(*FLOW, "identity")))
+    theirs = await jobcenter.client()
+    foreign = await jobcenter.post(
+        "/consents", body_of(theirs, jobcenter.text, grant("jobcenter", "debts", "debt-advice"))
+    )
+    unfit = [one["consent_id"] for one in (own, withdrawn, elsewhere, narrow, foreign)]
+    unfit.append("0190b9f0-0000-7000-8000-000000000000")
+    said = grant(*FLOW, *DATA, third_parties="consented", third_party_consents=unfit)
+    expected = {("third_parties", f"/grants/0/third_party_consents/{number}") for number in range(len(unfit))}
+    wanted = body_of(mother, aid.text, said)
+    assert await refusals(aid, wanted) == expected
+    details = {one["detail"] for one in (await aid.post("/consents", wanted, 422))["errors"]}
+    assert len(details) == 1
+
+
+async def test_what_is_said_must_fit(flagged: Registry) -> None:
+    """Agreed without a consent, a consent without agreement, others where there are none, a consent named twice."""
+    aid = await flag_office(flagged, "aid")
+    mother, father = await aid.client(), await aid.client()
+    his = (await _record(aid, father))["consent_id"]
+    at = "/grants/0/third_party_consents"
+    for said, place in (
+        ({"third_parties": "consented"}, at),
+        ({"third_parties": "none", "third_party_consents": [his]}, at),
+        ({"third_party_consents": [his]}, at),
+    ):
+        body = body_of(mother, aid.text, grant(*FLOW, *DATA, **said))
+        assert await refusals(aid, body) == {("third_parties", place)}
+    nobody_else = body_of(mother, aid.text, grant(*FLOW, third_parties="none"))
+    assert await refusals(aid, nobody_else) == {("third_parties", "/grants/0/third_parties")}
+    twice = grant(*FLOW, *DATA, third_parties="consented", third_party_consents=[his, his])
+    await aid.post("/consents", body_of(mother, aid.text, twice), 400)
