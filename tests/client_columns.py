@@ -11,14 +11,14 @@ CLIENT_DATA_ERASED = {
         "network_id consent_id client_id recorder_id partner_ids text_id language giver_role giver_age_band "
         "giver_insight_assessed_by giver_mandate_until method special_circumstances evidence_sha256 "
         "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
-        "copy_handed given_at valid_from valid_until recorded_at renews"
+        "copy_handed given_at valid_from valid_until recorded_at renews guardian_id remarks"
     ),
     "consent_evidence": (
         "network_id consent_id evidence_id client_id partner_ids sha256 media_type kept_at recorded_at"
     ),
     "grants": (
         "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
-        "explicit answer valid_from valid_until"
+        "explicit answer valid_from valid_until given_at third_parties third_party_grants"
     ),
     "grant_changes": (
         "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "
@@ -54,9 +54,14 @@ NOT_CLIENT_DATA = {
     ),
     "suspensions": "network_id suspension_id partner_id recorded_at",
     "reinstatements": "network_id reinstatement_id suspension_id recorded_at",
-    "data_categories": "network_id category_id slug name_de name_en special secrecy",
-    "purposes": "network_id purpose_id slug name_de name_en category_ids",
+    "data_categories": "network_id category_id slug name_de name_en special secrecy flags",
+    "purposes": "network_id purpose_id slug name_de name_en category_ids flags",
     "agreements": "network_id agreement_id version valid_from valid_until recorded_at",
+    "approvals": (
+        "network_id approval_id partner_id subject_purpose_id sender_id recipient_id purpose_id approved_by norm "
+        "valid_until recorded_at"
+    ),
+    "approval_revocations": "network_id revocation_id approval_id revoked_by recorded_at",
     "agreement_endings": "network_id agreement_id recorded_at",
     "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm",
     "texts": "network_id text_id version recorded_at",

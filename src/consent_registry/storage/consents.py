@@ -63,7 +63,7 @@ class NewConsent(msgspec.Struct, frozen=True):
 
 def _consent(row: asyncpg.Record) -> ConsentRow:
     renews = None if row["renews"] is None else str(row["renews"])
-    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *row[4:10], renews=renews, remarks=row["remarks"])
+    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *tuple(row)[4:10], renews, row["remarks"])
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:

@@ -83,6 +83,50 @@ def _whose(rows: Sequence[asyncpg.Record]) -> tuple[str | None, bool]:
     return client_id, all(row[1] for row in rows)
 
 
+# Facts of decisions: see `load_facts`.
+_FACTS = """
+    select w.ord, statement_timestamp() as now,
+        (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
+        r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
+        g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
+        c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
+        g.third_parties, g.third_party_grants,
+        case when g.third_party_grants is not null then array(
+            select row(o.grant_id, o.consent_id, o.client_id, o.sender_id, o.recipient_id, o.purpose_id,
+                o.category_ids, o.explicit, o.answer, o.valid_from, o.valid_until, o.recorder_id, o.given_at,
+                o.third_parties, o.third_party_grants, x.kind, x.effective_at, x.recorded_at, x.category_ids,
+                x.valid_until, x.by_grant_id)
+            from registry.grants o
+            left join registry.grant_changes x on x.network_id = $1 and x.grant_id = o.grant_id
+            where o.network_id = $1 and o.grant_id = any (g.third_party_grants)
+        ) end as others,
+        case when g.grant_id is not null then array(
+            select l.release_id is not null from registry.releases l
+            where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
+              and l.towards_id = g.recipient_id and not exists (
+                  select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
+        ) end as releases
+    from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
+        with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
+    left join lateral (
+        select r.client_id from registry.client_references r
+        where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
+    ) r on true
+    left join lateral (
+        select * from registry.grants g
+        where g.network_id = $1
+          and g.client_id = r.client_id
+          and g.sender_id = w.sender_id and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
+          and g.answer <> 'refused' and not exists (
+              select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
+                and (e.kind in ('ended', 'invalidated') or e.kind = 'withdrawn' and e.category_ids is null))
+          and g.valid_until > statement_timestamp() offset 0
+    ) g on true
+    left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
+    order by w.ord
+"""
+
+
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
     """The facts for all questions, in one statement; its start is the decisions' time.
 
@@ -93,47 +137,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
     flat = [(one, digest) for one in asked for digest in one.digests]
     rows = await connection.fetch(
-        """
-        select w.ord, statement_timestamp() as now,
-            (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
-            r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
-            g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
-            c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
-            g.third_parties, g.third_party_grants,
-            case when g.third_party_grants is not null then array(
-                select row(o.grant_id, o.consent_id, o.client_id, o.sender_id, o.recipient_id, o.purpose_id,
-                    o.category_ids, o.explicit, o.answer, o.valid_from, o.valid_until, o.recorder_id, o.given_at,
-                    o.third_parties, o.third_party_grants, x.kind, x.effective_at, x.recorded_at, x.category_ids,
-                    x.valid_until, x.by_grant_id)
-                from registry.grants o
-                left join registry.grant_changes x on x.network_id = $1 and x.grant_id = o.grant_id
-                where o.network_id = $1 and o.grant_id = any (g.third_party_grants)
-            ) end as others,
-            case when g.grant_id is not null then array(
-                select l.release_id is not null from registry.releases l
-                where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
-                  and l.towards_id = g.recipient_id and not exists (
-                      select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
-            ) end as releases
-        from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
-            with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
-        left join lateral (
-            select r.client_id from registry.client_references r
-            where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
-        ) r on true
-        left join lateral (
-            select * from registry.grants g
-            where g.network_id = $1
-              and g.client_id = r.client_id
-              and g.sender_id = w.sender_id and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
-              and g.answer <> 'refused' and not exists (
-                  select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
-                    and (e.kind in ('ended', 'invalidated') or e.kind = 'withdrawn' and e.category_ids is null))
-              and g.valid_until > statement_timestamp() offset 0
-        ) g on true
-        left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
-        order by w.ord
-        """,
+        _FACTS,
         network_id,
         [one.sender_id for one, _ in flat],
         [digest for _, digest in flat],
