@@ -62,8 +62,10 @@ class NewConsent(msgspec.Struct, frozen=True):
 
 
 def _consent(row: asyncpg.Record) -> ConsentRow:
-    renews = None if row["renews"] is None else str(row["renews"])
-    return ConsentRow(str(row[0]), str(row[1]), row[2], str(row[3]), *tuple(row)[4:10], renews, row["remarks"])
+    ids = {
+        name: None if row[name] is None else str(row[name]) for name in ("consent_id", "client_id", "text_id", "renews")
+    }
+    return ConsentRow(**(dict(row) | ids))
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
