@@ -45,12 +45,13 @@ declare
     sealing_table text;
     sealed_column text;
 begin
-    for sealing_table, sealed_column in values ('consents', 'evidence_kept_at'), ('releases', 'function_sealed') loop
+    for sealing_table, sealed_column in values ('consents', 'evidence_kept_at'),
+        ('consent_evidence', 'kept_at'), ('releases', 'function_sealed') loop
         execute format('drop trigger %I on registry.%I', sealing_table || '_append_only', sealing_table);
         execute format('create trigger %I before update or delete on registry.%I for each row '
             || 'execute function registry.refuse_change(%L)', sealing_table || '_append_only', sealing_table, sealed_column);
     end loop;
-    foreach sealing_table in array array['client_references', 'consents', 'releases'] loop
+    foreach sealing_table in array array['client_references', 'consents', 'consent_evidence', 'releases'] loop
         execute format('create policy %I on registry.%I for update to {owner} '
             || 'using (network_id = (select registry.current_network()))', sealing_table || '_reseal', sealing_table);
     end loop;

@@ -15,7 +15,7 @@ for verb, summary in {
     "seal": "Sign the logs: tiles and checkpoints of every network, until stopped.",
     "roles": "Print the SQL that makes the roles and the empty schema; can be run again.",
     "migrate": "Apply the migrations that are missing, as the migrator's login.",
-    "keys": "Check or make the key files; never shows a secret.",
+    "keys": "Check or make the key files, rotate keys, drop old ones; never shows a secret.",
     "network": "Set up a network from its document.",
     "credential": "Issue a client id and secret; shown this once.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",

@@ -1,14 +1,44 @@
-"""`consent-registry keys`: make the key files that are missing, and say which keys there are."""
+"""`consent-registry keys`: make the key files, say which keys there are, rotate them, move values, drop what is old."""
 
-from datetime import UTC, datetime
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
-from consent_registry.storage.key_files import FILES, make_keys
-from consent_registry.storage.keys import load_keys
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from consent_registry.cli.data_folder import CannotServe
+from consent_registry.operations.key_uses import KeyUse, count_key_uses, still_needed
+from consent_registry.operations.resealing import Resealed
+from consent_registry.operations.resealing import reseal as reseal_values
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.key_files import FILES, Key, drop_key, make_keys, rotate_key
+from consent_registry.storage.keys import Keys, load_keys
+
+T = TypeVar("T")
+DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
+MIGRATOR_URL = "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"
+# Longer than a server takes to notice (a second) with clocks that are five seconds apart; and for public keys longer
+# than others keep the key set (five minutes).
+AFTER = {"digest": 15, "sealing": 15, "token": 600, "log": 600}
+OVERLAP_DAYS = 7
+
+keys = App(name="keys", help="Check or make the key files, rotate keys, drop old ones; never shows a secret.")
+
+Name = Literal["digest", "sealing", "token", "log"]
+Seconds = Annotated[int | None, Parameter(validator=Number(gte=2, lte=86400))]
+Days = Annotated[float, Parameter(validator=Number(gte=0, lte=3650))]
+Flag = Annotated[bool, Parameter(negative="")]
 
 
-def keys(folder: Path, *, make: bool = False) -> None:
-    """Check the key files in a folder and name their keys; never a secret.
+@keys.default
+def show(folder: Path, *, make: Flag = False) -> None:
+    """Check the key files in a folder and name their keys. With CONSENT_REGISTRY_DATABASE_URL: what still needs them.
 
     Parameters
     ----------
@@ -17,8 +47,112 @@ def keys(folder: Path, *, make: bool = False) -> None:
     make
         Make those that are missing. Keep a copy apart from the database's: without its keys it cannot be read.
     """
+    now = datetime.now(UTC)
     if make:
-        make_keys(folder, datetime.now(UTC))
-    loaded = load_keys(folder)
+        make_keys(folder, now)
+    loaded = load_keys(folder, now)
+    dsn = os.environ.get(DATABASE_URL)
+    uses = _with_database(dsn, loaded, count_key_uses) if dsn and not make else []
+    print("\n".join(_lines(loaded, uses, now)))
+
+
+@keys.command
+def rotate(folder: Path, *, name: Name, after: Seconds = None, overlap_days: Days = OVERLAP_DAYS) -> None:
+    """Add a new key, which every server reads at once and uses for new values from its time on. Nothing is dropped.
+
+    Parameters
+    ----------
+    folder
+        The folder of the key files.
+    name
+        Which of them.
+    after
+        Seconds until the new key is current; 15 for digest and sealing, 600 for token and log.
+    overlap_days
+        For how long the earlier log key signs checkpoints beside the new one. 0 when it leaked.
+    """
+    seconds = AFTER[name] if after is None else after
+    fresh = rotate_key(folder, name, datetime.now(UTC), timedelta(seconds=seconds), timedelta(days=overlap_days))
+    print(f"{fresh.id} becomes current at {fresh.active_from:%Y-%m-%d %H:%M:%S} UTC")
+    print(f"Servers that read {folder} follow by themselves; bring other servers' folders up to date before that.")
+
+
+@keys.command
+def reseal(folder: Path) -> None:
+    """Move stored values to the current sealing and digest keys, while the servers serve. Can be repeated.
+
+    Needs the migrator's login in CONSENT_REGISTRY_MIGRATOR_DATABASE_URL: the application may not change a stored value.
+    """
+    done: Resealed = _with_database(_required(MIGRATOR_URL), load_keys(folder), reseal_values)
+    print(f"{done.moved} values moved to the current keys")
+    if done.unreadable:
+        raise CannotServe(f"{done.unreadable} values cannot be opened with any key in {folder}")
+
+
+@keys.command
+def drop(folder: Path, key_id: str, *, name: Name, leaked: Flag = False) -> None:
+    """Take an earlier key out of its file, for ever, when nothing needs it any more.
+
+    Parameters
+    ----------
+    folder
+        The folder of the key files.
+    key_id
+        The key, as `keys` names it.
+    name
+        The file it is in.
+    leaked
+        Drop a token key although tokens signed with it have not expired: their holders must sign in again.
+    """
+    now = datetime.now(UTC)
+    loaded = load_keys(folder, now)
+    uses = _with_database(_required(DATABASE_URL), loaded, count_key_uses)
+    if key_id in loaded.ids(name)[1:] and (reason := still_needed(loaded, name, key_id, uses, now, leaked=leaked)):
+        raise CannotServe(f"{key_id} is still needed: {reason}")
+    drop_key(folder, name, key_id, now)
+    print(f"{key_id} is gone from {folder / f'{name}.json'}; remove it from every copy")
+
+
+def _lines(loaded: Keys, uses: list[KeyUse], now: datetime) -> list[str]:
+    needed: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for use in uses:
+        needed[use.key_file, use.key_id].append(f"{use.number} {use.what}")
+    lines = []
     for name in FILES:
-        print(f"{name:8} {', '.join(loaded.ids(name))}")
+        for number, key in enumerate(loaded.of(name)):
+            words = [
+                _standing(key, now, is_current=number == 0),
+                _age(key, now),
+                ", ".join(needed.pop((name, key.id), [])),
+            ]
+            lines.append(f"{name:8} {key.id:12} {'; '.join(word for word in words if word)}")
+    for (name, key_id), what in needed.items():
+        lines.append(f"{name:8} {key_id:12} MISSING; {', '.join(what)}")
+    return lines
+
+
+def _standing(key: Key, now: datetime, *, is_current: bool) -> str:
+    if is_current:
+        return "current"
+    return "earlier" if key.is_active(now) else f"current from {key.active_from:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _age(key: Key, now: datetime) -> str:
+    return "" if key.made_at is None else f"made {key.made_at:%Y-%m-%d}, {(now - key.made_at).days} days ago"
+
+
+def _required(name: str) -> str:
+    if not os.environ.get(name):
+        raise CannotServe(f"set {name}")
+    return os.environ[name]
+
+
+def _with_database(dsn: str, loaded: Keys, work: Callable[[Runtime], Awaitable[T]]) -> T:
+    async def run() -> T:
+        pool = await open_pool(dsn, 2)
+        try:
+            return await work(Runtime(pool, loaded, ""))
+        finally:
+            await pool.close()
+
+    return asyncio.run(run())

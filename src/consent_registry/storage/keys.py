@@ -88,12 +88,16 @@ class Keys:
         message = _message(purpose, network_id, partner_id, value)
         return None if secret is None else hmac.digest(secret, message, "sha256")
 
+    @property
+    def seal_beginning(self) -> bytes:
+        """How the current key's seals begin: length and id."""
+        return bytes([len(self._current_sealing)]) + self._current_sealing.encode()
+
     def seal(self, value: bytes, context: str) -> bytes:
         """Encrypt (AES-256-GCM) for `context`: key id length, key id, nonce, ciphertext with tag."""
-        key_id = self._current_sealing.encode()
         nonce = os.urandom(_NONCE_LENGTH)
         sealed = self._ciphers[self._current_sealing].encrypt(nonce, value, context.encode())
-        return bytes([len(key_id)]) + key_id + nonce + sealed
+        return self.seal_beginning + nonce + sealed
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """What `seal` hid under the same context; raises Unusable when the key is gone or the bytes were altered."""

@@ -1,0 +1,119 @@
+"""Stored values moved to the current keys, so that an earlier one can be dropped; while the servers serve.
+
+References get a new seal and a new digest, what consents have sealed a new seal. Codes and secrets are stored as
+digests alone and cannot move: they keep their key until they are gone. Answers kept for repetition go in two days.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Unusable
+from consent_registry.domain.events import Event
+from consent_registry.operations.acts import new_id
+from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.storage import log
+from consent_registry.storage import resealing as storage
+from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.database import Connection, set_partners, transaction
+from consent_registry.storage.grants import read_clock
+from consent_registry.storage.key_uses import list_partner_ids
+from consent_registry.storage.keys import Keys
+
+BATCH = 500
+# By table the word of the context under which its values are sealed (operations/consents.py).
+_WORDS = {"consents": "kept_at", "consent_evidence": "kept_at", "releases": "function"}
+_ACTOR = (ADMINISTRATION, "administration")
+
+
+class Resealed(msgspec.Struct, frozen=True):
+    """How many values were moved, and how many could not be opened: with their key lost, or altered."""
+
+    moved: int = 0
+    unreadable: int = 0
+
+
+class _Batch(msgspec.Struct, frozen=True):
+    """One transaction's work: how many rows were read and moved, and where to go on (None at the end)."""
+
+    read: int
+    moved: int
+    opened: int
+    after: tuple[int, bytes] | UUID | None
+
+
+async def reseal(runtime: Runtime) -> Resealed:
+    """Move everything that can move to the current keys, in batches, each logged in the transaction that does it.
+
+    Needs the migrator's login. Can be stopped and run again: what has moved is not touched twice.
+    """
+    total = Resealed()
+    for network in await runtime.networks():
+        for table in ("client_references", *storage.TABLES):
+            done = await _reseal_table(runtime, network, table)
+            total = Resealed(total.moved + done.moved, total.unreadable + done.unreadable)
+    return total
+
+
+async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resealed:
+    moved = unreadable = 0
+    after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
+    while after is not None:
+        async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+            partners = await list_partner_ids(connection, network.network_id)
+            await set_partners(connection, [ADMINISTRATION, *partners])
+            await lock_catalogue(connection, network.network_id)
+            if isinstance(after, tuple):
+                batch = await _references(connection, runtime.keys, network.network_id, after)
+            else:
+                batch = await _values(connection, runtime.keys, network.network_id, table, after)
+            if batch.moved:
+                await _log(connection, runtime.keys, network, table, batch.moved)
+        moved, unreadable = moved + batch.moved, unreadable + batch.read - batch.opened
+        after = batch.after
+    return Resealed(moved, unreadable)
+
+
+async def _references(connection: Connection, keys: Keys, network_id: int, after: tuple[int, bytes]) -> _Batch:
+    rows = await storage.references_to_reseal(
+        connection, network_id, keys.seal_beginning, keys.digest_key_id, after, BATCH
+    )
+    changes = []
+    for row in rows:
+        context = f"reference {network_id} {row.partner_id}"
+        reference = _opened(keys, row.sealed, context)
+        if reference is not None:
+            digest = keys.digest("reference", network_id, row.partner_id, reference.decode())
+            changes.append((row, digest, keys.seal(reference, context)))
+    moved = await storage.reseal_references(connection, network_id, keys.digest_key_id, changes)
+    last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == BATCH else None
+    return _Batch(len(rows), moved, len(changes), last)
+
+
+async def _values(connection: Connection, keys: Keys, network_id: int, table: str, after: UUID) -> _Batch:
+    rows = await storage.values_to_reseal(connection, table, network_id, keys.seal_beginning, after, BATCH)
+    changes = []
+    for row in rows:
+        context = f"{_WORDS[table]} {network_id} {row.partner_id}"
+        value = _opened(keys, row.sealed, context)
+        if value is not None:
+            changes.append((row, keys.seal(value, context)))
+    moved = await storage.reseal_values(connection, table, network_id, changes)
+    return _Batch(len(rows), moved, len(changes), rows[-1].id if len(rows) == BATCH else None)
+
+
+def _opened(keys: Keys, sealed: bytes, context: str) -> bytes | None:
+    try:
+        return keys.unseal(sealed, context)
+    except Unusable:
+        return None
+
+
+async def _log(connection: Connection, keys: Keys, network: Network, table: str, moved: int) -> None:
+    now = await read_clock(connection)
+    members: dict[str, str | int] = {"step": "resealed", "table": table, "count": moved}
+    members["sealing_key"] = keys.ids("sealing")[0]
+    if table == "client_references":
+        members["digest_key"] = keys.digest_key_id
+    await log.append(connection, network, _ACTOR, now, [Event("key_rotation", new_id(now), members)])
