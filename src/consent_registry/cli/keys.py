@@ -120,11 +120,8 @@ def _lines(loaded: Keys, uses: list[KeyUse], now: datetime) -> list[str]:
     lines = []
     for name in FILES:
         for number, key in enumerate(loaded.of(name)):
-            words = [
-                _standing(key, now, is_current=number == 0),
-                _age(key, now),
-                ", ".join(needed.pop((name, key.id), [])),
-            ]
+            made_with_it = ", ".join(needed.pop((name, key.id), []))
+            words = [_standing(key, now, is_current=number == 0), _age(key, now), made_with_it]
             lines.append(f"{name:8} {key.id:12} {'; '.join(word for word in words if word)}")
     for (name, key_id), what in needed.items():
         lines.append(f"{name:8} {key_id:12} MISSING; {', '.join(what)}")

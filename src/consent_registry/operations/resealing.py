@@ -12,7 +12,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import new_id
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
 from consent_registry.storage import log
 from consent_registry.storage import resealing as storage
 from consent_registry.storage.catalogue import lock_catalogue
@@ -46,8 +46,12 @@ class _Batch(msgspec.Struct, frozen=True):
 async def reseal(runtime: Runtime) -> Resealed:
     """Move everything that can move to the current keys, in batches, each logged in the transaction that does it.
 
-    Needs the migrator's login. Can be stopped and run again: what has moved is not touched twice.
+    Can be stopped and run again: what has moved is not touched twice. Raises Unusable for a login other than the
+    migrator's.
     """
+    async with transaction(runtime.pool, NO_NETWORK, ()) as connection:
+        if not await storage.may_reseal(connection):
+            raise Unusable("this login may not change stored values: use the migrator's")
     total = Resealed()
     for network in await runtime.networks():
         for table in ("client_references", *storage.TABLES):

@@ -15,21 +15,22 @@ from consent_registry.storage.database import Connection
 _READ = {
     "consents": """
         select consent_id as id, recorder_id as partner_id, evidence_kept_at as sealed from registry.consents
-        where network_id = $1 and substr(evidence_kept_at, 1, octet_length($2)) <> $2 and consent_id > $3
+        where network_id = $1 and substr(evidence_kept_at, 1, octet_length($2::bytea)) <> $2::bytea and consent_id > $3
         order by consent_id limit $4
     """,
     "consent_evidence": """
         select e.consent_id as id, c.recorder_id as partner_id, e.kept_at as sealed
         from registry.consent_evidence e
         join registry.consents c on c.network_id = e.network_id and c.consent_id = e.consent_id
-        where e.network_id = $1 and substr(e.kept_at, 1, octet_length($2)) <> $2 and e.consent_id > $3
+        where e.network_id = $1 and substr(e.kept_at, 1, octet_length($2::bytea)) <> $2::bytea and e.consent_id > $3
         order by e.consent_id limit $4
     """,
     "releases": """
         select l.release_id as id, c.recorder_id as partner_id, l.function_sealed as sealed
         from registry.releases l
         join registry.consents c on c.network_id = l.network_id and c.consent_id = l.consent_id
-        where l.network_id = $1 and substr(l.function_sealed, 1, octet_length($2)) <> $2 and l.release_id > $3
+        where l.network_id = $1 and substr(l.function_sealed, 1, octet_length($2::bytea)) <> $2::bytea
+          and l.release_id > $3
         order by l.release_id limit $4
     """,
 }
@@ -69,6 +70,11 @@ class SealedValue(msgspec.Struct, frozen=True):
     sealed: bytes
 
 
+async def may_reseal(connection: Connection) -> bool:
+    """Whether this login may change stored values."""
+    return bool(await connection.fetchval("select has_table_privilege('registry.client_references', 'update')"))
+
+
 async def references_to_reseal(
     connection: Connection, network_id: int, seal: bytes, digest_key: str, after: tuple[int, bytes], limit: int
 ) -> list[SealedReference]:
@@ -76,7 +82,7 @@ async def references_to_reseal(
     rows = await connection.fetch(
         """
         select partner_id, digest, sealed from registry.client_references
-        where network_id = $1 and (substr(sealed, 1, octet_length($2)) <> $2 or digest_key <> $3)
+        where network_id = $1 and (substr(sealed, 1, octet_length($2::bytea)) <> $2::bytea or digest_key <> $3)
           and (partner_id, digest) > ($4, $5)
         order by partner_id, digest limit $6
         """,
