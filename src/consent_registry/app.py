@@ -28,10 +28,11 @@ from consent_registry.api.callers import ApiRequest, Doors
 from consent_registry.api.problems import http_error, internal_error, registry_error
 from consent_registry.api.server_log import configure_log, request_id
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.housekeeping import keep_house
+from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
 from consent_registry.operations.readiness import Readiness
 from consent_registry.operations.runtime import Runtime
+from consent_registry.operations.watch import Watch
 from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
@@ -85,9 +86,11 @@ def _lifespan(
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(runtime, log_public=settings.log_public)
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
+            housekeeping = app.state.housekeeping = Housekeeping(runtime)
+            watch = app.state.watch = Watch(runtime, housekeeping)
             tasks = [
-                asyncio.create_task(keep_house(runtime)),
-                asyncio.create_task(KeyWatch(runtime, settings.keys).run()),
+                asyncio.create_task(work)
+                for work in (housekeeping.keep_house(), watch.keep_looking(), KeyWatch(runtime, settings.keys).run())
             ]
             yield
             for task in tasks:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from consent_registry.domain.catalogue import Agreement, Flow
-from consent_registry.domain.decisions import Decision, Question
+from consent_registry.domain.approvals import Approval, Wall
+from consent_registry.domain.catalogue import Agreement, Flow, Road
+from consent_registry.domain.decisions import SET_BACK, Decision, Question, not_over
 from consent_registry.domain.grants import Grant, Release
 from consent_registry.domain.withdrawals import withdraw
 from tests.domain.cases import (
@@ -19,6 +20,7 @@ from tests.domain.cases import (
     MICROSECOND,
     START,
     asks,
+    change,
     changed,
     day,
     decide,
@@ -147,6 +149,24 @@ def test_a_flow_counts_while_its_agreement_does() -> None:
     assert outcome(QUESTION, within, [GIVEN], day(20)) == "no_permission"
     ended = [msgspec.structs.replace(FLOWS[0], agreement=msgspec.structs.replace(frame, ended=True))]
     assert outcome(QUESTION, ended, [GIVEN]) == "no_permission"
+
+
+def test_what_was_over_stays_over() -> None:
+    """A grant, an agreement or an approval that had ended by the latest time known permits nothing, though the clock was
+    set back to before its end; one that goes on does.
+    """
+    bounded = msgspec.structs.replace(FLOWS[0], agreement=Agreement("a", "1", None, day(20), ended=False))
+    brief = msgspec.structs.replace(GIVEN, valid_until=day(20))
+    shortened = changed(GIVEN, change("renewed", 1, valid_until=day(20)))
+    approvals = [Approval(str(end), 1, None, None, None, None, "dpo", None, day(end), START) for end in (20, 99)]
+    road = Road((bounded, FLOWS[0]), (Wall("isolated_partner", "sender", tuple(approvals)),), way_back=True)
+    for latest, left in ((day(20) - MICROSECOND, 2), (day(20), 1), (day(20) + MICROSECOND, 1)):
+        lasting, grants = not_over(road, [brief, GIVEN], latest)
+        assert [len(lasting.flows), len(lasting.walls[0].approvals), len(grants)] == [left] * 3
+        assert (lasting.flows[-1], lasting.walls[0].approvals[-1], grants[-1]) == (FLOWS[0], approvals[1], GIVEN)
+        assert lasting.way_back
+    assert not_over(road, [brief, shortened, GIVEN], day(25))[1] == [GIVEN]
+    assert timedelta() < SET_BACK <= timedelta(seconds=1)
 
 
 def test_trap_6_a_statute_is_neither_asked_for_nor_blocked() -> None:

@@ -10,10 +10,11 @@ from consent_registry.api.problems import Problem, problem_response
 from consent_registry.domain.errors import CannotRecord
 
 
-class Health(msgspec.Struct, frozen=True):
-    """`alive` or `ready`."""
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`alive` or `ready`, and what an operator should look at soon; absent when there is nothing."""
 
     status: str
+    warnings: list[str] = []
 
 
 @get("/live", **answers(200, Health, "Is the process alive?", scope=None))
@@ -27,7 +28,9 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
     reason = await request.app.state.readiness.reason_against()
     if reason is None:
-        return Response(msgspec.json.encode({"status": "ready"}), media_type="application/json")
+        return Response(
+            msgspec.json.encode(Health("ready", request.app.state.watch.warnings)), media_type="application/json"
+        )
     problem = Problem("/problems/cannot-record", "This cannot be recorded now", 503, reason)
     return problem_response(problem, {"Retry-After": "1"})
 

@@ -18,6 +18,8 @@ Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
 # How long an answer is good. Long enough to send, short enough that a withdrawal is not overtaken.
 ANSWER_LIFETIME = timedelta(minutes=5)
+# Two statements at once may see each other's times in any order; a clock that is further behind was set back.
+SET_BACK = timedelta(seconds=1)
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -67,6 +69,19 @@ def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetim
             if ground is not None:
                 grounds[category.category_id] = ground
     return _answer(question, grounds, statutory, now)
+
+
+def not_over(road: Road, grants: Iterable[Grant], latest: datetime) -> tuple[Road, list[Grant]]:
+    """The road and the client's grants without what had ended by `latest`, a time later than now: the clock was set
+    back, and what was over stays over.
+    """
+    flows = (one for one in road.flows if one.agreement.valid_until is None or one.agreement.valid_until > latest)
+    walls = (
+        msgspec.structs.replace(wall, approvals=tuple(one for one in wall.approvals if one.in_force(latest)))
+        for wall in road.walls
+    )
+    lasting = msgspec.structs.replace(road, flows=tuple(flows), walls=tuple(walls))
+    return lasting, [one for one in grants if _lasts_until(one) > latest]
 
 
 class _Passing:

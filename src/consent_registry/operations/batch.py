@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.decisions import Question, decide
+from consent_registry.domain.decisions import SET_BACK, Question, decide, not_over
 from consent_registry.domain.errors import Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
@@ -108,8 +109,9 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
         free, leaning, facts = await _facts(connection, network, free)
         postponed += leaning
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
+        latest = await runtime.clock.latest(connection, network.network_id, facts.now)
         await _replay(runtime, connection, keyed, catalogue)
-        postponed += _decide(runtime, catalogue, free, facts)
+        postponed += _decide(runtime, catalogue, free, facts, latest)
         places = await _record(connection, network, facts, free)
         # Answers with a key are made before the commit, because they are stored with it; the others after.
         for one in free:
@@ -200,7 +202,9 @@ async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Wait
                 one.outcome = error
 
 
-def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], facts: Facts) -> list[Waiting]:
+def _decide(
+    runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], facts: Facts, latest: datetime
+) -> list[Waiting]:
     """Decide what can be decided; returns the requests whose reference became another client's since it was locked."""
     postponed = []
     position = 0
@@ -224,7 +228,10 @@ def _decide(runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], fac
             road = catalogue.road(
                 question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id
             )
-            decision = decide(question, road, facts.grants[number], facts.now)
+            grants = facts.grants[number]
+            if facts.now < latest - SET_BACK:
+                road, grants = not_over(road, grants, latest)
+            decision = decide(question, road, grants, facts.now)
             client_id = facts.clients[number]
             promise = (runtime.issuer, runtime.keys.log_key_id)
             one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))

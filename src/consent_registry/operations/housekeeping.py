@@ -1,6 +1,7 @@
 """Housekeeping: what each process looks after now and then. Doing it twice does no harm, so nobody is elected."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -11,18 +12,40 @@ from consent_registry.storage.idempotency import forget_answers
 from consent_registry.storage.partitions import make_event_partitions
 
 PERIOD = 3600.0
+# After a failure that may be over in a moment.
+SOON = 60.0
+OVERDUE = 24 * 3600.0
 
 _log = structlog.get_logger(__name__)
 
 
-async def keep_house(runtime: Runtime) -> None:
-    """Forget stored answers older than two days and make the log's partitions ahead, every hour until cancelled."""
-    while True:
-        try:
-            await tidy(runtime)
-        except RegistryError as error:
-            _log.warning("housekeeping put off", error=type(error).__name__)
-        await asyncio.sleep(PERIOD)
+class Housekeeping:
+    """One process's round: stored answers older than two days forgotten, the log's partitions made ahead."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.done_at = time.monotonic()
+        self.rounds = 0
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether no round has gone well for a day."""
+        return time.monotonic() - self.done_at > OVERDUE
+
+    async def keep_house(self) -> None:
+        """Go round every hour, sooner after a failure, until cancelled."""
+        while True:
+            pause = SOON
+            try:
+                await tidy(self._runtime)
+            except RegistryError as error:
+                _log.warning("housekeeping put off", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 - logged; the next round may go better
+                _log.exception("housekeeping failed")
+            else:
+                self.done_at, pause = time.monotonic(), PERIOD
+                self.rounds += 1
+            await asyncio.sleep(pause)
 
 
 async def tidy(runtime: Runtime) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import NotAuthentic
+from consent_registry.operations.clock import Clock
 from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.database import Connection, Pool, transaction
 from consent_registry.storage.keys import Keys
@@ -42,6 +43,7 @@ class Runtime:
         self.pool = pool
         self.keys = keys
         self.issuer = issuer
+        self.clock = Clock()
         self._networks: dict[str, Network] = {}
         self._catalogues: dict[int, Catalogue] = {}
         self._failed_at = float("-inf")

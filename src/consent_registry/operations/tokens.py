@@ -23,6 +23,8 @@ from consent_registry.storage.database import transaction
 from consent_registry.storage.keys import Keys
 
 LIFETIME = 600
+# Two machines that issue and verify may differ by as much as a start allows (storage/clock.py).
+LEEWAY = 5
 REMEMBERED = 10_000
 _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 # RFC 7515 section 7.1, without padding; nothing we issue is longer.
@@ -58,6 +60,7 @@ class _Claims(msgspec.Struct, frozen=True):
     network: str
     client_id: str
     scope: str
+    iat: int
     exp: int
     partner: str | None = None
 
@@ -67,7 +70,8 @@ class Tokens:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        # Whom a token stands for and when it was issued.
+        self._verified: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
         self._verified_with = runtime.keys
 
     async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
@@ -115,18 +119,19 @@ class Tokens:
             self._verified.clear()
             self._verified_with = self._runtime.keys
         digest = hashlib.sha256(token.encode()).digest()
-        caller = self._verified.get(digest)
-        if caller is None:
-            caller = await self._read(token)
-            self._verified[digest] = caller
+        known = self._verified.get(digest)
+        if known is None:
+            known = self._verified[digest] = await self._read(token)
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
-        if caller.expires_at <= time.time():
+        caller, issued_at = known
+        # Both ends count: a clock that is set back must not lengthen a token's life.
+        if not issued_at - LEEWAY <= time.time() < caller.expires_at:
             self._verified.pop(digest, None)
             raise NotAuthentic("The access token has expired.")
         return caller
 
-    async def _read(self, token: str) -> Caller:
+    async def _read(self, token: str) -> tuple[Caller, int]:
         claims = self._verified_claims(token)
         network = await self._runtime.network(claims.network)
         if network is None:
@@ -140,7 +145,7 @@ class Tokens:
             if slug not in catalogue.partners:
                 raise NotAuthentic("The access token is not valid here.")
             partner_id = catalogue.partners[slug].partner_id
-        return Caller(
+        caller = Caller(
             network=network,
             partner_id=partner_id,
             slug=slug or "administration",
@@ -148,6 +153,7 @@ class Tokens:
             scopes=frozenset(claims.scope.split()),
             expires_at=claims.exp,
         )
+        return caller, claims.iat
 
     def _verified_claims(self, token: str) -> _Claims:
         if not _COMPACT.fullmatch(token):
@@ -164,7 +170,10 @@ class Tokens:
                 algorithms=["ES256"],
                 audience=self._runtime.issuer,
                 issuer=self._runtime.issuer,
-                options={"require": ["exp", "iat", "iss", "aud", "sub", "jti", "client_id", "scope", "network"]},
+                options={
+                    "require": ["exp", "iat", "iss", "aud", "sub", "jti", "client_id", "scope", "network"],
+                    "verify_iat": False,  # `verify` does, each time, with the leeway between two machines
+                },
             )
             return msgspec.convert(claims, _Claims)
         except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, AttributeError) as error:

@@ -2,12 +2,12 @@
 setting, its value and the cure. `docs/operating.md` lists them all, and a test compares.
 """
 
-import time
 from collections.abc import Mapping
 
 import asyncpg
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
 from consent_registry.storage.database import DURABLE_COMMIT
 from consent_registry.storage.login_checks import require_harmless_login
 from consent_registry.storage.migrations import check_schema
@@ -26,8 +26,6 @@ DURABLE: Mapping[str, frozenset[str]] = {
     "zero_damaged_pages": frozenset({"off"}),
     "ignore_checksum_failure": frozenset({"off"}),
 }
-# Two clocks further apart than this are a fault of one of them, not of the network between.
-CLOCKS_APART = 5.0
 # A refusal is to be seen within five seconds, and Python needs its own.
 CONNECT_SECONDS = 3.0
 _SERVER = ("server_version_num", "server_version", "max_locks_per_transaction", "max_connections")
@@ -131,18 +129,9 @@ async def _require_server(connection: asyncpg.Connection, connections: int) -> N
 
 
 async def _require_clock(connection: asyncpg.Connection) -> None:
-    behind = await clock_difference(connection)
+    behind = (await compare_clocks(connection)).behind
     if abs(behind) > CLOCKS_APART:
         side = "behind" if behind > 0 else "ahead of"
         raise Unusable(
             f"this machine's clock is {abs(behind):.0f} s {side} the database's: keep both to the same time source"
         )
-
-
-async def clock_difference(connection: asyncpg.Connection) -> float:
-    """Seconds by which the database's clock is ahead of this machine's, less what the question took."""
-    asked_at = time.time()
-    theirs = float(await connection.fetchval("select extract(epoch from clock_timestamp())::float8"))
-    answered_at = time.time()
-    # Within the span of the question every time of theirs is as good as ours.
-    return theirs - answered_at if theirs > answered_at else min(theirs - asked_at, 0.0)

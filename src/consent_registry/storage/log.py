@@ -117,6 +117,12 @@ async def find_event(connection: Connection, network: Network, event_id: str) ->
     return StoredEvent(place, row["event"], row["kind"], None if client_id is None else str(client_id))
 
 
+async def latest_event_at(connection: Connection, network_id: int) -> datetime | None:
+    """The latest time among the log's last events; None for an empty log."""
+    at: datetime | None = await connection.fetchval("select registry.latest_event_at($1)", network_id)
+    return at
+
+
 async def find_places(
     connection: Connection, network: Network, event_ids: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:

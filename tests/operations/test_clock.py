@@ -1,0 +1,67 @@
+"""A clock that is set back: what had ended stays ended, and no token lives longer."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+
+from consent_registry.operations import tokens
+from tests.installation import Installation, Registry, serving
+from tests.small_network import NUMBER, consent_body, question
+
+TOMORROW = "interval '1 day'"
+
+
+async def give(registry: Registry, **ends: timedelta) -> None:
+    """Record a consent for each of these clients that ends so far from now."""
+    north = await registry.partner("north")
+    text = (await north.get("/texts")).json()["items"][0]["id"]
+    for client, end in ends.items():
+        assert (await north.post("/clients", {"reference": client})).status_code in {200, 201}
+        until = (datetime.now(UTC) + end).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        answer = await north.post("/consents", consent_body(client, text, valid_until=until))
+        assert answer.status_code == 201, answer.text
+
+
+async def outcome(registry: Registry, client: str) -> str:
+    """Ask about a client."""
+    answer = await (await registry.partner("north")).post("/decisions", question(client))
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["outcome"])
+
+
+async def test_a_process_that_starts_learns_from_the_log_how_late_it_was(installation: Installation) -> None:
+    """The log's last event is of tomorrow, so the clock was set back since: a consent that ends before is not permitted
+    by a process that starts now, one that ends later is; without that event both are.
+    """
+    async with installation.copy() as database:
+        async with serving(installation, database) as registry:
+            await give(registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
+            assert [await outcome(registry, one) for one in ("SHORT", "LONG")] == ["permit", "permit"]
+        async with serving(installation, database) as registry, registry.sql() as sql:
+            last = "network_id = $1 and log_index = (select max(log_index) from registry.leaves where network_id = $1)"
+            await sql.execute(f"update registry.events set at = at + {TOMORROW} where {last}", NUMBER)  # noqa: S608
+            assert [await outcome(registry, one) for one in ("SHORT", "LONG")] == ["no_permission", "permit"]
+
+
+async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None:
+    """What the watch once heard from the database counts for the life of the process."""
+    await give(fresh_registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
+    assert await outcome(fresh_registry, "SHORT") == "permit"
+    fresh_registry.app.state.doors.runtime.clock.note(datetime.now(UTC) + timedelta(days=1))
+    assert [await outcome(fresh_registry, one) for one in ("SHORT", "LONG")] == ["no_permission", "permit"]
+
+
+@pytest.mark.parametrize(("shift", "status"), [(0, 200), (-4, 200), (-6, 401), (-86_400, 401), (599, 200), (601, 401)])
+async def test_a_token_lives_from_its_beginning_to_its_end(
+    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch, shift: int, status: int
+) -> None:
+    """Known to the process or seen for the first time, by a clock that was moved either way."""
+    north = await fresh_registry.partner("north")
+    issued_at = jwt.decode(north.token, options={"verify_signature": False})["iat"]
+    assert (await north.get("/me")).status_code == 200
+    monkeypatch.setattr(time, "time", lambda: issued_at + shift)
+    known = (await north.get("/me")).status_code
+    fresh_registry.app.state.doors.tokens = tokens.Tokens(fresh_registry.app.state.doors.runtime)
+    assert (known, (await north.get("/me")).status_code) == (status, status)
