@@ -52,18 +52,18 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         pool_size=_pool_size(environment.get(PREFIX + "POOL_SIZE", "10")),
         log_public=_yes(environment, "LOG_PUBLIC"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
+        erasure_ledger=_path(environment, "ERASURE_LEDGER"),
     )
 
 
 def read_sealer_settings(environment: Mapping[str, str]) -> SealerSettings:
     """The sealer's settings in an environment; raises UnsafeSetting with one clear line."""
     _require(environment, SEALER_REQUIRED)
-    policy = environment.get(PREFIX + "WITNESS_POLICY")
     return SealerSettings(
         sealer_database_url=environment[PREFIX + "SEALER_DATABASE_URL"],
         sealer_state=Path(environment[PREFIX + "SEALER_STATE"]),
         keys=Path(environment[PREFIX + "KEYS"]),
-        witness_policy=Path(policy) if policy else None,
+        witness_policy=_path(environment, "WITNESS_POLICY"),
     )
 
 
@@ -95,6 +95,11 @@ def _issuer(value: str) -> str:
     if issuer.scheme == "http" and issuer.hostname not in LOOPBACK:
         raise UnsafeSetting(f"{PREFIX}ISSUER is {value}: outside this machine it must be https, tokens travel under it")
     return value
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(PREFIX + name)
+    return Path(value) if value else None
 
 
 def _yes(environment: Mapping[str, str], name: str) -> bool:

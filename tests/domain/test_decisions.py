@@ -152,8 +152,8 @@ def test_a_flow_counts_while_its_agreement_does() -> None:
 
 
 def test_what_was_over_stays_over() -> None:
-    """A grant, an agreement or an approval that had ended by the latest time known permits nothing, though the clock was
-    set back to before its end; one that goes on does.
+    """A grant, an agreement or an approval that had ended by the latest time known permits nothing, though the clock
+    was set back to before its end; one that goes on does.
     """
     bounded = msgspec.structs.replace(FLOWS[0], agreement=Agreement("a", "1", None, day(20), ended=False))
     brief = msgspec.structs.replace(GIVEN, valid_until=day(20))
