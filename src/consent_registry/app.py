@@ -21,6 +21,7 @@ from consent_registry.api import (
     health,
     log,
     problem_pages,
+    texts,
     tokens,
     withdrawals,
 )
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             *decisions.ROUTES,
             *administration.ROUTES,
             *approvals.ROUTES,
+            *texts.ROUTES,
         ],
     )
     return Litestar(

@@ -68,10 +68,15 @@ def _get(path: str, scope: str | None, make: Callable[[Belongings], str] | None 
     return Call("GET", path, scope, lambda b: (make(b) if make else path, None))
 
 
+def _path(path: str, b: Belongings) -> str:
+    names = {"decision_id": b.decision, "consent_id": b.consent["consent_id"], "text_id": b.text}
+    names["approval_id"] = b.decision
+    return path.format(**names)
+
+
 def _post(path: str, scope: str | None, make: Callable[[Belongings], Body]) -> Call:
     def filled(b: Belongings) -> tuple[str, Body]:
-        path_now = path.replace("{decision_id}", b.decision).replace("{consent_id}", b.consent["consent_id"])
-        return path_now.replace("{approval_id}", b.decision), make(b)
+        return _path(path, b), make(b)
 
     return Call("POST", path, scope, filled)
 
@@ -105,6 +110,9 @@ CALLS = (
     _get("/decisions", "decisions", lambda _: "/decisions?transfer=missing&limit=200"),
     _get("/decisions/{decision_id}", "decisions", lambda b: f"/decisions/{b.decision}"),
     _post("/decisions/{decision_id}/transfers", "decisions", lambda _: {"outcome": "sent", "categories": ["identity"]}),
+    _post("/texts", "catalogue:write", lambda _: {"version": "9", "languages": [{"language": "de", "content": "Ja?"}]}),
+    _post("/texts/{text_id}/stale-translations", "catalogue:write", lambda _: {"language": "ar"}),
+    _post("/text-invalidations", "catalogue:write", lambda b: {"text": b.text, "reason": "form"}),
     _post("/suspensions", "catalogue:write", lambda b: {"partner": b.flow.sender}),
     _post("/reinstatements", "catalogue:write", lambda b: {"partner": b.flow.sender}),
     _get("/approvals", "catalogue:write"),

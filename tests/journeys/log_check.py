@@ -44,7 +44,8 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     slugs = await _slugs(connection, number)
     assert await _consents(connection, number, slugs) == _told_consents(events)
     assert await _withdrawals(connection, number, slugs) == _told_withdrawals(events)
-    assert await _acts(connection, number) == _told_acts(events)
+    assert await _acts(connection, number, slugs) == _told_acts(events)
+    assert await _renewals(connection, number) == _told_renewals(events)
     assert await _transfers(connection, number, slugs) == _told_transfers(events)
     return events
 
@@ -101,7 +102,7 @@ async def _consents(connection: asyncpg.Connection, number: int, slugs: Slugs) -
     rows = await connection.fetch(
         """
         select g.*, c.client_id as of_client, c.text_id, c.language, c.giver_role, c.method, c.given_at,
-            encode(c.evidence_sha256, 'hex') as evidence, c.recorded_at
+            encode(c.evidence_sha256, 'hex') as evidence, c.recorded_at, c.renews
         from registry.grants g join registry.consents c using (network_id, consent_id) where g.network_id = $1
         """,
         number,
@@ -119,7 +120,7 @@ async def _consents(connection: asyncpg.Connection, number: int, slugs: Slugs) -
             slugs.categories(row["category_ids"]),
             (row["explicit"], row["answer"], row["valid_from"], row["valid_until"]),
             (str(row["text_id"]), row["language"], row["giver_role"], row["method"], row["evidence"]),
-            (row["given_at"], row["recorded_at"]),
+            (row["given_at"], row["recorded_at"], row["renews"] and str(row["renews"])),
         )
         for row in rows
     }
@@ -144,7 +145,7 @@ def _told_consents(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
                 event["method"],
                 event["evidence"] and event["evidence"]["sha256"],
             ),
-            (_at(event["given_at"]), _at(event["at"])),
+            (_at(event["given_at"]), _at(event["at"]), event["renews"]),
         )
         for event in events
         if event["kind"] == "consent"
@@ -198,22 +199,54 @@ _ACTS = {
 }
 
 
-async def _acts(connection: asyncpg.Connection, number: int) -> set[tuple[Any, ...]]:
+async def _acts(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
     rows = await connection.fetch(
         "select * from registry.grant_changes where network_id = $1 and kind = any ($2)", number, list(_ACTS.values())
     )
     return {
-        (str(row["act_id"]), str(row["grant_id"]), row["kind"], str(row["client_id"]), row["effective_at"])
+        (
+            *(str(row["act_id"]), str(row["grant_id"]), row["kind"], str(row["client_id"]), row["effective_at"]),
+            slugs.categories(row["category_ids"]),
+        )
         for row in rows
     }
 
 
 def _told_acts(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    events = list(events)
+    consents = [event for event in events if event["kind"] == "consent"]
+    granted = {grant["grant"]: set(grant["categories"]) for event in consents for grant in event["grants"]}
+    told = set()
+    for event in events:
+        for grant in event["grants"] if event["kind"] in _ACTS else ():
+            named = event.get("categories")
+            parts = None if named is None else tuple(sorted(granted[grant].intersection(named)))
+            told.add((event["id"], grant, _ACTS[event["kind"]], event["client"], _at(event["effective_at"]), parts))
+    return told
+
+
+async def _renewals(connection: asyncpg.Connection, number: int) -> set[tuple[Any, ...]]:
+    rows = await connection.fetch(
+        "select * from registry.grant_changes where network_id = $1 and kind in ('renewed', 'unrenewed')", number
+    )
     return {
-        (event["id"], grant, _ACTS[event["kind"]], event["client"], _at(event["effective_at"]))
+        (
+            *(str(row["act_id"]), str(row["grant_id"]), row["kind"], str(row["by_grant_id"])),
+            *(row["effective_at"], row["valid_until"], row["recorded_at"]),
+        )
+        for row in rows
+    }
+
+
+def _told_renewals(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+    return {
+        (
+            *(event["id"], one["grant"], kind, one["by"]),
+            *(_at(one["effective_at"]), _at(one["valid_until"]) if kind == "renewed" else None, _at(event["at"])),
+        )
         for event in events
-        if event["kind"] in _ACTS
-        for grant in event["grants"]
+        for kind in ("renewed", "unrenewed")
+        for one in event.get(kind, ())
     }
 
 

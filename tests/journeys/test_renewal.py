@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from consent_registry.domain.instants import format_instant
 from tests.installation import Registry
+from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office
 from tests.small_network import consent_body
 
@@ -202,6 +203,12 @@ async def test_what_is_not_ones_own_is_not_there(registry: Registry, north: Offi
     assert said[0] == said[1] == said[2]
     found = await north.post("/consents/search", {"client": client}, 200)
     assert found["items"] == []
+
+
+async def test_the_log_says_all_of_it(registry: Registry) -> None:
+    """After all these stories every renewal, and every one that fell, stands in the events as in the tables."""
+    events = await check_log(registry)
+    assert {"renewed", "unrenewed"} <= {word for event in events for word in event if event[word]}
 
 
 async def test_a_renewal_is_judged_by_the_rules_of_its_day(north: Office) -> None:

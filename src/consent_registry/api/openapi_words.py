@@ -29,6 +29,7 @@ TAG_OF_PATH = {
     "clients": "clients",
     "consents": "consents",
     "withdrawals": "withdrawals",
+    "text-invalidations": "administration",
     "suspensions": "administration",
     "approvals": "administration",
     "reinstatements": "administration",

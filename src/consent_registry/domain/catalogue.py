@@ -94,11 +94,14 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 class TextLanguage(msgspec.Struct, frozen=True):
-    """One language of a text: SHA-256 of the exact bytes (64 hex digits); `stale` if it renders an older German."""
+    """One language of a text: SHA-256 of the exact bytes (64 hex digits). New consents are taken neither on a `stale`
+    translation nor on a text that was `void` from the start; consents on the latter were voided with it.
+    """
 
     language: str
     sha256: str
     stale: bool
+    void: bool = False
 
 
 class Text(msgspec.Struct, frozen=True):

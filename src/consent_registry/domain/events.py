@@ -30,10 +30,14 @@ KINDS = {
     "approval": 17,
     "approval_revocation": 18,
     "key_rotation": 26,
+    "text": 19,
+    "stale_translation": 20,
+    "text_invalidation": 21,
     "erasure": 27,
     "retention": 28,
     "hold": 29,
     "hold_lifting": 30,
+    "evidence": 35,
 }
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 

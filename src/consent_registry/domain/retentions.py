@@ -24,12 +24,16 @@ STATE = frozenset(
         "invalidation",
         "restriction",
         "restriction_lifting",
+        "text",
+        "stale_translation",
+        "text_invalidation",
+        "evidence",
         "hold",
         "hold_lifting",
     }
 )
 # What accounts for the log itself.
-PERMANENT = frozenset({"erasure", "retention"})
+PERMANENT = frozenset({"erasure", "retention", "key_rotation"})
 USE_KINDS = sorted(KINDS[kind] for kind in USE)
 
 

@@ -255,7 +255,7 @@ def _text(one: Text) -> TextView:
         LanguageView(
             language.language,
             language.sha256,
-            "stale" if language.stale else "published",
+            "void" if language.void else "stale" if language.stale else "published",
             f"/api/v1/texts/{one.text_id}/{language.language}",
         )
         for language in one.languages.values()

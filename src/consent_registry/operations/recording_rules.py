@@ -85,9 +85,16 @@ def _text_refusals(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fa
         yield Fault(
             "/text/language", "This text does not exist in this language.", "text_language", "Art. 12 Abs. 1 DSGVO"
         )
+    elif language.void:
+        yield Fault(
+            "/text", "This text was found void: consents on it bind nobody.", "text_void", "Art. 7 Abs. 2 DSGVO"
+        )
     elif language.stale:
         yield Fault(
-            "/text/language", "This translation renders an older German text.", "text_stale", "Art. 12 Abs. 1 DSGVO"
+            "/text/language",
+            "This translation is stale: it no longer renders the German text.",
+            "text_stale",
+            "Art. 12 Abs. 1 DSGVO",
         )
 
 

@@ -188,7 +188,15 @@ async def _texts(connection: Connection, network_id: int) -> list[Text]:
     rows: Sequence[asyncpg.Record] = await connection.fetch(
         """
         select t.text_id, t.version, l.language, l.sha256,
-            l.translation_of <> g.sha256 as stale
+            l.translation_of <> g.sha256 or exists (
+                select from registry.stale_translations s
+                where s.network_id = l.network_id and s.text_id = l.text_id and s.language = l.language
+            ) as stale,
+            exists (
+                select from registry.text_invalidations i
+                where i.network_id = l.network_id and i.text_id = l.text_id
+                  and (i.language is null or i.language = l.language)
+            ) as void
         from registry.texts t
         join registry.text_languages l on l.network_id = t.network_id and l.text_id = t.text_id
         join registry.text_languages g
@@ -202,7 +210,7 @@ async def _texts(connection: Connection, network_id: int) -> list[Text]:
     texts: dict[str, Text] = {}
     for row in rows:
         text = texts.setdefault(str(row["text_id"]), Text(str(row["text_id"]), row["version"], {}))
-        language = TextLanguage(row["language"], row["sha256"].hex(), row["stale"])
+        language = TextLanguage(row["language"], row["sha256"].hex(), row["stale"], row["void"])
         texts[text.text_id] = Text(text.text_id, text.version, {**text.languages, language.language: language})
     return list(texts.values())
 

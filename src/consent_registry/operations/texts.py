@@ -1,0 +1,277 @@
+"""Texts: publishing a version, saying that a translation is stale, and voiding a text with every consent on it.
+
+A published text never changes. Each act holds the catalogue alone, so that no consent is recorded and no decision made
+on a picture that is about to be wrong.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.domain.catalogue import Text
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.catalogue import TextView, texts
+from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.grant_changes import Reason
+from consent_registry.operations.notices import ACKNOWLEDGE_WITHIN
+from consent_registry.operations.requests import Language, Uuid
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.storage import texts as storage
+from consent_registry.storage.catalogue import REFERENCE_LANGUAGE, add_version
+from consent_registry.storage.database import set_partners
+from consent_registry.storage.setup import add_text
+
+_NORM = "Art. 12 Abs. 1 DSGVO"
+# So many events go to the log in one statement; all of an act's in one transaction.
+EVENTS_AT_ONCE = 1000
+
+
+class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text in one language, as characters or as base64 of its bytes in UTF-8: exactly what clients will be shown.
+    `translation_of`: the SHA-256 of the German bytes it renders, if they are to be compared.
+    """
+
+    language: Language
+    content: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    content_base64: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    translation_of: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | UnsetType = UNSET
+
+
+class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new version of the text, in German and in any number of translations of it."""
+
+    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$(?!\n)", examples=["2.2"])]
+    languages: Annotated[list[LanguageRequest], Meta(min_length=1, max_length=100)]
+
+
+class PublishedText(msgspec.Struct, frozen=True):
+    """A text on record."""
+
+    text: TextView
+    recorded_at: str
+    log: LogEntry
+
+
+class StalingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The translation that is no longer good, and why."""
+
+    language: Language
+    reason: Literal["mistranslated", "incomplete", "outdated"] | None = None
+
+
+class StalingAnswer(msgspec.Struct, frozen=True):
+    """A stale translation on record."""
+
+    id: str
+    text: str
+    language: str
+    recorded_at: str
+    log: LogEntry
+
+
+class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The text that was void, in one language or in all, and why."""
+
+    text: Uuid
+    reason: Reason
+    language: Language | None = None
+
+
+class TextInvalidationAnswer(msgspec.Struct, frozen=True):
+    """A void text on record, with how many consents and grants were voided with it."""
+
+    id: str
+    text: str
+    language: str | None
+    consents: int
+    grants: int
+    recorded_at: str
+    log: LogEntry
+
+
+async def publish_text(runtime: Runtime, caller: Caller, request: PublicationRequest, once: Once) -> Reply:
+    """Publish a version of the text, byte for byte, for ever. Raises Malformed, Refused without German or for a
+    translation of other German bytes, and Conflict for a version there is.
+    """
+    contents = _contents(request)
+
+    async def work(act: Act) -> Done:
+        if any(text.version == request.version for text in act.catalogue.texts.values()):
+            raise Conflict("There is a text of this version; a new wording is a new version.")
+        now = await act.clock()
+        text_id = new_id(now)
+        await add_text(act.connection, act.network.network_id, text_id, request.version, contents, now)
+        await add_version(act.connection, act.network.network_id, now)
+        german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
+        languages = [
+            {"language": language, "sha256": hashlib.sha256(content).hexdigest(), "translation_of": german}
+            for language, content in contents.items()
+        ]
+        members = {"text": text_id, "version": request.version, "languages": languages}
+        place = (await act.append(now, Event("text", new_id(now), members)))[0]
+        act.catalogue = await act.runtime.reload(act.connection, act.network)
+        answer = PublishedText(texts(act)[text_id], format_instant(now), LogEntry.of(place))
+        return Done(201, answer, f"/api/v1/texts/{text_id}")
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
+    """The exact bytes by language; raises Malformed and Refused with every fault."""
+    malformed: list[Fault] = []
+    contents: dict[str, bytes] = {}
+    for number, one in enumerate(request.languages):
+        pointer = f"/languages/{number}"
+        if one.language in contents:
+            malformed.append(Fault(f"{pointer}/language", "must not be named twice"))
+        contents[one.language] = _content(one, pointer, malformed)
+    if malformed:
+        raise Malformed(faults=tuple(malformed))
+    if faults := tuple(_refusals(request, contents)):
+        raise Refused(faults=faults)
+    return contents
+
+
+def _content(one: LanguageRequest, pointer: str, faults: list[Fault]) -> bytes:
+    if isinstance(one.content, str) and isinstance(one.content_base64, UnsetType):
+        return one.content.encode()
+    if not isinstance(one.content_base64, str) or isinstance(one.content, str):
+        faults.append(Fault(pointer, "needs exactly one of content and content_base64"))
+        return b""
+    try:
+        content = base64.b64decode(one.content_base64, validate=True)
+        content.decode()
+    except (binascii.Error, ValueError):
+        faults.append(Fault(f"{pointer}/content_base64", "must be base64 of a text in UTF-8"))
+        return b""
+    return content
+
+
+def _refusals(request: PublicationRequest, contents: Mapping[str, bytes]) -> Iterator[Fault]:
+    if REFERENCE_LANGUAGE not in contents:
+        yield Fault("/languages", "The German text is the reference of all others.", "german_reference", _NORM)
+        return
+    german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
+    for number, one in enumerate(request.languages):
+        if isinstance(one.translation_of, str) and one.translation_of != german:
+            yield Fault(
+                f"/languages/{number}/translation_of",
+                "This translation renders another German text: it would be stale from its first day.",
+                "text_stale",
+                _NORM,
+            )
+
+
+async def mark_stale(runtime: Runtime, caller: Caller, text_id: str, request: StalingRequest, once: Once) -> Reply:
+    """Say that a translation is stale: it is no longer good for new consents; those given in it stand.
+
+    Raises NotFound for an unknown text or language, Refused for the German text, Conflict for what is stale already.
+    """
+
+    async def work(act: Act) -> Done:
+        text = act.catalogue.texts.get(text_id)
+        if text is None or request.language not in text.languages:
+            raise NotFound
+        if request.language == REFERENCE_LANGUAGE:
+            detail = "The German text is the reference and cannot be stale: invalidate the text, or publish a new one."
+            raise Refused(faults=(Fault("/language", detail, "german_reference", _NORM),))
+        if text.languages[request.language].stale:
+            raise Conflict("This translation is stale already.")
+        now = await act.clock()
+        staling_id = new_id(now)
+        place_of_text = (text_id, request.language)
+        await storage.add_stale_translation(
+            act.connection, act.network.network_id, staling_id, place_of_text, request.reason, now
+        )
+        await add_version(act.connection, act.network.network_id, now)
+        members = {"text": text_id, "language": request.language, "reason": request.reason}
+        place = (await act.append(now, Event("stale_translation", staling_id, members)))[0]
+        answer = StalingAnswer(staling_id, text_id, request.language, format_instant(now), LogEntry.of(place))
+        return Done(201, answer)
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once) -> Reply:
+    """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
+
+    Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
+    its client, so that each can be erased for itself, and then of the act. Raises Malformed for an unknown text or
+    language, Conflict for what is void already.
+    """
+
+    async def work(act: Act) -> Done:
+        _require_not_void(_text(act, request), request.language)
+        # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
+        # no client's lock is needed, and no order between thousands of them.
+        await set_partners(act.connection, act.catalogue.partner_by_id)
+        now = await act.clock()
+        voiding = storage.Voiding(new_id(now), request.text, request.language, now, now + ACKNOWLEDGE_WITHIN)
+        network_id = act.network.network_id
+        await storage.add_text_invalidation(act.connection, network_id, voiding, request.reason)
+        await storage.void_grants(act.connection, network_id, voiding)
+        await storage.undo_renewals(act.connection, network_id, voiding)
+        await storage.tell_of_voiding(act.connection, network_id, voiding)
+        voided = await storage.list_voided(act.connection, network_id, voiding)
+        await add_version(act.connection, network_id, now)
+        grants = sum(len(one.grant_ids) for one in voided)
+        events = [_event(voiding, request.reason, one) for one in voided]
+        members = {
+            "text": request.text,
+            "language": request.language,
+            "reason": request.reason,
+            "consents": len(voided),
+            "grants": grants,
+            "digest": digest_of([one.consent_id for one in voided]),
+        }
+        events.append(Event("text_invalidation", voiding.invalidation_id, members))
+        for first in range(0, len(events), EVENTS_AT_ONCE):
+            places = await act.append(now, *events[first : first + EVENTS_AT_ONCE])
+        answer = TextInvalidationAnswer(
+            voiding.invalidation_id,
+            request.text,
+            request.language,
+            len(voided),
+            grants,
+            format_instant(now),
+            LogEntry.of(places[-1]),
+        )
+        return Done(201, answer)
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+def _text(act: Act, request: TextInvalidationRequest) -> Text:
+    text = act.catalogue.texts.get(request.text)
+    if text is None:
+        raise Malformed(faults=(Fault("/text", "is no text of this network"),))
+    if request.language is not None and request.language not in text.languages:
+        raise Malformed(faults=(Fault("/language", "is no language of this text"),))
+    return text
+
+
+def _require_not_void(text: Text, language: str | None) -> None:
+    languages = text.languages.values() if language is None else [text.languages[language]]
+    if all(one.void for one in languages):
+        raise Conflict("This text is void already.")
+
+
+def _event(voiding: storage.Voiding, reason: str, one: storage.VoidConsent) -> Event:
+    members: dict[str, Any] = {
+        "consent": one.consent_id,
+        "grants": one.grant_ids,
+        "effective_at": format_instant(one.given_at),
+        "reason": reason,
+        "renewed": [],
+        "unrenewed": [fact | {"effective_at": format_instant(fact["effective_at"])} for fact in one.unrenewed],
+        "text_invalidation": voiding.invalidation_id,
+    }
+    return Event("invalidation", voiding.act_id(one.consent_id), members, one.client_id)

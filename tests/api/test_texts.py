@@ -1,0 +1,125 @@
+"""Bodies for the administration of texts that are not as they should be: refused with their place, without effect."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.bad_requests import Body, Case, changed, not_strict, put, without, wrong_values
+from tests.installation import Registry
+
+GERMAN = "Ja oder Nein?\n"
+UNKNOWN = "0190b9f0-0000-7000-8000-000000000000"
+
+
+def encoded(content: bytes) -> str:
+    """Return base64."""
+    return base64.b64encode(content).decode()
+
+
+def publications(_: str) -> Iterator[Case]:
+    """Return bad publications."""
+    german: Body = {"language": "de", "content": GERMAN}
+    good: Body = {"version": "9.9", "languages": [german, {"language": "en", "content": "Yes or no?"}]}
+    yield from not_strict(good)
+    yield from without(good, "/version", "/languages", "/languages/1/language")
+    yield from wrong_values(
+        good,
+        {
+            "/version": ("", " 2", "2/1", "x" * 64, "2\n", 2, None),
+            "/languages": ([], None, {}, "de", [german] * 101),
+            "/languages/1/language": ("", "deutsch", "DE", None, 1),
+            "/languages/1/content": ("", None, 1, ["x"]),
+            "/languages/1/translation_of": ("", "0" * 63, "g" * 64, None, 1),
+        },
+    )
+    for name, value in (("no text", encoded(b"\xff\xfe")), ("no base64", "Ja!"), ("nothing", ""), ("a number", 1)):
+        body = {"version": "9.9", "languages": [{"language": "de", "content_base64": value}]}
+        yield Case(name, json.dumps(body).encode(), "/languages/0/content_base64")
+    yield changed(good, "both forms", put("/languages/0/content_base64", encoded(b"x")), "/languages/0")
+    yield changed(good, "neither form", lambda b: b["languages"][0].pop("content"), "/languages/0")
+    yield changed(good, "a language twice", put("/languages/1/language", "de"), "/languages/1/language")
+    yield changed(good, "without German", lambda b: b["languages"].pop(0), "/languages", 422)
+    other = hashlib.sha256(b"another German text").hexdigest()
+    place = "/languages/1/translation_of"
+    yield changed(good, "of another German text", put(place, other), place, 422)
+
+
+def invalidations(text: str) -> Iterator[Case]:
+    """Return bad invalidations."""
+    good: Body = {"text": text, "reason": "form", "language": "de"}
+    yield from not_strict(good)
+    yield from without(good, "/text", "/reason")
+    yield from wrong_values(
+        good,
+        {
+            "/text": ("", "leaflet", UNKNOWN, None, 1),
+            "/reason": ("", "typo", None, 1, []),
+            "/language": ("tlh", "", 1, ["de"]),
+        },
+    )
+
+
+def stalings(_: str) -> Iterator[Case]:
+    """Return bad stalings."""
+    good: Body = {"language": "en", "reason": "outdated"}
+    yield from not_strict(good)
+    yield from without(good, "/language")
+    yield from wrong_values(good, {"/language": ("", None, 1), "/reason": ("", "because", 1, [])})
+
+
+KINDS = {
+    "/texts": publications,
+    "/text-invalidations": invalidations,
+    "/texts/{text}/stale-translations": stalings,
+}
+
+
+@pytest.mark.parametrize("path", KINDS)
+async def test_bad_bodies_are_refused_with_their_pointer(registry: Registry, path: str) -> None:
+    """Each names the place of its fault, and no text, no consent and no event changes."""
+    admin = await registry.partner("admin")
+    text = (await admin.get("/texts")).json()["items"][0]["id"]
+    before = await state(registry)
+    for number, case in enumerate(KINDS[path](text)):
+        answer = await admin.send(path.format(text=text), case.content, Idempotency_Key=f"{path}-{number}")
+        assert answer.status_code in case.statuses, (case.name, answer.text)
+        pointers = {one.get("pointer") for one in answer.json().get("errors", [])}
+        if case.pointer is not None:
+            assert any(str(one).startswith(case.pointer) for one in pointers), (case.name, pointers)
+    assert await state(registry) == before
+
+
+async def state(registry: Registry) -> list[int]:
+    """Return how many rows there are of what these calls could change."""
+    tables = (
+        "texts",
+        "text_languages",
+        "text_invalidations",
+        "stale_translations",
+        "grant_changes",
+        "events",
+        "changes",
+    )
+    async with registry.sql() as sql:
+        return [await sql.fetchval(f"select count(*) from registry.{one}") for one in tables]  # noqa: S608 - our own
+
+
+async def test_bytes_are_taken_as_they_are(registry: Registry) -> None:
+    """Base64 carries what JSON would not show: line ends, a byte order mark; a version there is is a conflict."""
+    admin = await registry.partner("admin")
+    content = "\ufeffZeile\r\nZeile\tEnde".encode()
+    german = hashlib.sha256(content).hexdigest()
+    languages = [
+        {"language": "de", "content_base64": encoded(content)},
+        {"language": "en", "content": "Line", "translation_of": german},
+    ]
+    answer = await admin.post("/texts", {"version": "8", "languages": languages})
+    assert answer.status_code == 201, answer.text
+    text = answer.json()["text"]
+    assert text["languages"][0]["sha256"] == german
+    shown = await admin.get(f"/texts/{text['id']}/de")
+    assert shown.content == content
+    assert (await admin.post("/texts", {"version": "8", "languages": languages})).status_code == 409

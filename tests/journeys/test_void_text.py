@@ -1,0 +1,222 @@
+"""A text is found void: every consent on it falls from the start, recipients may not use what they got, and the next
+version takes its place. And a translation goes stale, which is not the same.
+"""
+
+import json
+
+import pytest
+import pytest_asyncio
+
+from tests.installation import Partner, Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office, told
+from tests.small_network import consent_body
+
+GERMAN = "Dürfen wir, soweit nötig, alles mit allen austauschen? Größe: ½ Blatt\r\n"
+CONSENTS = 140
+MANY = 3000
+
+
+@pytest_asyncio.fixture
+async def admin(registry: Registry) -> Partner:
+    """Return the network's administration."""
+    return await registry.partner("admin")
+
+
+async def published(admin: Partner, version: str) -> str:
+    """Publish a version of the text in German, English and Arabic, and return its id."""
+    languages = [{"language": one, "content": f"{one} {version} {GERMAN}"} for one in ("de", "en", "ar")]
+    answer = await admin.post("/texts", {"version": version, "languages": languages})
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == f"/api/v1/texts/{answer.json()['text']['id']}"
+    return str(answer.json()["text"]["id"])
+
+
+async def on_text(
+    at: Office, text: str, language: str = "de", status: int = 201, **members: object
+) -> tuple[str, Body]:
+    """Record a consent of a new client on a text."""
+    client = await at.client()
+    body = consent_body(client, text) | members
+    body["text"]["language"] = language
+    return client, await at.post("/consents", body, status)
+
+
+async def statuses(admin: Partner, text: str) -> dict[str, str]:
+    """Return the status of each language of a text."""
+    shown = told(await admin.get(f"/texts/{text}"))
+    return {one["language"]: one["status"] for one in shown["languages"]}
+
+
+async def test_a_text_is_published_byte_for_byte(registry: Registry, admin: Partner) -> None:
+    """Consents can be recorded on it at once, in each of its languages, and show its hash; the bytes are the bytes."""
+    text = await published(admin, "3.0")
+    north = await office(registry, "north")
+    for language in ("de", "en", "ar"):
+        client, consent = await on_text(north, text, language)
+        assert (consent["text"]["version"], await north.outcome(client)) == ("3.0", "permit")
+        shown = await north.partner.get(f"/texts/{text}/{language}")
+        assert shown.content == f"{language} 3.0 {GERMAN}".encode()
+
+
+async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin: Partner) -> None:
+    """140 consents, some withdrawn, requested, refused or renewed: all that were given or asked for are void from the
+    start, the refused stay refused; decisions deny; recipients are forbidden the use and must answer; the next version
+    takes new consents, the void one none; the log says so of each consent and of the act.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    text = await published(admin, "2.1")
+    pairs = [await on_text(north, text, ("de", "en", "ar")[number % 3]) for number in range(CONSENTS - 4)]
+    asked = await on_text(south, text)
+    withdrawn = await on_text(north, text)
+    await south.post("/withdrawals", {"consent_id": withdrawn[1]["consent_id"], "channel": "phone"})
+    old_client = await north.client()
+    old = await north.consent(old_client)
+    renewal = consent_body(old_client, text) | {"renews": old["consent_id"]}
+    renewed = await north.post("/consents", renewal)
+    no = consent_body(await north.client(), text, answer="refused")
+    refused = await north.post("/consents", no)
+    assert await north.outcome(pairs[0][0]) == "permit"
+
+    body = {"text": text, "reason": "vague_text"}
+    answer = await admin.post("/text-invalidations", body, Idempotency_Key="once")
+    assert answer.status_code == 201, answer.text
+    said = told(answer)
+    assert (said["consents"], said["grants"]) == (CONSENTS - 1, CONSENTS - 1)
+    again = await admin.post("/text-invalidations", body, Idempotency_Key="once")
+    assert (again.json(), again.headers["idempotency-replayed"]) == (said, "true")
+    assert (await admin.post("/text-invalidations", body)).status_code == 409
+
+    for client, consent in [*pairs[:3], *pairs[-3:]]:
+        assert await north.outcome(client) == "no_permission"
+        (grant,) = (await south.get(f"/consents/{consent['consent_id']}"))["grants"]
+        assert (grant["status"], grant["use_ban"]) == ("invalidated", True)
+        before = await south.get(f"/consents/{consent['consent_id']}?as_known_at={consent['recorded_at']}")
+        assert before["status"] == "given"
+    for consent, expected in (
+        (asked[1], "invalidated"),
+        (withdrawn[1], "invalidated"),
+        (renewed, "invalidated"),
+        (refused, "refused"),
+        (old, "given"),
+    ):
+        viewer = south if consent is asked[1] else north
+        assert (await viewer.get(f"/consents/{consent['consent_id']}"))["status"] == expected
+    assert await north.outcome(old_client) == "permit", "the earlier yes, on another text, stands"
+
+    assert set((await statuses(admin, text)).values()) == {"void"}
+    _, fault = await on_text(north, text, status=422)
+    assert [one["rule"] for one in fault["errors"]] == ["text_void"]
+    client, _ = await on_text(north, await published(admin, "2.2"))
+    assert await north.outcome(client) == "permit"
+
+    async with registry.sql() as sql:
+        rows = await sql.fetch(
+            "select p.slug, c.use_ban, c.acknowledge_by is not null as asked, count(*) from registry.changes c"
+            " join registry.partners p using (network_id, partner_id)"
+            " join registry.consents k using (network_id, consent_id)"
+            " where c.kind = 'consent_invalidated' and k.text_id = $1 group by 1, 2, 3 order by 1",
+            text,
+        )
+    # South's own request was never given: it concerns nobody but who asked.
+    assert [tuple(row) for row in rows] == [("north", False, False, CONSENTS - 2), ("south", True, True, CONSENTS - 2)]
+    events = [one for one in await check_log(registry) if one.get("text_invalidation") == said["id"]]
+    assert len(events) == CONSENTS - 1
+    assert {one["client"] for one in events}.isdisjoint({None})
+    (act,) = [one for one in await check_log(registry) if one["id"] == said["id"]]
+    assert (act["consents"], act["reason"], act["client"]) == (CONSENTS - 1, "vague_text", None)
+    assert all(len(json.dumps(one)) < 2000 for one in (*events, act))
+
+
+async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner) -> None:
+    """Consents in another language stand; then the whole text may be voided too, which takes the rest."""
+    north = await office(registry, "north")
+    text = await published(admin, "1.7")
+    (german, _), (arabic, _) = await on_text(north, text), await on_text(north, text, "ar")
+    body = {"text": text, "language": "ar", "reason": "vague_text"}
+    assert told(await admin.post("/text-invalidations", body))["consents"] == 1
+    assert (await admin.post("/text-invalidations", body)).status_code == 409
+    assert [await north.outcome(one) for one in (german, arabic)] == ["permit", "no_permission"]
+    assert await statuses(admin, text) == {"ar": "void", "de": "published", "en": "published"}
+    assert told(await admin.post("/text-invalidations", {"text": text, "reason": "form"}))["consents"] == 1
+    assert await north.outcome(german) == "no_permission"
+
+
+async def test_thousands_of_consents_fall_in_one_transaction(registry: Registry, admin: Partner) -> None:
+    """Three thousand consents of as many clients: all of them, with an event each, or none; nobody waits for locks."""
+    north = await office(registry, "north")
+    text = await published(admin, "1.8")
+    _, pattern = await on_text(north, text)
+    async with registry.sql() as sql:
+        await sql.execute("set session_replication_role = replica")
+        for table, keys in COPIED.items():
+            await sql.execute(copy_sql(table, keys), pattern["consent_id"], MANY)
+    said = told(await admin.post("/text-invalidations", {"text": text, "reason": "pressure"}))
+    assert (said["consents"], said["grants"]) == (MANY + 1, MANY + 1)
+    async with registry.sql() as sql:
+        left = await sql.fetchval(
+            "select count(*) from registry.grants g join registry.consents k using (network_id, consent_id)"
+            " where k.text_id = $1 and not exists (select from registry.grant_changes c"
+            " where c.grant_id = g.grant_id and c.kind = 'invalidated' and c.effective_at = k.given_at)",
+            text,
+        )
+        bans = await sql.fetchval(
+            "select count(*) from registry.changes c join registry.consents k using (network_id, consent_id)"
+            " where k.text_id = $1 and c.use_ban and c.partner_id = 2",
+            text,
+        )
+        events = await sql.fetchval(
+            "select count(*) from registry.events where kind = 14 and convert_from(event, 'UTF8') like $1",
+            f"%{said['id']}%",
+        )
+    assert (left, bans, events) == (0, MANY + 1, MANY + 1)
+
+
+COPIED = {"consents": ("consent_id", "client_id"), "grants": ("grant_id", "consent_id", "client_id")}
+
+
+def copy_sql(table: str, keys: tuple[str, ...]) -> str:
+    """Return the statement that copies a consent's row of a table $2 times, each with ids of its own."""
+    made = ", ".join(f"overlay({key}::text placing lpad(n::text, 12, '0') from 25)::uuid as {key}" for key in keys)
+    return (
+        f"insert into registry.{table} select (jsonb_populate_record(t, to_jsonb(made))).*"  # noqa: S608 - our own names
+        f" from registry.{table} t cross join generate_series(1, $2::integer) n"
+        f" cross join lateral (select {made}) as made where t.consent_id = $1"
+    )
+
+
+async def test_a_stale_translation_blocks_its_own_language(registry: Registry, admin: Partner) -> None:
+    """New consents in it are refused, in other languages taken; those given in it stand; twice is a conflict."""
+    north = await office(registry, "north")
+    text = await published(admin, "1.9")
+    before, _ = await on_text(north, text, "ar")
+    path = f"/texts/{text}/stale-translations"
+    answer = await admin.post(path, {"language": "ar", "reason": "mistranslated"})
+    assert answer.status_code == 201, answer.text
+    assert await statuses(admin, text) == {"ar": "stale", "de": "published", "en": "published"}
+    _, fault = await on_text(north, text, "ar", 422)
+    assert [(one["rule"], one["pointer"]) for one in fault["errors"]] == [("text_stale", "/text/language")]
+    after, _ = await on_text(north, text, "en")
+    assert [await north.outcome(one) for one in (before, after)] == ["permit", "permit"]
+    assert (await admin.post(path, {"language": "ar"})).status_code == 409
+    refused = await admin.post(path, {"language": "de"})
+    assert (refused.status_code, refused.json()["errors"][0]["rule"]) == (422, "german_reference")
+    for unknown in (f"{path}", "/texts/0190b9f0-0000-7000-8000-000000000000/stale-translations"):
+        assert (await admin.post(unknown, {"language": "tr"})).status_code == 404
+    (event,) = [one for one in await check_log_kinds(registry, "stale_translation") if one["text"] == text]
+    assert (event["language"], event["reason"]) == ("ar", "mistranslated")
+
+
+async def check_log_kinds(registry: Registry, kind: str) -> list[Body]:
+    """Return the events of a kind, as they stand."""
+    async with registry.sql() as sql:
+        rows = await sql.fetch("select event from registry.events order by log_index")
+    return [one for one in (json.loads(row["event"]) for row in rows) if one["kind"] == kind]
+
+
+@pytest.mark.parametrize("path", ["/texts", "/text-invalidations", "/texts/{text}/stale-translations"])
+async def test_texts_are_the_administrations(registry: Registry, path: str) -> None:
+    """A partner's token opens none of it."""
+    north = await office(registry, "north")
+    answer = await north.partner.post(path.format(text=north.text), {})
+    assert answer.status_code == 403
