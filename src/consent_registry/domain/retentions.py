@@ -24,6 +24,8 @@ STATE = frozenset(
         "invalidation",
         "restriction",
         "restriction_lifting",
+        "approval",
+        "approval_revocation",
         "text",
         "stale_translation",
         "text_invalidation",
