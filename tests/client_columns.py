@@ -26,7 +26,13 @@ CLIENT_DATA_ERASED = {
     ),
     "releases": ("network_id release_id consent_id client_id partner_ids holder_id towards_id function_sealed person"),
     "release_changes": "network_id release_id change_id act_id client_id partner_ids kind effective_at recorded_at",
-    "receipt_codes": "network_id digest digest_key consent_id client_id partner_ids recorded_at",
+    "receipt_codes": "network_id digest digest_key consent_id client_id partner_ids recorded_at issue",
+    "client_memberships": "network_id client_id position group_id recorded_at",
+    "link_codes": (
+        "network_id digest digest_key link_code_id client_id partner_id for_partner_id expires_at recorded_at"
+    ),
+    "links": "network_id link_id link_code_id client_id partner_id recorded_at",
+    "unlinkings": "network_id unlinking_id client_id partner_id left_group_id linked_at recorded_at",
     "withdrawals": "network_id withdrawal_id client_id partner_id channel declared_at received_at recorded_at",
     "changes": (
         "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by "
@@ -70,7 +76,7 @@ NOT_CLIENT_DATA = {
     "stale_translations": "network_id staling_id text_id language reason recorded_at",
     "credentials": "network_id client_id partner_id scopes secret_key secret_mac recorded_at",
     "credential_revocations": "network_id client_id recorded_at",
-    "code_failures": "network_id partner_id failure_id recorded_at",
+    "code_failures": "network_id partner_id failure_id recorded_at kind",
     "leaves": "log_index network_id leaf",
     "tiles": "network_id level number width data",
     "checkpoints": "network_id size published_at root note",

@@ -19,10 +19,13 @@ from consent_registry.api import (
     docs,
     grant_changes,
     health,
+    link_codes,
     log,
     problem_pages,
+    receipt_codes,
     texts,
     tokens,
+    unlinkings,
     withdrawals,
 )
 from consent_registry.api.callers import ApiRequest, Doors
@@ -51,8 +54,11 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         route_handlers=[
             *catalogue.ROUTES,
             *clients.ROUTES,
+            *link_codes.ROUTES,
+            *unlinkings.ROUTES,
             *consents.ROUTES,
             *grant_changes.ROUTES,
+            *receipt_codes.ROUTES,
             *withdrawals.ROUTES,
             *decisions.ROUTES,
             *administration.ROUTES,

@@ -210,6 +210,31 @@ def clients(good: Body) -> Iterator[Case]:
     yield from not_strict(good)
     yield from without(good, "/reference")
     yield from references(good, "/reference")
+    yield from wrong_values(good, {"/link_code": ("", "0" * 41, None, 1, [], {})})
+
+
+def link_codes(good: Body, issuer: str) -> Iterator[Case]:
+    """Return bad requests for a code."""
+    yield from not_strict(good)
+    yield from without(good, "/client")
+    yield from references(good, "/client")
+    yield from wrong_values(good, {"/partner": (issuer, "nobody", "", "UPPER", "x" * 64, None, 1, [])})
+    yield changed(good, "somebody unknown", put("/client", "nobody"), None, 404)
+
+
+def unlinkings(good: Body) -> Iterator[Case]:
+    """Return bad unlinkings; `good` names a client that is linked to nobody."""
+    yield from not_strict(good)
+    yield from without(good, "/client")
+    yield from references(good, "/client")
+    yield changed(good, "somebody unknown", put("/client", "nobody"), None, 404)
+    yield changed(good, "somebody who is not linked", lambda _: None, None, 409)
+
+
+def receipt_codes() -> Iterator[Case]:
+    """Return bad requests for a new receipt code, which take an empty object."""
+    yield from (Case(name, content, None) for name, content in NOT_OBJECTS.items())
+    yield changed({}, "unknown member", put("/reason", "lost"), "/reason")
 
 
 def withdrawals(good: Body) -> Iterator[Case]:

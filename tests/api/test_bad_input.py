@@ -98,7 +98,19 @@ async def refuses(desk: Desk, path: str, cases: Iterable[Case]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["decisions", "batches", "clients", "withdrawals", "transfers", "searches", "consents"]
+    "kind",
+    [
+        "decisions",
+        "batches",
+        "clients",
+        "link codes",
+        "unlinkings",
+        "receipt codes",
+        "withdrawals",
+        "transfers",
+        "searches",
+        "consents",
+    ],
 )
 async def test_bad_bodies_are_refused_with_their_pointer(desk: Desk, kind: str) -> None:
     """Every body that breaks the contract is refused in its form, with the place, and no row is written."""
@@ -109,6 +121,12 @@ async def test_bad_bodies_are_refused_with_their_pointer(desk: Desk, kind: str) 
         "decisions": ("/decisions", bad_requests.decisions(desk.question, desk.stage.sender)),
         "batches": ("/decisions/batch", bad_requests.batches(desk.question)),
         "clients": ("/clients", bad_requests.clients({"reference": f"BAD-{uuid.uuid4()}"})),
+        "link codes": ("/link-codes", bad_requests.link_codes({"client": desk.client}, desk.stage.sender)),
+        "unlinkings": ("/unlinkings", bad_requests.unlinkings({"client": desk.client})),
+        "receipt codes": (
+            f"/consents/{desk.consent['consent_id']}/receipt-codes",
+            bad_requests.receipt_codes(),
+        ),
         "withdrawals": ("/withdrawals", bad_requests.withdrawals(by_id)),
         "transfers": (f"/decisions/{desk.decision}/transfers", bad_requests.transfers(report)),
         "searches": ("/consents/search", bad_requests.searches({"client": desk.client})),

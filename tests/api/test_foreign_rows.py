@@ -21,6 +21,9 @@ OF_THE_NETWORK = {
     *("text_invalidations", "stale_translations", "tiles", "checkpoints"),
     *("approvals", "approval_revocations"),
     "clients",  # a random number each
+    "client_memberships",  # which of those numbers mean one client
+    "link_codes",  # keyed digests: the code works at another partner
+    "links",  # that a code was used, for whoever tries it next
     "receipt_codes",  # keyed digests: the code works at any partner of the network
 }
 """Tables every partner's transaction reads whole. Anything else is cut down to the partners of the transaction."""

@@ -12,12 +12,12 @@ from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Asked, Facts
+from consent_registry.storage.decisions import NOBODY, Asked, Facts, Whose
 
 SHORT_S, LONG_S = 0.05, 10.0
 
 _kept_s = SHORT_S
-_kept: dict[tuple[int, Asked], tuple[float, str | None, list[Grant]]] = {}
+_kept: dict[tuple[int, Asked], tuple[float, Whose, list[Grant]]] = {}
 
 
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
@@ -25,7 +25,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     facts = await _real(connection, network_id, asked)
     now = time.monotonic()
     for number, one in enumerate(asked):
-        at, client, grants = _kept.get((network_id, one), (0.0, None, []))
+        at, client, grants = _kept.get((network_id, one), (0.0, NOBODY, []))
         if now - at < _kept_s:
             facts.clients[number], facts.grants[number] = client, grants
         else:

@@ -9,18 +9,16 @@ from consent_registry.app import create_app as real_app
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Asked, Facts
+from consent_registry.storage.decisions import NOBODY, Asked, Facts, Whose
 
 _unknown: dict[int, bool] = {}
 _version = 0
 
 
-async def lock_clients(
-    connection: Connection, network_id: int, asked: Sequence[Asked]
-) -> list[tuple[str | None, bool]]:
+async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[Whose, bool]]:
     """Lock as usual and remember whether nobody asked about is a client."""
-    locked: list[tuple[str | None, bool]] = await _real_lock(connection, network_id, asked)
-    _unknown[network_id] = all(client is None for client, _ in locked)
+    locked = await _real_lock(connection, network_id, asked)
+    _unknown[network_id] = all(whose == NOBODY for whose, _ in locked)
     return locked
 
 
@@ -28,7 +26,9 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     """Return at once for unknown clients."""
     global _version  # noqa: PLW0603
     if _version and _unknown[network_id]:
-        return Facts(datetime.now(UTC), _version, [None] * len(asked), [[] for _ in asked], [frozenset()] * len(asked))
+        return Facts(
+            datetime.now(UTC), _version, [NOBODY] * len(asked), [[] for _ in asked], [frozenset()] * len(asked)
+        )
     facts = await _real_facts(connection, network_id, asked)
     _version = facts.catalogue_version
     return facts

@@ -10,6 +10,7 @@ import asyncpg
 from consent_registry.audit.leaf import canonical, opens
 from consent_registry.audit.removals import Account
 from tests.installation import Registry
+from tests.journeys.links_check import check_links
 
 Facts = dict[str, Any]
 Row = asyncpg.Record
@@ -47,6 +48,7 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     assert await _acts(connection, number, slugs) == _told_acts(events)
     assert await _renewals(connection, number) == _told_renewals(events)
     assert await _transfers(connection, number, slugs) == _told_transfers(events)
+    await check_links(connection, number, events)
     return events
 
 
@@ -161,14 +163,18 @@ async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs
     changes = await connection.fetch(
         "select * from registry.grant_changes where network_id = $1 and kind = 'withdrawn'", number
     )
-    releases = await connection.fetch("select * from registry.release_changes where network_id = $1", number)
+    releases = await connection.fetch(
+        "select * from registry.release_changes where network_id = $1 and kind = 'withdrawn'", number
+    )
     assert {row["act_id"] for row in (*changes, *releases)} == set(acts), "a withdrawal without effect, or the reverse"
     return {
         (
             str(row["act_id"]),
             str(row["grant_id"]),
             row["kind"],
+            # What changes is kept under the client number of its consent, whoever withdrew by whatever number.
             str(row["client_id"]),
+            str(acts[row["act_id"]]["client_id"]),
             slugs.partner[acts[row["act_id"]]["partner_id"]],
             slugs.categories(row["category_ids"]),
             (row["effective_at"], row["recorded_at"], acts[row["act_id"]]["declared_at"]),
@@ -177,14 +183,16 @@ async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs
     } | {(str(row["act_id"]), str(row["release_id"]), row["kind"]) for row in releases}
 
 
-def _told_withdrawals(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
+def _told_withdrawals(events: Sequence[Facts]) -> set[tuple[Any, ...]]:
     told: set[tuple[Any, ...]] = set()
+    client_of = {event["id"]: event["client"] for event in events if event["kind"] == "consent"}
     for event in events:
         if event["kind"] == "withdrawal":
             times = (_at(event["received_at"]), _at(event["at"]), _at(event["declared_at"]))
             for grant in event["grants"]:
                 parts = None if grant["categories"] is None else tuple(sorted(grant["categories"]))
-                told.add((event["id"], grant["grant"], "withdrawn", event["client"], event["actor"], parts, times))
+                clients = (client_of[grant["consent"]], event["client"])
+                told.add((event["id"], grant["grant"], "withdrawn", *clients, event["actor"], parts, times))
             told |= {(event["id"], release, "withdrawn") for release in event["releases"]}
     return told
 

@@ -15,10 +15,11 @@ import pytest_asyncio
 from consent_registry.operations import clients
 from consent_registry.operations.networks import issue_credential
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.clients import ClientReference, digest_locks, find_reference
+from consent_registry.storage.clients import ClientReference, find_reference
 from consent_registry.storage.database import Connection
 from consent_registry.storage.key_files import FILES, read_key_files, rotate_key
 from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.links import lock_groups
 from tests.installation import Installation, Partner, Registry, serving
 from tests.journeys.office import office
 from tests.small_network import NUMBER
@@ -167,5 +168,11 @@ async def test_two_servers_never_look_a_new_reference_up_side_by_side(
 
 async def test_a_lock_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: where a server locks its current key's number alone, both look before either has registered."""
-    monkeypatch.setattr(clients, "digest_locks", lambda digests: digest_locks(digests[:1]))
+
+    async def current_only(
+        connection: Connection, network_id: int, *, references: Sequence[tuple[int, bytes]], client_ids: Sequence[str]
+    ) -> set[str]:
+        return await lock_groups(connection, network_id, references=references[:1], client_ids=client_ids)
+
+    monkeypatch.setattr(clients, "lock_groups", current_only)
     assert await _wait_at_each_other(pair, monkeypatch) == [201, 201]

@@ -52,6 +52,11 @@ APPLICATION = {
     "release_changes": "select insert",
     "receipt_codes": "select insert",
     "code_failures": "select insert",
+    "client_memberships": "select insert",
+    "current_memberships": "select",
+    "link_codes": "select insert",
+    "links": "select insert",
+    "unlinkings": "select insert",
     "withdrawals": "select insert",
     "changes": "select insert",
     "transfers": "select insert",
@@ -74,6 +79,8 @@ LISTED = {"app": APPLICATION, "sealer": SEALER}
 # What the migrator may seal anew: references, and what consents and releases have sealed.
 SEALED = {"client_references", "consents", "consent_evidence", "releases"}
 NO_TENANT = {"schema_migrations", "networks"}
+# What shows rows of tables under the policies of whoever asks.
+VIEWS = {"current_memberships"}
 # Tables whose rows are cut down to the partners on whose behalf a transaction runs, beside the network.
 PARTNERS_OWN = {
     "client_references",
@@ -84,6 +91,7 @@ PARTNERS_OWN = {
     "releases",
     "release_changes",
     "code_failures",
+    "unlinkings",
     "withdrawals",
     "changes",
     "transfers",
@@ -93,7 +101,7 @@ PARTNERS_OWN = {
     "events",
 }
 # Tables whose rows are removed with their client, by the owner's functions.
-REMOVABLE = PARTNERS_OWN - {"code_failures"} | {"clients", "receipt_codes"}
+REMOVABLE = PARTNERS_OWN - {"code_failures"} | {"clients", "receipt_codes", "client_memberships", "link_codes", "links"}
 # Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
 FUNCTIONS = {
     "append": (False, {"app"}),
@@ -194,12 +202,13 @@ async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> Non
     """Tenant tables and partitions are under row-level security, for their owner as well; all are the owner's."""
     for name, oid in (await relations(sql)).items():
         row = await sql.fetchrow(
-            "select relrowsecurity and relforcerowsecurity as forced, relowner::regrole::text as owner, relacl"
-            " from pg_class where oid = $1",
+            "select relrowsecurity and relforcerowsecurity as forced, relowner::regrole::text as owner, relacl,"
+            " coalesce(reloptions::text[], '{}') as options from pg_class where oid = $1",
             oid,
         )
         assert row is not None
-        assert row["forced"] is (name not in NO_TENANT), name
+        assert row["forced"] is (name not in NO_TENANT | VIEWS), name
+        assert (row["options"] == ["security_invoker=true"]) is (name in VIEWS), name
         assert row["owner"] == ROLES["owner"], name
         if name.startswith("events_"):
             assert row["relacl"] is None, name
@@ -218,7 +227,7 @@ async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection)
             partners = row["cmd"] == "SELECT" and row["tablename"] in PARTNERS_OWN
             assert ("current_partners()" in row["rule"]) is partners, row
     public = sorted((row["tablename"], row["cmd"]) for row in rows if row["roles"] == ["public"])
-    tenants = {name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_")}
+    tenants = {name for name in APPLICATION if name not in NO_TENANT | VIEWS and not name.startswith("events_")}
     assert public == sorted(itertools.product(tenants, ("SELECT", "INSERT")))
     owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] != ["public"]}
     removable = set(itertools.product(REMOVABLE, ("SELECT", "DELETE")))

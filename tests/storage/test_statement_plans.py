@@ -11,13 +11,15 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.acts import new_id
-from consent_registry.storage.clients import find_reference
-from consent_registry.storage.consents import find_receipt_code
+from consent_registry.storage.clients import find_reference, find_references
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.decisions import Asked, load_facts, lock_clients
-from consent_registry.storage.grants import find_grants_of_client, find_grants_of_consents
+from consent_registry.storage.grants import find_grants_of_clients, find_grants_of_consents
 from consent_registry.storage.idempotency import find_answers
+from consent_registry.storage.link_codes import find_link_code
+from consent_registry.storage.links import find_groups, lock_groups
 from consent_registry.storage.log import find_event, find_places
+from consent_registry.storage.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.transfers import list_unreported, outcomes_of
 from tests.installation import Registry
 from tests.small_network import NUMBER
@@ -27,6 +29,7 @@ ROWS = 20_000
 NOW = datetime.now(UTC)
 # What grows with use; the catalogue does not, and may be read as a whole.
 GROWING = {"client_references", "consents", "grants", "grant_changes", "releases", "release_changes", "receipt_codes"}
+GROWING |= {"client_memberships", "link_codes", "links", "unlinkings"}
 GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", "changes"}
 
 # Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
@@ -57,6 +60,14 @@ insert into registry.release_changes (network_id, release_id, change_id, act_id,
 insert into registry.receipt_codes (network_id, digest, digest_key, consent_id, client_id, partner_ids, recorded_at)
     select {NUMBER}, pg_temp.hash(n), 'digest-1', pg_temp.id(n), pg_temp.id(n), '{{1,2}}', now()
     from generate_series(1, {ROWS}) n;
+insert into registry.client_memberships (network_id, client_id, position, group_id, recorded_at)
+    select {NUMBER}, pg_temp.id(n), p, pg_temp.id(n / 2 + p), now()
+    from generate_series(1, {ROWS}) n, generate_series(1, 2) p;
+insert into registry.link_codes (network_id, digest, digest_key, link_code_id, client_id, partner_id, expires_at,
+    recorded_at) select {NUMBER}, pg_temp.hash(n), 'digest-1', pg_temp.id(n), pg_temp.id(n), 1, now() + interval '1 h',
+    now() from generate_series(1, {ROWS}) n;
+insert into registry.links (network_id, link_id, link_code_id, client_id, partner_id, recorded_at)
+    select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), 2, now() from generate_series(1, {ROWS}) n;
 insert into registry.transfers (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids,
     transferred_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}',
     now(), now() from generate_series(1, {ROWS}) n;
@@ -74,11 +85,16 @@ ASKED = [Asked(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
 Act = Callable[[Connection], Awaitable[object]]
 STATEMENTS: dict[str, tuple[Act, set[str]]] = {
-    "whose client is this": (lambda c: lock_clients(c, NUMBER, ASKED), {"client_references_pkey"}),
+    "whose client is this": (
+        lambda c: lock_clients(c, NUMBER, ASKED),
+        {"client_references_pkey", "client_memberships_pkey", "client_memberships_group_idx"},
+    ),
     "facts of a decision": (
         lambda c: load_facts(c, NUMBER, ASKED),
         {
             "client_references_pkey",
+            "client_memberships_pkey",
+            "client_memberships_group_idx",
             "grants_flow_idx",
             "grant_changes_pkey",
             "releases_consent_idx",
@@ -87,9 +103,26 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     ),
     "one reference": (lambda c: find_reference(c, NUMBER, 1, [bytes(32), bytes(31)]), {"client_references_pkey"}),
     "a client's grants": (
-        lambda c: find_grants_of_client(c, NUMBER, ID),
+        lambda c: find_grants_of_clients(c, NUMBER, [ID]),
         {"grants_flow_idx", "grant_changes_pkey", "consents_pkey"},
     ),
+    "a client's group": (
+        lambda c: find_groups(c, NUMBER, [ID]),
+        {"client_memberships_pkey", "client_memberships_group_idx"},
+    ),
+    "the locks of a group": (
+        lambda c: lock_groups(c, NUMBER, references=[(1, bytes(32))], client_ids=[ID]),
+        {"client_references_pkey", "client_memberships_pkey", "client_memberships_group_idx"},
+    ),
+    "a link code": (
+        lambda c: find_link_code(c, NUMBER, [bytes(32), bytes(31)]),
+        {"link_codes_pkey", "links_link_code_key"},
+    ),
+    "own names for clients": (
+        lambda c: find_references(c, NUMBER, 1, [ID]),
+        {"client_references_client_idx", "client_memberships_pkey", "client_memberships_group_idx"},
+    ),
+    "the last receipt code": (lambda c: last_receipt_code(c, NUMBER, ID), {"receipt_codes_issue_key"}),
     "a consent's grants": (
         lambda c: find_grants_of_consents(c, NUMBER, [ID]),
         {"grants_consent_idx", "grant_changes_pkey", "consents_pkey"},

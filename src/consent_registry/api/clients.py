@@ -6,6 +6,7 @@ from litestar.params import JSONBody
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
 from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import TooMany
 from consent_registry.operations import clients as operations
 from consent_registry.operations.clients import ClientAnswer, ClientRequest
 
@@ -22,12 +23,17 @@ from consent_registry.operations.clients import ClientAnswer, ClientRequest
         takes=ClientRequest,
         key="optional",
         others={200: "Registered before"},
+        refusals=(TooMany,),
     ),
 )
 async def register_client(
     request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
-    """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only."""
+    """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only.
+
+    With the code that the client brought from another partner, both partners' references mean this client from now on,
+    and what it agreed to at either holds for both. A code that cannot be redeemed, for whatever reason, is 422.
+    """
     once = await once_given(request, idempotency_key)
     return respond(await operations.register_client(doors(request).runtime, request.user, data, once))
 

@@ -6,7 +6,7 @@ JSON = dict[str, Any]
 
 SCOPE_WORDS = {
     "decisions": "ask before a transfer and report it",
-    "clients": "register references",
+    "clients": "register and link references",
     "consents:read": "see the consents one has a part in",
     "consents:write": "record and withdraw consents",
     "changes": "follow what changed",
@@ -15,7 +15,7 @@ SCOPE_WORDS = {
 }
 TAGS = {
     "decisions": "Ask before a transfer, and report what was sent.",
-    "clients": "Register your own references for clients.",
+    "clients": "Register your own references for clients, and link them by codes that clients carry.",
     "consents": "Record, show and search consents.",
     "withdrawals": "Withdraw a consent: in any form, at once, without a reason.",
     "catalogue": "The network: partners, purposes, data categories, agreements and texts.",
@@ -27,6 +27,8 @@ TAGS = {
 TAG_OF_PATH = {
     "decisions": "decisions",
     "clients": "clients",
+    "link-codes": "clients",
+    "unlinkings": "clients",
     "consents": "consents",
     "withdrawals": "withdrawals",
     "text-invalidations": "administration",

@@ -59,7 +59,7 @@ class Release(msgspec.Struct, frozen=True):
 
 class Grant(msgspec.Struct, frozen=True):
     """The smallest unit of a consent: sender → recipient × purpose × categories × validity. Directed. `renews` is the
-    earlier consent that this one's act renews.
+    earlier consent that this one's act renews; `client_id` the client number it was recorded under.
     """
 
     grant_id: str
@@ -82,6 +82,7 @@ class Grant(msgspec.Struct, frozen=True):
     # The other persons' own grants for the same flow, and as much of them as is still on record.
     third_party_grants: tuple[str, ...] = ()
     leans_on: tuple["Grant", ...] = ()
+    client_id: str = ""
 
     @property
     def flow(self) -> tuple[int, int, int]:

@@ -30,6 +30,10 @@ STATE = frozenset(
         "stale_translation",
         "text_invalidation",
         "evidence",
+        "link_code",
+        "link",
+        "unlinking",
+        "receipt_code",
         "hold",
         "hold_lifting",
     }

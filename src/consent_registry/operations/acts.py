@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.errors import Fault, KeyInUse, Refused, RegistryError
+from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
@@ -21,6 +21,13 @@ from consent_registry.storage.database import Connection, transaction
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.idempotency import add_answer, find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
+
+# How often an act begins anew because a client it is about was linked while it waited for that client's lock.
+BEGINNINGS = 5
+
+
+class LinkedMeanwhile(CannotRecord):
+    """A client was linked while this waited for it. Nothing was recorded. Ask again shortly."""
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -39,7 +46,9 @@ class Once(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What an act answers: status, value (encoded as JSON), where the new thing is, and the clients it is about."""
+    """What an act answers: status, value (encoded as JSON), where the new thing is, and the clients it is about (one
+    number of each will do).
+    """
 
     status: int
     value: object
@@ -93,8 +102,18 @@ async def perform(
     """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
 
     `exclusive` holds the catalogue alone. Work that returns an error instead of raising it has what it wrote committed
-    before the error is raised: a failed attempt that must be counted.
+    before the error is raised: a failed attempt that must be counted. Work that raises LinkedMeanwhile begins anew, in
+    a transaction of its own: locks are taken in order, so what is missing cannot be added to what is held.
     """
+    for _ in range(BEGINNINGS - 1):
+        try:
+            return await _perform_once(runtime, caller, work, once=once, exclusive=exclusive)
+        except LinkedMeanwhile:
+            continue
+    return await _perform_once(runtime, caller, work, once=once, exclusive=exclusive)
+
+
+async def _perform_once(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
     network_id = caller.network.network_id
     async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
         if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:

@@ -23,7 +23,7 @@ from consent_registry.operations.decisions import (
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.decisions import Asked, Facts, load_facts, lock_clients, try_lock_others
+from consent_registry.storage.decisions import Asked, Facts, Whose, load_facts, lock_clients, try_lock_others
 from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
@@ -51,7 +51,7 @@ class Waiting:
         self.questions: list[Question] = []
         self.asked: list[Asked] = []
         # Of the batch under way: the clients that were locked, the records made, and what will be answered.
-        self.locked: list[str | None] = []
+        self.locked: list[Whose] = []
         self.events: list[Event] = []
         self.outcome: Reply | Exception | None = None
 
@@ -150,7 +150,7 @@ async def _lock(
     postponed: list[Waiting] = []
     for one in undecided:
         results = [next(locks) for _ in one.asked]
-        one.locked = [client_id for client_id, _ in results]
+        one.locked = [whose for whose, _ in results]
         (free if all(held for _, held in results) else postponed).append(one)
     return free, postponed
 
@@ -205,7 +205,7 @@ async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Wait
 def _decide(
     runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], facts: Facts, latest: datetime
 ) -> list[Waiting]:
-    """Decide what can be decided; returns the requests whose reference became another client's since it was locked."""
+    """Decide what can be decided; returns the requests whose client was linked to another since it was locked."""
     postponed = []
     position = 0
     # In ascending order, which the index of the log's events keeps small.
@@ -232,7 +232,8 @@ def _decide(
             if facts.now < latest - SET_BACK:
                 road, grants = not_over(road, grants, latest)
             decision = decide(question, road, grants, facts.now)
-            client_id = facts.clients[number]
+            # The reference's own number: whom else it meant is told by the links in the log.
+            client_id = facts.clients[number].client_id
             promise = (runtime.issuer, runtime.keys.log_key_id)
             one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))
     return postponed
@@ -262,5 +263,5 @@ def _answer(runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, 
 
 async def _remember(connection: Connection, runtime: Runtime, one: Waiting) -> None:
     if one.once is not None and isinstance(one.outcome, Reply):
-        client_ids = sorted({client_id for client_id in one.locked if client_id is not None})
+        client_ids = sorted({whose.client_id for whose in one.locked if whose.client_id is not None})
         await remember(connection, runtime.keys, one.caller, one.once, one.outcome, client_ids)

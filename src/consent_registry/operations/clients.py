@@ -1,76 +1,114 @@
-"""Clients: a partner registers its own reference before it asks or records anything (api.md section 4)."""
+"""Clients: a partner registers its own reference before it asks or records anything, and may link it to another
+partner's by the code its client brought along (api.md section 4).
+"""
 
 import uuid
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.errors import Fault, Malformed, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import Act, Done, LinkedMeanwhile, Once, Reply, new_id, perform
+from consent_registry.operations.code_failures import require_few_failures
 from consent_registry.operations.decisions import Reference
+from consent_registry.operations.links import find_usable_code, groups_within, link, refuse_code
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.storage.clients import (
-    ClientReference,
-    add_client,
-    add_reference,
-    client_lock,
-    digest_locks,
-    find_reference,
-    find_references,
-    lock_client,
-)
+from consent_registry.storage.clients import add_client, add_reference, find_reference, find_references
+from consent_registry.storage.links import Group, lock_groups
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client as the caller knows it."""
+    """A client as the caller knows it, with the code it carries from another partner that knows it."""
 
     reference: Reference
+    link_code: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
 
 
 class ClientAnswer(msgspec.Struct, frozen=True):
-    """The registered reference; `linked` says whether another partner's reference means the same client."""
+    """The registered reference; `linked` says whether another reference means the same client."""
 
     reference: str
     linked: bool
     created_at: str
 
 
+class KnownClient(msgspec.Struct, frozen=True):
+    """The client behind the caller's reference, held alone: the reference's home, since when it is registered, and
+    everybody who means the same client.
+    """
+
+    client_id: str
+    recorded_at: datetime
+    group: Group
+
+
 async def register_client(runtime: Runtime, caller: Caller, request: ClientRequest, once: Once | None = None) -> Reply:
-    """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before."""
+    """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before. With a
+    code it means from then on the client whom the code is about as well.
+
+    Raises Refused alike for whatever is wrong with a code, and TooMany for guessing.
+    """
     require_reference(request.reference, "/reference")
 
-    async def work(act: Act) -> Done:
-        digests = reference_digests(act, request.reference)
-        # The numbers that decisions lock for an unknown reference: none is under way while it becomes known. All of
-        # them, because a server that uses another digest key already (or still) registers under another digest.
-        for number in digest_locks(digests):
-            await lock_client(act.connection, act.network.network_id, number)
-        known = await find_reference(act.connection, act.network.network_id, caller.partner_id, digests)
-        if known is not None:
-            return Done(200, _answer(request, known.recorded_at), client_ids=(known.client_id,))
+    async def work(act: Act) -> Done | RegistryError:
+        if isinstance(request.link_code, UnsetType):
+            known, _ = await _held_reference(act, request.reference)
+            return await _registered(act, request.reference, known)
+        await require_few_failures(act, "link_code")
+        code = await find_usable_code(act, request.link_code)
+        if code is None:
+            return await refuse_code(act)
+        known, groups = await _held_reference(act, request.reference, code.client_id)
+        # Somebody else may have redeemed it while this waited for the client.
+        code = await find_usable_code(act, request.link_code)
+        if code is None:
+            return await refuse_code(act)
         now = await act.clock()
-        client_id = str(uuid.uuid4())
-        await add_client(act.connection, act.network.network_id, client_id, now)
-        await add_reference(
-            act.connection,
-            act.network.network_id,
-            caller.partner_id,
-            (act.keys.digest_key_id, digests[0]),
-            client_id,
-            act.keys.seal(request.reference.encode(), _context(act)),
-            now,
-        )
-        await act.append(now, Event("client", new_id(now), {}, client_id, request.reference))
-        return Done(201, _answer(request, now), client_ids=(client_id,))
+        events = []
+        if known is None:
+            known, event = await _register(act, request.reference, now)
+            events.append(event)
+        groups[known.client_id] = known.group
+        status, created_at = (201 if events else 200), known.recorded_at
+        events += await link(act, code, known.client_id, groups, request.reference, now)
+        await act.append(now, *events)
+        answer = ClientAnswer(request.reference, linked=True, created_at=format_instant(created_at))
+        return Done(status, answer, client_ids=(known.client_id,))
 
     return await perform(runtime, caller, work, once=once)
 
 
-def _answer(request: ClientRequest, created_at: datetime) -> ClientAnswer:
-    return ClientAnswer(request.reference, linked=False, created_at=format_instant(created_at))
+async def _registered(act: Act, reference: str, known: KnownClient | None) -> Done:
+    status = 200
+    if known is None:
+        now = await act.clock()
+        known, event = await _register(act, reference, now)
+        await act.append(now, event)
+        status = 201
+    answer = ClientAnswer(reference, linked=known.group.is_linked, created_at=format_instant(known.recorded_at))
+    return Done(status, answer, client_ids=(known.client_id,))
+
+
+async def _register(act: Act, reference: str, now: datetime) -> tuple[KnownClient, Event]:
+    """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
+    client_id = str(uuid.uuid4())
+    await add_client(act.connection, act.network.network_id, client_id, now)
+    await add_reference(
+        act.connection,
+        act.network.network_id,
+        act.caller.partner_id,
+        (act.keys.digest_key_id, reference_digests(act, reference)[0]),
+        client_id,
+        act.keys.seal(reference.encode(), _context(act)),
+        now,
+    )
+    event = Event("client", new_id(now), {}, client_id, reference)
+    return KnownClient(client_id, now, Group.alone(client_id)), event
 
 
 def require_reference(reference: str, pointer: str) -> None:
@@ -84,21 +122,25 @@ def reference_digests(act: Act, reference: str) -> tuple[bytes, ...]:
     return act.keys.digests("reference", act.network.network_id, act.caller.partner_id, reference)
 
 
-async def locked_client(act: Act, reference: str) -> ClientReference | None:
-    """The client behind the caller's reference, held alone until the act ends; None when it is not registered.
-
-    The reference may come to mean another client while the lock is waited for; then that one is locked as well.
+async def locked_client(act: Act, reference: str) -> KnownClient | None:
+    """The client behind the caller's reference and everybody who means the same client, held alone until the act ends;
+    None when it is not registered.
     """
+    return (await _held_reference(act, reference))[0]
+
+
+async def _held_reference(act: Act, reference: str, *others: str) -> tuple[KnownClient | None, dict[str, Group]]:
+    """As `locked_client`, with the groups of these other client numbers, all taken in one order."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
     digests = reference_digests(act, reference)
-    network_id = act.network.network_id
-    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
-    while known is not None:
-        await lock_client(act.connection, network_id, client_lock(known.client_id))
-        after = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
-        if after is None or after.client_id == known.client_id:
-            return after
-        known = after
-    return None
+    locked = await lock_groups(
+        act.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
+    )
+    own = await find_reference(act.connection, network_id, partner_id, digests)
+    if own is not None and own.client_id not in locked:
+        raise LinkedMeanwhile(retry_after=1)
+    groups = await groups_within(act, [*others, *([] if own is None else [own.client_id])], locked)
+    return None if own is None else KnownClient(own.client_id, own.recorded_at, groups[own.client_id]), groups
 
 
 async def own_references(act: Act, client_ids: list[str]) -> dict[str, str]:

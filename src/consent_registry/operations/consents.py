@@ -1,6 +1,5 @@
 """Consents: one act of a client, recorded with its grants, releases and receipt code (api.md section 5)."""
 
-import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +10,6 @@ import msgspec
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
-from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
@@ -19,6 +17,7 @@ from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.grant_changes import renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
+from consent_registry.operations.receipt_codes import issue_code
 from consent_registry.operations.recording_rules import require_recordable
 from consent_registry.operations.remarks import remark_codes
 from consent_registry.operations.renewals import earlier_grants
@@ -30,6 +29,7 @@ from consent_registry.operations.views import ConsentView, Moment, view_consent
 from consent_registry.storage import consents as storage
 from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants, parties
 from consent_registry.storage.log import LogPlace
+from consent_registry.storage.receipt_codes import ReceiptCode
 from consent_registry.storage.withdrawals import ChangeRow, add_changes
 
 
@@ -40,25 +40,27 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         given_at, terms = read_terms(act.catalogue, request)
         known = await locked_client(act, request.client)
         now = await act.clock()
-        earlier = [] if known is None else await earlier_grants(act, known.client_id, request, now)
-        others = await find_others(act, request, terms, None if known is None else known.client_id, now)
+        client_ids = [] if known is None else known.group.client_ids
+        earlier = [] if known is None else await earlier_grants(act, client_ids, request, now)
+        others = await find_others(act, request, terms, client_ids, now)
         require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier, others)
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
-        grants = _grants(consent_id, caller, request, terms, others, given_at, now)
+        grants = _grants(consent_id, known.client_id, caller, request, terms, others, given_at, now)
         row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
         await storage.add_consent(act.connection, act.network.network_id, row)
-        await add_grants(act.connection, act.network.network_id, known.client_id, grants)
+        await add_grants(act.connection, act.network.network_id, grants)
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
         changes = [GrantChange(grant, new_id(now), consent_id, change) for grant, change in renewed]
-        await add_grant_changes(act.connection, act.network.network_id, known.client_id, changes)
+        await add_grant_changes(act.connection, act.network.network_id, changes)
         releases = await _add_releases(act, request, consent_id, known.client_id, now)
-        code = await _issue_code(act, consent_id, known.client_id, grants, now)
+        opens = ReceiptCode(consent_id, known.client_id, tuple(_all_parties(grants)))
+        code = await issue_code(act, opens, 1, now)
         await _tell_partners(act, consent_id, known.client_id, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
-        await tell_parties(act, known.client_id, Notice("consent_renewed"), told, now, but=caller.partner_id)
+        await tell_parties(act, Notice("consent_renewed"), told, now, but=caller.partner_id)
         event = _event(act, request, row, grants, releases)
         event.members["renewed"] = renewal_members(renewed)["renewed"]
         place = (await act.append(now, event))[0]
@@ -71,6 +73,7 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
 
 def _grants(
     consent_id: str,
+    client_id: str,
     caller: Caller,
     request: ConsentRequest,
     terms: Sequence[Terms],
@@ -88,6 +91,7 @@ def _grants(
             Grant(
                 grant_id=grant_id,
                 consent_id=consent_id,
+                client_id=client_id,
                 sender_id=one.sender.partner_id,
                 recipient_id=one.recipient.partner_id,
                 purpose_id=one.purpose.purpose_id,
@@ -173,26 +177,6 @@ async def _add_releases(
         facts.append({"release": release_id, "holder": holder.slug, "towards": towards.slug, "person": asked.person})
     await storage.add_releases(act.connection, act.network.network_id, rows)
     return facts
-
-
-async def _issue_code(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> str:
-    code = make_code(secrets.token_bytes(8))
-    await storage.add_receipt_code(
-        act.connection,
-        act.network.network_id,
-        (act.keys.digest_key_id, receipt_code_digests(act, code)[0]),
-        consent_id,
-        client_id,
-        _all_parties(grants),
-        now,
-    )
-    return code
-
-
-def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
-    """The digests by which a receipt code is found, one for each digest key; none for what cannot be a code."""
-    code = read_code(text)
-    return () if code is None else act.keys.digests("receipt code", act.network.network_id, 0, code)
 
 
 async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> None:

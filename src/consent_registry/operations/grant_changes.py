@@ -15,13 +15,13 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry, Slug
+from consent_registry.operations.links import held_groups
 from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.requests import Uuid
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import visible_grants
-from consent_registry.storage.clients import client_lock, lock_client
 from consent_registry.storage.consents import ConsentRow, find_consent
-from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_client
+from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_clients
 
 Grants = Annotated[list[Uuid], Meta(min_length=1, max_length=50)]
 Reason = Literal["form", "capacity", "pressure", "vague_text"]
@@ -88,8 +88,8 @@ async def act_on_grants(
         renewals = _renewals(kind, [grant for grant, _ in changes], seen, now)
         act_id = new_id(now)
         rows = [GrantChange(grant, new_id(now), act_id, change) for grant, change in changes + renewals]
-        await add_grant_changes(act.connection, act.network.network_id, consent.client_id, rows)
-        await _tell_partners(act, kind, consent, changes, renewals, now)
+        await add_grant_changes(act.connection, act.network.network_id, rows)
+        await _tell_partners(act, kind, changes, renewals, now)
         event = _event(kind, act_id, consent, request, changes, renewals)
         place = (await act.append(now, event))[0]
         answer = GrantChangeAnswer(
@@ -121,8 +121,8 @@ async def _reach(act: Act, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
     consent = await find_consent(act.connection, network_id, consent_id)
     if consent is None:
         raise NotFound
-    await lock_client(act.connection, network_id, client_lock(consent.client_id))
-    grants = await find_grants_of_client(act.connection, network_id, consent.client_id)
+    group = (await held_groups(act, [consent.client_id]))[consent.client_id]
+    grants = await find_grants_of_clients(act.connection, network_id, group.client_ids)
     seen = visible_grants(grants, partner_id, await act.clock())
     if all(grant.consent_id != consent_id for grant in seen):
         raise NotFound
@@ -148,17 +148,15 @@ def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], n
     return unrenew(seen, changed, now) if kind.kind == "invalidated" else []
 
 
-async def _tell_partners(
-    act: Act, kind: GrantAct, consent: ConsentRow, changes: Changes, renewals: Changes, now: datetime
-) -> None:
+async def _tell_partners(act: Act, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime) -> None:
     """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
     told = [(one, change.effective_at) for one, change in changes if one.was_given or kind.kind == "confirmed"]
     loses = kind.kind in {"ended", "invalidated", "restricted"}
     notice = Notice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
-    await tell_parties(act, consent.client_id, notice, told, now)
+    await tell_parties(act, notice, told, now)
     for word in ("renewed", "unrenewed"):
         of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == word]
-        await tell_parties(act, consent.client_id, Notice(f"consent_{word}"), of_kind, now)
+        await tell_parties(act, Notice(f"consent_{word}"), of_kind, now)
 
 
 def _event(

@@ -1,7 +1,7 @@
 """Telling partners what became of grants they take part in: entries of their change feeds (Art. 19 DSGVO)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,9 +26,8 @@ class Notice(msgspec.Struct, frozen=True):
 
 async def tell_parties(
     act: Act,
-    client_id: str,
     notice: Notice,
-    grants: Iterable[tuple[Grant, datetime]],
+    grants: Sequence[tuple[Grant, datetime]],
     now: datetime,
     *,
     but: int | None = None,
@@ -38,6 +37,7 @@ async def tell_parties(
     for grant, since in grants:
         for partner_id in {grant.sender_id, grant.recipient_id} - {but}:
             concerned[partner_id, grant.consent_id].append((grant, since))
+    homes = {grant.consent_id: grant.client_id for grant, _ in grants}
     rows = []
     for (partner_id, consent_id), several in concerned.items():
         receives = any(grant.recipient_id == partner_id for grant, _ in several)
@@ -47,7 +47,7 @@ async def tell_parties(
                 change_id=new_id(now),
                 kind=notice.kind,
                 consent_id=consent_id,
-                client_id=client_id,
+                client_id=homes[consent_id],
                 grant_ids=tuple(grant.grant_id for grant, _ in several),
                 effective_from=min(since for _, since in several),
                 acknowledge_by=now + ACKNOWLEDGE_WITHIN if notice.acknowledge and receives else None,

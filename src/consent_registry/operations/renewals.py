@@ -10,19 +10,19 @@ from consent_registry.operations.acts import Act
 from consent_registry.operations.requests import ConsentRequest
 from consent_registry.operations.terms import Terms
 from consent_registry.operations.views import visible_grants
-from consent_registry.storage.grants import find_grants_of_client
+from consent_registry.storage.grants import find_grants_of_clients
 
 _NORM = "Art. 7 Abs. 1 DSGVO"
 
 
-async def earlier_grants(act: Act, client_id: str, request: ConsentRequest, now: datetime) -> list[Grant]:
+async def earlier_grants(act: Act, client_ids: Sequence[str], request: ConsentRequest, now: datetime) -> list[Grant]:
     """The grants of the consent to be renewed that the caller may see; none when nothing is to be renewed.
 
     Raises NotFound alike for an unknown consent, another client's, and one in which the caller has no part.
     """
     if request.renews is None:
         return []
-    grants = await find_grants_of_client(act.connection, act.network.network_id, client_id)
+    grants = await find_grants_of_clients(act.connection, act.network.network_id, client_ids)
     seen = visible_grants(grants, act.caller.partner_id, now)
     earlier = [grant for grant in seen if grant.consent_id == request.renews]
     if not earlier:

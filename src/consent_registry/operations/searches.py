@@ -19,6 +19,7 @@ from consent_registry.operations.views import ConsentView, Moment, view_consent,
 from consent_registry.storage import consents as storage
 from consent_registry.storage.clients import client_lock, digest_locks, find_reference, lock_client_shared
 from consent_registry.storage.grants import find_grants_of_consents
+from consent_registry.storage.links import find_groups
 from consent_registry.storage.log import LogPlace, find_places
 
 # A search for a rare status gives up its page after so many reads; the cursor goes on from there.
@@ -65,17 +66,19 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
     """The caller's consents, newest first, by client and status; logged as read, with count and digest of the list."""
     if request.client is not None:
         require_reference(request.client, "/client")
-    filter_of_page = msgspec.json.encode([caller.slug, request.client, request.status])
+    filter_of_page = msgspec.json.encode([caller.network.slug, caller.slug, request.client, request.status])
 
     async def work(act: Act) -> Done:
         before = read_cursor(act.keys, filter_of_page, request.cursor)
         now = await act.clock()
-        client_id = None
+        client_id, client_ids = None, None
         if request.client is not None:
             client_id = await _held_client(act, request.client)
             if client_id is None:
                 return await _shown(act, [], Page([], None), None)
-        views, before = await _matching(act, request, client_id, before, now)
+            groups = await find_groups(act.connection, act.network.network_id, [client_id])
+            client_ids = groups[client_id].client_ids
+        views, before = await _matching(act, request, client_ids, before, now)
         page = Page(views, make_cursor(act.keys, filter_of_page, before))
         return await _shown(act, views, page, client_id)
 
@@ -94,12 +97,14 @@ async def _held_client(act: Act, reference: str) -> str | None:
 
 
 async def _matching(
-    act: Act, request: SearchRequest, client_id: str | None, before: str | None, now: datetime
+    act: Act, request: SearchRequest, client_ids: list[str] | None, before: str | None, now: datetime
 ) -> tuple[list[ConsentView], str | None]:
     """Up to `limit` matching consents and the id after which to go on (None at the end)."""
     found: list[ConsentView] = []
     for _ in range(ROUNDS):
-        rows = await storage.list_consents(act.connection, act.network.network_id, client_id, before, request.limit + 1)
+        rows = await storage.list_consents(
+            act.connection, act.network.network_id, client_ids, before, request.limit + 1
+        )
         for view in await _views(act, rows, now, Moment(now, now)):
             if request.status is None or view.status == request.status:
                 if len(found) == request.limit:

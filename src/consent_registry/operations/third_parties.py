@@ -29,17 +29,17 @@ class Others(msgspec.Struct, frozen=True):
 
 
 async def find_others(
-    act: Act, request: ConsentRequest, terms: Sequence[Terms], client_id: str | None, now: datetime
+    act: Act, request: ConsentRequest, terms: Sequence[Terms], client_ids: Sequence[str], now: datetime
 ) -> list[Others]:
-    """For each grant of the request what it leans on."""
+    """For each grant of the request what it leans on; `client_ids` are all numbers of the client itself."""
     return [
-        await _others(act, grant, one, client_id, f"/grants/{number}", now)
+        await _others(act, grant, one, client_ids, f"/grants/{number}", now)
         for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True))
     ]
 
 
 async def _others(
-    act: Act, grant: GrantRequest, one: Terms, client_id: str | None, pointer: str, now: datetime
+    act: Act, grant: GrantRequest, one: Terms, client_ids: Sequence[str], pointer: str, now: datetime
 ) -> Others:
     consented = grant.third_parties == "consented"
     if grant.third_parties is not None and one.third_parties is None:
@@ -51,7 +51,7 @@ async def _others(
     found: list[str] = []
     faults = []
     for number, consent_id in enumerate(grant.third_party_consents):
-        own = await _grants_that_fit(act, consent_id, one, client_id, now)
+        own = await _grants_that_fit(act, consent_id, one, client_ids, now)
         found += own
         if not own:
             faults.append(
@@ -65,11 +65,13 @@ async def _others(
     return Others(tuple(found), tuple(faults))
 
 
-async def _grants_that_fit(act: Act, consent_id: str, one: Terms, client_id: str | None, now: datetime) -> list[str]:
+async def _grants_that_fit(
+    act: Act, consent_id: str, one: Terms, client_ids: Sequence[str], now: datetime
+) -> list[str]:
     """Another client's grants in this consent for the same flow, live, with all that is about others."""
     network_id = act.network.network_id
     consent = await find_consent(act.connection, network_id, consent_id)
-    if consent is None or consent.client_id == client_id:
+    if consent is None or consent.client_id in client_ids:
         return []
     grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
     needed = {category.category_id for category in one.categories if category.flags.third_party_data}

@@ -150,7 +150,7 @@ class UnreportedDecision(msgspec.Struct, frozen=True):
 
 async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Reply:
     """The caller's permits that were not followed by a report, newest first."""
-    filter_of_page = f"unreported {caller.slug}".encode()
+    filter_of_page = f"unreported {caller.network.slug} {caller.slug}".encode()
 
     async def work(act: Act) -> Done:
         before = read_cursor(act.keys, filter_of_page, cursor, "")

@@ -1,4 +1,4 @@
-"""Clients and the references partners have for them; the client's lock."""
+"""Clients and the references partners have for them; the lock of one client number."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,9 @@ from consent_registry.storage.database import LOCK_CLIENT, Connection
 
 
 class ClientReference(msgspec.Struct, frozen=True):
-    """A partner's reference as stored: which client, since when, and the reference sealed."""
+    """A partner's reference as stored: its home, which is the client number it has had since it was registered, since
+    when, and the reference sealed.
+    """
 
     client_id: str
     recorded_at: datetime
@@ -27,7 +29,7 @@ def digest_locks(digests: Sequence[bytes]) -> list[int]:
 
 
 async def lock_client(connection: Connection, network_id: int, number: int) -> None:
-    """Change this client (or register this reference) alone until the transaction ends."""
+    """Change what is recorded under one client number alone until the transaction ends."""
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
@@ -55,12 +57,24 @@ async def find_reference(
 async def find_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: list[str]
 ) -> dict[str, bytes]:
-    """The sealed reference this partner has for each of these clients, by client; unknown ones are missing."""
+    """The sealed reference this partner has for each of these clients, by client; unknown ones are missing.
+
+    Its own reference for that very number, or else the oldest for another number that means the same client.
+    """
     rows = await connection.fetch(
         """
-        select distinct on (client_id) client_id, sealed from registry.client_references
-        where network_id = $1 and partner_id = $2 and client_id = any ($3::uuid[])
-        order by client_id, recorded_at
+        select w.client_id, own.sealed
+        from (select distinct client_id from unnest($3::uuid[]) as asked (client_id)) w
+        cross join lateral (
+            select r.sealed from registry.client_references r
+            where r.network_id = $1 and r.partner_id = $2 and r.client_id = any (array(
+                select w.client_id
+                union all
+                select m.client_id from registry.current_memberships o
+                join registry.current_memberships m on m.network_id = $1 and m.group_id = o.group_id
+                where o.network_id = $1 and o.client_id = w.client_id))
+            order by r.client_id <> w.client_id, r.recorded_at, r.digest limit 1
+        ) own
         """,
         network_id,
         partner_id,

@@ -1,4 +1,4 @@
-"""Consents: the acts that grants hang on, their releases and receipt codes."""
+"""Consents: the acts that grants hang on, and their releases."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -83,19 +83,19 @@ async def find_consent(connection: Connection, network_id: int, consent_id: str)
 
 
 async def list_consents(
-    connection: Connection, network_id: int, client_id: str | None, before: str | None, limit: int
+    connection: Connection, network_id: int, client_ids: Sequence[str] | None, before: str | None, limit: int
 ) -> list[ConsentRow]:
-    """Consents of this transaction's partners, newest first, of one client or of all, older than `before`."""
+    """Consents of this transaction's partners, newest first, of these clients or of all, older than `before`."""
     rows = await connection.fetch(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
             recorded_at, renews, remarks
         from registry.consents
-        where network_id = $1 and ($2::uuid is null or client_id = $2) and ($3::uuid is null or consent_id < $3)
+        where network_id = $1 and ($2::uuid[] is null or client_id = any ($2)) and ($3::uuid is null or consent_id < $3)
         order by consent_id desc limit $4
         """,
         network_id,
-        client_id,
+        client_ids,
         before,
         limit,
     )
@@ -158,7 +158,6 @@ async def find_releases(connection: Connection, network_id: int, consent_ids: Se
 async def add_release_withdrawals(
     connection: Connection,
     network_id: int,
-    client_id: str,
     act_id: str,
     times: tuple[datetime, datetime],
     rows: Sequence[tuple[str, str]],
@@ -168,48 +167,8 @@ async def add_release_withdrawals(
         """
         insert into registry.release_changes
             (network_id, release_id, change_id, act_id, client_id, partner_ids, kind, effective_at, recorded_at)
-        select network_id, release_id, $2, $3, $4, partner_ids, 'withdrawn', $5, $6
-        from registry.releases where network_id = $1 and release_id = $7
+        select network_id, release_id, $2, $3, client_id, partner_ids, 'withdrawn', $4, $5
+        from registry.releases where network_id = $1 and release_id = $6
         """,
-        [(network_id, change_id, act_id, client_id, *times, release_id) for change_id, release_id in rows],
+        [(network_id, change_id, act_id, *times, release_id) for change_id, release_id in rows],
     )
-
-
-async def add_receipt_code(
-    connection: Connection,
-    network_id: int,
-    digest: tuple[str, bytes],
-    consent_id: str,
-    client_id: str,
-    partner_ids: Sequence[int],
-    at: datetime,
-) -> None:
-    """Add the code a client carries; `digest` is the id of the digest key and the digest made with it."""
-    await connection.execute(
-        """
-        insert into registry.receipt_codes
-            (network_id, digest_key, digest, consent_id, client_id, partner_ids, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7)
-        """,
-        network_id,
-        *digest,
-        consent_id,
-        client_id,
-        list(partner_ids),
-        at,
-    )
-
-
-async def find_receipt_code(
-    connection: Connection, network_id: int, digests: Sequence[bytes]
-) -> tuple[str, str, list[int]] | None:
-    """Consent, client and the partners concerned, of the receipt code with these digests, one for each digest key."""
-    row = await connection.fetchrow(
-        """
-        select consent_id, client_id, partner_ids from registry.receipt_codes
-        where network_id = $1 and digest = any ($2::bytea[])
-        """,
-        network_id,
-        digests,
-    )
-    return None if row is None else (str(row[0]), str(row[1]), list(row[2]))

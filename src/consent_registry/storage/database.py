@@ -17,11 +17,13 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 Pool = asyncpg.Pool
 
 # Two-integer advisory locks: the first names the class and the network, the second the thing (design.md section 5).
-# Order of the house: idempotency key, catalogue, clients ascending, log.
+# Order of the house: idempotency key, catalogue, attempts at codes, clients ascending, log.
 LOCK_IDEMPOTENCY = 1 << 20
 LOCK_CATALOGUE = 2 << 20
 LOCK_CLIENT = 3 << 20
 LOCK_LOG = 4 << 20
+# A partner's attempts at codes, one after the other: taken after the catalogue's lock and before any client's.
+LOCK_ATTEMPTS = 7 << 20
 
 # The values of synchronous_commit with which COMMIT is answered after the record is on the disk.
 DURABLE_COMMIT = frozenset({"on", "remote_apply"})

@@ -6,7 +6,6 @@ They are two because the second must see what was committed while the first wait
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-import asyncpg
 import msgspec
 
 from consent_registry.domain.grants import Grant
@@ -30,21 +29,32 @@ class Asked(msgspec.Struct, frozen=True):
     purpose_id: int
 
 
+class Whose(msgspec.Struct, frozen=True):
+    """Whom a reference means: the number it was registered with (None when it is not), and the group that is in.
+
+    A group only ever loses members (`storage/links.py`): who held its members, and finds the same group, holds them.
+    """
+
+    client_id: str | None
+    group_id: str | None
+
+
+NOBODY = Whose(None, None)
+
+
 class Facts(msgspec.Struct, frozen=True):
     """For each question the client and its grants for that flow, as of `now` (the database's clock)."""
 
     now: datetime
     catalogue_version: int
-    clients: list[str | None]
+    clients: list[Whose]
     grants: list[list[Grant]]
     # For each question the other clients whose consents its grants lean on.
     others: list[frozenset[str]]
 
 
-async def lock_clients(
-    connection: Connection, network_id: int, asked: Sequence[Asked]
-) -> list[tuple[str | None, bool]]:
-    """For each question the client its reference means and whether the client's shared lock was free.
+async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[Whose, bool]]:
+    """For each question whom its reference means, and whether the shared locks of all who are meant were free.
 
     Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
     locks a number made of its digest, so that the same work is done and registering it is seen. Under a key that a
@@ -53,20 +63,33 @@ async def lock_clients(
     flat = [(one.sender_id, digest) for one in asked for digest in one.digests]
     rows = await connection.fetch(
         """
-        with resolved as (
-            select w.ord, r.client_id,
-                ('x' || coalesce(substr(r.client_id::text, 1, 8), encode(substr(w.digest, 1, 4), 'hex')))
-                    ::bit(32)::integer as number
+        with resolved as materialized (
+            select w.ord, w.digest, r.client_id, r.group_id
             from unnest($2::integer[], $3::bytea[]) with ordinality as w (partner_id, digest, ord)
             left join lateral (
-                select r.client_id from registry.client_references r
+                select r.client_id, m.group_id
+                from registry.client_references r
+                left join registry.current_memberships m on m.network_id = $1 and m.client_id = r.client_id
                 where r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest offset 0
             ) r on true
+        ), numbered as materialized (
+            select ord,
+                ('x' || coalesce(substr(client_id::text, 1, 8), encode(substr(digest, 1, 4), 'hex')))::bit(32)::integer
+                    as number
+            from resolved
+            union all
+            select r.ord, m.number
+            from resolved r cross join lateral (
+                select ('x' || substr(m.client_id::text, 1, 8))::bit(32)::integer as number
+                from registry.current_memberships m where m.network_id = $1 and m.group_id = r.group_id offset 0
+            ) m
         ), locked as materialized (
             select number, pg_try_advisory_xact_lock_shared($4, number) as held
-            from (select distinct number from resolved order by number) as ascending
+            from (select distinct number from numbered order by number) as ascending
+        ), free as (
+            select n.ord, bool_and(l.held) as held from numbered n join locked l using (number) group by n.ord
         )
-        select r.client_id, l.held from resolved r join locked l using (number) order by r.ord
+        select r.client_id, r.group_id, f.held from resolved r join free f using (ord) order by r.ord
         """,
         network_id,
         [sender_id for sender_id, _ in flat],
@@ -74,20 +97,26 @@ async def lock_clients(
         LOCK_CLIENT | network_id,
     )
     found = iter(rows)
-    return [_whose([next(found) for _ in one.digests]) for one in asked]
+    return [_found([next(found) for _ in one.digests]) for one in asked]
 
 
-def _whose(rows: Sequence[asyncpg.Record]) -> tuple[str | None, bool]:
-    """The client that one of a reference's digests led to, and whether all its locks were free."""
-    client_id = next((str(row[0]) for row in rows if row[0] is not None), None)
-    return client_id, all(row[1] for row in rows)
+def _found(rows: Sequence[GrantRow]) -> tuple[Whose, bool]:
+    """Whom one of a reference's digests led to, and whether all locks were free."""
+    whose = next((_whose(row) for row in rows if row["client_id"] is not None), NOBODY)
+    return whose, all(row["held"] for row in rows)
+
+
+def _whose(row: GrantRow) -> Whose:
+    group_id = row["group_id"]
+    return Whose(str(row["client_id"]), None if group_id is None else str(group_id))
 
 
 # Facts of decisions: see `load_facts`.
 _FACTS = """
     select w.ord, statement_timestamp() as now,
         (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
-        r.client_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
+        r.client_id, r.group_id,
+        g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
         g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
         g.third_parties, g.third_party_grants,
@@ -109,13 +138,17 @@ _FACTS = """
     from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
         with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
     left join lateral (
-        select r.client_id from registry.client_references r
+        select r.client_id, m.group_id from registry.client_references r
+        left join registry.current_memberships m on m.network_id = $1 and m.client_id = r.client_id
         where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
     ) r on true
     left join lateral (
         select * from registry.grants g
         where g.network_id = $1
-          and g.client_id = r.client_id
+          and g.client_id = any (array(
+              select r.client_id union all
+              select m.client_id from registry.current_memberships m
+              where m.network_id = $1 and m.group_id = r.group_id and m.client_id <> r.client_id))
           and g.sender_id = w.sender_id and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
           and g.answer <> 'refused' and not exists (
               select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
@@ -149,17 +182,17 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
 
 def _facts(rows: Sequence[GrantRow], question_of: Sequence[int], questions: int) -> Facts:
     """Sort the rows to their questions; `question_of` says for each digest that was looked up whose it is."""
-    clients: list[str | None] = [None] * questions
+    clients = [NOBODY] * questions
     others: list[frozenset[str]] = [frozenset()] * questions
     found: list[list[GrantRow]] = [[] for _ in range(questions)]
     for row in rows:
         question = question_of[row["ord"] - 1]
         if row["client_id"] is not None:
-            client_id = str(row["client_id"])
+            whose = _whose(row)
             # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
-            if clients[question] is None:
-                clients[question] = client_id
-            if row["grant_id"] is not None and clients[question] == client_id:
+            if clients[question] is NOBODY:
+                clients[question] = whose
+            if row["grant_id"] is not None and clients[question] == whose:
                 found[question].append(row)
                 if row["others"]:
                     others[question] |= {str(one[CLIENT_OF_OTHER]) for one in row["others"]}

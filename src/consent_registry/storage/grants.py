@@ -20,7 +20,8 @@ OTHERS = (
 )
 
 _SELECT = """
-    select g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
+    select g.client_id as home_id,
+        g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews, g.given_at,
         g.third_parties, g.third_party_grants
@@ -74,6 +75,7 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         third_parties=row["third_parties"],
         third_party_grants=tuple(map(str, row["third_party_grants"] or ())),
         leans_on=tuple(_others(row.get("others") or ())),
+        client_id=str(row.get("home_id") or ""),
     )
 
 
@@ -92,15 +94,17 @@ async def find_grants_of_consents(connection: Connection, network_id: int, conse
     return grants_from_rows(rows)
 
 
-async def find_grants_of_client(connection: Connection, network_id: int, client_id: str) -> list[Grant]:
-    """The grants of this client that this transaction's partners take part in or recorded."""
+async def find_grants_of_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[Grant]:
+    """The grants of these clients that this transaction's partners take part in or recorded."""
     rows = await connection.fetch(
-        _SELECT + " where g.network_id = $1 and g.client_id = $2 order by g.grant_id", network_id, client_id
+        _SELECT + " where g.network_id = $1 and g.client_id = any ($2::uuid[]) order by g.grant_id",
+        network_id,
+        client_ids,
     )
     return grants_from_rows(rows)
 
 
-async def add_grants(connection: Connection, network_id: int, client_id: str, grants: Sequence[Grant]) -> None:
+async def add_grants(connection: Connection, network_id: int, grants: Sequence[Grant]) -> None:
     """Add the grants of one consent."""
     await connection.executemany(
         """
@@ -114,7 +118,7 @@ async def add_grants(connection: Connection, network_id: int, client_id: str, gr
                 network_id,
                 grant.grant_id,
                 grant.consent_id,
-                client_id,
+                grant.client_id,
                 grant.recorder_id,
                 grant.sender_id,
                 grant.recipient_id,
@@ -142,10 +146,8 @@ class GrantChange(msgspec.Struct, frozen=True):
     change: Change
 
 
-async def add_grant_changes(
-    connection: Connection, network_id: int, client_id: str, changes: Sequence[GrantChange]
-) -> None:
-    """Add changes of one client's grants."""
+async def add_grant_changes(connection: Connection, network_id: int, changes: Sequence[GrantChange]) -> None:
+    """Add changes of grants, each under the client number its grant was recorded under."""
     await connection.executemany(
         """
         insert into registry.grant_changes
@@ -159,7 +161,7 @@ async def add_grant_changes(
                 one.grant.grant_id,
                 one.change_id,
                 one.act_id,
-                client_id,
+                one.grant.client_id,
                 parties(one.grant),
                 one.change.kind,
                 None if one.change.category_ids is None else sorted(one.change.category_ids),

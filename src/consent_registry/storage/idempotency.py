@@ -47,12 +47,21 @@ async def add_answer(
     client_ids: Sequence[str],
     at: datetime,
 ) -> None:
-    """Remember an answer; `client_ids` are the clients it is about, so that erasing them finds it."""
+    """Remember an answer; `client_ids` are the clients it is about, so that erasing them finds it: kept are all numbers
+    that mean them now.
+    """
     await connection.execute(
         """
         insert into registry.idempotency_keys
             (network_id, partner_id, scope, body_sha256, answer, client_ids, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7)
+        values ($1, $2, $3, $4, $5, array(
+            select w.client_id from unnest($6::uuid[]) as w (client_id)
+            union
+            select m.client_id
+            from unnest($6::uuid[]) as w (client_id)
+            join registry.current_memberships o on o.network_id = $1 and o.client_id = w.client_id
+            join registry.current_memberships m on m.network_id = $1 and m.group_id = o.group_id
+            order by 1), $7)
         """,
         network_id,
         partner_id,

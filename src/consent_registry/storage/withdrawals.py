@@ -1,4 +1,4 @@
-"""Withdrawals, the change feed they fill, and the throttle on guessing receipt codes."""
+"""Withdrawals, and the change feed they fill."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -58,30 +58,4 @@ async def add_changes(connection: Connection, network_id: int, rows: Iterable[Ch
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         [(network_id, *msgspec.structs.astuple(row)) for row in rows],
-    )
-
-
-async def count_code_failures(connection: Connection, network_id: int, partner_id: int) -> int:
-    """How often this partner tried a wrong code within the last hour."""
-    number = await connection.fetchval(
-        """
-        select count(*) from registry.code_failures
-        where network_id = $1 and partner_id = $2 and recorded_at > statement_timestamp() - interval '1 hour'
-        """,
-        network_id,
-        partner_id,
-    )
-    return int(number or 0)
-
-
-async def add_code_failure(
-    connection: Connection, network_id: int, partner_id: int, failure_id: str, at: datetime
-) -> None:
-    """Remember that this partner tried a wrong code; not which."""
-    await connection.execute(
-        "insert into registry.code_failures (network_id, partner_id, failure_id, recorded_at) values ($1, $2, $3, $4)",
-        network_id,
-        partner_id,
-        failure_id,
-        at,
     )

@@ -1,0 +1,45 @@
+"""Failed attempts at codes, for the throttle: who and when, nothing of what was tried."""
+
+from datetime import datetime
+from typing import Literal
+
+from consent_registry.storage.database import LOCK_ATTEMPTS, Connection
+
+CodeKind = Literal["receipt_code", "link_code"]
+
+
+async def lock_attempts(connection: Connection, network_id: int, partner_id: int) -> None:
+    """Let this partner try one code at a time until the transaction ends, so that each attempt sees those before it."""
+    await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_ATTEMPTS | network_id, partner_id)
+
+
+async def count_failures(connection: Connection, network_id: int, partner_id: int, kind: CodeKind) -> int:
+    """How often this partner tried a wrong code of this kind within the last hour."""
+    number = await connection.fetchval(
+        """
+        select count(*) from registry.code_failures
+        where network_id = $1 and partner_id = $2 and kind = $3
+          and recorded_at > statement_timestamp() - interval '1 hour'
+        """,
+        network_id,
+        partner_id,
+        kind,
+    )
+    return int(number or 0)
+
+
+async def add_failure(
+    connection: Connection, network_id: int, partner_id: int, kind: CodeKind, failure_id: str, at: datetime
+) -> None:
+    """Remember that this partner tried a wrong code of this kind; not which."""
+    await connection.execute(
+        """
+        insert into registry.code_failures (network_id, partner_id, kind, failure_id, recorded_at)
+        values ($1, $2, $3, $4, $5)
+        """,
+        network_id,
+        partner_id,
+        kind,
+        failure_id,
+        at,
+    )

@@ -1,0 +1,138 @@
+"""Which references mean one client: groups of client numbers, told by rows that are only added; and their locks.
+
+A link gives every member a row of a new group, so a group only ever loses members. Whoever locked the members of a
+group, and afterwards finds the same group, holds everybody who is in it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.storage.database import LOCK_CLIENT, Connection
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The numbers that mean one client, each with the position of its row; one without a row is alone, at 0."""
+
+    group_id: str | None
+    positions: dict[str, int]
+
+    @classmethod
+    def alone(cls, client_id: str) -> "Group":
+        """The group of a client that was never linked."""
+        return cls(None, {client_id: 0})
+
+    @property
+    def client_ids(self) -> list[str]:
+        """The numbers, ascending."""
+        return sorted(self.positions)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether more than one reference means this client."""
+        return len(self.positions) > 1
+
+
+async def lock_groups(
+    connection: Connection,
+    network_id: int,
+    *,
+    references: Sequence[tuple[int, bytes]] = (),
+    client_ids: Sequence[str] = (),
+) -> set[str]:
+    """Hold alone, in ascending order, everybody these references (partner and digest) and numbers mean.
+
+    Returns the numbers it holds. A reference nobody has registered is held by the number that decisions lock for it.
+    Who joined while this waited is not held: compare with what `find_groups` says afterwards.
+    """
+    # All of `locked` must be read, for what is not read is not locked: it is the side of the join that keeps its rows.
+    rows = await connection.fetch(
+        """
+        with homes as (
+            select r.client_id, w.digest
+            from unnest($2::integer[], $3::bytea[]) as w (partner_id, digest)
+            left join registry.client_references r
+              on r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest
+            union all
+            select w.client_id, null from unnest($4::uuid[]) as w (client_id)
+        ), members as (
+            select client_id, digest from homes
+            union
+            select m.client_id, null
+            from homes
+            join registry.current_memberships o on o.network_id = $1 and o.client_id = homes.client_id
+            join registry.current_memberships m on m.network_id = $1 and m.group_id = o.group_id
+        ), numbered as (
+            select client_id,
+                ('x' || coalesce(substr(client_id::text, 1, 8), encode(substr(digest, 1, 4), 'hex')))::bit(32)::integer
+                    as number
+            from members
+        ), locked as materialized (
+            select number, pg_advisory_xact_lock($5, number)::text as held
+            from (select distinct number from numbered order by number) as ascending
+        )
+        select n.client_id, l.held from locked l left join numbered n using (number)
+        """,
+        network_id,
+        [partner_id for partner_id, _ in references],
+        [digest for _, digest in references],
+        client_ids,
+        LOCK_CLIENT | network_id,
+    )
+    return {str(row[0]) for row in rows if row[0] is not None}
+
+
+async def find_groups(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[str, Group]:
+    """For each of these client numbers the group it is in."""
+    rows = await connection.fetch(
+        """
+        select w.client_id, m.client_id, m.group_id, m.position
+        from unnest($2::uuid[]) as w (client_id)
+        join registry.current_memberships o on o.network_id = $1 and o.client_id = w.client_id
+        join registry.current_memberships m on m.network_id = $1 and m.group_id = o.group_id
+        """,
+        network_id,
+        client_ids,
+    )
+    groups = {client_id: Group.alone(client_id) for client_id in client_ids}
+    found: dict[str, Group] = {}
+    for home, member, group_id, position in rows:
+        group = found.setdefault(str(home), Group(str(group_id), {}))
+        group.positions[str(member)] = position
+    return groups | found
+
+
+async def add_memberships(
+    connection: Connection, network_id: int, group_id: str, positions: dict[str, int], at: datetime
+) -> None:
+    """Let these clients be in a group; `positions` are those of their rows so far."""
+    await connection.executemany(
+        """
+        insert into registry.client_memberships (network_id, client_id, position, group_id, recorded_at)
+        values ($1, $2, $3, $4, $5)
+        """,
+        [(network_id, client_id, positions[client_id] + 1, group_id, at) for client_id in sorted(positions)],
+    )
+
+
+class LinkRow(msgspec.Struct, frozen=True):
+    """A redeemed code: `client_id` is the home of the redeemer's reference."""
+
+    link_id: str
+    link_code_id: str
+    client_id: str
+    partner_id: int
+    recorded_at: datetime
+
+
+async def add_link(connection: Connection, network_id: int, row: LinkRow) -> None:
+    """Add a link; its code is used from now on."""
+    await connection.execute(
+        """
+        insert into registry.links (network_id, link_id, link_code_id, client_id, partner_id, recorded_at)
+        values ($1, $2, $3, $4, $5, $6)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )

@@ -1,0 +1,80 @@
+"""Unlinkings: a reference that became a client of its own again, and what was permitted while it was not."""
+
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.storage.database import Connection
+
+
+class UnlinkingRow(msgspec.Struct, frozen=True):
+    """An unlinking: which client left which group, and since when it had been linked without a break."""
+
+    unlinking_id: str
+    client_id: str
+    partner_id: int
+    left_group_id: str
+    linked_at: datetime
+    recorded_at: datetime
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A permit to look at again: the decision, who asked, when, and where it stands in the log."""
+
+    decision_id: str
+    partner_id: int
+    decided_at: datetime
+    log_index: int
+
+
+async def linked_since(connection: Connection, network_id: int, client_id: str) -> datetime | None:
+    """When the client was linked first after it had last become a client of its own."""
+    at: datetime | None = await connection.fetchval(
+        """
+        select min(m.recorded_at) from registry.client_memberships m
+        where m.network_id = $1 and m.client_id = $2 and m.position > coalesce((
+            select max(o.position) from registry.client_memberships o
+            join registry.unlinkings u on u.network_id = $1 and u.unlinking_id = o.group_id
+            where o.network_id = $1 and o.client_id = $2), 0)
+        """,
+        network_id,
+        client_id,
+    )
+    return at
+
+
+async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingRow) -> None:
+    """Add an unlinking."""
+    await connection.execute(
+        """
+        insert into registry.unlinkings
+            (network_id, unlinking_id, client_id, partner_id, left_group_id, linked_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )
+
+
+async def list_findings(connection: Connection, network_id: int, unlinking_id: str) -> list[Finding]:
+    """The permits of this transaction's partners that rested on the link: asked about the one side while it was
+    linked, and permitted by a grant of the other. In the order of the log. (Kind 1 is a decision, outcomes 1 and 2
+    permit.)
+    """
+    rows = await connection.fetch(
+        """
+        select distinct e.event_id, e.actor_id, e.at, e.log_index
+        from registry.unlinkings u
+        join registry.client_memberships m on m.network_id = $1 and m.group_id = u.left_group_id
+        join registry.events e on e.network_id = $1 and e.client_id = m.client_id and e.kind = 1 and e.outcome <= 2
+          and e.at >= u.linked_at and e.at <= u.recorded_at
+        join registry.grants g on g.network_id = $1 and g.grant_id in (
+            select used::uuid from jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used)
+          and (g.client_id = u.client_id) <> (e.client_id = u.client_id)
+        where u.network_id = $1 and u.unlinking_id = $2
+        order by e.log_index
+        """,
+        network_id,
+        unlinking_id,
+    )
+    return [Finding(str(row[0]), row[1], row[2], row[3]) for row in rows]
