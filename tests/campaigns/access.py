@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import httpx
@@ -40,6 +41,14 @@ class Access(httpx.Auth):
     def forget(self) -> None:
         """Drop the token, so that the next request asks for a new one."""
         self._good_until = 0.0
+
+    def held(self) -> tuple[str, datetime] | None:
+        """Return the token at hand and when it says that it was issued."""
+        if not self._token:
+            return None
+        payload = self._token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return self._token, datetime.fromtimestamp(claims["iat"], UTC)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Add the token to an httpx request; once more with a new one after 401."""

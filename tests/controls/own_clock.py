@@ -1,0 +1,55 @@
+"""Two registries that judge by another clock than they should: by the application's, and by a database's that was set
+back as if nothing had been later.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp
+
+from consent_registry.app import create_app as real_app
+from consent_registry.operations import batch
+from consent_registry.operations.clock import Clock
+from consent_registry.storage import decisions
+from consent_registry.storage.database import Connection
+from consent_registry.storage.decisions import Asked, Facts
+
+
+class _ByOurClock:
+    """A connection whose statements are given this process's time."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = f"'{now.isoformat()}'::timestamptz"
+
+    async def fetch(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 - as the driver's
+        """Ask as usual, with our time in the place of the server's."""
+        return await self._connection.fetch(query.replace("statement_timestamp()", self._now), *arguments)
+
+
+async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+    """Return the facts as of this process's time."""
+    now = datetime.now(UTC)
+    facts = await _real(_ByOurClock(connection, now), network_id, asked)  # type: ignore[arg-type] - no more is used
+    return msgspec.structs.replace(facts, now=now)
+
+
+async def _forget(_: Clock, __: Connection, ___: int, now: datetime) -> datetime:
+    return now
+
+
+def create_app() -> ASGIApp:
+    """Return the real application, judging by its own clock alone."""
+    vars(batch)["load_facts"] = load_facts
+    return create_app_that_forgets()
+
+
+def create_app_that_forgets() -> ASGIApp:
+    """Return the real application, with no memory of how late it was."""
+    Clock.latest = _forget  # type: ignore[method-assign]
+    return real_app()
+
+
+_real = decisions.load_facts
