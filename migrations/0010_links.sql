@@ -92,17 +92,15 @@ alter table code_failures add constraint code_failures_kind_check check (kind in
 do $$
 declare
     tenant_table text;
-    partner_rule text;
 begin
-    for tenant_table, partner_rule in values
-        ('client_memberships', null), ('link_codes', null), ('links', null),
-        ('unlinkings', 'partner_id = any ((select registry.current_partners())::integer[])')
-    loop
+    -- Which numbers mean one client is the business of every decision, and which permits rested on a link that of every
+    -- partner that had one: of the network, like the numbers themselves.
+    foreach tenant_table in array array['client_memberships', 'link_codes', 'links', 'unlinkings'] loop
         execute format('alter table registry.%I enable row level security', tenant_table);
         execute format('alter table registry.%I force row level security', tenant_table);
         execute format(
-            'create policy %I on registry.%I for select using (network_id = (select registry.current_network())%s)',
-            tenant_table || '_read', tenant_table, coalesce(' and ' || partner_rule, ''));
+            'create policy %I on registry.%I for select using (network_id = (select registry.current_network()))',
+            tenant_table || '_read', tenant_table);
         execute format(
             'create policy %I on registry.%I for insert with check (network_id = (select registry.current_network()))',
             tenant_table || '_write', tenant_table);

@@ -1,13 +1,21 @@
 """Lists in pages: whole, in order, not shaken by what happens meanwhile, and cursors that open nothing else."""
 
+import dataclasses
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.installation import Partner, Registry
-from tests.small_network import consent_body, question
+from consent_registry.operations.networks import establish_network, issue_credential
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys
+from tests.installation import ISSUER, Installation, Partner, Registry, serving
+from tests.small_network import consent_body, question, small_network
 
 JSON = dict[str, Any]
 COUNT = 7
@@ -183,3 +191,49 @@ async def test_fifty_unless_said_otherwise(fresh_registry: Registry) -> None:
     assert len((await search(partner, cursor=first["next"]))["items"]) == 1
     everything = await search(partner, limit=200)
     assert (len(everything["items"]), everything["next"]) == (51, None)
+
+
+async def test_a_cursor_is_its_networks_own(installation: Installation) -> None:
+    """A partner of the same slug in another network is another partner: it cannot go on where the first one was."""
+    async with installation.copy() as database, other_network(installation, database) as registry:
+        pages = []
+        for network in ("small", "other"):
+            partner = await registry.partner("north", network)
+            await partner.post("/clients", {"reference": "P-1"})
+            made = [await record(partner, "P-1") for _ in range(2)]
+            asked = question("P-1")
+            for _ in made:
+                assert (await partner.post("/decisions", asked)).json()["outcome"] == "permit"
+            pages.append(
+                (
+                    partner,
+                    (await search(partner, limit=1))["next"],
+                    (await partner.get("/decisions?transfer=missing&limit=1")).json()["next"],
+                )
+            )
+        (north, consents, decisions), (stranger, _, __) = pages
+        assert (await north.post("/consents/search", {"limit": 1, "cursor": consents})).status_code == 200
+        assert (await stranger.post("/consents/search", {"limit": 1, "cursor": consents})).status_code == 400
+        path = f"/decisions?transfer=missing&limit=1&cursor={decisions}"
+        assert [(await one.get(path)).status_code for one in (north, stranger)] == [200, 400]
+
+
+@asynccontextmanager
+async def other_network(installation: Installation, database: str) -> AsyncIterator[Registry]:
+    """Run the registry with a second network whose partners have the first one's slugs."""
+    plan = small_network()
+    twin = msgspec.structs.replace(plan.network, network_id=98, slug="other", log_origin="registry.test/other")
+    pool = await open_pool(installation.dsn(database), 2)
+    try:
+        runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
+        await establish_network(runtime, msgspec.structs.replace(plan, network=twin))
+        partners = []
+        for one in plan.partners:
+            if one.selectable:
+                client_id, client_secret = await issue_credential(runtime, twin, one)
+                partners.append({"slug": one.slug, "client_id": client_id, "client_secret": client_secret})
+    finally:
+        await pool.close()
+    networks = installation.networks | {"other": {"slug": "other", "partners": partners}}
+    async with serving(dataclasses.replace(installation, networks=networks), database) as running:
+        yield running

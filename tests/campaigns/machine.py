@@ -193,9 +193,8 @@ class Run:
         assert set(said["withdrawn"]) == withdrawn
         assert len(said["withdrawn"]) == len(withdrawn)
         owner = covered[0][0]
-        # With the code it is the client who acts: what goes on is told as far as the consent's own partners see it.
-        viewers = owner.parties if "receipt_code" in by else {partner}
-        still = self.world.still_given((owner.recorder, owner.reference), taken, viewers)
+        # With the code it is the client who acts; what else goes on is told as far as the caller has a part in it.
+        still = self.world.still_given((owner.recorder, owner.reference), taken, partner)
         assert set(said["still_given"]) == still
         self.at_index(said["log"])
 

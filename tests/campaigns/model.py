@@ -153,11 +153,11 @@ class World:
             grant.touched = self.now
         return {grant.grant_id for grant, _ in taken}, [grant for grant, _ in taken]
 
-    def still_given(self, client: tuple[str, str], taken: Sequence[Grant], viewers: Iterable[str]) -> set[str]:
-        """Return the live grants of the client's other consents for the same flows, as far as the viewers see them."""
+    def still_given(self, client: tuple[str, str], taken: Sequence[Grant], viewer: str) -> set[str]:
+        """Return the live grants of the client's other consents for the same flows, as far as the viewer sees them."""
         flows, touched = {grant.flow for grant in taken}, {grant.grant_id for grant in taken}
         others = [c for c in self.of_client(*client) if not touched & {grant.grant_id for grant in c.grants}]
-        seen = [grant for viewer in viewers for c in others for grant in c.seen_by(viewer)]
+        seen = [grant for c in others for grant in c.seen_by(viewer)]
         return {grant.grant_id for grant in seen if grant.status() == "given" and grant.flow in flows}
 
     def newest(self, partner: str) -> list[str]:

@@ -91,7 +91,6 @@ PARTNERS_OWN = {
     "releases",
     "release_changes",
     "code_failures",
-    "unlinkings",
     "withdrawals",
     "changes",
     "transfers",
@@ -101,7 +100,8 @@ PARTNERS_OWN = {
     "events",
 }
 # Tables whose rows are removed with their client, by the owner's functions.
-REMOVABLE = PARTNERS_OWN - {"code_failures"} | {"clients", "receipt_codes", "client_memberships", "link_codes", "links"}
+REMOVABLE = PARTNERS_OWN - {"code_failures"} | {"clients", "receipt_codes"}
+REMOVABLE |= {"client_memberships", "link_codes", "links", "unlinkings"}
 # Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
 FUNCTIONS = {
     "append": (False, {"app"}),

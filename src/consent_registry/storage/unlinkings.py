@@ -57,9 +57,9 @@ async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingR
 
 
 async def list_findings(connection: Connection, network_id: int, unlinking_id: str) -> list[Finding]:
-    """The permits of this transaction's partners that rested on the link: asked about the one side while it was
-    linked, and permitted by a grant of the other. In the order of the log. (Kind 1 is a decision, outcomes 1 and 2
-    permit.)
+    """The permits of this transaction's partners that rested on the link this undid: asked about the one side, and
+    permitted by a grant of the other, with no earlier unlinking of either of them since. In the order of the log. (Kind
+    1 is a decision, outcomes 1 and 2 permit.)
     """
     rows = await connection.fetch(
         """
@@ -71,7 +71,10 @@ async def list_findings(connection: Connection, network_id: int, unlinking_id: s
         join registry.grants g on g.network_id = $1 and g.grant_id in (
             select used::uuid from jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used)
           and (g.client_id = u.client_id) <> (e.client_id = u.client_id)
-        where u.network_id = $1 and u.unlinking_id = $2
+        where u.network_id = $1 and u.unlinking_id = $2 and not exists (
+            select from registry.unlinkings earlier
+            where earlier.network_id = $1 and earlier.client_id in (e.client_id, g.client_id)
+              and earlier.recorded_at >= e.at and earlier.recorded_at < u.recorded_at)
         order by e.log_index
         """,
         network_id,

@@ -1,0 +1,113 @@
+"""A client loses the slip with the code, and gets another one from who recorded the consent."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from consent_registry.operations import code_failures
+from consent_registry.storage.code_failures import CodeKind, count_failures
+from consent_registry.storage.database import Connection
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Office, office
+
+BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
+AT_ONCE = 8
+
+
+async def test_a_new_code_kills_the_old_one(registry: Registry) -> None:
+    """From the answer on only the new code withdraws; each renewal is on record, and no code is in the log."""
+    north, east = await office(registry, "north"), await office(registry, "east")
+    client = await north.client()
+    consent = await north.consent(client)
+    path = f"/consents/{consent['consent_id']}/receipt-codes"
+    codes = [consent["receipt_code"], *[(await north.post(path, {}))["receipt_code"] for _ in range(2)]]
+    assert len(set(codes)) == 3
+    for dead in codes[:2]:
+        await east.post("/withdrawals", {"receipt_code": dead, "channel": "phone"}, 404)
+    assert await north.outcome(client) == "permit"
+    withdrawn = await east.post("/withdrawals", {"receipt_code": codes[2], "channel": "phone"})
+    assert withdrawn["withdrawn"] == [consent["grants"][0]["grant_id"]]
+    assert await north.outcome(client) == "no_permission"
+    events = await check_log(registry)
+    told = [one for one in events if one["kind"] == "receipt_code" and one["consent"] == consent["consent_id"]]
+    assert [(one["actor"], one["issue"]) for one in told] == [("north", 2), ("north", 3)]
+    assert not any(code in str(events) for code in codes)
+
+
+async def test_only_who_recorded_the_consent_gets_one(registry: Registry) -> None:
+    """A recipient is told the rule; whoever has no part, or cannot see a refusal, finds nothing, as for no consent."""
+    north, south, east = [await office(registry, slug) for slug in ("north", "south", "east")]
+    client = await north.client()
+    given, refused = await north.consent(client), await north.consent(client, answer="refused")
+    answer = await south.post(f"/consents/{given['consent_id']}/receipt-codes", {}, 422)
+    assert answer["errors"][0]["rule"] == "who_may_reissue"
+    for who, consent_id in ((east, given["consent_id"]), (south, refused["consent_id"]), (south, str(uuid.uuid4()))):
+        await who.post(f"/consents/{consent_id}/receipt-codes", {}, 404)
+    await east.post("/withdrawals", {"receipt_code": given["receipt_code"], "channel": "phone"})
+    await check_log(registry)
+
+
+async def test_the_same_code_comes_back_for_its_key(registry: Registry) -> None:
+    """Sent again with its Idempotency-Key the request is answered with the same code, which is still the one."""
+    north = await office(registry, "north")
+    consent = await north.consent(await north.client())
+    path, key = f"/consents/{consent['consent_id']}/receipt-codes", uuid.uuid4().hex
+    answers = [await north.partner.post(path, {}, Idempotency_Key=key) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    code = answers[1].json()["receipt_code"]
+    await north.post("/withdrawals", {"receipt_code": code, "channel": "phone"})
+
+
+async def test_whoever_has_no_part_is_told_only_what_it_did(registry: Registry) -> None:
+    """East withdraws one of two consents by its code: it gets the receipt of that, and no grant that goes on; north,
+    which takes part in both, is told of the other.
+    """
+    north, east = await office(registry, "north"), await office(registry, "east")
+    client = await north.client()
+    first, second, third = [await north.consent(client) for _ in range(3)]
+    answer = await east.post("/withdrawals", {"receipt_code": first["receipt_code"], "channel": "phone"})
+    assert answer["withdrawn"] == [first["grants"][0]["grant_id"]]
+    assert answer["still_given"] == []
+    answer = await north.post("/withdrawals", {"receipt_code": second["receipt_code"], "channel": "phone"})
+    assert answer["still_given"] == [third["grants"][0]["grant_id"]]
+    await check_log(registry)
+
+
+async def guesses(at: Office, kind: str, number: int) -> list[int]:
+    """Try so many wrong codes at once; return the statuses, sorted."""
+    tried = [
+        at.partner.post("/clients", {"reference": f"L-{uuid.uuid4()}", "link_code": "0000-0000-0000"})
+        if kind == "link_code"
+        else at.partner.post("/withdrawals", {"receipt_code": "0000-0000-0000", "channel": "phone"})
+        for _ in range(number)
+    ]
+    return sorted(answer.status_code for answer in await asyncio.gather(*tried))
+
+
+@pytest.mark.parametrize(("kind", "wrong", "limit"), [("link_code", 422, 5), ("receipt_code", 404, 20)])
+async def test_guessing_at_once_is_no_way_around_the_count(
+    fresh_registry: Registry, kind: str, wrong: int, limit: int
+) -> None:
+    """Of many wrong codes sent at the same moment as many are looked up as one after the other, and no more."""
+    south = await office(fresh_registry, "south")
+    assert await guesses(south, kind, limit + AT_ONCE) == sorted([wrong] * limit + [429] * AT_ONCE)
+
+
+async def test_counting_without_a_lock_is_seen(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: where attempts do not wait for each other, some see the same count and pass together."""
+
+    async def no_lock(*_: object) -> None:
+        """Hold nothing."""
+
+    async def slow_count(connection: Connection, network_id: int, partner_id: int, kind: CodeKind) -> int:
+        """Count, and let the others count as well."""
+        number = await count_failures(connection, network_id, partner_id, kind)
+        await asyncio.sleep(0.3)
+        return number
+
+    monkeypatch.setattr(code_failures, "lock_attempts", no_lock)
+    monkeypatch.setattr(code_failures, "count_failures", slow_count)
+    south = await office(fresh_registry, "south")
+    assert (await guesses(south, "link_code", 5 + AT_ONCE)).count(422) > 5
