@@ -13,6 +13,7 @@ for verb, summary in {
     "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
     "seal": "Sign the logs: tiles and checkpoints of every network, until stopped.",
+    "log": "The log as files: export it for web servers and auditors.",
     "roles": "Print the SQL that makes the roles and the empty schema; can be run again.",
     "migrate": "Apply the migrations that are missing, as the migrator's login.",
     "keys": "Check or make the key files, rotate keys, drop old ones; never shows a secret.",
