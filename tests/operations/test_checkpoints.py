@@ -2,15 +2,19 @@
 
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_asyncio
 
+from consent_registry.audit.note import NoteRefused, SignerKey
 from consent_registry.operations import checkpoints
-from consent_registry.operations.checkpoints import HistoryChanged
+from consent_registry.operations.checkpoints import HistoryChanged, Standing
 from consent_registry.operations.witnesses import BelowQuorum, Prove
+from consent_registry.storage.key_files import Key
+from consent_registry.storage.log_keys import LogKeys
 from consent_registry.storage.signed_heads import HeadMoved, SignedHeads
 from tests.installation import Installation
 from tests.sealing import NETWORK, Office, office, tree_root
@@ -157,3 +161,59 @@ async def test_below_quorum_nothing_is_published(installation: Installation, tmp
         assert (await desk.seal()).size == size
         assert (await desk.seal()).size == size + 9
         assert (await desk.checkpoint()).checkpoint.root == tree_root(await desk.leaves())
+
+
+async def test_how_a_log_stands(desk: Office) -> None:
+    """Before, between and after: leaves, published, remembered; and what does not fit is named."""
+    size = len(await desk.leaves())
+    assert await checkpoints.inspect(desk.tools, await desk.log()) == Standing(size, None, None, None, None)
+    await desk.seal()
+    await desk.add_leaves(2)
+    one = await checkpoints.inspect(desk.tools, await desk.log())
+    assert (one.leaves, one.published, one.remembered, one.problem) == (size + 2, size, size, None)
+    await desk.sql.execute("set session_replication_role = replica")
+    await desk.sql.execute("delete from registry.tiles")
+    problem = (await checkpoints.inspect(desk.tools, await desk.log())).problem
+    assert problem is not None
+    assert "is missing" in problem
+
+
+async def test_a_signer_without_memory_adopts_what_the_database_contains(desk: Office) -> None:
+    """A checkpoint of this log's own key, that is published or beyond, and only where there is no memory."""
+    await desk.seal()
+    old = (await desk.checkpoint()).note.format()
+    await desk.add_leaves(4)
+    await desk.seal()
+    new = (await desk.checkpoint()).note.format()
+    (empty := desk.folder.with_name("empty")).mkdir()
+    forgetful = msgspec.structs.replace(desk.tools, heads=SignedHeads(empty))
+    with pytest.raises(HistoryChanged):
+        await checkpoints.adopt(forgetful, await desk.log(), old)
+    with pytest.raises(NoteRefused):
+        await checkpoints.adopt(forgetful, await desk.log("paderborn"), new)
+    with pytest.raises(NoteRefused):
+        await checkpoints.adopt(forgetful, await desk.log(), new.replace(b"\n", b"\n1", 1))
+    with pytest.raises(HeadMoved):
+        await checkpoints.adopt(desk.tools, await desk.log(), new)
+    assert (await checkpoints.adopt(forgetful, await desk.log(), new)).size == len(await desk.leaves())
+    await desk.add_leaves(1)
+    assert (await checkpoints.seal(forgetful, await desk.log())).size == await desk.check()
+
+
+async def test_a_new_key_signs_beside_the_old_one_and_then_alone(desk: Office) -> None:
+    """During the overlap a checkpoint has a line of each; before its time a key does not sign; all of them verify."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    old = Key("log-1", bytes(range(32)), until=now + timedelta(days=20))
+    new = Key("log-2", bytes(range(100, 132)), active_from=now + timedelta(days=10))
+    origin, lines = (await desk.log()).origin, []
+    for days in (0, 10, 19, 20):
+        keys = LogKeys((old, new), now + timedelta(days=days))
+        desk.tools = msgspec.structs.replace(desk.tools, keys=keys)
+        await desk.seal(again=True)
+        opened = await desk.checkpoint()
+        lines.append([one.key_id for one in opened.note.signatures])
+        assert {key.name for key in opened.keys} == {origin}
+        assert {SignerKey(origin, key).verifier for key in keys.signing(origin)} == set(opened.keys)
+    (first,), both, same, (second,) = lines
+    assert first != second
+    assert both == same == [second, first], "the current key's line comes first"

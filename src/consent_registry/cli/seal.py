@@ -3,52 +3,108 @@
 import asyncio
 import os
 import signal
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from consent_registry.api.server_log import configure_log
 from consent_registry.audit.policy import Policy, PolicyRefused
-from consent_registry.domain.errors import Unusable
+from consent_registry.domain.errors import NotFound, Unusable
+from consent_registry.operations import checkpoints
 from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.sealer import Sealer
 from consent_registry.operations.witnesses import Witnesses
-from consent_registry.settings import read_sealer_settings
+from consent_registry.settings import SealerSettings, read_sealer_settings
+from consent_registry.storage.checkpoints import Log, list_logs
 from consent_registry.storage.checks import require_safe_for_sealing
-from consent_registry.storage.database import open_pool
+from consent_registry.storage.database import open_pool, session
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
 
+T = TypeVar("T")
 # Logs that are sealed at the same time, beside the leader's own connection.
 CONNECTIONS = 4
 
 
-def seal() -> None:
+def seal(
+    *,
+    status: bool = False,
+    adopt: Path | None = None,
+    network: str = "",
+) -> None:
     """Seal every network's log until stopped. Reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and
     _WITNESS_POLICY, a policy (C2SP tlog-policy) without whose quorum nothing is published.
 
     Several may run; one leads and the others wait. Those on one machine share one folder of signed heads.
+
+    Parameters
+    ----------
+    status
+        Compare database, signer's memory and checkpoint of every network once; ends with 1 when anything does not fit.
+    adopt
+        A checkpoint you trust, of the network named with --network, for a signer that has lost its memory of it.
+    network
+        The network of --adopt.
     """
-    asyncio.run(_run())
+    if status:
+        sys.exit(asyncio.run(_with_tools(_show_standing)))
+    if adopt is not None:
+        note = adopt.read_bytes()
+        asyncio.run(_with_tools(partial(_adopt, slug=network, note=note)))
+        return
+    asyncio.run(_with_tools(_run))
 
 
-async def _run() -> None:
+async def _with_tools(work: Callable[[Seal, SealerSettings], Awaitable[T]]) -> T:
     settings = read_sealer_settings(os.environ)
     configure_log()
     policy = _read_policy(settings.witness_policy)
     heads, keys = SignedHeads(settings.sealer_state), load_log_keys(settings.keys)
     await require_safe_for_sealing(settings.sealer_database_url)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = await open_pool(settings.sealer_database_url, CONNECTIONS)
     try:
         async with _witnesses(policy) as witnesses:
-            tools = Seal(pool, keys, heads, witnesses)
-            await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
+            return await work(Seal(pool, keys, heads, witnesses), settings)
     finally:
         await pool.close()
+
+
+async def _run(tools: Seal, settings: SealerSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
+
+
+async def _show_standing(tools: Seal, settings: SealerSettings) -> int:
+    problems = 0
+    for log in await _logs(settings):
+        one = await checkpoints.inspect(tools, log)
+        age = "never" if one.age is None else f"{one.age:.0f} s ago"
+        print(
+            f"{log.slug:24} leaves {one.leaves}, published {one.published or 0} {age}, signer at {one.remembered or 0}"
+        )
+        if one.problem is not None:
+            print(f"{'':24} {one.problem}")
+            problems += 1
+    return min(problems, 1)
+
+
+async def _adopt(tools: Seal, settings: SealerSettings, slug: str, note: bytes) -> None:
+    found = [log for log in await _logs(settings) if log.slug == slug]
+    if not found:
+        raise NotFound(f"there is no network {slug!r}: name it with --network")
+    head = await checkpoints.adopt(tools, found[0], note)
+    print(f"{slug}: the signer goes on from size {head.size}")
+
+
+async def _logs(settings: SealerSettings) -> list[Log]:
+    async with session(settings.sealer_database_url) as connection:
+        return await list_logs(connection)
 
 
 @asynccontextmanager

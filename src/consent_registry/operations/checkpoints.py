@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
+from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from consent_registry.audit.frontier import Frontier
 from consent_registry.audit.merkle import EMPTY_ROOT, leaf_hash
 from consent_registry.audit.note import SignerKey
@@ -171,3 +171,44 @@ def _prover(pool: Pool, log: Log, size: int) -> Prove:
             return consistency_path(old_size, size, await read_tiles(connection, log.network_id, list(needed)))
 
     return prove
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a log stands: its leaves, the size that is published and its age, the size the signer remembers, and what
+    does not fit, if anything.
+    """
+
+    leaves: int
+    published: int | None
+    age: float | None
+    remembered: int | None
+    problem: str | None
+
+
+async def inspect(tools: Seal, log: Log) -> Standing:
+    """Compare database, memory and published checkpoint; nothing is written or signed."""
+    known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
+    async with transaction(tools.pool, log.network_id, ()) as connection:
+        published = await latest_checkpoint(connection, log.network_id)
+        problem = None
+        try:
+            await signed_edge(connection, log, known or EMPTY, published)
+        except HistoryChanged as error:
+            problem = error.detail
+    size, age = (None, None) if published is None else (published.size, published.age)
+    return Standing(log.size, size, age, None if known is None else known.size, problem)
+
+
+async def adopt(tools: Seal, log: Log, note: bytes) -> Head:
+    """Let a signer that has lost its memory begin from a checkpoint; returns the head it remembers now.
+
+    Raises NoteRefused for a checkpoint that no key of this log signed, HistoryChanged unless the database contains it
+    and nothing larger is published, and HeadMoved when there is a memory.
+    """
+    keys = [SignerKey(log.origin, key).verifier for key in tools.keys.all(log.origin)]
+    trusted = open_checkpoint(note, keys).checkpoint
+    head = Head(trusted.size, trusted.root)
+    async with transaction(tools.pool, log.network_id, ()) as connection:
+        await signed_edge(connection, log, head, await latest_checkpoint(connection, log.network_id))
+    await asyncio.to_thread(tools.heads.advance, log.slug, log.origin, None, head)
+    return head

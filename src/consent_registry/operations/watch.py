@@ -11,6 +11,7 @@ import structlog
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.runtime import NO_NETWORK, Runtime
+from consent_registry.operations.sealing_lag import SealingLag
 from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
 from consent_registry.storage.database import transaction
 from consent_registry.storage.partitions import FEWEST_AHEAD, partition_state
@@ -26,6 +27,7 @@ class Watch:
     def __init__(self, runtime: Runtime, housekeeping: Housekeeping) -> None:
         self._runtime = runtime
         self._housekeeping = housekeeping
+        self._sealing = SealingLag(runtime)
         self.warnings: list[str] = []
 
     async def keep_looking(self) -> None:
@@ -54,6 +56,8 @@ class Watch:
             found.append("partitions: the default partition of events holds rows")
         if self._housekeeping.is_overdue:
             found.append("housekeeping: no round has gone well for a day")
+        if await self._sealing.is_late():
+            found.append("sealing: logs have had no new checkpoint for too long")
         for begun in set(found) - set(self.warnings):
             _log.warning("warning", warning=begun, behind=round(clocks.behind, 1), ahead=partitions.months_ahead)
         for over in set(self.warnings) - set(found):
