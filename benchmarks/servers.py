@@ -24,10 +24,14 @@ class Service:
         self.address = address
         self._process = process
 
+    def processes(self) -> list[psutil.Process]:
+        """The server's process and all below it."""
+        return [self._process, *self._process.children(recursive=True)]
+
     def cpu_seconds(self) -> tuple[float, float]:
         """Processor time so far of the server's own processes and of its database's."""
         spent = {True: 0.0, False: 0.0}
-        for one in (self._process, *self._process.children(recursive=True)):
+        for one in self.processes():
             with suppress(psutil.NoSuchProcess):
                 times = one.cpu_times()
                 spent[one.name() == "postgres"] += times.user + times.system

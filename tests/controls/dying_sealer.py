@@ -56,12 +56,14 @@ def _around_signature(*, before: bool) -> None:
     real = checkpoints.sign
 
     def dying(keys: Any, log: Any, head: Any) -> bytes:  # noqa: ANN401
-        if before and log.slug == SLUG:
+        if log.slug != SLUG:
+            return real(keys, log, head)
+        vars(checkpoints)["sign"] = real
+        if before:
             _act()
         note = real(keys, log, head)
-        if not before and log.slug == SLUG:
+        if not before:
             _act()
-        vars(checkpoints)["sign"] = real
         return note
 
     vars(checkpoints)["sign"] = dying

@@ -63,6 +63,7 @@ def demo(
             partial(make_ready, data=data.resolve(), service=service),
             record=data / "cluster.json",
             when_serving=partial(_tell, service, data, cluster),
+            sealing=True,
         )
 
 

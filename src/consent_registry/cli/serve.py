@@ -25,7 +25,7 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
         How many worker processes answer.
     """
     service = Service(host=host, port=port, workers=workers)
-    supervise(service, None, partial(_require_safe, service))
+    supervise(service, None, partial(_require_safe, service), sealing=True)
 
 
 async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[str, str]:

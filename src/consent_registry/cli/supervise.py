@@ -61,10 +61,11 @@ def supervise(
     *,
     record: Path | None = None,
     when_serving: Callable[[], None] = lambda: None,
+    sealing: bool = False,
 ) -> None:
     """Run `cluster` (if any) and the server until SIGTERM, SIGINT or SIGHUP, then let requests end and stop all.
 
-    A sealer runs beside them when the environment says where its database is.
+    With `sealing` a sealer runs beside them, if the environment says where its database is.
 
     `before_serving` runs once, with the cluster up, and returns the environment of the server; `when_serving` is called
     when the port answers for the first time. `record` is where the cluster's whereabouts are written while it runs.
@@ -73,7 +74,7 @@ def supervise(
     _refuse_taken_port(service)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)
-    keeper = _Keeper(service, cluster, record)
+    keeper = _Keeper(service, cluster, record, sealing=sealing)
     try:
         keeper.start_cluster()
         keeper.environment = asyncio.run(before_serving(cluster))
@@ -132,6 +133,7 @@ class _Keeper:
     cluster: Cluster | None
     record: Path | None
     environment: Mapping[str, str] = field(default_factory=dict)
+    sealing: bool = False
     _postgres: subprocess.Popen[bytes] | None = None
     _server: subprocess.Popen[bytes] | None = None
     _server_started: float = 0.0
@@ -197,7 +199,7 @@ class _Keeper:
         if (code := _ended(self._sealer)) is not None:
             say(f"the sealer ended ({_reason(code)}); starting it again")
             self._sealer = None
-        wanted = SEALER_DATABASE_URL in self._full_environment()
+        wanted = self.sealing and SEALER_DATABASE_URL in self._full_environment()
         if wanted and self._sealer is None and not self._sealer_rests():
             self._sealer_started = time.monotonic()
             self._sealer = self._start("-P", "-m", "consent_registry", "seal")

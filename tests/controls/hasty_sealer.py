@@ -1,0 +1,19 @@
+"""A sealer that publishes whatever witnesses say: the defect that the tests with witnesses must see."""
+
+from consent_registry.cli.seal import seal
+from consent_registry.operations.witnesses import BelowQuorum, Prove, Witnesses
+
+
+async def cosign(self: Witnesses, note: bytes, size: int, prove: Prove) -> bytes:
+    """Ask, and go on without an answer."""
+    try:
+        return await _real(self, note, size, prove)
+    except BelowQuorum:
+        return note
+
+
+_real = Witnesses.cosign
+
+if __name__ == "__main__":
+    setattr(Witnesses, "cosign", cosign)  # noqa: B010 - a method is replaced
+    seal()
