@@ -49,6 +49,7 @@ check: $(TOOLS)
 
 bench: $(TOOLS)
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.sealing
 
 crash: $(TOOLS)
 	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crash.py

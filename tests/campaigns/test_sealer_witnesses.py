@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.note import SignerKey
+from consent_registry.audit.note import COSIGNATURE, SignerKey
 from consent_registry.audit.policy import Policy, open_trusted
+from consent_registry.storage.witness_state import WitnessState
 from tests.campaigns.places import free_port
 from tests.campaigns.sealers import LIMIT_S, check_all, published, said, sealer, start, until_sealed
 from tests.campaigns.server import ROOT
@@ -26,12 +28,6 @@ from tests.sealing import NETWORK, Office, office
 pytestmark = pytest.mark.campaign
 
 CONTROL = "tests.controls.dying_sealer"
-
-
-def command(*arguments: str) -> str:
-    """Run a command of the registry and return what it printed."""
-    run = [sys.executable, "-m", "consent_registry", *arguments]
-    return subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @dataclass(slots=True)
@@ -82,14 +78,15 @@ async def watched(
     async with installation.copy() as database, office(installation, database, tmp_path / "heads") as desk:
         await desk.add_leaves(300)
         folder, port = tmp_path / "witness", free_port()
-        witness = command("witness", "make", str(folder), "witness.example/w1")
+        witness = SignerKey.of_seed("witness.example/w1", secrets.token_bytes(32), COSIGNATURE)
+        (state := WitnessState(folder)).make(witness)
         lines = []
         for slug in (NETWORK, "paderborn", "widunetz"):
             origin = (await desk.log(slug)).origin
-            vkey = str(SignerKey(origin, desk.tools.keys.all(origin)[0]).verifier)
-            command("witness", "trust", str(folder), vkey)
+            vkey = SignerKey(origin, desk.tools.keys.all(origin)[0]).verifier
+            state.trust(vkey)
             lines.append(f"log {vkey}")
-        text = "\n".join([*lines, f"witness w1 {witness} http://127.0.0.1:{port}", "quorum w1", ""])
+        text = "\n".join([*lines, f"witness w1 {witness.verifier} http://127.0.0.1:{port}", "quorum w1", ""])
         policy = tmp_path / "policy"
         policy.write_text(text)
         monkeypatch.setenv("CONSENT_REGISTRY_WITNESS_POLICY", str(policy))
