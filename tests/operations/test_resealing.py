@@ -22,8 +22,8 @@ from consent_registry.operations.runtime import Runtime
 from consent_registry.storage import key_uses
 from consent_registry.storage import resealing as storage
 from consent_registry.storage.database import open_pool
-from consent_registry.storage.key_files import drop_key, rotate_key
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.key_files import drop_key, read_key_files, rotate_key
+from consent_registry.storage.keys import Keys, load_keys
 from tests.installation import ISSUER, Installation, Registry, serving
 from tests.journeys.office import Office, office
 from tests.small_network import NUMBER, consent_body
@@ -113,7 +113,7 @@ async def test_everything_that_can_move_moves(rotated: Rotated, monkeypatch: pyt
     before = await sealed_values(rotated)
     rotated.rotate()
     first = await reseal(rotated.migrator)
-    assert first.unreadable == 0
+    assert first.left == 0
     assert first.moved >= 2 * len(made)
     assert await reseal(rotated.migrator) == Resealed(0, 0)
     uses = {(use.key_file, use.key_id, use.what) for use in await count_key_uses(rotated.app)}
@@ -194,9 +194,22 @@ async def test_a_lost_key_is_counted_and_the_rest_moves(rotated: Rotated) -> Non
         )
     rotated.rotate()
     done = await reseal(rotated.migrator)
-    assert done.unreadable == 1
+    assert done.left == 1
     assert done.moved >= 2 * len(made) - 1
     assert "1 references" in str(await rotated.needs("sealing", "sealing-1"))
+
+
+async def test_a_reference_stored_twice_is_left(rotated: Rotated) -> None:
+    """Where a server without the old key has stored a reference anew, the old row stays, and holds its key."""
+    north = await office(rotated.registry, "north")
+    ((client, _),) = await _consents(north, 1)
+    rotated.rotate()
+    files = read_key_files(rotated.folder)
+    whole, rotated.app.keys = rotated.app.keys, Keys(files | {"digest": files["digest"][:1]}, rotated.now)
+    assert (await north.partner.post("/clients", {"reference": client})).status_code == 201
+    rotated.app.keys = whole
+    assert (await reseal(rotated.migrator)).left == 1
+    assert "1 references" in str(await rotated.needs("digest", "digest-1"))
 
 
 async def test_a_key_in_use_is_not_dropped(rotated: Rotated) -> None:

@@ -85,8 +85,10 @@ def reseal(folder: Path) -> None:
     """
     done: Resealed = _with_database(_required(MIGRATOR_URL), load_keys(folder), reseal_values)
     print(f"{done.moved} values moved to the current keys")
-    if done.unreadable:
-        raise CannotServe(f"{done.unreadable} values cannot be opened with any key in {folder}")
+    if done.left:
+        raise CannotServe(
+            f"{done.left} values stay as they are: no key in {folder} opens them, or they are stored twice"
+        )
 
 
 @keys.command

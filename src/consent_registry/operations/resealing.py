@@ -28,10 +28,10 @@ _ACTOR = (ADMINISTRATION, "administration")
 
 
 class Resealed(msgspec.Struct, frozen=True):
-    """How many values were moved, and how many could not be opened: with their key lost, or altered."""
+    """How many values were moved, and how many were left: their key is lost, they were altered, or are stored twice."""
 
     moved: int = 0
-    unreadable: int = 0
+    left: int = 0
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -39,7 +39,6 @@ class _Batch(msgspec.Struct, frozen=True):
 
     read: int
     moved: int
-    opened: int
     after: tuple[int, bytes] | UUID | None
 
 
@@ -56,12 +55,12 @@ async def reseal(runtime: Runtime) -> Resealed:
     for network in await runtime.networks():
         for table in ("client_references", *storage.TABLES):
             done = await _reseal_table(runtime, network, table)
-            total = Resealed(total.moved + done.moved, total.unreadable + done.unreadable)
+            total = Resealed(total.moved + done.moved, total.left + done.left)
     return total
 
 
 async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resealed:
-    moved = unreadable = 0
+    moved = left = 0
     after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
     while after is not None:
         async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
@@ -74,9 +73,9 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
                 batch = await _values(connection, runtime.keys, network.network_id, table, after)
             if batch.moved:
                 await _log(connection, runtime.keys, network, table, batch.moved)
-        moved, unreadable = moved + batch.moved, unreadable + batch.read - batch.opened
+        moved, left = moved + batch.moved, left + batch.read - batch.moved
         after = batch.after
-    return Resealed(moved, unreadable)
+    return Resealed(moved, left)
 
 
 async def _references(connection: Connection, keys: Keys, network_id: int, after: tuple[int, bytes]) -> _Batch:
@@ -92,7 +91,7 @@ async def _references(connection: Connection, keys: Keys, network_id: int, after
             changes.append((row, digest, keys.seal(reference, context)))
     moved = await storage.reseal_references(connection, network_id, keys.digest_key_id, changes)
     last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == BATCH else None
-    return _Batch(len(rows), moved, len(changes), last)
+    return _Batch(len(rows), moved, last)
 
 
 async def _values(connection: Connection, keys: Keys, network_id: int, table: str, after: UUID) -> _Batch:
@@ -104,7 +103,7 @@ async def _values(connection: Connection, keys: Keys, network_id: int, table: st
         if value is not None:
             changes.append((row, keys.seal(value, context)))
     moved = await storage.reseal_values(connection, table, network_id, changes)
-    return _Batch(len(rows), moved, len(changes), rows[-1].id if len(rows) == BATCH else None)
+    return _Batch(len(rows), moved, rows[-1].id if len(rows) == BATCH else None)
 
 
 def _opened(keys: Keys, sealed: bytes, context: str) -> bytes | None:

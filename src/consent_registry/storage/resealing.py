@@ -101,13 +101,18 @@ async def reseal_references(
     digest_key: str,
     changes: Sequence[tuple[SealedReference, bytes, bytes]],
 ) -> int:
-    """Give references their new digest and seal; returns how many were still as read."""
+    """Give references their new digest and seal; returns how many were still as read, and not stored under it already
+    (which a server that did not know all keys may have done).
+    """
     status = await connection.execute(
         """
         update registry.client_references r set digest = n.new_digest, digest_key = $2, sealed = n.new_sealed
         from unnest($3::integer[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
             as n (partner_id, digest, sealed, new_digest, new_sealed)
         where r.network_id = $1 and r.partner_id = n.partner_id and r.digest = n.digest and r.sealed = n.sealed
+          and (n.new_digest = n.digest or not exists (
+              select from registry.client_references x
+              where x.network_id = $1 and x.partner_id = n.partner_id and x.digest = n.new_digest))
         """,
         network_id,
         digest_key,
