@@ -170,6 +170,25 @@ async def test_every_log_is_told_once(installation: Installation, following: Fol
         assert not any("secret" in one or "vkey" in one for name, one in told.items() if name != "log")
 
 
+async def test_no_defect_ends_the_watch(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
+    looked = 0
+
+    async def broken() -> None:
+        nonlocal looked
+        looked += 1
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("consent_registry.operations.keys.PERIOD", 0.01)
+    monkeypatch.setattr(following.watch, "announce", broken)
+    watching = asyncio.create_task(following.watch.run())
+    rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
+    while looked < 3 or following.ids("token") == ["token-1"]:
+        await asyncio.sleep(0.01)
+        assert not watching.done()
+    watching.cancel()
+
+
 async def test_what_could_not_be_logged_is_logged_later(installation: Installation, following: Following) -> None:
     """A database that is away does not keep a process from following its keys, and hears of them when it is back."""
     away = await open_pool("postgresql://nobody@/none?host=/nowhere", 1)

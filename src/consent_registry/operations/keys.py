@@ -42,11 +42,13 @@ class KeyWatch:
     async def run(self) -> None:
         """Look twice a second until cancelled."""
         while True:
-            self.look(datetime.now(UTC))
             try:
+                self.look(datetime.now(UTC))
                 await self.announce()
             except RegistryError as error:
                 _log.warning("key rotation not logged yet", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 - a process that stopped looking would fail at the next rotation
+                _log.exception("following the key files failed")
             await asyncio.sleep(PERIOD)
 
     def look(self, now: datetime) -> None:
