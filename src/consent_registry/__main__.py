@@ -20,6 +20,7 @@ for verb, summary in {
     "network": "Set up a network from its document.",
     "credential": "Issue a client id and secret; shown this once.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
+    "verify": "Check a log or a receipt offline, with keys of one's own: needs no database and no settings.",
     "witness": "Be a witness of logs, on a machine of your own: needs no database and no settings.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():

@@ -1,0 +1,204 @@
+"""`consent-registry verify`: check a log offline, with keys of one's own. Needs neither database nor settings."""
+
+import gzip
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+from cyclopts import App, Parameter, validators
+
+from consent_registry.audit.note import VerifierKey
+from consent_registry.audit.policy import Policy, TrustedLog
+from consent_registry.audit.refusal import AuditRefusal
+from consent_registry.audit.report import Report, Verdict
+from consent_registry.audit.verify import Given, verify_log
+from consent_registry.audit.verify_receipts import verify_receipt
+from consent_registry.cli.log_source import Unreachable, open_log
+from consent_registry.cli.report_text import as_text
+
+EXIT_CODES = {Verdict.HOLDS: 0, Verdict.FAILS: 1, Verdict.UNTOLD: 2}
+Keys = Annotated[list[str] | None, Parameter(negative="")]
+Files = Annotated[list[Path] | None, Parameter(negative="")]
+Seconds = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+
+verify = App(name="verify", help="Check a log offline, from an export or a URL: needs no database and no settings.")
+
+
+@verify.default
+def log(
+    source: str,
+    *,
+    vkey: Keys = None,
+    policy: Path | None = None,
+    kept: Files = None,
+    events: Path | None = None,
+    receipt: Files = None,
+    max_age: Seconds | None = None,
+    token_file: Path | None = None,
+    save: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> NoReturn:
+    """Check a whole log: signatures, witnesses, every entry, every tile, and what was kept of it before.
+
+    Exit code 0: everything holds. 1: something does not. 2: it cannot be told.
+
+    Parameters
+    ----------
+    source
+        An exported folder, or the address of a log: https://registry.example/log/NETWORK.
+    vkey
+        A verifier key of the log that you trust, as its operator published it; more than once while keys are changed.
+    policy
+        A policy file (C2SP tlog-policy) with the log's keys, the witnesses and the quorum that you demand.
+    kept
+        A checkpoint you kept from an earlier month; more than once.
+    events
+        A verifiable bundle of events (JSON Lines, also .gz): every leaf is compared with its event.
+    receipt
+        A receipt you hold; more than once.
+    max_age
+        How many seconds old the witnesses' latest word may be.
+    token_file
+        A file with an access token, for a log that is not public.
+    save
+        When everything holds, write the log's checkpoint here, to be kept for next month.
+    json
+        Write the report as JSON.
+    """
+    with _or_untold():
+        given = Given(
+            policy=_policy(vkey, policy),
+            kept=[(str(path), path.read_bytes()) for path in kept or []],
+            receipts=[(str(path), _receipt_text(path).encode()) for path in receipt or []],
+            now=int(time.time()),
+            max_age=max_age,
+        )
+        token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
+        with open_log(source, token) as read, _lines(events) as lines, _progress() as progress:
+            seen: dict[str, bytes | None] = {}
+
+            def first_checkpoint(path: str) -> bytes | None:
+                data = read(path)
+                return seen.setdefault(path, data) if path == "checkpoint" else data
+
+            report = verify_log(first_checkpoint, msgspec.structs.replace(given, events=lines), progress)
+        if save is not None and report.verdict == Verdict.HOLDS:
+            save.write_bytes(seen["checkpoint"] or b"")
+    _tell(report, json=json)
+
+
+@verify.command
+def receipt(
+    file: Path,
+    *,
+    proof: Path,
+    vkey: Keys = None,
+    policy: Path | None = None,
+    reference: str | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> NoReturn:
+    """Check a receipt and the proof that its record is in the log, with nothing but files.
+
+    Exit code 0: both hold. 1: one does not. 2: it cannot be told.
+
+    Parameters
+    ----------
+    file
+        The receipt, or the whole answer to the decision in JSON.
+    proof
+        The proof file (.tlog-proof) from /log/NETWORK/proofs/INDEX.
+    vkey
+        A verifier key of the log that you trust; more than once while keys are changed.
+    policy
+        A policy file with the log's keys, the witnesses and the quorum that you demand.
+    reference
+        The sender's reference for the client: is the receipt about this one? Needs the whole answer, for its salt.
+    json
+        Write the report as JSON.
+    """
+    with _or_untold():
+        answer = _answer(file)
+        report = verify_receipt(
+            answer.receipt,
+            proof.read_bytes(),
+            _policy(vkey, policy),
+            None if reference is None else (reference, answer.client_salt),
+        )
+    _tell(report, json=json)
+
+
+class _Answer(msgspec.Struct):
+    """What of a decision's answer is read."""
+
+    receipt: str
+    client_salt: str = ""
+
+
+def _answer(path: Path) -> _Answer:
+    text = path.read_text(encoding="utf-8").strip()
+    if not text.startswith("{"):
+        return _Answer(text)
+    try:
+        return msgspec.json.decode(text, type=_Answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unreachable(f"{path} is no decision's answer with a receipt: {error}") from error
+
+
+def _receipt_text(path: Path) -> str:
+    return _answer(path).receipt
+
+
+def _policy(vkeys: list[str] | None, path: Path | None) -> Policy:
+    """What is trusted; raises when nothing is: a log's own word for its key proves nothing."""
+    policy = Policy() if path is None else Policy.parse(path.read_bytes())
+    logs = (*policy.logs, *(TrustedLog(VerifierKey.parse(text)) for text in vkeys or []))
+    if not logs:
+        raise Unreachable("whom do you trust? Give the log's key with --vkey, or a policy with --policy")
+    return Policy(logs, policy.witnesses, policy.groups, policy.quorum)
+
+
+@contextmanager
+def _lines(path: Path | None) -> Iterator[Iterator[bytes] | None]:
+    if path is None:
+        yield None
+    else:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield iter(file)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error while somebody looks at it."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("entries", total=None)
+        yield lambda done, every: bar.update(task, completed=done, total=every)
+
+
+@contextmanager
+def _or_untold() -> Iterator[None]:
+    """What keeps us from telling anything is one line on standard error, and exit code 2."""
+    try:
+        yield
+    except (AuditRefusal, Unreachable, OSError, UnicodeDecodeError, EOFError) as error:
+        sys.stderr.write(f"consent-registry: {error}\n")
+        sys.exit(EXIT_CODES[Verdict.UNTOLD])
+
+
+def _tell(report: Report, *, json: bool) -> NoReturn:
+    if json:
+        whole = {"verdict": report.verdict, **msgspec.to_builtins(report)}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(whole)).decode() + "\n")
+    else:
+        sys.stdout.write(as_text(report))
+    sys.exit(EXIT_CODES[report.verdict])

@@ -1,0 +1,152 @@
+"""Receipts and their proofs, as a recipient verifies them with nothing but files and published keys."""
+
+import base64
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from consent_registry.audit.note import SignerKey, VerifierKey
+from consent_registry.audit.policy import Policy
+from consent_registry.audit.receipt import ReceiptRefused, open_receipt, thumbprint
+from consent_registry.audit.report import Report, Verdict
+from consent_registry.audit.verify_receipts import verify_receipt
+from tests.audit.small_log import (
+    KEY,
+    KEY_ONLY,
+    OLD_KEY,
+    ORIGIN,
+    REFERENCE,
+    SALT,
+    WITNESSED,
+    SmallLog,
+    base64url,
+    jws,
+)
+
+LOG = SmallLog.of(300)
+RECEIPT = LOG.receipt(270)
+PROOF = LOG.proof(270)
+HEADER: dict[str, object] = {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": thumbprint(KEY.verifier.public)}
+LEAF = base64.b64encode(LOG.leaves[270]).decode()
+
+
+def codes(report: Report) -> set[str]:
+    """Return the report's findings, after asserting that they and the verdict agree."""
+    assert (report.verdict == Verdict.FAILS) == bool(report.codes())
+    return report.codes()
+
+
+def test_a_receipt_and_its_proof() -> None:
+    """Signature, inclusion, quorum and client hold; another JWS library reads the same claims."""
+    report = verify_receipt(RECEIPT + "\n", PROOF, WITNESSED, (REFERENCE, base64url(SALT)))
+    assert {check.name: check.verdict.value for check in report.checks} == dict.fromkeys(
+        ("receipt", "inclusion", "witnesses", "client"), "holds"
+    )
+    assert "north to south: permit of identity for support" in report.checks[0].says
+    claims = open_receipt(RECEIPT, [KEY.verifier]).claims
+    public = Ed25519PublicKey.from_public_bytes(KEY.verifier.public)
+    read = jwt.decode(RECEIPT, public, ["EdDSA"], audience="south", options={"verify_exp": False, "verify_iat": False})
+    assert (read["jti"], read["log"]["index"], read["exp"]) == (claims.jti, claims.log.index, claims.exp)
+
+
+def test_the_key_id_is_the_standard_one() -> None:
+    """RFC 8037 appendix A.3 prints the thumbprint of its key."""
+    public = base64.urlsafe_b64decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+    assert thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_whom_it_is_about() -> None:
+    """The salt and the reference tell; another reference or another salt is a finding, no salt cannot be told."""
+    assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, ("AWO-1002", base64url(SALT)))) == {"client_other"}
+    assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, (REFERENCE, base64url(bytes(32))))) == {"client_other"}
+    assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, (REFERENCE, "not base64url!"))) == {"client_other"}
+    assert verify_receipt(RECEIPT, PROOF, KEY_ONLY, (REFERENCE, "")).verdict == Verdict.UNTOLD
+    assert verify_receipt(RECEIPT, PROOF, KEY_ONLY).verdict == Verdict.HOLDS
+
+
+def test_an_earlier_key() -> None:
+    """A receipt signed before a rotation holds under the earlier key, beside a proof under the later one."""
+    old = LOG.receipt(270, OLD_KEY)
+    both = Policy.parse(f"log {KEY.verifier}\nlog {OLD_KEY.verifier}\nquorum none\n".encode())
+    assert verify_receipt(old, PROOF, both).verdict == Verdict.HOLDS
+    assert codes(verify_receipt(old, PROOF, KEY_ONLY)) == {"receipt_refused"}
+
+
+def test_what_does_not_belong_together() -> None:
+    """A proof of another leaf, of a forged checkpoint, without its quorum, or no proof at all is refused."""
+    assert codes(verify_receipt(RECEIPT, LOG.proof(271), KEY_ONLY)) == {"proof_refused"}
+    assert codes(verify_receipt(RECEIPT, PROOF.replace(b"index 270", b"index 269"), KEY_ONLY)) == {"proof_refused"}
+    assert codes(verify_receipt(RECEIPT, PROOF.replace(b"\n300\n", b"\n301\n"), KEY_ONLY)) == {"proof_refused"}
+    assert codes(verify_receipt(RECEIPT, b"", KEY_ONLY)) == {"proof_refused"}
+    # The same leaf twice in a log: the proof must be of the index that was promised.
+    twice = SmallLog.of(300)
+    twice.leaves[271] = twice.leaves[270]
+    twice.publish()
+    assert codes(verify_receipt(RECEIPT, twice.proof(271), KEY_ONLY)) == {"proof_other_leaf"}
+    other = SignerKey.of_seed("w2.test", bytes(32), 4)
+    demanding = WITNESSED.format().replace(b"quorum W", f"witness V {other.verifier}\nquorum V".encode())
+    assert codes(verify_receipt(RECEIPT, PROOF, Policy.parse(demanding))) == {"quorum"}
+
+
+def _changed(**changes: object) -> str:
+    return LOG.receipt(270, KEY, **changes)
+
+
+STRANGER = SignerKey.of_seed(ORIGIN, bytes([5]) * 32)
+FOREIGN = SignerKey.of_seed("registry.test/other", bytes([6]) * 32)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a.b",
+        "a.b.c.d",
+        ".".join([*RECEIPT.split(".")[:2], ""]),
+        RECEIPT[:-1],
+        RECEIPT + "=",
+        RECEIPT + "A",
+        RECEIPT.replace(".", "..", 1),
+        "." + RECEIPT.split(".", 1)[1],
+        jws(HEADER | {"alg": "none"}, {}, KEY),
+        jws(HEADER | {"alg": "HS256"}, {}, KEY),
+        jws(HEADER | {"typ": "JWT"}, {}, KEY),
+        jws(HEADER | {"kid": "other"}, {}, KEY),
+        jws(HEADER | {"kid": 7}, {}, KEY),
+        jws({"alg": "EdDSA", "typ": "consent-receipt+jwt"}, {}, KEY),
+        jws(HEADER, {}, KEY),
+        jws(HEADER, {"log": {}}, STRANGER),
+        LOG.receipt(270, STRANGER),
+        LOG.receipt(270, FOREIGN),
+        _changed(log={"origin": "registry.test/other", "index": 270, "leaf": LEAF}),
+        _changed(log={"origin": ORIGIN, "index": 270, "leaf": LEAF[:-4]}),
+        _changed(log={"origin": ORIGIN, "index": 270, "leaf": "!" + LEAF[1:]}),
+        _changed(log={"origin": ORIGIN, "index": 270, "leaf": base64.b64encode(bytes(33)).decode()}),
+        _changed(log={"origin": ORIGIN, "index": "270", "leaf": LEAF}),
+        _changed(iat="yesterday"),
+        _changed(categories="identity"),
+        "x" * 70_000,
+    ],
+)
+def test_what_is_no_receipt(text: str) -> None:
+    """Other algorithms, types, keys and logs, altered bytes and misspelt claims are refused."""
+    with pytest.raises(ReceiptRefused):
+        open_receipt(text, [KEY.verifier, FOREIGN.verifier])
+
+
+def test_every_flipped_bit() -> None:
+    """Of header, claims or signature: the receipt is refused."""
+    for at in range(len(RECEIPT)):
+        for bit in range(7):
+            altered = RECEIPT[:at] + chr(ord(RECEIPT[at]) ^ 1 << bit) + RECEIPT[at + 1 :]
+            with pytest.raises(ReceiptRefused):
+                open_receipt(altered, [KEY.verifier])
+
+
+def test_a_log_key_among_others() -> None:
+    """The key is found among many by its id; one of another name with the same material does not make it its log's."""
+    twin = VerifierKey("registry.test/other", KEY.verifier.public)
+    assert open_receipt(RECEIPT, [FOREIGN.verifier, twin, KEY.verifier]).leaf == LOG.leaves[270]
+    with pytest.raises(ReceiptRefused, match="did not sign it"):
+        open_receipt(RECEIPT, [twin])
