@@ -21,7 +21,16 @@ from consent_registry.cli.log_source import Unreachable, open_log
 from consent_registry.cli.report_text import as_text
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.FAILS: 1, Verdict.UNTOLD: 2}
-Keys = Annotated[list[str] | None, Parameter(negative="")]
+# What both verbs take, with the words of their help.
+Keys = Annotated[
+    list[str] | None,
+    Parameter(negative="", help="A verifier key of the log that you trust; more than once while keys are changed."),
+]
+PolicyFile = Annotated[
+    Path | None,
+    Parameter(help="A policy (C2SP tlog-policy) with the log's keys, the witnesses and the quorum that you demand."),
+]
+Json = Annotated[bool, Parameter(negative="", help="Write the report as JSON.")]
 Files = Annotated[list[Path] | None, Parameter(negative="")]
 Seconds = Annotated[int, Parameter(validator=validators.Number(gte=0))]
 
@@ -33,14 +42,14 @@ def log(
     source: str,
     *,
     vkey: Keys = None,
-    policy: Path | None = None,
+    policy: PolicyFile = None,
     kept: Files = None,
     events: Path | None = None,
     receipt: Files = None,
     max_age: Seconds | None = None,
     token_file: Path | None = None,
     save: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> NoReturn:
     """Check a whole log: signatures, witnesses, every entry, every tile, and what was kept of it before.
 
@@ -50,10 +59,6 @@ def log(
     ----------
     source
         An exported folder, or the address of a log: https://registry.example/log/NETWORK.
-    vkey
-        A verifier key of the log that you trust, as its operator published it; more than once while keys are changed.
-    policy
-        A policy file (C2SP tlog-policy) with the log's keys, the witnesses and the quorum that you demand.
     kept
         A checkpoint you kept from an earlier month; more than once.
     events
@@ -66,28 +71,16 @@ def log(
         A file with an access token, for a log that is not public.
     save
         When everything holds, write the log's checkpoint here, to be kept for next month.
-    json
-        Write the report as JSON.
     """
     with _or_untold():
         given = Given(
             policy=_policy(vkey, policy),
             kept=[(str(path), path.read_bytes()) for path in kept or []],
-            receipts=[(str(path), _receipt_text(path).encode()) for path in receipt or []],
+            receipts=[(str(path), _answer(path).receipt.encode()) for path in receipt or []],
             now=int(time.time()),
             max_age=max_age,
         )
-        token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
-        with open_log(source, token) as read, _lines(events) as lines, _progress() as progress:
-            seen: dict[str, bytes | None] = {}
-
-            def first_checkpoint(path: str) -> bytes | None:
-                data = read(path)
-                return seen.setdefault(path, data) if path == "checkpoint" else data
-
-            report = verify_log(first_checkpoint, msgspec.structs.replace(given, events=lines), progress)
-        if save is not None and report.verdict == Verdict.HOLDS:
-            save.write_bytes(seen["checkpoint"] or b"")
+        report = _verify(source, token_file, events, given, save)
     _tell(report, json=json)
 
 
@@ -97,9 +90,9 @@ def receipt(
     *,
     proof: Path,
     vkey: Keys = None,
-    policy: Path | None = None,
+    policy: PolicyFile = None,
     reference: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> NoReturn:
     """Check a receipt and the proof that its record is in the log, with nothing but files.
 
@@ -111,14 +104,8 @@ def receipt(
         The receipt, or the whole answer to the decision in JSON.
     proof
         The proof file (.tlog-proof) from /log/NETWORK/proofs/INDEX.
-    vkey
-        A verifier key of the log that you trust; more than once while keys are changed.
-    policy
-        A policy file with the log's keys, the witnesses and the quorum that you demand.
     reference
         The sender's reference for the client: is the receipt about this one? Needs the whole answer, for its salt.
-    json
-        Write the report as JSON.
     """
     with _or_untold():
         answer = _answer(file)
@@ -148,8 +135,18 @@ def _answer(path: Path) -> _Answer:
         raise Unreachable(f"{path} is no decision's answer with a receipt: {error}") from error
 
 
-def _receipt_text(path: Path) -> str:
-    return _answer(path).receipt
+def _verify(source: str, token_file: Path | None, events: Path | None, given: Given, save: Path | None) -> Report:
+    token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
+    with open_log(source, token) as read, _lines(events) as lines, _progress() as progress:
+        checkpoint = read("checkpoint")  # once: what is verified is what is kept
+
+        def reread(path: str) -> bytes | None:
+            return checkpoint if path == "checkpoint" else read(path)
+
+        report = verify_log(reread, msgspec.structs.replace(given, events=lines), progress)
+    if save is not None and checkpoint is not None and report.verdict == Verdict.HOLDS:
+        save.write_bytes(checkpoint)
+    return report
 
 
 def _policy(vkeys: list[str] | None, path: Path | None) -> Policy:
