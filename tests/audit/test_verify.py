@@ -38,7 +38,7 @@ def test_an_honest_log_holds(size: int) -> None:
         kept=[(f"kept-{old}", log.checkpoint(old)) for old in range(size + 1)],
         receipts=[(f"receipt-{index}", log.receipt(index).encode()) for index in range(size)],
         events=log.bundle(),
-        now=NOW + 60,
+        at_seconds=NOW + 60,
         max_age=60,
     )
     report = verify_log(log.files.get, given, lambda *step: done.append(step))
@@ -225,10 +225,10 @@ def test_keys_may_change() -> None:
 def test_witnesses_and_freshness() -> None:
     """Below the quorum, too old, from the future, or without anybody's word for the time: each says so."""
     log = SmallLog.of(5)
-    assert verify(log, WITNESSED, now=NOW + 61, max_age=60).codes() == {"stale"}
-    ahead = verify(log, WITNESSED, now=NOW - 301, max_age=60)
+    assert verify(log, WITNESSED, at_seconds=NOW + 61, max_age=60).codes() == {"stale"}
+    ahead = verify(log, WITNESSED, at_seconds=NOW - 301, max_age=60)
     assert (ahead.verdict, verdicts(ahead)["freshness"]) == (Verdict.UNTOLD, "untold")
-    assert verdicts(verify(log, KEY_ONLY, now=NOW, max_age=60))["freshness"] == "untold"
+    assert verdicts(verify(log, KEY_ONLY, at_seconds=NOW, max_age=60))["freshness"] == "untold"
     other = SignerKey.of_seed("w2.test", bytes(32), 4)
     two = Policy.parse(WITNESSED.format().replace(b"quorum W", f"witness V {other.verifier}\nquorum V".encode()))
     assert verify(log, two).codes() == {"quorum"}

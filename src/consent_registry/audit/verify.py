@@ -21,7 +21,7 @@ CLOCKS_APART = 300
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verifier brings. `kept` and `receipts` are (name, bytes); `events` are a bundle's lines; `now` is POSIX
+    """What the verifier brings. `kept` and `receipts` are (name, bytes); `events` are a bundle's lines; `at_seconds` is now, in POSIX
     seconds, and `max_age` how old the witnesses' latest word may be, None when nothing is demanded.
     """
 
@@ -29,7 +29,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     kept: Sequence[tuple[str, bytes]] = ()
     receipts: Sequence[tuple[str, bytes]] = ()
     events: Iterable[bytes] | None = None
-    now: int | None = None
+    at_seconds: int | None = None
     max_age: int | None = None
 
 
@@ -83,16 +83,16 @@ def _open(report: Report, data: bytes | None, policy: Policy) -> TrustedCheckpoi
 def _check_freshness(report: Report, trusted: TrustedCheckpoint, given: Given) -> None:
     fresh = report.check("freshness")
     latest = max(trusted.cosigned_at.values(), default=None)
-    if given.now is None or given.max_age is None:
+    if given.at_seconds is None or given.max_age is None:
         fresh.verdict, fresh.says = Verdict.NOT_ASKED, "no greatest age was given"
     elif latest is None:
         fresh.untold("only a witness's cosignature says when; there is none")
-    elif latest > given.now + CLOCKS_APART:
-        fresh.untold(f"the latest cosignature is {latest - given.now} s ahead of this machine's clock")
-    elif given.now - latest > given.max_age:
-        fresh.find("stale", f"the latest cosignature is {given.now - latest} s old, more than {given.max_age} s")
+    elif latest > given.at_seconds + CLOCKS_APART:
+        fresh.untold(f"the latest cosignature is {latest - given.at_seconds} s ahead of this machine's clock")
+    elif given.at_seconds - latest > given.max_age:
+        fresh.find("stale", f"the latest cosignature is {given.at_seconds - latest} s old, more than {given.max_age} s")
     else:
-        fresh.says = f"the latest cosignature is {given.now - latest} s old"
+        fresh.says = f"the latest cosignature is {given.at_seconds - latest} s old"
 
 
 def _conclude(entries: Check, tiles: Check, walk: TreeWalk, trusted: TrustedCheckpoint) -> None:

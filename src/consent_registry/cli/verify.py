@@ -77,7 +77,7 @@ def log(
             policy=_policy(vkey, policy),
             kept=[(str(path), path.read_bytes()) for path in kept or []],
             receipts=[(str(path), _answer(path).receipt.encode()) for path in receipt or []],
-            now=int(time.time()),
+            at_seconds=int(time.time()),
             max_age=max_age,
         )
         report = _verify(source, token_file, events, given, save)
