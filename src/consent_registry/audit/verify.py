@@ -21,8 +21,8 @@ CLOCKS_APART = 300
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verifier brings. `kept` and `receipts` are (name, bytes); `events` are a bundle's lines; `at_seconds` is now, in POSIX
-    seconds, and `max_age` how old the witnesses' latest word may be, None when nothing is demanded.
+    """What the verifier brings. `kept` and `receipts` are (name, bytes); `events` are a bundle's lines; `at_seconds` is
+    the present as POSIX time, and `max_age` how old the witnesses' latest word may be, None when nothing is demanded.
     """
 
     policy: Policy
