@@ -81,6 +81,7 @@ def _post(path: str, scope: str | None, make: Callable[[Belongings], Body]) -> C
     return Call("POST", path, scope, filled)
 
 
+EVIDENCE = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "File 2"}
 CALLS = (
     _get("/me", None),
     _get("/network", None),
@@ -102,6 +103,7 @@ CALLS = (
     _post("/link-codes", "clients", lambda b: {"client": b.client}),
     _post("/unlinkings", "clients", lambda b: {"client": b.client}),
     _post("/consents/{consent_id}/receipt-codes", "consents:write", lambda _: {}),
+    _post("/consents/{consent_id}/evidence", "consents:write", lambda _: EVIDENCE),
     _post("/consents/{consent_id}/confirmations", "consents:write", lambda _: {}),
     _post("/consents/{consent_id}/endings", "consents:write", lambda _: {"reason": "case_closed"}),
     _post("/consents/{consent_id}/invalidations", "consents:write", lambda _: {"reason": "form"}),

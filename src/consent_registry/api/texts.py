@@ -8,14 +8,14 @@ from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once
 from consent_registry.api.decisions import known_id
 from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import NotFound
+from consent_registry.operations import text_invalidations
 from consent_registry.operations import texts as operations
+from consent_registry.operations.text_invalidations import TextInvalidationAnswer, TextInvalidationRequest
 from consent_registry.operations.texts import (
     PublicationRequest,
     PublishedText,
     StalingAnswer,
     StalingRequest,
-    TextInvalidationAnswer,
-    TextInvalidationRequest,
 )
 
 _SCOPE = "catalogue:write"
@@ -85,7 +85,7 @@ async def invalidate_text(
     these consents, and are told so.
     """
     once = await once_required(request, idempotency_key)
-    return respond(await operations.invalidate_text(doors(request).runtime, request.user, data, once))
+    return respond(await text_invalidations.invalidate_text(doors(request).runtime, request.user, data, once))
 
 
 ROUTES = [publish_text, mark_stale, invalidate_text]

@@ -50,3 +50,4 @@ class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """A network's own choices where the rules leave one."""
 
     interpreter_required: bool = False
+    evidence_may_follow: bool = False

@@ -88,6 +88,10 @@ class Act:
         """The database's time; asked after the locks are held."""
         return await read_clock(self.connection)
 
+    def seal(self, member: str, value: str) -> bytes:
+        """A free text of the caller's, for the caller alone to read again."""
+        return self.keys.seal(value.encode(), f"{member} {self.network.network_id} {self.caller.partner_id}")
+
     async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
         """Write the log: the last thing an act does."""
         return await log.append(self.connection, self.network, self.caller.actor, at, events)

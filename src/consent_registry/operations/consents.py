@@ -138,7 +138,7 @@ def _row(
         special_circumstances=request.act.special_circumstances,
         evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),
         evidence_media_type=None if evidence is None else evidence.media_type,
-        evidence_kept_at=None if evidence is None else _sealed(act, "kept_at", evidence.kept_at),
+        evidence_kept_at=None if evidence is None else act.seal("kept_at", evidence.kept_at),
         explained_by=information.explained_by,
         interpreter_kind=information.interpreter.kind,
         interpreter_language=information.interpreter.language,
@@ -158,10 +158,6 @@ def _all_parties(grants: Sequence[Grant]) -> list[int]:
     return sorted({partner_id for grant in grants for partner_id in parties(grant)})
 
 
-def _sealed(act: Act, member: str, value: str) -> bytes:
-    return act.keys.seal(value.encode(), f"{member} {act.network.network_id} {act.caller.partner_id}")
-
-
 async def _add_releases(
     act: Act, request: ConsentRequest, consent_id: str, client_id: str, now: datetime
 ) -> list[dict[str, Any]]:
@@ -170,7 +166,7 @@ async def _add_releases(
     for release_id, asked in zip(ids, request.releases, strict=True):
         holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
         seen_by = sorted({act.caller.partner_id, holder.partner_id, towards.partner_id})
-        function = None if asked.function is None else _sealed(act, "function", asked.function)
+        function = None if asked.function is None else act.seal("function", asked.function)
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
         )

@@ -28,7 +28,7 @@ def require_recordable(
     others: Sequence[Others] = (),
 ) -> None:
     """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
-    faults = [*_act_refusals(request, given_at, now), *_text_refusals(catalogue, request)]
+    faults = [*_act_refusals(catalogue, request, given_at, now), *_text_refusals(catalogue, request)]
     for number, one in enumerate(terms):
         pointer = f"/grants/{number}"
         if caller_id not in {one.sender.partner_id, one.recipient.partner_id}:
@@ -51,14 +51,14 @@ def require_recordable(
         raise Refused(faults=tuple(faults))
 
 
-def _act_refusals(request: ConsentRequest, given_at: datetime, now: datetime) -> Iterator[Fault]:
+def _act_refusals(catalogue: Catalogue, request: ConsentRequest, given_at: datetime, now: datetime) -> Iterator[Fault]:
     if given_at > now + CLOCK_TOLERANCE:
         yield Fault(
             "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
         )
     # What the client refused needs no proof: nothing will ever rest on it.
-    something_given = any(grant.answer == "given" for grant in request.grants)
-    if something_given and request.act.evidence is None and request.act.method != "oral":
+    proof_now = any(grant.answer == "given" for grant in request.grants) and not catalogue.policies.evidence_may_follow
+    if proof_now and request.act.evidence is None and request.act.method != "oral":
         yield Fault(
             "/act/evidence",
             "A consent that was not given orally needs its evidence.",

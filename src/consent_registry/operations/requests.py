@@ -109,12 +109,15 @@ class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which consents to list: of one client, in one status, or all the caller has a part in."""
+    """Which consents to list: of one client, in one status, without evidence, or all the caller has a part in."""
 
     client: Reference | None = None
     status: (
         Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"] | None
     ) = None
+    evidence: Annotated[Literal["missing"], Meta(description="Recorded by the caller, evidence to follow.")] | None = (
+        None
+    )
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
 

@@ -66,7 +66,9 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
     """The caller's consents, newest first, by client and status; logged as read, with count and digest of the list."""
     if request.client is not None:
         require_reference(request.client, "/client")
-    filter_of_page = msgspec.json.encode([caller.network.slug, caller.slug, request.client, request.status])
+    filter_of_page = msgspec.json.encode(
+        [caller.network.slug, caller.slug, request.client, request.status, request.evidence]
+    )
 
     async def work(act: Act) -> Done:
         before = read_cursor(act.keys, filter_of_page, request.cursor)
@@ -101,9 +103,10 @@ async def _matching(
 ) -> tuple[list[ConsentView], str | None]:
     """Up to `limit` matching consents and the id after which to go on (None at the end)."""
     found: list[ConsentView] = []
+    unproven_by = None if request.evidence is None else act.caller.partner_id
     for _ in range(ROUNDS):
         rows = await storage.list_consents(
-            act.connection, act.network.network_id, client_ids, before, request.limit + 1
+            act.connection, act.network.network_id, client_ids, before, request.limit + 1, unproven_by
         )
         for view in await _views(act, rows, now, Moment(now, now)):
             if request.status is None or view.status == request.status:

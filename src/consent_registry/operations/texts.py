@@ -1,37 +1,31 @@
-"""Texts: publishing a version, saying that a translation is stale, and voiding a text with every consent on it.
+"""Texts: publishing a version, and saying that a translation is stale.
 
-A published text never changes. Each act holds the catalogue alone, so that no consent is recorded and no decision made
-on a picture that is about to be wrong.
+A published text never changes. Each act holds the catalogue alone, so that no consent is recorded on a picture of it
+that is about to be wrong.
 """
 
 import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.domain.catalogue import Text
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.catalogue import TextView, texts
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.grant_changes import Reason
-from consent_registry.operations.notices import ACKNOWLEDGE_WITHIN
-from consent_registry.operations.requests import Language, Uuid
+from consent_registry.operations.requests import Language
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage import texts as storage
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE, add_version
-from consent_registry.storage.database import set_partners
 from consent_registry.storage.setup import add_text
 
 _NORM = "Art. 12 Abs. 1 DSGVO"
-# So many events go to the log in one statement; all of an act's in one transaction.
-EVENTS_AT_ONCE = 1000
 
 
 class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,26 +67,6 @@ class StalingAnswer(msgspec.Struct, frozen=True):
     id: str
     text: str
     language: str
-    recorded_at: str
-    log: LogEntry
-
-
-class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text that was void, in one language or in all, and why."""
-
-    text: Uuid
-    reason: Reason
-    language: Language | None = None
-
-
-class TextInvalidationAnswer(msgspec.Struct, frozen=True):
-    """A void text on record, with how many consents and grants were voided with it."""
-
-    id: str
-    text: str
-    language: str | None
-    consents: int
-    grants: int
     recorded_at: str
     log: LogEntry
 
@@ -198,80 +172,3 @@ async def mark_stale(runtime: Runtime, caller: Caller, text_id: str, request: St
         return Done(201, answer)
 
     return await perform(runtime, caller, work, once=once, exclusive=True)
-
-
-async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once) -> Reply:
-    """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
-
-    Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
-    its client, so that each can be erased for itself, and then of the act. Raises Malformed for an unknown text or
-    language, Conflict for what is void already.
-    """
-
-    async def work(act: Act) -> Done:
-        _require_not_void(_text(act, request), request.language)
-        # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
-        # no client's lock is needed, and no order between thousands of them.
-        await set_partners(act.connection, act.catalogue.partner_by_id)
-        now = await act.clock()
-        voiding = storage.Voiding(new_id(now), request.text, request.language, now, now + ACKNOWLEDGE_WITHIN)
-        network_id = act.network.network_id
-        await storage.add_text_invalidation(act.connection, network_id, voiding, request.reason)
-        await storage.void_grants(act.connection, network_id, voiding)
-        await storage.undo_renewals(act.connection, network_id, voiding)
-        await storage.tell_of_voiding(act.connection, network_id, voiding)
-        voided = await storage.list_voided(act.connection, network_id, voiding)
-        await add_version(act.connection, network_id, now)
-        grants = sum(len(one.grant_ids) for one in voided)
-        events = [_event(voiding, request.reason, one) for one in voided]
-        members = {
-            "text": request.text,
-            "language": request.language,
-            "reason": request.reason,
-            "consents": len(voided),
-            "grants": grants,
-            "digest": digest_of([one.consent_id for one in voided]),
-        }
-        events.append(Event("text_invalidation", voiding.invalidation_id, members))
-        for first in range(0, len(events), EVENTS_AT_ONCE):
-            places = await act.append(now, *events[first : first + EVENTS_AT_ONCE])
-        answer = TextInvalidationAnswer(
-            voiding.invalidation_id,
-            request.text,
-            request.language,
-            len(voided),
-            grants,
-            format_instant(now),
-            LogEntry.of(places[-1]),
-        )
-        return Done(201, answer)
-
-    return await perform(runtime, caller, work, once=once, exclusive=True)
-
-
-def _text(act: Act, request: TextInvalidationRequest) -> Text:
-    text = act.catalogue.texts.get(request.text)
-    if text is None:
-        raise Malformed(faults=(Fault("/text", "is no text of this network"),))
-    if request.language is not None and request.language not in text.languages:
-        raise Malformed(faults=(Fault("/language", "is no language of this text"),))
-    return text
-
-
-def _require_not_void(text: Text, language: str | None) -> None:
-    languages = text.languages.values() if language is None else [text.languages[language]]
-    if all(one.void for one in languages):
-        raise Conflict("This text is void already.")
-
-
-def _event(voiding: storage.Voiding, reason: str, one: storage.VoidConsent) -> Event:
-    members: dict[str, Any] = {
-        "consent": one.consent_id,
-        "grants": one.grant_ids,
-        "effective_at": format_instant(one.given_at),
-        "reason": reason,
-        "renewed": [],
-        "unrenewed": [fact | {"effective_at": format_instant(fact["effective_at"])} for fact in one.unrenewed],
-        "text_invalidation": voiding.invalidation_id,
-    }
-    return Event("invalidation", voiding.act_id(one.consent_id), members, one.client_id)

@@ -61,6 +61,19 @@ class NewConsent(msgspec.Struct, frozen=True):
     remarks: Sequence[str]
 
 
+class NewEvidence(msgspec.Struct, frozen=True):
+    """Evidence that followed a consent; `kept_at` is sealed."""
+
+    consent_id: str
+    evidence_id: str
+    client_id: str
+    partner_ids: list[int]
+    sha256: bytes
+    media_type: str
+    kept_at: bytes
+    recorded_at: datetime
+
+
 def _consent(row: asyncpg.Record) -> ConsentRow:
     ids = {
         name: None if row[name] is None else str(row[name]) for name in ("consent_id", "client_id", "text_id", "renews")
@@ -83,23 +96,66 @@ async def find_consent(connection: Connection, network_id: int, consent_id: str)
 
 
 async def list_consents(
-    connection: Connection, network_id: int, client_ids: Sequence[str] | None, before: str | None, limit: int
+    connection: Connection,
+    network_id: int,
+    client_ids: Sequence[str] | None,
+    before: str | None,
+    limit: int,
+    unproven_by: int | None = None,
 ) -> list[ConsentRow]:
-    """Consents of this transaction's partners, newest first, of these clients or of all, older than `before`."""
+    """Consents of this transaction's partners, newest first, of these clients or of all, older than `before`; with
+    `unproven_by` only those this partner recorded whose evidence is to follow.
+    """
     rows = await connection.fetch(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
             recorded_at, renews, remarks
         from registry.consents
         where network_id = $1 and ($2::uuid[] is null or client_id = any ($2)) and ($3::uuid is null or consent_id < $3)
+          and ($5::integer is null or (
+              recorder_id = $5 and method <> 'oral' and evidence_sha256 is null
+              and not exists (
+                  select from registry.consent_evidence e
+                  where e.network_id = $1 and e.consent_id = consents.consent_id)
+              and exists (
+                  select from registry.grants g
+                  where g.network_id = $1 and g.consent_id = consents.consent_id and g.answer <> 'refused')))
         order by consent_id desc limit $4
         """,
         network_id,
         client_ids,
         before,
         limit,
+        unproven_by,
     )
     return [_consent(row) for row in rows]
+
+
+async def has_evidence(connection: Connection, network_id: int, consent_id: str) -> bool:
+    """Whether the consent came with its evidence, or it followed."""
+    found: bool = await connection.fetchval(
+        """
+        select evidence_sha256 is not null or exists (
+            select from registry.consent_evidence e where e.network_id = $1 and e.consent_id = $2)
+        from registry.consents where network_id = $1 and consent_id = $2
+        """,
+        network_id,
+        consent_id,
+    )
+    return found
+
+
+async def add_evidence(connection: Connection, network_id: int, row: NewEvidence) -> None:
+    """Add the evidence that followed a consent."""
+    await connection.execute(
+        """
+        insert into registry.consent_evidence
+            (network_id, consent_id, evidence_id, client_id, partner_ids, sha256, media_type, kept_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        network_id,
+        *msgspec.structs.astuple(row),
+    )
 
 
 async def add_consent(connection: Connection, network_id: int, row: NewConsent) -> None:

@@ -1,0 +1,90 @@
+"""Where the network lets it, a consent is recorded before its paper was scanned; the evidence comes later, once."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.api.bad_requests import not_strict, without, wrong_values
+from tests.installation import Installation, Registry, serving
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+from tests.small_network import consent_body
+
+EVIDENCE = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "Cabinet of Ms Example"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lenient(installation: Installation) -> AsyncIterator[Registry]:
+    """Run the application where the small network lets evidence follow."""
+    async with installation.copy() as database, serving(installation, database) as registry:
+        async with registry.sql() as sql:
+            await sql.execute("update registry.networks set policies = '{\"evidence_may_follow\": true}'")
+        yield registry
+
+
+async def unproven(at: Office) -> tuple[str, Body]:
+    """Record a written consent without evidence."""
+    client = await at.client()
+    body = consent_body(client, at.text)
+    body["act"]["evidence"] = None
+    return client, await at.post("/consents", body)
+
+
+async def missing(at: Office) -> set[str]:
+    """Return the consents whose evidence this office still owes."""
+    found = await at.post("/consents/search", {"evidence": "missing", "limit": 200}, 200)
+    return {one["consent_id"] for one in found["items"]}
+
+
+async def test_evidence_follows_once(lenient: Registry) -> None:
+    """The consent counts at once and is listed to its recorder alone until its evidence comes; a second is refused; the
+    log has the hash and not the place.
+    """
+    north, south = await office(lenient, "north"), await office(lenient, "south")
+    client, consent = await unproven(north)
+    proven = await north.consent(await north.client())
+    assert await north.outcome(client) == "permit"
+    assert consent["consent_id"] in await missing(north)
+    assert proven["consent_id"] not in await missing(north)
+    assert await missing(south) == set()
+    path = f"/consents/{consent['consent_id']}/evidence"
+    await south.post(path, EVIDENCE, 404)
+    added = await north.post(path, EVIDENCE, Idempotency_Key="scan")
+    assert await north.post(path, EVIDENCE, Idempotency_Key="scan") == added
+    assert consent["consent_id"] not in await missing(north)
+    await north.post(path, EVIDENCE | {"sha256": "ef" * 32}, 409)
+    await north.post(f"/consents/{proven['consent_id']}/evidence", EVIDENCE, 409)
+    (event,) = [one for one in await check_log(lenient) if one["kind"] == "evidence"]
+    assert (event["consent"], event["sha256"], event["id"]) == (consent["consent_id"], "cd" * 32, added["id"])
+    assert "Cabinet" not in json.dumps(event)
+    async with lenient.sql() as sql:
+        kept = await sql.fetchval("select kept_at from registry.consent_evidence")
+    assert b"Cabinet" not in kept
+
+
+async def test_bad_evidence_is_refused(lenient: Registry) -> None:
+    """Each fault is named by its place, and the evidence is still missing."""
+    north = await office(lenient, "north")
+    _, consent = await unproven(north)
+    path = f"/consents/{consent['consent_id']}/evidence"
+    cases = [*not_strict(EVIDENCE), *without(EVIDENCE, "/sha256", "/media_type", "/kept_at")]
+    cases += wrong_values(EVIDENCE, {"/sha256": ("", "0" * 63, "G" * 64, 1), "/kept_at": ("", "x" * 121, None)})
+    for number, case in enumerate(cases):
+        answer = await north.partner.send(path, case.content, Idempotency_Key=str(number))
+        assert answer.status_code == 400, (case.name, answer.text)
+    assert consent["consent_id"] in await missing(north)
+
+
+@pytest.mark.parametrize("method", ["written", "oral"])
+async def test_elsewhere_it_comes_at_once(registry: Registry, method: str) -> None:
+    """Control: a network without that policy refuses the consent, or the evidence of an oral one."""
+    north = await office(registry, "north")
+    body = consent_body(await north.client(), north.text)
+    body["act"] |= {"method": method, "evidence": None}
+    said = await north.post("/consents", body, 201 if method == "oral" else 422)
+    if method == "oral":
+        said = await north.post(f"/consents/{said['consent_id']}/evidence", EVIDENCE, 422)
+    rule = "evidence_follows" if method == "oral" else "evidence"
+    assert rule in {one["rule"] for one in said["errors"]}

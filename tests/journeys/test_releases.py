@@ -1,0 +1,146 @@
+"""Professional secrecy: a release beside the consent, both gates, and what becomes of it (§ 203 StGB)."""
+
+import pytest
+import pytest_asyncio
+
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+from tests.small_network import consent_body
+
+AWO, DIAKONIE, JOBCENTER = "awo-paderborn", "diakonie-paderborn-hoexter", "jobcenter-kreis-paderborn"
+SECRET = {
+    "sender": AWO,
+    "recipient": DIAKONIE,
+    "purpose": "psychosocial",
+    "categories": ["identity", "contact", "mental-health"],
+    "explicit": True,
+}
+RELEASE = {"holder": AWO, "towards": DIAKONIE, "function": "Sozialberatung"}
+QUESTION = {name: SECRET[name] for name in ("recipient", "purpose", "categories")}
+
+
+@pytest_asyncio.fixture
+async def awo(registry: Registry) -> Office:
+    """Return an office whose staff are bound to secrecy."""
+    return await office(registry, AWO, "paderborn")
+
+
+@pytest_asyncio.fixture
+async def diakonie(registry: Registry) -> Office:
+    """Return the office the release is towards."""
+    return await office(registry, DIAKONIE, "paderborn")
+
+
+def body(at: Office, client: str, *releases: Body, **members: object) -> Body:
+    """Return a consent to the flow under secrecy, with these releases."""
+    return consent_body(client, at.text, **SECRET) | {"releases": list(releases)} | members
+
+
+async def sealed(at: Office, *releases: Body, **members: object) -> tuple[str, Body]:
+    """Record a consent of a new client with these releases."""
+    client = await at.client()
+    return client, await at.post("/consents", body(at, client, *releases, **members))
+
+
+async def permitted(at: Office, client: str) -> set[str]:
+    """Return what may pass of what was asked."""
+    answer = await at.post("/decisions", QUESTION | {"client": client}, 200)
+    return set(answer["permitted_categories"])
+
+
+async def release_of(at: Office, consent: Body, query: str = "") -> Body:
+    """Return the only release of a consent as this office sees it."""
+    (release,) = (await at.get(f"/consents/{consent['consent_id']}{query}"))["releases"]
+    return dict(release)
+
+
+async def test_both_gates_must_be_open(awo: Office, diakonie: Office) -> None:
+    """With the release everything passes; taken back alone, what is under secrecy stays while the rest passes."""
+    client, consent = await sealed(awo, RELEASE)
+    assert await permitted(awo, client) == {"identity", "contact", "mental-health"}
+    release = await release_of(diakonie, consent)
+    assert (release["holder"], release["towards"], release["status"]) == (AWO, DIAKONIE, "given")
+    gone = {"consent_id": consent["consent_id"], "releases": [release["release_id"]], "channel": "phone"}
+    assert (await diakonie.post("/withdrawals", gone))["withdrawn"] == []
+    assert await permitted(awo, client) == {"identity", "contact"}
+    shown = await awo.get(f"/consents/{consent['consent_id']}")
+    assert (shown["status"], shown["releases"][0]["status"]) == ("given", "withdrawn")
+    before = f"?as_of={consent['recorded_at']}"
+    assert (await release_of(awo, consent, before))["status"] == "given"
+    await diakonie.post("/withdrawals", gone, 409)
+
+
+async def test_a_release_lapses_with_its_occasion(awo: Office, diakonie: Office) -> None:
+    """Ended, withdrawn or void with the consent it belongs to, and as it was before when asked about before."""
+    acts = {
+        "ended": ("endings", {"reason": "case_closed"}),
+        "invalidated": ("invalidations", {"reason": "pressure"}),
+    }
+    for status, (noun, reason) in acts.items():
+        _, consent = await sealed(awo, RELEASE)
+        await awo.post(f"/consents/{consent['consent_id']}/{noun}", reason)
+        assert (await release_of(diakonie, consent))["status"] == status
+        known = f"?as_known_at={consent['recorded_at']}"
+        assert (await release_of(diakonie, consent, known))["status"] == "given"
+    client, consent = await sealed(awo, RELEASE)
+    await awo.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "letter"})
+    assert (await release_of(awo, consent))["status"] == "withdrawn"
+    assert await permitted(awo, client) == set()
+
+
+WRONG: dict[str, tuple[list[Body], str, str]] = {
+    "none": ([], "release_needed", "/grants/0"),
+    "turned round": ([{**RELEASE, "holder": DIAKONIE, "towards": AWO}], "release_needed", "/grants/0"),
+    "of somebody else": ([RELEASE, {**RELEASE, "towards": JOBCENTER}], "release_not_needed", "/releases/1"),
+    "of nobody": ([{**RELEASE, "function": None}], "released_party", "/releases/0"),
+    "the institution by its slug": (
+        [{**RELEASE, "function": "AWO Paderborn"}],
+        "released_party",
+        "/releases/0/function",
+    ),
+    "the institution as a person": ([{**RELEASE, "person": "AWO-Paderborn"}], "released_party", "/releases/0/person"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_wrong_releases_are_refused(awo: Office, name: str) -> None:
+    """Needed exactly there, refused elsewhere, and never of an institution alone; each by rule, norm and place."""
+    releases, rule, pointer = WRONG[name]
+    said = await awo.post("/consents", body(awo, await awo.client(), *releases), 422)
+    assert (rule, pointer, "§ 203 StGB") in {(one["rule"], one["pointer"], one.get("norm")) for one in said["errors"]}
+
+
+async def test_an_institution_is_none_by_its_name(awo: Office) -> None:
+    """The names of partners and their organisations are refused however they are spelled; a function is not."""
+    (own,) = [one for one in (await awo.get("/partners"))["items"] if one["slug"] == AWO]
+    for name in (own["name"], own["organisation"], own["name"].upper(), own["name"].replace(" ", "  - ")):
+        said = await awo.post("/consents", body(awo, await awo.client(), {**RELEASE, "function": name[:120]}), 422)
+        assert [one["rule"] for one in said["errors"]] == ["released_party"], name
+    await sealed(awo, {**RELEASE, "function": f"Sozialberatung der {own['name']}"[:120]})
+
+
+async def test_a_refusal_needs_no_release(awo: Office) -> None:
+    """A no to a flow under secrecy is recorded without a release, and with one it is refused."""
+    no = SECRET | {"answer": "refused"}
+    plain = consent_body(await awo.client(), awo.text, **no)
+    assert (await awo.post("/consents", plain))["status"] == "refused"
+    said = await awo.post("/consents", plain | {"releases": [RELEASE]}, 422)
+    assert [one["rule"] for one in said["errors"]] == ["release_not_needed"]
+
+
+async def test_a_renewal_brings_its_own_release(registry: Registry, awo: Office) -> None:
+    """The earlier release does not serve the new act; taking one back takes back both; the log says all of it."""
+    client, earlier = await sealed(awo, RELEASE)
+    renewing = {"renews": earlier["consent_id"]}
+    said = await awo.post("/consents", body(awo, client, **renewing), 422)
+    assert [one["rule"] for one in said["errors"]] == ["release_needed"]
+    later = await awo.post("/consents", body(awo, client, RELEASE, **renewing))
+    release = await release_of(awo, earlier)
+    assert (release["status"], (await release_of(awo, later))["status"]) == ("renewed", "given")
+    gone = {"consent_id": earlier["consent_id"], "releases": [release["release_id"]], "channel": "phone"}
+    await awo.post("/withdrawals", gone)
+    assert (await release_of(awo, later))["status"] == "withdrawn"
+    assert await permitted(awo, client) == {"identity", "contact"}
+    withdrawals = [one for one in await check_log(registry, "paderborn") if one["kind"] == "withdrawal"]
+    assert len(withdrawals[-1]["releases"]) == len({earlier["consent_id"], later["consent_id"]})
