@@ -102,8 +102,8 @@ async def find_grants_of_consents(connection: Connection, network_id: int, conse
         )
         select g.client_id as home_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id,
             g.category_ids, g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at,
-            c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews,
-            g.given_at, g.third_parties, g.third_party_grants
+            c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id,
+            k.renews, g.given_at, g.third_parties, g.third_party_grants
         from g join k on k.consent_id = g.consent_id left join c on c.grant_id = g.grant_id
         order by g.grant_id
         """,
