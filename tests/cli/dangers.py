@@ -139,7 +139,11 @@ LOGINS = [
     attribute("createrole", "may create roles"),
     attribute("createdb", "may create databases"),
     attribute("replication", "may copy the whole server by replication"),
-    Danger("a superuser", "postgres is a superuser: log in as the app role, or `alter role …", login="postgres"),
+    Danger(
+        "a superuser",
+        "postgres is a superuser: log in as the app role, or `alter role postgres nosuperuser`",
+        login="postgres",
+    ),
     Danger(
         "a superuser who plays the application",
         "chief is a superuser: log in as the app role, or `alter role chief nosuperuser`",
