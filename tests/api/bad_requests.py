@@ -273,6 +273,26 @@ def transfers(good: Body) -> Iterator[Case]:
     )
 
 
+def approvals(good: Body) -> Iterator[Case]:
+    """Return bad approvals."""
+    yield from not_strict(good)
+    yield from without(good, "/subject", "/approved_by")
+    yield from wrong_values(
+        good,
+        {
+            "/subject": (None, "residence-advice", [], {}),
+            "/subject/purpose": ("", "nothing", 1, []),
+            "/subject/partner": ("", "nobody", 1),
+            "/approved_by": ("", "Frau Müller", "x" * 33, "D-1\n", None, 1),
+            "/sender": ("", "nobody", 1, []),
+            "/recipient": ("", "nobody", 1, []),
+            "/purpose": ("", "nothing", 1, []),
+            "/norm": ("", "no norm", "§ " + "x" * 81, "§ 1\n", 1),
+            "/valid_until": tuple(BAD_INSTANTS.values())[:-1],
+        },
+    )
+
+
 def searches(good: Body) -> Iterator[Case]:
     """Return bad searches."""
     yield from not_strict(good)

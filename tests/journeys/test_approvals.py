@@ -1,9 +1,12 @@
 """Approvals by a data-protection officer: what they open, in which direction, from when, and until when."""
 
+import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consent_registry.domain.instants import format_instant
+from tests.api.bad_requests import approvals, not_strict
 from tests.installation import Partner, Registry
 from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, refusals
 from tests.journeys.log_check import check_log
@@ -122,3 +125,20 @@ async def test_approvals_are_listed(flagged: Registry) -> None:
     items = (await admin.get("/approvals?limit=1")).json()["items"]
     assert items[0] | {"revoked_at": None} == made["approval"]
     assert items[0]["revoked_at"] is not None
+
+
+async def test_bad_bodies_change_nothing(flagged: Registry) -> None:
+    """Every approval and revocation that is not well formed is refused, and nothing is on record afterwards."""
+    admin = await flagged.partner("admin", "flags")
+    before = (await admin.get("/approvals?limit=200")).json()
+    good = {"subject": {"purpose": "residence-advice"}, "approved_by": "D-1"}
+    made = before["items"][0]["approval_id"]
+    tried = [("/approvals", case) for case in approvals(good)]
+    tried += [(f"/approvals/{made}/revocations", case) for case in not_strict({"revoked_by": "D-1"})]
+    for path, case in tried:
+        answer = await admin.send(path, case.content, Idempotency_Key=uuid.uuid4().hex)
+        assert answer.status_code in case.statuses, (path, case.name, answer.text)
+        assert answer.headers["content-type"].startswith("application/problem+json")
+    without_key = await admin.send("/approvals", json.dumps(good).encode())
+    assert without_key.status_code == 400
+    assert (await admin.get("/approvals?limit=200")).json() == before

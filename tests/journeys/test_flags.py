@@ -249,3 +249,26 @@ async def test_wesel_wants_to_know_who_interpreted(
         flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment")
         asked["text"]["id"] = awo.text
         await awo.post("/consents", body_of(await awo.client(), awo.text, flow, **asked))
+
+
+async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) -> None:
+    """The example of the contract (an Arabic text, nobody interpreting), and one with the required members alone."""
+    awo = await office(five_networks, "awo-paderborn", "paderborn")
+    flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment", "identity", "contact", "employment")
+    client = await awo.client()
+    example = body_of(client, awo.text, flow | {"explicit": False, "answer": "given"})
+    example["text"]["language"] = "ar"
+    example["giver"] |= {"insight_assessed_by": None, "mandate_until": None}
+    assert (await awo.post("/consents", example))["remarks"] == []
+    oral = {"method": "oral", "given_at": example["act"]["given_at"], "special_circumstances": "remote"}
+    required = {name: example[name] for name in ("client", "text", "grants")} | {
+        "giver": {"role": "self"},
+        "act": oral,
+        "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
+    }
+    assert codes(await awo.post("/consents", required)) == {"benefits_notice_unstated"}
+    to_housing = await office(five_networks, "kreis-herford-kim", "kreis-herford")
+    flow = grant("kreis-herford-kim", "jobcenter-herford", "subsistence", "identity", "family")
+    wanted = required | {"client": await to_housing.client(), "grants": [flow]}
+    wanted["text"] = {"id": to_housing.text, "language": "de"}
+    assert codes(await to_housing.post("/consents", wanted)) == {"third_parties_unstated"}

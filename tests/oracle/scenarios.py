@@ -118,7 +118,7 @@ def purpose(choose: Choose) -> Purpose:
     """A purpose, mostly a plain one."""
     return {
         "special_flow": once_in(choose, 8),
-        "attendance_only": once_in(choose, 6),
+        "attendance_only": once_in(choose, 3),
         "needs_approval": once_in(choose, 8),
     }
 

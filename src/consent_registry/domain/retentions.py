@@ -19,6 +19,8 @@ STATE = frozenset(
         "credential_revocation",
         "catalogue",
         "credential",
+        "approval",
+        "approval_revocation",
         "confirmation",
         "ending",
         "invalidation",

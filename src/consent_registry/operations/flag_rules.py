@@ -56,14 +56,15 @@ def _never_shared(one: Terms, pointer: str) -> Iterator[Fault]:
 def _closed_walls(catalogue: Catalogue, one: Terms, given_at: datetime, pointer: str, now: datetime) -> Iterator[Fault]:
     road = catalogue.road(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
     for wall in road.walls:
-        if not wall.is_open(given_at, now):
-            details = {
-                "isolated_partner": "This partner is isolated: no data-protection officer had approved the flow when "
-                "the consent was given.",
-                "dpo_approval": "No data-protection officer had approved this purpose when the consent was given.",
-            }
-            norms = {"isolated_partner": "§ 67d Abs. 1 SGB X", "dpo_approval": "Art. 35 DSGVO"}
-            yield Fault(f"{pointer}/{wall.member}", details[wall.rule], wall.rule, norms[wall.rule])
+        place = f"{pointer}/{wall.member}"
+        if wall.is_open(given_at, now):
+            continue
+        if wall.rule == "dpo_approval":
+            detail = "No data-protection officer had approved this purpose when the consent was given."
+            yield Fault(place, detail, "dpo_approval", "Art. 35 DSGVO")
+        else:
+            detail = "This partner is isolated: no data-protection officer had approved the flow by then."
+            yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
 
 
 def _own_tick(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:

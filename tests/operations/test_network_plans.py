@@ -1,0 +1,83 @@
+"""What a network's document may not say: what its own flags forbid, and what no rule knows."""
+
+import json
+from pathlib import Path
+from shutil import copytree
+
+import msgspec
+import pytest
+
+from consent_registry.cli.demonstration import documents
+from consent_registry.domain.errors import Refused
+from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, plan_faults
+from tests.flag_network import FLOWS, flag_network, flows, parts
+from tests.installation import Registry
+
+
+def with_flow(*flow: tuple[str, str, str, tuple[str, ...]]) -> NetworkPlan:
+    """The network of flags with further flows."""
+    plan = flag_network()
+    category_ids = {one.slug: one.category_id for one in plan.categories}
+    wanted = flows((*FLOWS, *flow), plan.partners, plan.purposes, category_ids)
+    return flag_network(agreements=[AgreementPlan("1", None, None, wanted)])
+
+
+def test_a_good_plan_has_no_fault() -> None:
+    """The network of flags itself."""
+    assert list(plan_faults(flag_network())) == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "rule", "word"),
+    [
+        (("aid", "youth", "appointment", ("identity", "counselling-record")), "never_shared", "counselling-record"),
+        (("debts", "jobcenter", "debt-advice", ("identity", "finances")), "attendance_only", "finances"),
+        (("debts", "aid", "debt-advice", ("finances",)), "attendance_only", "finances"),
+    ],
+)
+def test_a_flow_that_its_flags_forbid(flow: tuple[str, str, str, tuple[str, ...]], rule: str, word: str) -> None:
+    """Named with its place, its norm and the category."""
+    faults = list(plan_faults(with_flow(flow)))
+    # Where either side sends the other more than attendance, nobody can tell who advises: both flows are named.
+    assert {one.rule for one in faults} == {rule}
+    assert faults[-1].pointer == f"/agreements/0/flows/{len(FLOWS)}/categories"
+    assert all(word in one.detail and one.norm for one in faults)
+
+
+def test_a_purpose_that_its_flags_forbid() -> None:
+    """A purpose that needs what is never shared, and one that is none."""
+    categories, purposes = parts()
+    record = next(one.category_id for one in categories if one.slug == "counselling-record")
+    wide = msgspec.structs.replace(purposes[0], category_ids=purposes[0].category_ids | {record})
+    none = msgspec.structs.replace(purposes[1], slug="statistics")
+    faults = list(plan_faults(flag_network(purposes=[wide, none, *purposes[2:]])))
+    assert [(one.rule, one.pointer) for one in faults] == [
+        ("never_shared", "/purposes/0/categories"),
+        ("not_a_purpose", "/purposes/1/slug"),
+    ]
+
+
+async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
+    """Refused as a whole: nothing of it is there afterwards."""
+    runtime = registry.app.state.doors.runtime
+    plan = with_flow(("debts", "jobcenter", "debt-advice", ()))
+    with pytest.raises(Refused) as refused:
+        await establish_network(runtime, plan)
+    assert {one.rule for one in refused.value.faults} == {"attendance_only"}
+    assert plan.network.slug not in {one.slug for one in await runtime.networks()}
+
+
+@pytest.mark.parametrize(
+    ("place", "member"),
+    [("data_categories", "flags"), ("purposes", "flags"), ("network", "policies"), ("partners", None)],
+)
+def test_an_unknown_flag_is_refused_by_its_name(tmp_path: Path, place: str, member: str | None) -> None:
+    """A flag, policy or mark that no rule knows is not read as if it said nothing."""
+    copytree(documents.DEMONSTRATION, tmp_path / "folder")
+    path = tmp_path / "folder" / ("catalogue.json" if member == "flags" else "networks/herne.json")
+    content = json.loads(path.read_bytes())
+    entry = content[place] if place == "network" else content[place][0]
+    (entry if member is None else entry.setdefault(member, {}))["shiny"] = True
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(msgspec.ValidationError, match="shiny"):
+        documents.read_catalogue(documents.read_network("herne", tmp_path / "folder"), tmp_path / "folder")
