@@ -19,8 +19,6 @@ STATE = frozenset(
         "credential_revocation",
         "catalogue",
         "credential",
-        "approval",
-        "approval_revocation",
         "confirmation",
         "ending",
         "invalidation",
