@@ -42,6 +42,7 @@ NOT_SEALED = {
     "consents.evidence_sha256",
     "consent_evidence.sha256",
     "receipt_codes.digest",
+    "link_codes.digest",
     "idempotency_keys.scope",
     "idempotency_keys.body_sha256",
     "events.nonce",

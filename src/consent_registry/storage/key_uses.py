@@ -20,6 +20,9 @@ async def count_key_uses(connection: Connection, network_id: int) -> list[tuple[
         select 'digest', digest_key, 'receipt codes', count(*)
         from registry.receipt_codes where network_id = $1 group by 2
         union all
+        select 'digest', digest_key, 'link codes', count(*)
+        from registry.link_codes where network_id = $1 group by 2
+        union all
         select 'digest', c.secret_key, 'client secrets', count(*)
         from registry.credentials c where c.network_id = $1 and not exists (
             select from registry.credential_revocations r where r.network_id = $1 and r.client_id = c.client_id)
