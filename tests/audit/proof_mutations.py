@@ -175,9 +175,11 @@ def one_of_each_inclusion(tree: Tree, proof: Inclusion, dice: random.Random, siz
 def one_of_each_consistency(tree: Tree, proof: Consistency, dice: random.Random, sizes: int) -> Iterator[Consistency]:
     """One random mutation of each kind."""
     yield from (proof._replace(path=path) for path in _one_path_of_each_kind(proof.path, dice))
-    for size in (int(dice.random() * (sizes + 1)), int(dice.random() * (sizes + 1))):
-        yield proof._replace(old=size, old_root=tree.root(size))
-        yield proof._replace(new=size, new_root=tree.root(size))
+    old, new = int(dice.random() * (sizes + 1)), int(dice.random() * (sizes + 1))
+    if old != proof.old:
+        yield proof._replace(old=old, old_root=tree.root(old))
+    if new != proof.new:
+        yield proof._replace(new=new, new_root=tree.root(new))
 
 
 def check_inclusion(tree: Tree, size: int, dice: random.Random, sizes: int) -> int:

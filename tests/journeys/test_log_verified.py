@@ -1,0 +1,101 @@
+"""A day of a network, exported and verified by somebody who has the log's published key and nothing else."""
+
+from pathlib import Path
+
+from consent_registry.audit.event_bundle import BundleHead, OpenedEvent, format_bundle
+from consent_registry.audit.note import VerifierKey
+from consent_registry.audit.policy import Policy, TrustedLog
+from consent_registry.audit.report import Report, Verdict
+from consent_registry.audit.verify import Given, verify_log
+from consent_registry.audit.verify_receipts import verify_receipt
+from consent_registry.cli.log_source import open_log
+from consent_registry.domain.catalogue import Network
+from consent_registry.operations.log_exports import export_log
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys
+from tests import sealing
+from tests.erasing import erasing, north
+from tests.installation import ISSUER, Partner, Registry
+from tests.journeys.office import office
+from tests.operations.test_erasures import a_life, erase
+from tests.small_network import question
+
+
+async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Receipts, proofs, events and kept checkpoints hold, also after a person was erased; an event that is taken away
+    without a word is found.
+    """
+    registry, log = fresh_registry, tmp_path / "log"
+    first, second = await office(registry, "north"), await office(registry, "south")
+    gone, _ = await a_life(first, second)
+    stays, _ = await a_life(first, second)
+    answer = await first.post("/decisions", question(stays, receipt=True), 200)
+    index = answer["log"]["index"]
+    async with sealing.office(registry.installation, registry.database, tmp_path / "heads") as sealer:
+        await sealer.seal()
+        policy = await published_policy(first.partner)
+        kept = await export(registry, log)
+        before = await verify(registry, log, policy)
+        assert before.verdict == Verdict.HOLDS, before
+
+        # The recipient has receipt and proof, and a key that was published; it asks nobody.
+        proof = await read(first.partner, f"proofs/{index}")
+        receipt = verify_receipt(answer["receipt"], proof, policy, (stays, answer["client_salt"]))
+        assert receipt.verdict == Verdict.HOLDS, receipt
+
+        async with erasing(registry, tmp_path / "ledger") as eraser:
+            erased = await erase(eraser, north(gone))
+        assert erased.events > 5
+        await sealer.seal()
+        await export(registry, log)
+    after = await verify(registry, log, policy, kept=[("before the erasure", kept)])
+    assert after.verdict == Verdict.HOLDS, after
+    assert f"{erased.events} were removed on record" in after.checks[-1].says
+    assert verify_receipt(answer["receipt"], proof, policy).verdict == Verdict.HOLDS
+
+    async with registry.sql() as superuser:
+        await superuser.execute("set session_replication_role = replica")  # the triggers are a courtesy
+        await superuser.execute("delete from registry.events where event_id = $1", answer["decision_id"])
+    lost = await verify(registry, log, policy)
+    assert lost.codes() == {"event_missing"}
+
+
+async def published_policy(partner: Partner) -> Policy:
+    """Trust the log's keys as they are published."""
+    lines = (await read(partner, "vkeys")).decode().splitlines()
+    return Policy(tuple(TrustedLog(VerifierKey.parse(line)) for line in lines))
+
+
+async def read(partner: Partner, path: str) -> bytes:
+    """Read what the log serves."""
+    answer = await partner.http.get(f"/log/small/{path}", headers={"Authorization": f"Bearer {partner.token}"})
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+async def export(registry: Registry, folder: Path) -> bytes:
+    """Export the log to a folder, and return its checkpoint."""
+    pool = await open_pool(registry.installation.dsn(registry.database), 2)
+    try:
+        runtime = Runtime(pool, load_keys(registry.installation.keys), ISSUER)
+        network = await runtime.network("small")
+        assert isinstance(network, Network)
+        await export_log(runtime, network, folder)
+    finally:
+        await pool.close()
+    return (folder / "checkpoint").read_bytes()
+
+
+async def verify(registry: Registry, folder: Path, policy: Policy, **given: object) -> Report:
+    """Verify the exported log with a bundle of all events there are."""
+    async with registry.sql() as sql:
+        number = await sql.fetchval("select network_id from registry.networks where slug = 'small'")
+        origin = await sql.fetchval("select log_origin from registry.networks where network_id = $1", number)
+        size = await sql.fetchval("select count(*) from registry.leaves where network_id = $1", number)
+        rows = await sql.fetch(
+            "select log_index, event, nonce from registry.events where network_id = $1 order by log_index", number
+        )
+    lines = format_bundle(BundleHead(1, origin, size), [OpenedEvent(*row) for row in rows])
+    with open_log(str(folder), None) as files:
+        return verify_log(files, Given(policy=policy, events=lines, **given))  # type: ignore[arg-type]
