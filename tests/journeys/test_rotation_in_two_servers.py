@@ -98,6 +98,19 @@ async def test_a_token_of_one_server_is_good_at_the_other(pair: Pair) -> None:
     assert len(sets[0]) == 2 + 2 * len(pair.early.installation.networks)
 
 
+async def test_a_dropped_keys_tokens_end_at_once(pair: Pair) -> None:
+    """A token that was accepted a moment ago is refused when its key is gone, and one of the other key goes on."""
+    old, new = await pair.early.partner("north"), await pair.late.partner("north")
+    for one in (old, new):
+        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {one.token}"})
+        assert me.status_code == 200
+    files = read_key_files(pair.late.installation.keys)
+    runtime_of(pair.late).keys = Keys(files | {"token": files["token"][:1]}, datetime.now(UTC) + 2 * AFTER)
+    for one, status in ((old, 401), (new, 200)):
+        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {one.token}"})
+        assert me.status_code == status
+
+
 async def test_a_secret_is_good_under_the_key_it_was_made_with(pair: Pair) -> None:
     """A credential issued under either digest key signs in at both servers; with its key gone it signs in nowhere."""
     for here, there in ways(pair):

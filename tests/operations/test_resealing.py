@@ -144,6 +144,28 @@ async def sealed_values(rotated: Rotated) -> dict[tuple[str, str], set[bytes]]:
     return found
 
 
+async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
+    """Where a consent's later evidence is kept is sealed anew, and says the same."""
+    north = await office(rotated.registry, "north")
+    ((_, consent_id),) = await _consents(north, 1)
+    context = f"kept_at {NUMBER} 1"
+    before = rotated.app.keys.seal(b"File 2", context)
+    async with rotated.registry.sql() as sql:
+        await sql.execute(
+            "insert into registry.consent_evidence (network_id, consent_id, evidence_id, client_id, partner_ids,"
+            " sha256, media_type, kept_at, recorded_at) select network_id, consent_id, consent_id, client_id, '{1}',"
+            " evidence_sha256, 'application/pdf', $2, now() from registry.consents where consent_id = $1",
+            consent_id,
+            before,
+        )
+        rotated.rotate()
+        assert (await reseal(rotated.migrator)).left == 0
+        after = await sql.fetchval("select kept_at from registry.consent_evidence where consent_id = $1", consent_id)
+    assert after.startswith(rotated.app.keys.seal_beginning)
+    assert after != before
+    assert rotated.app.keys.unseal(after, context) == b"File 2"
+
+
 async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two batches some references are under the new key and some under the old: each is found."""
     monkeypatch.setattr(resealing, "BATCH", 1)
