@@ -142,8 +142,10 @@ class Work:
 
     async def _repeat(self, me: Person) -> None:
         if self.kept:
-            one = self.chance.choice(self.kept)
+            # Taken out meanwhile: two at once with one key would rightly be answered 409.
+            one = self.kept.pop(self.chance.randrange(len(self.kept)))
             answer = await me.post(one.path, one.body, one.key)
+            self.kept.append(one)
             self.expect(f"{one.path} repeated", answer, OK, CREATED)
             if answer.body != one.answer or answer.headers.get("idempotency-replayed") != "true":
                 raise AssertionError(f"{one.path} {one.key} was answered otherwise: {answer.body!r}")
