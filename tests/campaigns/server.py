@@ -164,6 +164,18 @@ class Server:
             raise AssertionError(f"left behind after SIGTERM: {left}; output ends: {self.output_end()}")
         return took_s
 
+    @contextlib.contextmanager
+    def instead(self, target: str) -> Iterator[None]:
+        """Serve another application, a control, for the length of a block; afterwards nothing serves."""
+        self.stop()
+        self.target = target
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
+            self.target = None
+
     @staticmethod
     def left_of(family: list[psutil.Process]) -> list[psutil.Process]:
         """Return, and kill, the processes of `family` that still run."""

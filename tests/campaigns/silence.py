@@ -10,7 +10,11 @@ from typing import Any
 from tests.campaigns.scene import CREATED, Person, Scene, instant, register
 from tests.campaigns.wire import Answer
 
-STATES = ("unknown", "another partner's", "never asked", "refused", "withdrawn", "often withdrawn", "expired")
+STATES = (
+    *("unknown", "another partner's", "never asked", "refused", "withdrawn", "often withdrawn", "expired"),
+    # With another partner's reference, under which that partner recorded what is none of our business.
+    *("linked", "unlinked"),
+)
 OFTEN = 5
 VARYING_HEADERS = {"date", "x-request-id", "content-length"}
 VARYING_MEMBERS = {"decision_id", "decided_at", "expires_at", "index", "leaf", "receipt", "client_salt", "request_id"}
@@ -39,9 +43,25 @@ async def persons(scene: Scene, each: int) -> dict[str, list[str]]:
         body = scene.consent(reference, grants, valid_until=instant(days=1))
         body["act"]["given_at"] = instant(days=30)
         await _record(me, body)
+    for reference in found["linked"] + found["unlinked"]:
+        await _link(me, reference, stranger, scene.consent(f"P-{uuid.uuid4()}", [theirs.grant()]))
+    for reference in found["unlinked"]:
+        answer = await me.post("/unlinkings", {"client": reference}, str(uuid.uuid4()))
+        assert answer.status == CREATED, answer.body
     me.wire.close()
     stranger.wire.close()
     return found
+
+
+async def _link(me: Person, reference: str, stranger: Person, consent: dict[str, Any]) -> None:
+    """Make this reference and the stranger's, who recorded a consent of its own, one client."""
+    await register(stranger, [consent["client"]])
+    await _record(stranger, consent)
+    answer = await stranger.post("/link-codes", {"client": consent["client"]}, str(uuid.uuid4()))
+    assert answer.status == CREATED, answer.body
+    redeemed = {"reference": reference, "link_code": answer.json()["link_code"]}
+    answer = await me.post("/clients", redeemed, str(uuid.uuid4()))
+    assert answer.json()["linked"], answer.body
 
 
 def _sends_without(scene: Scene, slug: str) -> bool:

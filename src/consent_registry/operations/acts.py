@@ -23,7 +23,7 @@ from consent_registry.storage.idempotency import add_answer, find_answers, try_l
 from consent_registry.storage.keys import Keys
 
 # How often an act begins anew because a client it is about was linked while it waited for that client's lock.
-BEGINNINGS = 5
+BEGINNINGS = 10
 
 
 class LinkedMeanwhile(CannotRecord):

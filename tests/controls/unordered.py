@@ -1,0 +1,35 @@
+"""A registry that takes clients' locks in the order they are named: the campaign of reversed pairs must see it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from litestar.types import ASGIApp
+
+from consent_registry.app import create_app as real_app
+from consent_registry.operations import clients
+from consent_registry.storage import links
+from consent_registry.storage.clients import client_lock, lock_client
+from consent_registry.storage.database import Connection
+
+
+async def lock_groups(
+    connection: Connection,
+    network_id: int,
+    *,
+    references: Sequence[tuple[int, bytes]] = (),
+    client_ids: Sequence[str] = (),
+) -> set[str]:
+    """Take the code's client first, then, a moment later, the caller's own and everybody else."""
+    for one in client_ids:
+        await lock_client(connection, network_id, client_lock(one))
+        await asyncio.sleep(0.02)
+    return await _real(connection, network_id, references=references, client_ids=client_ids)
+
+
+def create_app() -> ASGIApp:
+    """Return the real application with the disorder in it."""
+    vars(clients)["lock_groups"] = lock_groups
+    return real_app()
+
+
+_real = links.lock_groups
