@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.campaigns.link_history import Asked, Turn, faults, log_faults
 from tests.campaigns.repeats import Sending
 from tests.campaigns.silence import lengths, shape
 from tests.campaigns.statements import difference, read, usual
@@ -64,14 +65,15 @@ def test_lengths_compare_answers_whose_indices_are_as_long() -> None:
 
 
 LOG = """\
-@71@ LOG:  statement: begin; set local registry.network = '1'
-@71@ LOG:  execute __asyncpg_stmt_4__:\x20
+@71 consent_registry_app@ LOG:  statement: begin; set local registry.network = '1'
+@71 consent_registry_app@ LOG:  execute __asyncpg_stmt_4__:\x20
 \t    select 1
 \t    from registry.grants
-@9@ LOG:  checkpoint starting: time
-@71@ LOG:  execute <unnamed>: select registry.append($1)
-@71@ DETAIL:  Parameters: $1 = '...'
-@71@ LOG:  statement: commit
+@9 @ LOG:  checkpoint starting: time
+@71 consent_registry_app@ LOG:  execute <unnamed>: select registry.append($1)
+@71 consent_registry_app@ DETAIL:  Parameters: $1 = '...'
+@71 consent_registry_app@ LOG:  statement: commit
+@72 consent_registry_sealer@ LOG:  statement: select 1
 """
 
 
@@ -119,3 +121,35 @@ def test_one_first_answer_and_its_repetitions_are_no_fault() -> None:
 def test_two_effects_or_two_answers_are_a_fault(wrong: tuple[Answer, ...]) -> None:
     """Two firsts, no first, another body, another status, a lost Location, another word than true."""
     assert sending(*wrong).faults()
+
+
+LINKED, UNLINKED = Turn(linked=True, started=1, answered=2), Turn(linked=False, started=5, answered=6)
+RELINKED = Turn(linked=True, started=9, answered=10)
+
+
+def test_a_permit_by_a_link_that_is_gone_is_a_fault() -> None:
+    """Surely linked and denied, surely unlinked and permitted are; whatever overlaps a turn may be either."""
+    turns = [LINKED, UNLINKED, RELINKED]
+    assert not faults(
+        turns,
+        [
+            Asked(permitted=True, started=3, answered=4),
+            Asked(permitted=False, started=7, answered=8),
+            Asked(permitted=True, started=4, answered=7),
+            Asked(permitted=False, started=4, answered=5.5),
+        ],
+    )
+    (stale,) = faults(turns, [Asked(permitted=True, started=7, answered=8)])
+    (lost,) = faults(turns, [Asked(permitted=False, started=3, answered=4)])
+    assert (stale[:5], lost[:4]) == ("stale", "lost")
+
+
+def test_a_log_that_permits_by_somebody_elses_consent_is_a_fault() -> None:
+    """Before the link and after the unlinking it is; between, and by one's own consent, it is not."""
+    grants = {"g": "a"}
+    link = [{"kind": "link", "client": client, "group": "L"} for client in ("a", "b")]
+    unlink = [{"kind": "unlinking", "client": "b", "id": "U"}]
+    own = [{"kind": "decision", "client": "a", "grants": ["g"], "index": 1}]
+    other = [{"kind": "decision", "client": "b", "grants": ["g"], "index": 2}]
+    assert not log_faults(own + link + other + own + unlink + own, grants)
+    assert len(log_faults(other + link + unlink + other, grants)) == 2
