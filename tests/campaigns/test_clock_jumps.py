@@ -13,12 +13,12 @@ import pytest
 from tests.campaigns.clocks import MARGIN, Asked, faults
 from tests.campaigns.figures import show
 from tests.campaigns.scene import CREATED, OK, Flow, Person, Scene, play, register
-from tests.campaigns.timepiece import NOW, Timepiece, ticking
+from tests.campaigns.timepiece import NOW, SEEN_S, Timepiece, ticking
 
 pytestmark = pytest.mark.system
 
-# Longer than the two seconds after which every process has seen how late it is.
-DWELL_S = 2.5
+# Until every process has read its clock anew, and then its watch the database's.
+DWELL_S = SEEN_S + 2.5
 # From when it is given until it ends: over soon, over after two hours' jump, after a day's, after none.
 LASTING = {"MOMENT": 0.001, "HOUR": 1.0, "EVENING": 12.0, "YEAR": 9000.0}
 HOURS, DAY = timedelta(hours=2), timedelta(days=1)

@@ -13,13 +13,13 @@ from consent_registry.storage.partitions import PartitionState, make_event_parti
 from consent_registry.storage.roles import role_names
 from tests.campaigns.figures import show
 from tests.campaigns.scene import OK, Person, Scene, play
-from tests.campaigns.timepiece import CACHED_S, Timepiece, ticking
+from tests.campaigns.timepiece import SEEN_S, Timepiece, ticking
 from tests.campaigns.wire import Answer
 
 pytestmark = pytest.mark.system
 
 CALLERS = 6
-BEFORE_S, AFTER_S = 4.0, 3.0
+BEFORE_S, AFTER_S = SEEN_S + 3.0, 3.0
 MONTHS = (datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC))
 
 
@@ -53,10 +53,10 @@ async def turn(piece: Timepiece, stage: Scene, month: datetime, sql: asyncpg.Con
     """Decide from seconds before a month begins to seconds after; returns the answers and how many moves were made."""
     early = month - timedelta(seconds=BEFORE_S) - datetime.now(UTC)
     piece.set(early, early)
-    await asyncio.sleep(CACHED_S)
+    await asyncio.sleep(SEEN_S)
     load, moves = Load(stage), 0
     working = asyncio.create_task(load.run())
-    await asyncio.sleep(BEFORE_S - CACHED_S + AFTER_S)
+    await asyncio.sleep(BEFORE_S - SEEN_S + AFTER_S)
     app = await piece.sql(role_names()["app"])
     if (await partition_state(sql)).months_ahead < 0:
         moves = await make_event_partitions(app)

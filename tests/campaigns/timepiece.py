@@ -23,6 +23,8 @@ LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 DATABASE = "clocks"
 NOW = timedelta()
 CACHED_S = 1
+# The library counts whole seconds: after so long every process has read the file again.
+SEEN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
