@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -111,7 +111,10 @@ def _measure_proofs(server: Registry, leaves: int) -> None:
 
 
 def _sealer(server: Registry) -> psutil.Process:
-    found = [one for one in server.processes() if "seal" in one.cmdline()[-1:]]
+    found = []
+    for one in server.processes():
+        with suppress(psutil.NoSuchProcess):  # a database's process that has just ended
+            found += [one] if one.cmdline()[-1:] == ["seal"] else []
     if len(found) != 1:
         raise RuntimeError(f"{len(found)} sealers run beside the server")
     return found[0]
