@@ -6,6 +6,7 @@ trusts only a root adds `with_ancestors` to what it reads and calls `authenticat
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from consent_registry.audit.encoding import HASH_LENGTH
 from consent_registry.audit.frontier import Frontier
 from consent_registry.audit.merkle import (
     ProofRefused,
@@ -95,7 +96,11 @@ def _path(ranges: Sequence[Range], size: int, tiles: Mapping[Tile, bytes]) -> li
 
 def _subtree_root(subtree: Range, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
     tile, first, count = _place(subtree, size)
-    return root(_hashes(tile, tiles)[first : first + count])
+    _require(tile, tiles)
+    if len(tiles[tile]) != HASH_LENGTH * tile.width:
+        raise TileRefused(f"tile {tile.path()} has {len(tiles[tile])} bytes")
+    # Only what is hashed is cut out: of most tiles a proof takes a few hashes.
+    return root(split_hashes(tiles[tile][first * HASH_LENGTH : (first + count) * HASH_LENGTH]))
 
 
 def _place(subtree: Range, size: int) -> tuple[Tile, int, int]:
@@ -110,6 +115,10 @@ def _place(subtree: Range, size: int) -> tuple[Tile, int, int]:
 
 
 def _hashes(tile: Tile, tiles: Mapping[Tile, bytes]) -> list[bytes]:
+    _require(tile, tiles)
+    return split_hashes(tiles[tile], tile.width)
+
+
+def _require(tile: Tile, tiles: Mapping[Tile, bytes]) -> None:
     if tile not in tiles:
         raise TileRefused(f"tile {tile.path()} is missing")
-    return split_hashes(tiles[tile], tile.width)
