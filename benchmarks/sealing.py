@@ -108,9 +108,7 @@ def _measure_proofs(server: Registry, leaves: int) -> None:
                 http.get(f"{server.address}{place if place == '/live' else f'/log/{LOG}/{place}'}").raise_for_status()
                 took.append(1000 * (time.perf_counter() - began))
             spent, cuts = 1000 * (sum(server.cpu_seconds()) - before) / PROOFS, quantiles(took, n=100)
-            print(
-                f"  {kind:22} p50 {cuts[49]:6.2f}   p99 {cuts[98]:6.2f}   processor time, server and database {spent:5.2f}"
-            )
+            print(f"  {kind:22} p50 {cuts[49]:6.2f}   p99 {cuts[98]:6.2f}   processor time of all {spent:5.2f}")
 
 
 def _sealer(server: Registry) -> psutil.Process:
