@@ -81,5 +81,7 @@ NOT_CLIENT_DATA = {
     "tiles": "network_id level number width data",
     "checkpoints": "network_id size published_at root note",
     "key_rotations": "network_id key_file key_id recorded_at",
+    "retention_periods": "network_id period_id use_years consent_years recorded_at",
+    "retentions": "network_id retention_id events recorded_at",
     "erasures": "network_id erasure_id ground events recorded_at",
 }

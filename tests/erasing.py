@@ -10,11 +10,13 @@ from pathlib import Path
 import asyncpg
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.operations.erasures import ByReference, Eraser, find_network
+from consent_registry.operations.erasures import ByConsent, ByReference, Eraser, find_network
+from consent_registry.operations.holds import lift_hold, place_hold
+from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys import load_keys
-from tests.installation import Registry
+from tests.installation import ISSUER, Registry
 
 
 @asynccontextmanager
@@ -35,6 +37,31 @@ async def small(eraser: Eraser) -> Network:
 def north(reference: str) -> ByReference:
     """Name a person by north's reference."""
     return ByReference("north", reference)
+
+
+@asynccontextmanager
+async def administering(registry: Registry) -> AsyncIterator[tuple[Runtime, Network]]:
+    """Open the operator's door, with the application's login, and give the small network."""
+    pool = await open_pool(registry.installation.dsn(registry.database), 1)
+    try:
+        runtime = Runtime(pool, load_keys(registry.installation.keys), ISSUER)
+        network = await runtime.network("small")
+        assert network is not None
+        yield runtime, network
+    finally:
+        await pool.close()
+
+
+async def hold(registry: Registry, target: ByReference | ByConsent, norm: str = "legal_claims") -> str:
+    """Place a legal hold on a person of the small network."""
+    async with administering(registry) as (runtime, network):
+        return await place_hold(runtime, network, target, norm=norm, placed_by="DPO-1")
+
+
+async def lift(registry: Registry, hold_id: str) -> None:
+    """Lift a legal hold."""
+    async with administering(registry) as (runtime, network):
+        await lift_hold(runtime, network, hold_id, lifted_by="DPO-1")
 
 
 async def traces(connection: asyncpg.Connection, clients: Iterable[str]) -> set[bytes]:

@@ -19,6 +19,8 @@ for verb, summary in {
     "keys": "Check or make the key files, rotate keys, drop old ones; never shows a secret.",
     "network": "Set up a network from its document.",
     "credential": "Issue a client id and secret; shown this once.",
+    "hold": "Legal holds, which stand against erasure and retention: place, lift, list.",
+    "retention": "Let go what is no longer needed as proof: preview, perform, periods.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
     "verify": "Check a log or a receipt offline, with keys of one's own: needs no database and no settings.",
     "witness": "Be a witness of logs, on a machine of your own: needs no database and no settings.",

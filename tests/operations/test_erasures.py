@@ -5,9 +5,9 @@ import json
 import secrets
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -22,7 +22,7 @@ from consent_registry.operations.erasures import (
     preview_erasure,
     replay_ledger,
 )
-from tests.erasing import commitments_to, erasing, north, search_everywhere, small, traces
+from tests.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office
@@ -211,12 +211,7 @@ async def test_a_hold_stands_against_it(registry: Registry, eraser: Eraser) -> N
     first = await office(registry, "north")
     reference = await first.client()
     consent = await first.consent(reference)
-    (client,) = await clients_of(registry, consent)
-    async with registry.sql() as connection:
-        await connection.execute(
-            "insert into registry.holds values ($1, $2, $3, 'legal_claims', 'DPO-1', $4)",
-            *(NUMBER, uuid.uuid4(), uuid.UUID(client), datetime.now(UTC)),
-        )
+    hold_id = await hold(registry, ByConsent(consent["consent_id"]))
     network = await small(eraser)
     shown = await preview_erasure(eraser, network, north(reference))
     assert shown.held == ["Art. 17 Abs. 3 lit. e DSGVO"]
@@ -224,7 +219,17 @@ async def test_a_hold_stands_against_it(registry: Registry, eraser: Eraser) -> N
         await perform_erasure(eraser, network, north(reference), ground=GROUND, confirmed=shown.digest)
     assert refused.value.faults[0].norm == "Art. 17 Abs. 3 lit. e DSGVO"
     assert eraser.ledger.entries() == []
+    async with registry.sql("eraser") as connection:
+        with pytest.raises(asyncpg.RestrictViolationError, match="legal hold"):
+            await connection.execute(
+                "select registry.erase_clients($1, $2::uuid[], '{}', 'unlawful', now(), $3, '{}', '', '')",
+                *(NUMBER, await clients_of(registry, consent), uuid.uuid4()),
+            )
     assert await first.outcome(reference) == "permit"
+    await lift(registry, hold_id)
+    await check_log(registry)
+    await erase(eraser, north(reference))
+    await check_log(registry)
 
 
 async def test_twice_at_once_is_once(registry: Registry, eraser: Eraser) -> None:

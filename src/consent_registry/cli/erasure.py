@@ -12,10 +12,10 @@ from cyclopts import App, Parameter
 
 from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.supervise import say
-from consent_registry.domain.erasures import GROUNDS
+from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations import erasures as operations
-from consent_registry.operations.erasures import ByConsent, ByReference, Erased, Eraser, Preview, Target
+from consent_registry.operations.erasures import ByConsent, ByReference, Erased, Eraser, Preview
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys import load_keys
@@ -49,7 +49,7 @@ def preview(
     json: Json = False,
 ) -> None:
     """Show what erasing a person would remove, what it would leave and on which norm. Changes nothing."""
-    target = _target(partner, reference_file, consent)
+    target = named(partner, reference_file, consent)
 
     async def work(eraser: Eraser) -> Preview:
         return await operations.preview_erasure(eraser, await operations.find_network(eraser, network), target)
@@ -80,7 +80,7 @@ def perform(
     later
         Leave rewriting the tables' files to `erasure scrub`, at a quieter hour.
     """
-    target = _target(partner, reference_file, consent)
+    target = named(partner, reference_file, consent)
 
     async def work(eraser: Eraser) -> Erased:
         known = await operations.find_network(eraser, network)
@@ -140,7 +140,8 @@ def _required(name: str) -> str:
     return os.environ[name]
 
 
-def _target(partner: str | None, reference_file: Path | None, consent: str | None) -> Target:
+def named(partner: str | None, reference_file: Path | None, consent: str | None) -> ByReference | ByConsent:
+    """The person an operator names; the reference comes from a file or standard input."""
     if (partner is None) == (consent is None):
         raise CannotServe("name the person either by --partner and its reference or by --consent")
     if partner is None:
@@ -168,6 +169,10 @@ def _lines(shown: Preview) -> list[str]:
     rows = [f"  {number:8}  {table}" for table, number in shown.rows.items()]
     events = [f"  {number:8}  events of kind {kind}" for kind, number in shown.events.items()]
     asked = [f"  {shown.questions:8}  events from before anybody had registered this person"] if shown.questions else []
+    proofs = (
+        f"{shown.proofs} consents are within their period as proof, until {shown.proofs_until}: where claims are to be"
+    )
+    claims = [f"{proofs} expected place a hold instead ({HOLD_NORMS['legal_claims']})"] if shown.proofs else []
     held = [f"A legal hold stands against it: {norm}" for norm in shown.held]
     return [
         f"Erasing this person in {shown.network} removes, for good ({shown.clients} client numbers):",
@@ -177,6 +182,7 @@ def _lines(shown: Preview) -> list[str]:
         f"Partners that take part: {', '.join(shown.partners) or 'none'}",
         "It leaves (norms to be confirmed by a data-protection officer):",
         *(f"  {one.what} ({one.norm})" for one in shown.stays),
+        *claims,
         *held,
         f"Grounds: {', '.join(f'{code} ({norm})' for code, norm in GROUNDS.items())}",
         f"To do it: consent-registry erasure perform {shown.network} … --ground CODE --confirm {shown.digest}",

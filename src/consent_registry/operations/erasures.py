@@ -26,6 +26,7 @@ from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.log import EVENT_FORMAT
+from consent_registry.storage.retentions import proof_periods
 
 # Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
 _USE_TABLES = frozenset({"transfers", "idempotency_keys"})
@@ -65,7 +66,8 @@ Target = ByReference | ByConsent | ByLedger
 
 class Preview(msgspec.Struct, frozen=True):
     """What goes and what stays. `digest` is what the act confirms; `rows` are by table, `events` by kind, `questions`
-    those asked about the person before anybody had registered it. `held` names the norms of open legal holds.
+    those asked about the person before anybody had registered it. `held` names the norms of open legal holds, `proofs`
+    counts consents within their period as proof, which for the last of them ends at `proofs_until`.
     """
 
     network: str
@@ -76,6 +78,8 @@ class Preview(msgspec.Struct, frozen=True):
     questions: int
     partners: list[str]
     held: list[str]
+    proofs: int
+    proofs_until: str | None
     stays: tuple[Stays, ...]
 
 
@@ -113,6 +117,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
     """
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         person = await _find(eraser, connection, network, target)
+        proofs, until = await proof_periods(connection, network.network_id, list(person.client_ids))
     survey = person.survey
     return Preview(
         network=network.slug,
@@ -123,6 +128,8 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
         questions=len(person.questions),
         partners=survey.partners,
         held=[HOLD_NORMS.get(one["norm"], one["norm"]) for one in survey.holds],
+        proofs=proofs,
+        proofs_until=None if until is None else format_instant(until),
         stays=ALWAYS_STAYS,
     )
 

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Conflict
 from consent_registry.domain.retentions import USE_KINDS
 from consent_registry.storage.database import Connection
 
@@ -141,18 +143,22 @@ async def erase_clients(
 ) -> tuple[int, list[str]]:
     """Erase; `record` is the event with its nonce and leaf. Returns its place and the event partitions touched.
 
-    The event must list exactly what goes: the database refuses it otherwise.
+    The event must list exactly what goes: raises Conflict when it does not.
     """
-    row: Any = await connection.fetchrow(
-        "select * from registry.erase_clients($1, $2::uuid[], $3::bigint[], $4, $5, $6, $7, $8, $9)",
-        network_id,
-        list(client_ids),
-        list(questions),
-        ground,
-        at,
-        erasure_id,
-        *record,
-    )
+    row: Any
+    try:
+        row = await connection.fetchrow(
+            "select * from registry.erase_clients($1, $2::uuid[], $3::bigint[], $4, $5, $6, $7, $8, $9)",
+            network_id,
+            list(client_ids),
+            list(questions),
+            ground,
+            at,
+            erasure_id,
+            *record,
+        )
+    except asyncpg.SerializationError as error:
+        raise Conflict("There is something else to erase by now. Preview again.") from error
     return row["log_index"], list(row["partitions"] or ())
 
 

@@ -1,0 +1,77 @@
+"""`consent-registry hold`: legal holds, with the application's login."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from consent_registry.cli.erasure import Consent, Partner, ReferenceFile, named
+from consent_registry.cli.installation import run_on_installation
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.erasures import HOLD_NORMS
+from consent_registry.domain.errors import NotFound
+from consent_registry.operations import holds as operations
+from consent_registry.operations.runtime import Runtime
+
+hold = App(name="hold", help="Legal holds, which stand against erasure and retention: place, lift, list.")
+
+Staff = Annotated[str, Parameter(help="Who does it, as a staff reference: letters, digits, hyphens.")]
+
+
+@hold.command
+def place(
+    network: str,
+    *,
+    norm: str,
+    staff: Staff,
+    partner: Partner = None,
+    reference_file: ReferenceFile = None,
+    consent: Consent = None,
+) -> None:
+    """Keep everything of a person until the hold is lifted; prints the hold's id.
+
+    Parameters
+    ----------
+    norm
+        legal_claims (Art. 17 Abs. 3 lit. e), legal_duty (lit. b) or restriction (Art. 18 Abs. 1 lit. c DSGVO).
+    """
+    target = named(partner, reference_file, consent)
+
+    async def work(runtime: Runtime) -> str:
+        known = await known_network(runtime, network)
+        return await operations.place_hold(runtime, known, target, norm=norm, placed_by=staff)
+
+    print(run_on_installation(work))
+
+
+@hold.command
+def lift(network: str, hold_id: str, *, staff: Staff) -> None:
+    """End a hold."""
+
+    async def work(runtime: Runtime) -> None:
+        await operations.lift_hold(runtime, await known_network(runtime, network), hold_id, lifted_by=staff)
+
+    run_on_installation(work)
+    print("lifted")
+
+
+@hold.command(name="list")
+def list_all(network: str) -> None:
+    """List a network's holds, lifted ones too, without a word about whom they concern."""
+
+    async def work(runtime: Runtime) -> list[str]:
+        holds = await operations.list_holds(runtime, await known_network(runtime, network))
+        return [
+            f"{one.hold_id}  {HOLD_NORMS.get(one.norm, one.norm)}  placed {one.recorded_at:%Y-%m-%d} by {one.placed_by}"
+            + ("" if one.lifted_at is None else f", lifted {one.lifted_at:%Y-%m-%d}")
+            for one in holds
+        ]
+
+    print("\n".join(run_on_installation(work)) or "none")
+
+
+async def known_network(runtime: Runtime, slug: str) -> Network:
+    """The network with this slug; raises NotFound."""
+    known = await runtime.network(slug)
+    if known is None:
+        raise NotFound("There is no such network.")
+    return known

@@ -1,0 +1,77 @@
+"""`consent-registry retention`: let go what is due, with the eraser's login; each network's periods."""
+
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+
+from consent_registry.cli.erasure import Json, run_as_eraser
+from consent_registry.cli.hold import known_network
+from consent_registry.cli.installation import run_on_installation
+from consent_registry.operations import retentions as operations
+from consent_registry.operations.erasures import Eraser, find_network
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.retentions import Terms
+
+retention = App(name="retention", help="Let go what is no longer needed as proof: preview, perform, periods.")
+
+Years = Annotated[int | None, Parameter(help="Calendar years after the one in which it ended, 1 to 30.")]
+
+
+@retention.command
+def preview(network: str, *, json: Json = False) -> None:
+    """Show what is due in a network, and why. Changes nothing."""
+
+    async def work(eraser: Eraser) -> operations.RetentionPreview:
+        return await operations.preview_retention(eraser, await find_network(eraser, network))
+
+    shown = run_as_eraser(work)
+    print(msgspec.json.encode(shown).decode() if json else "\n".join(_lines(shown)))
+
+
+@retention.command
+def perform(network: str) -> None:
+    """Let everything go that is due in a network; each step is on record in its log."""
+
+    async def work(eraser: Eraser) -> list[operations.Retained]:
+        return await operations.perform_retention(eraser, await find_network(eraser, network))
+
+    steps = run_as_eraser(work)
+    for one in steps:
+        print(f"event {one.log_index} of the log: {one.step}, {one.events} events removed")
+    print("nothing more is due")
+
+
+@retention.command
+def periods(network: str, *, use_years: Years = None, consent_years: Years = None) -> None:
+    """Show a network's periods, or set one or both, with the application's login; on record in the log."""
+
+    async def work(runtime: Runtime) -> Terms:
+        known = await known_network(runtime, network)
+        terms = await operations.read_terms(runtime, known)
+        if use_years is None and consent_years is None:
+            return terms
+        uses = terms.use_years if use_years is None else use_years
+        consents = terms.consent_years if consent_years is None else consent_years
+        await operations.set_periods(runtime, known, uses, consents)
+        return await operations.read_terms(runtime, known)
+
+    terms = run_on_installation(work)
+    print(f"uses (decisions, transfers, reads): {terms.use_years} calendar years after the one they happened in")
+    print(f"consents: {terms.consent_years} calendar years after the one in which somebody could last rely on them")
+
+
+def _lines(shown: operations.RetentionPreview) -> list[str]:
+    uses = [f"  {number:8}  events of kind {kind}" for kind, number in shown.uses.items()] or ["         0  events"]
+    return [
+        f"Due in {shown.network}:",
+        f"uses before {shown.uses_before} ({shown.use_years} calendar years):",
+        *uses,
+        f"consents on which nobody has relied since {shown.consents_before} ({shown.consent_years} calendar years):",
+        f"  {shown.consents:8}  consents",
+        f"  {shown.events_of_consents:8}  events that tell of them",
+        "clients who have nothing left:",
+        f"  {shown.clients:8}  clients with their references",
+        f"Held, and left out: {shown.held} clients (Art. 17 Abs. 3 lit. b, e DSGVO)",
+        "It leaves the catalogue's events, erasures and retentions, and every leaf, tile and checkpoint.",
+    ]
