@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from consent_registry.domain.errors import Conflict, Malformed, NotFound, Refuse
 from consent_registry.operations.erasures import (
     ByConsent,
     ByReference,
-    Erased,
     Eraser,
     Target,
     perform_erasure,
@@ -25,10 +23,9 @@ from consent_registry.operations.erasures import (
 from tests.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import NUMBER, consent_body, question
-
-GROUND = "consent_withdrawn"
+from tests.journeys.office import office
+from tests.operations.lives import GROUND, a_consent, a_life, clients_of, erase
+from tests.small_network import NUMBER
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -36,52 +33,6 @@ async def eraser(registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
     """The eraser's door, with a ledger of this test's own."""
     async with erasing(registry, tmp_path / "ledger") as door:
         yield door
-
-
-async def a_life(first: Office, second: Office) -> tuple[str, Body]:
-    """Do everything the registry can do about a client; return north's reference and the consent."""
-    reference = f"LIFE-{uuid.uuid4()}"
-    await first.outcome(reference)  # asked before anybody knows the person
-    await first.post("/clients", {"reference": reference})
-    consent = await _consent(first, reference)
-    code = {"receipt_code": consent["receipt_code"], "channel": "phone"}
-    decision = await first.post("/decisions", question(reference, receipt=True), 200)
-    sent = {"outcome": "sent", "categories": ["identity"]}
-    await first.post(f"/decisions/{decision['decision_id']}/transfers", sent)
-    await first.get(f"/consents/{consent['consent_id']}")
-    await first.post("/consents/search", {"client": reference}, 200)
-    await second.get(f"/consents/{consent['consent_id']}")
-    grant = consent["grants"][0]["grant_id"]
-    await second.post("/withdrawals", code | {"grants": [grant], "categories": ["contact"]})
-    await first.post(f"/consents/{consent['consent_id']}/endings", {"reason": "case_closed"})
-    again = await _consent(first, reference)
-    await second.post(f"/consents/{again['consent_id']}/restrictions", {})
-    return reference, consent
-
-
-async def _consent(first: Office, reference: str) -> Body:
-    """Record a consent of three grants, one of them refused, with evidence that is nobody else's."""
-    body = consent_body(reference, first.text)
-    one = body["grants"][0]
-    body["grants"] += [one | {"purpose": "housing"}, one | {"answer": "refused"}]
-    body["act"]["evidence"] |= {"sha256": secrets.token_hex(32), "kept_at": f"File {uuid.uuid4()}"}
-    return await first.post("/consents", body)
-
-
-async def clients_of(registry: Registry, consent: Body) -> list[str]:
-    """Return the client's id behind a consent, seen past every rule."""
-    async with registry.sql() as connection:
-        found = await connection.fetch(
-            "select client_id from registry.consents where consent_id = $1", consent["consent_id"]
-        )
-    return [str(row[0]) for row in found]
-
-
-async def erase(eraser: Eraser, target: Target) -> Erased:
-    """Preview and do it."""
-    network = await small(eraser)
-    shown = await preview_erasure(eraser, network, target)
-    return await perform_erasure(eraser, network, target, ground=GROUND, confirmed=shown.digest)
 
 
 async def test_nothing_of_the_person_is_left(registry: Registry, eraser: Eraser) -> None:
@@ -251,3 +202,32 @@ async def test_an_erased_person_may_come_back(registry: Registry, eraser: Eraser
     await first.consent(reference)
     assert await replay_ledger(eraser) == []
     assert await first.outcome(reference) == "permit"
+
+
+async def test_linked_references_are_one_person(registry: Registry, eraser: Eraser) -> None:
+    """Whoever two partners linked is erased under both names at once; whoever was unlinked before stays."""
+    first, second = await office(registry, "north"), await office(registry, "south")
+    names = [await first.client(), f"S-{uuid.uuid4()}", f"S-{uuid.uuid4()}"]
+    for name in names[1:]:
+        code = await first.post("/link-codes", {"client": names[0]})
+        await second.post("/clients", {"reference": name, "link_code": code["link_code"]})
+    await second.post("/unlinkings", {"client": names[2]})
+    consent = await a_consent(first, names[0])
+    theirs = await second.consent(names[1], sender="south", recipient="north", categories=["identity"])
+    network = await small(eraser)
+    shown = await preview_erasure(eraser, network, ByReference("south", names[1]))
+    assert (shown.clients, shown.rows["client_references"], shown.rows["consents"]) == (2, 2, 2)
+    clients = {*await clients_of(registry, consent), *await clients_of(registry, theirs)}
+    async with registry.sql() as connection:
+        others = await connection.fetch(
+            "select client_id from registry.clients where not client_id = any ($1::uuid[])", list(clients)
+        )
+        shared = await traces(connection, [str(row[0]) for row in others])
+        canaries = await traces(connection, clients) - shared | {names[0].encode(), names[1].encode()}
+        await perform_erasure(eraser, network, north(names[0]), ground=GROUND, confirmed=shown.digest)
+        assert await search_everywhere(connection, canaries) == []
+        assert await commitments_to(connection, names[1]) == []
+        assert await commitments_to(connection, names[2]) != []
+    await check_log(registry)
+    answer = await second.partner.post("/clients", {"reference": names[2]})
+    assert (answer.status_code, answer.json()["linked"]) == (200, False)
