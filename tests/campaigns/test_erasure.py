@@ -1,6 +1,7 @@
 """Nothing of an erased person is on the disk, and a physical backup that is restored is erased again at the start."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 
 from tests.campaigns.places import scratch
 from tests.campaigns.scene import Scene, play, register
-from tests.campaigns.server import ROOT, Server, lay_out
+from tests.campaigns.server import ROOT, Server, lay_out, wait_until
 from tests.erasing import search_everywhere, traces
 
 pytestmark = pytest.mark.campaign
@@ -53,23 +55,25 @@ def eraser(server: Server, *words: str, reference: str = "") -> str:
     return done.stdout
 
 
-def a_person(server: Server) -> tuple[str, set[bytes]]:
-    """Do all sorts of things about a new client; return its reference and every trace of it."""
+def a_person(server: Server) -> tuple[str, bytes, set[bytes]]:
+    """Do all sorts of things about a new client; return its reference, a decision with its receipt, and every trace."""
     reference = f"DISK-{uuid.uuid4()}"
+    answers = []
 
     async def live(stage: Scene) -> None:
         office = stage.person(stage.sender)
         flow = stage.outgoing()[0]
         await register(office, [reference])
         made = (await office.post("/consents", stage.consent(reference, [flow.grant()]), str(uuid.uuid4()))).json()
-        decision = (await office.post("/decisions", flow.question(reference), str(uuid.uuid4()))).json()
+        decision = (await office.post("/decisions", flow.question(reference, receipt=True), str(uuid.uuid4()))).json()
+        answers.append(json.dumps(decision).encode())
         sent = {"outcome": "sent", "categories": ["identity"]}
         await office.post(f"/decisions/{decision['decision_id']}/transfers", sent, str(uuid.uuid4()))
         by_code = {"receipt_code": made["receipt_code"], "channel": "phone"}
         await office.post("/withdrawals", by_code, str(uuid.uuid4()))
 
     play(server, live)
-    return reference, asyncio.run(_traces(server))
+    return reference, answers[0], asyncio.run(_traces(server))
 
 
 async def _traces(server: Server) -> set[bytes]:
@@ -108,6 +112,47 @@ def on_disk(server: Server, canaries: set[bytes]) -> set[str]:
     return {str(path.relative_to(pgdata)) for path in files if wanted.search(path.read_bytes())}
 
 
+async def bundle(server: Server) -> str:
+    """Return all events that are there as the bundle that `verify` reads."""
+    sql = await server.sql()
+    try:
+        rows = await sql.fetch(
+            "select log_index, event, nonce from events join networks using (network_id) where slug = $1 order by 1",
+            NETWORK,
+        )
+        size = await sql.fetchval(
+            "select count(*) from leaves join networks using (network_id) where slug = $1", NETWORK
+        )
+    finally:
+        await sql.close()
+    head = {"bundle": 1, "origin": server.network(NETWORK)["log_origin"], "size": size, "slice": "all"}
+    lines = [head] + [
+        {"index": row[0], "event": b64encode(row[1]).decode(), "nonce": b64encode(row[2]).decode()} for row in rows
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def verified(server: Server, *words: str) -> str:
+    """Run `consent-registry verify` on the served log, which the sealer signs within a second, until all holds."""
+    events = server.data.with_name("events")
+    command = [sys.executable, "-m", "consent_registry", "verify", f"http://127.0.0.1:{server.port}/log/{NETWORK}"]
+    command += ["--vkey", server.network(NETWORK)["log_vkey"], "--events", str(events), *words]
+    said = ""
+
+    def holds() -> bool:
+        nonlocal said
+        events.write_text(asyncio.run(bundle(server)))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        return done.returncode == 0
+
+    try:
+        wait_until(holds, 60, "the log to verify")
+    except TimeoutError as error:
+        raise AssertionError(said) from error
+    return said
+
+
 async def in_tables(server: Server, canaries: set[bytes]) -> list[tuple[str, str, str]]:
     """Return what the tables show of it to whoever may see everything."""
     sql = await server.sql()
@@ -119,10 +164,14 @@ async def in_tables(server: Server, canaries: set[bytes]) -> list[tuple[str, str
 
 def test_the_disk_forgets_and_a_backup_is_erased_again(server: Server) -> None:
     """A person's bytes are in the data directory before the erasure, and (the control) after its commit, because
-    PostgreSQL only marks rows; when the tables are rewritten they are in no file. A physical copy from before, put
-    back, knows the person; the server is ready only after it was erased again, from the tables and from the disk.
+    PostgreSQL only marks rows; when the tables are rewritten they are in no file. The log verifies as before, with the
+    checkpoint and the receipt that were kept, and tells what was removed. A physical copy from before, put back, knows
+    the person; the server is ready only after it was erased again, from the tables and from the disk.
     """
-    reference, canaries = a_person(server)
+    reference, answer, canaries = a_person(server)
+    receipt, kept = server.data.with_name("receipt"), server.data.with_name("kept")
+    receipt.write_bytes(answer)
+    assert " 0 were removed on record" in verified(server, "--receipt", str(receipt), "--save", str(kept))
     assert len(canaries) > 30
     assert len(on_disk(server, canaries)) > 10
     pgdata = Path(server.cluster["pgdata"])
@@ -138,6 +187,7 @@ def test_the_disk_forgets_and_a_backup_is_erased_again(server: Server) -> None:
     assert on_disk(server, canaries)
     eraser(server, "scrub")
     assert on_disk(server, canaries) == set()
+    assert " 0 were removed on record" not in verified(server, "--receipt", str(receipt), "--kept", str(kept))
     server.stop()
 
     shutil.rmtree(pgdata)
