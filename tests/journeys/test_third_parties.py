@@ -2,6 +2,7 @@
 
 from tests.installation import Registry
 from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office
 
 FLOW = ("aid", "jobcenter", "subsistence")
@@ -25,6 +26,7 @@ async def test_without_the_fathers_consent(flagged: Registry) -> None:
     assert await _may(aid, mother) == ["identity"]
     question = {"client": mother, "recipient": "jobcenter", "purpose": "subsistence", "categories": list(DATA)}
     assert (await aid.post("/decisions", question, 200))["outcome"] == "partial"
+    await check_log(flagged, "flags")
 
 
 async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> None:

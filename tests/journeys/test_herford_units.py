@@ -1,0 +1,50 @@
+"""Kreis Herford: one district, several controllers; a yes to "Soziale Dienste" is none to "Sicherheit und Ordnung"."""
+
+import uuid
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, grant, permitted
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+
+KIM, SOCIAL, ORDER = "kreis-herford-kim", "kreis-herford-soziale-dienste", "kreis-herford-sicherheit-ordnung"
+DATA = ("identity", "contact")
+# What differs from one answer to the next whoever is asked about.
+OWN = {"decision_id", "decided_at", "expires_at", "log"}
+
+
+async def _asked(by: Office, client: str, recipient: str) -> tuple[Body, set[str]]:
+    question = {"client": client, "recipient": recipient, "purpose": "appointment", "categories": list(DATA)}
+    answer = await by.partner.post("/decisions", question)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert set(body) > OWN
+    return {name: value for name, value in body.items() if name not in OWN}, set(answer.headers)
+
+
+async def test_another_unit_of_the_same_district_gets_the_uniform_no(five_networks: Registry) -> None:
+    """As recipient, as sender and as reader: what it hears about this client is what it hears about nobody at all,
+    although the client is linked there.
+    """
+    kim, order = [await office(five_networks, one, "kreis-herford") for one in (KIM, ORDER)]
+    client = await kim.client()
+    consent = await kim.post("/consents", body_of(client, kim.text, grant(KIM, SOCIAL, "appointment")))
+    assert await permitted(kim, client, SOCIAL, "appointment", *DATA) == list(DATA)
+    code = (await kim.post("/link-codes", {"client": client, "partner": ORDER}))["link_code"]
+    known = f"S-{uuid.uuid4()}"
+    await order.post("/clients", {"reference": known, "link_code": code})
+
+    nobody = f"N-{uuid.uuid4()}"
+    for by, reference, recipient in ((kim, client, ORDER), (order, known, SOCIAL), (order, known, KIM)):
+        told, headers = await _asked(by, reference, recipient)
+        assert (told, headers) == await _asked(by, nobody, recipient)
+        assert (told["outcome"], told["permitted_categories"]) == ("no_permission", [])
+    # Control: the unit that is named is told another thing than about nobody.
+    assert await _asked(kim, client, SOCIAL) != await _asked(kim, nobody, SOCIAL)
+
+    there = await order.get(f"/consents/{consent['consent_id']}", 404)
+    nowhere = await order.get("/consents/0190b9f0-0000-7000-8000-000000000000", 404)
+    assert there == nowhere
+    for reference in (known, nobody):
+        assert await order.post("/consents/search", {"client": reference}, 200) == {"items": [], "next": None}
+    await check_log(five_networks, "kreis-herford")

@@ -1,0 +1,73 @@
+"""Herne: door to door with the foreigners' authority, and a wall between."""
+
+import uuid
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, grant, permitted, refusals
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office, told
+
+CASES, FOREIGNERS, SOCIAL = "herne-case-management", "herne-auslaenderbehoerde", "herne-soziales"
+THERE, BACK = grant(CASES, FOREIGNERS, "appointment"), grant(FOREIGNERS, CASES, "appointment")
+WALL_THERE, WALL_BACK = ("isolated_partner", "/grants/0/recipient"), ("isolated_partner", "/grants/0/sender")
+
+
+def rules(found: set[tuple[str, str]]) -> set[str]:
+    """Return the rules alone."""
+    return {rule for rule, _ in found}
+
+
+async def test_a_referral_gives_no_way_back(five_networks: Registry) -> None:
+    """The authority sends somebody over with a link code: it learns nothing of what the case management then records,
+    may be sent nothing, and nothing it records itself brings it anything.
+    """
+    cases, foreigners = [await office(five_networks, one, "herne") for one in (CASES, FOREIGNERS)]
+    theirs = await foreigners.client()
+    code = (await foreigners.post("/link-codes", {"client": theirs, "partner": CASES}))["link_code"]
+    client = f"N-{uuid.uuid4()}"
+    await cases.post("/clients", {"reference": client, "link_code": code})
+    to_school = grant(CASES, "herne-schule-weiterbildung", "appointment")
+    consent = await cases.post("/consents", body_of(client, cases.text, to_school))
+    assert await permitted(cases, client, "herne-schule-weiterbildung", "appointment", "identity") == ["identity"]
+
+    assert await permitted(cases, client, FOREIGNERS, "appointment", "identity") == []
+    assert await permitted(foreigners, theirs, CASES, "appointment", "identity") == []
+    await foreigners.get(f"/consents/{consent['consent_id']}", 404)
+    assert (await foreigners.post("/consents/search", {"client": theirs}, 200))["items"] == []
+    assert WALL_BACK in await refusals(foreigners, body_of(theirs, foreigners.text, BACK))
+    assert WALL_THERE in await refusals(foreigners, body_of(theirs, foreigners.text, THERE))
+    assert WALL_THERE in await refusals(cases, body_of(client, cases.text, THERE))
+    await check_log(five_networks, "herne")
+
+
+async def test_an_approval_opens_the_wall_in_one_direction_and_makes_no_flow(five_networks: Registry) -> None:
+    """With the officer's approval what speaks against the way there is that no agreement has it; the way back stays
+    walled; revoked, the wall is there again.
+    """
+    cases, foreigners = [await office(five_networks, one, "herne") for one in (CASES, FOREIGNERS)]
+    admin = await five_networks.partner("admin", "herne")
+    client, theirs = await cases.client(), await foreigners.client()
+    assert WALL_THERE in await refusals(cases, body_of(client, cases.text, THERE))
+    wanted = {"subject": {"partner": FOREIGNERS}, "approved_by": "D-1", "recipient": FOREIGNERS, "sender": CASES}
+    made = await admin.post("/approvals", wanted)
+    assert made.status_code == 201, made.text
+    assert rules(await refusals(cases, body_of(client, cases.text, THERE))) == {"flow_in_agreement"}
+    assert await permitted(cases, client, FOREIGNERS, "appointment", "identity") == []
+    assert WALL_BACK in await refusals(foreigners, body_of(theirs, foreigners.text, BACK))
+    path = f"/approvals/{told(made)['approval']['approval_id']}/revocations"
+    assert (await admin.post(path, {"revoked_by": "D-1"})).status_code == 201
+    assert WALL_THERE in await refusals(cases, body_of(client, cases.text, THERE))
+    await check_log(five_networks, "herne")
+
+
+async def test_what_the_law_sends_there_rests_on_no_consent(five_networks: Registry) -> None:
+    """The one flow to the authority is statutory: recorded and not judged, and no consent is taken for it."""
+    social = await office(five_networks, SOCIAL, "herne")
+    client = await social.client()
+    data = ["identity", "residence-status"]
+    question = {"client": client, "recipient": FOREIGNERS, "purpose": "residence-advice", "categories": data}
+    answer = await social.post("/decisions", question, 200)
+    assert (answer["outcome"], answer["permitted_categories"]) == ("not_consent_based", [])
+    body = body_of(client, social.text, grant(SOCIAL, FOREIGNERS, "residence-advice", *data))
+    assert {"isolated_partner", "dpo_approval"} < rules(await refusals(social, body))
+    await check_log(five_networks, "herne")

@@ -1,0 +1,113 @@
+"""A client of Caritas agreed orally: before 1 March 2026 church law wants it in writing, from then on proof will do.
+
+What the other side's law asks is asked as well: towards the Jobcenter an oral yes needs its circumstances on record.
+"""
+
+import pytest
+import pytest_asyncio
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, grant
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+
+AWO, CARITAS, IN_VIA, JOBCENTER = "awo-paderborn", "caritas-paderborn", "in-via-paderborn", "jobcenter-kreis-paderborn"
+NOVEMBER, APRIL = "2025-11-12T10:00:00.000000Z", "2026-04-15T10:00:00.000000Z"
+# The last instant of February 2026 in Germany, and the first of March.
+BEFORE, SINCE = "2026-02-28T22:59:59.999999Z", "2026-02-28T23:00:00.000000Z"
+FAR = "2400-01-01T00:00:00.000000Z"
+OLD_KDG, NEEDS_NOTE = "§ 8 Abs. 2 KDG (2018)", "§ 67b Abs. 2 Satz 1 SGB X"
+HEALTH = "§ 67b Abs. 2 Satz 2 SGB X"
+TOLD = ["no_effect_on_benefits"]
+
+
+@pytest_asyncio.fixture
+async def caritas(five_networks: Registry) -> Office:
+    """Return the office under church law."""
+    return await office(five_networks, CARITAS, "paderborn")
+
+
+def oral(at: Office, client: str, given_at: str, flow: Body, circumstances: str | None = None) -> Body:
+    """Return a consent by word of mouth."""
+    act = {"method": "oral", "evidence": None, "given_at": given_at, "special_circumstances": circumstances}
+    return body_of(client, at.text, flow, act=act, valid_until=FAR, information={"told": TOLD})
+
+
+async def faults(at: Office, body: Body) -> set[tuple[str, str, str]]:
+    """Return rule, norm and place of each refusal."""
+    answer = await at.post("/consents", body, 422)
+    found = await at.post("/consents/search", {"client": body["client"]}, 200)
+    assert found["items"] == [], "a refused consent is on record"
+    return {(one["rule"], one["norm"], one["pointer"]) for one in answer["errors"]}
+
+
+def form(norm: str) -> tuple[str, str, str]:
+    """Return the fault of an act that does not keep the form of a norm."""
+    return "form", norm, "/act/method"
+
+
+TO_JOBCENTER = grant(CARITAS, JOBCENTER, "employment")
+
+
+@pytest.mark.parametrize(
+    ("given_at", "circumstances", "refused_by"),
+    [
+        (NOVEMBER, None, OLD_KDG),
+        (BEFORE, None, OLD_KDG),
+        (SINCE, None, NEEDS_NOTE),
+        (APRIL, None, NEEDS_NOTE),
+        (NOVEMBER, "cannot_write", None),
+        (APRIL, "cannot_write", None),
+    ],
+)
+async def test_towards_social_law(
+    five_networks: Registry, caritas: Office, given_at: str, circumstances: str | None, refused_by: str | None
+) -> None:
+    """Old church law is the stricter side, then social law is; with the circumstances on record both take it."""
+    client = await caritas.client()
+    body = oral(caritas, client, given_at, TO_JOBCENTER, circumstances)
+    if refused_by is None:
+        await caritas.post("/consents", body)
+    else:
+        assert await faults(caritas, body) == {form(refused_by)}
+    expected = "permit" if refused_by is None else "no_permission"
+    assert await caritas.outcome(client, recipient=JOBCENTER, purpose="employment") == expected
+    await check_log(five_networks, "paderborn")
+
+
+@pytest.mark.parametrize(
+    ("given_at", "refused_by"), [(NOVEMBER, OLD_KDG), (BEFORE, OLD_KDG), (SINCE, None), (APRIL, None)]
+)
+async def test_between_church_law_and_the_gdpr(five_networks: Registry, given_at: str, refused_by: str | None) -> None:
+    """AWO and IN VIA, the one flow where these two meet: from March 2026 on nothing asks for more than proof."""
+    awo = await office(five_networks, AWO, "paderborn")
+    client = await awo.client()
+    body = oral(awo, client, given_at, grant(AWO, IN_VIA, "employment"))
+    if refused_by is None:
+        await awo.post("/consents", body)
+    else:
+        assert await faults(awo, body) == {form(refused_by)}
+    expected = "permit" if refused_by is None else "no_permission"
+    assert await awo.outcome(client, recipient=IN_VIA, purpose="employment") == expected
+    await check_log(five_networks, "paderborn")
+
+
+async def test_from_caritas_to_awo(caritas: Office) -> None:
+    """No agreement has this flow, which is refused for that; what the form is refused for differs by the day alone."""
+    client = await caritas.client()
+    to_awo = grant(CARITAS, AWO, "employment")
+    november = await faults(caritas, oral(caritas, client, NOVEMBER, to_awo))
+    april = await faults(caritas, oral(caritas, client, APRIL, to_awo))
+    assert {rule for rule, _, _ in april} == {"flow_in_agreement"}
+    assert november - april == {form(OLD_KDG)}
+
+
+async def test_health_is_never_agreed_by_word_of_mouth_alone(caritas: Office) -> None:
+    """Towards social law the special categories keep their own form, also after church law gave up its."""
+    client = await caritas.client()
+    health = grant(CARITAS, JOBCENTER, "health", "health", explicit=True)
+    november = await faults(caritas, oral(caritas, client, NOVEMBER, health))
+    april = await faults(caritas, oral(caritas, client, APRIL, health))
+    assert (form(OLD_KDG) in november, form(HEALTH) in april) == (True, True)
+    noted = await faults(caritas, oral(caritas, client, APRIL, health, "cannot_write"))
+    assert april - noted == {form(HEALTH)}

@@ -1,0 +1,54 @@
+"""Paderborn: a client reads Arabic, a lay interpreter helps, and one tick is a no."""
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, grant, permitted
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office
+
+AWO, JOBCENTER = "awo-paderborn", "jobcenter-kreis-paderborn"
+GIVEN = ("identity", "contact", "language-level", "qualifications")
+REFUSED = "employment"
+LAY = {"kind": "lay", "language": "ar"}
+
+
+async def test_one_tick_is_refused_and_nobody_at_the_jobcenter_learns_it(five_networks: Registry) -> None:
+    """What was given passes, the last employer does not, alone or in company; the Jobcenter sees the yes and no more;
+    the log holds language, interpreter and the hash of the very text.
+    """
+    awo, jobcenter = [await office(five_networks, one, "paderborn") for one in (AWO, JOBCENTER)]
+    client = await awo.client()
+    consent = await awo.post(
+        "/consents",
+        body_of(
+            client,
+            awo.text,
+            grant(AWO, JOBCENTER, "employment", *GIVEN),
+            grant(AWO, JOBCENTER, "employment", REFUSED, answer="refused"),
+            text={"language": "ar"},
+            information={"interpreter": LAY, "told": ["no_effect_on_benefits"]},
+        ),
+    )
+    assert [one["status"] for one in consent["grants"]] == ["given", "refused"]
+    assert consent["remarks"] == []
+
+    assert await permitted(awo, client, JOBCENTER, "employment", *GIVEN) == list(GIVEN)
+    assert await permitted(awo, client, JOBCENTER, "employment", *GIVEN, REFUSED) == list(GIVEN)
+    everything = {"recipient": JOBCENTER, "purpose": "employment", "categories": [*GIVEN, REFUSED]}
+    assert await awo.outcome(client, **everything) == "partial"
+    assert await permitted(awo, client, JOBCENTER, "employment", REFUSED) == []
+
+    seen = await jobcenter.get(f"/consents/{consent['consent_id']}")
+    assert [(one["status"], tuple(one["categories"])) for one in seen["grants"]] == [("given", GIVEN)]
+    assert "refused" not in str(seen)
+    (found,) = (await jobcenter.post("/consents/search", {"limit": 1}, 200))["items"]
+    assert (found["consent_id"], found["status"], len(found["grants"])) == (consent["consent_id"], "given", 1)
+    for status, expected in (("refused", False), ("given", True)):
+        items = (await jobcenter.post("/consents/search", {"status": status, "limit": 200}, 200))["items"]
+        assert (consent["consent_id"] in {one["consent_id"] for one in items}) is expected
+
+    shown = await awo.get(f"/texts/{awo.text}")
+    (arabic,) = [one["sha256"] for one in shown["languages"] if one["language"] == "ar"]
+    (event,) = [one for one in await check_log(five_networks, "paderborn") if one["id"] == consent["consent_id"]]
+    assert event["text"] == {"id": awo.text, "language": "ar", "sha256": arabic}
+    assert event["information"]["interpreter"] == LAY
+    assert [one["answer"] for one in event["grants"]] == ["given", "refused"]

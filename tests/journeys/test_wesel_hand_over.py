@@ -1,0 +1,56 @@
+"""Kreis Wesel: a client moves from Xanten to Moers, and what Xanten was allowed does not move along."""
+
+import uuid
+
+from tests.installation import Registry
+from tests.journeys.flag_scene import body_of, grant, permitted, refusals
+from tests.journeys.log_check import check_log
+from tests.journeys.office import office
+
+XANTEN, MOERS, WESEL = [f"stadt-{one}-case-management" for one in ("xanten", "moers", "wesel")]
+DISTRICT = "kreis-wesel-kim"
+FLAT = ("identity", "contact", "housing")
+STAFF = {"interpreter": {"kind": "staff", "language": "ar"}}
+
+
+async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
+    """A consent naming Wesel permits nothing towards Moers, nor Moers anything onwards; a new one does, once it says
+    who interpreted; and it names what it names: the appointment, and not the flat.
+    """
+    xanten, moers = [await office(five_networks, one, "kreis-wesel") for one in (XANTEN, MOERS)]
+    client = await xanten.client()
+    first = [grant(XANTEN, WESEL, "housing", *FLAT), grant(XANTEN, WESEL, "appointment")]
+    old = await xanten.post("/consents", body_of(client, xanten.text, *first))
+    assert await permitted(xanten, client, WESEL, "housing", *FLAT) == list(FLAT)
+    for purpose, data in (("housing", FLAT), ("appointment", FLAT[:2])):
+        assert await permitted(xanten, client, MOERS, purpose, *data) == []
+
+    # The client carries a code to Moers: one person in both towns now, and still no consent there.
+    code = (await xanten.post("/link-codes", {"client": client, "partner": MOERS}))["link_code"]
+    in_moers = f"M-{uuid.uuid4()}"
+    await moers.post("/clients", {"reference": in_moers, "link_code": code})
+    assert await permitted(moers, in_moers, XANTEN, "housing", *FLAT) == []
+    assert (await moers.post("/consents/search", {"client": in_moers}, 200))["items"] == []
+    await moers.get(f"/consents/{old['consent_id']}", 404)
+
+    naming_moers = body_of(client, xanten.text, grant(XANTEN, MOERS, "appointment"), text={"language": "ar"})
+    silent = {("interpreter_required", "/information/interpreter/kind")}
+    assert await refusals(xanten, naming_moers) == silent
+    assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == []
+    naming_moers["information"] |= STAFF
+    new = await xanten.post("/consents", naming_moers)
+    assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == list(FLAT[:2])
+    assert await permitted(xanten, client, MOERS, "housing", *FLAT) == []
+    assert [
+        one["consent_id"] for one in (await moers.post("/consents/search", {"client": in_moers}, 200))["items"]
+    ] == [new["consent_id"]]
+
+    # What Moers got it may not pass on: neither to the district nor back.
+    assert await permitted(moers, in_moers, DISTRICT, "employment", *FLAT[:2]) == []
+    assert await permitted(moers, in_moers, XANTEN, "appointment", *FLAT[:2]) == []
+    # Handed over, the consent towards Wesel is ended by Xanten and the one towards Moers stands.
+    await xanten.post(f"/consents/{old['consent_id']}/endings", {"reason": "case_closed"})
+    assert await permitted(xanten, client, WESEL, "housing", *FLAT) == []
+    assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == list(FLAT[:2])
+    (event,) = [one for one in await check_log(five_networks, "kreis-wesel") if one["id"] == new["consent_id"]]
+    assert event["information"]["interpreter"] == STAFF["interpreter"]
