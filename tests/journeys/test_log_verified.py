@@ -18,7 +18,7 @@ from tests import sealing
 from tests.erasing import erasing, north
 from tests.installation import ISSUER, Partner, Registry
 from tests.journeys.office import office
-from tests.operations.test_erasures import a_life, erase
+from tests.operations.lives import a_life, erase
 from tests.small_network import question
 
 
