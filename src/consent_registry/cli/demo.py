@@ -6,6 +6,7 @@ import secrets
 import shlex
 import signal
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Por
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.storage.key_files import make_keys
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
 from consent_registry.storage.scrubbing import scrub
@@ -71,7 +73,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
     """Bring the database up to date, load the networks once, write demo.json; returns the server's environment."""
     prefix = os.environ.get(ROLE_PREFIX, DEFAULT_PREFIX)
     keys = data / "keys"
-    keys.mkdir(mode=0o700, exist_ok=True)
+    make_keys(keys, datetime.now(UTC))
     if cluster is not None:
         await create_database(cluster.dsn(), DATABASE)
         await create_roles(cluster.dsn(database=DATABASE), prefix)

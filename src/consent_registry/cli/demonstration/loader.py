@@ -21,7 +21,6 @@ from consent_registry.operations.requests import ConsentRequest, WithdrawalReque
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.withdrawals import withdraw_consent
 from consent_registry.storage.database import open_pool
-from consent_registry.storage.key_files import make_keys
 from consent_registry.storage.keys import load_keys
 
 LOG_ORIGIN = "consent-registry.demo"
@@ -99,7 +98,6 @@ async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
     Can be interrupted and run again: acts are replayed by their keys, and a network whose credentials were not kept
     gets new ones.
     """
-    make_keys(keys, datetime.now(UTC))
     pool = await open_pool(dsn, 4)
     try:
         runtime = Runtime(pool, load_keys(keys), base_url)
