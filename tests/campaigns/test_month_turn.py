@@ -46,7 +46,7 @@ class Load:
         self._over.set()
 
     async def _call(self, person: Person, question: dict[str, object]) -> None:
-        """Decide, signing in again once where a token counts as over: libfaketime's file is read by several threads, and
+        """Decide, signing in again once where a token counts as over: several threads read libfaketime's file, and
         one that reads it badly sees the machine's own time for a moment. A second 401 in a row is an answer like any.
         """
         while not self._over.is_set():
