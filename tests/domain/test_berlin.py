@@ -1,0 +1,35 @@
+"""German midnights around the days on which clocks change, by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from consent_registry.domain.berlin import midnight_in_berlin
+
+
+@pytest.mark.parametrize(
+    ("day", "midnight"),
+    [
+        (date(2026, 3, 28), datetime(2026, 3, 27, 23, tzinfo=UTC)),
+        (date(2026, 3, 29), datetime(2026, 3, 28, 23, tzinfo=UTC)),  # clocks change three hours later
+        (date(2026, 3, 30), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (date(2026, 10, 25), datetime(2026, 10, 24, 22, tzinfo=UTC)),  # and here
+        (date(2026, 10, 26), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+        (date(2030, 3, 31), datetime(2030, 3, 30, 23, tzinfo=UTC)),  # the last Sunday is the month's last day
+        (date(2030, 4, 1), datetime(2030, 3, 31, 22, tzinfo=UTC)),
+        (date(2027, 10, 31), datetime(2027, 10, 30, 22, tzinfo=UTC)),
+        (date(2027, 11, 1), datetime(2027, 10, 31, 23, tzinfo=UTC)),
+    ],
+)
+def test_midnights_where_clocks_change(day: date, midnight: datetime) -> None:
+    """Sunday itself begins by the old time, Monday by the new one."""
+    assert midnight_in_berlin(day) == midnight
+
+
+def test_every_midnight_of_forty_years() -> None:
+    """Every day from 2000 to 2039 begins when the time zone database says so: every weekday a month can end on."""
+    zone, day = ZoneInfo("Europe/Berlin"), date(2000, 1, 1)
+    while day < date(2040, 1, 1):
+        assert midnight_in_berlin(day) == datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+        day += timedelta(days=1)

@@ -1,0 +1,179 @@
+"""Decisions, statuses and form rules a microsecond around every boundary, and where Germany's clocks change."""
+
+import calendar
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent_registry.domain import decisions
+from consent_registry.domain.form_rules import AgeBand, Method, find_rule, form_is_kept, may_decide_alone, stricter
+from consent_registry.domain.grants import status_of, status_of_consent
+from tests.domain.adapter import World, make_grant
+from tests.domain.cases import MICROSECOND
+from tests.domain.test_against_oracle import difference
+from tests.oracle import form_oracle, oracle, scenario_format, scenarios
+
+T = TypeVar("T")
+BERLIN = ZoneInfo("Europe/Berlin")
+AROUND = (-MICROSECOND, timedelta(), MICROSECOND)
+REGIMES = ("sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw", None)
+METHODS: tuple[Method, ...] = ("written", "signature_pad", "electronic", "oral")
+BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
+CATEGORIES = {
+    "identity": False,
+    "contact": False,
+    "health": True,
+    "mental-health": True,
+    "protected-identity": True,
+    "biometric": True,
+}
+
+
+def clock_change(year: int, month: int) -> datetime:
+    """When the clocks change in that March or October: the last Sunday at 01:00 UTC."""
+    last = max(week[calendar.SUNDAY] for week in calendar.monthcalendar(year, month))
+    return datetime(year, month, last, 1, tzinfo=UTC)
+
+
+CHANGES = [clock_change(year, month) for year in range(2018, 2036) for month in (3, 10)]
+# The days on which a rule begins or ends, as German midnights.
+MIDNIGHTS = [
+    datetime(*day, tzinfo=BERLIN).astimezone(UTC)
+    for day in ((2018, 5, 24), (2018, 5, 25), (2025, 5, 1), (2026, 2, 28), (2026, 3, 1), (2026, 3, 2))
+]
+NEAR = st.builds(
+    lambda at, hours, offset: at + timedelta(hours=hours) + offset,
+    st.sampled_from(CHANGES + MIDNIGHTS),
+    st.sampled_from((0, 0, 0, -24, -3, -2, -1, 1, 2, 3, 21, 22, 23, 24)),
+    st.sampled_from(AROUND),
+)
+
+
+def changed_times(value: T, change: Callable[[datetime], datetime]) -> T:
+    """The same facts with every instant changed."""
+    found: Any = value
+    if isinstance(found, datetime):
+        found = change(found)
+    elif isinstance(found, dict):
+        found = {name: changed_times(one, change) for name, one in found.items()}
+    elif isinstance(found, list):
+        found = [changed_times(one, change) for one in found]
+    return found  # type: ignore[no-any-return]
+
+
+def instants_of(value: object) -> Iterator[datetime]:
+    """Every instant in these facts."""
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from instants_of(one)
+
+
+def moved_to(facts: T, old: datetime, new: datetime) -> T:
+    """The same facts, as far from the new instant as they were from the old one."""
+    return changed_times(facts, lambda at: at + (new - old))
+
+
+def answered_wrong(scenario: scenario_format.Scenario) -> str | None:
+    """How the answer differs from the oracle's, if it does."""
+    world = World(scenario)
+    return difference(scenario, decisions.decide(world.question, world.road, world.grants, world.now))
+
+
+def test_clocks_change_there() -> None:
+    """At each of these instants, and not a microsecond before, Germany's offset is another one."""
+    for change in CHANGES:
+        before, after = (at.astimezone(BERLIN).utcoffset() for at in (change - MICROSECOND, change))
+        assert before != after
+
+
+@settings(deadline=None)
+@given(scenarios.scenarios(), st.sampled_from(CHANGES))
+def test_decisions_agree_around_every_boundary(scenario: scenario_format.Scenario, change: datetime) -> None:
+    """Asked at every instant of the scenario and a microsecond around, with each on a change of the clocks."""
+    for boundary in sorted(set(instants_of(scenario))):
+        for offset in AROUND:
+            asked: scenario_format.Scenario = {**scenario, "now": boundary + offset}
+            assert answered_wrong(asked) is None
+            assert answered_wrong(moved_to(asked, boundary, change)) is None
+
+
+@settings(deadline=None)
+@given(scenarios.status_cases(), st.sampled_from(CHANGES))
+def test_statuses_agree_around_every_boundary(case: scenario_format.StatusCase, change: datetime) -> None:
+    """Both time axes at every instant of the case and a microsecond around, with it on a change of the clocks."""
+    boundaries = sorted(set(instants_of(case)))
+    for boundary in boundaries:
+        here = moved_to(case, boundary, change)
+        for at in (change + offset for offset in AROUND):
+            for known_at in (here["known_at"], *(change + offset for offset in AROUND)):
+                assert_same_statuses(here["grants"], at, known_at)
+                assert_same_statuses(here["grants"], known_at, at)
+
+
+def assert_same_statuses(grants: list[scenario_format.Grant], at: datetime, known_at: datetime) -> None:
+    """Grants and their consent have the oracle's status."""
+    slugs = {slug: number for number, slug in enumerate(sorted({s for g in grants for s in g["categories"]}), 1)}
+    own = [make_grant(grant, slugs, "consent") for grant in grants]
+    assert [status_of(one, at, known_at) for one in own] == [oracle.grant_status(g, at, known_at) for g in grants]
+    assert status_of_consent(own, at, known_at) == oracle.consent_status(grants, at, known_at)
+
+
+def test_times_by_the_wall_clock_are_found() -> None:
+    """Control: with times of day in Germany, which come twice in October, answers differ from the oracle's."""
+    october = clock_change(2026, 10)
+    found = 0
+    for scenario in scenarios.seeded_scenarios(5, 1_000):
+        here = moved_to(scenario, scenario["now"], october)
+        local = changed_times(here, lambda at: at.astimezone(BERLIN))
+        world = World(local)
+        found += difference(here, decisions.decide(world.question, world.road, world.grants, world.now)) is not None
+    assert found
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.tuples(st.sampled_from(REGIMES), st.sampled_from(REGIMES)),
+    st.sampled_from(sorted(CATEGORIES)),
+    NEAR,
+    st.booleans(),
+    st.sampled_from(METHODS),
+    st.booleans(),
+)
+def test_forms_agree_by_the_german_calendar(
+    sides: tuple[str | None, str | None],
+    category: str,
+    at: datetime,
+    by_its_flow: bool,
+    method: Method,
+    circumstances: bool,
+) -> None:
+    """Two regimes, any day: the same gaps, the same stricter form, and the same acts that keep it."""
+    special = CATEGORIES[category]
+    rules = [find_rule(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
+    forms = [form_oracle.form_needed(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
+    assert [None if rule is None else rule.form for rule in rules] == forms
+    (mine, other), (form, another) = rules, forms
+    if mine is not None and other is not None and form is not None and another is not None:
+        strict, needed = stricter(mine, other), form_oracle.stricter_form(form, another)
+        assert strict.form == needed
+        kept = form_is_kept(strict, method, special_circumstances=circumstances)
+        # To prefer a form is to take another one where circumstances ask for it.
+        assert kept == form_oracle.form_is_kept(needed, method, special_circumstances=circumstances)
+
+
+@pytest.mark.parametrize("insight", [False, True])
+@pytest.mark.parametrize("band", BANDS)
+@given(st.sampled_from(REGIMES), NEAR)
+def test_ages_agree_by_the_german_calendar(band: AgeBand, insight: bool, regime: str | None, at: datetime) -> None:
+    """Under whichever rule holds at that instant, the same ages decide alone."""
+    rule = find_rule(regime, "identity", at, special=False)
+    if rule is not None:
+        alone = may_decide_alone(rule, band, insight_assessed=insight)
+        assert alone == form_oracle.decides_alone(rule.regime, band, insight_assessed=insight)

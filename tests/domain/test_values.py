@@ -1,0 +1,28 @@
+"""What holds for every value of the domain."""
+
+import importlib
+import pkgutil
+
+import msgspec
+import pytest
+
+from consent_registry import domain
+
+MODULES = [importlib.import_module(f"{domain.__name__}.{one.name}") for one in pkgutil.iter_modules(domain.__path__)]
+VALUES = {
+    one
+    for module in MODULES
+    for one in vars(module).values()
+    if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__module__ == module.__name__
+}
+
+
+@pytest.mark.parametrize("value", sorted(VALUES, key=str))
+def test_a_value_cannot_be_changed(value: type[msgspec.Struct]) -> None:
+    """Facts handed from one function to another are the same facts: every value is frozen."""
+    assert value.__struct_config__.frozen
+
+
+def test_there_are_values() -> None:
+    """Control: the values were found."""
+    assert len(VALUES) > 20
