@@ -11,15 +11,18 @@ from consent_registry.audit.leaf import canonical, opens
 from consent_registry.audit.removals import Account
 from tests.installation import Registry
 from tests.journeys.links_check import check_links
+from tests.replaying import require_equal
 
 Facts = dict[str, Any]
 Row = asyncpg.Record
 
 
 async def check_log(registry: Registry, network: str = "small") -> list[Facts]:
-    """Assert all of it, and return the events in the order of the log."""
+    """Assert all of it, and return the events in the order of the log; `audit replay`, made apart from this, agrees."""
     async with registry.sql() as connection:
-        return await check_connection(connection, network)
+        events = await check_connection(connection, network)
+    await require_equal(registry, network)
+    return events
 
 
 async def check_connection(connection: asyncpg.Connection, network: str) -> list[Facts]:

@@ -77,7 +77,30 @@ APPLICATION = {
 }
 # The sealer sees hashes and commitments, and which logs there are.
 SEALER = {"networks": "select", "leaves": "select", "tiles": "select insert", "checkpoints": "select insert"}
-LISTED = {"app": APPLICATION, "sealer": SEALER}
+# The auditor reads what events tell of, whole networks, and changes nothing.
+UNTOLD = {
+    "schema_migrations",
+    "catalogue_versions",
+    "agreement_endings",
+    "flows",
+    "credentials",
+    "credential_revocations",
+}
+UNTOLD |= {
+    "code_failures",
+    "current_memberships",
+    "changes",
+    "idempotency_keys",
+    "key_rotations",
+    "tiles",
+    "checkpoints",
+}
+AUDITOR = {
+    name: "select"
+    for name in APPLICATION
+    if name not in UNTOLD and (name == "events" or not name.startswith("events_"))
+}
+LISTED = {"app": APPLICATION, "sealer": SEALER, "auditor": AUDITOR}
 # What the migrator may seal anew: references, and what consents and releases have sealed.
 SEALED = {"client_references", "consents", "consent_evidence", "releases"}
 NO_TENANT = {"schema_migrations", "networks"}
@@ -197,7 +220,7 @@ async def test_every_relation_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> None:
-    """Application and sealer may do what is listed, the owner and the migrator everything, everybody else nothing."""
+    """The three that are listed may do what is listed, the owner and the migrator everything, everybody else nothing."""
     for name, oid in (await relations(sql)).items():
         for role, privilege in itertools.product((*OWNING, *OTHERS), PRIVILEGES):
             may = await sql.fetchval("select has_table_privilege($1, $2::oid, $3)", role_name(role), oid, privilege)
@@ -245,12 +268,14 @@ async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection)
     public = sorted((row["tablename"], row["cmd"]) for row in rows if row["roles"] == ["public"])
     tenants = {name for name in APPLICATION if name not in NO_TENANT | VIEWS and not name.startswith("events_")}
     assert public == sorted(itertools.product(tenants, ("SELECT", "INSERT")))
-    owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] != ["public"]}
+    owners = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] == [ROLES["owner"]]}
     removable = set(itertools.product(REMOVABLE, ("SELECT", "DELETE")))
     thinned = {("tiles", "DELETE"), ("checkpoints", "DELETE")}
     resealed = {(table, "UPDATE") for table in SEALED}
     assert owners == removable | thinned | resealed
-    assert all(row["roles"] in (["public"], [ROLES["owner"]]) for row in rows)
+    audited = {(row["tablename"], row["cmd"]) for row in rows if row["roles"] == [ROLES["auditor"]]}
+    assert audited == {(table, "SELECT") for table in PARTNERS_OWN & set(AUDITOR)}
+    assert all(row["roles"] in (["public"], [ROLES["owner"]], [ROLES["auditor"]]) for row in rows)
 
 
 async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
@@ -271,11 +296,11 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
-    """Only owner, migrator, application, sealer and eraser enter the schema, only the owner's members make anything in
-    it, and no role is a superuser or passes by row-level security.
+    """Only owner, migrator, application, sealer, eraser and auditor enter the schema, only the owner's members make
+    anything in it, and no role is a superuser or passes by row-level security.
     """
     for role in (*OWNING, *OTHERS):
-        for privilege, those in (("usage", (*OWNING, "app", "sealer", "eraser")), ("create", OWNING)):
+        for privilege, those in (("usage", (*OWNING, "app", "sealer", "eraser", "auditor")), ("create", OWNING)):
             may = await sql.fetchval("select has_schema_privilege($1, 'registry', $2)", role_name(role), privilege)
             assert may is (role in those), (role, privilege)
         assert not await sql.fetchval("select has_schema_privilege($1, 'public', 'create')", role_name(role)), role
@@ -319,9 +344,9 @@ async def test_without_a_setting_there_are_no_rows_even_for_the_owner(installati
     """In a database full of consents, a session that does not name its network sees none of any tenant's tables."""
     tables = sorted(name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_"))
     async with installation.copy() as database:
-        for role in ("app", "migrator"):
+        for role in ("app", "migrator", "auditor"):
             connection = await asyncpg.connect(installation.dsn(database, role))
-            for name in tables:
+            for name in tables if role != "auditor" else sorted(set(tables) & set(AUDITOR)):
                 assert await connection.fetchval(f"select count(*) from registry.{name}") == 0, (role, name)  # noqa: S608
             await connection.close()
         connection = await asyncpg.connect(installation.dsn(database, "postgres"))

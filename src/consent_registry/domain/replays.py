@@ -1,0 +1,127 @@
+"""Replay: what the tables must hold if the log is true, recomputed from events alone (design.md section 7).
+
+A row is told by its table, a key and the columns that events tell; a column's name is the database's, its value a slug,
+a text, a number, a time or a sorted list of slugs. What events do not tell is not here: the feed of changes, stored
+answers, secrets, sealed texts, digests.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.events import KINDS, OUTCOMES
+from consent_registry.domain.replayed_consents import CONSENT_ACTS
+from consent_registry.domain.replayed_frame import FRAME_ACTS
+from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRows, at, listed
+
+Act = Callable[[ToldRows, Facts], None]
+ACTS: Mapping[str, Act] = {**CONSENT_ACTS, **FRAME_ACTS}
+# These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
+WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation", "credential", "credential_revocation"})
+# One person's act may change what another number's consents hold, when both were one client; and one of the two may
+# be forgotten before the other. Then the table holds a change whose event was removed.
+OUTLIVES_ITS_EVENT = frozenset({"grant_changes", "release_changes"})
+
+
+class NotComplete(ValueError):
+    """An event lacks what its kind must tell, or tells what was told before."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Places next to each other whose events are gone, and between which events' times theirs were."""
+
+    low: int
+    high: int
+    after: datetime | None
+    before: datetime | None
+
+    def may_have_held(self, recorded_at: datetime) -> bool:
+        """Whether an event of that time could have stood here."""
+        return (self.after is None or self.after <= recorded_at) and (self.before is None or recorded_at <= self.before)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A column that is not what the log says."""
+
+    column: str
+    told: Any
+    held: Any
+
+
+class Replay:
+    """One network's state as its events tell it, in the order of the log; then its tables are held against it."""
+
+    def __init__(self) -> None:
+        self._told = ToldRows()
+
+    @property
+    def unattached(self) -> int:
+        """How many changes concern grants and releases whose own events are no longer there."""
+        return self._told.unattached
+
+    def tell(self, event: Facts) -> bool:
+        """Take in an event; False for a kind that is not known here. Raises NotComplete."""
+        kind = event.get("kind")
+        if kind in WITHOUT_STATE:
+            return True
+        if kind not in KINDS or kind not in ACTS:
+            return False
+        try:
+            ACTS[kind](self._told, event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise NotComplete(f"{type(error).__name__}: {error}") from error
+        return True
+
+    def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
+        """The columns of this row that are not as told; None for a row that no event tells of. Each row once."""
+        keys, columns = TABLES[table]
+        told = self._told.take(table, tuple(row[name] for name in keys))
+        if told is None:
+            return [] if table == "text_languages" and self._told.is_of_setup(row["version"]) else None
+        return [
+            Difference(name, value, row[name])
+            for name, value in zip(columns, told, strict=True)
+            if value is not UNTOLD and value != row[name]
+        ]
+
+    def missing(self, table: str) -> Iterator[Key]:
+        """The keys of rows that events tell of and that were not compared."""
+        return iter(self._told.rows[table])
+
+
+def search_columns(event: Facts) -> dict[str, Any]:
+    """What the columns beside an event's bytes must hold, which a data-protection officer searches by."""
+    kind = event["kind"]
+    asked = kind == "decision"
+    return {
+        "event_id": event["id"],
+        "at": at(event["at"]),
+        "client_id": event["client"],
+        "actor_id": event["actor"],
+        "kind": KINDS.get(kind),
+        "sender_id": event["actor"] if asked or kind == "transfer" else None,
+        "recipient_id": event["recipient"] if asked else None,
+        "purpose_id": event["purpose"] if asked else None,
+        "outcome": OUTCOMES[event["outcome"]] if asked else None,
+    }
+
+
+def told_transfer(event: Facts) -> dict[str, Any]:
+    """The row of a reported transfer as its event tells it."""
+    return {
+        "transfer_id": event["id"],
+        "decision_id": event["decision"],
+        "partner_id": event["actor"],
+        "client_id": event["client"],
+        "outcome": event["outcome"],
+        "category_ids": listed(event["categories"]),
+        "transferred_at": at(event["transferred_at"]),
+        "recorded_at": at(event["at"]),
+    }
+
+
+def differences(told: Mapping[str, Any], held: Mapping[str, Any]) -> list[Difference]:
+    """The columns that are not as told."""
+    return [Difference(name, value, held[name]) for name, value in told.items() if held[name] != value]

@@ -1,0 +1,173 @@
+"""Rows as events tell them: by table, under their key, as tuples of columns."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+Facts = Mapping[str, Any]
+Key = tuple[Any, ...]
+# Stands for a column that this row's event does not tell.
+UNTOLD = ...
+
+# Each table's key and the columns that are compared.
+TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "partners": (("slug",), ("recorded_at",)),
+    "agreements": (("version",), ("recorded_at",)),
+    "texts": (("version",), ("text_id", "recorded_at")),
+    # `content` is the SHA-256 of what is stored.
+    "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of")),
+    "text_invalidations": (("invalidation_id",), ("text_id", "language", "reason", "recorded_at")),
+    "stale_translations": (("staling_id",), ("text_id", "language", "reason", "recorded_at")),
+    "suspensions": (("suspension_id",), ("partner_id", "recorded_at")),
+    "reinstatements": (("reinstatement_id",), ("suspension_id", "recorded_at")),
+    "approvals": (
+        ("approval_id",),
+        (
+            "partner_id",
+            "subject_purpose_id",
+            "sender_id",
+            "recipient_id",
+            "purpose_id",
+            "approved_by",
+            "norm",
+            "valid_until",
+            "recorded_at",
+        ),
+    ),
+    "approval_revocations": (("revocation_id",), ("approval_id", "revoked_by", "recorded_at")),
+    "retention_periods": (("period_id",), ("use_years", "consent_years", "recorded_at")),
+    "retentions": (("retention_id",), ("events", "recorded_at")),
+    "erasures": (("erasure_id",), ("ground", "events", "recorded_at")),
+    "holds": (("hold_id",), ("client_id", "norm", "placed_by", "recorded_at")),
+    "hold_liftings": (("hold_id",), ("client_id", "lifted_by", "recorded_at")),
+    "clients": (("client_id",), ("recorded_at",)),
+    "client_references": (("client_id",), ("partner_id", "recorded_at")),
+    "client_memberships": (("client_id", "position"), ("group_id", "recorded_at")),
+    "link_codes": (("link_code_id",), ("client_id", "partner_id", "for_partner_id", "expires_at", "recorded_at")),
+    "links": (("link_id",), ("link_code_id", "client_id", "partner_id", "recorded_at")),
+    "unlinkings": (("unlinking_id",), ("client_id", "partner_id", "left_group_id", "linked_at", "recorded_at")),
+    "consents": (
+        ("consent_id",),
+        (
+            "client_id",
+            "recorder_id",
+            "partner_ids",
+            "text_id",
+            "language",
+            "giver_role",
+            "giver_age_band",
+            "giver_insight_assessed_by",
+            "giver_mandate_until",
+            "guardian_id",
+            "method",
+            "special_circumstances",
+            "evidence_sha256",
+            "evidence_media_type",
+            "explained_by",
+            "interpreter_kind",
+            "interpreter_language",
+            "told",
+            "copy_handed",
+            "given_at",
+            "valid_from",
+            "valid_until",
+            "renews",
+            "remarks",
+            "recorded_at",
+        ),
+    ),
+    "consent_evidence": (
+        ("consent_id",),
+        ("evidence_id", "client_id", "partner_ids", "sha256", "media_type", "recorded_at"),
+    ),
+    "receipt_codes": (("consent_id", "issue"), ("client_id", "partner_ids", "recorded_at")),
+    "grants": (
+        ("grant_id",),
+        (
+            "consent_id",
+            "client_id",
+            "recorder_id",
+            "sender_id",
+            "recipient_id",
+            "purpose_id",
+            "category_ids",
+            "explicit",
+            "answer",
+            "valid_from",
+            "valid_until",
+            "given_at",
+            "third_parties",
+            "third_party_grants",
+        ),
+    ),
+    "grant_changes": (
+        ("grant_id", "act_id", "kind"),
+        ("client_id", "partner_ids", "category_ids", "valid_until", "by_grant_id", "effective_at", "recorded_at"),
+    ),
+    "releases": (
+        ("release_id",),
+        ("consent_id", "client_id", "partner_ids", "holder_id", "towards_id", "person"),
+    ),
+    "release_changes": (
+        ("release_id", "act_id", "kind"),
+        ("client_id", "partner_ids", "effective_at", "recorded_at"),
+    ),
+    "withdrawals": (
+        ("withdrawal_id",),
+        ("client_id", "partner_id", "channel", "declared_at", "received_at", "recorded_at"),
+    ),
+}
+
+
+class ToldRows:
+    """What was told so far. `unattached` counts changes to what itself was not told."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
+        self.positions: Counter[str] = Counter()
+        self.unattached = 0
+        self._setup_versions: set[str] = set()
+
+    def add(self, table: str, **values: object) -> None:
+        """Tell a row by all its columns; raises ValueError for one that was told, KeyError for a column left out."""
+        keys, columns = TABLES[table]
+        key = tuple(values[name] for name in keys)
+        if key in self.rows[table]:
+            raise ValueError(f"{table} {key} was told before")
+        self.rows[table][key] = tuple(values[name] for name in columns)
+
+    def has(self, table: str, *key: object) -> bool:
+        """Whether this row was told."""
+        return key in self.rows[table]
+
+    def value(self, table: str, key: str, column: str) -> Any:  # noqa: ANN401 - of whatever kind the column is
+        """A column of a row told before; raises KeyError."""
+        return self.rows[table][key,][TABLES[table][1].index(column)]
+
+    def take(self, table: str, key: Key) -> tuple[Any, ...] | None:
+        """The row, which is not there any more afterwards."""
+        return self.rows[table].pop(key, None)
+
+    def set_up(self, version: str) -> None:
+        """This text came with the network: its setup tells the version and no more."""
+        self._setup_versions.add(version)
+
+    def is_of_setup(self, version: str) -> bool:
+        """Whether a text of this version came with the network."""
+        return version in self._setup_versions
+
+
+def at(text: str) -> datetime:
+    """An instant as events write it; raises ValueError."""
+    return datetime.fromisoformat(text)
+
+
+def at_or_none(text: str | None) -> datetime | None:
+    """As `at`, where there may be none."""
+    return None if text is None else at(text)
+
+
+def listed(some: Iterable[str]) -> tuple[str, ...]:
+    """Sorted, as lists of partners and categories are compared."""
+    return tuple(sorted(some))

@@ -1,0 +1,123 @@
+"""The first half of a replay: the log in its order, every leaf against its event, and what the events tell."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.audit.frontier import Frontier
+from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens
+from consent_registry.audit.merkle import leaf_hash
+from consent_registry.audit.removals import Account, MalformedRemoval, Places
+from consent_registry.audit.report import Report
+from consent_registry.audit.tile import TILE_WIDTH
+from consent_registry.domain.replays import Gap, NotComplete, Replay, differences, search_columns
+from consent_registry.domain.told_rows import Facts
+from consent_registry.storage.log import EVENT_FORMAT
+
+
+class LogReading:
+    """Takes in a log place by place. Held in memory: the state it tells, and the spans of what is missing."""
+
+    def __init__(self, report: Report, replay: Replay, network: str) -> None:
+        self._report, self._replay, self._network = report, replay, network
+        self._entries, self._events = report.check("entries"), report.check("events")
+        self._removals = report.check("removals")
+        self._account = Account()
+        self._frontier = Frontier()
+        self._hashes: list[bytes] = []
+        self._next = self._opened = 0
+        self._gaps: list[Gap] = []
+        self._at: datetime | None = None
+
+    def read(self, index: int, row: Mapping[str, Any]) -> None:
+        """The next place: its leaf, event and nonce and the event's search columns, slugs for numbers."""
+        if index < self._next:
+            self._events.find("place_twice", f"there are several events at place {index}", index=index)
+        elif index > self._next:
+            self._entries.find("leaf_missing", f"places {self._next} to {index - 1} are not there", index=self._next)
+        self._next = max(self._next, index + 1)
+        if row["leaf"] is None or len(row["leaf"]) != LEAF_LENGTH:
+            self._entries.find("leaf_missing", f"place {index} has no leaf", index=index)
+            return
+        self._add(row["leaf"])
+        if row["event"] is None:
+            self._missing(index)
+        else:
+            self._present(index, row)
+
+    def conclude(self) -> None:
+        """Say what holds of the log itself."""
+        self._flush()
+        self._report.size = self._next
+        if not self._entries.count:
+            self._report.root = _base64(self._frontier.root)
+        self._entries.says = f"{self._next} places without a gap"
+        self._events.says = f"{self._opened} events open their leaves"
+        for index in self._account.unaccounted():
+            detail = f"event {index} is missing, and no erasure or retention lists it"
+            self._removals.find("event_missing", detail, index=index)
+        for index in self._account.returned():
+            self._removals.find("event_returned", f"event {index} was removed on record, and is there", index=index)
+        self._removals.says = f"{len(self.removed)} events were erased or retained on record"
+        if self._replay.unattached:
+            self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
+
+    @property
+    def removed(self) -> Places:
+        """The places that erasures and retentions list."""
+        return self._account.removed
+
+    def removed_gaps(self) -> list[Gap]:
+        """Where events are missing, as far as any of them was removed on record."""
+        removed = self.removed
+        return [gap for gap in self._gaps if any(place in removed for place in range(gap.low, gap.high + 1))]
+
+    def _add(self, leaf: bytes) -> None:
+        self._hashes.append(leaf_hash(leaf))
+        if len(self._hashes) == TILE_WIDTH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._frontier, _ = self._frontier.extend(self._hashes)
+        self._hashes = []
+
+    def _missing(self, index: int) -> None:
+        self._account.missing(index)
+        if self._gaps and self._gaps[-1].high == index - 1:
+            self._gaps[-1] = msgspec.structs.replace(self._gaps[-1], high=index)
+        else:
+            self._gaps.append(Gap(index, index, self._at, None))
+
+    def _present(self, index: int, row: Mapping[str, Any]) -> None:
+        if len(row["nonce"]) != NONCE_LENGTH or not opens(row["leaf"], row["event"], row["nonce"]):
+            self._events.find("event_not_opened", f"event {index} does not open its leaf", index=index)
+            return
+        self._opened += 1
+        try:
+            event: Facts = msgspec.json.decode(row["event"])
+            self._take(index, event, row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, MalformedRemoval, NotComplete) as error:
+            self._events.find("event_malformed", f"event {index}: {error}", index=index)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._events.find("event_malformed", f"event {index}: {type(error).__name__}: {error}", index=index)
+
+    def _take(self, index: int, event: Facts, row: Mapping[str, Any]) -> None:
+        if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
+            raise NotComplete("not of this network, of another format, or not in canonical form")
+        self._account.present(index, event)
+        if not self._replay.tell(event):
+            self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
+        told = search_columns(event)
+        for one in differences(told, row):
+            says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.told}"
+            self._events.find("column_differs", says, index=index, path=f"events {one.column}")
+        self._at = told["at"]
+        if self._gaps and self._gaps[-1].before is None:
+            self._gaps[-1] = msgspec.structs.replace(self._gaps[-1], before=self._at)
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()

@@ -1,0 +1,205 @@
+"""What a replay reads, as the auditor: a log in its order, and the tables its events tell of, as one moment saw them.
+
+Rows come through server-side cursors, numbers of the catalogue as slugs, bytes in hexadecimal, ids as text.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from consent_registry.domain.errors import Unusable
+from consent_registry.storage.database import Connection
+
+_AT_ONCE = 2000
+_PARTNER = frozenset(
+    {"partner_id", "recorder_id", "sender_id", "recipient_id", "holder_id", "towards_id", "guardian_id"}
+    | {"for_partner_id", "actor_id"}
+)
+_PURPOSE = frozenset({"purpose_id", "subject_purpose_id"})
+# Number 0 is nobody's: by it the log's columns name the network's administration.
+_ADMINISTRATION = {0: "administration"}
+
+# Every table of domain/told_rows.py with its key, its compared columns and what else is needed to judge a row.
+STATEMENTS: Mapping[str, str] = {
+    "partners": "select slug, recorded_at from registry.partners where network_id = $1",
+    "agreements": "select version, recorded_at from registry.agreements where network_id = $1",
+    "texts": "select text_id, version, recorded_at from registry.texts where network_id = $1",
+    "text_languages": """
+        select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of, t.version
+        from registry.text_languages l left join registry.texts t on t.network_id = $1 and t.text_id = l.text_id
+        where l.network_id = $1
+        """,
+    "text_invalidations": "select * from registry.text_invalidations where network_id = $1",
+    "stale_translations": "select * from registry.stale_translations where network_id = $1",
+    "suspensions": "select * from registry.suspensions where network_id = $1",
+    "reinstatements": "select * from registry.reinstatements where network_id = $1",
+    "approvals": "select * from registry.approvals where network_id = $1",
+    "approval_revocations": "select * from registry.approval_revocations where network_id = $1",
+    "retention_periods": "select * from registry.retention_periods where network_id = $1",
+    "retentions": "select * from registry.retentions where network_id = $1",
+    "erasures": "select * from registry.erasures where network_id = $1",
+    "holds": "select * from registry.holds where network_id = $1",
+    "hold_liftings": "select * from registry.hold_liftings where network_id = $1",
+    "clients": "select * from registry.clients where network_id = $1",
+    "client_references": """
+        select client_id, partner_id, recorded_at from registry.client_references where network_id = $1
+        """,
+    "client_memberships": "select * from registry.client_memberships where network_id = $1",
+    "link_codes": """
+        select link_code_id, client_id, partner_id, for_partner_id, expires_at, recorded_at
+        from registry.link_codes where network_id = $1
+        """,
+    "links": "select * from registry.links where network_id = $1",
+    "unlinkings": "select * from registry.unlinkings where network_id = $1",
+    "consents": """
+        select consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
+            giver_insight_assessed_by, giver_mandate_until, guardian_id, method, special_circumstances, evidence_sha256,
+            evidence_media_type, explained_by, interpreter_kind, interpreter_language, told, copy_handed, given_at,
+            valid_from, valid_until, renews, remarks, recorded_at
+        from registry.consents where network_id = $1
+        """,
+    "consent_evidence": """
+        select consent_id, evidence_id, client_id, partner_ids, sha256, media_type, recorded_at
+        from registry.consent_evidence where network_id = $1
+        """,
+    "receipt_codes": """
+        select consent_id, issue, client_id, partner_ids, recorded_at from registry.receipt_codes where network_id = $1
+        """,
+    "grants": "select * from registry.grants where network_id = $1",
+    "grant_changes": "select * from registry.grant_changes where network_id = $1",
+    "releases": """
+        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person
+        from registry.releases where network_id = $1
+        """,
+    "release_changes": "select * from registry.release_changes where network_id = $1",
+    "withdrawals": "select * from registry.withdrawals where network_id = $1",
+}
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The slugs of a network's partners, purposes and categories by their numbers."""
+
+    partners: dict[int, str]
+    purposes: dict[int, str]
+    categories: dict[int, str]
+
+    def row(self, record: asyncpg.Record) -> dict[str, Any]:
+        """A row as events would tell it."""
+        return {name: self._value(name, value) for name, value in record.items()}
+
+    def _value(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type a column has
+        if isinstance(value, uuid.UUID):
+            return str(value)
+        if name in _PARTNER:
+            return _named(self.partners, value)
+        if name in _PURPOSE:
+            return _named(self.purposes, value)
+        if name in {"sha256", "content", "translation_of", "evidence_sha256"}:
+            return None if value is None else value.hex()
+        if isinstance(value, list):
+            slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)
+            return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, one) for one in value)
+        return value
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _sorted(some: Iterable[str | None]) -> tuple[str, ...]:
+    """Sorted and not made a set: an entry that stands twice is not as told."""
+    return tuple(sorted(one or "" for one in some))
+
+
+def _named(slugs: Mapping[int, str], number: int | None) -> str | None:
+    return None if number is None else slugs.get(number, f"number {number}")
+
+
+@asynccontextmanager
+async def one_moment(dsn: str) -> AsyncIterator[Connection]:
+    """A connection that sees the database as it is now for as long as it is open, and cannot change it.
+
+    Raises Unusable for a login to which row-level security shows less than whole networks: to it rows would seem to be
+    missing.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            whole = await connection.fetchval(
+                """
+                select not row_security_active('registry.consents') or exists (
+                    select from pg_policies where schemaname = 'registry' and policyname = 'consents_audit'
+                        and current_user = any (roles))
+                """
+            )
+            if not whole:
+                raise Unusable("this login does not see whole networks: log in as the auditor role")
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Number and log origin of every network, by slug."""
+    rows = await connection.fetch("select slug, network_id, log_origin from registry.networks order by slug")
+    return {row["slug"]: (row["network_id"], row["log_origin"]) for row in rows}
+
+
+async def enter_network(connection: Connection, network_id: int) -> Names:
+    """Let this transaction see one network, and return its names."""
+    await connection.execute(f"set local registry.network = {int(network_id)}")
+    statements = (
+        "select partner_id, slug from registry.partners where network_id = $1",
+        "select purpose_id, slug from registry.purposes where network_id = $1",
+        "select category_id, slug from registry.data_categories where network_id = $1",
+    )
+    partners, purposes, categories = [
+        {row[0]: row[1] for row in await connection.fetch(one, network_id)} for one in statements
+    ]
+    return Names(_ADMINISTRATION | partners, purposes, categories)
+
+
+async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asyncpg.Record]:
+    """Every place of the log in its order: leaf, event, nonce and search columns; leaf or event may be missing."""
+    cursor = connection.cursor(
+        """
+        select log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at, e.actor_id, e.sender_id,
+            e.recipient_id, e.purpose_id, e.kind, e.outcome
+        from (select log_index, leaf from registry.leaves where network_id = $1) l
+        full join (select * from registry.events where network_id = $1) e using (log_index)
+        order by log_index
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield row
+
+
+async def read_table(
+    connection: Connection, network_id: int, names: Names, table: str
+) -> AsyncIterator[dict[str, Any]]:
+    """The rows of a table, in no order."""
+    async for row in connection.cursor(STATEMENTS[table], network_id, prefetch=_AT_ONCE):
+        yield names.row(row)
+
+
+async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
+    """Every reported transfer with the bytes of its event; either may be missing. (Kind 5 is a transfer.)"""
+    cursor = connection.cursor(
+        """
+        select t.transfer_id, t.decision_id, t.partner_id, t.client_id, t.outcome, t.category_ids, t.transferred_at,
+            t.recorded_at, e.event, e.log_index
+        from (select * from registry.transfers where network_id = $1) t
+        full join (select event_id, event, log_index from registry.events where network_id = $1 and kind = 5) e
+          on e.event_id = t.transfer_id
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield names.row(row)
