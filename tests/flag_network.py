@@ -9,7 +9,11 @@ from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.plans import read_catalogue_parts
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.networks import AgreementPlan, NetworkPlan
+from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, issue_credential
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.keys import load_keys
+from tests.installation import ISSUER, Installation
 from tests.small_network import TEXTS
 
 SLUG = "flags"
@@ -111,3 +115,23 @@ def _partners() -> Iterator[Partner]:
             suspended=False,
             coordinating_post=coordinating,
         )
+
+
+async def with_flags(installation: Installation, database: str) -> Installation:
+    """Set it up in a database; returns the installation with its credentials."""
+    pool = await open_pool(installation.dsn(database), 2)
+    try:
+        runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
+        plan = flag_network()
+        await establish_network(runtime, plan)
+        pairs = {one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners}
+        pairs["coordination"] = await issue_credential(runtime, plan.network, plan.partners[0], coordinating=True)
+        admin = await issue_credential(runtime, plan.network, None)
+    finally:
+        await pool.close()
+    entry = {
+        "slug": plan.network.slug,
+        "admin": {"client_id": admin[0], "client_secret": admin[1]},
+        "partners": [{"slug": slug, "client_id": one[0], "client_secret": one[1]} for slug, one in pairs.items()],
+    }
+    return Installation(installation.cluster, installation.keys, installation.networks | {"flags": entry})

@@ -15,7 +15,7 @@ async def replayed(registry: Registry, network: str = "small") -> Audited:
 async def require_equal(registry: Registry, network: str = "small") -> None:
     """Assert that the tables are as the log tells, by the product's own word."""
     report = (await replayed(registry, network)).report
-    assert found(report) == []
+    assert found(report) == [], found(report)
     assert report.verdict == "holds", report
 
 

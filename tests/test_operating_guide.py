@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from consent_registry import settings
+from consent_registry.cli.audit import AUDITOR_URL
 from consent_registry.cli.erasure import ERASER_URL, MIGRATOR_URL
 from tests.cli.dangers import DANGERS
 
@@ -93,4 +94,4 @@ def test_every_setting_is_in_the_guide() -> None:
         for kind in (settings.Settings, settings.SealerSettings)
         for name in kind.__struct_fields__
     }
-    assert told == read | {"CONSENT_REGISTRY_ROLE_PREFIX", ERASER_URL, MIGRATOR_URL}
+    assert told == read | {"CONSENT_REGISTRY_ROLE_PREFIX", AUDITOR_URL, ERASER_URL, MIGRATOR_URL}

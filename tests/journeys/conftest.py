@@ -6,11 +6,10 @@ import pytest_asyncio
 
 from consent_registry.cli.demonstration.documents import SLUGS
 from consent_registry.cli.demonstration.loader import load_network
-from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
-from tests.flag_network import flag_network
+from tests.flag_network import with_flags
 from tests.installation import ISSUER, Installation, Registry, serving
 
 
@@ -33,22 +32,8 @@ async def five_networks(installation: Installation) -> AsyncIterator[Registry]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def flagged(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database with the network in which every flag matters."""
-    async with installation.copy() as database:
-        pool = await open_pool(installation.dsn(database), 2)
-        try:
-            runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
-            plan = flag_network()
-            await establish_network(runtime, plan)
-            pairs = {one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners}
-            pairs["coordination"] = await issue_credential(runtime, plan.network, plan.partners[0], coordinating=True)
-            admin = await issue_credential(runtime, plan.network, None)
-        finally:
-            await pool.close()
-        entry = {
-            "slug": plan.network.slug,
-            "admin": {"client_id": admin[0], "client_secret": admin[1]},
-            "partners": [{"slug": slug, "client_id": one[0], "client_secret": one[1]} for slug, one in pairs.items()],
-        }
-        networks = installation.networks | {"flags": entry}
-        async with serving(Installation(installation.cluster, installation.keys, networks), database) as running:
-            yield running
+    async with (
+        installation.copy() as database,
+        serving(await with_flags(installation, database), database) as running,
+    ):
+        yield running

@@ -5,6 +5,7 @@ import pytest
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, office
+from tests.journeys.test_links import code_of, redeem
 from tests.small_network import consent_body
 
 
@@ -35,20 +36,8 @@ async def test_a_request_never_permits(registry: Registry) -> None:
     consent = await north.consent(client, back)
     statuses = {grant["sender"]: grant["status"] for grant in consent["grants"]}
     assert statuses == {"north": "given", "south": "requested"}
-    # North's client gets a reference at south past the API, as link codes will do it.
     south = await office(registry, "south")
-    reference = await south.client()
-    async with registry.sql() as connection:
-        await connection.execute("set session_replication_role = replica")
-        await connection.execute(
-            """
-            update registry.client_references
-            set client_id = (select client_id from registry.consents where consent_id = $1)
-            where client_id = (select client_id from registry.client_references where partner_id = 2
-                               order by recorded_at desc limit 1)
-            """,
-            consent["consent_id"],
-        )
+    reference = await redeem(south, await code_of(north, client))
     asked = {"client": reference, "recipient": "north", "purpose": "support", "categories": ["identity"]}
     assert (await south.post("/decisions", asked, 200))["outcome"] == "no_permission"
     # Control: once the sender has confirmed it the very same question is permitted.

@@ -220,7 +220,7 @@ async def test_every_relation_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> None:
-    """The three that are listed may do what is listed, the owner and the migrator everything, everybody else nothing."""
+    """Those listed may do what is listed, the owner and the migrator everything, everybody else nothing."""
     for name, oid in (await relations(sql)).items():
         for role, privilege in itertools.product((*OWNING, *OTHERS), PRIVILEGES):
             may = await sql.fetchval("select has_table_privilege($1, $2::oid, $3)", role_name(role), oid, privilege)

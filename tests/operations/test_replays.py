@@ -1,0 +1,285 @@
+"""Replay: nothing is found in what the registry did, and whatever was edited behind its back is found and named."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from consent_registry.domain.told_rows import TABLES
+from consent_registry.operations.replays import replay_networks
+from consent_registry.storage.replays import STATEMENTS
+from tests.flag_network import with_flags
+from tests.installation import ROLES, Installation, Registry, serving
+from tests.operations.a_full_register import fill
+from tests.replaying import found, replayed, require_equal
+
+# Where the full register has rows of these tables; of all others the small network has.
+OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}
+OF_OTHERS |= {"approvals": "flags", "approval_revocations": "flags"}
+# A retention needs years to pass: tests/operations/test_retentions.py has them, and replays each of its logs.
+ELSEWHERE = {"retentions"}
+# Taking a name away makes everything that bears it another; taking the first text's version tells of its languages.
+SPREADS = {"partners", "texts"}
+# How to make another value of a column, by its type; rules that a table's owner can drop are dropped before.
+ANOTHER = {
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 s'",
+    "text": "coalesce({0}, '') || 'x'",
+    "integer": "coalesce({0}, 0) % 4 + 1",
+    "smallint": "3 - coalesce({0}, 1)",
+    "bigint": "{0} + 1",
+    "uuid": "gen_random_uuid()",
+    "boolean": "not coalesce({0}, false)",
+    "bytea": "sha256(coalesce({0}, ''))",
+    "integer[]": "{0} || 4",
+    "smallint[]": "coalesce({0}, '{{}}') || 4::smallint",
+    "text[]": "coalesce({0}, '{{}}') || 'x'::text",
+    "uuid[]": "coalesce({0}, '{{}}') || gen_random_uuid()",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def full(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Registry]:
+    """Run the application where everything was done, and replay finds nothing."""
+    async with installation.copy() as database:
+        connection = await asyncpg.connect(installation.dsn(database, "postgres"))
+        await connection.execute("update registry.networks set policies = '{\"evidence_may_follow\": true}'")
+        await connection.close()
+        async with serving(await with_flags(installation, database), database) as registry:
+            await fill(registry, tmp_path_factory.mktemp("ledger") / "ledger")
+            yield registry
+
+
+@asynccontextmanager
+async def tampering(full: Registry) -> AsyncIterator[asyncpg.Connection]:
+    """Give a superuser's connection past every trigger; what it does is undone when the block ends."""
+    async with full.sql() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute("set local session_replication_role = replica")
+            yield connection
+        finally:
+            await transaction.rollback()
+
+
+async def findings(connection: asyncpg.Connection, network: str) -> list[str]:
+    """Replay as the auditor what this transaction sees."""
+    await connection.execute(f"set local role {ROLES['auditor']}")
+    (audited,) = [one async for one in replay_networks(connection, network)]
+    assert (audited.report.verdict == "fails") is bool(found(audited.report))
+    return found(audited.report)
+
+
+def network_of(table: str) -> str:
+    """Return the network that has rows of this table."""
+    return OF_OTHERS.get(table, "small")
+
+
+async def choose(connection: asyncpg.Connection, table: str) -> tuple[str, str]:
+    """Choose the youngest row; returns the rule that finds it and how a finding names it."""
+    names = TABLES[table][0]
+    row = await connection.fetchrow(
+        f"select ctid::text as ctid, * from registry.{table}"  # noqa: S608 - our own names
+        " where network_id = (select network_id from registry.networks where slug = $1) order by "
+        + ", ".join(f"{name} desc" for name in names)
+        + " limit 1",
+        network_of(table),
+    )
+    assert row is not None, f"the full register has no row in {table}"
+    return f"ctid = '{row['ctid']}'", named(table, row)
+
+
+def named(table: str, row: asyncpg.Record) -> str:
+    """Say how a finding names a row."""
+    return " ".join([table, *(f"{name}={row[name]}" for name in TABLES[table][0])])
+
+
+async def type_of(connection: asyncpg.Connection, table: str, column: str) -> str:
+    """Return the type of a column."""
+    kind = await connection.fetchval(
+        "select format_type(atttypid, null) from pg_attribute where attrelid = $1::regclass and attname = $2",
+        f"registry.{table}",
+        column,
+    )
+    return str(kind)
+
+
+async def drop_checks(connection: asyncpg.Connection, table: str) -> None:
+    """Drop the table's own rules, as its owner can."""
+    for name in await connection.fetch(
+        "select conname from pg_constraint where conrelid = $1::regclass and contype in ('c', 'u')", f"registry.{table}"
+    ):
+        await connection.execute(f"alter table registry.{table} drop constraint {name[0]}")
+
+
+COLUMNS = [(table, column) for table in TABLES for column in TABLES[table][1] if table not in ELSEWHERE]
+ROWS = [table for table in TABLES if table not in ELSEWHERE]
+
+
+async def test_nothing_is_found_in_what_the_registry_did(full: Registry) -> None:
+    """After every kind of act, in each network; the places of the erased client's events are listed."""
+    for network in full.installation.networks:
+        await require_equal(full, network)
+    audited = await replayed(full)
+    assert sum(high - low + 1 for low, high in audited.removed) > 10
+    compared = {check.name: check.says for check in audited.report.checks}
+    assert compared["grants"] != "0 rows are as the log tells"
+    assert compared["transfers"] == "2 rows are as the log tells"
+    assert set(STATEMENTS) == set(TABLES)
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+async def test_an_edited_column_is_named(full: Registry, table: str, column: str) -> None:
+    """Any column that events tell, of any table: row and column are named, and nothing else."""
+    async with tampering(full) as connection:
+        rule, place = await choose(connection, table)
+        await drop_checks(connection, table)
+        other = ANOTHER[await type_of(connection, table, column)].format(column)
+        done = await connection.execute(f"update registry.{table} set {column} = {other} where {rule}")  # noqa: S608 - our names
+        assert done == "UPDATE 1"
+        assert await findings(connection, network_of(table)) == [f"column_differs {place} {column}"]
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_removed_row_is_named(full: Registry, table: str) -> None:
+    """Whatever row is taken out of any table."""
+    async with tampering(full) as connection:
+        rule, place = await choose(connection, table)
+        await connection.execute(f"delete from registry.{table} where {rule}")  # noqa: S608 - our own names
+        seen = await findings(connection, network_of(table))
+    assert f"row_missing {place}" in seen
+    assert len(seen) == 1 or table in SPREADS
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_an_added_row_is_named(full: Registry, table: str) -> None:
+    """Whatever row is put into any table, under a key of its own."""
+    async with tampering(full) as connection:
+        rule, _ = await choose(connection, table)
+        await drop_checks(connection, table)
+        key = TABLES[table][0][0]
+        other = ANOTHER[await type_of(connection, table, key)].format(f"t.{key}")
+        more = f", 'recorded_at', '{AT_THE_END}'" if (table, "recorded_at") in COLUMNS else ""
+        extra = OWN_KEYS.get(table, "")
+        row = await connection.fetchrow(
+            f"insert into registry.{table} select (jsonb_populate_record(t, jsonb_build_object('{key}', {other}"  # noqa: S608 - our own names
+            f"{more}{extra}))).* from registry.{table} t where {rule} returning *"
+        )
+        assert row is not None
+        place = named(table, row)
+        seen = await findings(connection, network_of(table))
+    assert f"row_added {place}" in seen
+    assert len(seen) == 1 or table in SPREADS
+
+
+# A change recorded when an erased client's were may be left of it; one recorded at another time may not.
+AT_THE_END = "2999-01-01T00:00:00Z"
+# What the database keeps single beside the key that is compared.
+OWN_KEYS = {
+    "partners": ", 'partner_id', 77",
+    "agreements": ", 'agreement_id', gen_random_uuid()",
+    "texts": ", 'text_id', gen_random_uuid()",
+    "stale_translations": ", 'language', 'xx'",
+    "client_references": ", 'digest', '\\xabcd'",
+    "link_codes": ", 'digest', '\\xabcd'",
+    "receipt_codes": ", 'digest', '\\xabcd'",
+    "grant_changes": ", 'change_id', gen_random_uuid()",
+    "release_changes": ", 'change_id', gen_random_uuid()",
+}
+
+# The last consent's place in the log; CHOSEN stands for it.
+LAST_CONSENT = "(select max(log_index) from registry.events where network_id = 99 and kind = 3)"
+LOG_TAMPERINGS = {
+    "bytes": (
+        """update registry.events set event = convert_to(replace(convert_from(event, 'UTF8'), '"south"', '"east"'),
+        'UTF8') where network_id = 99 and log_index = CHOSEN""",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "nonce": (
+        "update registry.events set nonce = sha256(nonce) where network_id = 99 and log_index = CHOSEN",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "deleted event": (
+        "delete from registry.events where network_id = 99 and log_index = CHOSEN",
+        "event_missing event {0} is missing, and no erasure or retention lists it",
+    ),
+    "deleted leaf": (
+        "delete from registry.leaves where network_id = 99 and log_index = CHOSEN",
+        "leaf_missing place {0} has no leaf",
+    ),
+    "deleted both": (
+        """with gone as (delete from registry.events where network_id = 99 and log_index = CHOSEN)
+        delete from registry.leaves where network_id = 99 and log_index = CHOSEN""",
+        "leaf_missing places {0} to {0} are not there",
+    ),
+    "swapped leaves": (
+        """update registry.leaves l set leaf = o.leaf from registry.leaves o where l.network_id = 99
+        and o.network_id = 99 and l.log_index in (CHOSEN, CHOSEN - 1) and o.log_index = CHOSEN * 2 - 1
+        - l.log_index""",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "an event twice": (
+        "insert into registry.events select * from registry.events where network_id = 99 and log_index = CHOSEN",
+        "place_twice there are several events at place {0}",
+    ),
+    "an event of a removed place": (
+        """update registry.events set log_index = (select l.log_index from registry.leaves l where network_id = 99
+            and not exists (select from registry.events e where e.network_id = 99 and e.log_index = l.log_index)
+            limit 1)
+        where network_id = 99 and log_index = CHOSEN""",
+        "event_not_opened",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOG_TAMPERINGS)
+async def test_a_tampered_log_is_named(full: Registry, name: str) -> None:
+    """Events and leaves, rewritten, removed, exchanged, doubled, put where one was erased: the place is named."""
+    statement, expected = LOG_TAMPERINGS[name]
+    async with tampering(full) as connection:
+        index = await connection.fetchval(f"select {LAST_CONSENT}")
+        await connection.execute(statement.replace("CHOSEN", str(index)))
+        seen = await findings(connection, "small")
+    assert any(one.startswith(expected.format(index)) for one in seen), seen
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["event_id", "client_id", "at", "actor_id", "sender_id", "recipient_id", "purpose_id", "kind", "outcome"],
+)
+async def test_an_edited_search_column_is_named(full: Registry, column: str) -> None:
+    """What a data-protection officer searches by is what the event says."""
+    async with tampering(full) as connection:
+        other = ANOTHER[await type_of(connection, "events", column)].format(column)
+        rule = "(select max(log_index) from registry.events where network_id = 99 and kind = 1)"
+        await connection.execute(
+            f"update registry.events set {column} = {other} where network_id = 99 and log_index = {rule}"  # noqa: S608 - our names
+        )
+        assert await findings(connection, "small") == [f"column_differs events {column}"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("update registry.transfers set {} where transfer_id = $1", "column_differs transfers transfer_id={} outcome"),
+        ("delete from registry.transfers where transfer_id = $1", "row_missing transfers transfer_id={}"),
+    ],
+)
+async def test_a_tampered_transfer_is_named(full: Registry, statement: str, expected: str) -> None:
+    """A transfer said to have failed, and one that is gone."""
+    async with tampering(full) as connection:
+        one = await connection.fetchval("select transfer_id from registry.transfers where network_id = 99 limit 1")
+        await connection.execute(statement.format("outcome = 'failed'"), one)
+        assert await findings(connection, "small") == [expected.format(one)]
+
+
+async def test_a_restored_client_is_found(full: Registry) -> None:
+    """Rows without any event that told of them, as after half a restore, are named; each table by its own."""
+    async with tampering(full) as connection:
+        await connection.execute(
+            "insert into registry.clients values (99, '00000000-0000-4000-8000-000000000001', '2026-01-01')"
+        )
+        seen = await findings(connection, "small")
+    assert seen == ["row_added clients client_id=00000000-0000-4000-8000-000000000001"]
