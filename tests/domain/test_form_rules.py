@@ -4,12 +4,22 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_registry.domain.berlin import midnight_in_berlin
-from consent_registry.domain.form_rules import FormRule, find_rule, form_is_kept, may_decide_alone, stricter
+from consent_registry.domain.form_rules import (
+    FORM_RULES,
+    AgeBand,
+    FormRule,
+    find_rule,
+    form_is_kept,
+    may_decide_alone,
+    stricter,
+)
+from tests.domain.cases import MICROSECOND
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 4, 15, tzinfo=UTC)
@@ -69,6 +79,70 @@ def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
 def test_before_the_first_rule_is_a_gap(regime: str) -> None:
     """A day before the regime's first rule has none, so that nothing is allowed by silence."""
     assert find_rule(regime, "identity", datetime(2018, 5, 1, tzinfo=UTC), special=False) is None
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize(
+    ("regime", "first_day"),
+    [
+        ("sgb_x", date(2018, 5, 25)),
+        ("gdpr_bdsg", date(2018, 5, 25)),
+        ("kdg", date(2018, 5, 24)),
+        ("dsg_ekd", date(2025, 5, 1)),
+        ("dsg_nrw", date(2018, 5, 25)),
+    ],
+)
+def test_a_regimes_first_rule_begins_on_its_day(regime: str, first_day: date, special: bool) -> None:
+    """A microsecond before that German midnight there is a gap, and from it on a rule."""
+    midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=BERLIN).astimezone(UTC)
+    found = [find_rule(regime, "health", midnight - back, special=special) for back in (MICROSECOND, timedelta())]
+    assert found[0] is None
+    assert found[1] is not None
+
+
+def test_the_kdg_of_2018_ends_where_that_of_2026_begins() -> None:
+    """No gap and no moment of both: written to the end of February, provable from the first of March."""
+    march = datetime(2026, 3, 1, tzinfo=BERLIN).astimezone(UTC)
+    holding = [[rule.form for rule in FORM_RULES if rule.regime == "kdg" and rule.holds(at)] for at in around(march)]
+    assert holding == [["written"], ["provable"], ["provable"]]
+
+
+@pytest.mark.parametrize(("band", "youngest"), [("under_14", 0), ("14", 14), ("15_17", 15), ("adult", 18)])
+def test_the_youngest_of_a_band_counts(band: AgeBand, youngest: int) -> None:
+    """An age is presumed to be enough when everybody in the band has it."""
+    for age in range(25):
+        rule = msgspec.structs.replace(FORM_RULES[0], own_consent_from_age=age)
+        assert may_decide_alone(rule, band, insight_assessed=False) is (youngest >= age)
+
+
+def test_what_a_rule_does_not_say_is_strict() -> None:
+    """Another form does only where a rule says so; adults are 18 (§ 2 BGB); insight may be assessed unless excluded."""
+    rule = FormRule(regime="kdg", form="written", norm="§", since=date(2018, 1, 1))
+    assert not form_is_kept(rule, "oral", special_circumstances=True)
+    assert may_decide_alone(rule, "under_14", insight_assessed=True)
+    assert OF_AGE == 18
+
+
+def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:
+    """By its flow any category is treated as a special one, also where the special rule names categories."""
+    for category in ("identity", "biometric", "health"):
+        rule = find_rule("sgb_x", category, NOW, special=False, by_its_flow=True)
+        assert rule is not None
+        assert rule.norm == "§ 67b Abs. 2 Satz 2 SGB X"
+        assert find_rule("kdg", category, NOW, special=False, by_its_flow=True) is not None
+
+
+@pytest.mark.parametrize("category", ["health", "mental-health", "protected-identity"])
+def test_social_law_names_its_special_categories(category: str) -> None:
+    """Each of the three has the rule for special ones."""
+    rule = find_rule("sgb_x", category, NOW, special=True)
+    assert rule is not None
+    assert rule.form == "written_or_electronic"
+
+
+def around(at: datetime) -> list[datetime]:
+    """The moment, with a microsecond before and after."""
+    return [at - MICROSECOND, at, at + MICROSECOND]
 
 
 def test_an_unknown_special_category_is_a_gap_in_social_law() -> None:

@@ -1,0 +1,116 @@
+"""What a catalogue says about a direction and a purpose: its flows, its walls, and which way is the way back."""
+
+import msgspec
+
+from consent_registry.domain.approvals import Approval
+from consent_registry.domain.catalogue import (
+    Agreement,
+    Catalogue,
+    Flow,
+    Network,
+    Partner,
+    Purpose,
+    Text,
+    TextLanguage,
+    advice_offices,
+)
+from consent_registry.domain.flags import Policies, PurposeFlags
+from tests.domain.cases import CONTACT, FAMILY, IDENTITY, MENTAL_HEALTH, MICROSECOND, START, SUPPORT, day, flow, partner
+
+OFFICE, ADVICE, APART = partner(1, "office"), partner(2, "advice"), partner(3, "apart", isolated=True)
+NARROW = Purpose(5, "advice", "Rat", "Advice", frozenset({1, 7}), PurposeFlags(back_channel="attendance_only"))
+GATED = Purpose(6, "gated", "Tor", "Gated", frozenset({1}), PurposeFlags(dpo_approval=True))
+FORTH = flow(OFFICE, ADVICE, IDENTITY, MENTAL_HEALTH, purpose_id=5)
+BACK = flow(ADVICE, OFFICE, IDENTITY, CONTACT, purpose_id=5)
+WIDE = flow(OFFICE, ADVICE, FAMILY)
+
+
+def catalogue(*flows: Flow, approvals: tuple[Approval, ...] = ()) -> Catalogue:
+    """A catalogue with these flows and approvals."""
+    return Catalogue(
+        network=Network(1, "small", "Small", "", "log"),
+        version=1,
+        partners={one.slug: one for one in (OFFICE, ADVICE, APART)},
+        categories={one.slug: one for one in (IDENTITY, CONTACT, FAMILY, MENTAL_HEALTH)},
+        purposes={one.slug: one for one in (SUPPORT, NARROW, GATED)},
+        agreements=(),
+        flows={(one.sender_id, one.recipient_id, one.purpose_id): (one,) for one in flows},
+        texts={},
+        credentials={},
+        approvals=approvals,
+    )
+
+
+def approval(**facts: object) -> Approval:
+    """An approval of the partner that stands apart."""
+    plain = Approval("approval", APART.partner_id, None, None, None, None, "D-1", None, None, START)
+    return msgspec.structs.replace(plain, **facts)
+
+
+def test_an_agreement_holds_from_its_first_moment_and_not_at_its_last() -> None:
+    """Open ends mean no limit; what was ended holds no more."""
+    frame = Agreement("a", "1", day(5), day(20), ended=False)
+    moments = (day(5) - MICROSECOND, day(5), day(20) - MICROSECOND, day(20))
+    assert [frame.in_force(at) for at in moments] == [False, True, True, False]
+    assert all(Agreement("a", "1", None, None, ended=False).in_force(at) for at in moments)
+    assert not any(Agreement("a", "1", None, None, ended=True).in_force(at) for at in moments)
+
+
+def test_entries_are_found_by_number() -> None:
+    """Partners, categories and purposes, and slugs in the order given; a set has the catalogue's order."""
+    found = catalogue()
+    assert found.partner_by_id == {1: OFFICE, 2: ADVICE, 3: APART}
+    assert found.category_by_id == {1: IDENTITY, 2: CONTACT, 3: FAMILY, 7: MENTAL_HEALTH}
+    assert found.purpose_by_id == {0: SUPPORT, 5: NARROW, 6: GATED}
+    assert found.category_slugs([7, 1]) == ["mental-health", "identity"]
+    assert found.category_slugs(frozenset({7, 1})) == ["identity", "mental-health"]
+
+
+def test_a_road_has_the_flows_of_its_direction_and_purpose() -> None:
+    """No flow of the way back or of another purpose stands on it; worked out once, it is the same road."""
+    found = catalogue(FORTH, BACK, WIDE)
+    assert found.road(1, 2, 5).flows == (FORTH,)
+    assert found.road(1, 2, 0).flows == (WIDE,)
+    assert found.road(2, 1, 0).flows == ()
+    assert found.road(1, 2, 5) is found.road(1, 2, 5)
+
+
+def test_who_gets_more_than_attendance_advises() -> None:
+    """What an advice office sends for that purpose is the way back; other purposes and the other side are not."""
+    found = catalogue(FORTH, BACK, WIDE)
+    assert found.road(2, 1, 5).way_back
+    assert not found.road(1, 2, 5).way_back
+    assert not found.road(2, 1, 0).way_back
+    assert not catalogue(BACK, WIDE).road(2, 1, 5).way_back
+    second = flow(OFFICE, APART, IDENTITY, MENTAL_HEALTH, purpose_id=5)
+    offices = advice_offices([FORTH, second, WIDE, BACK], found.purpose_by_id, found.category_by_id)
+    assert offices == {5: frozenset({ADVICE.partner_id, APART.partner_id})}
+
+
+def test_a_wall_stands_before_who_stands_apart() -> None:
+    """On either side of the road, with the approvals of that partner that leave room for it, and for nobody else."""
+    fits, other = approval(), approval(approval_id="other", sender_id=ADVICE.partner_id)
+    of_another, of_purpose = approval(partner_id=1), approval(partner_id=None, subject_purpose_id=6)
+    found = catalogue(approvals=(fits, other, of_another, of_purpose))
+    assert found.road(1, 2, 0).walls == ()
+    (outward,) = found.road(3, 1, 0).walls
+    assert (outward.rule, outward.member, outward.approvals) == ("isolated_partner", "sender", (fits,))
+    (inward,) = found.road(2, 3, 0).walls
+    assert (inward.rule, inward.member, inward.approvals) == ("isolated_partner", "recipient", (fits, other))
+
+
+def test_a_wall_stands_before_a_purpose_that_needs_approval() -> None:
+    """Whoever the partners are; an approval of a partner does not open it."""
+    of_purpose = approval(partner_id=None, subject_purpose_id=6)
+    (wall,) = catalogue(approvals=(approval(), of_purpose)).road(1, 2, 6).walls
+    assert (wall.rule, wall.member, wall.approvals) == ("dpo_approval", "purpose", (of_purpose,))
+    walls = catalogue().road(1, 3, 6).walls
+    assert [(one.rule, one.member) for one in walls] == [("isolated_partner", "recipient"), ("dpo_approval", "purpose")]
+
+
+def test_what_nothing_is_said_about_is_plain() -> None:
+    """A partner does not coordinate, a text is not void and a road leads no way back unless it is said."""
+    assert not Partner(1, "a", "A", None, "k", None, *[False] * 4).coordinating_post
+    assert (catalogue().policies, catalogue().approvals) == (Policies(), ())
+    assert not TextLanguage("de", "", stale=True).void
+    assert Text("t", "1", {}).languages == {}
