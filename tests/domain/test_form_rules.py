@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from consent_registry.domain.berlin import midnight_in_berlin
 from consent_registry.domain.form_rules import (
     FORM_RULES,
+    OF_AGE,
     AgeBand,
     FormRule,
     find_rule,

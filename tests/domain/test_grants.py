@@ -233,3 +233,14 @@ def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pyt
     monkeypatch.setattr(grants, "withdrawn_categories", last_alone)
     parts = changed(grant, change("withdrawn", 1, category_ids=ONE), change("withdrawn", 2, category_ids=TWO))
     assert permitted_categories(parts, day(3)) != THREE
+
+
+def test_both_sides_see_what_a_third_recorded() -> None:
+    """What was given is its sender's and its recipient's to see, whoever recorded it; nobody is its recorder unsaid."""
+    one = make(AWO, JOBCENTER, IDENTITY, recorder_id=OTHER.partner_id)
+    assert all(one.is_visible_to(who.partner_id, "given") for who in (AWO, JOBCENTER, OTHER))
+    assert not one.is_visible_to(99, "given")
+    assert (
+        Grant("g", "c", 1, 2, 3, (1,), answer="given", explicit=True, valid_from=START, valid_until=START).recorder_id
+        == 0
+    )

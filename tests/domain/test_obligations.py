@@ -1,9 +1,11 @@
 """What every permit carries: purpose binding, no onward transfer, and who stays responsible."""
 
+import msgspec
 import pytest
 
+from consent_registry.domain.flags import CategoryFlags
 from consent_registry.domain.obligations import obligations_for
-from tests.domain.cases import partner
+from tests.domain.cases import IDENTITY, partner
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,28 @@ def test_a_permit_says_that_it_is_not_lawfulness() -> None:
     last = obligations_for(partner(1), partner(2))[-1]
     assert "nicht die Rechtmäßigkeit" in last.text
     assert all(one.text.endswith(".") for one in obligations_for(partner(1), partner(2)))
+
+
+def codes(*flags: CategoryFlags) -> list[str]:
+    """The codes beyond the three general ones, for categories with these flags."""
+    categories = [msgspec.structs.replace(IDENTITY, flags=one) for one in flags]
+    return [one.code for one in obligations_for(partner(1), partner(2), categories)[3:]]
+
+
+def test_flags_of_what_passes_oblige() -> None:
+    """Each flag brings its own obligation, once however many categories have it; plain categories bring none."""
+    plain, proxy = CategoryFlags(), CategoryFlags(proxy_for="origin")
+    harm, social = CategoryFlags(high_harm=True), CategoryFlags(social_data=True)
+    assert codes() == codes(plain, plain) == []
+    assert codes(plain, proxy) == ["no_inference"]
+    assert codes(harm, plain) == ["handle_as_sensitive"]
+    assert codes(social, plain) == ["social_secrecy"]
+    assert codes(social, harm, proxy, proxy, harm) == ["no_inference", "handle_as_sensitive", "social_secrecy"]
+
+
+def test_what_must_not_be_inferred_is_named() -> None:
+    """In German where there is a word for it, else as the catalogue says; each once."""
+    flags = [CategoryFlags(proxy_for=one) for one in ("origin", "ethnic origin", "Religion", "origin")]
+    categories = [msgspec.structs.replace(IDENTITY, flags=one) for one in flags]
+    (found,) = obligations_for(partner(1), partner(2), categories)[3:]
+    assert "auf die Herkunft und die ethnische Herkunft und Religion schließen" in found.text
