@@ -2,17 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from consent_registry.domain.told_rows import TABLES
+from consent_registry.operations.erasures import ByReference
 from consent_registry.operations.replays import replay_networks
 from consent_registry.storage.replays import STATEMENTS
+from tests.erasing import erasing
 from tests.flag_network import with_flags
 from tests.installation import ROLES, Installation, Registry, serving
+from tests.journeys.office import office
+from tests.journeys.test_links import code_of, redeem
 from tests.operations.a_full_register import fill
+from tests.operations.lives import erase
 from tests.replaying import found, replayed, require_equal
 
 # Where the full register has rows of these tables; of all others the small network has.
@@ -283,3 +289,26 @@ async def test_a_restored_client_is_found(full: Registry) -> None:
         )
         seen = await findings(connection, "small")
     assert seen == ["row_added clients client_id=00000000-0000-4000-8000-000000000001"]
+
+
+async def test_a_change_may_outlive_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Withdrawn by another number of the same client, who left since and was erased: the change stands without its
+    event, is counted and is no finding; one recorded at another time is.
+    """
+    first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
+    client = await first.client()
+    consent = await first.consent(client)
+    other = await redeem(second, await code_of(first, client))
+    await second.post("/withdrawals", {"client": other, "channel": "letter"})
+    await second.post("/unlinkings", {"client": other})
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        await erase(eraser, ByReference("south", other))
+    audited = await replayed(fresh_registry)
+    assert found(audited.report) == []
+    says = {check.name: check.says for check in audited.report.checks}
+    assert says["grant_changes"].endswith("; of 1 the events were removed on record, so that nothing tells")
+    grant = consent["grants"][0]["grant_id"]
+    async with tampering(fresh_registry) as connection:
+        await connection.execute("update registry.grant_changes set recorded_at = recorded_at - interval '1 day'")
+        (seen,) = await findings(connection, "small")
+    assert seen.startswith(f"row_added grant_changes grant_id={grant}")
