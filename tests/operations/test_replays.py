@@ -19,6 +19,7 @@ from tests.journeys.office import office
 from tests.journeys.test_links import code_of, redeem
 from tests.operations.a_full_register import fill
 from tests.operations.lives import erase
+from tests.operations.test_retentions import in_years, retain
 from tests.replaying import found, replayed, require_equal
 
 # Where the full register has rows of these tables; of all others the small network has.
@@ -312,3 +313,36 @@ async def test_a_change_may_outlive_its_event(fresh_registry: Registry, tmp_path
         await connection.execute("update registry.grant_changes set recorded_at = recorded_at - interval '1 day'")
         (seen,) = await findings(connection, "small")
     assert seen.startswith(f"row_added grant_changes grant_id={grant}")
+
+
+async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Declared by one number of a client and concerning another's consent alone, the withdrawal's row outlasts what the
+    first number agreed to, as its event does; and goes with it in the end.
+    """
+    first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
+    client = await first.client()
+    ended = await first.consent(client)
+    other = await redeem(second, await code_of(first, client))
+    kept = await second.consent(other)
+    await first.post(f"/consents/{kept['consent_id']}/confirmations", {})
+    await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
+    some = {"grants": [kept["grants"][0]["grant_id"]], "categories": ["contact"]}
+    await first.post("/withdrawals", {"client": client, "channel": "letter"} | some)
+    await require_equal(fresh_registry)
+    await in_years(fresh_registry, 4)
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        steps = [one.step for one in await retain(eraser)]
+    assert "consents" in steps
+    async with fresh_registry.sql() as connection:
+        count = "select count(*) from registry.{} where network_id = 99"
+        left = [await connection.fetchval(count.format(table)) for table in ("withdrawals", "consents")]
+    assert left == [1, 1]
+    await require_equal(fresh_registry)
+    await in_years(fresh_registry, 20)
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        await retain(eraser)
+    async with fresh_registry.sql() as connection:
+        assert [await connection.fetchval(count.format(one)) for one in ("withdrawals", "consents", "clients")] == [
+            0
+        ] * 3
+    await require_equal(fresh_registry)
