@@ -51,16 +51,7 @@ def _consent(told: ToldRows, event: Facts) -> None:
     told.add("receipt_codes", **whose, issue=1, partner_ids=partners, recorded_at=now)
     for one in grants:
         _grant(told, event, one)
-    for one in event["releases"]:
-        told.add(
-            "releases",
-            **whose,
-            release_id=one["release"],
-            partner_ids=listed({actor, one["holder"], one["towards"]}),
-            holder_id=one["holder"],
-            towards_id=one["towards"],
-            person=one["person"],
-        )
+    _releases(told, event)
     _text(told, event["text"])
     _renewals(told, event)
 
@@ -85,6 +76,20 @@ def _grant(told: ToldRows, event: Facts, one: Facts) -> None:
         third_parties=one.get("third_parties"),
         third_party_grants=tuple(one.get("third_party_grants", ())) or None,
     )
+
+
+def _releases(told: ToldRows, event: Facts) -> None:
+    for one in event["releases"]:
+        told.add(
+            "releases",
+            consent_id=event["id"],
+            client_id=event["client"],
+            release_id=one["release"],
+            partner_ids=listed({event["actor"], one["holder"], one["towards"]}),
+            holder_id=one["holder"],
+            towards_id=one["towards"],
+            person=one["person"],
+        )
 
 
 def _text(told: ToldRows, text: Facts) -> None:
