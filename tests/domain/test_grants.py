@@ -10,6 +10,7 @@ from consent_registry.domain.grants import (
     Change,
     ChangeKind,
     Grant,
+    covers_others,
     end_of_permission,
     permitted_categories,
     status_of,
@@ -244,3 +245,20 @@ def test_both_sides_see_what_a_third_recorded() -> None:
         Grant("g", "c", 1, 2, 3, (1,), answer="given", explicit=True, valid_from=START, valid_until=START).recorder_id
         == 0
     )
+
+
+@pytest.mark.parametrize("kind", ["ended", "invalidated"])
+def test_what_ended_twice_ended_the_first_time(kind: ChangeKind, grant: Grant) -> None:
+    """Of two endings, or two invalidations, the earlier says since when, whichever was recorded first."""
+    twice = changed(grant, change(kind, 40, 50), change(kind, 20, 60))
+    assert status_since(twice, day(70), day(70)) == day(20)
+
+
+@pytest.mark.parametrize(
+    ("said", "covered"),
+    [(None, True), ("unstated", True), ("none", True), ("not_consented", False), ("consented", False)],
+)
+def test_only_who_is_said_to_have_agreed_is_looked_for(said: grants.ThirdParties | None, covered: bool) -> None:
+    """Where others are said to have agreed their grants must be on record; any other word is taken as it is."""
+    one = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
+    assert covers_others(one, FAMILY.category_id, day(1)) is covered
