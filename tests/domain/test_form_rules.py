@@ -71,9 +71,10 @@ def test_form(row: tuple[str, datetime, bool], method: str, circumstances: bool)
 
 @pytest.mark.parametrize(("row", "band", "assessed"), list(product(ALONE, BANDS, (False, True))))
 def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
-    """A client decides alone exactly where the table says so."""
-    rule = rule_of(row[0], row[1], special=False)
-    assert may_decide_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
+    """A client decides alone exactly where the table says so, about special categories as about others."""
+    for special in (False, True):
+        rule = rule_of(row[0], row[1], special=special)
+        assert may_decide_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
@@ -131,6 +132,7 @@ def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:
         assert rule is not None
         assert rule.norm == "§ 67b Abs. 2 Satz 2 SGB X"
         assert find_rule("kdg", category, NOW, special=False, by_its_flow=True) is not None
+        assert rule.covers(category, special=True) is (category == "health")
 
 
 @pytest.mark.parametrize("category", ["health", "mental-health", "protected-identity"])
