@@ -167,10 +167,15 @@ def test_rules_change_at_midnight_in_berlin(regime: str, last_day: date) -> None
 
 
 def test_the_stricter_side_wins() -> None:
-    """Between an association under the old KDG and a Jobcenter the written form is needed, either way round."""
+    """Between an association under the old KDG and a Jobcenter the written form is needed, either way round; of two rules
+    that ask for the same the first is named.
+    """
     kdg, sgb = rule_of("kdg", OLD_KDG, special=False), rule_of("sgb_x", OLD_KDG, special=False)
     assert stricter(kdg, sgb) is kdg
     assert stricter(sgb, kdg) is kdg
+    provable = rule_of("kdg", NOW, special=False), rule_of("gdpr_bdsg", NOW, special=False)
+    assert stricter(*provable) is provable[0]
+    assert stricter(*reversed(provable)) is provable[1]
 
 
 @given(st.dates(min_value=date(1997, 1, 1), max_value=date(2099, 12, 31)))
