@@ -167,8 +167,9 @@ def test_rules_change_at_midnight_in_berlin(regime: str, last_day: date) -> None
 
 
 def test_the_stricter_side_wins() -> None:
-    """Between an association under the old KDG and a Jobcenter the written form is needed, either way round; of two rules
-    that ask for the same the first is named.
+    """Between an association under the old KDG and a Jobcenter the written form is needed, either way round.
+
+    Of two rules that ask for the same the first is named.
     """
     kdg, sgb = rule_of("kdg", OLD_KDG, special=False), rule_of("sgb_x", OLD_KDG, special=False)
     assert stricter(kdg, sgb) is kdg

@@ -73,3 +73,9 @@ def test_times_that_do_not_exist_are_refused(text: str) -> None:
     assert re.search(INSTANT_PATTERN, text)
     with pytest.raises(ValueError, match=r"."):
         parse_instant(text)
+
+
+def test_the_first_and_the_last_instant_are_known() -> None:
+    """The years 1900 to 8999 are known from their first to their last microsecond."""
+    assert parse_instant("1900-01-01T00:00:00.000000Z") == datetime(1900, 1, 1, tzinfo=UTC)
+    assert parse_instant("8999-12-31T23:59:59.999999Z") == datetime(9000, 1, 1, tzinfo=UTC) - MICROSECOND
