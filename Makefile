@@ -17,7 +17,7 @@ TOOLS := .venv/tools.stamp
 unexport PYTHONHOME PYTHONPATH
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo serve test check bench openapi lock crash clean
+.PHONY: help demo serve test check bench openapi lock crash mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
 	@echo 'make bench    measure and print figures'
 	@echo 'make crash    the crash campaign at its full size'
+	@echo 'make mutants  every small mistake in domain/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write both lock files anew'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
@@ -53,6 +54,9 @@ bench: $(TOOLS)
 
 crash: $(TOOLS)
 	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crash.py
+
+mutants: $(TOOLS)
+	$(PY) -m tests.mutations --jobs $(JOBS)
 
 openapi: $(INSTALLED)
 	$(PY) -m consent_registry openapi > openapi/consent-registry.json.new

@@ -126,7 +126,7 @@ def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
     assert status_of_release(release, [ended, other], day(30), day(30)) == "ended"
     assert status_of_release(release, [ended, other], day(10), day(30)) == "given"
     gone = msgspec.structs.replace(release, changes=(change("withdrawn", 40, 45),))
-    assert not gone.live
+    assert (release.live, gone.live) == (True, False)
     assert status_of_release(gone, [old], day(45), day(45)) == "withdrawn"
     assert status_of_release(gone, [old], day(42), day(50)) == "withdrawn"
     assert status_of_release(gone, [old], day(39), day(50)) == "given"

@@ -53,7 +53,7 @@ def reference_fault(reference: str) -> str | None:
 
 def make_code(entropy: bytes) -> str:
     """A 12-character code `XXXX-XXXX-XXXX`: 55 bits of `entropy` (7 bytes or more) and a check digit."""
-    number = int.from_bytes(entropy[:7], "big") & ((1 << 55) - 1)
+    number = int.from_bytes(entropy[:7], "big")  # the first of its 56 bits is in no digit
     digits = "".join(CROCKFORD[number >> shift & 31] for shift in range(50, -5, -5))
     code = digits + _check_digit(digits)
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"

@@ -1,0 +1,74 @@
+"""Mutation testing: a share of all mutants, the list of explained survivors, and that a blind test is noticed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutations.__main__ import EXPLAINED, complaints, every_mutant, sample_of
+from tests.mutations.operators import mutants_of
+
+ROOT = Path(__file__).parents[2]
+# Of more than a thousand: as many as a minute allows. `make mutants` tries all.
+SHARE = 30
+MODULE = '''
+def may(age: int, known: bool = False) -> bool:
+    """Whether one may."""
+    return age >= 18 and known
+'''
+
+
+def campaign(*options: str) -> subprocess.CompletedProcess[str]:
+    """The campaign in a process of its own."""
+    command = [sys.executable, "-m", "tests.mutations", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_mutants_of_a_small_module() -> None:
+    """Comparison, both sides of the `and`, its kind, the figure, the default and the return, and no annotation."""
+    assert [one.name.removeprefix("small may: ") for one in mutants_of("small", MODULE)] == [
+        "False → True",
+        "return age >= 18 and known → pass",
+        "age >= 18 and known → age >= 18 or known",
+        "age >= 18 and known → known",
+        "age >= 18 and known → age >= 18",
+        "age >= 18 → age > 18",
+        "18 → 19",
+        "18 → 17",
+    ]
+
+
+def test_every_explained_survivor_is_a_mutant() -> None:
+    """A name in the list that fits nothing any more must leave it, and every name says one mutant only."""
+    names = [one.name for one in every_mutant()]
+    assert len(names) > 1_000
+    assert len(set(names)) == len(names)
+    assert list(complaints([], [], EXPLAINED, names)) == []
+
+
+def test_what_a_list_of_survivors_is_blamed_for() -> None:
+    """An unexplained survivor, one found by now, one that is gone, and one without a reason."""
+    explained = {"a": "equal", "b": "equal", "c": "equal", "d": " "}
+    assert list(complaints({"a", "b", "x"}, {"a", "x"}, explained, {"a", "b", "d", "x"})) == [
+        "survives unexplained: x",
+        "explained, but found by now: b",
+        "explained, but no mutant any more: c",
+        "no reason is given: d",
+    ]
+
+
+@pytest.mark.campaign
+def test_no_mutant_of_the_share_survives_unexplained() -> None:
+    """The same mutants each time, one after the other; whoever survives is in the list with a reason."""
+    assert len(sample_of(every_mutant(), SHARE)) == SHARE
+    done = campaign("--sample", str(SHARE))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.campaign
+def test_blind_tests_let_mutants_survive() -> None:
+    """Control: before tests that look elsewhere the mutants of decisions survive, and the campaign fails."""
+    done = campaign("decisions", "--sample", "3", "--tests", "tests/domain/test_instants.py")
+    assert done.returncode == 1
+    assert done.stdout.count("survives unexplained") == 3, done.stdout + done.stderr
