@@ -50,6 +50,10 @@ def test_what_may_be_renewed_is_what_is_left(old: Grant) -> None:
     assert renewable(earlier, (1, 3, old.purpose_id), day(50)) is None
     assert renewable([old], old.flow, day(100) - MICROSECOND) is not None
     assert renewable([old], old.flow, day(100)) is None
+    short = msgspec.structs.replace(old, grant_id="short", valid_until=day(70))
+    both = renewable([old, short], old.flow, day(50))
+    assert both is not None
+    assert both.until == day(70)
     for answer in ("refused", "requested"):
         assert renewable([msgspec.structs.replace(old, answer=answer)], old.flow, day(50)) is None
 
