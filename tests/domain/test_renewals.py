@@ -135,12 +135,16 @@ def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
     assert status_of_release(gone, [old], day(42), day(50)) == "withdrawn"
     assert status_of_release(gone, [old], day(39), day(50)) == "given"
     assert status_of_release(gone, [old], day(42), day(42)) == "given"
+    announced = msgspec.structs.replace(release, changes=(change("withdrawn", 50, 45),))
+    assert status_of_release(announced, [old], day(46), day(46)) == "withdrawn"  # presence decides
 
 
 def test_a_release_says_no_more_than_its_grants(old: Grant) -> None:
     """Who sees none of the grants it serves does not see it, nor does who has no part in it."""
     release = _release("first")
     assert release.is_visible_to(AWO.partner_id, [old])
+    assert release.is_visible_to(AWO.partner_id, [again(old), old])
+    assert not release.is_visible_to(AWO.partner_id, [])
     assert not release.is_visible_to(AWO.partner_id, [again(old)])
     assert not release.is_visible_to(3, [old])
 
