@@ -1,5 +1,7 @@
 """What went wrong says so, in its own words or in those of its kind."""
 
+import msgspec
+
 from consent_registry.domain.errors import Fault, Malformed, NotFound, TooMany
 
 
@@ -15,6 +17,7 @@ def test_an_error_carries_its_faults_and_when_to_ask_again() -> None:
     """What a door needs to name the members, and the seconds to wait."""
     fault = Fault("/client", "is missing")
     assert Malformed("x", faults=(fault,)).faults == (fault,)
+    assert msgspec.to_builtins(fault) == {"pointer": "/client", "detail": "is missing"}
     assert TooMany(retry_after=7).retry_after == 7
 
 

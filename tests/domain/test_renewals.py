@@ -135,6 +135,7 @@ def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
     assert status_of_release(gone, [old], day(42), day(50)) == "withdrawn"
     assert status_of_release(gone, [old], day(39), day(50)) == "given"
     assert status_of_release(gone, [old], day(42), day(42)) == "given"
+    assert status_of_release(gone, [old], day(40), day(50)) == "withdrawn"
     announced = msgspec.structs.replace(release, changes=(change("withdrawn", 50, 45),))
     assert status_of_release(announced, [old], day(46), day(46)) == "withdrawn"  # presence decides
 
