@@ -31,9 +31,11 @@ class Flow:
         return f"{self.sender}>{self.recipient}:{self.purpose}"
 
     def grant(self, **members: object) -> dict[str, Any]:
-        """Return this flow as a grant of a consent, or with other categories, answer, validity."""
+        """Return this flow as a grant of a consent, with an explicit yes (some flows say something special by
+        themselves), or with other categories, answer, validity.
+        """
         flow = {"sender": self.sender, "recipient": self.recipient, "purpose": self.purpose}
-        return flow | {"categories": list(self.categories)} | members
+        return flow | {"categories": list(self.categories), "explicit": True} | members
 
     def question(self, client: str, **members: object) -> dict[str, Any]:
         """Return this flow as the question "may I send?"."""

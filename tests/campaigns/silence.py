@@ -31,7 +31,7 @@ async def persons(scene: Scene, each: int) -> dict[str, list[str]]:
     theirs = next(f for f in scene.flows if f.sender == stranger.access.partner and not f.statute)
     for reference in found["another partner's"]:
         await _record(stranger, scene.consent(reference, [theirs.grant()]))
-    grants = [flow.grant(explicit=True) for flow in scene.outgoing()]
+    grants = [flow.grant() for flow in scene.outgoing()]
     for reference in found["refused"]:
         await _record(me, scene.consent(reference, [grant | {"answer": "refused"} for grant in grants]))
     for reference in found["withdrawn"] + found["often withdrawn"] * OFTEN:

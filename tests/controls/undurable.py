@@ -1,0 +1,12 @@
+"""A registry that serves from connections whose commits do not wait for the disk: what the crash campaign must see."""
+
+from litestar.types import ASGIApp
+
+from consent_registry import app
+from consent_registry.storage import database
+
+
+def create_app() -> ASGIApp:
+    """The application, content with any synchronous_commit."""
+    database.DURABLE_COMMIT |= {"off"}
+    return app.create_app()
