@@ -210,6 +210,7 @@ def _decide(
     position = 0
     # In ascending order, which the index of the log's events keeps small.
     decision_ids = iter(sorted(new_ids(facts.now, len(facts.clients))))
+    promise = (runtime.issuer, runtime.keys.log_key_id)
     for one in free:
         first, position = position, position + len(one.asked)
         if one.outcome is not None:
@@ -234,7 +235,6 @@ def _decide(
             decision = decide(question, road, grants, facts.now)
             # The reference's own number: whom else it meant is told by the links in the log.
             client_id = facts.clients[number].client_id
-            promise = (runtime.issuer, runtime.keys.log_key_id)
             one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))
     return postponed
 

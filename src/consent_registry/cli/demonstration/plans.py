@@ -1,6 +1,6 @@
 """From a network's document to the plan it is set up by."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from consent_registry.cli.demonstration import documents
@@ -90,7 +90,3 @@ def _agreement(
         for flow in one.flows
     ]
     return AgreementPlan(one.version, begins, ends, flows)
-
-
-def _beginning_of(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
