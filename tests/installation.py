@@ -87,11 +87,15 @@ async def _small(runtime: Runtime) -> dict[str, Any]:
     partners = []
     for one in plan.partners:
         if one.selectable:
-            pair = await issue_credential(runtime, plan.network, one)
-            partners.append({"slug": one.slug, "client_id": pair[0], "client_secret": pair[1]})
-    pair = await issue_credential(runtime, plan.network, None)
-    admin = {"client_id": pair[0], "client_secret": pair[1]}
+            login = _login(await issue_credential(runtime, plan.network, one))
+            dpo = _login(await issue_credential(runtime, plan.network, one, "dpo"))
+            partners.append({"slug": one.slug, **login, "dpo": dpo})
+    admin = _login(await issue_credential(runtime, plan.network, None))
     return {"slug": plan.network.slug, "admin": admin, "partners": partners}
+
+
+def _login(pair: tuple[str, str]) -> dict[str, str]:
+    return {"client_id": pair[0], "client_secret": pair[1]}
 
 
 @dataclass(slots=True)
@@ -147,9 +151,20 @@ class Registry:
 
     async def partner(self, slug: str, network: str = "small") -> Partner:
         """Return a partner that has signed in, the same one each time."""
-        known = self._partners.get((network, slug))
+        return await self._signed_in((network, slug), self.stranger(slug, network))
+
+    async def dpo(self, slug: str, network: str = "small") -> Partner:
+        """Return a partner's DPO, signed in, the same one each time."""
+        entry = next(one for one in self.installation.networks[network]["partners"] if one["slug"] == slug)
+        pair = entry["dpo"]
+        return await self._signed_in(
+            (network, f"dpo of {slug}"), Partner(self.http, pair["client_id"], pair["client_secret"])
+        )
+
+    async def _signed_in(self, name: tuple[str, str], stranger: Partner) -> Partner:
+        known = self._partners.get(name)
         if known is None:
-            known = self._partners[network, slug] = self.stranger(slug, network)
+            known = self._partners[name] = stranger
             answer = await known.sign_in()
             assert answer.status_code == httpx.codes.OK, answer.text
         return known

@@ -258,3 +258,14 @@ async def test_a_token_comes_as_bearer_only(registry: Registry, header: str | No
     answer = await registry.http.get("/api/v1/me", headers=headers, params={"access_token": north.token})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_dpo_looks_at_the_log_and_does_nothing_else(registry: Registry) -> None:
+    """A DPO's token is its partner's, carries `audit:read` alone, and opens no door of the partner's systems."""
+    dpo = await registry.dpo("north")
+    claims = jwt.decode(dpo.token, options={"verify_signature": False})
+    assert (claims["network"], claims["partner"], claims["scope"]) == ("small", "north", "audit:read")
+    assert (await dpo.post("/decisions", question("N-1"))).status_code == 403
+    assert (await dpo.post("/clients", {"reference": "N-1"})).status_code == 403
+    assert (await dpo.post("/consents/search", {})).status_code == 403
+    assert (await dpo.post("/suspensions", {"partner": "south"})).status_code == 403

@@ -101,6 +101,13 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     lines = said("credential", "herne", "herne-soziales", **app).split()
     assert lines[0::2] == ["client_id", "client_secret"]
     _serve_and_ask(ground, lines[1], lines[3])
+    dpo = said("credential", "herne", "herne-soziales", "--dpo", **app).split()
+    assert dpo[0::2] == ["client_id", "client_secret"]
+    assert "herne.herne-soziales." in dpo[1]
+    assert dpo[1] != lines[1]
+    assert "A DPO is one partner's" in refused("credential", "herne", "--dpo", **app)
+    assert "has no coordinating post" in refused("credential", "herne", "herne-soziales", "--coordinating", **app)
+    assert "not for both" in refused("credential", "herne", "herne-soziales", "--dpo", "--coordinating", **app)
 
 
 def _with_other_keys(ground: Ground) -> dict[str, str]:

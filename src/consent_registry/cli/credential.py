@@ -1,13 +1,29 @@
-"""`consent-registry credential`: give a partner's system its secret."""
+"""`consent-registry credential`: give a partner's system, its coordinating post or its DPO a secret."""
 
 from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.networks import issue_credential
 from consent_registry.operations.runtime import Runtime
+from consent_registry.operations.tokens import Holder
 
 
-def credential(network_slug: str, partner: str | None = None) -> None:
-    """Issue a client id and secret for a partner's system, or for the network's administration; shown this once."""
+def credential(network_slug: str, partner: str | None = None, *, dpo: bool = False, coordinating: bool = False) -> None:
+    """Issue a client id and secret for a partner's system, or for the network's administration; shown this once.
+
+    Parameters
+    ----------
+    network_slug
+        The network.
+    partner
+        Whose it is; without one it is the administration's.
+    dpo
+        For the partner's data-protection officer: it opens the search over the log, that partner's slice, and no more.
+    coordinating
+        For the partner's coordinating post: it opens the catalogue, and no client.
+    """
+    if dpo and coordinating:
+        raise CannotServe("a credential is for a DPO or for a coordinating post, not for both")
+    holder: Holder = "dpo" if dpo else "coordinating_post" if coordinating else "partner_system"
 
     async def work(runtime: Runtime) -> tuple[str, str]:
         known = await runtime.network(network_slug)
@@ -16,7 +32,7 @@ def credential(network_slug: str, partner: str | None = None) -> None:
         partners = (await runtime.picture(known)).partners
         if partner is not None and partner not in partners:
             raise CannotServe(f"{partner} is no partner of {network_slug}")
-        return await issue_credential(runtime, known, None if partner is None else partners[partner])
+        return await issue_credential(runtime, known, None if partner is None else partners[partner], holder)
 
     client_id, client_secret = run_on_installation(work)
     print(f"client_id      {client_id}\nclient_secret  {client_secret}")

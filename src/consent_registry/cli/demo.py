@@ -132,7 +132,7 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     assumptions = sum(len(network["assumptions"]) for network in networks)
     print(
         f"The consent registry serves five demonstration networks at {service.base_url}",
-        f"  credentials     {data / 'demo.json'} (partners, network admins)",
+        f"  credentials     {data / 'demo.json'} (partners, their DPOs, network admins)",
         f"  documentation   {service.base_url}/docs",
         f"  ready?          {service.base_url}/ready",
         f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",

@@ -14,8 +14,8 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.operations.tokens import (
     ADMINISTRATION_SCOPES,
-    COORDINATION_SCOPES,
-    PARTNER_SCOPES,
+    HOLDER_SCOPES,
+    Holder,
     secret_mac,
 )
 from consent_registry.storage import log, setup
@@ -108,21 +108,20 @@ def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category
 
 
 async def issue_credential(
-    runtime: Runtime, network: Network, partner: Partner | None, *, coordinating: bool = False
+    runtime: Runtime, network: Network, partner: Partner | None, holder: Holder = "partner_system"
 ) -> tuple[str, str]:
-    """A new client id and machine-made secret (256 bits) for a partner's system, or for the administration (None).
+    """A new client id and machine-made secret (256 bits) for a partner, or for the network's administration (None).
 
-    The secret is returned this once and kept as a keyed hash only. `coordinating`: for a coordinating post, which sees
-    aggregates only and so no client; raises Refused where the partner has none.
+    The secret is returned this once and kept as a keyed hash only. `holder` is who of the partner gets it; raises
+    Refused for the coordinating post where the partner has none, and for a DPO of nobody: each controller has its own.
     """
-    if coordinating and (partner is None or not partner.coordinating_post):
-        detail = "This partner has no coordinating post."
-        raise Refused(faults=(Fault("/partner", detail, "coordinating_post", "Art. 5 Abs. 1 lit. c DSGVO"),))
+    if fault := _holder_fault(partner, holder):
+        raise Refused(fault.detail, faults=(fault,))
     slug = "admin" if partner is None else partner.slug
     client_id = f"{network.slug}.{slug}.{secrets.token_hex(4)}"
     client_secret = secrets.token_urlsafe(32)
     partner_id = None if partner is None else partner.partner_id
-    scopes = ADMINISTRATION_SCOPES if partner is None else COORDINATION_SCOPES if coordinating else PARTNER_SCOPES
+    scopes = ADMINISTRATION_SCOPES if partner is None else HOLDER_SCOPES[holder]
     async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
         await lock_catalogue(connection, network.network_id, exclusive=True)
         now = await read_clock(connection)
@@ -132,3 +131,13 @@ async def issue_credential(
         members = {"client_id": client_id, "partner": None if partner is None else partner.slug, "scopes": scopes}
         await log.append(connection, network, _ACTOR, now, [Event("credential", new_id(now), members)])
     return client_id, client_secret
+
+
+def _holder_fault(partner: Partner | None, holder: Holder) -> Fault | None:
+    if holder == "coordinating_post" and (partner is None or not partner.coordinating_post):
+        detail = "This partner has no coordinating post."
+        return Fault("/partner", detail, "coordinating_post", "Art. 5 Abs. 1 lit. c DSGVO")
+    if holder == "dpo" and partner is None:
+        detail = "A DPO is one partner's: nobody sees all partners' events."
+        return Fault("/partner", detail, "dpo_of_partner", "Art. 37 Abs. 1 DSGVO")
+    return None

@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import msgspec
@@ -31,8 +31,14 @@ _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 _COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
-# A coordinating post sees no client: the catalogue is open to every token, and nothing else is to it.
-COORDINATION_SCOPES: tuple[str, ...] = ()
+Holder = Literal["partner_system", "coordinating_post", "dpo"]
+# What a partner's credentials are for. A coordinating post sees no client: the catalogue is open to every token, and
+# nothing else is to it. A DPO looks at the log and does nothing else.
+HOLDER_SCOPES: dict[Holder, tuple[str, ...]] = {
+    "partner_system": PARTNER_SCOPES,
+    "coordinating_post": (),
+    "dpo": ("audit:read",),
+}
 SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
 
 

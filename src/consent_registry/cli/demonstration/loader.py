@@ -43,15 +43,29 @@ async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, An
         "name": plan.network.name,
         "log_origin": plan.network.log_origin,
         "log_vkey": runtime.keys.log_vkey(plan.network.log_origin),
-        "admin": {"client_id": admin[0], "client_secret": admin[1]},
-        "partners": [
-            {"slug": name, "client_id": pair[0], "client_secret": pair[1]} for name, pair in credentials.items()
-        ],
+        "admin": _login(admin),
+        "partners": [{"slug": name, **_login(pair)} for name, pair in credentials.items()],
         "users": [],
         "assumptions": list(documents.read_network(slug).assumptions),
     }
+    await _give_dpos(runtime, entry)
     example = permit_example(slug)
     return entry if example is None else {**entry, "permit_example": example}
+
+
+def _login(pair: tuple[str, str]) -> dict[str, str]:
+    return {"client_id": pair[0], "client_secret": pair[1]}
+
+
+async def _give_dpos(runtime: Runtime, entry: dict[str, Any]) -> None:
+    """Give the DPO of every partner in a network's part of demo.json a credential, where it has none."""
+    network = await runtime.network(entry["slug"])
+    if network is None:
+        raise ValueError(entry["slug"])
+    catalogue = await runtime.picture(network)
+    for one in entry["partners"]:
+        if "dpo" not in one:
+            one["dpo"] = _login(await issue_credential(runtime, network, catalogue.partners[one["slug"]], "dpo"))
 
 
 async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: Client) -> None:
@@ -114,4 +128,7 @@ async def _entry(runtime: Runtime, data: Path, number: int, slug: str) -> dict[s
         loaded = await load_network(runtime, number, slug)
         write_private(kept, json.dumps(loaded, ensure_ascii=False).encode())
     entry: dict[str, Any] = json.loads(kept.read_bytes())
+    if not all("dpo" in one for one in entry["partners"]):  # loaded before DPOs had credentials
+        await _give_dpos(runtime, entry)
+        write_private(kept, json.dumps(entry, ensure_ascii=False).encode())
     return entry
