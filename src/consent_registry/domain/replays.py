@@ -5,7 +5,7 @@ a text, a number, a time or a sorted list of slugs. What events do not tell is n
 answers, secrets, sealed texts, digests.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ import msgspec
 from consent_registry.domain.events import KINDS, OUTCOMES
 from consent_registry.domain.replayed_consents import CONSENT_ACTS
 from consent_registry.domain.replayed_frame import FRAME_ACTS
+from consent_registry.domain.tellings import Act
 from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRows, at, listed
 
-Act = Callable[[ToldRows, Facts], None]
-ACTS: Mapping[str, Act] = {**CONSENT_ACTS, **FRAME_ACTS}
+ACTS: Mapping[str, Sequence[Act]] = {**CONSENT_ACTS, **FRAME_ACTS}
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
 WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation", "credential", "credential_revocation"})
 # One person's act may change what another number's consents hold, when both were one client; and one of the two may
@@ -69,7 +69,8 @@ class Replay:
         if kind not in KINDS or kind not in ACTS:
             return False
         try:
-            ACTS[kind](self._told, event)
+            for act in ACTS[kind]:
+                act(self._told, event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise NotComplete(f"{type(error).__name__}: {error}") from error
         return True

@@ -1,6 +1,5 @@
 """Rows as events tell them: by table, under their key, as tuples of columns."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -125,7 +124,6 @@ class ToldRows:
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
-        self.positions: Counter[str] = Counter()
         self.unattached = 0
         self._setup_versions: set[str] = set()
 
@@ -161,11 +159,6 @@ class ToldRows:
 def at(text: str) -> datetime:
     """An instant as events write it; raises ValueError."""
     return datetime.fromisoformat(text)
-
-
-def at_or_none(text: str | None) -> datetime | None:
-    """As `at`, where there may be none."""
-    return None if text is None else at(text)
 
 
 def listed(some: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,89 @@
+"""Tellings: which rows of a table an event tells, and which of its members each column is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from consent_registry.domain.told_rows import TABLES, Facts, ToldRows, at, listed
+
+Act = Callable[[ToldRows, Facts], None]
+
+
+class Said(NamedTuple):
+    """What a column is taken from: an event, the entry of its list that tells this row, and the key of the row that is
+    changed by it. An event without a list is its own entry.
+    """
+
+    told: ToldRows
+    event: Facts
+    one: Any
+    changed: str = ""
+
+    def changed_value(self, table: str, column: str) -> Any:  # noqa: ANN401 - of whatever kind the column is
+        """A column of the row that is changed."""
+        return self.told.value(table, self.changed, column)
+
+
+Computed = Callable[[Said], Any]
+# Columns that hold times although their names do not end as times' names do, and those that hold several.
+_READ: Mapping[str, Callable[[Any], object]] = {
+    **dict.fromkeys(("valid_from", "valid_until", "giver_mandate_until"), at),
+    **dict.fromkeys(("partner_ids", "category_ids"), listed),
+    **dict.fromkeys(("told", "remarks"), tuple),
+}
+
+
+def rows(
+    table: str, *, each: str | Computed | None = None, of: tuple[str, str] | None = None, **columns: object
+) -> Act:
+    """An act that tells a row of this table: one, or one for each entry of a list; `of` something, if that was told.
+
+    A column is a member of the event (`a`), a member's member (`a.b`), a member of the entry (`.a`), the entry (`.`),
+    one that may be left out (`a?`), what a function computes, or a value that is no text. A member of nothing is
+    nothing. One that is not named is the entry's member of the same name, `recorded_at` the event's time.
+    """
+    sources = {name: _source(name, columns.pop(name, _unnamed(name))) for part in TABLES[table] for name in part}
+    if columns:
+        raise TypeError(f"{table} has no columns {sorted(columns)}")
+    entries = None if each is None else _source("", each)
+    changed = None if of is None else (of[0], _source("", of[1]))
+
+    def act(told: ToldRows, event: Facts) -> None:
+        itself = Said(told, event, event)
+        for one in (event,) if entries is None else entries(itself) or ():
+            said = Said(told, event, one)
+            if changed is not None:
+                said = said._replace(changed=changed[1](said))
+                if not told.has(changed[0], said.changed):
+                    told.unattached += 1
+                    continue
+            told.add(table, **{name: source(said) for name, source in sources.items()})
+
+    return act
+
+
+def _unnamed(column: str) -> str:
+    return "at" if column == "recorded_at" else f".{column}"
+
+
+def _source(column: str, source: object) -> Computed:
+    if isinstance(source, str):
+        return _member(source, at if column.endswith("_at") else _READ.get(column, _as_it_is))
+    return source if callable(source) else lambda _: source
+
+
+def _member(path: str, read: Callable[[Any], object]) -> Computed:
+    *way, last = path.removeprefix(".").removesuffix("?").split(".")
+
+    def value(said: Said) -> object:
+        found = said.one if path.startswith(".") else said.event
+        for name in way:
+            found = None if found is None else found[name]
+        if found is not None and last:
+            found = found.get(last) if path.endswith("?") else found[last]
+        return None if found is None else read(found)
+
+    return value
+
+
+def _as_it_is(value: object) -> object:
+    return value
