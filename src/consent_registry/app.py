@@ -18,6 +18,7 @@ from consent_registry.api import (
     decisions,
     docs,
     evidence,
+    findings,
     grant_changes,
     health,
     link_codes,
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             *administration.ROUTES,
             *approvals.ROUTES,
             *texts.ROUTES,
+            *findings.ROUTES,
         ],
     )
     return Litestar(

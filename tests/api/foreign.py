@@ -125,5 +125,6 @@ CALLS = (
         "/approvals", "catalogue:write", lambda _: {"subject": {"purpose": "residence-advice"}, "approved_by": "D-1"}
     ),
     _post("/approvals/{approval_id}/revocations", "catalogue:write", lambda _: {"revoked_by": "D-1"}),
+    _get("/findings", "audit:read", lambda _: "/findings?report_days=0&questions_without_transfer=1&limit=200"),
     _post("/credential-revocations", "catalogue:write", lambda _: {"client_id": "paderborn.nobody"}),
 )

@@ -18,9 +18,11 @@ from consent_registry.domain.identifiers import (
     read_code,
     reference_fault,
     uuid7,
+    uuid7_between,
     uuid7_milliseconds,
 )
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ENTROPY = st.binary(min_size=10, max_size=10)
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -39,6 +41,20 @@ def test_ids_are_version_7_and_carry_their_millisecond(at: datetime, entropy: by
     parsed = uuid.UUID(text)
     assert (parsed.version, parsed.variant, str(parsed)) == (7, uuid.RFC_4122, text)
     assert uuid7_milliseconds(text) == (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@given(INSTANTS, INSTANTS, INSTANTS, ENTROPY)
+def test_ids_of_a_period_lie_between_two(begin: datetime, end: datetime, at: datetime, entropy: bytes) -> None:
+    """Whatever the random bits, an id of a moment in the period is none outside; nothing is older than 1970."""
+    least, greatest = uuid7_between(begin, end)
+    assert is_uuid(least)
+    assert is_uuid(greatest)
+    if begin <= at <= end:
+        assert least <= uuid7(at, entropy) <= greatest
+    if at < begin - timedelta(milliseconds=1) or at > end + timedelta(milliseconds=1):
+        assert not least <= uuid7(at, entropy) <= greatest
+    old = datetime(1900, 1, 1, tzinfo=UTC)
+    assert uuid7_between(old, old) == (uuid7(EPOCH, bytes(10)), uuid7(EPOCH, b"\xff" * 10))
 
 
 @given(INSTANTS, INSTANTS, ENTROPY, ENTROPY)

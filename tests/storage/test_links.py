@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest_asyncio
@@ -116,9 +117,10 @@ async def findings(registry: Registry, unlinking: str, partner: str) -> list[str
     """Return the decisions that a partner's reconciliation would list for an unlinking."""
     async with registry.sql("app") as connection:
         await connection.execute(begin_sql(NUMBER, [PARTNERS[partner]]))
-        found = await list_findings(connection, NUMBER, unlinking)
+        end = await connection.fetchval("select statement_timestamp()")
+        found = await list_findings(connection, NUMBER, PARTNERS[partner], end - timedelta(days=1), end)
         await connection.execute("rollback")
-    return [one.decision_id for one in found]
+    return [one.decision_id for one in found if one.unlinking_id == unlinking]
 
 
 async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) -> None:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
+from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
+
 JSON = dict[str, Any]
 
 SCOPE_WORDS = {
@@ -20,6 +23,7 @@ TAGS = {
     "withdrawals": "Withdraw a consent: in any form, at once, without a reason.",
     "catalogue": "The network: partners, purposes, data categories, agreements and texts.",
     "administration": "For the network's administration.",
+    "findings": "For a partner's data-protection officer: what is to be looked at.",
     "tokens": "Access tokens (OAuth 2.0 client credentials).",
     "log": "The log as strangers verify it: checkpoint, tiles and proofs (C2SP tlog-tiles, signed notes).",
     "health": "Whether the registry is alive and can record.",
@@ -36,6 +40,7 @@ TAG_OF_PATH = {
     "approvals": "administration",
     "reinstatements": "administration",
     "credential-revocations": "administration",
+    "findings": "findings",
     "oauth": "tokens",
     ".well-known": "tokens",
     "me": "tokens",
@@ -90,6 +95,45 @@ PARAMETERS: dict[str, JSON] = {
         "description": "What the registry knew at this time; now unless said otherwise.",
         "schema": {"type": "string", "format": "date-time"},
         "example": "2026-11-20T09:30:00.000000Z",
+    },
+    "kind": {
+        "in": "query",
+        "description": "Findings of this kind only.",
+        "schema": {"enum": list(KINDS)},
+    },
+    "begin": {
+        "name": "from",
+        "in": "query",
+        "description": "Begin of the period; 30 days before its end unless said otherwise.",
+        "schema": {"type": "string", "format": "date-time"},
+        "example": "2026-11-01T00:00:00.000000Z",
+    },
+    "end": {
+        "name": "until",
+        "in": "query",
+        "description": "End of the period, which is not in it; now unless said otherwise, and never later.",
+        "schema": {"type": "string", "format": "date-time"},
+        "example": "2026-12-01T00:00:00.000000Z",
+    },
+    "report_days": {
+        "in": "query",
+        "description": "Days after which a permit without a report is a finding.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 365, "default": REPORT_AFTER.days},
+    },
+    "evidence_days": {
+        "in": "query",
+        "description": "Days after which a consent without its evidence is a finding.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 365, "default": EVIDENCE_AFTER.days},
+    },
+    "refused_references": {
+        "in": "query",
+        "description": "Different persons refused within sixty minutes that are a finding.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 9999, "default": REFUSED_REFERENCES},
+    },
+    "questions_without_transfer": {
+        "in": "query",
+        "description": "Questions about one client within 24 hours, none followed by a transfer, that are a finding.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 9999, "default": QUESTIONS_WITHOUT_TRANSFER},
     },
     "transfer": {"in": "query", "required": True, "schema": {"const": "missing"}},
     "decision_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},

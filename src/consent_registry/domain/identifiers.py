@@ -30,6 +30,11 @@ def uuid7(at: datetime, entropy: bytes) -> str:
     return f"{high[:8]}-{high[8:]}-7{rest >> 64 & 0xFFF:03x}-{low[:4]}-{low[4:]}"
 
 
+def uuid7_between(begin: datetime, end: datetime) -> tuple[str, str]:
+    """The least and the greatest UUIDv7 that can be of a moment between these two; none is older than 1970."""
+    return uuid7(max(begin, _EPOCH), bytes(10)), uuid7(max(end, _EPOCH), b"\xff" * 10)
+
+
 def uuid7_milliseconds(text: str) -> int:
     """The milliseconds since 1970 that a UUIDv7 in canonical form carries."""
     return int(text[:8] + text[9:13], 16)

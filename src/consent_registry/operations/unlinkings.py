@@ -2,7 +2,7 @@
 
 What was recorded under the reference stays under it and follows it; what the others recorded stays with them. Nothing
 is moved, because it never was. What was permitted meanwhile on the others' consents is to be looked at:
-`storage.unlinkings.list_findings`.
+`operations.findings`.
 """
 
 import msgspec

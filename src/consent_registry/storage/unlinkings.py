@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from consent_registry.domain.identifiers import uuid7_between
 from consent_registry.storage.database import Connection
 
 
@@ -19,12 +20,17 @@ class UnlinkingRow(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A permit to look at again: the decision, who asked, when, and where it stands in the log."""
+    """A permit to look at again: the decision, where it stands in the log, whom it was about and when it was made; the
+    unlinking, since when the two had been linked, and until when.
+    """
 
     decision_id: str
-    partner_id: int
-    decided_at: datetime
     log_index: int
+    client_id: str
+    decided_at: datetime
+    unlinking_id: str
+    linked_at: datetime
+    unlinked_at: datetime
 
 
 async def linked_since(connection: Connection, network_id: int, client_id: str) -> datetime | None:
@@ -56,28 +62,34 @@ async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingR
     )
 
 
-async def list_findings(connection: Connection, network_id: int, unlinking_id: str) -> list[Finding]:
-    """The permits of this transaction's partners that rested on the link this undid: asked about the one side, and
-    permitted by a grant of the other, with no earlier unlinking of either of them since. In the order of the log. (Kind
-    1 is a decision, outcomes 1 and 2 permit.)
+async def list_findings(
+    connection: Connection, network_id: int, partner_id: int, begin: datetime, end: datetime
+) -> list[Finding]:
+    """A partner's permits that rested on links undone in a period: asked about the one side, and permitted by a grant
+    of the other, with no earlier unlinking of either of them since. In the order of the log. (Kind 1 is a decision,
+    outcomes 1 and 2 permit.)
     """
     rows = await connection.fetch(
         """
-        select distinct e.event_id, e.actor_id, e.at, e.log_index
+        select distinct e.event_id, e.log_index, e.client_id, e.at, u.unlinking_id, u.linked_at, u.recorded_at
         from registry.unlinkings u
         join registry.client_memberships m on m.network_id = $1 and m.group_id = u.left_group_id
         join registry.events e on e.network_id = $1 and e.client_id = m.client_id and e.kind = 1 and e.outcome <= 2
-          and e.at >= u.linked_at and e.at <= u.recorded_at
+          and e.actor_id = $2 and e.at >= u.linked_at and e.at <= u.recorded_at
         join registry.grants g on g.network_id = $1 and g.grant_id in (
             select used::uuid from jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used)
           and (g.client_id = u.client_id) <> (e.client_id = u.client_id)
-        where u.network_id = $1 and u.unlinking_id = $2 and not exists (
-            select from registry.unlinkings earlier
-            where earlier.network_id = $1 and earlier.client_id in (e.client_id, g.client_id)
-              and earlier.recorded_at >= e.at and earlier.recorded_at < u.recorded_at)
+        where u.network_id = $1 and u.unlinking_id between $3 and $4 and u.recorded_at >= $5 and u.recorded_at < $6
+          and not exists (
+              select from registry.unlinkings earlier
+              where earlier.network_id = $1 and earlier.client_id in (e.client_id, g.client_id)
+                and earlier.recorded_at >= e.at and earlier.recorded_at < u.recorded_at)
         order by e.log_index
         """,
         network_id,
-        unlinking_id,
+        partner_id,
+        *uuid7_between(begin, end),
+        begin,
+        end,
     )
-    return [Finding(str(row[0]), row[1], row[2], row[3]) for row in rows]
+    return [Finding(str(row[0]), row[1], str(row[2]), row[3], str(row[4]), row[5], row[6]) for row in rows]

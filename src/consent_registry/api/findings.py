@@ -1,0 +1,92 @@
+"""What a data-protection officer is to look at (domain.md 5.1, console.md 4.1)."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.params import FromQuery, QueryParameter
+
+from consent_registry.api.callers import ApiRequest, doors, requires, respond
+from consent_registry.api.consents import query_instant
+from consent_registry.api.decisions import page_limit
+from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
+from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
+from consent_registry.operations import findings as operations
+from consent_registry.operations.findings import FindingsRequest, FindingsView
+from consent_registry.operations.reconciliation import Limits
+
+Begin = Annotated[str | None, QueryParameter(name="from")]
+End = Annotated[str | None, QueryParameter(name="until")]
+
+
+@get(
+    "/findings",
+    guards=[requires("audit:read")],
+    **answers(
+        200,
+        FindingsView,
+        "What is to be looked at",
+        scope="audit:read",
+        query=(
+            "kind",
+            "begin",
+            "end",
+            "report_days",
+            "evidence_days",
+            "refused_references",
+            "questions_without_transfer",
+            "limit",
+            "cursor",
+        ),
+    ),
+)
+async def list_findings(
+    request: ApiRequest,
+    kind: FromQuery[str | None] = None,
+    begin: Begin = None,
+    end: End = None,
+    report_days: FromQuery[str | None] = None,
+    evidence_days: FromQuery[str | None] = None,
+    refused_references: FromQuery[str | None] = None,
+    questions_without_transfer: FromQuery[str | None] = None,
+    limit: FromQuery[str] = "50",
+    cursor: FromQuery[str | None] = None,
+) -> Response[bytes]:
+    """Transfers without a permit, after a withdrawal or broader than permitted, permits nobody reported on, unusual
+    look-ups: what the caller's own partner did, judged now from the log and the records, for a period of 366 days at
+    most. What presses most comes first, then what became known last. `checked` says what was looked for, so that
+    nothing found differs from not looked.
+    """
+    if kind is not None and kind not in KINDS:
+        raise Malformed(faults=(Fault("", f"kind must be one of {', '.join(KINDS)}"),))
+    limits = Limits(
+        timedelta(days=_number("report_days", report_days, REPORT_AFTER.days, (0, 365))),
+        timedelta(days=_number("evidence_days", evidence_days, EVIDENCE_AFTER.days, (0, 365))),
+        _number("refused_references", refused_references, REFUSED_REFERENCES, (1, 9999)),
+        _number("questions_without_transfer", questions_without_transfer, QUESTIONS_WITHOUT_TRANSFER, (1, 9999)),
+    )
+    asked = FindingsRequest(
+        kind,
+        query_instant(begin, "from"),
+        query_instant(end, "until"),
+        limits,
+        page_limit(limit),
+        cursor,
+    )
+    return respond(await operations.list_findings(doors(request).runtime, request.user, asked))
+
+
+def _number(name: str, text: str | None, ordinary: int, bounds: tuple[int, int]) -> int:
+    """A limit in a query, the ordinary one where none is given; raises Malformed outside its bounds."""
+    if text is None:
+        return ordinary
+    least, most = bounds
+    if re.fullmatch(r"[0-9]{1,4}", text) is None or not least <= int(text) <= most:
+        raise Malformed(faults=(Fault("", f"{name} must be a number from {least} to {most}"),))
+    return int(text)
+
+
+ROUTES = [list_findings]

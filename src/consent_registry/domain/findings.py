@@ -1,0 +1,269 @@
+"""Findings: what a data-protection officer must look at, judged from facts and never stored (domain.md 3.6, 5.1).
+
+Each rule can be checked on paper, and a finding names the times and numbers that made it one, in codes: no free text,
+no score. It lies in the period that holds its `known_at`, the moment from which the registry could tell it; so of
+periods that follow each other each finding is in exactly one, also when what makes it one is recorded late.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.decisions import Outcome
+
+Severity = Literal["urgent", "overdue", "to_clarify"]
+FindingKind = Literal[
+    "transfer_without_permit",
+    "transfer_after_withdrawal",
+    "transfer_broader",
+    "transfer_before_permit",
+    "transfer_after_expiry",
+    "permit_unreported",
+    "permit_on_undone_link",
+    "evidence_missing",
+    "lookups_refused",
+    "lookups_without_transfer",
+    "receipt_codes_guessed",
+    "link_codes_guessed",
+]
+SEVERITIES: tuple[Severity, ...] = ("urgent", "overdue", "to_clarify")
+
+# A permit is good for minutes, so two weeks are enough for the slowest office to say what became of it.
+REPORT_AFTER = timedelta(days=14)
+# A paper that was signed is scanned with the next post round; after two weeks nobody remembers where it is.
+EVIDENCE_AFTER = timedelta(days=14)
+# Times of a transfer are the partner's own; api.md section 5 grants its clock as much.
+CLOCKS_DIFFER = timedelta(seconds=60)
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """How much a kind of finding presses, and the norm it rests on."""
+
+    severity: Severity
+    norm: str
+
+
+# In the order in which they are told.
+GROUNDS: Mapping[FindingKind, Ground] = {
+    "transfer_without_permit": Ground("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
+    "transfer_after_withdrawal": Ground("urgent", "Art. 7 Abs. 3 DSGVO"),
+    "transfer_broader": Ground("urgent", "Art. 5 Abs. 1 lit. c DSGVO, § 67d Abs. 1 SGB X"),
+    "transfer_before_permit": Ground("to_clarify", "Art. 6 Abs. 1 lit. a DSGVO, § 67b Abs. 2 SGB X"),
+    "transfer_after_expiry": Ground("to_clarify", "Art. 5 Abs. 1 lit. a DSGVO"),
+    "permit_unreported": Ground("overdue", "Art. 5 Abs. 2 DSGVO"),
+    "permit_on_undone_link": Ground("to_clarify", "Art. 5 Abs. 1 lit. d DSGVO"),
+    "evidence_missing": Ground("overdue", "Art. 7 Abs. 1 DSGVO"),
+    "lookups_refused": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+    "lookups_without_transfer": Ground("to_clarify", "Art. 5 Abs. 1 lit. c DSGVO"),
+    "receipt_codes_guessed": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+    "link_codes_guessed": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+}
+KINDS: tuple[FindingKind, ...] = tuple(GROUNDS)
+
+
+class Period(msgspec.Struct, frozen=True):
+    """From `begin` until before `end`."""
+
+    begin: datetime
+    end: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether this moment lies in it."""
+        return self.begin <= at < self.end
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing to look at. `subject` is what it is about within its kind: the id of a transfer, decision or consent,
+    or when it began. `times` and `numbers` are the facts that made it one.
+    """
+
+    kind: FindingKind
+    subject: str
+    known_at: datetime
+    times: Mapping[str, datetime]
+    numbers: Mapping[str, int] = {}
+    decision_id: str | None = None
+    consent_id: str | None = None
+    client_id: str | None = None
+    log_index: int | None = None
+    categories: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+
+    @property
+    def finding_id(self) -> str:
+        """The same each time it is found."""
+        return f"{self.kind}:{self.subject}"
+
+    @property
+    def ground(self) -> Ground:
+        """Severity and norm."""
+        return GROUNDS[self.kind]
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What a decision said, as its event tells."""
+
+    decision_id: str
+    log_index: int
+    client_id: str | None
+    outcome: Outcome
+    decided_at: datetime
+    expires_at: datetime
+    recipient: str
+    purpose: str
+    permitted: tuple[str, ...]
+    not_consent_based: tuple[str, ...]
+    grant_ids: tuple[str, ...]
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """A decision that permitted something: where it stands in the log, and whom it was about."""
+
+    decision_id: str
+    log_index: int
+    client_id: str | None
+    decided_at: datetime
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A transfer that its sender reported as sent: when it says it was, and when it said so."""
+
+    transfer_id: str
+    decision_id: str
+    categories: tuple[str, ...]
+    transferred_at: datetime
+    reported_at: datetime
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """A withdrawal of a grant: which categories, when the first controller received it, when it was recorded."""
+
+    categories: frozenset[str]
+    received_at: datetime
+    recorded_at: datetime
+
+
+class UsedGrant(msgspec.Struct, frozen=True):
+    """A grant that a permit named, with its withdrawals."""
+
+    categories: frozenset[str]
+    withdrawals: tuple[Stopped, ...] = ()
+
+
+def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]) -> list[Finding]:
+    """What is to be looked at in a transfer that followed this decision; `grants` by id, those that it named.
+
+    What the agreement or the sender places on a statute is not judged: the registry knows no statutes.
+    """
+    if decided.outcome == "not_consent_based":
+        return []
+    permitted = tuple(one for one in sent.categories if one in decided.permitted)
+    statutory = set(decided.not_consent_based)
+    surplus = tuple(one for one in sent.categories if one not in decided.permitted and one not in statutory)
+    found = []
+    if surplus:
+        kind: FindingKind = "transfer_broader" if decided.permitted else "transfer_without_permit"
+        found.append(_about(kind, sent, decided, sent.categories, surplus))
+    if permitted and sent.transferred_at < decided.decided_at - CLOCKS_DIFFER:
+        found.append(_about("transfer_before_permit", sent, decided, permitted))
+    if permitted and sent.transferred_at >= decided.expires_at:
+        found.append(_about("transfer_after_expiry", sent, decided, permitted))
+    used = [grants[one] for one in decided.grant_ids if one in grants]
+    return found + _judge_withdrawals(sent, decided, permitted, used)
+
+
+def _about(
+    kind: FindingKind, sent: Sent, decided: Decided, categories: tuple[str, ...], surplus: tuple[str, ...] = ()
+) -> Finding:
+    times = {
+        "decided_at": decided.decided_at,
+        "expires_at": decided.expires_at,
+        "transferred_at": sent.transferred_at,
+        "reported_at": sent.reported_at,
+    }
+    return Finding(
+        kind=kind,
+        subject=sent.transfer_id,
+        known_at=sent.reported_at,
+        times=times,
+        decision_id=decided.decision_id,
+        client_id=decided.client_id,
+        log_index=decided.log_index,
+        categories=categories,
+        surplus=surplus,
+    )
+
+
+def _judge_withdrawals(
+    sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]
+) -> list[Finding]:
+    """Sent at or after the withdrawal was received, whether it was recorded by then or not: a permit from between is
+    no fault of the sender, and still a transfer that nobody had agreed to any more (domain.md 2.7).
+    """
+    stopped = {one: stop for one in permitted if (stop := _stop(one, used, sent.transferred_at)) is not None}
+    if not stopped:
+        return []
+    first = min(stopped.values(), key=lambda stop: (stop.recorded_at, stop.received_at))
+    finding = _about("transfer_after_withdrawal", sent, decided, tuple(stopped))
+    times = {**finding.times, "received_at": first.received_at, "recorded_at": first.recorded_at}
+    known_at = max(sent.reported_at, first.recorded_at)
+    return [msgspec.structs.replace(finding, times=times, known_at=known_at)]
+
+
+def _stop(category: str, used: Sequence[UsedGrant], at: datetime) -> Stopped | None:
+    """The withdrawal that took the last of these grants away from a category by this moment; None while one holds."""
+    stops = []
+    for grant in used:
+        if category in grant.categories:
+            effective = [one for one in grant.withdrawals if category in one.categories and one.received_at <= at]
+            if not effective:
+                return None
+            stops.append(min(effective, key=lambda one: (one.recorded_at, one.received_at)))
+    return max(stops, key=lambda one: (one.recorded_at, one.received_at), default=None)
+
+
+def unreported(permit: Permit, due_at: datetime) -> Finding:
+    """A permit nobody said anything about by `due_at`; that it was not used, or failed, would be a report as well."""
+    return _about_permit("permit_unreported", permit, due_at, {"due_at": due_at})
+
+
+def on_undone_link(permit: Permit, linked_at: datetime, unlinked_at: datetime) -> Finding:
+    """A permit that rested on the other side's consent while two references were taken for one client."""
+    times = {"linked_at": linked_at, "unlinked_at": unlinked_at}
+    return _about_permit("permit_on_undone_link", permit, unlinked_at, times)
+
+
+def _about_permit(kind: FindingKind, permit: Permit, known_at: datetime, times: Mapping[str, datetime]) -> Finding:
+    return Finding(
+        kind=kind,
+        subject=permit.decision_id,
+        known_at=known_at,
+        times={"decided_at": permit.decided_at, **times},
+        decision_id=permit.decision_id,
+        client_id=permit.client_id,
+        log_index=permit.log_index,
+    )
+
+
+def unproven(consent_id: str, client_id: str, recorded_at: datetime, due_at: datetime) -> Finding:
+    """A consent whose evidence was to follow and has not by `due_at`."""
+    return Finding(
+        kind="evidence_missing",
+        subject=consent_id,
+        known_at=due_at,
+        times={"recorded_at": recorded_at, "due_at": due_at},
+        consent_id=consent_id,
+        client_id=client_id,
+    )
+
+
+def pressing_order(finding: Finding) -> tuple[int, float, str]:
+    """The order of a list: what presses most first, then what became known last, then by id."""
+    return order_of(finding.ground.severity, finding.known_at, finding.finding_id)
+
+
+def order_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:
+    """As `pressing_order`, from the parts that a cursor holds."""
+    return (SEVERITIES.index(severity), -known_at.timestamp(), finding_id)

@@ -1,0 +1,201 @@
+"""Findings for the own data-protection officer: her partner's slice of a period, judged now, and each look on record.
+
+What was checked and found empty is told apart from what was not checked (console.md 4.1).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.domain.findings import (
+    KINDS,
+    Decided,
+    Finding,
+    FindingKind,
+    Period,
+    Severity,
+    order_of,
+    pressing_order,
+)
+from consent_registry.domain.instants import format_instant, parse_instant
+from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.clients import own_references
+from consent_registry.operations.pages import make_cursor, read_cursor
+from consent_registry.operations.reconciliation import Limits, Reconciliation, decisions, read_decided, reconcile
+from consent_registry.operations.runtime import Caller, Runtime
+
+PERIOD = timedelta(days=30)
+# A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.
+LONGEST = timedelta(days=366)
+
+
+class FindingsRequest(msgspec.Struct, frozen=True):
+    """Which findings: of one kind or all, of which period, by which limits; and which page."""
+
+    kind: FindingKind | None
+    begin: datetime | None
+    end: datetime | None
+    limits: Limits
+    limit: int
+    cursor: str | None
+
+
+class FindingView(msgspec.Struct, frozen=True):
+    """One thing to look at: what, when, from here to whom, and the facts that made it a finding. `client` is the own
+    reference, where there is one.
+    """
+
+    finding_id: str
+    kind: FindingKind
+    severity: Severity
+    norm: str
+    known_at: str
+    decision_id: str | None
+    log_index: int | None
+    consent_id: str | None
+    client: str | None
+    recipient: str | None
+    purpose: str | None
+    categories: Sequence[str]
+    surplus: Sequence[str]
+    times: dict[str, str]
+    numbers: dict[str, int]
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """A kind that was looked for, and how many were found."""
+
+    kind: FindingKind
+    count: int
+
+
+class CheckedView(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "until"}):
+    """What was checked: whose slice, which period, when, by which limits; what is not among `checks` was not."""
+
+    partner: str | None
+    begin: str
+    end: str
+    at: str
+    limits: dict[str, int]
+    checks: list[CheckView]
+
+
+class FindingsView(msgspec.Struct, frozen=True):
+    """A page of findings, what presses most first, then what became known last; `next` is None at the end."""
+
+    items: list[FindingView]
+    next: str | None
+    checked: CheckedView
+
+
+class _Place(msgspec.Struct, array_like=True):
+    """Where a page ended, and the period all pages are of."""
+
+    begin: str
+    end: str
+    severity: Severity
+    known_at: str
+    finding_id: str
+
+
+async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> Reply:
+    """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
+    Malformed for a period that is none, or too long.
+    """
+    asked = [caller.network.slug, caller.slug, request.kind, request.begin, request.end, request.limits]
+    filter_of_page = msgspec.json.encode(asked)
+
+    async def work(act: Act) -> Done:
+        now = await act.clock()
+        cursor = read_cursor(act.keys, filter_of_page, request.cursor, "")
+        after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
+        period = _period(request, now) if after is None else Period(*map(parse_instant, (after.begin, after.end)))
+        categories = {number: one.slug for number, one in act.catalogue.category_by_id.items()}
+        network_id, partner_id = act.network.network_id, caller.partner_id
+        given = Reconciliation(act.connection, network_id, partner_id, categories, period, request.limits)
+        found = await reconcile(given, KINDS if request.kind is None else [request.kind])
+        chosen = sorted((one for several in found.values() for one in several), key=pressing_order)
+        if after is not None:
+            last = order_of(after.severity, parse_instant(after.known_at), after.finding_id)
+            chosen = [one for one in chosen if pressing_order(one) > last]
+        page = chosen[: request.limit]
+        following = _place(period, page[-1]) if len(chosen) > request.limit else None
+        checks = [CheckView(kind, len(several)) for kind, several in found.items()]
+        answer = FindingsView(
+            await _views(act, given, page),
+            make_cursor(act.keys, filter_of_page, following),
+            _checked(caller, given, now, checks),
+        )
+        ids = [one.finding_id for one in page]
+        members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
+        at = await act.clock()
+        await act.append(at, Event("read", new_id(at), members))
+        return Done(200, answer)
+
+    return await perform(runtime, caller, work)
+
+
+def _period(request: FindingsRequest, now: datetime) -> Period:
+    """The period asked for, as far as it is over: nothing is checked before it happens."""
+    end = min(request.end or now, now)
+    begin = request.begin or end - PERIOD
+    if begin >= end:
+        raise Malformed(faults=(Fault("", "from must be before until, and not in the future"),))
+    if end - begin > LONGEST:
+        raise Malformed(faults=(Fault("", f"from and until may be {LONGEST.days} days apart at most"),))
+    return Period(begin, end)
+
+
+def _place(period: Period, last: Finding) -> str:
+    known_at = format_instant(last.known_at)
+    begin, end = format_instant(period.begin), format_instant(period.end)
+    place = _Place(begin, end, last.ground.severity, known_at, last.finding_id)
+    return msgspec.json.encode(place).decode()
+
+
+async def _views(act: Act, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:
+    asked = sorted({one.decision_id for one in page if one.decision_id is not None})
+    decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
+    references = await own_references(act, sorted({one.client_id for one in page if one.client_id is not None}))
+    return [_view(one, decided.get(one.decision_id or ""), references.get(one.client_id or "")) for one in page]
+
+
+def _view(finding: Finding, decided: Decided | None, reference: str | None) -> FindingView:
+    permitted = () if decided is None else decided.permitted
+    return FindingView(
+        finding_id=finding.finding_id,
+        kind=finding.kind,
+        severity=finding.ground.severity,
+        norm=finding.ground.norm,
+        known_at=format_instant(finding.known_at),
+        decision_id=finding.decision_id,
+        log_index=finding.log_index,
+        consent_id=finding.consent_id,
+        client=reference,
+        recipient=None if decided is None else decided.recipient,
+        purpose=None if decided is None else decided.purpose,
+        categories=finding.categories or permitted,
+        surplus=finding.surplus,
+        times={name: format_instant(at) for name, at in finding.times.items()},
+        numbers=dict(finding.numbers),
+    )
+
+
+def _checked(caller: Caller, given: Reconciliation, now: datetime, checks: list[CheckView]) -> CheckedView:
+    limits = {
+        "report_days": given.limits.report_after.days,
+        "evidence_days": given.limits.evidence_after.days,
+        "refused_references": given.limits.refused_references,
+        "questions_without_transfer": given.limits.questions_without_transfer,
+    }
+    return CheckedView(
+        caller.slug if caller.partner_id else None,
+        format_instant(given.period.begin),
+        format_instant(given.period.end),
+        format_instant(now),
+        limits,
+        checks,
+    )

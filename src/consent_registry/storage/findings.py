@@ -1,0 +1,281 @@
+"""What findings are judged from: one partner's transfers, permits and look-ups of a period, and what was withdrawn.
+
+Every statement names the partner, beside row-level security: the auditor's login sees whole networks. The moments of a
+withdrawal come from the changes of grants and releases, which everybody who takes part in them may see; the withdrawal
+itself is its recorder's alone. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no permission.)
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+
+from consent_registry.domain.findings import Permit
+from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
+from consent_registry.domain.lookups import Lookup
+from consent_registry.storage.code_failures import CodeKind
+from consent_registry.storage.database import Connection
+
+# What is asked of: network, partner, and a period from its begin until before its end.
+Slice = tuple[int, int, datetime, datetime]
+_A_MOMENT = timedelta(seconds=1)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class SentRow(msgspec.Struct, frozen=True):
+    """A transfer that was reported as sent."""
+
+    transfer_id: str
+    decision_id: str
+    category_ids: tuple[int, ...]
+    transferred_at: datetime
+    recorded_at: datetime
+
+
+class DecisionRow(msgspec.Struct, frozen=True):
+    """A decision of the partner's: where it stands in the log, and its event's bytes."""
+
+    decision_id: str
+    log_index: int
+    client_id: str | None
+    decided_at: datetime
+    event: bytes
+
+
+class UsedGrantRow(msgspec.Struct, frozen=True):
+    """A grant, and one of its withdrawals if there are any (`stopped_ids` None: all of it)."""
+
+    grant_id: str
+    category_ids: tuple[int, ...]
+    stopped_ids: tuple[int, ...] | None
+    received_at: datetime | None
+    recorded_at: datetime | None
+
+
+async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
+    """What the partner reported as sent in a period, whenever it was sent."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select transfer_id, decision_id, category_ids, transferred_at, recorded_at from registry.transfers
+        where network_id = $1 and partner_id = $2 and outcome = 'sent' and transfer_id between $3 and $4
+          and recorded_at >= $5 and recorded_at < $6
+        """,
+        network_id,
+        partner_id,
+        *uuid7_between(begin, end),
+        begin,
+        end,
+    )
+    return [_sent(row) for row in rows]
+
+
+async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
+    """What the partner had reported before a period as sent about clients who, as was recorded in the period only, had
+    withdrawn by then something that it was to send. By every number that ever meant the same client.
+    """
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        with stopped as (
+            select g.client_id, min(c.effective_at) as received_at
+            from registry.grant_changes c
+            join registry.grants g on g.network_id = $1 and g.grant_id = c.grant_id and g.sender_id = $2
+            where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
+            group by g.client_id
+            union all
+            select r.client_id, min(c.effective_at)
+            from registry.release_changes c
+            join registry.releases r on r.network_id = $1 and r.release_id = c.release_id and r.holder_id = $2
+            where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
+            group by r.client_id
+        )
+        select distinct t.transfer_id, t.decision_id, t.category_ids, t.transferred_at, t.recorded_at
+        from stopped s
+        join registry.transfers t on t.network_id = $1 and t.partner_id = $2 and t.outcome = 'sent'
+          and t.client_id = any (array(
+              select s.client_id
+              union all
+              select m.client_id from registry.client_memberships o
+              join registry.client_memberships m on m.network_id = $1 and m.group_id = o.group_id
+              where o.network_id = $1 and o.client_id = s.client_id))
+          and t.transferred_at >= s.received_at and t.recorded_at < $3
+        """,
+        network_id,
+        partner_id,
+        begin,
+        end,
+    )
+    return [_sent(row) for row in rows]
+
+
+def _sent(row: asyncpg.Record) -> SentRow:
+    return SentRow(str(row[0]), str(row[1]), tuple(row[2]), row[3], row[4])
+
+
+async def decisions(
+    connection: Connection, network_id: int, partner_id: int, decision_ids: Sequence[str]
+) -> list[DecisionRow]:
+    """The partner's decisions with these ids. The ids carry their times, which find the partitions."""
+    if not decision_ids:
+        return []
+    moments = [uuid7_milliseconds(one) for one in decision_ids]
+    rows = await connection.fetch(
+        """
+        select event_id, log_index, client_id, at, event from registry.events
+        where network_id = $1 and actor_id = $2 and kind = 1 and event_id = any ($3::uuid[])
+          and at >= $4 and at < $5
+        """,
+        network_id,
+        partner_id,
+        decision_ids,
+        _EPOCH + timedelta(milliseconds=min(moments)) - _A_MOMENT,
+        _EPOCH + timedelta(milliseconds=max(moments)) + _A_MOMENT,
+    )
+    return [DecisionRow(str(row[0]), row[1], _text(row[2]), row[3], row[4]) for row in rows]
+
+
+def _text(number: object) -> str | None:
+    return None if number is None else str(number)
+
+
+async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
+    """These grants, a row for each withdrawal, and one for each that has none. For a secrecy holder's, that the last
+    release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy.
+    """
+    rows = await connection.fetch(
+        """
+        with g as materialized (
+            select * from registry.grants where network_id = $1 and grant_id = any ($2::uuid[])
+        )
+        select g.grant_id, g.category_ids, c.category_ids as stopped_ids, c.effective_at, c.recorded_at
+        from g left join registry.grant_changes c
+          on c.network_id = $1 and c.grant_id = g.grant_id and c.kind = 'withdrawn'
+        union all
+        select g.grant_id, g.category_ids,
+            array(select d.category_id from registry.data_categories d
+                where d.network_id = $1 and d.secrecy and d.category_id = any (g.category_ids)),
+            max(w.effective_at), max(w.recorded_at)
+        from g
+        join registry.partners p on p.network_id = $1 and p.partner_id = g.sender_id and p.secrecy_holder
+        join registry.releases r on r.network_id = $1 and r.consent_id = g.consent_id
+          and r.holder_id = g.sender_id and r.towards_id = g.recipient_id
+        left join registry.release_changes w
+          on w.network_id = $1 and w.release_id = r.release_id and w.kind = 'withdrawn'
+        group by g.grant_id, g.category_ids having bool_and(w.release_id is not null)
+        """,
+        network_id,
+        grant_ids,
+    )
+    return [
+        UsedGrantRow(str(row[0]), tuple(row[1]), None if row[2] is None else tuple(row[2]), row[3], row[4])
+        for row in rows
+    ]
+
+
+async def unreported_permits(connection: Connection, asked: Slice) -> list[Permit]:
+    """The partner's permits of a period about which nothing was reported since."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select e.event_id, e.log_index, e.client_id, e.at from registry.events e
+        left join lateral (
+            select true as there from registry.transfers t
+            where t.network_id = $1 and t.decision_id = e.event_id limit 1
+        ) reported on true
+        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome <= 2
+          and e.event_id between $3 and $4 and e.at >= $5 and e.at < $6 and reported.there is null
+        """,
+        network_id,
+        partner_id,
+        *uuid7_between(begin, end),
+        begin,
+        end,
+    )
+    return [Permit(str(row[0]), row[1], _text(row[2]), row[3]) for row in rows]
+
+
+async def unproven_consents(connection: Connection, asked: Slice) -> list[tuple[str, str, datetime]]:
+    """Consents that the partner recorded in a period and whose evidence has not followed since: id, client, when."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select c.consent_id, c.client_id, c.recorded_at from registry.consents c
+        where c.network_id = $1 and c.recorder_id = $2 and c.consent_id between $3 and $4
+          and c.recorded_at >= $5 and c.recorded_at < $6 and c.method <> 'oral' and c.evidence_sha256 is null
+          and not exists (
+              select from registry.consent_evidence e where e.network_id = $1 and e.consent_id = c.consent_id)
+          and exists (
+              select from registry.grants g
+              where g.network_id = $1 and g.consent_id = c.consent_id and g.answer <> 'refused')
+        """,
+        network_id,
+        partner_id,
+        *uuid7_between(begin, end),
+        begin,
+        end,
+    )
+    return [(str(row[0]), str(row[1]), row[2]) for row in rows]
+
+
+async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
+    """The partner's questions of a period that permitted nothing."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select event_id, log_index, at, client_id from registry.events
+        where network_id = $1 and actor_id = $2 and kind = 1 and outcome = 3 and at >= $3 and at < $4
+        """,
+        network_id,
+        partner_id,
+        begin,
+        end,
+    )
+    return [Lookup(str(row[0]), row[1], row[2], _text(row[3])) for row in rows]
+
+
+async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> list[Lookup]:
+    """The partner's questions of a period on consents of clients about whom it asked at least so often in it."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select a.event_id, a.log_index, a.at, a.client_id, sent.there is not null as sent
+        from (
+            select event_id, log_index, at, client_id, count(*) over (partition by client_id) as times
+            from registry.events
+            where network_id = $1 and actor_id = $2 and kind = 1 and outcome <= 3 and client_id is not null
+              and at >= $3 and at < $4
+        ) a
+        left join lateral (
+            select true as there from registry.transfers t
+            where t.network_id = $1 and t.decision_id = a.event_id and t.outcome = 'sent' limit 1
+        ) sent on true
+        where a.times >= $5
+        """,
+        network_id,
+        partner_id,
+        begin,
+        end,
+        times,
+    )
+    return [Lookup(str(row[0]), row[1], row[2], str(row[3]), row[4]) for row in rows]
+
+
+async def wrong_codes(connection: Connection, asked: Slice, kind: CodeKind) -> list[tuple[str, datetime]]:
+    """Ids and times of the partner's wrong codes of a period."""
+    network_id, partner_id, begin, end = asked
+    rows = await connection.fetch(
+        """
+        select failure_id, recorded_at from registry.code_failures
+        where network_id = $1 and partner_id = $2 and failure_id between $3 and $4 and kind = $7
+          and recorded_at >= $5 and recorded_at < $6
+        """,
+        network_id,
+        partner_id,
+        *uuid7_between(begin, end),
+        begin,
+        end,
+        kind,
+    )
+    return [(str(row[0]), row[1]) for row in rows]

@@ -1,0 +1,167 @@
+"""Unusual look-ups: what is counted, from which number on, and that a bad hour may begin at any minute."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_registry.domain.findings import Finding, FindingKind
+from consent_registry.domain.lookups import (
+    DAY,
+    HOUR,
+    QUESTIONS_WITHOUT_TRANSFER,
+    REFUSED_REFERENCES,
+    Lookup,
+    codes_guessed,
+    looked_at_since,
+    lookups_refused,
+    lookups_without_transfer,
+)
+
+AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+STEP = timedelta(microseconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+def lookup(number: int, at: datetime, client_id: str | None = None, *, sent: bool = False) -> Lookup:
+    """A question by its number, which is its place in the log as well."""
+    return Lookup(f"d{number:03}", number, at, client_id, sent)
+
+
+def test_the_limits_and_lengths() -> None:
+    """Fifty persons an hour, ten questions a day."""
+    assert (REFUSED_REFERENCES, QUESTIONS_WITHOUT_TRANSFER) == (50, 10)
+    assert (timedelta(minutes=60), timedelta(hours=24)) == (HOUR, DAY)
+
+
+@pytest.mark.parametrize("number", [49, 50, 51])
+def test_persons_refused_within_an_hour(number: int) -> None:
+    """The fiftieth makes the finding, and it is known then."""
+    found = lookups_refused(lookup(one, AT + one * MINUTE) for one in range(number))
+    assert len(found) == (number >= 50)
+    for one in found:
+        assert (one.kind, one.known_at, one.subject) == ("lookups_refused", AT + 49 * MINUTE, "d049")
+        assert one.numbers == {"references": number, "unregistered": number, "limit": 50, "minutes": 60}
+        assert one.times == {"begun_at": AT, "ended_at": AT + (number - 1) * MINUTE}
+        assert (one.decision_id, one.log_index, one.client_id) == ("d049", 49, None)
+
+
+def test_a_known_person_counts_once_and_an_unknown_one_each_time() -> None:
+    """References nobody registered cannot be told apart; clients can."""
+    some = [lookup(1, AT, "a"), lookup(2, AT, "a"), lookup(3, AT, "b"), lookup(4, AT), lookup(5, AT)]
+    assert lookups_refused(some, 5) == []
+    (found,) = lookups_refused(some, 4)
+    assert found.numbers == {"references": 4, "unregistered": 2, "limit": 4, "minutes": 60}
+
+
+@pytest.mark.parametrize(("apart", "number"), [(HOUR - STEP, 1), (HOUR, 0), (HOUR + STEP, 0)])
+def test_an_hour_is_sixty_minutes_wherever_it_begins(apart: timedelta, number: int) -> None:
+    """Two questions an hour apart are not within an hour; a microsecond less and they are, over a clock's hour too."""
+    begin = AT + 59 * MINUTE
+    assert len(lookups_refused([lookup(1, begin), lookup(2, begin + apart)], 2)) == number
+
+
+def test_one_finding_for_each_hour_with_its_worst_moment() -> None:
+    """A list that somebody goes through for two hours is two findings, each with its own worst moment."""
+    quiet = [lookup(one, AT + one * 20 * MINUTE) for one in range(3)]
+    busy = [lookup(10 + one, AT + HOUR + one * 10 * MINUTE) for one in range(6)]
+    first, second = lookups_refused([*busy, *quiet], 3)
+    assert (first.known_at, first.subject, first.numbers["references"]) == (AT + 40 * MINUTE, "d002", 3)
+    assert (second.known_at, second.subject, second.numbers["references"]) == (AT + HOUR, "d010", 6)
+    assert second.times == {"begun_at": AT + HOUR, "ended_at": AT + HOUR + 50 * MINUTE}
+
+
+def test_asked_often_and_nothing_sent() -> None:
+    """Per client; one answer that was followed by a transfer ends it for a day around."""
+    some = [lookup(one, AT + one * MINUTE, "a") for one in range(3)] + [lookup(9, AT, "b"), lookup(8, AT)]
+    (found,) = lookups_without_transfer(some, 3)
+    assert (found.kind, found.client_id, found.subject) == ("lookups_without_transfer", "a", "d002")
+    assert found.numbers == {"questions": 3, "limit": 3, "minutes": 1440}
+    assert lookups_without_transfer(some, 4) == []
+    assert lookups_without_transfer([*some, lookup(5, AT, "a", sent=True)], 3) == []
+    later = [lookup(20 + one, AT + DAY + one * MINUTE, "a") for one in range(3)]
+    assert len(lookups_without_transfer([lookup(5, AT, "a", sent=True), *later], 3)) == 1
+    assert lookups_without_transfer([lookup(5, AT + 3 * MINUTE, "a", sent=True), *later], 3) == []
+
+
+def test_ten_questions_unless_said_otherwise() -> None:
+    """The tenth within a day makes the finding."""
+    some = [lookup(one, AT + one * MINUTE, "a") for one in range(10)]
+    assert lookups_without_transfer(some[:9]) == []
+    assert len(lookups_without_transfer(some)) == 1
+
+
+@pytest.mark.parametrize("kind", ["receipt_codes_guessed", "link_codes_guessed"])
+def test_wrong_codes(kind: FindingKind) -> None:
+    """From the number on at which a partner has to wait; about no decision."""
+    failures = [(f"f{one}", AT + one * MINUTE) for one in range(5)]
+    assert codes_guessed(kind, failures[:4], 5) == []
+    (found,) = codes_guessed(kind, failures, 5)
+    assert (found.kind, found.subject, found.known_at) == (kind, "f4", AT + 4 * MINUTE)
+    assert found.numbers == {"failures": 5, "limit": 5, "minutes": 60}
+    assert (found.decision_id, found.log_index, found.client_id) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("begin", "since"),
+    [
+        (AT, AT - HOUR),
+        (AT + STEP, AT - HOUR),
+        (AT + HOUR - STEP, AT - HOUR),
+        (AT + HOUR, AT),
+    ],
+)
+def test_what_must_be_known(begin: datetime, since: datetime) -> None:
+    """A window before the clock's hour in which the period begins."""
+    assert looked_at_since(begin, HOUR) == since
+
+
+minutes = st.integers(0, 200).map(lambda number: AT + number * 10 * MINUTE)
+people = st.sampled_from([None, "a", "b"])
+histories = st.lists(st.tuples(minutes, people, st.booleans()), max_size=14).map(
+    lambda some: [lookup(number, at, who, sent=sent) for number, (at, who, sent) in enumerate(some)]
+)
+
+
+def told(found: Sequence[Finding]) -> set[tuple[object, ...]]:
+    """What matters of findings: about whom, known when, and the number counted."""
+    return {(one.client_id, one.known_at, next(iter(one.numbers.values()))) for one in found}
+
+
+def by_the_words(some: Sequence[Lookup], length: timedelta, limit: int, *, persons: bool) -> set[tuple[object, ...]]:
+    """For each moment look at all there was in the hour or day before; then take each clock's hour or day by itself."""
+    beyond: dict[int, list[tuple[datetime, int]]] = {}
+    for moment in sorted({one.at for one in some}):
+        inside = [one for one in some if moment - length < one.at <= moment]
+        known = {one.client_id for one in inside if one.client_id}
+        count = len(known) + sum(one.client_id is None for one in inside) if persons else len(inside)
+        if count >= limit and (persons or not any(one.sent for one in inside)):
+            clock = math.floor(moment.timestamp() / length.total_seconds())
+            beyond.setdefault(clock, []).append((moment, count))
+    return {(each[0][0], max(count for _, count in each)) for each in beyond.values()}
+
+
+@given(histories, st.integers(1, 4))
+def test_any_history_against_the_words(some: list[Lookup], limit: int) -> None:
+    """Whatever was asked when about whom: the same hours and days with the same numbers, in whatever order it comes."""
+    refused = told(lookups_refused(some, limit))
+    assert refused == {(None, *one) for one in by_the_words(some, HOUR, limit, persons=True)}
+    assert refused == told(lookups_refused(some[::-1], limit))
+    silent = told(lookups_without_transfer(some, limit))
+    assert silent == {
+        (who, *one)
+        for who in ("a", "b")
+        for one in by_the_words([each for each in some if each.client_id == who], DAY, limit, persons=False)
+    }
+
+
+@given(histories, st.integers(1, 4), minutes)
+def test_a_period_needs_no_more_than_it_looks_at(some: list[Lookup], limit: int, begin: datetime) -> None:
+    """What a period tells is the same from all there ever was and from what `looked_at_since` asks for."""
+    since = looked_at_since(begin, HOUR)
+    part = [one for one in some if one.at >= since]
+    wanted = {one for one in told(lookups_refused(some, limit)) if one[1] >= begin}  # type: ignore[operator]
+    assert {one for one in told(lookups_refused(part, limit)) if one[1] >= begin} == wanted  # type: ignore[operator]

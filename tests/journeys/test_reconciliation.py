@@ -1,0 +1,495 @@
+"""What a data-protection officer finds, kind by kind, each beside an orderly history in which she finds nothing."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+
+from consent_registry.domain.findings import GROUNDS, KINDS
+from tests.erasing import erasing
+from tests.erasing import north as by_north
+from tests.installation import Installation, Partner, Registry, serving
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+from tests.operations.lives import erase
+from tests.small_network import consent_body, question
+
+SENT = {"outcome": "sent", "categories": ["identity", "contact"]}
+TRANSFERS = [kind for kind in KINDS if kind.startswith("transfer_")]
+
+
+def instant(at: datetime) -> str:
+    """An instant as the contract writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read(text: str) -> datetime:
+    """The reverse."""
+    return datetime.fromisoformat(text)
+
+
+async def look(dpo: Partner, **query: object) -> Body:
+    """Ask for findings; `begin` stands for `from`."""
+    words = {name.replace("begin", "from"): value for name, value in query.items()}
+    answer = await dpo.get(f"/findings?{urlencode(words)}")
+    assert answer.status_code == 200, answer.text
+    body: Body = answer.json()
+    return body
+
+
+async def about(registry: Registry, client: str, partner: str = "north", **query: object) -> dict[str, Body]:
+    """What a partner's DPO finds about one of its clients, by kind."""
+    found = await look(await registry.dpo(partner), limit=200, **query)
+    return {one["kind"]: one for one in found["items"] if one["client"] == client}
+
+
+async def permit(north: Office, client: str | None = None, **members: object) -> tuple[str, Body]:
+    """Let north take in a client that agrees, and be permitted to send."""
+    if client is None:
+        client = await north.client()
+        await north.consent(client)
+    asked = await north.post("/decisions", question(client, **members), 200)
+    assert asked["permitted_categories"], asked
+    return client, asked
+
+
+async def report(north: Office, asked: Body, **members: object) -> Body:
+    """Report what was sent."""
+    return await north.post(f"/decisions/{asked['decision_id']}/transfers", SENT | members)
+
+
+async def test_an_orderly_history_has_no_finding(fresh_registry: Registry) -> None:
+    """Asked, permitted, sent in time and reported, in parts, after a failure, or not at all, and withdrawn afterwards:
+    every kind was looked for, and none was found, whatever grace is given.
+    """
+    north = await office(fresh_registry, "north")
+    client, asked = await permit(north)
+    await report(north, asked)
+    _, partly = await permit(north, client, categories=["identity", "health"])
+    await report(north, partly, categories=["identity"])
+    _, unused = await permit(north, client)
+    await report(north, unused, outcome="not_sent", categories=[])
+    _, failed = await permit(north, client)
+    await report(north, failed, outcome="failed", categories=[])
+    await north.outcome("unknown")
+    await north.post("/withdrawals", {"client": client, "channel": "in_person"})
+    assert await north.outcome(client) == "no_permission"
+    found = await look(await fresh_registry.dpo("north"), report_days=0, evidence_days=0)
+    assert (found["items"], found["next"]) == ([], None)
+    assert found["checked"]["checks"] == [{"kind": kind, "count": 0} for kind in KINDS]
+    assert found["checked"]["partner"] == "north"
+    await check_log(fresh_registry)
+
+
+async def test_sent_without_a_permit(registry: Registry) -> None:
+    """Who was permitted nothing and sent all the same: all of it is surplus."""
+    north = await office(registry, "north")
+    client = await north.client()
+    asked = await north.post("/decisions", question(client), 200)
+    assert asked["outcome"] == "no_permission"
+    sent = await report(north, asked, categories=["identity"])
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_without_permit", "urgent")
+    assert found["norm"] == GROUNDS["transfer_without_permit"].norm
+    assert (found["decision_id"], found["log_index"]) == (asked["decision_id"], asked["log"]["index"])
+    assert (found["recipient"], found["purpose"]) == ("south", "support")
+    assert (found["categories"], found["surplus"]) == (["identity"], ["identity"])
+    assert found["known_at"] == found["times"]["reported_at"] == sent["recorded_at"]
+    assert found["times"]["decided_at"] == asked["decided_at"]
+    # About somebody nobody registered: a finding without a name.
+    nobody = await north.post("/decisions", question("unheard of"), 200)
+    await report(north, nobody)
+    unnamed = await look(await registry.dpo("north"), kind="transfer_without_permit")
+    one = next(each for each in unnamed["items"] if each["decision_id"] == nobody["decision_id"])
+    assert one["client"] is None
+
+
+async def test_sent_more_than_permitted(registry: Registry) -> None:
+    """The surplus is named; what was permitted is not part of it."""
+    north = await office(registry, "north")
+    client, asked = await permit(north)
+    await report(north, asked, categories=["identity", "debts", "health"])
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_broader", "urgent")
+    assert (found["categories"], found["surplus"]) == (["identity", "debts", "health"], ["debts", "health"])
+
+
+async def test_sent_after_the_permit_had_ended(registry: Registry) -> None:
+    """A permit that ends with its grant a moment later: sent before that is in order, sent after it is not."""
+    north = await office(registry, "north")
+    client = await north.client()
+    ends = datetime.now(UTC) + timedelta(seconds=3)
+    await north.consent(client, valid_until=instant(ends))
+    _, asked = await permit(north, client)
+    assert asked["expires_at"] == instant(ends)
+    await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 0.1)
+    await report(north, asked, at=instant(ends - timedelta(microseconds=1)))
+    assert await about(registry, client) == {}
+    await report(north, asked, at=instant(ends))
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_after_expiry", "to_clarify")
+    assert found["times"]["transferred_at"] == found["times"]["expires_at"] == instant(ends)
+
+
+async def test_sent_before_it_was_asked(registry: Registry) -> None:
+    """Later approval heals nothing: what was sent well before the question is a finding, within a minute it is none."""
+    north = await office(registry, "north")
+    client, asked = await permit(north)
+    minute = read(asked["decided_at"]) - timedelta(seconds=60)
+    await report(north, asked, at=instant(minute))
+    assert await about(registry, client) == {}
+    await report(north, asked, at=instant(minute - timedelta(microseconds=1)))
+    assert set(await about(registry, client)) == {"transfer_before_permit"}
+
+
+async def test_sent_after_a_withdrawal(registry: Registry) -> None:
+    """The permit was good when it was given, and the client had withdrawn before it was used."""
+    north = await office(registry, "north")
+    client, asked = await permit(north)
+    withdrawn = await north.post("/withdrawals", {"client": client, "channel": "phone"})
+    await report(north, asked)
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_after_withdrawal", "urgent")
+    assert found["times"]["received_at"] == found["times"]["recorded_at"] == withdrawn["recorded_at"]
+    assert (found["categories"], found["surplus"]) == (["identity", "contact"], [])
+
+
+async def test_sent_between_receipt_and_recording(registry: Registry) -> None:
+    """The withdrawal had been received, at another partner, and was recorded only later: what was sent in between is
+    found as soon as that is known, in the period in which it is; what was sent before the receipt is none.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client = await north.client()
+    consent = await north.consent(client)
+    _, first = await permit(north, client)
+    await report(north, first)
+    received = datetime.now(UTC)
+    _, second = await permit(north, client)
+    sent = await report(north, second)
+    assert await about(registry, client) == {}
+    times = {"declared_at": instant(received), "received_at": instant(received)}
+    by_code = {"receipt_code": consent["receipt_code"], "channel": "phone", **times}
+    withdrawn = await south.post("/withdrawals", by_code)
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["decision_id"]) == ("transfer_after_withdrawal", second["decision_id"])
+    assert found["times"]["received_at"] == instant(received)
+    assert found["times"]["recorded_at"] == found["known_at"] == withdrawn["recorded_at"]
+    assert found["times"]["transferred_at"] == sent["at"]
+    # The report itself lies before this period, the word of the withdrawal in it; and the reverse.
+    later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
+    assert set(await about(registry, client, begin=later)) == {"transfer_after_withdrawal"}
+    assert await about(registry, client, until=later) == {}
+
+
+async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:
+    """Control: another category, another flow, another client, or a consent beside it that was used as well."""
+    north = await office(registry, "north")
+    client = await north.client()
+    consent = await north.consent(client)
+    housing = await north.consent(client, purpose="housing")
+    _, asked = await permit(north, client, categories=["identity"])
+    await north.post(
+        "/withdrawals", {"consent_id": consent["consent_id"], "categories": ["contact"], "channel": "phone"}
+    )
+    await north.post("/withdrawals", {"consent_id": housing["consent_id"], "channel": "phone"})
+    await report(north, asked, categories=["identity"])
+    assert await about(registry, client) == {}
+    await north.post(
+        "/withdrawals", {"consent_id": consent["consent_id"], "categories": ["identity"], "channel": "phone"}
+    )
+    await report(north, asked, categories=["identity"])
+    assert set(await about(registry, client)) == {"transfer_after_withdrawal"}
+
+
+async def test_what_rests_on_a_statute_is_not_judged(registry: Registry) -> None:
+    """Sent where no consent was asked for, by the agreement's statute or by the sender's own: no finding."""
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client, theirs = await north.client(), await south.client()
+    claimed = await north.post("/decisions", question(client, basis="statute", norm="§ 69 SGB X"), 200)
+    listed = await south.post(
+        "/decisions", question(theirs, recipient="east", purpose="housing", categories=["identity", "debts"]), 200
+    )
+    assert claimed["outcome"] == listed["outcome"] == "not_consent_based"
+    await report(north, claimed, categories=["identity", "health"])
+    await report(south, listed, categories=["identity"])
+    assert await about(registry, client) == {}
+    assert await about(registry, theirs, "south") == {}
+
+
+async def test_permits_never_reported(registry: Registry) -> None:
+    """After the days it is given, a permit without a report is overdue; a partial one too, a refusal never."""
+    north = await office(registry, "north")
+    client, asked = await permit(north, categories=["identity", "health"])
+    await north.outcome(client, purpose="housing")
+    assert await about(registry, client) == {}
+    assert await about(registry, client, report_days=1) == {}
+    found = (await about(registry, client, report_days=0))["permit_unreported"]
+    assert (found["decision_id"], found["severity"]) == (asked["decision_id"], "overdue")
+    assert found["categories"] == ["identity"]
+    assert found["times"] == {"decided_at": asked["decided_at"], "due_at": asked["decided_at"]}
+    await report(north, asked, outcome="failed", categories=[])
+    assert await about(registry, client, report_days=0) == {}
+
+
+async def test_permits_on_a_link_that_was_undone(registry: Registry) -> None:
+    """What south was permitted on north's consent while both were taken for one client, found by south's DPO alone."""
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client, theirs = await north.client(), await south.client()
+    code = (await north.post("/link-codes", {"client": client}))["link_code"]
+    await south.post("/clients", {"reference": theirs, "link_code": code}, 200)
+    back = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
+    consent = await north.consent(client, back)
+    await south.post(f"/consents/{consent['consent_id']}/confirmations", {})
+    to_north = {"client": theirs, "recipient": "north", "purpose": "support", "categories": ["identity"]}
+    asked = await south.post("/decisions", to_north, 200)
+    await report(south, asked, categories=["identity"])
+    assert await about(registry, theirs, "south") == {}
+    undone = await south.post("/unlinkings", {"client": theirs})
+    (found,) = (await about(registry, theirs, "south")).values()
+    assert (found["kind"], found["decision_id"]) == ("permit_on_undone_link", asked["decision_id"])
+    assert (found["known_at"], found["times"]["unlinked_at"]) == (undone["recorded_at"], undone["recorded_at"])
+    assert await about(registry, client) == {}
+
+
+async def test_a_withdrawal_under_another_name_is_found(registry: Registry) -> None:
+    """South sent on north's consent about a client both know; north records the withdrawal under its own reference,
+    received before: south's DPO finds the transfer, also when the link was undone in the meantime.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client, theirs = await north.client(), await south.client()
+    code = (await north.post("/link-codes", {"client": client}))["link_code"]
+    await south.post("/clients", {"reference": theirs, "link_code": code}, 200)
+    back = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
+    consent = await north.consent(client, back)
+    await south.post(f"/consents/{consent['consent_id']}/confirmations", {})
+    received = datetime.now(UTC)
+    to_north = {"client": theirs, "recipient": "north", "purpose": "support", "categories": ["identity"]}
+    sent = await report(south, await south.post("/decisions", to_north, 200), categories=["identity"])
+    await south.post("/unlinkings", {"client": theirs})
+    body = {"consent_id": consent["consent_id"], "channel": "letter", "received_at": instant(received)}
+    await north.post("/withdrawals", body)
+    begin = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
+    assert "transfer_after_withdrawal" in await about(registry, theirs, "south", begin=begin)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lenient(installation: Installation) -> AsyncIterator[Registry]:
+    """Run the application where the small network lets evidence follow."""
+    async with installation.copy() as database, serving(installation, database) as registry:
+        async with registry.sql() as sql:
+            await sql.execute("update registry.networks set policies = '{\"evidence_may_follow\": true}'")
+        yield registry
+
+
+async def test_evidence_that_has_not_followed(lenient: Registry) -> None:
+    """A consent whose paper is not there after its days, for its recorder's DPO; none once it came, or was not due."""
+    north = await office(lenient, "north")
+    client = await north.client()
+    body = consent_body(client, north.text)
+    body["act"]["evidence"] = None
+    consent = await north.post("/consents", body)
+    assert await about(lenient, client) == {}
+    (found,) = (await about(lenient, client, evidence_days=0)).values()
+    assert (found["kind"], found["consent_id"]) == ("evidence_missing", consent["consent_id"])
+    assert (found["decision_id"], found["log_index"], found["severity"]) == (None, None, "overdue")
+    assert (await look(await lenient.dpo("south"), evidence_days=0))["items"] == []
+    evidence = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "File 2"}
+    await north.post(f"/consents/{consent['consent_id']}/evidence", evidence)
+    assert await about(lenient, client, evidence_days=0) == {}
+
+
+async def test_somebody_goes_through_a_list(fresh_registry: Registry) -> None:
+    """Refused for many persons within an hour, unknown ones and known ones: found with the numbers; the same person
+    asked about again and again counts once.
+    """
+    north = await office(fresh_registry, "north")
+    dpo = await fresh_registry.dpo("north")
+    known = await north.client()
+    for _ in range(5):
+        await north.outcome(known)
+    for number in range(3):
+        await north.outcome(f"made-up-{number}")
+    assert (await look(dpo, kind="lookups_refused", refused_references=5))["items"] == []
+    (found,) = (await look(dpo, kind="lookups_refused", refused_references=4))["items"]
+    assert found["numbers"] == {"references": 4, "unregistered": 3, "limit": 4, "minutes": 60}
+    assert (found["client"], found["severity"], found["categories"]) == (None, "to_clarify", [])
+    assert (await look(dpo, kind="lookups_refused"))["items"] == []
+
+
+async def test_asked_often_and_nothing_sent(fresh_registry: Registry) -> None:
+    """Many questions about one client within a day and not one transfer; one that was sent ends it."""
+    north = await office(fresh_registry, "north")
+    client, first = await permit(north)
+    for _ in range(3):
+        _, last = await permit(north, client)
+    await report(north, first, outcome="not_sent", categories=[])
+    kind = "lookups_without_transfer"
+    (found,) = (await about(fresh_registry, client, kind=kind, questions_without_transfer=4)).values()
+    assert found["numbers"] == {"questions": 4, "limit": 4, "minutes": 24 * 60}
+    assert found["times"] == {"begun_at": first["decided_at"], "ended_at": last["decided_at"]}
+    assert found["decision_id"] == last["decision_id"]
+    assert await about(fresh_registry, client, kind=kind, questions_without_transfer=5) == {}
+    await report(north, last)
+    assert await about(fresh_registry, client, kind=kind, questions_without_transfer=4) == {}
+
+
+async def test_guessing_at_codes(fresh_registry: Registry) -> None:
+    """As many wrong codes within an hour as make a partner wait; one fewer is none."""
+    north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
+    for number in range(5):
+        assert (await look(dpo, kind="link_codes_guessed"))["items"] == []
+        await north.post("/clients", {"reference": f"N-{number}", "link_code": "0000-0000-0000"}, 422)
+    (found,) = (await look(dpo, kind="link_codes_guessed"))["items"]
+    assert found["numbers"] == {"failures": 5, "limit": 5, "minutes": 60}
+    assert (found["decision_id"], found["log_index"]) == (None, None)
+    for _ in range(20):
+        assert (await look(dpo, kind="receipt_codes_guessed"))["items"] == []
+        await north.post("/withdrawals", {"receipt_code": "0000-0000-0000", "channel": "phone"}, 404)
+    assert len((await look(dpo, kind="receipt_codes_guessed"))["items"]) == 1
+
+
+async def test_each_dpo_has_her_own_slice(fresh_registry: Registry) -> None:
+    """What north did is found by north's DPO and by nobody else: not the recipient's, not a third partner's, not
+    another network's, not the administration.
+    """
+    north = await office(fresh_registry, "north")
+    client, asked = await permit(north)
+    await permit(north, client)
+    await north.post("/withdrawals", {"client": client, "channel": "phone"})
+    await report(north, asked, categories=["identity", "health"])
+    limits = {"report_days": 0, "refused_references": 1, "questions_without_transfer": 1}
+    kinds = {one["kind"] for one in (await look(await fresh_registry.dpo("north"), **limits))["items"]}
+    assert kinds == {"transfer_after_withdrawal", "transfer_broader", "permit_unreported"}
+    admin = await fresh_registry.partner("admin")
+    others = [await fresh_registry.dpo(slug) for slug in ("south", "east")]
+    others.append(await fresh_registry.dpo("awo-paderborn", "paderborn"))
+    for other in (*others, admin):
+        found = await look(other, **limits)
+        assert [one for one in found["items"] if one["kind"] in kinds] == []
+    assert (await look(admin, **limits))["checked"]["partner"] is None
+    assert (await north.partner.get("/findings")).status_code == 403
+
+
+async def test_an_erased_client_leaves_no_finding(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Before the erasure the client's findings are there, afterwards not one of any kind; another client's stay."""
+    north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
+    client, asked = await permit(north)
+    other, kept = await permit(north)
+    for one in (asked, kept):
+        await report(north, one, categories=["identity", "debts"])
+    limits = {"report_days": 0, "questions_without_transfer": 1, "refused_references": 1, "limit": 200}
+    await permit(north, client)
+    before = (await look(dpo, **limits))["items"]
+    assert {one["client"] for one in before} == {client, other}
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        await erase(eraser, by_north(client))
+    after = (await look(dpo, **limits))["items"]
+    assert [one["finding_id"] for one in after] == [one["finding_id"] for one in before if one["client"] == other]
+    assert after
+
+
+async def test_pages_hold_together(fresh_registry: Registry) -> None:
+    """What presses most comes first, then what became known last; pages go on where the last one ended, of the same
+    period, whatever happens meanwhile; a cursor is good for its own filter only.
+    """
+    north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
+    client, asked = await permit(north)
+    for _ in range(3):
+        await report(north, asked, categories=["identity", "debts"])
+        await permit(north, client)
+        await report(north, asked, at=instant(read(asked["decided_at"]) - timedelta(minutes=3)))
+    everything = await look(dpo, report_days=0)
+    kinds = [one["kind"] for one in everything["items"]]
+    assert kinds == ["transfer_broader"] * 3 + ["permit_unreported"] * 3 + ["transfer_before_permit"] * 3
+    for kind in set(kinds):
+        times = [one["known_at"] for one in everything["items"] if one["kind"] == kind]
+        assert times == sorted(times, reverse=True)
+    shown, cursor = [], None
+    while True:
+        page = await look(dpo, report_days=0, limit=2, **({} if cursor is None else {"cursor": cursor}))
+        shown += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+        if len(shown) == 2:
+            first = page
+        await report(north, asked, categories=["identity", "debts"])
+    assert shown == everything["items"]
+    assert page["checked"]["from"] == first["checked"]["from"]
+    assert page["checked"]["until"] == first["checked"]["until"]
+    for other in ({}, {"report_days": 1}, {"report_days": 0, "kind": "transfer_broader"}):
+        refused = await dpo.get(f"/findings?{urlencode({**other, 'cursor': first['next']})}")
+        assert refused.status_code == 400, refused.text
+    south = await fresh_registry.dpo("south")
+    assert (await south.get(f"/findings?report_days=0&cursor={first['next']}")).status_code == 400
+
+
+async def test_one_kind_is_asked_for(registry: Registry) -> None:
+    """Only what was asked for was checked, and the answer says so."""
+    found = await look(await registry.dpo("north"), kind="transfer_broader")
+    assert [one["kind"] for one in found["checked"]["checks"]] == ["transfer_broader"]
+    assert {one["kind"] for one in found["items"]} <= {"transfer_broader"}
+    assert found["checked"]["checks"][0]["count"] == len(found["items"])
+
+
+async def test_the_period_is_what_was_asked_and_no_more(registry: Registry) -> None:
+    """Thirty days unless said otherwise; an end that is yet to come is now."""
+    dpo = await registry.dpo("north")
+    checked = (await look(dpo))["checked"]
+    assert read(checked["until"]) - read(checked["from"]) == timedelta(days=30)
+    assert checked["until"] == checked["at"]
+    begin = instant(datetime.now(UTC) - timedelta(days=365))
+    checked = (await look(dpo, begin=begin, until="2999-01-01T00:00:00.000000Z"))["checked"]
+    assert (checked["from"], checked["until"]) == (begin, checked["at"])
+    old = await look(dpo, begin="1950-01-01T00:00:00.000000Z", until="1950-12-31T00:00:00.000000Z")
+    assert old["items"] == []
+
+
+BAD = {
+    "kind": ["", "nothing", "transfer", "TRANSFER_BROADER"],
+    "from": ["", "yesterday", "2999-01-01T00:00:00.000000Z", "2026-02-30T00:00:00.000000Z"],
+    "until": ["", "2026-11-20", "0001-01-01T00:00:00.000000Z"],
+    "report_days": ["", "-1", "366", "1.5", "14 ", "x"],
+    "evidence_days": ["-1", "366", "99999"],
+    "refused_references": ["0", "10000", "ten"],
+    "questions_without_transfer": ["0", "10000", ""],
+    "limit": ["0", "201", "", "x"],
+    "cursor": ["", "x", "AAAA", "%"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+async def test_bad_parameters_are_named(registry: Registry, name: str, value: str) -> None:
+    """400 that names the parameter, and nothing was logged as shown."""
+    dpo = await registry.dpo("north")
+    answer = await dpo.get(f"/findings?{urlencode({name: value})}")
+    assert answer.status_code == 400, answer.text
+    (fault,) = answer.json()["errors"]
+    assert name.partition("_")[0] in fault["detail"]
+
+
+async def test_periods_that_are_none(registry: Registry) -> None:
+    """An end before its begin, and more than 366 days at once, are refused."""
+    dpo = await registry.dpo("north")
+    at = datetime.now(UTC) - timedelta(days=500)
+    for begin, until in ((at, at), (at, at - timedelta(microseconds=1)), (at, at + timedelta(days=366, seconds=1))):
+        answer = await dpo.get(f"/findings?{urlencode({'from': instant(begin), 'until': instant(until)})}")
+        assert answer.status_code == 400, answer.text
+
+
+async def test_each_look_is_on_record(fresh_registry: Registry) -> None:
+    """One `read` event a call, with count and digest of what was shown, by the DPO's own partner, about nobody."""
+    north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
+    _, asked = await permit(north)
+    sent = await report(north, asked, categories=["debts"])
+    found = await look(dpo)
+    *_, event = await check_log(fresh_registry)
+    assert (event["kind"], event["what"], event["count"]) == ("read", "findings", len(found["items"]))
+    assert (event["actor"], event["client"]) == ("north", None)
+    shown = hashlib.sha256(f"transfer_broader:{sent['transfer_id']}\n".encode()).hexdigest()
+    assert ([one["kind"] for one in found["items"]], event["digest"]) == (["transfer_broader"], shown)
