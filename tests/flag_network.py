@@ -9,7 +9,8 @@ from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.plans import read_catalogue_parts
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, issue_credential
+from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
+from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.bad_requests import not_strict, without, wrong_values
+from tests.founding import let_evidence_follow
 from tests.installation import Installation, Registry, serving
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office
@@ -18,10 +19,10 @@ EVIDENCE = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "Ca
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lenient(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application where the small network lets evidence follow."""
-    async with installation.copy() as database, serving(installation, database) as registry:
-        async with registry.sql() as sql:
-            await sql.execute("update registry.networks set policies = '{\"evidence_may_follow\": true}'")
-        yield registry
+    async with installation.copy() as database:
+        await let_evidence_follow(installation.dsn(database, "postgres"))
+        async with serving(installation, database) as registry:
+            yield registry
 
 
 async def unproven(at: Office) -> tuple[str, Body]:

@@ -91,6 +91,8 @@ async def _frame(registry: Registry, admin: Partner) -> None:
     for verb in ("suspensions", "reinstatements"):
         await _admin(admin, f"/{verb}", {"partner": "east"})
     flags = await registry.partner("admin", "flags")
+    revoked = registry.stranger("school", "flags").client_id
+    await _admin(flags, "/credential-revocations", {"client_id": revoked})
     for _ in range(2):
         body = {"subject": {"purpose": "residence-advice"}, "approved_by": "D-1", "norm": "Art. 35 DSGVO"} | LATER
         approval = await _admin(flags, "/approvals", body)

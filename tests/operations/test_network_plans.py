@@ -9,7 +9,8 @@ import pytest
 
 from consent_registry.cli.demonstration import documents
 from consent_registry.domain.errors import Refused
-from consent_registry.operations.networks import AgreementPlan, NetworkPlan, establish_network, plan_faults
+from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan, plan_faults
+from consent_registry.operations.networks import establish_network
 from tests.flag_network import FLOWS, flag_network, flows, parts
 from tests.installation import Registry
 

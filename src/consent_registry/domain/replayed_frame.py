@@ -4,23 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from consent_registry.domain.tellings import Act, Computed, Said, rows
-from consent_registry.domain.told_rows import UNTOLD, Facts, ToldRows
-
-
-def _periods(said: Said) -> Sequence[Facts]:
-    """A change of the catalogue is its setup, or sets how long what is kept."""
-    periods = said.event.get("retention")
-    return [periods] if periods else []
-
-
-def _at_setup(nouns: str) -> Computed:
-    return lambda said: [] if _periods(said) else said.event[nouns]
-
-
-def _set_up(told: ToldRows, event: Facts) -> None:
-    for version in event.get("texts", ()):
-        told.set_up(version)
+from consent_registry.domain.replayed_setup import SETUP_ACTS
+from consent_registry.domain.tellings import Act, Said, rows
+from consent_registry.domain.told_rows import Facts
 
 
 def _next_position(said: Said) -> int:
@@ -46,13 +32,7 @@ def _membership(group: str) -> Act:
 _WHOSE: Mapping[str, Any] = {"client_id": "client", "partner_id": "actor"}
 
 FRAME_ACTS: Mapping[str, Sequence[Act]] = {
-    "catalogue": [
-        rows("retention_periods", each=_periods, period_id="id"),
-        rows("partners", each=_at_setup("partners"), slug="."),
-        rows("agreements", each=_at_setup("agreements"), version="."),
-        rows("texts", each=_at_setup("texts"), version=".", text_id=UNTOLD),
-        _set_up,
-    ],
+    **SETUP_ACTS,
     "text": [
         rows("texts", text_id="text"),
         rows("text_languages", each="languages", text_id="text", content=".sha256"),

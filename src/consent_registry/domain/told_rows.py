@@ -11,8 +11,25 @@ UNTOLD = ...
 
 # Each table's key and the columns that are compared.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "partners": (("slug",), ("recorded_at",)),
-    "agreements": (("version",), ("recorded_at",)),
+    "networks": (("slug",), ("name", "about", "log_origin", "policies", "demonstration", "created_at")),
+    "partners": (
+        ("slug",),
+        (
+            "number",
+            "name",
+            "organisation",
+            "kind",
+            "regime",
+            "secrecy_holder",
+            "selectable",
+            "isolated",
+            "coordinating_post",
+            "recorded_at",
+        ),
+    ),
+    "data_categories": (("slug",), ("number", "name_de", "name_en", "special", "secrecy", "flags")),
+    "purposes": (("slug",), ("number", "name_de", "name_en", "category_ids", "flags")),
+    "agreements": (("version",), ("agreement_id", "valid_from", "valid_until", "recorded_at")),
     "texts": (("version",), ("text_id", "recorded_at")),
     # `content` is the SHA-256 of what is stored.
     "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of")),
@@ -125,7 +142,8 @@ class ToldRows:
     def __init__(self) -> None:
         self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
         self.unattached = 0
-        self._setup_versions: set[str] = set()
+        self._untold_tables: set[str] = set()
+        self._untold_texts: set[str] = set()
 
     def add(self, table: str, **values: object) -> None:
         """Tell a row by all its columns; raises ValueError for one that was told, KeyError for a column left out."""
@@ -147,13 +165,16 @@ class ToldRows:
         """The row, which is not there any more afterwards."""
         return self.rows[table].pop(key, None)
 
-    def set_up(self, version: str) -> None:
-        """This text came with the network: its setup tells the version and no more."""
-        self._setup_versions.add(version)
+    def leave_untold(self, *tables: str, versions: Iterable[str]) -> None:
+        """Of these tables the network's setup told no rows, and of its texts the versions alone."""
+        self._untold_tables.update(tables)
+        self._untold_texts.update(versions)
 
-    def is_of_setup(self, version: str) -> bool:
-        """Whether a text of this version came with the network."""
-        return version in self._setup_versions
+    def says_nothing_of(self, table: str, row: Facts) -> bool:
+        """Whether such a row may be there though no event told it: its network's setup was not told in full."""
+        if table == "text_languages":
+            return row["version"] in self._untold_texts
+        return table in self._untold_tables
 
 
 def at(text: str) -> datetime:

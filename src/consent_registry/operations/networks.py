@@ -1,16 +1,13 @@
 """Setting up a network: its catalogue in one act, then credentials for its partners' systems."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 
-import msgspec
-
-from consent_registry.domain.catalogue import Category, Flow, Network, Partner, Purpose, advice_offices
+from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
-from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
 from consent_registry.operations.acts import new_id
+from consent_registry.operations.network_facts import facts_of
+from consent_registry.operations.network_plans import NetworkPlan, plan_faults
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.operations.tokens import (
     ADMINISTRATION_SCOPES,
@@ -26,29 +23,6 @@ from consent_registry.storage.grants import read_clock
 from consent_registry.storage.networks import add_network
 
 _ACTOR = (ADMINISTRATION, "administration")
-SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
-
-
-class AgreementPlan(msgspec.Struct, frozen=True):
-    """A version of the agreement to be adopted; the flows' own `agreement` is filled in."""
-
-    version: str
-    valid_from: datetime | None
-    valid_until: datetime | None
-    flows: Sequence[Flow]
-
-
-class NetworkPlan(msgspec.Struct, frozen=True):
-    """Everything a new network begins with. Texts: version → language → exact bytes, German among them."""
-
-    network: Network
-    policies: Policies
-    partners: Sequence[Partner]
-    categories: Sequence[Category]
-    purposes: Sequence[Purpose]
-    agreements: Sequence[AgreementPlan]
-    texts: Mapping[str, Mapping[str, bytes]]
-    demonstration: bool = False
 
 
 async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
@@ -63,48 +37,19 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         await setup.add_partners(connection, network_id, plan.partners, now)
         await setup.add_categories(connection, network_id, plan.categories)
         await setup.add_purposes(connection, network_id, plan.purposes)
+        agreement_ids = {one.version: new_id(now) for one in plan.agreements}
         for agreement in plan.agreements:
             validity = (agreement.valid_from, agreement.valid_until)
+            agreement_id = agreement_ids[agreement.version]
             await setup.add_agreement(
-                connection, network_id, new_id(now), agreement.version, validity, agreement.flows, now
+                connection, network_id, agreement_id, agreement.version, validity, agreement.flows, now
             )
+        text_ids = {version: new_id(now) for version in plan.texts}
         for version, languages in plan.texts.items():
-            await setup.add_text(connection, network_id, new_id(now), version, languages, now)
+            await setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
-        members = {
-            "partners": [one.slug for one in plan.partners],
-            "agreements": [one.version for one in plan.agreements],
-            "texts": list(plan.texts),
-        }
+        members = facts_of(plan, agreement_ids, text_ids)
         await log.append(connection, plan.network, _ACTOR, now, [Event("catalogue", new_id(now), members)])
-
-
-def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
-    """What a plan lists although its own flags forbid it, with its place in the document."""
-    categories = {one.category_id: one for one in plan.categories}
-    purposes = {one.purpose_id: one for one in plan.purposes}
-    for number, purpose in enumerate(plan.purposes):
-        if purpose.slug in NOT_A_PURPOSE:
-            detail = f"{purpose.slug!r} is no purpose that a client could agree to."
-            yield Fault(f"/purposes/{number}/slug", detail, "not_a_purpose", "Art. 5 Abs. 1 lit. b DSGVO")
-        for slug in _never_shared(purpose.category_ids, categories):
-            yield Fault(f"/purposes/{number}/categories", f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
-    offices = advice_offices((flow for one in plan.agreements for flow in one.flows), purposes, categories)
-    for at, agreement in enumerate(plan.agreements):
-        for number, flow in enumerate(agreement.flows):
-            pointer = f"/agreements/{at}/flows/{number}/categories"
-            for slug in _never_shared(flow.category_ids, categories):
-                yield Fault(pointer, f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
-            if flow.sender_id in offices.get(flow.purpose_id, ()):
-                for slug in sorted(categories[one].slug for one in flow.category_ids):
-                    if slug not in ATTENDANCE:
-                        detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
-                        yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
-
-
-def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category]) -> list[str]:
-    chosen = (categories[one] for one in sorted(category_ids))
-    return [one.slug for one in chosen if one.flags.default == "not_shareable"]
 
 
 async def issue_credential(

@@ -100,7 +100,8 @@ class _Comparison:
             self._check.says += f"; of {self._untellable} the events were removed on record, so that nothing tells"
 
     def _may_outlive(self, row: Facts) -> bool:
-        return self._table in OUTLIVES_ITS_EVENT and any(gap.may_have_held(row["recorded_at"]) for gap in self._gaps)
+        kinds = OUTLIVES_ITS_EVENT.get(self._table, frozenset())
+        return row.get("kind") in kinds and any(gap.may_have_held(row["recorded_at"]) for gap in self._gaps)
 
 
 async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.Names) -> None:

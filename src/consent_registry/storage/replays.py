@@ -25,8 +25,24 @@ _ADMINISTRATION = {0: "administration"}
 
 # Every table of domain/told_rows.py with its key, its compared columns and what else is needed to judge a row.
 STATEMENTS: Mapping[str, str] = {
-    "partners": "select slug, recorded_at from registry.partners where network_id = $1",
-    "agreements": "select version, recorded_at from registry.agreements where network_id = $1",
+    "networks": """
+        select slug, name, about, log_origin, policies::text, demonstration, created_at
+        from registry.networks where network_id = $1
+        """,
+    "partners": """
+        select slug, partner_id as number, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
+            coordinating_post, recorded_at
+        from registry.partners where network_id = $1
+        """,
+    "data_categories": """
+        select slug, category_id as number, name_de, name_en, special, secrecy, flags::text
+        from registry.data_categories where network_id = $1
+        """,
+    "purposes": """
+        select slug, purpose_id as number, name_de, name_en, category_ids, flags::text
+        from registry.purposes where network_id = $1
+        """,
+    "agreements": "select * from registry.agreements where network_id = $1",
     "texts": "select text_id, version, recorded_at from registry.texts where network_id = $1",
     "text_languages": """
         select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of, t.version
@@ -100,6 +116,8 @@ class Names(msgspec.Struct, frozen=True):
             return _named(self.purposes, value)
         if name in {"sha256", "content", "translation_of", "evidence_sha256"}:
             return None if value is None else value.hex()
+        if name in {"policies", "flags"}:
+            return None if value is None else msgspec.json.decode(value)
         if isinstance(value, list):
             slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)
             return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, one) for one in value)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from consent_registry.cli.demonstration import documents
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
-from consent_registry.operations.networks import AgreementPlan, NetworkPlan
+from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
 
 
 def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstration: bool) -> NetworkPlan:

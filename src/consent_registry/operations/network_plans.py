@@ -1,0 +1,62 @@
+"""The plan of a new network: everything it begins with, and what its own flags forbid it to list."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Category, Flow, Network, Partner, Purpose, advice_offices
+from consent_registry.domain.errors import Fault
+from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
+
+SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
+
+
+class AgreementPlan(msgspec.Struct, frozen=True):
+    """A version of the agreement to be adopted; the flows' own `agreement` is filled in."""
+
+    version: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    flows: Sequence[Flow]
+
+
+class NetworkPlan(msgspec.Struct, frozen=True):
+    """Everything a new network begins with. Texts: version → language → exact bytes, German among them."""
+
+    network: Network
+    policies: Policies
+    partners: Sequence[Partner]
+    categories: Sequence[Category]
+    purposes: Sequence[Purpose]
+    agreements: Sequence[AgreementPlan]
+    texts: Mapping[str, Mapping[str, bytes]]
+    demonstration: bool = False
+
+
+def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
+    """What a plan lists although its own flags forbid it, with its place in the document."""
+    categories = {one.category_id: one for one in plan.categories}
+    purposes = {one.purpose_id: one for one in plan.purposes}
+    for number, purpose in enumerate(plan.purposes):
+        if purpose.slug in NOT_A_PURPOSE:
+            detail = f"{purpose.slug!r} is no purpose that a client could agree to."
+            yield Fault(f"/purposes/{number}/slug", detail, "not_a_purpose", "Art. 5 Abs. 1 lit. b DSGVO")
+        for slug in _never_shared(purpose.category_ids, categories):
+            yield Fault(f"/purposes/{number}/categories", f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
+    offices = advice_offices((flow for one in plan.agreements for flow in one.flows), purposes, categories)
+    for at, agreement in enumerate(plan.agreements):
+        for number, flow in enumerate(agreement.flows):
+            pointer = f"/agreements/{at}/flows/{number}/categories"
+            for slug in _never_shared(flow.category_ids, categories):
+                yield Fault(pointer, f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
+            if flow.sender_id in offices.get(flow.purpose_id, ()):
+                for slug in sorted(categories[one].slug for one in flow.category_ids):
+                    if slug not in ATTENDANCE:
+                        detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
+                        yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
+
+
+def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category]) -> list[str]:
+    chosen = (categories[one] for one in sorted(category_ids))
+    return [one.slug for one in chosen if one.flags.default == "not_shareable"]
