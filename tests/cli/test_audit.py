@@ -7,14 +7,15 @@ import pytest
 from tests.cli.test_command_line import run
 from tests.installation import Registry
 from tests.journeys.office import office
+from tests.small_network import question
 
 SETTING = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 
 
-def replay(registry: Registry, *words: str, role: str = "auditor") -> tuple[int, str, str]:
+def replay(registry: Registry, *words: str, role: str = "auditor", verb: str = "replay") -> tuple[int, str, str]:
     """Run it with a login; returns code, output and errors."""
     dsn = registry.installation.dsn(registry.database, role)
-    result = run("audit", "replay", *words, **{SETTING: dsn})
+    result = run("audit", verb, *words, **{SETTING: dsn})
     return result.returncode, result.stdout, result.stderr
 
 
@@ -56,3 +57,40 @@ def test_what_is_missing_is_one_line(registry: Registry) -> None:
     assert (unset.returncode, unset.stderr) == (2, f"consent-registry: set {SETTING}\n")
     away = run("audit", "replay", **{SETTING: "postgresql://nobody@127.0.0.1:1/none"})
     assert (away.returncode, len(away.stderr.splitlines())) == (2, 1), away.stderr
+
+
+async def test_what_the_officers_look_at(fresh_registry: Registry) -> None:
+    """0 while there is nothing; 1 with whose finding it is, its place and its facts, and without any client; what the
+    login cannot see is said not to have been asked. The same is found as by the partner's own DPO.
+    """
+    north = await office(fresh_registry, "north")
+    client = await north.client()
+    await north.consent(client)
+    asked = await north.post("/decisions", question(client), 200)
+    code, shown, said = replay(fresh_registry, "--network", "small", verb="reconcile")
+    assert (code, said) == (0, ""), shown
+    assert shown.endswith("There is nothing to look at.\n\n")
+    assert "-      link_codes_guessed" in shown
+    report = {"outcome": "sent", "categories": ["identity", "debts"]}
+    await north.post(f"/decisions/{asked['decision_id']}/transfers", report)
+    code, shown, said = replay(fresh_registry, verb="reconcile")
+    assert (code, said) == (1, "")
+    facts = f"north: decision {asked['decision_id']}, entry {asked['log']['index']}, categories identity,debts"
+    assert f"{facts}, surplus debts, decided_at {asked['decided_at']}" in shown
+    assert client not in shown
+    assert shown.count("There is nothing to look at.") == len(fresh_registry.installation.networks) - 1
+    code, shown, said = replay(fresh_registry, "--network", "small", "--days", "1", "--json", verb="reconcile")
+    (only,) = json.loads(shown)
+    found = [one for check in only["checks"] for one in check["findings"]]
+    items = (await (await fresh_registry.dpo("north")).get("/findings")).json()["items"]
+    assert code == 1
+    assert [(one["path"], one["code"], one["index"]) for one in found] == [
+        (one["finding_id"], one["kind"], one["log_index"]) for one in items
+    ]
+
+
+@pytest.mark.parametrize("words", [["--days", "0"], ["--days", "367"], ["--network", "nowhere"]])
+def test_what_cannot_be_reconciled_is_said(registry: Registry, words: list[str]) -> None:
+    """No days, too many days, an unknown network; and another login than the auditor's sees less than all."""
+    assert replay(registry, *words, verb="reconcile")[0] == 2
+    assert replay(registry, verb="reconcile", role="app")[0] == 2

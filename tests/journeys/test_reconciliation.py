@@ -20,7 +20,7 @@ from tests.operations.lives import erase
 from tests.small_network import consent_body, question
 
 SENT = {"outcome": "sent", "categories": ["identity", "contact"]}
-TRANSFERS = [kind for kind in KINDS if kind.startswith("transfer_")]
+AWO, DIAKONIE = "awo-paderborn", "diakonie-paderborn-hoexter"
 
 
 def instant(at: datetime) -> str:
@@ -184,6 +184,29 @@ async def test_sent_between_receipt_and_recording(registry: Registry) -> None:
     later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
     assert set(await about(registry, client, begin=later)) == {"transfer_after_withdrawal"}
     assert await about(registry, client, until=later) == {}
+
+
+async def test_a_release_withdrawn_alone(registry: Registry) -> None:
+    """For a secrecy holder the release counts like the consent: what is under secrecy was sent too late, the rest in
+    order; found in the period of the withdrawal, although the report is older.
+    """
+    awo, diakonie = [await office(registry, slug, "paderborn") for slug in (AWO, DIAKONIE)]
+    dpo = await registry.dpo(AWO, "paderborn")
+    client = await awo.client()
+    flow = {"recipient": DIAKONIE, "purpose": "psychosocial", "categories": ["identity", "mental-health"]}
+    release = {"holder": AWO, "towards": DIAKONIE, "function": "Sozialberatung"}
+    consent = consent_body(client, awo.text, sender=AWO, explicit=True, **flow) | {"releases": [release]}
+    recorded = await awo.post("/consents", consent)
+    received = datetime.now(UTC)
+    asked = await awo.post("/decisions", flow | {"client": client}, 200)
+    sent = await report(awo, asked, categories=flow["categories"])
+    assert (await look(dpo, kind="transfer_after_withdrawal"))["items"] == []
+    withdrawal = {"consent_id": recorded["consent_id"], "releases": [recorded["releases"][0]["release_id"]]}
+    await diakonie.post("/withdrawals", withdrawal | {"channel": "phone", "received_at": instant(received)})
+    begin = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
+    (found,) = (await look(dpo, kind="transfer_after_withdrawal", begin=begin))["items"]
+    assert (found["client"], found["categories"]) == (client, ["mental-health"])
+    assert found["times"]["received_at"] == instant(received)
 
 
 async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.acts import new_id
+from consent_registry.storage import findings
 from consent_registry.storage.clients import find_reference, find_references
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.decisions import Asked, load_facts, lock_clients
@@ -21,6 +22,7 @@ from consent_registry.storage.links import find_groups, lock_groups
 from consent_registry.storage.log import find_event, find_places
 from consent_registry.storage.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.transfers import list_unreported, outcomes_of
+from consent_registry.storage.unlinkings import list_findings
 from tests.installation import Registry
 from tests.small_network import NUMBER
 from tests.storage.pools import NETWORK
@@ -30,6 +32,7 @@ NOW = datetime.now(UTC)
 # What grows with use; the catalogue does not, and may be read as a whole.
 GROWING = {"client_references", "consents", "grants", "grant_changes", "releases", "release_changes", "receipt_codes"}
 GROWING |= {"client_memberships", "link_codes", "links", "unlinkings"}
+GROWING |= {"consent_evidence", "code_failures"}
 GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", "changes"}
 
 # Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
@@ -68,6 +71,14 @@ insert into registry.link_codes (network_id, digest, digest_key, link_code_id, c
     now() from generate_series(1, {ROWS}) n;
 insert into registry.links (network_id, link_id, link_code_id, client_id, partner_id, recorded_at)
     select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), 2, now() from generate_series(1, {ROWS}) n;
+insert into registry.unlinkings (network_id, unlinking_id, client_id, partner_id, left_group_id, linked_at,
+    recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n / 2 + 1), now(), now()
+    from generate_series(1, {ROWS}) n;
+insert into registry.consent_evidence (network_id, consent_id, evidence_id, client_id, partner_ids, sha256, media_type,
+    kept_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), '{{1}}', pg_temp.hash(n), '',
+    '', now() from generate_series(1, {ROWS} / 4) n;
+insert into registry.code_failures (network_id, partner_id, failure_id, recorded_at, kind)
+    select {NUMBER}, 1 + n % 50, pg_temp.id(n), now(), 'link_code' from generate_series(1, {ROWS}) n;
 insert into registry.transfers (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids,
     transferred_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}',
     now(), now() from generate_series(1, {ROWS}) n;
@@ -81,6 +92,8 @@ insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 
 analyze;
 """  # noqa: S608
 
+# A partner's period: before all that there is, of which its own indices lead to nothing.
+SLICE = (NUMBER, 1, NOW - timedelta(days=3), NOW - timedelta(days=2))
 ASKED = [Asked(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
 Act = Callable[[Connection], Awaitable[object]]
@@ -132,6 +145,29 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "an event": (lambda c: find_event(c, NETWORK, ID), {"events_*", "leaves_pkey"}),
     "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),
     "what was reported": (lambda c: outcomes_of(c, NUMBER, ID), {"transfers_decision_idx"}),
+    "sent in a period": (lambda c: findings.sent_in(c, SLICE), {"transfers_pkey"}),
+    "decisions by their ids": (lambda c: findings.decisions(c, NUMBER, 1, [ID]), {"events_*"}),
+    "grants that were used": (
+        lambda c: findings.used_grants(c, NUMBER, [ID]),
+        {"grants_pkey", "grant_changes_pkey", "releases_consent_idx", "release_changes_pkey"},
+    ),
+    "a period's permits without report": (
+        lambda c: findings.unreported_permits(c, SLICE),
+        {"events_*", "transfers_decision_idx"},
+    ),
+    "a period's consents without evidence": (
+        lambda c: findings.unproven_consents(c, SLICE),
+        {"consents_recorder_idx", "consent_evidence_pkey", "grants_consent_idx"},
+    ),
+    "a period's refusals": (lambda c: findings.refused_lookups(c, SLICE), {"events_*"}),
+    "a period's questions": (
+        lambda c: findings.repeated_lookups(c, SLICE, 10),
+        {"events_*", "transfers_decision_idx"},
+    ),
+    "a period's wrong codes": (
+        lambda c: findings.wrong_codes(c, SLICE, "link_code"),
+        {"code_failures_pkey"},
+    ),
     "permits without report": (
         lambda c: list_unreported(c, NUMBER, 1, None, 51),
         {"transfers_decision_idx", "events_*"},
@@ -187,6 +223,15 @@ async def test_looked_up_by_index(app: asyncpg.Connection, name: str) -> None:
     nodes = await plan_of(app, act)
     assert whole_tables(nodes) == set()
     assert expected <= indices(nodes)
+
+
+async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> None:
+    """The link may be of any age, so every partition of the log is asked; only empty ones are read as a whole."""
+    nodes = await plan_of(app, lambda c: list_findings(c, *SLICE))
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert NOW.strftime("events_%Y%m") not in scanned
+    assert whole_tables(nodes) <= {"events", "events_default"}
+    assert {"unlinkings_pkey", "client_memberships_group_idx", "events_*", "grants_pkey"} <= indices(nodes)
 
 
 async def test_a_missing_index_is_found(app: asyncpg.Connection, registry: Registry) -> None:

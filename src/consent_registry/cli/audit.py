@@ -1,25 +1,35 @@
-"""`consent-registry audit`: hold the tables against the log, with the auditor's own login, which changes nothing."""
+"""`consent-registry audit`: hold the tables against the log, and list what data-protection officers are to look
+at, with the auditor's own login, which changes nothing.
+"""
 
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, NoReturn
 
 import asyncpg
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-from consent_registry.audit.report import Verdict
+from consent_registry.audit.report import Report, Verdict
 from consent_registry.cli.report_text import as_text
 from consent_registry.domain.errors import RegistryError, Unusable
+from consent_registry.operations.audited_findings import reconcile_networks
 from consent_registry.operations.replays import Audited, auditing, replay_networks
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 EQUAL, FOUND, COULD_NOT = range(3)
+LOOK = "These are to be looked at, each by its own partner's DPO: docs/reconciliation.md says what to do."
 
-audit = App(name="audit", help="Hold the tables against the log: replay. Changes nothing.")
+audit = App(
+    name="audit",
+    help="Hold the tables against the log: replay. List what is to be looked at: reconcile. Changes nothing.",
+)
 
 Network = Annotated[str | None, Parameter(help="One network; all of them unless given.")]
+Days = Annotated[int, Parameter(help="How many days back.", validator=Number(gte=1, lte=366))]
 Json = Annotated[bool, Parameter(negative="", help="Write the reports as JSON.")]
 
 
@@ -30,8 +40,26 @@ def replay(*, network: Network = None, json: Json = False) -> NoReturn:
     Whoever edited a row behind the registry's back is found: table, key and column are named. Exit code 0: the tables
     are as the log tells, as far as both still hold it. 1: they are not. 2: it could not be told.
     """
+    _ask(lambda connection: replay_networks(connection, network), as_text, json=json)
+
+
+@audit.command
+def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -> NoReturn:
+    """List what every partner's data-protection officer is to look at: transfers without a permit, after a withdrawal,
+    broader than permitted, permits nobody reported on, unusual look-ups.
+
+    Names partners, decisions and times, and no client. Exit code 0: there is nothing to look at. 1: there is. 2: it
+    could not be told.
+    """
+    _ask(lambda connection: reconcile_networks(connection, network, days), _findings_text, json=json)
+
+
+Ask = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
+
+
+def _ask(ask: Ask, shown: Callable[[Report], str], *, json: bool) -> NoReturn:
     try:
-        verdicts = asyncio.run(_replay(os.environ.get(AUDITOR_URL), network, json=json))
+        verdicts = asyncio.run(_tell(os.environ.get(AUDITOR_URL), ask, shown, json=json))
     except (RegistryError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         sys.stderr.write(f"consent-registry: {str(error).splitlines()[0] if str(error) else type(error).__name__}\n")
         sys.exit(COULD_NOT)
@@ -39,18 +67,18 @@ def replay(*, network: Network = None, json: Json = False) -> NoReturn:
     sys.exit(next((code for verdict, code in codes.items() if verdict in verdicts), EQUAL))
 
 
-async def _replay(dsn: str | None, network: str | None, *, json: bool) -> set[Verdict]:
+async def _tell(dsn: str | None, ask: Ask, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:
     if not dsn:
         raise Unusable(f"set {AUDITOR_URL}")
     verdicts: set[Verdict] = set()
     reports: list[dict[str, Any]] = []
     async with auditing(dsn) as connection:
-        async for one in replay_networks(connection, network):
+        async for one in ask(connection):
             verdicts.add(one.report.verdict)
             if json:
                 reports.append(_members(one))
             else:
-                sys.stdout.write(_text(one))
+                sys.stdout.write(_text(one, shown))
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports)).decode() + "\n")
     return verdicts
@@ -61,6 +89,10 @@ def _members(one: Audited) -> dict[str, Any]:
     return {**head, **msgspec.to_builtins(one.report)}
 
 
-def _text(one: Audited) -> str:
+def _findings_text(report: Report) -> str:
+    return as_text(report, {Verdict.HOLDS: "There is nothing to look at.", Verdict.FAILS: LOOK})
+
+
+def _text(one: Audited, shown: Callable[[Report], str]) -> str:
     spans = ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in one.removed)
-    return as_text(one.report) + (f"Erased or retained on record: {spans}\n" if spans else "") + "\n"
+    return shown(one.report) + (f"Erased or retained on record: {spans}\n" if spans else "") + "\n"

@@ -1,6 +1,6 @@
 """A verification's report as a person reads it on a terminal, in a file, or on paper."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from consent_registry.audit.report import Check, Report, Verdict
 
@@ -12,12 +12,12 @@ LAST = {
 }
 
 
-def as_text(report: Report) -> str:
-    """The whole report; no control characters, whatever the log's bytes said."""
-    return "".join(f"{_plain(line)}\n" for line in _lines(report))
+def as_text(report: Report, last: Mapping[Verdict, str] = LAST) -> str:
+    """The whole report, with its last word; no control characters, whatever the log's bytes said."""
+    return "".join(f"{_plain(line)}\n" for line in _lines(report, last))
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, last: Mapping[Verdict, str]) -> Iterator[str]:
     if report.origin is not None:
         yield f"log    {report.origin}"
         yield f"size   {report.size}"
@@ -29,7 +29,7 @@ def _lines(report: Report) -> Iterator[str]:
         if check.count > len(check.findings):
             yield f"{'':25} and {check.count - len(check.findings)} more"
     yield ""
-    yield LAST[report.verdict]
+    yield last[report.verdict]
 
 
 def _says(check: Check) -> str:

@@ -73,7 +73,8 @@ async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
 
 async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
     """What the partner had reported before a period as sent about clients who, as was recorded in the period only, had
-    withdrawn by then something that it was to send. By every number that ever meant the same client.
+    withdrawn by then something that it was to send. By every number that ever meant the same client. (`offset 0` has
+    the transfers of each looked up by index.)
     """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
@@ -93,14 +94,16 @@ async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
         )
         select distinct t.transfer_id, t.decision_id, t.category_ids, t.transferred_at, t.recorded_at
         from stopped s
-        join registry.transfers t on t.network_id = $1 and t.partner_id = $2 and t.outcome = 'sent'
-          and t.client_id = any (array(
-              select s.client_id
-              union all
-              select m.client_id from registry.client_memberships o
-              join registry.client_memberships m on m.network_id = $1 and m.group_id = o.group_id
-              where o.network_id = $1 and o.client_id = s.client_id))
-          and t.transferred_at >= s.received_at and t.recorded_at < $3
+        cross join lateral (
+            select t.* from registry.transfers t
+            where t.network_id = $1 and t.partner_id = $2 and t.outcome = 'sent' and t.client_id = any (array(
+                select s.client_id
+                union all
+                select m.client_id from registry.client_memberships o
+                join registry.client_memberships m on m.network_id = $1 and m.group_id = o.group_id
+                where o.network_id = $1 and o.client_id = s.client_id))
+              and t.transferred_at >= s.received_at and t.recorded_at < $3 offset 0
+        ) t
         """,
         network_id,
         partner_id,

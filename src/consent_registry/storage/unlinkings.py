@@ -67,18 +67,24 @@ async def list_findings(
 ) -> list[Finding]:
     """A partner's permits that rested on links undone in a period: asked about the one side, and permitted by a grant
     of the other, with no earlier unlinking of either of them since. In the order of the log. (Kind 1 is a decision,
-    outcomes 1 and 2 permit.)
+    outcomes 1 and 2 permit.) `offset 0` keeps the steps apart: by index from each to the next, however many there are.
     """
     rows = await connection.fetch(
         """
         select distinct e.event_id, e.log_index, e.client_id, e.at, u.unlinking_id, u.linked_at, u.recorded_at
         from registry.unlinkings u
         join registry.client_memberships m on m.network_id = $1 and m.group_id = u.left_group_id
-        join registry.events e on e.network_id = $1 and e.client_id = m.client_id and e.kind = 1 and e.outcome <= 2
-          and e.actor_id = $2 and e.at >= u.linked_at and e.at <= u.recorded_at
-        join registry.grants g on g.network_id = $1 and g.grant_id in (
-            select used::uuid from jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used)
-          and (g.client_id = u.client_id) <> (e.client_id = u.client_id)
+        cross join lateral (
+            select e.event_id, e.log_index, e.client_id, e.at, e.event from registry.events e
+            where e.network_id = $1 and e.client_id = m.client_id and e.kind = 1 and e.outcome <= 2
+              and e.actor_id = $2 and e.at >= u.linked_at and e.at <= u.recorded_at offset 0
+        ) e
+        cross join lateral jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used
+        cross join lateral (
+            select g.client_id from registry.grants g
+            where g.network_id = $1 and g.grant_id = used::uuid
+              and (g.client_id = u.client_id) <> (e.client_id = u.client_id) offset 0
+        ) g
         where u.network_id = $1 and u.unlinking_id between $3 and $4 and u.recorded_at >= $5 and u.recorded_at < $6
           and not exists (
               select from registry.unlinkings earlier
