@@ -11,3 +11,15 @@ def test_remarks_come_in_the_order_of_their_codes() -> None:
     ]
     assert remarks_of([]) == []
     assert {code: one.code for code, one in REMARKS.items()} == {code: code for code in REMARKS}
+
+
+def test_a_code_in_the_log_keeps_its_remark() -> None:
+    """Codes stand in events for ever: one that was written is found by a later release too."""
+    assert set(REMARKS) >= {
+        "benefits_notice_unstated",
+        "guardian_is_recipient",
+        "mandate_ends_first",
+        "third_parties_unstated",
+        "lay_interpreter",
+        "family_interpreter",
+    }

@@ -41,7 +41,8 @@ METHODS = {
     "update": "difference_update",
     "difference_update": "update",
 }
-WORD = re.compile(r"[A-Za-z0-9_-]*")
+# Codes, slugs, columns and the paths of members; sentences are for people.
+WORD = re.compile(r"[A-Za-z0-9_.?-]*")
 REMOVABLE = (ast.Return, ast.Raise, ast.Continue, ast.AugAssign, ast.Expr)
 
 
@@ -76,18 +77,22 @@ def _text(node: ast.AST) -> str:
     return " ".join(ast.unparse(node).split())[:160]
 
 
-def _mistakes(node: ast.AST, place: str, *, in_function: bool = False) -> Iterator[tuple[str, ast.AST, ast.AST]]:
+def _mistakes(
+    node: ast.AST, place: str, *, in_function: bool = False, in_call: bool = False
+) -> Iterator[tuple[str, ast.AST, ast.AST]]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         place = f"{place}.{node.name}".lstrip(".")
         in_function = in_function or isinstance(node, ast.FunctionDef)
-    for wrong in (*_wrong_forms(node, in_function=in_function), *_negated(node)):
+    # Words of a table are mistaken where something is made from them; a key alone is seen wherever it is looked up.
+    in_call = in_call or in_function or isinstance(node, ast.Call)
+    for wrong in (*_wrong_forms(node, in_function=in_function, in_call=in_call), *_negated(node)):
         yield place or "module", node, wrong
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list"} or isinstance(node, ast.JoinedStr):
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _is_said(child):
-                yield from _mistakes(child, place, in_function=in_function)
+                yield from _mistakes(child, place, in_function=in_function, in_call=in_call)
 
 
 def _is_said(node: ast.AST) -> bool:
@@ -96,9 +101,9 @@ def _is_said(node: ast.AST) -> bool:
     return said or (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal")
 
 
-def _wrong_forms(node: ast.AST, *, in_function: bool) -> Iterator[ast.AST]:
+def _wrong_forms(node: ast.AST, *, in_function: bool, in_call: bool) -> Iterator[ast.AST]:
     if isinstance(node, ast.Constant):
-        yield from _wrong_constants(node, in_function=in_function)
+        yield from _wrong_constants(node, in_call=in_call)
     elif isinstance(node, ast.Call):
         yield from _wrong_calls(node)
     elif isinstance(node, ast.stmt):
@@ -108,13 +113,13 @@ def _wrong_forms(node: ast.AST, *, in_function: bool) -> Iterator[ast.AST]:
         yield from _wrong_expressions(node)
 
 
-def _wrong_constants(node: ast.Constant, *, in_function: bool) -> Iterator[ast.AST]:
+def _wrong_constants(node: ast.Constant, *, in_call: bool) -> Iterator[ast.AST]:
     match node.value:
         case bool() as value:
             yield ast.Constant(not value)
         case int() as value:
             yield from (ast.Constant(value + 1), ast.Constant(value - 1))
-        case str() as value if in_function and WORD.fullmatch(value):
+        case str() as value if in_call and WORD.fullmatch(value):
             yield ast.Constant(f"not {value}")
 
 

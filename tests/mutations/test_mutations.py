@@ -8,6 +8,7 @@ import pytest
 
 from tests.mutations.__main__ import EXPLAINED, complaints, every_mutant, sample_of
 from tests.mutations.operators import mutants_of
+from tests.mutations.trial import DOMAIN
 
 ROOT = Path(__file__).parents[2]
 # Of more than a thousand: as many as a minute allows. `make mutants` tries all.
@@ -56,6 +57,13 @@ def test_what_a_list_of_survivors_is_blamed_for() -> None:
         "explained, but no mutant any more: c",
         "no reason is given: d",
     ]
+
+
+def test_no_module_is_left_out() -> None:
+    """Neither of all mutants nor of the share: whatever module there is, or comes, is tried."""
+    modules = {path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__"}
+    assert {one.module for one in every_mutant()} == modules
+    assert {one.module for one in sample_of(every_mutant(), SHARE)} == modules
 
 
 @pytest.mark.campaign

@@ -22,7 +22,7 @@ def _actor_alone(said: Said) -> tuple[str, ...]:
 
 
 def _consent_parties(said: Said) -> Any:  # noqa: ANN401 - a column
-    return said.told.value("consents", said.event["consent"], "partner_ids")
+    return said.told.value("consents", "partner_ids", said.event["consent"])
 
 
 def _first_from(said: Said) -> datetime:
@@ -48,7 +48,7 @@ def _shown_text(told: ToldRows, event: Facts) -> None:
     key, sha256 = (text["id"], text["language"]), text["sha256"]
     if not told.has("text_languages", *key):
         _SHOWN_TEXT(told, event)
-    elif told.rows["text_languages"][key][0] != sha256:
+    elif told.value("text_languages", "sha256", *key) != sha256:
         raise ValueError("this text had other bytes before")
 
 

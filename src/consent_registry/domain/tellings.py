@@ -20,7 +20,7 @@ class Said(NamedTuple):
 
     def changed_value(self, table: str, column: str) -> Any:  # noqa: ANN401 - of whatever kind the column is
         """A column of the row that is changed."""
-        return self.told.value(table, self.changed, column)
+        return self.told.value(table, column, self.changed)
 
 
 Computed = Callable[[Said], Any]
@@ -41,11 +41,13 @@ def rows(
     one that may be left out (`a?`), what a function computes, or a value that is no text. A member of nothing is
     nothing. One that is not named is the entry's member of the same name, `recorded_at` the event's time.
     """
-    sources = {name: _source(name, columns.pop(name, _unnamed(name))) for part in TABLES[table] for name in part}
+    sources = {
+        name: _source(columns.pop(name, _unnamed(name)), _reader(name)) for part in TABLES[table] for name in part
+    }
     if columns:
         raise TypeError(f"{table} has no columns {sorted(columns)}")
-    entries = None if each is None else _source("", each)
-    changed = None if of is None else (of[0], _source("", of[1]))
+    entries = None if each is None else _source(each)
+    changed = None if of is None else (of[0], _source(of[1]))
 
     def act(told: ToldRows, event: Facts) -> None:
         itself = Said(told, event, event)
@@ -65,9 +67,17 @@ def _unnamed(column: str) -> str:
     return "at" if column == "recorded_at" else f".{column}"
 
 
-def _source(column: str, source: object) -> Computed:
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _reader(column: str) -> Callable[[Any], object]:
+    return at if column.endswith("_at") else _READ.get(column, _as_it_is)
+
+
+def _source(source: object, read: Callable[[Any], object] = _as_it_is) -> Computed:
     if isinstance(source, str):
-        return _member(source, at if column.endswith("_at") else _READ.get(column, _as_it_is))
+        return _member(source, read)
     return source if callable(source) else lambda _: source
 
 
@@ -82,8 +92,4 @@ def _member(path: str, read: Callable[[Any], object]) -> Computed:
             found = found.get(last) if path.endswith("?") else found[last]
         return None if found is None else read(found)
 
-    return value
-
-
-def _as_it_is(value: object) -> object:
     return value

@@ -157,9 +157,9 @@ class ToldRows:
         """Whether this row was told."""
         return key in self.rows[table]
 
-    def value(self, table: str, key: str, column: str) -> Any:  # noqa: ANN401 - of whatever kind the column is
+    def value(self, table: str, column: str, *key: object) -> Any:  # noqa: ANN401 - of whatever kind the column is
         """A column of a row told before; raises KeyError."""
-        return self.rows[table][key,][TABLES[table][1].index(column)]
+        return self.rows[table][key][TABLES[table][1].index(column)]
 
     def take(self, table: str, key: Key) -> tuple[Any, ...] | None:
         """The row, which is not there any more afterwards."""

@@ -1,0 +1,369 @@
+"""What each act on a consent tells of the tables' rows."""
+
+from typing import Any
+
+import pytest
+
+from consent_registry.domain.replayed_consents import CONSENT_ACTS
+from consent_registry.domain.replays import NotComplete, Replay
+from consent_registry.domain.told_rows import UNTOLD
+from tests.domain.told import Row, event, instant, shown, text, told
+
+GRANT: Row = {
+    "grant": "g1",
+    "sender": "north",
+    "recipient": "south",
+    "purpose": "support",
+    "categories": ["identity", "contact"],
+    "explicit": False,
+    "answer": "given",
+    "valid_from": text(2),
+    "valid_until": text(80),
+    "third_parties": True,
+    "third_party_grants": ["g0"],
+}
+OTHER: Row = GRANT | {
+    "grant": "g2",
+    "sender": "south",
+    "recipient": "east",
+    "purpose": "housing",
+    "categories": ["health"],
+    "explicit": True,
+    "answer": "refused",
+    "valid_from": text(1),
+    "valid_until": text(70),
+    "third_parties": None,
+    "third_party_grants": [],
+}
+RELEASE: Row = {"release": "r1", "holder": "west", "towards": "east", "person": "doctor"}
+CONSENT: Row = event(
+    "consent",
+    5,
+    id="c1",
+    client="p",
+    grants=[GRANT, OTHER],
+    releases=[RELEASE],
+    text={"id": "t", "language": "ar", "sha256": "aa"},
+    giver={
+        "role": "guardian",
+        "age_band": "14",
+        "insight_assessed_by": "B-1",
+        "mandate_until": text(60),
+        "partner": "ward",
+    },
+    method="written",
+    special_circumstances="S-1",
+    evidence={"sha256": "ee", "media_type": "application/pdf"},
+    information={
+        "explained_by": "B-12",
+        "interpreter": {"kind": "lay", "language": "ar"},
+        "told": ["withdrawal", "complaint"],
+        "copy_handed": True,
+    },
+    given_at=text(3),
+    renews="c0",
+    remarks=["lay_interpreter", "guardian_is_recipient"],
+    renewed=[],
+)
+CONSENT_ROW: Row = {
+    "consent_id": "c1",
+    "client_id": "p",
+    "recorder_id": "north",
+    "partner_ids": ("east", "north", "south"),
+    "text_id": "t",
+    "language": "ar",
+    "giver_role": "guardian",
+    "giver_age_band": "14",
+    "giver_insight_assessed_by": "B-1",
+    "giver_mandate_until": instant(60),
+    "guardian_id": "ward",
+    "method": "written",
+    "special_circumstances": "S-1",
+    "evidence_sha256": "ee",
+    "evidence_media_type": "application/pdf",
+    "explained_by": "B-12",
+    "interpreter_kind": "lay",
+    "interpreter_language": "ar",
+    "told": ("withdrawal", "complaint"),
+    "copy_handed": True,
+    "given_at": instant(3),
+    "valid_from": instant(1),
+    "valid_until": instant(80),
+    "renews": "c0",
+    "remarks": ("lay_interpreter", "guardian_is_recipient"),
+    "recorded_at": instant(5),
+}
+GRANT_ROW: Row = {
+    "grant_id": "g1",
+    "consent_id": "c1",
+    "client_id": "p",
+    "recorder_id": "north",
+    "sender_id": "north",
+    "recipient_id": "south",
+    "purpose_id": "support",
+    "category_ids": ("contact", "identity"),
+    "explicit": False,
+    "answer": "given",
+    "valid_from": instant(2),
+    "valid_until": instant(80),
+    "given_at": instant(3),
+    "third_parties": True,
+    "third_party_grants": ("g0",),
+}
+OTHER_ROW: Row = GRANT_ROW | {
+    "grant_id": "g2",
+    "sender_id": "south",
+    "recipient_id": "east",
+    "purpose_id": "housing",
+    "category_ids": ("health",),
+    "explicit": True,
+    "answer": "refused",
+    "valid_from": instant(1),
+    "valid_until": instant(70),
+    "third_parties": None,
+    "third_party_grants": None,
+}
+RELEASE_ROW: Row = {
+    "release_id": "r1",
+    "consent_id": "c1",
+    "client_id": "p",
+    "partner_ids": ("east", "north", "west"),
+    "holder_id": "west",
+    "towards_id": "east",
+    "person": "doctor",
+}
+CODE_ROW: Row = {
+    "consent_id": "c1",
+    "issue": 1,
+    "client_id": "p",
+    "partner_ids": ("east", "north", "south"),
+    "recorded_at": instant(5),
+}
+CHANGE_ROW: Row = {
+    "grant_id": "g1",
+    "act_id": "x",
+    "client_id": "p",
+    "partner_ids": ("north", "south"),
+    "category_ids": None,
+    "valid_until": None,
+    "by_grant_id": None,
+    "effective_at": instant(6),
+    "recorded_at": instant(7),
+}
+
+
+def told_after(consent: Row, *events: Row) -> tuple[dict[str, list[Row]], int]:
+    """What these events tell beside the consent, and how many changes concern what was not told."""
+    replay = Replay()
+    before = told(consent)
+    assert all(replay.tell(one) for one in (consent, *events))
+    found = {
+        table: [one for one in some if one not in before.get(table, [])] for table, some in shown(replay._told).items()
+    }
+    return {table: some for table, some in found.items() if some}, replay.unattached
+
+
+def test_a_consent_tells_all_of_itself() -> None:
+    """Its row, its first receipt code, its grants, its releases and the text that was shown: every column."""
+    assert told(CONSENT) == {
+        "consents": [CONSENT_ROW],
+        "receipt_codes": [CODE_ROW],
+        "grants": [GRANT_ROW, OTHER_ROW],
+        "releases": [RELEASE_ROW],
+        "text_languages": [
+            {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": UNTOLD}
+        ],
+    }
+
+
+def test_what_a_consent_may_lack() -> None:
+    """Evidence that is still to come, nobody's mandate, and what grants did not tell at first."""
+    giver = CONSENT["giver"] | {"mandate_until": None}
+    early = {name: value for name, value in GRANT.items() if not name.startswith("third_part")}
+    bare = CONSENT | {"evidence": None, "giver": giver, "grants": [early], "releases": []}
+    del bare["renewed"]
+    found = told(bare)
+    nothing = {"evidence_sha256": None, "evidence_media_type": None, "giver_mandate_until": None}
+    parts = {"partner_ids": ("north", "south"), "valid_from": instant(2)}
+    assert found["consents"] == [CONSENT_ROW | nothing | parts]
+    assert found["grants"] == [GRANT_ROW | {"given_at": None, "third_parties": None, "third_party_grants": None}]
+    assert "releases" not in found
+
+
+def test_a_recorder_who_is_no_party() -> None:
+    """Is a partner of the consent, of its releases and of every change of its grants."""
+    consent = CONSENT | {"actor": "centre"}
+    found = told(consent)
+    assert found["consents"][0]["partner_ids"] == ("centre", "east", "north", "south")
+    assert found["receipt_codes"][0]["partner_ids"] == ("centre", "east", "north", "south")
+    assert found["releases"][0]["partner_ids"] == ("centre", "east", "west")
+    ending = event("ending", 7, id="x", client="p", actor="south", effective_at=text(6), grants=["g1"])
+    changed, _ = told_after(consent, ending)
+    assert changed["grant_changes"] == [CHANGE_ROW | {"kind": "ended", "partner_ids": ("centre", "north", "south")}]
+
+
+def test_a_text_keeps_its_bytes() -> None:
+    """Two consents on the same text tell of it once; on other bytes under its name, the second is not complete."""
+    second = CONSENT | {"id": "c2", "grants": [GRANT | {"grant": "g3"}], "releases": []}
+    assert len(told(CONSENT, second)["text_languages"]) == 1
+    more = second | {"text": CONSENT["text"] | {"language": "de", "sha256": "bb"}}
+    assert [one["language"] for one in told(CONSENT, more)["text_languages"]] == ["ar", "de"]
+    with pytest.raises(NotComplete, match=r"^ValueError: this text had other bytes before$"):
+        told(CONSENT, second | {"text": CONSENT["text"] | {"sha256": "bb"}})
+
+
+def test_a_published_text_keeps_its_bytes() -> None:
+    """A consent on what was published tells nothing new of it."""
+    languages = [{"language": "ar", "sha256": "aa", "translation_of": "dd"}]
+    found = told(event("text", 1, text="t", version="1", languages=languages), CONSENT)["text_languages"]
+    assert [one["translation_of"] for one in found] == ["dd"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("confirmation", "confirmed"),
+        ("ending", "ended"),
+        ("invalidation", "invalidated"),
+        ("restriction", "restricted"),
+        ("restriction_lifting", "unrestricted"),
+    ],
+)
+def test_an_act_on_grants_changes_each(kind: str, change: str) -> None:
+    """Each grant it names, for the parties of that grant, from its effect on; of others' grants it is counted."""
+    act = event(kind, 7, id="x", client="q", actor="south", effective_at=text(6), grants=["g1", "g2", "gone"])
+    row = CHANGE_ROW | {"kind": change}
+    assert told_after(CONSENT, act) == (
+        {"grant_changes": [row, row | {"grant_id": "g2", "partner_ids": ("east", "north", "south")}]},
+        1,
+    )
+
+
+def test_an_act_on_some_categories_concerns_those_a_grant_has() -> None:
+    """Of those it names; of none where it names only others, of all where it names none."""
+    act = event("restriction", 7, id="x", client="p", effective_at=text(6), grants=["g1", "g2"])
+    for named, parts in ((["identity", "contact", "other"], ["contact", "identity"]), (["identity"], ["identity"])):
+        changed, _ = told_after(CONSENT, act | {"categories": named})
+        assert [one["category_ids"] for one in changed["grant_changes"]] == [tuple(parts), ()]
+    changed, _ = told_after(CONSENT, act | {"categories": None})
+    assert [one["category_ids"] for one in changed["grant_changes"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        CONSENT | {"id": "x", "at": text(7), "grants": [GRANT | {"grant": "g3"}], "releases": []},
+        event("confirmation", 7, id="x", client="p", effective_at=text(6), grants=[]),
+        event("invalidation", 7, id="x", client="p", effective_at=text(6), grants=[]),
+    ],
+    ids=lambda act: act["kind"],
+)
+def test_renewals_go_with_the_act_that_makes_them(act: Row) -> None:
+    """A grant is renewed by another until then, or is so no more; of one that is not there it is counted."""
+    times = {"effective_at": text(8), "valid_until": text(99)}
+    renewed = [{"grant": one, "by": "g3", **times} for one in ("g1", "gone")]
+    unrenewed = [{"grant": one, "by": "g2", "effective_at": text(9)} for one in ("g1", "gone")]
+    changed, unattached = told_after(CONSENT, act | {"renewed": renewed, "unrenewed": unrenewed})
+    row = CHANGE_ROW | {"kind": "renewed", "by_grant_id": "g3"}
+    assert changed["grant_changes"] == [
+        row | {"effective_at": instant(8), "valid_until": instant(99)},
+        CHANGE_ROW | {"kind": "unrenewed", "by_grant_id": "g2", "effective_at": instant(9)},
+    ]
+    assert unattached == 2
+
+
+def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
+    """From when it was received, at any partner; of grants and releases that are not there it is counted."""
+    grants = [
+        {"grant": "g1", "categories": ["identity", "contact"], "consent": "c1"},
+        {"grant": "g2", "categories": None, "consent": "c1"},
+        {"grant": "gone", "categories": None, "consent": "c9"},
+    ]
+    times = {"declared_at": text(4), "received_at": text(6)}
+    act = event(
+        "withdrawal",
+        7,
+        id="x",
+        client="q",
+        actor="east",
+        channel="phone",
+        grants=grants,
+        releases=["gone", "r1"],
+        **times,
+    )
+    row = CHANGE_ROW | {"kind": "withdrawn"}
+    assert told_after(CONSENT, act) == (
+        {
+            "withdrawals": [
+                {
+                    "withdrawal_id": "x",
+                    "client_id": "q",
+                    "partner_id": "east",
+                    "channel": "phone",
+                    "declared_at": instant(4),
+                    "received_at": instant(6),
+                    "recorded_at": instant(7),
+                }
+            ],
+            "grant_changes": [
+                row | {"category_ids": ("contact", "identity")},
+                row | {"grant_id": "g2", "partner_ids": ("east", "north", "south")},
+            ],
+            "release_changes": [
+                {
+                    "release_id": "r1",
+                    "act_id": "x",
+                    "kind": "withdrawn",
+                    "client_id": "p",
+                    "partner_ids": ("east", "north", "west"),
+                    "effective_at": instant(6),
+                    "recorded_at": instant(7),
+                }
+            ],
+        },
+        2,
+    )
+
+
+def test_evidence_that_follows() -> None:
+    """Is of the partner that handed it in."""
+    act = event("evidence", 7, id="x", client="p", actor="south", consent="c1", sha256="ff", media_type="image/png")
+    row = {"consent_id": "c1", "evidence_id": "x", "client_id": "p", "partner_ids": ("south",), "sha256": "ff"}
+    assert told(act) == {"consent_evidence": [row | {"media_type": "image/png", "recorded_at": instant(7)}]}
+
+
+def test_a_further_receipt_code() -> None:
+    """Is for the same partners as the consent's first; without the consent it is not complete."""
+    act = event("receipt_code", 7, id="x", client="p", consent="c1", issue=2)
+    assert told_after(CONSENT, act) == ({"receipt_codes": [CODE_ROW | {"issue": 2, "recorded_at": instant(7)}]}, 0)
+    with pytest.raises(NotComplete, match="KeyError"):
+        told(act)
+
+
+def test_every_kind_is_told_here() -> None:
+    """A new one needs its test."""
+    acts = {"confirmation", "ending", "invalidation", "restriction", "restriction_lifting"}
+    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [(one,) for one in CONSENT if one not in {"v", "network", "renewed"}]
+    + [("text", one) for one in CONSENT["text"]]
+    + [("giver", one) for one in CONSENT["giver"]]
+    + [("information", one) for one in CONSENT["information"]],
+    ids=".".join,
+)
+def test_a_consent_that_lacks_a_member_is_not_complete(path: tuple[str, ...]) -> None:
+    """Whichever: nothing is made up for it."""
+    lacking: Any = dict(CONSENT)
+    place = lacking
+    for name in path[:-1]:
+        place[name] = dict(place[name])
+        place = place[name]
+    del place[path[-1]]
+    if path == ("kind",):
+        assert not Replay().tell(lacking)
+        return
+    with pytest.raises(NotComplete, match=path[-1]):
+        told(lacking)

@@ -1,0 +1,141 @@
+"""What the events of a network's setup tell: all of its catalogue, or, in logs that began earlier, what it lists."""
+
+import pytest
+
+from consent_registry.domain.replays import NotComplete, Replay
+from consent_registry.domain.told_rows import TABLES, UNTOLD
+from tests.domain.told import Row, event, instant, text, told
+
+PARTNER: Row = {
+    "slug": "north",
+    "number": 1,
+    "name": "North",
+    "organisation": "District",
+    "kind": "district",
+    "regime": "sgb_x",
+    "secrecy_holder": False,
+    "selectable": True,
+    "isolated": False,
+    "coordinating_post": False,
+}
+CATEGORY: Row = {
+    "slug": "health",
+    "number": 4,
+    "name_de": "Gesundheit",
+    "name_en": "Health",
+    "special": True,
+    "secrecy": False,
+    "flags": {"minors": True},
+}
+PURPOSE: Row = {
+    "slug": "support",
+    "number": 2,
+    "name_de": "Hilfe",
+    "name_en": "Support",
+    "category_ids": ["identity", "contact"],
+    "flags": {},
+}
+NETWORK: Row = {
+    "name": "Small",
+    "about": "Made up",
+    "log_origin": "example/small",
+    "policies": {"evidence_may_follow": True},
+    "demonstration": True,
+}
+AGREEMENT: Row = {"id": "a", "version": "1", "valid_from": text(5), "valid_until": None}
+LANGUAGE: Row = {"text": "t", "language": "de", "sha256": "aa", "translation_of": "dd"}
+WHOLE: Row = event(
+    "catalogue",
+    1,
+    partners=[PARTNER, PARTNER | {"slug": "south", "number": 2}],
+    categories=[CATEGORY],
+    purposes=[PURPOSE],
+    agreements=[AGREEMENT],
+    texts=[{"version": "2026-1", "id": "t"}],
+    text_languages=[LANGUAGE],
+    flows=[],
+    **NETWORK,
+)
+# As networks were set up at first: what there is, by name.
+NAMES: Row = event("catalogue", 1, partners=["north", "south"], agreements=["1"], texts=["2026-1", "2026-2"])
+WHEN: Row = {"recorded_at": instant(1)}
+
+
+def test_a_setup_tells_the_whole_catalogue() -> None:
+    """Every column of every entry."""
+    assert told(WHOLE) == {
+        "networks": [{"slug": "small", **NETWORK, "created_at": instant(1)}],
+        "partners": [PARTNER | WHEN, PARTNER | {"slug": "south", "number": 2} | WHEN],
+        "data_categories": [CATEGORY],
+        "purposes": [PURPOSE | {"category_ids": ("contact", "identity")}],
+        "agreements": [
+            {"version": "1", "agreement_id": "a", "valid_from": instant(5), "valid_until": None, **WHEN},
+        ],
+        "texts": [{"version": "2026-1", "text_id": "t", **WHEN}],
+        "text_languages": [
+            {"text_id": "t", "language": "de", "sha256": "aa", "content": "aa", "translation_of": "dd"},
+        ],
+    }
+
+
+def test_an_earlier_setup_tells_what_there_is() -> None:
+    """And when it came; what it is is not told."""
+    found = told(NAMES)
+    assert set(found) == {"partners", "agreements", "texts"}
+    for table, key, names in (
+        ("partners", "slug", ["north", "south"]),
+        ("agreements", "version", ["1"]),
+        ("texts", "version", ["2026-1", "2026-2"]),
+    ):
+        assert found[table] == [dict.fromkeys(TABLES[table][1], UNTOLD) | {key: one} | WHEN for one in names]
+
+
+def test_periods_tell_nothing_of_the_catalogue() -> None:
+    """How long what is kept, and no more."""
+    periods = {"use_years": 2, "consent_years": 4}
+    assert told(event("catalogue", 1, id="p", retention=periods)) == {
+        "retention_periods": [{"period_id": "p", **periods, **WHEN}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("networks", {"slug": "small"}),
+        ("data_categories", {"slug": "health"}),
+        ("purposes", {"slug": "support"}),
+        ("text_languages", {"text_id": "t", "language": "de", "version": "2026-2"}),
+    ],
+)
+def test_what_an_earlier_setup_left_untold_may_be_there(table: str, row: Row) -> None:
+    """After one that told all of its catalogue, or periods alone, it may not."""
+    periods = event("catalogue", 1, id="p", retention={"use_years": 2, "consent_years": 4})
+    for setup, found in (
+        (NAMES, []),
+        (WHOLE | {"network": "other", "categories": [], "purposes": [], "text_languages": []}, None),
+    ):
+        replay = Replay()
+        assert replay.tell(setup)
+        assert replay.tell(periods)
+        assert replay.compare(table, row) == found
+
+
+def test_partners_and_agreements_were_always_told() -> None:
+    """One more of them was put there behind the registry's back; so was a language of a text of another version."""
+    replay = Replay()
+    assert replay.tell(NAMES)
+    assert replay.compare("partners", {"slug": "west"}) is None
+    assert replay.compare("agreements", {"version": "2"}) is None
+    assert replay.compare("text_languages", {"text_id": "t", "language": "de", "version": "9"}) is None
+
+
+@pytest.mark.parametrize(
+    ("setup", "noun"),
+    [(NAMES, noun) for noun in ("partners", "agreements", "texts")]
+    + [(WHOLE, noun) for noun in ("partners", "categories", "purposes", "agreements", "texts", "text_languages")]
+    + [(WHOLE, noun) for noun in NETWORK if noun != "policies"],
+)
+def test_a_setup_without_one_of_its_members_is_not_complete(setup: Row, noun: str) -> None:
+    """Neither the whole one nor an earlier one."""
+    with pytest.raises(NotComplete, match=f"KeyError: '{noun}'"):
+        told({name: value for name, value in setup.items() if name != noun})
