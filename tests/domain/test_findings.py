@@ -333,3 +333,21 @@ def test_what_presses_most_comes_first() -> None:
     assert SEVERITIES == ("urgent", "overdue", "to_clarify")
     assert set(KINDS) == set(FindingKind.__args__)  # type: ignore[attr-defined]
     assert all(GROUNDS[kind].norm for kind in KINDS)
+
+
+def test_how_much_each_kind_presses() -> None:
+    """What was sent against the client's will is urgent, what is late is overdue, and the rest may have its reason."""
+    assert {severity: [kind for kind in KINDS if GROUNDS[kind].severity == severity] for severity in SEVERITIES} == {
+        "urgent": ["transfer_without_permit", "transfer_after_withdrawal", "transfer_broader"],
+        "overdue": ["permit_unreported", "evidence_missing"],
+        "to_clarify": [
+            "transfer_before_permit",
+            "transfer_after_expiry",
+            "permit_on_undone_link",
+            "lookups_refused",
+            "lookups_without_transfer",
+            "receipt_codes_guessed",
+            "link_codes_guessed",
+        ],
+    }
+    assert {one.severity for one in GROUNDS.values()} == set(SEVERITIES)
