@@ -96,7 +96,7 @@ def _lifespan(
         try:
             runtime = runtime_class(pool, keys, settings.issuer)
             app.state.trusted_proxies = settings.trusted_proxies
-            app.state.doors = Doors(runtime, log_public=settings.log_public)
+            app.state.doors = Doors(runtime, log_public=settings.log_public, even=settings.even_ms / 1000)
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             housekeeping = app.state.housekeeping = Housekeeping(runtime)
             watch = app.state.watch = Watch(runtime, housekeeping)

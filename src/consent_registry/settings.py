@@ -13,6 +13,7 @@ REQUIRED = ("DATABASE_URL", "KEYS", "ISSUER")
 SEALER_REQUIRED = ("SEALER_DATABASE_URL", "SEALER_STATE", "KEYS")
 # A network wider than this is no proxy but a part of the world.
 WIDEST = 8
+LARGEST = 1000
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -28,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path
     issuer: str
     pool_size: int = 10
+    even_ms: int = 5
     log_public: bool = False
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
@@ -49,7 +51,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=environment[PREFIX + "DATABASE_URL"],
         keys=Path(environment[PREFIX + "KEYS"]),
         issuer=_issuer(environment[PREFIX + "ISSUER"]),
-        pool_size=_pool_size(environment.get(PREFIX + "POOL_SIZE", "10")),
+        pool_size=_number(environment, "POOL_SIZE", 10, least=2),
+        even_ms=_number(environment, "EVEN_MS", 5, least=1),
         log_public=_yes(environment, "LOG_PUBLIC"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
         erasure_ledger=_path(environment, "ERASURE_LEDGER"),
@@ -109,9 +112,10 @@ def _yes(environment: Mapping[str, str], name: str) -> bool:
     return value == "true"
 
 
-def _pool_size(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 2 <= int(value) <= 1000):  # noqa: PLR2004 - said in the line below
-        raise UnsafeSetting(f"{PREFIX}POOL_SIZE is {value!r}: it must be a number from 2 to 1000")
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    value = environment.get(PREFIX + name, str(default))
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= LARGEST):
+        raise UnsafeSetting(f"{PREFIX}{name} is {value!r}: it must be a number from {least} to {LARGEST}")
     return int(value)
 
 

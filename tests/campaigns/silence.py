@@ -15,7 +15,7 @@ STATES = (
     # With another partner's reference, under which that partner recorded what is none of our business.
     *("linked", "unlinked"),
 )
-OFTEN = 5
+OFTEN = 20
 VARYING_HEADERS = {"date", "x-request-id", "content-length"}
 VARYING_MEMBERS = {"decision_id", "decided_at", "expires_at", "index", "leaf", "receipt", "client_salt", "request_id"}
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -114,6 +114,7 @@ PLAIN = "is …: outside this machine it must be https, tokens travel under it"
 TOO_WIDE = "holds …, which would trust whoever asks: name the proxies' own addresses"
 NO_NETWORK = "holds …, which is no address or network: write it like 10.0.0.5 or 10.0.0.0/28"
 NO_NUMBER = "is …: it must be a number from 2 to 1000"
+NO_NUMBER_FROM_1 = "is …: it must be a number from 1 to 1000"
 NO_PROXY = (
     "--host is … and CONSENT_REGISTRY_TRUSTED_PROXIES is not set, so tokens and references would travel in the clear: "
     "bind 127.0.0.1, or name the address of the proxy that speaks TLS"
@@ -298,6 +299,7 @@ ADDRESSES = [
     ),
     *(setting("LOG_PUBLIC", one, "is …: it must be true or false") for one in ("perhaps", "1")),
     *(setting("POOL_SIZE", one, NO_NUMBER) for one in ("0", "-1", "many", "100000")),
+    *(setting("EVEN_MS", one, NO_NUMBER_FROM_1) for one in ("0", "-5", "5.5", "1001")),
     Danger("an open host without a proxy", NO_PROXY, arguments=["--host", "0.0.0.0"]),  # noqa: S104 - refused
 ]
 KEYS = [

@@ -35,62 +35,65 @@ GROWING |= {"client_memberships", "link_codes", "links", "unlinkings"}
 GROWING |= {"consent_evidence", "code_failures"}
 GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", "changes"}
 
+
 # Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
-FILL = f"""
+def fill(rows: int) -> str:
+    """Return what fills the growing tables with so many rows."""
+    return f"""
 set session_replication_role = replica;
 create function pg_temp.id(n bigint) returns uuid language sql immutable as $$ select md5(n::text)::uuid $$;
 create function pg_temp.hash(n bigint) returns bytea language sql immutable as $$ select sha256(n::text::bytea) $$;
 insert into registry.client_references (network_id, partner_id, digest, digest_key, client_id, sealed, recorded_at)
-    select {NUMBER}, 1, pg_temp.hash(n), 'digest-1', pg_temp.id(n), '', now() from generate_series(1, {ROWS}) n;
+    select {NUMBER}, 1, pg_temp.hash(n), 'digest-1', pg_temp.id(n), '', now() from generate_series(1, {rows}) n;
 insert into registry.consents (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language,
     giver_role, method, explained_by, interpreter_kind, told, given_at, valid_from, valid_until, recorded_at)
     select {NUMBER}, pg_temp.id(n), pg_temp.id(n * 2 / 3), 1, '{{1,2}}', pg_temp.id(n % 10), 'de', 'self',
     'written', 'B-1', 'none', '{{}}', now(), now(), now() + interval '1 year', now()
-    from generate_series(0, {ROWS} / 2) n;
+    from generate_series(0, {rows} / 2) n;
 insert into registry.grants (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id,
     purpose_id, category_ids, explicit, answer, valid_from, valid_until)
     select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), 1, 1, 2 + n % 2, 1 + n % 2, '{{1,2}}', false,
-    'given', now(), now() + interval '1 year' from generate_series(1, {ROWS}) n;
+    'given', now(), now() + interval '1 year' from generate_series(1, {rows}) n;
 insert into registry.grant_changes (network_id, grant_id, change_id, act_id, client_id, partner_ids, kind, effective_at,
     recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3), '{{1,2}}',
-    'withdrawn', now(), now() from generate_series(1, {ROWS}) n;
+    'withdrawn', now(), now() from generate_series(1, {rows}) n;
 insert into registry.releases (network_id, release_id, consent_id, client_id, partner_ids, holder_id, towards_id)
     select {NUMBER}, pg_temp.id(n), pg_temp.id(n / 2), pg_temp.id(n / 3), '{{1,2}}', 1, 2
-    from generate_series(1, {ROWS}) n;
+    from generate_series(1, {rows}) n;
 insert into registry.release_changes (network_id, release_id, change_id, act_id, client_id, partner_ids, kind,
     effective_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), pg_temp.id(n / 3),
-    '{{1,2}}', 'withdrawn', now(), now() from generate_series(1, {ROWS}) n;
+    '{{1,2}}', 'withdrawn', now(), now() from generate_series(1, {rows}) n;
 insert into registry.receipt_codes (network_id, digest, digest_key, consent_id, client_id, partner_ids, recorded_at)
     select {NUMBER}, pg_temp.hash(n), 'digest-1', pg_temp.id(n), pg_temp.id(n), '{{1,2}}', now()
-    from generate_series(1, {ROWS}) n;
+    from generate_series(1, {rows}) n;
 insert into registry.client_memberships (network_id, client_id, position, group_id, recorded_at)
     select {NUMBER}, pg_temp.id(n), p, pg_temp.id(n / 2 + p), now()
-    from generate_series(1, {ROWS}) n, generate_series(1, 2) p;
+    from generate_series(1, {rows}) n, generate_series(1, 2) p;
 insert into registry.link_codes (network_id, digest, digest_key, link_code_id, client_id, partner_id, expires_at,
     recorded_at) select {NUMBER}, pg_temp.hash(n), 'digest-1', pg_temp.id(n), pg_temp.id(n), 1, now() + interval '1 h',
-    now() from generate_series(1, {ROWS}) n;
+    now() from generate_series(1, {rows}) n;
 insert into registry.links (network_id, link_id, link_code_id, client_id, partner_id, recorded_at)
-    select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), 2, now() from generate_series(1, {ROWS}) n;
+    select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), 2, now() from generate_series(1, {rows}) n;
 insert into registry.unlinkings (network_id, unlinking_id, client_id, partner_id, left_group_id, linked_at,
     recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n / 2 + 1), now(), now()
-    from generate_series(1, {ROWS}) n;
+    from generate_series(1, {rows}) n;
 insert into registry.consent_evidence (network_id, consent_id, evidence_id, client_id, partner_ids, sha256, media_type,
     kept_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), pg_temp.id(n), '{{1}}', pg_temp.hash(n), '',
-    '', now() from generate_series(1, {ROWS} / 4) n;
+    '', now() from generate_series(1, {rows} / 4) n;
 insert into registry.code_failures (network_id, partner_id, failure_id, recorded_at, kind)
-    select {NUMBER}, 1 + n % 50, pg_temp.id(n), now(), 'link_code' from generate_series(1, {ROWS}) n;
+    select {NUMBER}, 1 + n % 50, pg_temp.id(n), now(), 'link_code' from generate_series(1, {rows}) n;
 insert into registry.transfers (network_id, transfer_id, decision_id, partner_id, client_id, outcome, category_ids,
     transferred_at, recorded_at) select {NUMBER}, pg_temp.id(n), pg_temp.id(n), 1, pg_temp.id(n), 'sent', '{{1}}',
-    now(), now() from generate_series(1, {ROWS}) n;
+    now(), now() from generate_series(1, {rows}) n;
 insert into registry.idempotency_keys (network_id, partner_id, scope, body_sha256, answer, client_ids, recorded_at)
-    select {NUMBER}, 1, pg_temp.hash(n), '', '', '{{}}', now() from generate_series(1, {ROWS}) n;
+    select {NUMBER}, 1, pg_temp.hash(n), '', '', '{{}}', now() from generate_series(1, {rows}) n;
 insert into registry.events (network_id, log_index, at, event_id, client_id, actor_id, sender_id, recipient_id,
     purpose_id, kind, outcome, event, nonce) select {NUMBER}, 1000 + n, now(), pg_temp.id(n), pg_temp.id(n), n % 50,
-    n % 50, 2, 1, 1, 1 + n % 4, '', sha256('') from generate_series(1, 5 * {ROWS}) n;
+    n % 50, 2, 1, 1, 1 + n % 4, '', sha256('') from generate_series(1, 5 * {rows}) n;
 insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 + n, sha256('') || '\\x01'::bytea
-    from generate_series(1, 5 * {ROWS}) n;
-analyze;
+    from generate_series(1, 5 * {rows}) n;
 """  # noqa: S608
+
 
 # A partner's period: before all that there is, of which its own indices lead to nothing.
 SLICE = (NUMBER, 1, NOW - timedelta(days=3), NOW - timedelta(days=2))
@@ -179,15 +182,15 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
 async def app(registry: Registry) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the application's role to a database of some size."""
     async with registry.sql() as owner:
-        await owner.execute(FILL)
+        await owner.execute(fill(ROWS) + "analyze;")
     async with registry.sql("app") as connection:
         yield connection
 
 
-async def plan_of(connection: asyncpg.Connection, act: Act) -> list[dict[str, Any]]:
+async def plan_of(connection: asyncpg.Connection, act: Act, *, one_plan: bool = False) -> list[dict[str, Any]]:
     """Run an act and return the nodes of the plan of its last statement, with the same arguments and rules."""
     run: list[asyncpg.connection.LoggedQuery] = []
-    await connection.execute(begin_sql(NUMBER, [1]))
+    await connection.execute(begin_sql(NUMBER, [1], one_plan=one_plan))
     try:
         with connection.query_logger(run.append):
             await act(connection)
@@ -232,6 +235,17 @@ async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> No
     assert NOW.strftime("events_%Y%m") not in scanned
     assert whole_tables(nodes) <= {"events", "events_default"}
     assert {"unlinkings_pkey", "client_memberships_group_idx", "events_*", "grants_pkey"} <= indices(nodes)
+
+
+@pytest.mark.parametrize("name", ["whose client is this", "facts of a decision"])
+async def test_looked_up_by_index_while_tables_are_small(fresh_registry: Registry, name: str) -> None:
+    """A decision goes by its indices from the start; planned as usual it reads small tables whole, and as they grow."""
+    act, expected = STATEMENTS[name]
+    async with fresh_registry.sql() as owner:
+        await owner.execute(fill(60) + "analyze;")
+    async with fresh_registry.sql("app") as small:
+        assert expected <= indices(await plan_of(small, act, one_plan=True))
+        assert not expected <= indices(await plan_of(small, act))
 
 
 async def test_a_missing_index_is_found(app: asyncpg.Connection, registry: Registry) -> None:

@@ -18,7 +18,7 @@ from consent_registry.api.bodies import decode
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
 from consent_registry.operations.acts import Once, Reply
-from consent_registry.operations.decider import Decider
+from consent_registry.operations.decider import EVEN, Decider
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.tokens import PARTNER_SCOPES, Tokens
 
@@ -80,16 +80,17 @@ IdempotencyKey = Annotated[
 class Doors:
     """What the handlers of one process share."""
 
-    def __init__(self, runtime: Runtime, *, log_public: bool = False) -> None:
+    def __init__(self, runtime: Runtime, *, log_public: bool = False, even: float = EVEN) -> None:
         self.runtime = runtime
         self.log_public = log_public
+        self._even = even
         self.tokens = Tokens(runtime)
         self._deciders: dict[int, Decider] = {}
 
     def decider(self, network: Network) -> Decider:
         """The one decider of this network in this process."""
         if network.network_id not in self._deciders:
-            self._deciders[network.network_id] = Decider(self.runtime, network)
+            self._deciders[network.network_id] = Decider(self.runtime, network, self._even)
         return self._deciders[network.network_id]
 
 

@@ -18,7 +18,7 @@ from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
 from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
-from consent_registry.storage.administration import create_database, create_roles
+from consent_registry.storage.administration import count_rows, create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.key_files import make_keys
@@ -92,6 +92,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
     if await replay_at_start(logins["eraser"], keys, ledger):
         await scrub(admin)
     await load(logins["app"], keys, data, service.base_url)
+    await count_rows(admin)
     _write_eraser_environment(data, logins["eraser"], None if cluster is None else admin, keys, ledger)
     return {
         DATABASE_URL: logins["app"],

@@ -25,6 +25,9 @@ SECOND = BATCH // 2
 # How long a request waits for a client that a consent act holds, and how soon it asks again.
 PATIENCE = 1.0
 PAUSE = 0.002
+# Seconds. What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell
+# (design.md promise 5): an answer leaves this long after its question, or later when it was not ready.
+EVEN = 0.005
 
 _log = structlog.get_logger(__name__)
 
@@ -32,9 +35,10 @@ _log = structlog.get_logger(__name__)
 class Decider:
     """Answers the decisions of one network in this process."""
 
-    def __init__(self, runtime: Runtime, network: Network) -> None:
+    def __init__(self, runtime: Runtime, network: Network, even: float = EVEN) -> None:
         self._runtime = runtime
         self._network = network
+        self._even = even
         self._waiting: deque[Waiting] = deque()
         self._size = 0
         self._under_way = 0
@@ -44,7 +48,8 @@ class Decider:
         self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
     ) -> Reply:
         """The durable answer to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
-        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown.
+        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` seconds
+        after the question, or as soon as it is ready.
         """
         if self._size and self._size + len(requests) > QUEUE:
             raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
@@ -54,7 +59,11 @@ class Decider:
             catalogue = await self._runtime.picture(self._network, fresh=True)
         waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
         waiting.read(catalogue, self._runtime.keys)
-        waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
+        loop = asyncio.get_running_loop()
+        waiting.deadline = loop.time() + PATIENCE
+        # Begun before the work: an end counted from the work's end would tell how long the work took.
+        even = loop.create_future()
+        loop.call_later(self._even, _settle_even, even)
         self._waiting.append(waiting)
         self._size += len(requests)
         if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
@@ -62,7 +71,10 @@ class Decider:
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await waiting.reply
+        try:
+            return await waiting.reply
+        finally:
+            await even
 
     async def _run(self) -> None:
         try:
@@ -109,6 +121,11 @@ class Decider:
             else:
                 self._waiting.appendleft(one)
                 self._size += len(one.requests)
+
+
+def _settle_even(even: asyncio.Future[None]) -> None:
+    if not even.done():  # who asked may be gone
+        even.set_result(None)
 
 
 def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:

@@ -33,3 +33,12 @@ async def create_roles(
             await connection.execute(await connection.fetchval(quoted, role, password))
     finally:
         await connection.close()
+
+
+async def count_rows(dsn: str) -> None:
+    """Let the planner know at once how large the tables are, which it finds out by itself in a minute or so."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("analyze")
+    finally:
+        await connection.close()

@@ -86,13 +86,20 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
             connection.terminate()  # at once: whatever the session holds is free
 
 
+_ONE_PLAN = "".join(
+    f"; set local {setting}"
+    for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable_bitmapscan = off")
+)
+
+
 def begin_sql(
     network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False, hold_catalogue: bool = False
 ) -> str:
     """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own.
 
     `one_plan`: each statement keeps the plan it has, whatever its parameters. Planning anew takes a third of a single
-    decision's time, and its statements are written so that there is one way to run them. `hold_catalogue` takes the
+    decision's time, and its statements are written so that there is one way to run them: by the indices made for them,
+    from the first day on, when nothing is known yet of how large the tables will be. `hold_catalogue` takes the
     catalogue's shared lock on the same way to the server: for transactions without an idempotency key, whose lock comes
     first.
     """
@@ -100,7 +107,7 @@ def begin_sql(
     return (
         f"begin isolation level read committed; set local registry.network = '{int(network_id)}'; "
         f"set local registry.partners = '{{{partners}}}'"
-        + ("; set local plan_cache_mode = force_generic_plan" if one_plan else "")
+        + (_ONE_PLAN if one_plan else "")
         + (f"; select pg_advisory_xact_lock_shared({LOCK_CATALOGUE | int(network_id)}, 0)" if hold_catalogue else "")
     )
 

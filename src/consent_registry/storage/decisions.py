@@ -57,31 +57,34 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
     """For each question whom its reference means, and whether the shared locks of all who are meant were free.
 
     Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
-    locks a number made of its digest, so that the same work is done and registering it is seen. Under a key that a
-    reference is not stored under it is unknown, and locks as such: known and unknown stay alike during a rotation.
+    stands for a client whose number is made of its digest: it is looked up, locked and joined as any other, and
+    registering it is seen. Under a key that a reference is not stored under it is unknown: known and unknown stay alike
+    during a rotation.
     """
-    flat = [(one.sender_id, digest) for one in asked for digest in one.digests]
+    references = _references(asked)
     rows = await connection.fetch(
         """
-        with resolved as materialized (
-            select w.ord, w.digest, r.client_id, r.group_id
+        with whom as materialized (
+            select w.ord, r.client_id, coalesce(r.client_id, encode(substr(w.digest, 1, 16), 'hex')::uuid) as home_id
             from unnest($2::integer[], $3::bytea[]) with ordinality as w (partner_id, digest, ord)
             left join lateral (
-                select r.client_id, m.group_id
-                from registry.client_references r
-                left join registry.current_memberships m on m.network_id = $1 and m.client_id = r.client_id
+                select r.client_id from registry.client_references r
                 where r.network_id = $1 and r.partner_id = w.partner_id and r.digest = w.digest offset 0
             ) r on true
+        ), grouped as materialized (
+            select w.ord, w.client_id, w.home_id, m.group_id, coalesce(m.group_id, w.home_id) as group_or_home_id
+            from whom w left join lateral (
+                select m.group_id from registry.client_memberships m
+                where m.network_id = $1 and m.client_id = w.home_id order by m.position desc limit 1
+            ) m on true
         ), numbered as materialized (
-            select ord,
-                ('x' || coalesce(substr(client_id::text, 1, 8), encode(substr(digest, 1, 4), 'hex')))::bit(32)::integer
-                    as number
-            from resolved
+            select ord, ('x' || substr(home_id::text, 1, 8))::bit(32)::integer as number from grouped
             union all
-            select r.ord, m.number
-            from resolved r cross join lateral (
+            select g.ord, m.number
+            from grouped g cross join lateral (
                 select ('x' || substr(m.client_id::text, 1, 8))::bit(32)::integer as number
-                from registry.current_memberships m where m.network_id = $1 and m.group_id = r.group_id offset 0
+                from registry.current_memberships m
+                where m.network_id = $1 and m.group_id = g.group_or_home_id offset 0
             ) m
         ), locked as materialized (
             select number, pg_try_advisory_xact_lock_shared($4, number) as held
@@ -89,15 +92,25 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
         ), free as (
             select n.ord, bool_and(l.held) as held from numbered n join locked l using (number) group by n.ord
         )
-        select r.client_id, r.group_id, f.held from resolved r join free f using (ord) order by r.ord
+        select g.client_id, g.group_id, f.held from grouped g join free f using (ord) order by g.ord
         """,
         network_id,
-        [sender_id for sender_id, _ in flat],
-        [digest for _, digest in flat],
+        [sender_id for sender_id, _ in references],
+        [digest for _, digest in references],
         LOCK_CLIENT | network_id,
     )
-    found = iter(rows)
-    return [_found([next(found) for _ in one.digests]) for one in asked]
+    return [_found([rows[references[one.sender_id, digest]] for digest in one.digests]) for one in asked]
+
+
+def _references(asked: Sequence[Asked]) -> dict[tuple[int, bytes], int]:
+    """The references asked about, each once and numbered from 0: a thousand questions about one person cost what one
+    costs, and so tell no more about that person (design.md promise 5).
+    """
+    numbers: dict[tuple[int, bytes], int] = {}
+    for one in asked:
+        for digest in one.digests:
+            numbers.setdefault((one.sender_id, digest), len(numbers))
+    return numbers
 
 
 def _found(rows: Sequence[GrantRow]) -> tuple[Whose, bool]:
@@ -107,15 +120,41 @@ def _found(rows: Sequence[GrantRow]) -> tuple[Whose, bool]:
 
 
 def _whose(row: GrantRow) -> Whose:
+    if row["client_id"] is None:
+        return NOBODY
     group_id = row["group_id"]
     return Whose(str(row["client_id"]), None if group_id is None else str(group_id))
 
 
-# Facts of decisions: see `load_facts`.
+# Facts of decisions: see `load_facts`. What an index is asked for stands in a column of its own before: row-level
+# security lets no expression that might betray a row, `coalesce` among them, go into the index.
 _FACTS = """
-    select w.ord, statement_timestamp() as now,
+    with whom as materialized (
+        select w.ord, w.sender_id, r.client_id,
+            coalesce(r.client_id, encode(substr(w.digest, 1, 16), 'hex')::uuid) as home_id
+        from unnest($2::integer[], $3::bytea[]) with ordinality as w (sender_id, digest, ord)
+        left join lateral (
+            select r.client_id from registry.client_references r
+            where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
+        ) r on true
+    ), grouped as materialized (
+        select w.ord, w.sender_id, w.client_id, w.home_id, m.group_id,
+            coalesce(m.group_id, w.home_id) as group_or_home_id
+        from whom w left join lateral (
+            select m.group_id from registry.client_memberships m
+            where m.network_id = $1 and m.client_id = w.home_id order by m.position desc limit 1
+        ) m on true
+    ), joined as materialized (
+        select g.ord, g.sender_id, g.client_id, g.group_id, array(
+            select g.home_id union all
+            select o.client_id from registry.current_memberships o
+            where o.network_id = $1 and o.group_id = g.group_or_home_id and o.client_id <> g.home_id
+        ) as client_ids
+        from grouped g
+    )
+    select q.ord, statement_timestamp() as now,
         (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
-        r.client_id, r.group_id,
+        w.client_id, w.group_id,
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
         g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
@@ -135,28 +174,22 @@ _FACTS = """
               and l.towards_id = g.recipient_id and not exists (
                   select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
         ) end as releases
-    from unnest($2::integer[], $3::bytea[], $4::integer[], $5::smallint[])
-        with ordinality as w (sender_id, digest, recipient_id, purpose_id, ord)
-    left join lateral (
-        select r.client_id, m.group_id from registry.client_references r
-        left join registry.current_memberships m on m.network_id = $1 and m.client_id = r.client_id
-        where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
-    ) r on true
+    from unnest($4::integer[], $5::integer[], $6::smallint[])
+        with ordinality as q (reference, recipient_id, purpose_id, ord)
+    join joined w on w.ord = q.reference + 1
     left join lateral (
         select * from registry.grants g
-        where g.network_id = $1
-          and g.client_id = any (array(
-              select r.client_id union all
-              select m.client_id from registry.current_memberships m
-              where m.network_id = $1 and m.group_id = r.group_id and m.client_id <> r.client_id))
-          and g.sender_id = w.sender_id and g.recipient_id = w.recipient_id and g.purpose_id = w.purpose_id
+        where g.network_id = $1 and g.client_id = any (w.client_ids)
+          and g.sender_id = w.sender_id and g.recipient_id = q.recipient_id and g.purpose_id = q.purpose_id
           and g.answer <> 'refused' and not exists (
               select from registry.grant_changes e where e.network_id = $1 and e.grant_id = g.grant_id
                 and (e.kind in ('ended', 'invalidated') or e.kind = 'withdrawn' and e.category_ids is null))
           and g.valid_until > statement_timestamp() offset 0
     ) g on true
-    left join registry.grant_changes c on c.network_id = $1 and c.grant_id = g.grant_id
-    order by w.ord
+    left join lateral (
+        select * from registry.grant_changes c where c.network_id = $1 and c.grant_id = g.grant_id offset 0
+    ) c on true
+    order by q.ord
 """
 
 
@@ -164,40 +197,63 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     """The facts for all questions, in one statement; its start is the decisions' time.
 
     Grants that can never permit again are left out here, so that a client who never agreed, refused, withdrew or whose
-    consent expired costs the same work, however often (design.md promise 5). What is left, `decide` judges.
+    consent expired costs about the same work, however often (design.md promise 5; what is left to see, the decider
+    hides). What is left, `decide` judges.
     """
     if not asked:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
-    flat = [(one, digest) for one in asked for digest in one.digests]
+    references = _references(asked)
+    flows: dict[tuple[int, int, int], int] = {}
+    looked_up = [[flows.setdefault(flow, len(flows)) for flow in _flows(one, references)] for one in asked]
     rows = await connection.fetch(
         _FACTS,
         network_id,
-        [one.sender_id for one, _ in flat],
-        [digest for _, digest in flat],
-        [one.recipient_id for one, _ in flat],
-        [one.purpose_id for one, _ in flat],
+        [sender_id for sender_id, _ in references],
+        [digest for _, digest in references],
+        [reference for reference, _, _ in flows],
+        [recipient_id for _, recipient_id, _ in flows],
+        [purpose_id for _, _, purpose_id in flows],
     )
-    return _facts(rows, [number for number, one in enumerate(asked) for _ in one.digests], len(asked))
+    found = _known(rows, len(flows))
+    # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
+    known = [next((found[at] for at in places if found[at].whose is not NOBODY), _NOTHING) for places in looked_up]
+    return Facts(
+        rows[0]["now"],
+        rows[0]["catalogue_version"] or 0,
+        [one.whose for one in known],
+        [one.grants for one in known],
+        [one.others for one in known],
+    )
 
 
-def _facts(rows: Sequence[GrantRow], question_of: Sequence[int], questions: int) -> Facts:
-    """Sort the rows to their questions; `question_of` says for each digest that was looked up whose it is."""
-    clients = [NOBODY] * questions
-    others: list[frozenset[str]] = [frozenset()] * questions
-    found: list[list[GrantRow]] = [[] for _ in range(questions)]
+def _flows(one: Asked, references: dict[tuple[int, bytes], int]) -> list[tuple[int, int, int]]:
+    """What one question looks up: a flow of each reference that it may mean."""
+    return [(references[one.sender_id, digest], one.recipient_id, one.purpose_id) for digest in one.digests]
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is known of a flow: the client, its grants, and the clients whose consents they lean on."""
+
+    whose: Whose
+    grants: list[Grant]
+    others: frozenset[str]
+
+
+_NOTHING = _Known(NOBODY, [], frozenset())
+
+
+def _known(rows: Sequence[GrantRow], flows: int) -> list[_Known]:
+    """Sort the rows to the flows that were looked up."""
+    of_flow: list[list[GrantRow]] = [[] for _ in range(flows)]
     for row in rows:
-        question = question_of[row["ord"] - 1]
-        if row["client_id"] is not None:
-            whose = _whose(row)
-            # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
-            if clients[question] is NOBODY:
-                clients[question] = whose
-            if row["grant_id"] is not None and clients[question] == whose:
-                found[question].append(row)
-                if row["others"]:
-                    others[question] |= {str(one[CLIENT_OF_OTHER]) for one in row["others"]}
-    grants = [grants_from_rows(one) for one in found]
-    return Facts(rows[0]["now"], rows[0]["catalogue_version"] or 0, clients, grants, others)
+        of_flow[row["ord"] - 1].append(row)
+    return [_known_of(one) for one in of_flow]
+
+
+def _known_of(rows: Sequence[GrantRow]) -> _Known:
+    granted = [row for row in rows if row["grant_id"] is not None]
+    others = frozenset(str(one[CLIENT_OF_OTHER]) for row in granted for one in row["others"] or ())
+    return _Known(_whose(rows[0]), grants_from_rows(granted) if granted else [], others)
 
 
 async def try_lock_others(connection: Connection, network_id: int, client_ids: Collection[str]) -> frozenset[str]:
