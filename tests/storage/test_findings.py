@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from consent_registry.storage import findings
+from consent_registry.storage import findings, lookups
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.findings import Slice
 from consent_registry.storage.unlinkings import list_findings
@@ -20,11 +20,11 @@ Read = Callable[[Connection, Slice], Awaitable[list[object]]]
 
 
 async def _wrong(connection: Connection, asked: Slice) -> list[object]:
-    return list(await findings.wrong_codes(connection, asked, "link_code"))
+    return list(await lookups.wrong_codes(connection, asked, "link_code"))
 
 
 async def _repeated(connection: Connection, asked: Slice) -> list[object]:
-    return list(await findings.repeated_lookups(connection, asked, 1))
+    return list(await lookups.repeated_lookups(connection, asked, 1))
 
 
 async def _links(connection: Connection, asked: Slice) -> list[object]:
@@ -35,7 +35,7 @@ READS: dict[str, Read] = {
     "sent in": findings.sent_in,  # type: ignore[dict-item]
     "unreported": findings.unreported_permits,  # type: ignore[dict-item]
     "unproven": findings.unproven_consents,  # type: ignore[dict-item]
-    "refused": findings.refused_lookups,  # type: ignore[dict-item]
+    "refused": lookups.refused_lookups,  # type: ignore[dict-item]
     "repeated": _repeated,
     "wrong codes": _wrong,
     "links": _links,

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.acts import new_id
-from consent_registry.storage import findings
+from consent_registry.storage import findings, lookups
 from consent_registry.storage.clients import find_reference, find_references
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.decisions import Asked, load_facts, lock_clients
@@ -162,13 +162,13 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
         lambda c: findings.unproven_consents(c, SLICE),
         {"consents_recorder_idx", "consent_evidence_pkey", "grants_consent_idx"},
     ),
-    "a period's refusals": (lambda c: findings.refused_lookups(c, SLICE), {"events_*"}),
+    "a period's refusals": (lambda c: lookups.refused_lookups(c, SLICE), {"events_*"}),
     "a period's questions": (
-        lambda c: findings.repeated_lookups(c, SLICE, 10),
+        lambda c: lookups.repeated_lookups(c, SLICE, 10),
         {"events_*", "transfers_decision_idx"},
     ),
     "a period's wrong codes": (
-        lambda c: findings.wrong_codes(c, SLICE, "link_code"),
+        lambda c: lookups.wrong_codes(c, SLICE, "link_code"),
         {"code_failures_pkey"},
     ),
     "permits without report": (

@@ -26,6 +26,7 @@ from consent_registry.operations.clients import own_references
 from consent_registry.operations.pages import make_cursor, read_cursor
 from consent_registry.operations.reconciliation import Limits, Reconciliation, decisions, read_decided, reconcile
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.storage import findings as storage
 
 PERIOD = timedelta(days=30)
 # A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.
@@ -92,13 +93,30 @@ class FindingsView(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct, array_like=True):
-    """Where a page ended, and the period all pages are of."""
+    """Where a page ended, and the period all pages are of: what a cursor holds."""
 
     begin: str
     end: str
     severity: Severity
     known_at: str
     finding_id: str
+
+    @classmethod
+    def of(cls, period: Period, last: Finding) -> str:
+        """The place after this finding."""
+        instants = [format_instant(one) for one in (period.begin, period.end, last.known_at)]
+        place = cls(instants[0], instants[1], last.ground.severity, instants[2], last.finding_id)
+        return msgspec.json.encode(place).decode()
+
+    @property
+    def period(self) -> Period:
+        """The period of all pages."""
+        return Period(parse_instant(self.begin), parse_instant(self.end))
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """The place of the last finding in the order of the list."""
+        return order_of(self.severity, parse_instant(self.known_at), self.finding_id)
 
 
 async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> Reply:
@@ -109,51 +127,40 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
     filter_of_page = msgspec.json.encode(asked)
 
     async def work(act: Act) -> Done:
-        now = await act.clock()
         cursor = read_cursor(act.keys, filter_of_page, request.cursor, "")
         after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
-        period = _period(request, now) if after is None else Period(*map(parse_instant, (after.begin, after.end)))
+        period = await _period(act, request) if after is None else after.period
         categories = {number: one.slug for number, one in act.catalogue.category_by_id.items()}
         network_id, partner_id = act.network.network_id, caller.partner_id
         given = Reconciliation(act.connection, network_id, partner_id, categories, period, request.limits)
         found = await reconcile(given, KINDS if request.kind is None else [request.kind])
         chosen = sorted((one for several in found.values() for one in several), key=pressing_order)
         if after is not None:
-            last = order_of(after.severity, parse_instant(after.known_at), after.finding_id)
-            chosen = [one for one in chosen if pressing_order(one) > last]
+            chosen = [one for one in chosen if pressing_order(one) > after.order]
         page = chosen[: request.limit]
-        following = _place(period, page[-1]) if len(chosen) > request.limit else None
-        checks = [CheckView(kind, len(several)) for kind, several in found.items()]
-        answer = FindingsView(
-            await _views(act, given, page),
-            make_cursor(act.keys, filter_of_page, following),
-            _checked(caller, given, now, checks),
-        )
+        following = _Place.of(period, page[-1]) if len(chosen) > request.limit else None
+        views = await _views(act, given, page)
+        now = await act.clock()
         ids = [one.finding_id for one in page]
         members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
-        at = await act.clock()
-        await act.append(at, Event("read", new_id(at), members))
-        return Done(200, answer)
+        await act.append(now, Event("read", new_id(now), members))
+        checks = [CheckView(kind, len(several)) for kind, several in found.items()]
+        cursor = make_cursor(act.keys, filter_of_page, following)
+        return Done(200, FindingsView(views, cursor, _checked(caller, given, now, checks)))
 
     return await perform(runtime, caller, work)
 
 
-def _period(request: FindingsRequest, now: datetime) -> Period:
-    """The period asked for, as far as it is over: nothing is checked before it happens."""
-    end = min(request.end or now, now)
+async def _period(act: Act, request: FindingsRequest) -> Period:
+    """The period asked for, as far as nothing can be recorded in it any more: so the next one may begin at its end."""
+    settled_at = await storage.settled_at(act.connection, act.network.network_id)
+    end = min(request.end or settled_at, settled_at)
     begin = request.begin or end - PERIOD
     if begin >= end:
         raise Malformed(faults=(Fault("", "from must be before until, and not in the future"),))
     if end - begin > LONGEST:
         raise Malformed(faults=(Fault("", f"from and until may be {LONGEST.days} days apart at most"),))
     return Period(begin, end)
-
-
-def _place(period: Period, last: Finding) -> str:
-    known_at = format_instant(last.known_at)
-    begin, end = format_instant(period.begin), format_instant(period.end)
-    place = _Place(begin, end, last.ground.severity, known_at, last.finding_id)
-    return msgspec.json.encode(place).decode()
 
 
 async def _views(act: Act, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:

@@ -1,5 +1,9 @@
-"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain` (domain.md 5.1)."""
+"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain` (domain.md 5.1).
 
+What is judged row by row is judged in a thread: the process decides meanwhile.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +39,7 @@ from consent_registry.domain.lookups import (
 )
 from consent_registry.operations.code_failures import FAILURES_AN_HOUR
 from consent_registry.storage import findings as storage
+from consent_registry.storage import lookups
 from consent_registry.storage.code_failures import CodeKind
 from consent_registry.storage.database import Connection
 from consent_registry.storage.unlinkings import list_findings
@@ -92,6 +97,15 @@ async def _transfers(given: Reconciliation) -> list[Finding]:
     asked = sorted({row.decision_id for row in rows})
     decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
     grants = await _used_grants(given, sorted({used for one in decided.values() for used in one.grant_ids}))
+    return await asyncio.to_thread(_judged, given, rows, decided, grants)
+
+
+def _judged(
+    given: Reconciliation,
+    rows: Sequence[storage.SentRow],
+    decided: Mapping[str, Decided],
+    grants: Mapping[str, UsedGrant],
+) -> list[Finding]:
     found = []
     for row in rows:
         # A decision may be gone before the report on it, by retention; nothing tells then what it had permitted.
@@ -169,19 +183,21 @@ async def _unproven(given: Reconciliation) -> list[Finding]:
 async def _refused(given: Reconciliation) -> list[Finding]:
     asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
     limit = given.limits.refused_references
-    return lookups_refused(await storage.refused_lookups(given.connection, asked), limit)
+    asked_in_vain = await lookups.refused_lookups(given.connection, asked)
+    return await asyncio.to_thread(lookups_refused, asked_in_vain, limit)
 
 
 async def _without_transfer(given: Reconciliation) -> list[Finding]:
     asked = given.slice(since=looked_at_since(given.period.begin, DAY))
     limit = given.limits.questions_without_transfer
-    return lookups_without_transfer(await storage.repeated_lookups(given.connection, asked, limit), limit)
+    questions = await lookups.repeated_lookups(given.connection, asked, limit)
+    return await asyncio.to_thread(lookups_without_transfer, questions, limit)
 
 
 def _guessed(kind: FindingKind, code: CodeKind) -> Check:
     async def check(given: Reconciliation) -> list[Finding]:
         asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
-        failures = await storage.wrong_codes(given.connection, asked, code)
+        failures = await lookups.wrong_codes(given.connection, asked, code)
         return codes_guessed(kind, failures, FAILURES_AN_HOUR[code])
 
     return check

@@ -1,4 +1,4 @@
-"""What findings are judged from: one partner's transfers, permits and look-ups of a period, and what was withdrawn.
+"""What findings are judged from: one partner's transfers and permits of a period, and what was withdrawn.
 
 Every statement names the partner, beside row-level security: the auditor's login sees whole networks. The moments of a
 withdrawal come from the changes of grants and releases, which everybody who takes part in them may see; the withdrawal
@@ -13,9 +13,7 @@ import msgspec
 
 from consent_registry.domain.findings import Permit
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
-from consent_registry.domain.lookups import Lookup
-from consent_registry.storage.code_failures import CodeKind
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database import LOCK_CATALOGUE, Connection
 
 # What is asked of: network, partner, and a period from its begin until before its end.
 Slice = tuple[int, int, datetime, datetime]
@@ -51,6 +49,24 @@ class UsedGrantRow(msgspec.Struct, frozen=True):
     stopped_ids: tuple[int, ...] | None
     received_at: datetime | None
     recorded_at: datetime | None
+
+
+async def settled_at(connection: Connection, network_id: int) -> datetime:
+    """The moment up to which all that was recorded in this network can be seen: now, or when the oldest act began that
+    still runs. What it records is younger than its beginning. An act holds the catalogue until it commits, and reads
+    the clock after that: one that does not hold it yet will read a later time than this.
+    """
+    at: datetime = await connection.fetchval(
+        """
+        select least(statement_timestamp(), min(a.xact_start))
+        from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = $1::bigint::oid and l.objid = 0
+          and l.database = (select d.oid from pg_database d where d.datname = current_database())
+          and l.granted and l.pid <> pg_backend_pid()
+        """,
+        LOCK_CATALOGUE | network_id,
+    )
+    return at
 
 
 async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
@@ -220,65 +236,3 @@ async def unproven_consents(connection: Connection, asked: Slice) -> list[tuple[
         end,
     )
     return [(str(row[0]), str(row[1]), row[2]) for row in rows]
-
-
-async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
-    """The partner's questions of a period that permitted nothing."""
-    network_id, partner_id, begin, end = asked
-    rows = await connection.fetch(
-        """
-        select event_id, log_index, at, client_id from registry.events
-        where network_id = $1 and actor_id = $2 and kind = 1 and outcome = 3 and at >= $3 and at < $4
-        """,
-        network_id,
-        partner_id,
-        begin,
-        end,
-    )
-    return [Lookup(str(row[0]), row[1], row[2], _text(row[3])) for row in rows]
-
-
-async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> list[Lookup]:
-    """The partner's questions of a period on consents of clients about whom it asked at least so often in it."""
-    network_id, partner_id, begin, end = asked
-    rows = await connection.fetch(
-        """
-        select a.event_id, a.log_index, a.at, a.client_id, sent.there is not null as sent
-        from (
-            select event_id, log_index, at, client_id, count(*) over (partition by client_id) as times
-            from registry.events
-            where network_id = $1 and actor_id = $2 and kind = 1 and outcome <= 3 and client_id is not null
-              and at >= $3 and at < $4
-        ) a
-        left join lateral (
-            select true as there from registry.transfers t
-            where t.network_id = $1 and t.decision_id = a.event_id and t.outcome = 'sent' limit 1
-        ) sent on true
-        where a.times >= $5
-        """,
-        network_id,
-        partner_id,
-        begin,
-        end,
-        times,
-    )
-    return [Lookup(str(row[0]), row[1], row[2], str(row[3]), row[4]) for row in rows]
-
-
-async def wrong_codes(connection: Connection, asked: Slice, kind: CodeKind) -> list[tuple[str, datetime]]:
-    """Ids and times of the partner's wrong codes of a period."""
-    network_id, partner_id, begin, end = asked
-    rows = await connection.fetch(
-        """
-        select failure_id, recorded_at from registry.code_failures
-        where network_id = $1 and partner_id = $2 and failure_id between $3 and $4 and kind = $7
-          and recorded_at >= $5 and recorded_at < $6
-        """,
-        network_id,
-        partner_id,
-        *uuid7_between(begin, end),
-        begin,
-        end,
-        kind,
-    )
-    return [(str(row[0]), row[1]) for row in rows]
