@@ -1,85 +1,48 @@
 """What a network's administration may do: suspend and reinstate partners, revoke secrets."""
 
-from litestar import Response, post
-from litestar.params import JSONBody
+from functools import partial
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
-from consent_registry.api.documentation import answers
+from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations import administration as operations
 from consent_registry.operations.administration import (
     RevocationAnswer,
     RevocationRequest,
     SuspensionAnswer,
     SuspensionRequest,
+    reinstate_partner,
+    revoke_secret,
+    suspend_partner,
 )
 
-_GUARDS = [requires("catalogue:write")]
+_route = partial(act_route, scope="catalogue:write")
 
-
-@post(
-    "/suspensions",
-    guards=_GUARDS,
-    dto=StrictBody,
-    **answers(
-        201,
-        SuspensionAnswer,
-        "Suspend a partner",
-        scope="catalogue:write",
+ROUTES = [
+    _route(
+        "/suspensions",
+        suspend_partner,
+        name="suspend_partner",
         takes=SuspensionRequest,
-        key="required",
+        answer=SuspensionAnswer,
+        summary="Suspend a partner",
+        about="Counts at the partner's next request, and for every decision that names it as recipient.",
     ),
-)
-async def suspend_partner(
-    request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
-) -> Response[bytes]:
-    """Counts at the partner's next request, and for every decision that names it as recipient."""
-    once = await once_required(request, idempotency_key)
-    return respond(await operations.suspend_partner(doors(request).runtime, request.user, data, once))
-
-
-@post(
-    "/reinstatements",
-    guards=_GUARDS,
-    dto=StrictBody,
-    **answers(
-        201,
-        SuspensionAnswer,
-        "Reinstate a partner",
-        scope="catalogue:write",
+    _route(
+        "/reinstatements",
+        reinstate_partner,
+        name="reinstate_partner",
         takes=SuspensionRequest,
-        key="required",
+        answer=SuspensionAnswer,
+        summary="Reinstate a partner",
+        about="Ends a partner's suspension.",
     ),
-)
-async def reinstate_partner(
-    request: ApiRequest, data: JSONBody[SuspensionRequest], idempotency_key: IdempotencyKey = None
-) -> Response[bytes]:
-    """Ends a partner's suspension."""
-    once = await once_required(request, idempotency_key)
-    return respond(await operations.reinstate_partner(doors(request).runtime, request.user, data, once))
-
-
-@post(
-    "/credential-revocations",
-    guards=_GUARDS,
-    dto=StrictBody,
-    **answers(
-        201,
-        RevocationAnswer,
-        "Revoke a client's secret",
-        scope="catalogue:write",
+    _route(
+        "/credential-revocations",
+        revoke_secret,
+        name="revoke_secret",
         takes=RevocationRequest,
-        key="required",
+        answer=RevocationAnswer,
         refusals=(NotFound,),
+        summary="Revoke a client's secret",
+        about="For good: tokens issued for it end at their next use.",
     ),
-)
-async def revoke_secret(
-    request: ApiRequest, data: JSONBody[RevocationRequest], idempotency_key: IdempotencyKey = None
-) -> Response[bytes]:
-    """For good: tokens issued for it end at their next use."""
-    once = await once_required(request, idempotency_key)
-    return respond(await operations.revoke_secret(doors(request).runtime, request.user, data, once))
-
-
-ROUTES = [suspend_partner, reinstate_partner, revoke_secret]
+]

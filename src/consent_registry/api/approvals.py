@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from litestar import Response, get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar import Response, get
+from litestar.params import QueryParameter
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
-from consent_registry.api.decisions import known_id, page_limit
+from consent_registry.api.acts import act_route
+from consent_registry.api.callers import ApiRequest, doors, requires, respond
+from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations import approvals as operations
@@ -22,60 +22,11 @@ from consent_registry.operations.catalogue import show_list
 from consent_registry.operations.pages import Page
 
 _SCOPE = "catalogue:write"
-_GUARDS = [requires(_SCOPE)]
-
-
-@post(
-    "/approvals",
-    guards=_GUARDS,
-    dto=StrictBody,
-    **answers(
-        201,
-        ApprovalAnswer,
-        "Approve a partner or a purpose",
-        scope=_SCOPE,
-        takes=ApprovalRequest,
-        key="required",
-    ),
-)
-async def approve(
-    request: ApiRequest, data: JSONBody[ApprovalRequest], idempotency_key: IdempotencyKey = None
-) -> Response[bytes]:
-    """Opens the wall of an isolated partner in one direction, or a purpose that needs the data-protection officer's
-    word. It looks forward only: consents given before it are not permitted by it.
-    """
-    once = await once_required(request, idempotency_key)
-    return respond(await operations.approve(doors(request).runtime, request.user, data, once))
-
-
-@post(
-    "/approvals/{approval_id:str}/revocations",
-    guards=_GUARDS,
-    dto=StrictBody,
-    **answers(
-        201,
-        ApprovalRevocationAnswer,
-        "Revoke an approval",
-        scope=_SCOPE,
-        takes=ApprovalRevocationRequest,
-        key="required",
-        refusals=(NotFound,),
-    ),
-)
-async def revoke_approval(
-    request: ApiRequest,
-    approval_id: FromPath[str],
-    data: JSONBody[ApprovalRevocationRequest],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """For good: at the next decision nothing is permitted that needed it. A later approval does not bring it back."""
-    once = await once_required(request, idempotency_key)
-    return respond(await operations.revoke(doors(request).runtime, request.user, known_id(approval_id), data, once))
 
 
 @get(
     "/approvals",
-    guards=_GUARDS,
+    guards=[requires(_SCOPE)],
     **answers(200, Page[ApprovalView], "Approvals", scope=_SCOPE, query=("limit", "cursor")),
 )
 async def list_approvals(
@@ -89,4 +40,29 @@ async def list_approvals(
     return respond(await show_list(shared.runtime, request.user, view, "approvals", page_limit(limit), cursor))
 
 
-ROUTES = [approve, revoke_approval, list_approvals]
+ROUTES = [
+    act_route(
+        "/approvals",
+        operations.approve,
+        name="approve",
+        scope=_SCOPE,
+        takes=ApprovalRequest,
+        answer=ApprovalAnswer,
+        summary="Approve a partner or a purpose",
+        about="Opens the wall of an isolated partner in one direction, or a purpose that needs the data-protection"
+        " officer's word. It looks forward only: consents given before it are not permitted by it.",
+    ),
+    act_route(
+        "/approvals/{approval_id:str}/revocations",
+        operations.revoke,
+        name="revoke_approval",
+        scope=_SCOPE,
+        takes=ApprovalRevocationRequest,
+        answer=ApprovalRevocationAnswer,
+        refusals=(NotFound,),
+        summary="Revoke an approval",
+        about="For good: at the next decision nothing is permitted that needed it. A later approval does not bring it"
+        " back.",
+    ),
+    list_approvals,
+]

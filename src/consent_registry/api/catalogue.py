@@ -6,8 +6,9 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from consent_registry.api.acts import known_id
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.decisions import known_id, page_limit
+from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.pages import Page

@@ -5,9 +5,9 @@ from datetime import datetime
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from consent_registry.api.acts import act_route, known_id
 from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
-from consent_registry.api.decisions import known_id
+from consent_registry.api.callers import ApiRequest, doors, requires, respond
 from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.instants import parse_instant
@@ -16,23 +16,18 @@ from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
 from consent_registry.operations.views import ConsentView
 
-
-@post(
+RECORD = act_route(
     "/consents",
-    guards=[requires("consents:write")],
-    dto=StrictBody,
-    **answers(
-        201, ConsentView, "Record a consent", scope="consents:write", takes=ConsentRequest, key="required", located=True
-    ),
+    consents.record_consent,
+    name="record_consent",
+    scope="consents:write",
+    takes=ConsentRequest,
+    answer=ConsentView,
+    located=True,
+    summary="Record a consent",
+    about="One act of a client, one text version and language, one or more grants. The caller is sender or recipient of"
+    " every grant; a grant its sender did not record waits for the sender's confirmation.",
 )
-async def record_consent(
-    request: ApiRequest, data: JSONBody[ConsentRequest], idempotency_key: IdempotencyKey = None
-) -> Response[bytes]:
-    """One act of a client, one text version and language, one or more grants. The caller is sender or recipient of
-    every grant; a grant its sender did not record waits for the sender's confirmation.
-    """
-    once = await once_required(request, idempotency_key)
-    return respond(await consents.record_consent(doors(request).runtime, request.user, data, once))
 
 
 @post(
@@ -76,4 +71,4 @@ def query_instant(text: str | None, name: str) -> datetime | None:
         raise Malformed(faults=(Fault("", f"{name} must be an instant like 2026-11-20T09:30:00.000000Z"),)) from error
 
 
-ROUTES = [record_consent, search_consents, read_consent]
+ROUTES = [RECORD, search_consents, read_consent]

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
+from consent_registry.api.acts import act_route, known_id
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import (
     ApiRequest,
@@ -15,13 +16,11 @@ from consent_registry.api.callers import (
     asked_directly,
     doors,
     once_given,
-    once_required,
     requires,
     respond,
 )
 from consent_registry.api.documentation import answers
-from consent_registry.domain.errors import Fault, Malformed, NotFound
-from consent_registry.domain.identifiers import is_uuid
+from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations import transfers as operations
 from consent_registry.operations.batch import BatchAnswer
 from consent_registry.operations.decisions import DecisionAnswer, DecisionRequest
@@ -117,29 +116,14 @@ async def read_decision(request: ApiRequest, decision_id: FromPath[str]) -> Resp
     return respond(await operations.read_decision(doors(request).runtime, request.user, known_id(decision_id)))
 
 
-def known_id(text: str) -> str:
-    """An id from a path; what cannot be one is not found, like one that does not exist."""
-    if not is_uuid(text):
-        raise NotFound
-    return text
-
-
-@post(
+TRANSFER = act_route(
     "/decisions/{decision_id:str}/transfers",
-    guards=[requires("decisions")],
-    dto=StrictBody,
-    **answers(201, TransferAnswer, "Report what was sent", scope="decisions", takes=TransferRequest, key="required"),
+    operations.report_transfer,
+    name="report_transfer",
+    scope="decisions",
+    takes=TransferRequest,
+    answer=TransferAnswer,
+    summary="Report what was sent",
+    about="What the sender did after a decision. Broader than permitted is recorded too, and becomes a finding.",
 )
-async def report_transfer(
-    request: ApiRequest,
-    decision_id: FromPath[str],
-    data: JSONBody[TransferRequest],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """What the sender did after a decision. Broader than permitted is recorded too, and becomes a finding."""
-    once = await once_required(request, idempotency_key)
-    decision = known_id(decision_id)
-    return respond(await operations.report_transfer(doors(request).runtime, request.user, decision, data, once))
-
-
-ROUTES = [DECISION, BATCH, list_unreported, read_decision, report_transfer]
+ROUTES = [DECISION, BATCH, list_unreported, read_decision, TRANSFER]

@@ -1,13 +1,10 @@
 """Partners' acts on recorded consents: confirm, end, invalidate, restrict (api.md section 5; Art. 18 DSGVO)."""
 
-from litestar import Response, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody
+from functools import partial
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
-from consent_registry.api.decisions import known_id
-from consent_registry.api.documentation import answers
+from litestar.handlers import HTTPRouteHandler
+
+from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.grant_acts import CONFIRMATION, ENDING, INVALIDATION, LIFTING, RESTRICTION, GrantAct
 from consent_registry.operations.grant_changes import (
@@ -20,32 +17,22 @@ from consent_registry.operations.grant_changes import (
     act_on_grants,
 )
 
-_SCOPE = "consents:write"
-
 
 def _route(
     name: str, nouns: str, kind: GrantAct, takes: type[GrantActRequest], summary: str, about: str
 ) -> HTTPRouteHandler:
     """The route of one kind of act: `nouns` is its path below a consent, `about` its description."""
-
-    async def act(
-        request: ApiRequest,
-        consent_id: FromPath[str],
-        data: JSONBody[GrantActRequest],
-        idempotency_key: IdempotencyKey = None,
-    ) -> Response[bytes]:
-        once = await once_required(request, idempotency_key)
-        shared = doors(request)
-        return respond(await act_on_grants(shared.runtime, request.user, kind, known_id(consent_id), data, once))
-
-    act.__doc__ = about
-    # Of all these bodies this route takes one; the framework reads the annotation.
-    act.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
-    documented = answers(
-        201, GrantChangeAnswer, summary, scope=_SCOPE, takes=takes, key="required", refusals=(NotFound,)
+    return act_route(
+        f"/consents/{{consent_id:str}}/{nouns}",
+        partial(act_on_grants, kind),
+        name=name,
+        scope="consents:write",
+        takes=takes,
+        answer=GrantChangeAnswer,
+        refusals=(NotFound,),
+        summary=summary,
+        about=about,
     )
-    path = f"/consents/{{consent_id:str}}/{nouns}"
-    return post(path, name=name, guards=[requires(_SCOPE)], dto=StrictBody, **documented)(act)
 
 
 ROUTES = [

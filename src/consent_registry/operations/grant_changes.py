@@ -69,7 +69,7 @@ class GrantChangeAnswer(msgspec.Struct, frozen=True):
 
 
 async def act_on_grants(
-    runtime: Runtime, caller: Caller, kind: GrantAct, consent_id: str, request: GrantActRequest, once: Once
+    kind: GrantAct, runtime: Runtime, caller: Caller, consent_id: str, request: GrantActRequest, once: Once
 ) -> Reply:
     """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
     is not the caller's to do, Conflict when no grant is open to it.

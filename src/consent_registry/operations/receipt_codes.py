@@ -47,7 +47,9 @@ def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
     return act.keys.digests("receipt code", act.network.network_id, 0, read_code(text) or text)
 
 
-async def reissue_receipt_code(runtime: Runtime, caller: Caller, consent_id: str, once: Once) -> Reply:
+async def reissue_receipt_code(
+    runtime: Runtime, caller: Caller, consent_id: str, _: ReceiptCodeRequest, once: Once
+) -> Reply:
     """Issue a new code for a consent the caller recorded; the old one is dead from this answer on.
 
     Raises NotFound alike for unknown and for not the caller's to see, Refused for who has a part but did not record it.

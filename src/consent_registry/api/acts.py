@@ -1,0 +1,56 @@
+"""Routes of acts: a body, ids in the path where it is about something, and an Idempotency-Key, which makes it happen
+once. An act is one operation; its reply is the answer.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Response, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
+
+from consent_registry.api.bodies import StrictBody
+from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
+from consent_registry.api.documentation import answers
+from consent_registry.domain.errors import NotFound, RegistryError
+from consent_registry.domain.identifiers import is_uuid
+from consent_registry.operations.acts import Reply
+
+# Called with the runtime, the caller, the ids of the path in their order, the body, and what lets it happen once.
+Operation = Callable[..., Awaitable[Reply]]
+
+
+def act_route(
+    path: str,
+    operation: Operation,
+    *,
+    name: str,
+    scope: str,
+    takes: type,
+    answer: type,
+    summary: str,
+    about: str,
+    refusals: tuple[type[RegistryError], ...] = (),
+    located: bool = False,
+) -> HTTPRouteHandler:
+    """The route of one kind of act; `about` is its description, the rest as `answers` takes it."""
+
+    async def act(request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKey = None) -> Response[bytes]:
+        once = await once_required(request, idempotency_key)
+        ids = [known_id(one) for one in request.path_params.values()]
+        return respond(await operation(doors(request).runtime, request.user, *ids, data, once))
+
+    act.__doc__ = about
+    # Of all bodies this route takes one; the framework reads the annotation.
+    act.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
+    documented = answers(
+        201, answer, summary, scope=scope, takes=takes, key="required", refusals=refusals, located=located
+    )
+    return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(act)
+
+
+def known_id(text: str) -> str:
+    """An id from a path; what cannot be one is not found, like one that does not exist."""
+    if not is_uuid(text):
+        raise NotFound
+    return text
