@@ -22,7 +22,7 @@ REFUSED_REFERENCES = 50
 # Each permit is good for one sending. Who asked ten times about one person within a day and sent nothing did not ask in
 # order to send.
 QUESTIONS_WITHOUT_TRANSFER = 10
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Lookup(msgspec.Struct, frozen=True):
@@ -31,10 +31,10 @@ class Lookup(msgspec.Struct, frozen=True):
     """
 
     decision_id: str
-    log_index: int
+    log_index: int | None
     at: datetime
     client_id: str | None
-    sent: bool = False
+    sent: bool
 
 
 def looked_at_since(begin: datetime, length: timedelta) -> datetime:
@@ -136,9 +136,9 @@ def codes_guessed(kind: FindingKind, failures: Iterable[tuple[str, datetime]], l
     def measure(window: _Window) -> Mapping[str, int] | None:
         return {"failures": window.questions, "limit": limit} if window.questions >= limit else None
 
-    tried = [Lookup(failure_id, 0, at, None) for failure_id, at in failures]
+    tried = [Lookup(failure_id, None, at, None, sent=False) for failure_id, at in failures]
     found = _worst(tried, HOUR, measure, kind)
-    return [msgspec.structs.replace(one, decision_id=None, log_index=None) for one in found]
+    return [msgspec.structs.replace(one, decision_id=None) for one in found]
 
 
 class _Moment(msgspec.Struct, frozen=True):

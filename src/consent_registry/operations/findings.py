@@ -3,8 +3,10 @@
 What was checked and found empty is told apart from what was not checked (console.md 4.1).
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 import msgspec
 
@@ -134,11 +136,9 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
         network_id, partner_id = act.network.network_id, caller.partner_id
         given = Reconciliation(act.connection, network_id, partner_id, categories, period, request.limits)
         found = await reconcile(given, KINDS if request.kind is None else [request.kind])
-        chosen = sorted((one for several in found.values() for one in several), key=pressing_order)
-        if after is not None:
-            chosen = [one for one in chosen if pressing_order(one) > after.order]
-        page = chosen[: request.limit]
-        following = _Place.of(period, page[-1]) if len(chosen) > request.limit else None
+        page = await asyncio.to_thread(_following, found, after, request.limit + 1)
+        following = _Place.of(period, page[request.limit - 1]) if len(page) > request.limit else None
+        page = page[: request.limit]
         views = await _views(act, given, page)
         now = await act.clock()
         ids = [one.finding_id for one in page]
@@ -149,6 +149,13 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
         return Done(200, FindingsView(views, cursor, _checked(caller, given, now, checks)))
 
     return await perform(runtime, caller, work)
+
+
+def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None, number: int) -> list[Finding]:
+    """So many findings behind a place, in the order of the list."""
+    everything = (one for several in found.values() for one in several)
+    behind = everything if after is None else (one for one in everything if pressing_order(one) > after.order)
+    return nsmallest(number, behind, key=pressing_order)
 
 
 async def _period(act: Act, request: FindingsRequest) -> Period:

@@ -161,7 +161,7 @@ async def _used_grants(given: Reconciliation, grant_ids: Sequence[str]) -> dict[
 async def _unreported(given: Reconciliation) -> list[Finding]:
     after = given.limits.report_after
     permits = await storage.unreported_permits(given.connection, given.slice(earlier=after))
-    return [unreported(one, one.decided_at + after) for one in permits]
+    return await asyncio.to_thread(lambda: [unreported(one, one.decided_at + after) for one in permits])
 
 
 async def _undone_links(given: Reconciliation) -> list[Finding]:

@@ -26,7 +26,7 @@ async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
         begin,
         end,
     )
-    return [Lookup(str(row[0]), row[1], row[2], None if row[3] is None else str(row[3])) for row in rows]
+    return [Lookup(str(row[0]), row[1], row[2], None if row[3] is None else str(row[3]), sent=False) for row in rows]
 
 
 async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> list[Lookup]:
