@@ -3,8 +3,10 @@
 They are two because the second must see what was committed while the first waited for its locks.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import msgspec
 
@@ -130,29 +132,28 @@ def _whose(row: GrantRow) -> Whose:
 # security lets no expression that might betray a row, `coalesce` among them, go into the index.
 _FACTS = """
     with whom as materialized (
-        select w.ord, w.sender_id, r.client_id,
+        select w.sender_id, w.first, w.last, r.client_id,
             coalesce(r.client_id, encode(substr(w.digest, 1, 16), 'hex')::uuid) as home_id
-        from unnest($2::integer[], $3::bytea[]) with ordinality as w (sender_id, digest, ord)
+        from unnest($2::integer[], $3::bytea[], $4::integer[], $5::integer[]) as w (sender_id, digest, first, last)
         left join lateral (
             select r.client_id from registry.client_references r
             where r.network_id = $1 and r.partner_id = w.sender_id and r.digest = w.digest offset 0
         ) r on true
     ), grouped as materialized (
-        select w.ord, w.sender_id, w.client_id, w.home_id, m.group_id,
-            coalesce(m.group_id, w.home_id) as group_or_home_id
+        select w.*, m.group_id, coalesce(m.group_id, w.home_id) as group_or_home_id
         from whom w left join lateral (
             select m.group_id from registry.client_memberships m
             where m.network_id = $1 and m.client_id = w.home_id order by m.position desc limit 1
         ) m on true
     ), joined as materialized (
-        select g.ord, g.sender_id, g.client_id, g.group_id, array(
+        select g.sender_id, g.first, g.last, g.client_id, g.group_id, array(
             select g.home_id union all
             select o.client_id from registry.current_memberships o
             where o.network_id = $1 and o.group_id = g.group_or_home_id and o.client_id <> g.home_id
         ) as client_ids
         from grouped g
     )
-    select q.ord, statement_timestamp() as now,
+    select q.number, statement_timestamp() as now,
         (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
         w.client_id, w.group_id,
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
@@ -174,9 +175,10 @@ _FACTS = """
               and l.towards_id = g.recipient_id and not exists (
                   select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
         ) end as releases
-    from unnest($4::integer[], $5::integer[], $6::smallint[])
-        with ordinality as q (reference, recipient_id, purpose_id, ord)
-    join joined w on w.ord = q.reference + 1
+    from joined w
+    cross join lateral unnest(
+        ($6::integer[])[w.first:w.last], ($7::integer[])[w.first:w.last], ($8::smallint[])[w.first:w.last]
+    ) as q (number, recipient_id, purpose_id)
     left join lateral (
         select * from registry.grants g
         where g.network_id = $1 and g.client_id = any (w.client_ids)
@@ -189,7 +191,6 @@ _FACTS = """
     left join lateral (
         select * from registry.grant_changes c where c.network_id = $1 and c.grant_id = g.grant_id offset 0
     ) c on true
-    order by q.ord
 """
 
 
@@ -203,14 +204,20 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     if not asked:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
     references = _references(asked)
-    flows: dict[tuple[int, int, int], int] = {}
-    looked_up = [[flows.setdefault(flow, len(flows)) for flow in _flows(one, references)] for one in asked]
+    numbers: dict[tuple[int, int, int], int] = {}
+    looked_up = [[numbers.setdefault(flow, len(numbers)) for flow in _flows(one, references)] for one in asked]
+    # Those of one reference stand beside each other, so that it takes its own by their first and last place.
+    flows = sorted(numbers)
+    of_reference = Counter(reference for reference, _, _ in flows)
+    lasts = list(accumulate(of_reference[number] for number in range(len(references))))
     rows = await connection.fetch(
         _FACTS,
         network_id,
         [sender_id for sender_id, _ in references],
         [digest for _, digest in references],
-        [reference for reference, _, _ in flows],
+        [1, *(last + 1 for last in lasts[:-1])],
+        lasts,
+        [numbers[flow] for flow in flows],
         [recipient_id for _, recipient_id, _ in flows],
         [purpose_id for _, _, purpose_id in flows],
     )
@@ -246,7 +253,7 @@ def _known(rows: Sequence[GrantRow], flows: int) -> list[_Known]:
     """Sort the rows to the flows that were looked up."""
     of_flow: list[list[GrantRow]] = [[] for _ in range(flows)]
     for row in rows:
-        of_flow[row["ord"] - 1].append(row)
+        of_flow[row["number"]].append(row)
     return [_known_of(one) for one in of_flow]
 
 
