@@ -62,10 +62,17 @@ class Registry(Service):
 
     def token(self) -> str:
         """A fresh access token of the partner who asks."""
+        return self._token(self._partner)
+
+    def dpo_token(self) -> str:
+        """A fresh access token of that partner's DPO."""
+        return self._token(self._partner["dpo"])
+
+    def _token(self, login: dict[str, str]) -> str:
         answer = httpx.post(
             f"{self.address}/oauth/token",
             data={"grant_type": "client_credentials"},
-            auth=(self._partner["client_id"], self._partner["client_secret"]),
+            auth=(login["client_id"], login["client_secret"]),
         )
         answer.raise_for_status()
         return str(answer.json()["access_token"])

@@ -43,7 +43,8 @@ CLIENT_DATA_ERASED = {
     ),
     "idempotency_keys": "network_id partner_id scope body_sha256 answer client_ids recorded_at",
     "events": (
-        "log_index at event_id client_id network_id actor_id sender_id recipient_id purpose_id kind outcome nonce event"
+        "log_index at event_id client_id network_id actor_id sender_id recipient_id purpose_id kind outcome nonce "
+        "event person"
     ),
     "holds": "network_id hold_id client_id norm placed_by recorded_at",
     "hold_liftings": "network_id hold_id client_id lifted_by recorded_at",

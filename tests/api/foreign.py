@@ -115,6 +115,8 @@ CALLS = (
     _get("/decisions", "decisions", lambda _: "/decisions?transfer=missing&limit=200"),
     _get("/decisions/{decision_id}", "decisions", lambda b: f"/decisions/{b.decision}"),
     _post("/decisions/{decision_id}/transfers", "decisions", lambda _: {"outcome": "sent", "categories": ["identity"]}),
+    _post("/events/search", "audit:read", lambda b: {"client": b.client}),
+    _post("/events/exports", "audit:read", lambda b: {"format": "jsonl", "client": b.client}),
     _post("/texts", "catalogue:write", lambda _: {"version": "9", "languages": [{"language": "de", "content": "Ja?"}]}),
     _post("/texts/{text_id}/stale-translations", "catalogue:write", lambda _: {"language": "ar"}),
     _post("/text-invalidations", "catalogue:write", lambda b: {"text": b.text, "reason": "form"}),

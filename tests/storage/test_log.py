@@ -66,7 +66,9 @@ async def test_twenty_at_once_leave_no_gap(registry: Registry) -> None:
 async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> None:
     """Control: with the lock taken out of the append function twenty at once do not get through."""
     async with fresh_registry.sql() as owner:
-        source = await owner.fetchval("select pg_get_functiondef('registry.append'::regproc)")
+        source = await owner.fetchval(
+            "select pg_get_functiondef(oid) from pg_proc where proname = 'append' order by pronargs desc limit 1"
+        )
         lock = "perform pg_advisory_xact_lock((4 << 20) | p_network, 0);"
         assert lock in source
         await owner.execute(source.replace(lock, ""))

@@ -93,7 +93,6 @@ UNTOLD |= {
     "idempotency_keys",
     "key_rotations",
     "tiles",
-    "checkpoints",
 }
 AUDITOR = {
     name: "select"
@@ -130,7 +129,11 @@ REMOVABLE |= {"client_memberships", "link_codes", "links", "unlinkings"}
 # Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
 FUNCTIONS = {
     "append": (False, {"app"}),
+    "person_of": (False, {"app"}),
     "event_places": (True, {"app"}),
+    "permits_received": (True, {"app"}),
+    "places_between": (True, {"app"}),
+    "last_weeks": (True, {"app"}),
     "forget_idempotency_keys": (True, {"app"}),
     "make_event_partitions": (True, {"app"}),
     "log_sizes": (False, {"sealer"}),
@@ -174,6 +177,8 @@ FUNCTIONS = {
     "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
 }
+# Under one name twice: the previous release calls it with one parameter less.
+OVERLOADED = ("append",)
 PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 OTHERS = ("app", "sealer", "eraser", "auditor", "backup", "public")
 OWNING = ("owner", "migrator")
@@ -283,8 +288,7 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
     rows = await sql.fetch(
         "select oid, proname, prosecdef, proconfig from pg_proc where pronamespace = 'registry'::regnamespace"
     )
-    assert {row["proname"] for row in rows} == set(FUNCTIONS)
-    assert len(rows) == len(FUNCTIONS)
+    assert sorted(row["proname"] for row in rows) == sorted([*FUNCTIONS, *OVERLOADED])
     for row in rows:
         by_owner, callers = FUNCTIONS[row["proname"]]
         assert row["prosecdef"] is by_owner, row["proname"]

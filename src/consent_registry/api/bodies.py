@@ -107,6 +107,8 @@ def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
     branches = [one.type if isinstance(one, inspect.Metadata) else one for one in union.types]
     if value is None:
         return next((one for one in branches if isinstance(one, inspect.NoneType)), branches[0])
+    if isinstance(value, list):
+        return next((one for one in branches if isinstance(one, inspect.ListType)), branches[0])
     return next(one for one in branches if not isinstance(one, inspect.NoneType))
 
 

@@ -100,9 +100,13 @@ def doors(request: Request[Any, Any, Any]) -> Doors:
     return shared
 
 
-def requires(scope: str, answer: str = "application/json") -> Guard:
-    """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`."""
-    taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*", "application/problem+json"})
+def requires(scope: str, *given: str) -> Guard:
+    """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`. The answer
+    is of one of the types given, JSON unless said otherwise.
+    """
+    kinds = given or ("application/json",)
+    whole = {f"{one.partition('/')[0]}/*" for one in kinds}
+    taken = frozenset({"", "*/*", *kinds, *whole, "application/problem+json"})
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
         request = cast("ApiRequest", connection)

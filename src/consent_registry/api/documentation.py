@@ -26,7 +26,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     status: int
     answer: Any
-    media_type: str
+    media_types: tuple[str, ...]
     scope: str | None
     takes: Any
     key: Key
@@ -51,13 +51,14 @@ def answers(
     located: bool = False,
     headers: tuple[str, ...] = (),
     media_type: str = "application/json",
+    or_media_types: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Keyword arguments for a route's decorator that document it."""
     operation = Operation(
         summary=summary,
         status=status,
         answer=kind,
-        media_type=media_type,
+        media_types=(media_type, *or_media_types),
         scope=scope,
         takes=takes,
         key=key,

@@ -122,7 +122,8 @@ def _success(words: str, one: Operation, example: Example) -> JSON:
         names.append("Location")
     names += one.headers
     content = {"schema": _schema(one.answer), "example": example.answer}
-    return {"description": words, "headers": _headers(names), "content": {one.media_type: content}}
+    contents = dict.fromkeys(one.media_types, content)
+    return {"description": words, "headers": _headers(names), "content": contents}
 
 
 def _headers(names: list[str]) -> JSON:

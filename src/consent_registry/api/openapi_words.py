@@ -24,6 +24,7 @@ TAGS = {
     "catalogue": "The network: partners, purposes, data categories, agreements and texts.",
     "administration": "For the network's administration.",
     "findings": "For a partner's data-protection officer: what is to be looked at.",
+    "events": "For a partner's data-protection officer: the own controller's slice of the log.",
     "tokens": "Access tokens (OAuth 2.0 client credentials).",
     "log": "The log as strangers verify it: checkpoint, tiles and proofs (C2SP tlog-tiles, signed notes).",
     "health": "Whether the registry is alive and can record.",
@@ -41,6 +42,7 @@ TAG_OF_PATH = {
     "reinstatements": "administration",
     "credential-revocations": "administration",
     "findings": "findings",
+    "events": "events",
     "oauth": "tokens",
     ".well-known": "tokens",
     "me": "tokens",
@@ -185,6 +187,7 @@ HEADERS: dict[str, JSON] = {
     "WWW-Authenticate": {"description": "RFC 6750, section 3.", "schema": {"type": "string"}},
     "ETag": {"description": "Made from the bytes: the same as long as they are.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "How long the answer stays good.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The text's language.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}

@@ -50,7 +50,12 @@ def format_bundle(head: BundleHead, events: Iterable[OpenedEvent]) -> Iterator[b
     """The lines of a bundle, each with its newline."""
     yield msgspec.json.encode(head) + b"\n"
     for event in events:
-        yield msgspec.json.encode(event) + b"\n"
+        yield format_event(event)
+
+
+def format_event(event: OpenedEvent) -> bytes:
+    """One event's line, with its newline."""
+    return msgspec.json.encode(event) + b"\n"
 
 
 def read_head(line: bytes) -> BundleHead:

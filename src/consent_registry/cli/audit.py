@@ -5,8 +5,9 @@ at, with the auditor's own login, which changes nothing.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, NoReturn
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
 import msgspec
@@ -14,6 +15,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from consent_registry.audit.report import Report, Verdict
+from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.operations.audited_findings import reconcile_networks
@@ -21,11 +23,13 @@ from consent_registry.operations.replays import Audited, auditing, replay_networ
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 EQUAL, FOUND, COULD_NOT = range(3)
+Result = TypeVar("Result")
 LOOK = "These are to be looked at, each by its own partner's DPO: docs/reconciliation.md says what to do."
 
 audit = App(
     name="audit",
-    help="Hold the tables against the log: replay. List what is to be looked at: reconcile. Changes nothing.",
+    help="Hold the tables against the log: replay. List what is to be looked at: reconcile. Take all events along: "
+    "bundle. Changes nothing.",
 )
 
 Network = Annotated[str | None, Parameter(help="One network; all of them unless given.")]
@@ -54,22 +58,54 @@ def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -
     _ask(lambda connection: reconcile_networks(connection, network, days), _findings_text, json=json)
 
 
+@audit.command
+def bundle(network: str, file: Path) -> None:
+    """Write every event of a network's log that a published checkpoint covers, for `consent-registry verify --events`.
+
+    It holds personal data of every partner: it is for the auditor alone. A partner's data-protection officer takes her
+    own along (POST /api/v1/events/exports).
+
+    Parameters
+    ----------
+    network
+        The network's slug.
+    file
+        Where to; compressed when it ends in .gz. Readable for you alone, and there only when it is complete.
+    """
+    size, count = _run(write_bundle(_dsn(), network, file))
+    print(f"{count} events of {size} entries in {file}")
+
+
 Ask = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
 
 
 def _ask(ask: Ask, shown: Callable[[Report], str], *, json: bool) -> NoReturn:
-    try:
-        verdicts = asyncio.run(_tell(os.environ.get(AUDITOR_URL), ask, shown, json=json))
-    except (RegistryError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        sys.stderr.write(f"consent-registry: {str(error).splitlines()[0] if str(error) else type(error).__name__}\n")
-        sys.exit(COULD_NOT)
+    verdicts = _run(_tell(_dsn(), ask, shown, json=json))
     codes = {Verdict.FAILS: FOUND, Verdict.UNTOLD: COULD_NOT}
     sys.exit(next((code for verdict, code in codes.items() if verdict in verdicts), EQUAL))
 
 
-async def _tell(dsn: str | None, ask: Ask, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:
+def _dsn() -> str:
+    dsn = os.environ.get(AUDITOR_URL)
     if not dsn:
-        raise Unusable(f"set {AUDITOR_URL}")
+        _could_not(Unusable(f"set {AUDITOR_URL}"))
+    return dsn
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    """What it gives; what keeps us from it is one line on standard error, and exit code 2."""
+    try:
+        return asyncio.run(work)
+    except (RegistryError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _could_not(error)
+
+
+def _could_not(error: Exception) -> NoReturn:
+    sys.stderr.write(f"consent-registry: {str(error).splitlines()[0] if str(error) else type(error).__name__}\n")
+    sys.exit(COULD_NOT)
+
+
+async def _tell(dsn: str, ask: Ask, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:
     verdicts: set[Verdict] = set()
     reports: list[dict[str, Any]] = []
     async with auditing(dsn) as connection:

@@ -3,6 +3,7 @@
 Kinds have numbers for the search columns; the bytes carry the names. Members stand in canonical order when encoded.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -44,6 +45,20 @@ KINDS = {
     "evidence": 35,
 }
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
+# The member by which events of these kinds name a member of staff; a consent names who explained it.
+_STAFF = {
+    "approval": "approved_by",
+    "approval_revocation": "revoked_by",
+    "hold": "placed_by",
+    "hold_lifting": "lifted_by",
+}
+
+
+def person_of(kind: str, members: Mapping[str, Any]) -> str | None:
+    """The staff reference that an event names, for its search column; None for an event that names nobody."""
+    if kind == "consent":
+        return str(members["information"]["explained_by"])
+    return str(members[_STAFF[kind]]) if kind in _STAFF else None
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.domain.events import KINDS, OUTCOMES
+from consent_registry.domain.events import KINDS, OUTCOMES, person_of
 from consent_registry.domain.replayed_consents import CONSENT_ACTS
 from consent_registry.domain.replayed_frame import FRAME_ACTS
 from consent_registry.domain.tellings import Act
@@ -110,6 +110,7 @@ def search_columns(event: Facts) -> dict[str, Any]:
         "recipient_id": event["recipient"] if asked else None,
         "purpose_id": event["purpose"] if asked else None,
         "outcome": OUTCOMES[event["outcome"]] if asked else None,
+        "person": person_of(kind, event),
     }
 
 

@@ -75,7 +75,7 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
         now = await act.clock()
         client_id, client_ids = None, None
         if request.client is not None:
-            client_id = await _held_client(act, request.client)
+            client_id = await held_client(act, request.client)
             if client_id is None:
                 return await _shown(act, [], Page([], None), None)
             groups = await find_groups(act.connection, act.network.network_id, [client_id])
@@ -87,7 +87,7 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
     return await perform(runtime, caller, work)
 
 
-async def _held_client(act: Act, reference: str) -> str | None:
+async def held_client(act: Act, reference: str) -> str | None:
     """The client behind the caller's reference, held beside others; the same work for a reference nobody registered."""
     network_id, partner_id = act.network.network_id, act.caller.partner_id
     digests = reference_digests(act, reference)

@@ -83,6 +83,22 @@ async def find_references(
     return {str(row["client_id"]): row["sealed"] for row in rows}
 
 
+async def list_references(
+    connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
+) -> list[bytes]:
+    """Every reference, sealed, that a partner has for these clients."""
+    rows = await connection.fetch(
+        """
+        select sealed from registry.client_references
+        where network_id = $1 and partner_id = $2 and client_id = any ($3::uuid[])
+        """,
+        network_id,
+        partner_id,
+        client_ids,
+    )
+    return [row["sealed"] for row in rows]
+
+
 async def add_client(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:
     """Add a client: a random number and nothing else."""
     await connection.execute(

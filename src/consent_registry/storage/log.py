@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError
-from consent_registry.domain.events import KINDS, OUTCOMES, Event
+from consent_registry.domain.events import KINDS, OUTCOMES, Event, person_of
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.database import Connection
@@ -47,7 +47,7 @@ async def append_all(
     ]
     leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
     first = await connection.fetchval(
-        "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         network.network_id,
         at,
         [event.event_id for _, event in items],
@@ -58,6 +58,7 @@ async def append_all(
         [event.purpose_id for _, event in items],
         [KINDS[event.kind] for _, event in items],
         [None if event.outcome is None else OUTCOMES[event.outcome] for _, event in items],
+        [person_of(event.kind, event.members) for _, event in items],
         bodies,
         nonces,
         leaves,
@@ -137,6 +138,16 @@ async def find_places(
         event_ids,
     )
     return {str(row["event_id"]): (row["log_index"], row["leaf"]) for row in rows}
+
+
+async def find_leaves(connection: Connection, network_id: int, indices: Sequence[int]) -> dict[int, bytes]:
+    """The leaves at these places."""
+    rows = await connection.fetch(
+        "select log_index, leaf from registry.leaves where network_id = $1 and log_index = any ($2::bigint[])",
+        network_id,
+        indices,
+    )
+    return {row["log_index"]: row["leaf"] for row in rows}
 
 
 class LogHasGap(RegistryError):

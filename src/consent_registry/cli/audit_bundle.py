@@ -1,0 +1,42 @@
+"""Writing a network's whole bundle to a file, for `consent-registry audit bundle`."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from consent_registry.audit.event_bundle import format_bundle, format_event
+from consent_registry.operations.event_bundles import open_bundle
+from consent_registry.operations.replays import auditing
+
+
+async def write_bundle(dsn: str, network: str, file: Path) -> tuple[int, int]:
+    """Write it, there only when it is complete and readable for its owner alone; returns the checkpoint's size and how
+    many events there are.
+    """
+    count, unfinished = 0, file.with_name(f"{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as plain, _compressed(plain, file) as written:
+            async with auditing(dsn) as connection:
+                head, events = await open_bundle(connection, network)
+                written.writelines(format_bundle(head, ()))  # its head alone
+                async for event in events:
+                    written.write(format_event(event))
+                    count += 1
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return head.size, count
+
+
+@contextmanager
+def _compressed(plain: BinaryIO, file: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
+    if file.suffix != ".gz":
+        yield plain
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as packed:
+        yield packed
