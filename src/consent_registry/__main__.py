@@ -22,7 +22,7 @@ for verb, summary in {
     "hold": "Legal holds, which stand against erasure and retention: place, lift, list.",
     "retention": "Let go what is no longer needed as proof: preview, perform, periods.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
-    "audit": "As the auditor: hold the tables against the log, take all events along; changes nothing.",
+    "audit": "Hold the tables against the log, or take all events along, as the auditor; changes nothing.",
     "verify": "Check a log or a receipt offline, with keys of one's own: needs no database and no settings.",
     "witness": "Be a witness of logs, on a machine of your own: needs no database and no settings.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",

@@ -1,6 +1,8 @@
 """The numbers of kinds and outcomes stand in every database there is: none changes, none is used again."""
 
-from consent_registry.domain.events import KINDS, OUTCOMES
+import pytest
+
+from consent_registry.domain.events import KINDS, OUTCOMES, person_of
 
 # By number; a new kind is added at the end, with a number nobody has had.
 NUMBERED = {
@@ -52,3 +54,25 @@ def test_no_number_stands_for_two_kinds() -> None:
 def test_an_outcome_keeps_its_number() -> None:
     """Decisions in the search columns mean what they meant."""
     assert OUTCOMES == {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
+
+
+# Of each kind that names a member of staff, the members it does so by.
+STAFF = {
+    "consent": {"information": {"explained_by": "B-12", "interpreter": {"kind": "none"}}},
+    "approval": {"approved_by": "B-12", "revoked_by": "X"},
+    "approval_revocation": {"revoked_by": "B-12", "approved_by": "X"},
+    "hold": {"placed_by": "B-12", "lifted_by": "X"},
+    "hold_lifting": {"lifted_by": "B-12", "placed_by": "X"},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(STAFF))
+def test_the_member_of_staff_an_event_names(kind: str) -> None:
+    """A consent names who explained it, approvals and holds who gave, placed and took them back."""
+    assert person_of(kind, STAFF[kind]) == "B-12"
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - set(STAFF)))
+def test_other_events_name_nobody(kind: str) -> None:
+    """Even if one of their members were called so."""
+    assert person_of(kind, {"approved_by": "B-12", "information": {"explained_by": "B-12"}}) is None
