@@ -1,5 +1,7 @@
 """The numbers of kinds and outcomes stand in every database there is: none changes, none is used again."""
 
+from typing import Any
+
 import pytest
 
 from consent_registry.domain.events import KINDS, OUTCOMES, person_of
@@ -57,7 +59,7 @@ def test_an_outcome_keeps_its_number() -> None:
 
 
 # Of each kind that names a member of staff, the members it does so by.
-STAFF = {
+STAFF: dict[str, dict[str, Any]] = {
     "consent": {"information": {"explained_by": "B-12", "interpreter": {"kind": "none"}}},
     "approval": {"approved_by": "B-12", "revoked_by": "X"},
     "approval_revocation": {"revoked_by": "B-12", "approved_by": "X"},

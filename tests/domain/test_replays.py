@@ -180,7 +180,7 @@ def test_what_a_gap_may_have_held(after: int | None, before: int | None, held: s
     assert {minute for minute in (1, 2, 3) if gap.may_have_held(instant(minute))} == held
 
 
-NOTHING: Row = dict.fromkeys(("sender_id", "recipient_id", "purpose_id", "outcome"))
+NOTHING: Row = dict.fromkeys(("sender_id", "recipient_id", "purpose_id", "outcome", "person"))
 
 
 def test_the_search_columns_of_a_decision() -> None:
@@ -195,16 +195,21 @@ def test_the_search_columns_of_a_decision() -> None:
         "recipient_id": "south",
         "purpose_id": "support",
         "outcome": OUTCOMES["partial"],
+        "person": None,
     }
 
 
 def test_the_search_columns_of_other_kinds() -> None:
-    """A transfer has its sender as well; anything else has head and kind, and an unknown kind has no number."""
+    """A transfer has its sender as well, a consent who explained it; anything else has head and kind, and an unknown
+    kind has no number.
+    """
     head: Row = {"event_id": "t", "at": instant(3), "client_id": "p", "actor_id": "north"}
     sender = {"kind": KINDS["transfer"], "sender_id": "north"}
     assert search_columns(TRANSFER) == NOTHING | head | sender
     assert search_columns(TRANSFER | {"kind": "read"}) == NOTHING | head | {"kind": KINDS["read"]}
     assert search_columns(TRANSFER | {"kind": "something new"}) == NOTHING | head | {"kind": None}
+    explained = TRANSFER | {"kind": "consent", "information": {"explained_by": "B-12"}}
+    assert search_columns(explained) == NOTHING | head | {"kind": KINDS["consent"], "person": "B-12"}
 
 
 @pytest.mark.parametrize("member", ["kind", "id", "at", "client", "actor", "recipient", "purpose", "outcome"])
