@@ -127,6 +127,7 @@ async def with_flags(installation: Installation, database: str) -> Installation:
         await establish_network(runtime, plan)
         pairs = {one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners}
         pairs["coordination"] = await issue_credential(runtime, plan.network, plan.partners[0], "coordinating_post")
+        pairs["dpo"] = await issue_credential(runtime, plan.network, plan.partners[0], "dpo")
         admin = await issue_credential(runtime, plan.network, None)
     finally:
         await pool.close()

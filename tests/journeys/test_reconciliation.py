@@ -527,6 +527,36 @@ async def test_bad_parameters_are_named(registry: Registry, name: str, value: st
     assert name.partition("_")[0] in fault["detail"]
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("form=2026-11-20T09:30:00.000000Z", "form"),
+        ("begin=2026-11-20T09:30:00.000000Z", "begin"),
+        ("Kind=transfer_broader", "Kind"),
+        ("kind=transfer_broader&kind=permit_unreported", "kind"),
+        ("from=2026-11-20T09:30:00.000000Z&from=2026-11-20T09:30:00.000000Z", "from"),
+        ("limit=5&limit=5", "limit"),
+        ("cursor", "cursor"),
+        ("%00=1", "\\x00"),
+    ],
+)
+async def test_what_was_meant_and_not_said(registry: Registry, query: str, name: str) -> None:
+    """An unknown parameter and one given twice are refused by name: who mistyped the period, or asked for two kinds,
+    must not read that nothing was found.
+    """
+    answer = await (await registry.dpo("north")).get(f"/findings?{query}")
+    assert answer.status_code == 400, answer.text
+    (fault,) = answer.json()["errors"]
+    assert name in fault["detail"]
+
+
+@pytest.mark.parametrize("text", ["2026-1-2T3:4:5.1Z", "2026-11-20T09:30:00.5Z", "\u0662026-11-20T09:30:00.000000Z"])
+async def test_an_instant_has_all_its_digits(registry: Registry, text: str) -> None:
+    """As everywhere on the wire: four, two and six digits, and no others than 0 to 9."""
+    answer = await (await registry.dpo("north")).get(f"/findings?{urlencode({'from': text})}")
+    assert (answer.status_code, answer.json()["errors"][0]["detail"][:4]) == (400, "from")
+
+
 async def test_periods_that_are_none(registry: Registry) -> None:
     """An end before its begin, and more than 366 days at once, are refused."""
     dpo = await registry.dpo("north")

@@ -1,5 +1,7 @@
 """A mother's family data hold her husband's income: without his own consent they stay where they are."""
 
+from datetime import UTC, datetime, timedelta
+
 from tests.installation import Registry
 from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
 from tests.journeys.log_check import check_log
@@ -63,6 +65,44 @@ async def test_with_the_fathers_consent_and_no_longer(flagged: Registry) -> None
     event = await recorded(flagged, hers)
     assert event["grants"][0]["third_party_grants"] == [his["grants"][0]["grant_id"]]
     assert hers["grants"][0]["third_parties"] == "consented"
+
+
+async def test_sent_after_the_father_withdrew(flagged: Registry) -> None:
+    """His withdrawal was received before the family's data were sent, and recorded only afterwards: the sender's DPO
+    finds it, under the mother's name, in the period in which it is known; not of the rest, nor of an earlier transfer.
+    """
+    aid, dpo = await flag_office(flagged, "aid"), await flagged.partner("dpo", "flags")
+    father, mother = await aid.client(), await aid.client()
+    his = await _record(aid, father, third_parties="none")
+    await _record(aid, mother, third_parties="consented", third_party_consents=[his["consent_id"]])
+    asked = {"client": mother, "recipient": "jobcenter", "purpose": "subsistence", "categories": list(DATA)}
+    before = await aid.post("/decisions", asked, 200)
+    await _sent(aid, before, *DATA)
+    received = _instant(datetime.now(UTC))
+    permit = await aid.post("/decisions", asked, 200)
+    sent = await _sent(aid, permit, *DATA)
+    since = _instant(_read(sent["recorded_at"]) + timedelta(microseconds=1))
+    late = f"/findings?kind=transfer_after_withdrawal&from={since}"
+    assert (await dpo.get(late)).json()["items"] == []
+    gone = {"consent_id": his["consent_id"], "channel": "letter", "received_at": received, "declared_at": received}
+    await aid.post("/withdrawals", gone)
+    for query in (late, late.partition("&")[0]):
+        (found,) = (await dpo.get(query)).json()["items"]
+        assert (found["decision_id"], found["client"]) == (permit["decision_id"], mother)
+        assert (found["categories"], found["times"]["received_at"]) == (["family"], received)
+
+
+async def _sent(aid: Office, decision: Body, *categories: str) -> Body:
+    report = {"outcome": "sent", "categories": list(categories)}
+    return await aid.post(f"/decisions/{decision['decision_id']}/transfers", report)
+
+
+def _instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _read(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 async def test_every_named_person_must_still_agree(flagged: Registry) -> None:

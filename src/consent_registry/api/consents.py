@@ -1,7 +1,5 @@
 """Recording, showing and searching consents (api.md section 5)."""
 
-from datetime import datetime
-
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -9,8 +7,7 @@ from consent_registry.api.acts import act_route, known_id
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
 from consent_registry.api.documentation import answers
-from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.instants import parse_instant
+from consent_registry.api.queries import query_instant, require_only
 from consent_registry.operations import consents, searches
 from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
@@ -56,19 +53,10 @@ async def read_consent(
     """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of. `as_of` asks for
     the status at another time, `as_known_at` for what the registry knew then.
     """
+    require_only(request, ("as_of", "as_known_at"))
     moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
     shared = doors(request)
     return respond(await searches.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))
-
-
-def query_instant(text: str | None, name: str) -> datetime | None:
-    """An instant in a query; raises Malformed for what is none."""
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise Malformed(faults=(Fault("", f"{name} must be an instant like 2026-11-20T09:30:00.000000Z"),)) from error
 
 
 ROUTES = [RECORD, search_consents, read_consent]

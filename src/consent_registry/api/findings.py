@@ -8,9 +8,9 @@ from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.consents import query_instant
 from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
+from consent_registry.api.queries import query_instant, require_only
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
@@ -20,6 +20,7 @@ from consent_registry.operations.reconciliation import Limits
 
 Begin = Annotated[str | None, QueryParameter(name="from")]
 End = Annotated[str | None, QueryParameter(name="until")]
+_NUMBERS = ("report_days", "evidence_days", "refused_references", "questions_without_transfer")
 
 
 @get(
@@ -30,17 +31,7 @@ End = Annotated[str | None, QueryParameter(name="until")]
         FindingsView,
         "What is to be looked at",
         scope="audit:read",
-        query=(
-            "kind",
-            "begin",
-            "end",
-            "report_days",
-            "evidence_days",
-            "refused_references",
-            "questions_without_transfer",
-            "limit",
-            "cursor",
-        ),
+        query=("kind", "begin", "end", *_NUMBERS, "limit", "cursor"),
     ),
 )
 async def list_findings(
@@ -60,6 +51,7 @@ async def list_findings(
     most. What presses most comes first, then what became known last. `checked` says what was looked for, so that
     nothing found differs from not looked.
     """
+    require_only(request, ("kind", "from", "until", *_NUMBERS, "limit", "cursor"))
     if kind is not None and kind not in KINDS:
         raise Malformed(faults=(Fault("", f"kind must be one of {', '.join(KINDS)}"),))
     limits = Limits(

@@ -89,17 +89,22 @@ async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
 
 async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
     """What the partner had reported before a period as sent about clients who, as was recorded in the period only, had
-    withdrawn by then something that it was to send. By every number that ever meant the same client. (`offset 0` has
-    the transfers of each looked up by index.)
+    withdrawn by then something that it was to send, or on whose data others had. By every number that ever meant the
+    same client. (`offset 0` has the transfers of each looked up by index.)
     """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
-        with stopped as (
-            select g.client_id, min(c.effective_at) as received_at
-            from registry.grant_changes c
+        with withdrawn as materialized (
+            select g.grant_id, g.client_id, c.effective_at from registry.grant_changes c
             join registry.grants g on g.network_id = $1 and g.grant_id = c.grant_id and g.sender_id = $2
             where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
+        ), stopped as (
+            select client_id, min(effective_at) as received_at from withdrawn group by client_id
+            union all
+            select g.client_id, min(w.effective_at)
+            from registry.grants g join withdrawn w on w.grant_id = any (g.third_party_grants)
+            where g.network_id = $1 and g.sender_id = $2 and g.third_party_grants is not null
             group by g.client_id
             union all
             select r.client_id, min(c.effective_at)
@@ -161,7 +166,8 @@ def _text(number: object) -> str | None:
 
 async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
     """These grants, a row for each withdrawal, and one for each that has none. For a secrecy holder's, that the last
-    release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy.
+    release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy; that another person
+    withdrew whose consent a grant leans on, like one of the categories that are about others.
     """
     rows = await connection.fetch(
         """
@@ -183,6 +189,16 @@ async def used_grants(connection: Connection, network_id: int, grant_ids: Sequen
         left join registry.release_changes w
           on w.network_id = $1 and w.release_id = r.release_id and w.kind = 'withdrawn'
         group by g.grant_id, g.category_ids having bool_and(w.release_id is not null)
+        union all
+        select g.grant_id, g.category_ids,
+            array(select d.category_id from registry.data_categories d
+                where d.network_id = $1 and (d.flags ->> 'third_party_data')::boolean
+                  and d.category_id = any (g.category_ids)
+                  and d.category_id = any (coalesce(w.category_ids, o.category_ids))),
+            w.effective_at, w.recorded_at
+        from g
+        join registry.grants o on o.network_id = $1 and o.grant_id = any (g.third_party_grants)
+        join registry.grant_changes w on w.network_id = $1 and w.grant_id = o.grant_id and w.kind = 'withdrawn'
         """,
         network_id,
         grant_ids,
