@@ -504,6 +504,24 @@ async def test_what_is_recorded_meanwhile_lies_in_the_next_period(fresh_registry
     assert ids == [f"transfer_broader:{values[1]}", f"transfer_broader:{sent['transfer_id']}"]
 
 
+async def test_looking_holds_nobody_up(fresh_registry: Registry) -> None:
+    """While findings are judged, which may take long, no lock of the house is held: the administration can suspend a
+    partner, and decisions go on behind it.
+    """
+    dpo = await fresh_registry.dpo("north")
+    async with fresh_registry.sql() as sql:
+        await sql.execute("begin; lock table registry.transfers in access exclusive mode")
+        looking = asyncio.create_task(dpo.get("/findings"))
+        waiting = None
+        while waiting is None:
+            await asyncio.sleep(0.01)
+            waiting = await sql.fetchval("select pid from pg_locks where not granted and locktype = 'relation'")
+        held = await sql.fetchval("select count(*) from pg_locks where pid = $1 and locktype = 'advisory'", waiting)
+        await sql.execute("rollback")
+    assert held == 0
+    assert (await looking).status_code == 200
+
+
 BAD = {
     "kind": ["", "nothing", "transfer", "TRANSFER_BROADER"],
     "from": ["", "yesterday", "2999-01-01T00:00:00.000000Z", "2026-02-30T00:00:00.000000Z"],

@@ -149,6 +149,18 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),
     "what was reported": (lambda c: outcomes_of(c, NUMBER, ID), {"transfers_decision_idx"}),
     "sent in a period": (lambda c: findings.sent_in(c, SLICE), {"transfers_pkey"}),
+    "sent before a period, and withdrawn in it": (
+        lambda c: findings.sent_before(c, SLICE),
+        {
+            "grant_changes_withdrawn_idx",
+            "grants_pkey",
+            "release_changes_withdrawn_idx",
+            "releases_pkey",
+            "client_memberships_pkey",
+            "client_memberships_group_idx",
+            "transfers_client_idx",
+        },
+    ),
     "decisions by their ids": (lambda c: findings.decisions(c, NUMBER, 1, [ID]), {"events_*"}),
     "grants that were used": (
         lambda c: findings.used_grants(c, NUMBER, [ID]),

@@ -23,12 +23,15 @@ from consent_registry.domain.findings import (
     pressing_order,
 )
 from consent_registry.domain.instants import format_instant, parse_instant
-from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.acts import Act, Reply, digest_of, new_id
 from consent_registry.operations.clients import own_references
 from consent_registry.operations.pages import make_cursor, read_cursor
 from consent_registry.operations.reconciliation import Limits, Reconciliation, decisions, read_decided, reconcile
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage import findings as storage
+from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.grants import read_clock
 
 PERIOD = timedelta(days=30)
 # A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.
@@ -124,31 +127,47 @@ class _Place(msgspec.Struct, array_like=True):
 async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> Reply:
     """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
     Malformed for a period that is none, or too long.
+
+    One transaction that holds the catalogue only once it has judged: that may take seconds, during which nobody who
+    changes the catalogue, and so no decision behind him, is to wait.
     """
     asked = [caller.network.slug, caller.slug, request.kind, request.begin, request.end, request.limits]
     filter_of_page = msgspec.json.encode(asked)
-
-    async def work(act: Act) -> Done:
-        cursor = read_cursor(act.keys, filter_of_page, request.cursor, "")
-        after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
-        period = await _period(act, request) if after is None else after.period
-        categories = {number: one.slug for number, one in act.catalogue.category_by_id.items()}
-        network_id, partner_id = act.network.network_id, caller.partner_id
-        given = Reconciliation(act.connection, network_id, partner_id, categories, period, request.limits)
+    cursor = read_cursor(runtime.keys, filter_of_page, request.cursor, "")
+    after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
+    picture = await runtime.picture(caller.network, fresh=True)
+    require_standing(caller, picture)
+    categories = {number: one.slug for number, one in picture.category_by_id.items()}
+    network_id, partner_id = caller.network.network_id, caller.partner_id
+    async with transaction(runtime.pool, network_id, [partner_id]) as connection:
+        period = await _period(connection, network_id, request) if after is None else after.period
+        given = Reconciliation(connection, network_id, partner_id, categories, period, request.limits)
         found = await reconcile(given, KINDS if request.kind is None else [request.kind])
         page = await asyncio.to_thread(_following, found, after, request.limit + 1)
         following = _Place.of(period, page[request.limit - 1]) if len(page) > request.limit else None
-        page = page[: request.limit]
-        views = await _views(act, given, page)
-        now = await act.clock()
-        ids = [one.finding_id for one in page]
-        members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
-        await act.append(now, Event("read", new_id(now), members))
-        checks = [CheckView(kind, len(several)) for kind, several in found.items()]
-        cursor = make_cursor(act.keys, filter_of_page, following)
-        return Done(200, FindingsView(views, cursor, _checked(caller, given, now, checks)))
+        answer = FindingsView(
+            items=await _recorded(runtime, caller, given, page[: request.limit]),
+            next=make_cursor(runtime.keys, filter_of_page, following),
+            checked=_checked(caller, given, await read_clock(connection), found),
+        )
+    return Reply(200, msgspec.json.encode(answer))
 
-    return await perform(runtime, caller, work)
+
+async def _recorded(
+    runtime: Runtime, caller: Caller, given: Reconciliation, page: Sequence[Finding]
+) -> list[FindingView]:
+    """The page as it will be shown, and on record that it is."""
+    connection = given.connection
+    await lock_catalogue(connection, given.network_id)
+    catalogue = await runtime.catalogue(connection, caller.network)
+    require_standing(caller, catalogue)
+    now = await read_clock(connection)
+    act = Act(runtime, connection, caller, catalogue, now)
+    views = await _views(act, given, page)
+    ids = [one.finding_id for one in page]
+    members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
+    await act.append(now, Event("read", new_id(now), members))
+    return views
 
 
 def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None, number: int) -> list[Finding]:
@@ -158,9 +177,9 @@ def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None,
     return nsmallest(number, behind, key=pressing_order)
 
 
-async def _period(act: Act, request: FindingsRequest) -> Period:
+async def _period(connection: Connection, network_id: int, request: FindingsRequest) -> Period:
     """The period asked for, as far as nothing can be recorded in it any more: so the next one may begin at its end."""
-    settled_at = await storage.settled_at(act.connection, act.network.network_id)
+    settled_at = await storage.settled_at(connection, network_id)
     end = min(request.end or settled_at, settled_at)
     begin = request.begin or end - PERIOD
     if begin >= end:
@@ -198,7 +217,9 @@ def _view(finding: Finding, decided: Decided | None, reference: str | None) -> F
     )
 
 
-def _checked(caller: Caller, given: Reconciliation, now: datetime, checks: list[CheckView]) -> CheckedView:
+def _checked(
+    caller: Caller, given: Reconciliation, now: datetime, found: Mapping[FindingKind, list[Finding]]
+) -> CheckedView:
     limits = {
         "report_days": given.limits.report_after.days,
         "evidence_days": given.limits.evidence_after.days,
@@ -211,5 +232,5 @@ def _checked(caller: Caller, given: Reconciliation, now: datetime, checks: list[
         format_instant(given.period.end),
         format_instant(now),
         limits,
-        checks,
+        [CheckView(kind, len(several)) for kind, several in found.items()],
     )
