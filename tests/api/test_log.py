@@ -15,7 +15,7 @@ from consent_registry.audit.merkle import verify_consistency
 from consent_registry.audit.note import VerifierKey
 from consent_registry.audit.policy import Policy
 from consent_registry.audit.proof import TlogProof
-from consent_registry.audit.tile import decode_bundle, split_hashes, tiles_of
+from consent_registry.audit.tile import decode_bundle, new_tiles, split_hashes
 from tests.api.test_problems import assert_problem
 from tests.installation import Installation, Registry, serving
 from tests.sealing import Office, office, tree_root
@@ -72,7 +72,7 @@ async def test_the_whole_log_can_be_read_and_verifies(public: Registry, desk: Of
     """Checkpoint, every tile and every bundle of the published size, against a second opinion made from the leaves."""
     leaves = (await desk.leaves())[:SIZE]
     assert await checkpoint(public) == Checkpoint((await desk.log()).origin, SIZE, tree_root(leaves))
-    for tile in tiles_of(SIZE):
+    for tile in new_tiles(0, SIZE):
         answer = await get(public, tile.path())
         assert answer.headers["content-type"] == "application/octet-stream"
         span = 256**tile.level

@@ -15,7 +15,7 @@ from consent_registry.audit.note import COSIGNATURE, SignedNote, SignerKey
 from consent_registry.audit.policy import Policy, TrustedLog
 from consent_registry.audit.proof import TlogProof
 from consent_registry.audit.receipt import thumbprint
-from consent_registry.audit.tile import Bundle, Tile, encode_bundle, tiles_of
+from consent_registry.audit.tile import Bundle, Tile, encode_bundle, new_tiles
 from consent_registry.audit.tile_proofs import inclusion_path
 
 ORIGIN = "registry.test/small"
@@ -67,7 +67,7 @@ class SmallLog:
         """Write the files of the leaves as they are now."""
         size = len(self.leaves)
         self.files = {tile.path(): data for tile, data in self.tiles().items()}
-        for tile in tiles_of(size):
+        for tile in new_tiles(0, size):
             if tile.level == 0:
                 first = tile.number * 256
                 bundle = Bundle(tile.number, tile.width)

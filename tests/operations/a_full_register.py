@@ -19,14 +19,14 @@ async def fill(registry: Registry, ledger: Path) -> str:
     first, second = await office(registry, "north"), await office(registry, "south")
     admin = await registry.partner("admin")
     text = await _texts(admin)
-    await _consents(Office(first.partner, text), second)
-    await _links(first, second)
+    await consents(Office(first.partner, text), second)
+    await links(first, second)
     await _frame(registry, admin)
     gone, _ = await a_life(first, second)
     async with erasing(registry, ledger) as eraser:
         await erase(eraser, north(gone))
     await a_life(first, second)
-    await _releases(registry)
+    await releases(registry)
     return gone
 
 
@@ -50,7 +50,7 @@ async def _admin(admin: Partner, path: str, body: Body) -> Body:
     return made
 
 
-async def _consents(first: Office, second: Office) -> None:
+async def consents(first: Office, second: Office) -> None:
     """Confirmed, restricted and freed, renewed and renewed in vain, void, withdrawn in part, with evidence later."""
     client = await first.client()
     earlier = await first.consent(client)
@@ -78,7 +78,8 @@ async def _consents(first: Office, second: Office) -> None:
     await second.post("/withdrawals", withdrawal)
 
 
-async def _links(first: Office, second: Office) -> None:
+async def links(first: Office, second: Office) -> None:
+    """One client at two partners, linked by a code, withdrawn by the other's reference, and unlinked."""
     client = await first.client()
     consent = await first.consent(client)
     other = await redeem(second, await code_of(first, client, partner="south"))
@@ -106,7 +107,8 @@ async def _frame(registry: Registry, admin: Partner) -> None:
         await set_periods(runtime, network, 2, 4)
 
 
-async def _releases(registry: Registry) -> None:
+async def releases(registry: Registry) -> None:
+    """Two releases from secrecy, one of them withdrawn."""
     awo = await office(registry, "awo-paderborn", "paderborn")
     for _ in range(2):
         _, consent = await sealed(awo, RELEASE)

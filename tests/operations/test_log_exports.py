@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from consent_registry.audit.checkpoint import open_checkpoint
 from consent_registry.audit.note import VerifierKey
-from consent_registry.audit.tile import decode_bundle, split_hashes, tiles_of
+from consent_registry.audit.tile import decode_bundle, new_tiles, split_hashes
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.log_exports import export_log
@@ -64,7 +64,7 @@ def verify(read: Read, leaves: list[bytes]) -> int:
     keys = [VerifierKey.parse(line) for line in read("vkeys").decode().splitlines()]
     checkpoint = open_checkpoint(read("checkpoint"), keys).checkpoint
     assert checkpoint.root == tree_root(leaves[: checkpoint.size])
-    for tile in tiles_of(checkpoint.size):
+    for tile in new_tiles(0, checkpoint.size):
         span = 256**tile.level
         starts = [(tile.number * 256 + nth) * span for nth in range(tile.width)]
         assert split_hashes(read(tile.path())) == [tree_root(leaves[start : start + span]) for start in starts]

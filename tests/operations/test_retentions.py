@@ -275,6 +275,28 @@ async def test_partitions_go_when_they_are_empty(fresh_registry: Registry, erase
     assert [tuple(row) for row in left] == [("events_202002", True)]
 
 
+async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser: Eraser) -> None:
+    """An event of a kind that nobody here knows, decades old, past every period, stays when all that is due goes."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    async with fresh_registry.sql() as connection:
+        place = await connection.fetchval(
+            "select max(log_index) + 1 from registry.leaves where network_id = $1", NUMBER
+        )
+        await connection.execute(
+            "insert into registry.events (network_id, log_index, at, event_id, kind, actor_id, nonce, event)"
+            " values ($1, $2, '2001-01-01 00:00+00', gen_random_uuid(), 32000, 0, $3, '{}')",
+            *(NUMBER, place, bytes(32)),
+        )
+        await connection.execute("insert into registry.leaves values ($2, $1, $3)", NUMBER, place, bytes(33))
+        await in_years(fresh_registry, 100)
+        gone = sum(one.events for one in await retain(eraser))
+        left = await connection.fetch("select log_index, kind from registry.events where network_id = $1", NUMBER)
+    assert gone > 0
+    assert (place, 32000) in [tuple(row) for row in left]
+    assert await retain(eraser) == []
+
+
 async def test_the_database_knows_the_same_uses(fresh_registry: Registry) -> None:
     """The kinds that the database lets go by age are those of class `use`, and no others."""
     async with fresh_registry.sql() as connection:

@@ -102,13 +102,10 @@ def split_hashes(data: bytes, width: int | None = None) -> list[bytes]:
     return [data[at : at + HASH] for at in range(0, len(data), HASH)]
 
 
-def tiles_of(size: int) -> list[Tile]:
-    """Every tile of a tree of this size, level by level, the partial one last in its level."""
-    return [tile for tile, _ in _grown(0, size)]
-
-
 def new_tiles(old_size: int, new_size: int) -> list[Tile]:
-    """The tiles that appear when a tree grows: full ones that were not full, and partial ones that were narrower."""
+    """The tiles that appear when a tree grows: full ones that were not full, and partial ones that were narrower;
+    level by level, the partial one last in its level. From 0 on these are all tiles of a tree.
+    """
     return [tile for tile, before in _grown(old_size, new_size) if tile.width != before]
 
 

@@ -1,7 +1,8 @@
 """Proofs from tiles: which tiles a proof needs, the proof from those, and whether tiles belong to a signed root.
 
 Of a log of any size a proof needs a few tiles a level. Who makes a proof reads `tiles_for_…`, then calls `…_path`; who
-trusts only a root adds `with_ancestors` to what it reads and calls `authenticate_tiles` before using any of it.
+trusts only a root adds `with_ancestors` to what it reads and calls `authenticate_tiles` before using any of it. (The
+registry reads its own database and needs neither; both are for whoever gets tiles from somebody else.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,21 +39,6 @@ def tiles_for_consistency(old_size: int, new_size: int) -> set[Tile]:
 def consistency_path(old_size: int, new_size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
     """The consistency path between two sizes; raises TileRefused when a tile is missing or too short."""
     return _path(consistency_ranges(old_size, new_size), new_size, tiles)
-
-
-def tiles_for_root(size: int, tree_size: int) -> set[Tile]:
-    """The tiles of a tree from which `root_at` computes the root it had at an earlier size."""
-    return _tiles_for([(0, size)], tree_size)
-
-
-def root_at(size: int, tree_size: int, tiles: Mapping[Tile, bytes]) -> bytes:
-    """The root that a tree of `tree_size` leaves had at an earlier size, from its own tiles."""
-    return _path([(0, size)], tree_size, tiles)[0] if size else root([])
-
-
-def leaf_hash_at(index: int, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
-    """The hash of one leaf, from its tile."""
-    return _hashes(tile_at(0, index // TILE_WIDTH, size), tiles)[index % TILE_WIDTH]
 
 
 def with_ancestors(size: int, tiles: Iterable[Tile]) -> set[Tile]:

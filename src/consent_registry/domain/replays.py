@@ -41,8 +41,10 @@ class Gap(msgspec.Struct, frozen=True):
     after: datetime | None
     before: datetime | None
 
-    def may_have_held(self, recorded_at: datetime) -> bool:
-        """Whether an event of that time could have stood here."""
+    def may_have_held(self, recorded_at: object) -> bool:
+        """Whether an event of that time could have stood here. None had no time, and none was at infinity."""
+        if not isinstance(recorded_at, datetime) or recorded_at.tzinfo is None:
+            return False
         return (self.after is None or self.after <= recorded_at) and (self.before is None or recorded_at <= self.before)
 
 
@@ -59,6 +61,7 @@ class Replay:
 
     def __init__(self) -> None:
         self._told = ToldRows()
+        self._acts: set[str] = set()
 
     @property
     def unattached(self) -> int:
@@ -77,6 +80,7 @@ class Replay:
                 act(self._told, event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise NotComplete(f"{type(error).__name__}: {error}") from error
+        self._acts.add(event["id"])
         return True
 
     def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
@@ -90,6 +94,10 @@ class Replay:
             for name, value in zip(columns, told, strict=True)
             if value is not UNTOLD and value != row[name]
         ]
+
+    def may_outlive_its_event(self, table: str, row: Mapping[str, Any]) -> bool:
+        """Whether a row that no event tells of may be left of an act whose event was removed."""
+        return row.get("kind") in OUTLIVES_ITS_EVENT.get(table, ()) and row["act_id"] not in self._acts
 
     def missing(self, table: str) -> Iterator[Key]:
         """The keys of rows that events tell of and that were not compared."""

@@ -1,10 +1,10 @@
-"""Which events go when: every kind of event has a class (design.md section 7, domain.md 2.8)."""
+"""Which events go when: every kind of event has a class (design.md section 7, domain.md 2.8).
 
-from typing import Literal
+A kind that nobody classified, because a newer release wrote it, is in none of them: the database lets go by age what is
+a use, and nothing else.
+"""
 
 from consent_registry.domain.events import KINDS
-
-EventClass = Literal["use", "state", "permanent"]
 
 # Uses go by age. What they prove, reliance on a consent, lasts as long as its evidence.
 USE = frozenset({"decision", "transfer", "read"})
@@ -41,10 +41,3 @@ STATE = frozenset(
 # What accounts for the log itself.
 PERMANENT = frozenset({"erasure", "retention", "key_rotation"})
 USE_KINDS = sorted(KINDS[kind] for kind in USE)
-
-
-def class_of(kind: str) -> EventClass:
-    """The class of a kind of event; one that nobody classified is kept as if it were permanent."""
-    if kind in USE:
-        return "use"
-    return "state" if kind in STATE else "permanent"

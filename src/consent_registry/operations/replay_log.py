@@ -32,8 +32,11 @@ class LogReading:
         self._gaps: list[Gap] = []
         self._at: datetime | None = None
 
-    def read(self, index: int, row: Mapping[str, Any]) -> None:
+    def read(self, index: int | None, row: Mapping[str, Any]) -> None:
         """The next place: its leaf, event and nonce and the event's search columns, slugs for numbers."""
+        if index is None or index < 0:
+            self._events.find("event_misplaced", f"a leaf or event stands at {index}, which is no place")
+            return
         if index < self._next:
             self._events.find("place_twice", f"there are several events at place {index}", index=index)
         elif index > self._next:
@@ -92,7 +95,7 @@ class LogReading:
             self._gaps.append(Gap(index, index, self._at, None))
 
     def _present(self, index: int, row: Mapping[str, Any]) -> None:
-        if len(row["nonce"]) != NONCE_LENGTH or not opens(row["leaf"], row["event"], row["nonce"]):
+        if len(row["nonce"] or b"") != NONCE_LENGTH or not opens(row["leaf"], row["event"], row["nonce"]):
             self._events.find("event_not_opened", f"event {index} does not open its leaf", index=index)
             return
         self._opened += 1

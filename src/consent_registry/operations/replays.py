@@ -9,7 +9,6 @@ from consent_registry.audit.removals import Places
 from consent_registry.audit.report import Check, Report
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.replays import (
-    OUTLIVES_ITS_EVENT,
     Difference,
     Gap,
     Replay,
@@ -100,14 +99,16 @@ class _Comparison:
             self._check.says += f"; of {self._untellable} the events were removed on record, so that nothing tells"
 
     def _may_outlive(self, row: Facts) -> bool:
-        kinds = OUTLIVES_ITS_EVENT.get(self._table, frozenset())
-        return row.get("kind") in kinds and any(gap.may_have_held(row["recorded_at"]) for gap in self._gaps)
+        may = self._replay.may_outlive_its_event(self._table, row)
+        return may and any(gap.may_have_held(row["recorded_at"]) for gap in self._gaps)
 
 
 async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.Names) -> None:
-    equal = 0
+    equal, before = 0, None
     async for row in storage.read_transfers(connection, network_id, names):
-        if row["event"] is None:
+        again = row["transfer_id"] is not None and row["transfer_id"] == before
+        before = row["transfer_id"]
+        if row["event"] is None or again:
             place = _place("transfers", ("transfer_id",), [row["transfer_id"]])
             check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
             continue

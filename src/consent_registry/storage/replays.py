@@ -163,7 +163,12 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
 
 async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
     """Number and log origin of every network, by slug."""
-    rows = await connection.fetch("select slug, network_id, log_origin from registry.networks order by slug")
+    rows = await connection.fetch(
+        """
+        select slug, network_id, log_origin from registry.networks
+        where slug is not null and network_id is not null order by slug
+        """
+    )
     return {row["slug"]: (row["network_id"], row["log_origin"]) for row in rows}
 
 
@@ -207,7 +212,9 @@ async def read_table(
 
 
 async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
-    """Every reported transfer with the bytes of its event; either may be missing. (Kind 5 is a transfer.)"""
+    """Every reported transfer with the bytes of its event, rows of one id together; either may be missing. (Kind 5 is a
+    transfer.)
+    """
     cursor = connection.cursor(
         """
         select t.transfer_id, t.decision_id, t.partner_id, t.client_id, t.outcome, t.category_ids, t.transferred_at,
@@ -215,6 +222,7 @@ async def read_transfers(connection: Connection, network_id: int, names: Names) 
         from (select * from registry.transfers where network_id = $1) t
         full join (select event_id, event, log_index from registry.events where network_id = $1 and kind = 5) e
           on e.event_id = t.transfer_id
+        order by t.transfer_id
         """,
         network_id,
         prefetch=_AT_ONCE,
