@@ -4,7 +4,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.tile import TILE_WIDTH, Bundle, Tile, encode_bundle, new_bundles, new_tiles, right_edge
+from consent_registry.audit.tile import (
+    TILE_WIDTH,
+    Bundle,
+    Tile,
+    TileRefused,
+    encode_bundle,
+    new_bundles,
+    new_tiles,
+    right_edge,
+)
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.runtime import Runtime
@@ -45,7 +54,11 @@ async def _read_new(
     """Whatever appeared between two sizes; short transactions, because what is read never changes."""
     async with transaction(runtime.pool, network.network_id, ()) as connection:
         edge = await _tiles(connection, network, right_edge(published.size))
-        if Frontier.of_tiles(published.size, edge).root != published.root:
+        try:
+            root = Frontier.of_tiles(published.size, edge).root
+        except TileRefused as error:
+            raise Unusable(f"the tiles of {network.log_origin} are not those of its checkpoint: {error}") from error
+        if root != published.root:
             raise Unusable(f"the tiles of {network.log_origin} do not give the root of its checkpoint")
     tiles = new_tiles(old, published.size)
     for start in range(0, len(tiles), TILES_AT_ONCE):

@@ -1,0 +1,78 @@
+"""What replay cannot compare, column by column: why no event can tell it, and what harm a change of it could do.
+
+Whoever adds a column lets an event tell it and replay compare it, or writes down here why not.
+"""
+
+from collections.abc import Mapping
+
+_SEALED = (
+    "Sealed by AES-GCM under a key that the database does not have: another text cannot be put there, and one that was"
+    " altered is refused when it is read. Harm: a text is lost, or changed for another of the same partner's."
+)
+_DIGEST = "A digest under a key that is rotated, so no event may hold it (design.md section 7). Harm: {}"
+_CHANGE_ID = "A random number that only keys the row; the change is compared by its act. Harm: none."
+
+# By table and column; `*` is every column of a table that is not replayed at all.
+UNTOLD: Mapping[str, Mapping[str, str]] = {
+    "client_references": {
+        "digest": _DIGEST.format(
+            "exchanged between two clients of one partner, each is answered for by the other's consents. The receipt's"
+            " and the decision's commitment to the reference show it to whoever holds the answer."
+        ),
+        "digest_key": _DIGEST.format("the reference is not found, and is asked about as an unknown one: no permit."),
+        "sealed": _SEALED,
+    },
+    "consents": {"evidence_kept_at": _SEALED},
+    "consent_evidence": {"kept_at": _SEALED},
+    "releases": {"function_sealed": _SEALED},
+    "grant_changes": {"change_id": _CHANGE_ID},
+    "release_changes": {"change_id": _CHANGE_ID},
+    "receipt_codes": {
+        "digest": _DIGEST.format("a client's code withdraws another's consent, or is refused; it never permits."),
+        "digest_key": _DIGEST.format("the code is refused; withdrawing by reference goes on."),
+    },
+    "link_codes": {
+        "digest": _DIGEST.format(
+            "a code that was handed out links another client than it was made for. The event of the link names which,"
+            " and both partners' DPOs see it."
+        ),
+        "digest_key": _DIGEST.format("the code is refused."),
+    },
+    "flows": {
+        "*": "Told by the event that sets the network up, but not among what the auditor's login sees. Harm: a decision"
+        " may be made on a flow that no agreement has; its event names sender, recipient and purpose."
+    },
+    "agreement_endings": {"*": "No act writes them yet. Harm: an agreement seems to be over: nothing is permitted."},
+    "credentials": {
+        "*": "Told by an event, but secrets are not the auditor's to see. Harm: somebody acts as another partner; each"
+        " event of theirs names that partner, whose DPO sees it."
+    },
+    "credential_revocations": {"*": "As credentials. Harm: one that was revoked works again."},
+    "catalogue_versions": {
+        "*": "A counter by which processes notice a change. Harm: one keeps an older picture until it is started anew."
+    },
+    "changes": {
+        "*": "The feed is derived from acts that are compared. Harm: a partner is told"
+        " late or never of a withdrawal; its next question is answered by the withdrawal all the same."
+    },
+    "code_failures": {"*": "Counted for a throttle and swept. Harm: guessing is throttled later, or sooner."},
+    "idempotency_keys": {
+        "*": "Answers given before, sealed, kept for two days. Harm: a repeated request gets another answer of the"
+        " same partner's; that answer has an event and, as a receipt, its own client's commitment."
+    },
+    "key_rotations": {
+        "*": "Which keys the log has named, so that it names each once. Harm: it names one twice, or not."
+    },
+    "schema_migrations": {"*": "Whose digests start-up compares with the program's own. Harm: it refuses to start."},
+    "checkpoints": {"published_at": "When it was; witnesses say when they saw it. Harm: it is signed again too late."},
+}
+# These are judged by a fresh export, by verify and by the sealer (tampering_log.py).
+OF_THE_LOG: Mapping[str, frozenset[str]] = {
+    "events": frozenset(
+        {"log_index", "at", "event_id", "client_id", "network_id", "actor_id", "sender_id", "recipient_id"}
+        | {"purpose_id", "kind", "outcome", "nonce", "event"}
+    ),
+    "leaves": frozenset({"network_id", "log_index", "leaf"}),
+    "tiles": frozenset({"network_id", "level", "number", "width", "data"}),
+    "checkpoints": frozenset({"network_id", "size", "root", "note"}),
+}
