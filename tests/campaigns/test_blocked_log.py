@@ -215,12 +215,12 @@ def test_control_a_registry_that_fails_open_is_caught() -> None:
 
 
 @contextlib.contextmanager
-def small_disk() -> Iterator[Path]:
+def small_disk(size: str = DISK) -> Iterator[Path]:
     """Mount a small file system for the length of a block."""
     with scratch("full-disk") as folder:
         disk = folder / "disk"
         disk.mkdir(mode=0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"{DISK},mode=755", "tmpfs", str(disk)], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"{size},mode=755", "tmpfs", str(disk)], check=True)
         try:
             yield disk
         finally:

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from consent_registry.audit.note import COSIGNATURE, SignerKey
 from consent_registry.audit.policy import Policy, open_trusted
+from consent_registry.operations.checkpoints import MOST_LEAVES
 from consent_registry.storage.witness_state import WitnessState
 from tests.campaigns.places import free_port
 from tests.campaigns.sealers import LIMIT_S, check_all, published, said, sealer, start, until_sealed
@@ -110,6 +111,28 @@ async def test_a_witness_that_is_away_for_long(watched: Watched) -> None:
             await until_sealed(desk, len(await desk.leaves()))
             await desk.add_leaves(5)
             await until_sealed(desk, len(await desk.leaves()))
+    assert await watched.is_cosigned()
+    await check_all(desk)
+
+
+async def test_a_witness_that_is_away_for_a_day(watched: Watched) -> None:
+    """The leaves of a day, more than are sealed at once: of all steps the first alone is promised, and waits. Back,
+    each is cosigned in its turn, and nothing was signed beside them.
+    """
+    desk = watched.desk
+    with sealer(desk, watched.keys):
+        with watched.witnessing():
+            await until_sealed(desk, len(await desk.leaves()))
+        before = await published(desk)
+        await desk.add_leaves(2 * MOST_LEAVES + 1000)
+        await asyncio.sleep(6)
+        assert await published(desk) == before, "published below quorum"
+        head = desk.tools.heads.read(NETWORK, (await desk.log()).origin)
+        assert head is not None
+        assert before[-1][0] < head.size <= before[-1][0] + MOST_LEAVES
+        with watched.witnessing():
+            await until_sealed(desk, len(await desk.leaves()), 120)
+    assert head.size in [size for size, _ in await published(desk)]
     assert await watched.is_cosigned()
     await check_all(desk)
 

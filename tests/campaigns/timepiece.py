@@ -85,7 +85,7 @@ def ticking(name: str, *, workers: int = 1, target: str | None = None) -> Iterat
         app.set(NOW)
         database.set(NOW)
         cluster = prepare(folder / "postgres", sync=False)
-        with _in_the_environment(database.environment()):
+        with in_the_environment(database.environment()):
             cluster.start()
         address = {"CONSENT_REGISTRY_DATABASE_URL": cluster.dsn(database=DATABASE)}
         server = Server(folder / "data", workers=workers, target=target, environment={**app.environment(), **address})
@@ -99,7 +99,7 @@ def ticking(name: str, *, workers: int = 1, target: str | None = None) -> Iterat
 
 
 @contextmanager
-def _in_the_environment(more: Mapping[str, str]) -> Iterator[None]:
+def in_the_environment(more: Mapping[str, str]) -> Iterator[None]:
     """A child that is started here inherits this; we ourselves were started before and go by the machine's clock."""
     os.environ.update(more)
     try:

@@ -77,7 +77,7 @@ async def seal(tools: Seal, log: Log, *, again: bool = False) -> Sealed:
     """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns what is published now.
 
     `again` publishes anew what is published, when nothing was added. Raises HistoryChanged, BelowQuorum, HeadMoved when
-    another sealer was faster, and CannotRecord.
+    another sealer was faster, and CannotRecord, also when the signer's disk is full.
     """
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     try:

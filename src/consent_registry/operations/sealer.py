@@ -128,7 +128,7 @@ class Sealer:
             _log.error("not published: too few witnesses", network=log.slug, reason=error.detail)
             watch.not_before = self._clock() + PATIENCE
         except RegistryError as error:
-            _log.warning("sealing is put off", network=log.slug, error=type(error).__name__)
+            _log.warning("sealing is put off", network=log.slug, error=type(error).__name__, reason=error.detail)
             watch.not_before = self._clock() + PATIENCE
         except Exception:  # noqa: BLE001 - logged; the other networks' logs are sealed on
             _log.exception("sealing failed", network=log.slug)

@@ -50,11 +50,13 @@ async def latest_checkpoint(connection: Connection, network_id: int) -> Publishe
 
 
 async def add_checkpoint(connection: Connection, network_id: int, size: int, root: bytes, note: bytes) -> None:
-    """Publish a checkpoint."""
+    """Publish a checkpoint. It is the latest of its size from then on, also when the database's clock was set back."""
     await connection.execute(
         """
         insert into registry.checkpoints (network_id, size, published_at, root, note)
-        values ($1, $2, statement_timestamp(), $3, $4)
+        values ($1, $2, greatest(statement_timestamp(), (
+            select max(c.published_at) + interval '1 microsecond' from registry.checkpoints c
+            where c.network_id = $1 and c.size = $2)), $3, $4)
         """,
         network_id,
         size,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.domain.errors import Conflict, Unusable
+from consent_registry.domain.errors import CannotRecord, Conflict, Unusable
 
 # Earlier heads that are kept, for an operator who wonders what happened.
 KEPT = 3
@@ -33,6 +33,10 @@ class Head(msgspec.Struct, frozen=True):
 
 class HeadMoved(Conflict):
     """Another sealer has signed this log since."""
+
+
+class HeadNotKept(CannotRecord):
+    """The signer's own disk took no new head. Nothing is signed without it."""
 
 
 class SignedHeads:
@@ -54,32 +58,35 @@ class SignedHeads:
         return None
 
     def advance(self, slug: str, origin: str, old: Head | None, new: Head) -> None:
-        """Compare and swap: `new` is on the disk when this returns. Raises HeadMoved unless the head was `old`."""
+        """Compare and swap: `new` is on the disk when this returns. Raises HeadMoved unless the head was `old`, and
+        HeadNotKept, with the head as it was, when the disk does not take it.
+        """
         numbers = self._numbers(slug)
         if self.read(slug, origin) != old or self._numbers(slug) != numbers:
             raise HeadMoved
         number = numbers[-1] + 1 if numbers else 1
-        draft = self._write_draft(slug, f"{origin}\n{new.size}\n{base64.b64encode(new.root).decode()}\n".encode())
+        draft = self._folder / f"{slug}.draft-{os.getpid()}"
         try:
+            self._write_draft(draft, f"{origin}\n{new.size}\n{base64.b64encode(new.root).decode()}\n".encode())
             os.link(draft, self._path(slug, number))
         except FileExistsError as error:
             raise HeadMoved from error
+        except OSError as error:
+            raise HeadNotKept(f"{self._folder}: {error.strerror}") from error
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         self._sync_folder()
         if self._numbers(slug)[-1] != number:
             raise HeadMoved
         for earlier in numbers[:-KEPT]:
             self._path(slug, earlier).unlink(missing_ok=True)
 
-    def _write_draft(self, slug: str, content: bytes) -> Path:
-        draft = self._folder / f"{slug}.draft-{os.getpid()}"
+    def _write_draft(self, draft: Path, content: bytes) -> None:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        return draft
 
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,0 +1,19 @@
+"""A sealer that signs although its own disk did not take the head: the defect that the test of a full one must see."""
+
+from contextlib import suppress
+
+from consent_registry.cli.seal import seal
+from consent_registry.storage.signed_heads import Head, HeadNotKept, SignedHeads
+
+
+def advance(self: SignedHeads, slug: str, origin: str, old: Head | None, new: Head) -> None:
+    """Try to remember, and go on without."""
+    with suppress(HeadNotKept):
+        _real(self, slug, origin, old, new)
+
+
+_real = SignedHeads.advance
+
+if __name__ == "__main__":
+    setattr(SignedHeads, "advance", advance)  # noqa: B010 - a method is replaced
+    seal()
