@@ -10,7 +10,10 @@ from tests.campaigns.tampering import Mutation, shuffled
 from tests.campaigns.tampering_rows import EDITED, Table, read_table
 from tests.campaigns.tampering_values import others
 
-SEARCHED = ("at", "event_id", "client_id", "actor_id", "sender_id", "recipient_id", "purpose_id", "kind", "outcome")
+SEARCHED = (
+    *("at", "event_id", "client_id", "actor_id", "sender_id", "recipient_id"),
+    *("purpose_id", "kind", "outcome", "person"),
+)
 NOT_OPENED = frozenset({"event_not_opened", "event_missing"})
 NOT_THERE = frozenset({"event_missing", "event_not_opened", "place_twice", "event_misplaced"})
 NO_LEAF = frozenset({"leaf_missing", "event_misplaced", "event_not_opened", "place_twice"})

@@ -41,21 +41,24 @@ FOUND_BY: Mapping[Reach, frozenset[str]] = {
 }
 
 
-def _permit(rng: random.Random, event: Facts) -> tuple[Facts, str]:
+def _permit(rng: random.Random, event: Facts) -> tuple[Facts, list[str]]:
     """Another answer was given than was."""
     other = rng.choice([(name, number) for name, number in OUTCOMES.items() if name != event["outcome"]])
-    return event | {"outcome": other[0]}, f"update registry.events set outcome = {other[1]} where event_id = $1"
+    return event | {"outcome": other[0]}, [f"update registry.events set outcome = {other[1]} where event_id = $1"]
 
 
-def _explained(rng: random.Random, event: Facts) -> tuple[Facts, str]:
+def _explained(rng: random.Random, event: Facts) -> tuple[Facts, list[str]]:
     """Somebody else explained the consent."""
     who = f"B-{rng.randrange(10_000)}"
     altered = event | {"information": event["information"] | {"explained_by": who}}
-    return altered, f"update registry.consents set explained_by = '{who}' where consent_id = $1"
+    return altered, [
+        f"update registry.consents set explained_by = '{who}' where consent_id = $1",
+        f"update registry.events set person = '{who}' where event_id = $1",
+    ]
 
 
 OUTCOMES = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
-ALTERATIONS: Mapping[str, Callable[[random.Random, Facts], tuple[Facts, str]]] = {
+ALTERATIONS: Mapping[str, Callable[[random.Random, Facts], tuple[Facts, list[str]]]] = {
     "decision": _permit,
     "consent": _explained,
 }
@@ -70,16 +73,17 @@ async def rewrite(rng: random.Random, at: Bench, sql: asyncpg.Connection, reach:
     )
     row = rng.choice(rows)
     before = msgspec.json.decode(row["event"])
-    event, statement = ALTERATIONS[before["kind"]](rng, before)
+    event, statements = ALTERATIONS[before["kind"]](rng, before)
     body = canonical(event)
     place = (at.number, row["log_index"])
     await sql.execute("update registry.events set event = $3 where network_id = $1 and log_index = $2", *place, body)
-    await sql.execute(statement, row["event_id"])
+    for statement in statements:
+        await sql.execute(statement, row["event_id"])
     leaf = make_leaf(body, row["nonce"])
     await sql.execute("update registry.leaves set leaf = $3 where network_id = $1 and log_index = $2", *place, leaf)
     if reach >= Reach.TILES:
         await _seal_again(at, sql, reach)
-    return f"{reach.name} {row['log_index']}: {statement} {body[-60:]!r}"
+    return f"{reach.name} {row['log_index']}: {statements} {body[-60:]!r}"
 
 
 async def _seal_again(at: Bench, sql: asyncpg.Connection, reach: Reach) -> None:

@@ -70,7 +70,7 @@ UNTOLD: Mapping[str, Mapping[str, str]] = {
 OF_THE_LOG: Mapping[str, frozenset[str]] = {
     "events": frozenset(
         {"log_index", "at", "event_id", "client_id", "network_id", "actor_id", "sender_id", "recipient_id"}
-        | {"purpose_id", "kind", "outcome", "nonce", "event"}
+        | {"purpose_id", "kind", "outcome", "person", "nonce", "event"}
     ),
     "leaves": frozenset({"network_id", "log_index", "leaf"}),
     "tiles": frozenset({"network_id", "level", "number", "width", "data"}),
