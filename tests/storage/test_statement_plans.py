@@ -154,6 +154,7 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
         {
             "grant_changes_withdrawn_idx",
             "grants_pkey",
+            "grants_leaning_idx",
             "release_changes_withdrawn_idx",
             "releases_pkey",
             "client_memberships_pkey",
