@@ -1,6 +1,7 @@
-"""Mutation testing of `domain`: every small mistake is found by a test, or is none, and `survivors.json` says why.
+"""Mutation testing: every small mistake is found by a test, or is none, and `survivors.json` says why.
 
-Ends with 1 when a mutant survives unexplained, or one that is explained is found by now or is no mutant any more.
+What is tried stands in MODULES. Ends with 1 when a mutant survives unexplained, or one that is
+explained is found by now or is no mutant any more.
 """
 
 import argparse
@@ -13,15 +14,26 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.mutations.operators import Mutant, mutants_of
-from tests.mutations.trial import DOMAIN, survives
+from tests.mutations.trial import SOURCE, passes, survives
 
 EXPLAINED: dict[str, str] = json.loads(Path(__file__).with_name("survivors.json").read_text(encoding="utf-8"))
+
+# Of domain every module, of operations the token check.
+MODULES: Mapping[str, frozenset[str] | None] = {
+    "domain": None,
+    "operations": frozenset({"access_tokens"}),
+}
 
 
 def every_mutant() -> list[Mutant]:
     """The mutants of all modules, in the order of the files."""
-    paths = sorted(DOMAIN.glob("*.py"))
-    return [one for path in paths for one in mutants_of(path.stem, path.read_text(encoding="utf-8"))]
+    return [
+        one
+        for package, chosen in MODULES.items()
+        for path in sorted((SOURCE / package).glob("*.py"))
+        if chosen is None or path.stem in chosen
+        for one in mutants_of(f"{package}.{path.stem}", path.read_text(encoding="utf-8"))
+    ]
 
 
 def sample_of(mutants: Sequence[Mutant], size: int) -> list[Mutant]:
@@ -56,24 +68,35 @@ def main() -> int:
     mutants = every_mutant()
     chosen = [one for one in mutants if not options.modules or one.module in options.modules]
     chosen = sample_of(chosen, options.sample or len(chosen))
-    if not survives(None, options.tests):
+    if not passes({one.module for one in chosen}, options.tests):
         return _say(["the tests do not even pass without a mutant"])
     with multiprocessing.get_context("fork").Pool(options.jobs, _prepare, (chosen, options.tests)) as pool:
-        survived = pool.map(_try, range(len(chosen)), chunksize=1)
-    survivors = [one for one, alive in zip(chosen, survived, strict=True) if alive]
-    tried, left = (Counter(one.module for one in several) for several in (chosen, survivors))
-    for module in sorted(tried):
-        sys.stdout.write(f"{module}: {tried[module]} tried, {tried[module] - left[module]} killed\n")
+        survivors = list(_survivors(chosen, pool.imap(_try, range(len(chosen)))))
     names = [{one.name for one in several} for several in (chosen, survivors, mutants)]
     return _say(list(complaints(names[0], names[1], EXPLAINED, names[2])))
 
 
+def _survivors(chosen: Sequence[Mutant], survived: Iterator[bool]) -> Iterator[Mutant]:
+    """Those that survived; each module is told of as soon as all of its mutants were tried."""
+    waiting = Counter(one.module for one in chosen)
+    tried, left = Counter(waiting), Counter[str]()
+    for one, alive in zip(chosen, survived, strict=True):
+        waiting[one.module] -= 1
+        if alive:
+            left[one.module] += 1
+            yield one
+        if not waiting[one.module]:
+            killed = tried[one.module] - left[one.module]
+            sys.stdout.write(f"{one.module}: {tried[one.module]} tried, {killed} killed\n")
+            sys.stdout.flush()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="of domain; all of them unless said otherwise")
+    parser.add_argument("modules", nargs="*", help="as domain.grants; all of them unless said otherwise")
     parser.add_argument("--sample", type=int, help="how many mutants to try, always the same ones")
     parser.add_argument("--jobs", type=int, default=1, help="how many at the same time")
-    parser.add_argument("--tests", type=Path, nargs="+", help="files of tests instead of all in tests/domain")
+    parser.add_argument("--tests", type=Path, nargs="+", help="files of tests instead of all of a package")
     return parser.parse_args()
 
 

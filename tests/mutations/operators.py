@@ -47,7 +47,7 @@ REMOVABLE = (ast.Return, ast.Raise, ast.Continue, ast.AugAssign, ast.Expr)
 
 
 class Mutant(NamedTuple):
-    """A module with one mistake in it."""
+    """A module, as `domain.grants`, with one mistake in it."""
 
     name: str
     module: str
@@ -121,6 +121,8 @@ def _wrong_constants(node: ast.Constant, *, in_call: bool) -> Iterator[ast.AST]:
             yield from (ast.Constant(value + 1), ast.Constant(value - 1))
         case str() as value if in_call and WORD.fullmatch(value):
             yield ast.Constant(f"not {value}")
+        case bytes() as value if in_call:
+            yield ast.Constant(b"not " + value)
 
 
 def _wrong_calls(node: ast.Call) -> Iterator[ast.AST]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.__main__ import EXPLAINED, complaints, every_mutant, sample_of
+from tests.mutations.__main__ import EXPLAINED, MODULES, complaints, every_mutant, sample_of
 from tests.mutations.operators import mutants_of
-from tests.mutations.trial import DOMAIN
+from tests.mutations.trial import SOURCE
 
 ROOT = Path(__file__).parents[2]
 # Of more than a thousand: as many as a minute allows. `make mutants` tries all.
@@ -61,7 +61,10 @@ def test_what_a_list_of_survivors_is_blamed_for() -> None:
 
 def test_no_module_is_left_out() -> None:
     """Neither of all mutants nor of the share: whatever module there is, or comes, is tried."""
-    modules = {path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__"}
+    everything = {path.stem for path in (SOURCE / "domain").glob("*.py")} - {"__init__"}
+    modules = {
+        f"{package}.{one}" for package, chosen in MODULES.items() for one in (everything if chosen is None else chosen)
+    }
     assert {one.module for one in every_mutant()} == modules
     assert {one.module for one in sample_of(every_mutant(), SHARE)} == modules
 
@@ -77,6 +80,6 @@ def test_no_mutant_of_the_share_survives_unexplained() -> None:
 @pytest.mark.campaign
 def test_blind_tests_let_mutants_survive() -> None:
     """Control: before tests that look elsewhere the mutants of decisions survive, and the campaign fails."""
-    done = campaign("decisions", "--sample", "3", "--tests", "tests/domain/test_instants.py")
+    done = campaign("domain.decisions", "--sample", "3", "--tests", "tests/domain/test_instants.py")
     assert done.returncode == 1
     assert done.stdout.count("survives unexplained") == 3, done.stdout + done.stderr

@@ -16,6 +16,7 @@ import jwt
 import msgspec
 
 from consent_registry.domain.errors import NotAuthentic
+from consent_registry.operations.access_tokens import is_of_its_time, read_claims
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.credentials import find_credential
@@ -23,12 +24,8 @@ from consent_registry.storage.database import transaction
 from consent_registry.storage.keys import Keys
 
 LIFETIME = 600
-# Two machines that issue and verify may differ by as much as a start allows (storage/clock.py).
-LEEWAY = 5
 REMEMBERED = 10_000
 _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
-# RFC 7515 section 7.1, without padding; nothing we issue is longer.
-_COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
 Holder = Literal["partner_system", "coordinating_post", "dpo"]
@@ -58,17 +55,6 @@ class TokenRefused(Exception):
         super().__init__(description)
         self.code = code
         self.description = description
-
-
-class _Claims(msgspec.Struct, frozen=True):
-    """What a token must say beside what its verification asks for."""
-
-    network: str
-    client_id: str
-    scope: str
-    iat: int
-    exp: int
-    partner: str | None = None
 
 
 class Tokens:
@@ -131,14 +117,13 @@ class Tokens:
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
         caller, issued_at = known
-        # Both ends count: a clock that is set back must not lengthen a token's life.
-        if not issued_at - LEEWAY <= time.time() < caller.expires_at:
+        if not is_of_its_time(issued_at, caller.expires_at, time.time()):
             self._verified.pop(digest, None)
             raise NotAuthentic("The access token has expired.")
         return caller
 
     async def _read(self, token: str) -> tuple[Caller, int]:
-        claims = self._verified_claims(token)
+        claims = read_claims(token, self._runtime.keys.token_keys, self._runtime.issuer)
         network = await self._runtime.network(claims.network)
         if network is None:
             raise NotAuthentic("The access token is not valid here.")
@@ -160,30 +145,6 @@ class Tokens:
             expires_at=claims.exp,
         )
         return caller, claims.iat
-
-    def _verified_claims(self, token: str) -> _Claims:
-        if not _COMPACT.fullmatch(token):
-            raise NotAuthentic("The access token is not valid here.")
-        try:
-            header = jwt.get_unverified_header(token)
-            key = self._runtime.keys.token_keys.get(header.get("kid", ""))
-            # RFC 9068 section 4: typ must say access token; the algorithm is ours to choose, not the token's.
-            if key is None or header.get("typ", "").lower() not in {"at+jwt", "application/at+jwt"}:
-                raise NotAuthentic("The access token is not valid here.")
-            claims = jwt.decode(
-                token,
-                key.public_key(),
-                algorithms=["ES256"],
-                audience=self._runtime.issuer,
-                issuer=self._runtime.issuer,
-                options={
-                    "require": ["exp", "iat", "iss", "aud", "sub", "jti", "client_id", "scope", "network"],
-                    "verify_iat": False,  # `verify` does, each time, with the leeway between two machines
-                },
-            )
-            return msgspec.convert(claims, _Claims)
-        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, AttributeError) as error:
-            raise NotAuthentic("The access token is not valid or has expired.") from error
 
 
 def secret_mac(keys: Keys, client_id: str, client_secret: str) -> tuple[str, bytes]:
