@@ -94,7 +94,7 @@ def expected(
 
 
 def _matches(one: Record, partner: str, asked: dict[str, Any], clients: tuple[set[str], set[str]]) -> bool:
-    own = one.facts["actor"] == partner
+    own = one.facts["actor"] == partner and one.facts.get("group") in {None, one.facts["id"]}
     received = one.flow("recipient") == partner and one.flow("outcome") in OPEN
     if not (own or (received and asked.get("client") is None and asked.get("person") is None)):
         return False

@@ -91,8 +91,13 @@ def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> C
         faults.append(Fault("/kind", "must not name a kind twice"))
     if faults:
         raise Malformed(faults=tuple(faults))
+    if caller.partner_id == ADMINISTRATION:
+        # Of a text it voids it is told how many consents that was, and not whose they are or when each was given.
+        names = [one for one in names or KINDS if one != "invalidation"]
+    else:
+        names = names or list(KINDS)
     found = Criteria(
-        kinds=tuple(KINDS[one] for one in names or KINDS),
+        kinds=tuple(KINDS[one] for one in names),
         recipient_id=None if asked.recipient is None else catalogue.partners[asked.recipient].partner_id,
         purpose_id=None if asked.purpose is None else catalogue.purposes[asked.purpose].purpose_id,
         outcome=None if asked.outcome is None else OUTCOMES[asked.outcome],

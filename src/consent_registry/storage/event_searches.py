@@ -1,18 +1,24 @@
 """A data-protection officer's search: where in the log the events are that she asks for, newest first.
 
+A link (kind 23) writes an event for every number that is one client from then on; only the one about the linking
+partner's own number, which has the link's id, is of its slice: how many others know the client is not its to know.
+
 Each statement descends an index that ends with the place in the log, once for every combination that the filter leaves
 open, and takes no more from each than a page holds. So a page costs the same wherever it begins, and a rare event costs
 what a common one does. Only a page's own events are then read whole.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
 
 from consent_registry.storage.database import Connection
 from consent_registry.storage.events import Flow, Place
+
+# Longer than an act waits for the log.
+_A_WAIT = timedelta(minutes=1)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -60,9 +66,11 @@ async def choose_one_plan(connection: Connection) -> None:
 async def places_between(
     connection: Connection, network_id: int, since: datetime, until: datetime
 ) -> tuple[int | None, int | None]:
-    """The first and the last place at which events of this time can be, as far as the log has any near its ends."""
+    """The first and the last place at which events of this time can be, as far as the log has any near its ends. A
+    minute is allowed at both: an act reads its clock before it waits for the log, and may be overtaken meanwhile.
+    """
     row = await connection.fetchrow(
-        "select low, high from registry.places_between($1, $2, $3)", network_id, since, until
+        "select low, high from registry.places_between($1, $2, $3)", network_id, since - _A_WAIT, until + _A_WAIT
     )
     return (None, None) if row is None else (row["low"], row["high"])
 
@@ -89,6 +97,8 @@ async def places_by_kind(connection: Connection, span: Span, actor_id: int, kind
         cross join lateral (
             select e.log_index, e.at from registry.events e
             where e.network_id = $1 and e.actor_id = $2 and e.kind = k.kind and e.kind <> 1
+              and (e.kind <> 23 or exists (
+                  select from registry.links l where l.network_id = $1 and l.link_id = e.event_id))
               and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
             order by e.log_index desc limit $8
         ) p
@@ -173,6 +183,8 @@ async def places_of_clients(
         with about as materialized (
             select e.log_index, e.at, e.kind, e.recipient_id, e.purpose_id, e.outcome, e.person from registry.events e
             where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2
+              and (e.kind <> 23 or exists (
+                  select from registry.links l where l.network_id = $1 and l.link_id = e.event_id))
         )
         select a.log_index, a.at from about a
         where a.kind = any ($9::smallint[])
