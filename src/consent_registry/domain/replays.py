@@ -80,7 +80,7 @@ class Replay:
                 act(self._told, event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise NotComplete(f"{type(error).__name__}: {error}") from error
-        self._acts.add(event["id"])
+        self._acts.add(event.get("id", ""))
         return True
 
     def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
