@@ -5,6 +5,7 @@ PORT ?= 8080
 DATA ?= .consent-registry
 WORKERS ?= 1
 JOBS ?= 2
+EVENTS ?= 10000000
 
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -25,7 +26,7 @@ help:
 	@echo 'make test     every test that needs nothing but pip'
 	@echo 'make check    linters, types, import contracts'
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
-	@echo 'make bench    measure and print figures'
+	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
 	@echo 'make crash    the crash campaign at its full size'
 	@echo 'make mutants  every small mistake in domain/ and the token check, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
@@ -51,6 +52,7 @@ check: $(TOOLS)
 bench: $(TOOLS)
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.sealing
+	$(PY) -m benchmarks.searching --events $(EVENTS)
 
 crash: $(TOOLS)
 	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crash.py

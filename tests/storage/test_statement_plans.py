@@ -10,16 +10,19 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.acts import new_id
+from consent_registry.storage import event_searches as searches
 from consent_registry.storage import findings, lookups
-from consent_registry.storage.clients import find_reference, find_references
+from consent_registry.storage.clients import find_reference, find_references, list_references
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.decisions import Asked, load_facts, lock_clients
+from consent_registry.storage.events import Place, read_events
 from consent_registry.storage.grants import find_grants_of_clients, find_grants_of_consents
 from consent_registry.storage.idempotency import find_answers
 from consent_registry.storage.link_codes import find_link_code
 from consent_registry.storage.links import find_groups, lock_groups
-from consent_registry.storage.log import find_event, find_places
+from consent_registry.storage.log import find_event, find_leaves, find_places
 from consent_registry.storage.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.transfers import list_unreported, outcomes_of
 from consent_registry.storage.unlinkings import list_findings
@@ -99,6 +102,7 @@ insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 
 SLICE = (NUMBER, 1, NOW - timedelta(days=3), NOW - timedelta(days=2))
 ASKED = [Asked(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
+SPAN = searches.Span(NUMBER, 0, 1 << 62, EARLIEST, LATEST, 51)
 Act = Callable[[Connection], Awaitable[object]]
 STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "whose client is this": (
@@ -189,6 +193,24 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
         {"transfers_decision_idx", "events_*"},
     ),
 }
+# A data-protection officer's search goes through the partitions of every month there is.
+SEARCHES: dict[str, tuple[Act, set[str]]] = {
+    "a search by kind": (lambda c: searches.places_by_kind(c, SPAN, 1, [1, 3]), {"events_*"}),
+    "a search by flow": (lambda c: searches.places_by_flow(c, SPAN, 1, [2, 3], [1, 2], [1, 2, 3, 4]), {"events_*"}),
+    "a search by staff": (lambda c: searches.places_by_person(c, SPAN, 1, "B-1", [3]), {"events_*"}),
+    "a search by client": (
+        lambda c: searches.places_of_clients(c, SPAN, 1, [ID], [1], (None, None, None), None),
+        {"events_*"},
+    ),
+    "questions about nobody": (lambda c: searches.questions_about_nobody(c, SPAN, 1), {"events_*"}),
+    "where a client was registered": (lambda c: searches.registered_at(c, NUMBER, 1, [ID]), {"events_*"}),
+    "a page's events": (lambda c: read_events(c, NUMBER, [Place(1, NOW)]), {"events_*"}),
+    "a page's leaves": (lambda c: find_leaves(c, NUMBER, [1]), {"leaves_pkey"}),
+    "every name for a client": (
+        lambda c: list_references(c, NUMBER, 1, [ID]),
+        {"client_references_client_idx"},
+    ),
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -248,6 +270,17 @@ async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> No
     assert NOW.strftime("events_%Y%m") not in scanned
     assert whole_tables(nodes) <= {"events", "events_default"}
     assert {"unlinkings_pkey", "client_memberships_group_idx", "events_*", "grants_pkey"} <= indices(nodes)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_searched_by_index(app: asyncpg.Connection, name: str) -> None:
+    """Only empty months of the log are read as a whole, and no other growing table."""
+    act, expected = SEARCHES[name]
+    nodes = await plan_of(app, act, one_plan=True)
+    scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert NOW.strftime("events_%Y%m") not in scanned
+    assert whole_tables(nodes) <= {"events", "events_default"}
+    assert expected <= indices(nodes)
 
 
 @pytest.mark.parametrize("name", ["whose client is this", "facts of a decision"])

@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from consent_registry.audit.leaf import reference_commitment
-from consent_registry.domain.events import Event
+from consent_registry.domain.events import OUTCOMES, Event
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
 from consent_registry.operations.clients import own_references
-from consent_registry.operations.event_filters import Criteria, EventFilter, read_criteria
+from consent_registry.operations.event_filters import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.event_views import EventView, Views
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime
@@ -157,7 +157,7 @@ async def _own_places(act: Act, criteria: Criteria, span: Span) -> list[Place]:
             actor_id,
             recipients or sorted(catalogue.partner_by_id),
             purposes or sorted(catalogue.purpose_by_id),
-            outcomes or [1, 2, 3, 4],
+            outcomes or sorted(OUTCOMES.values()),
         )
     if criteria.person is not None:
         return await storage.places_by_person(act.connection, span, actor_id, criteria.person, criteria.kinds)
@@ -170,7 +170,7 @@ async def _find_about(act: Act, criteria: Criteria, subject: Subject, span: Span
     own = await storage.places_of_clients(
         act.connection, span, actor_id, subject.client_ids, criteria.kinds, criteria.flow, criteria.person
     )
-    if 1 not in criteria.kinds or criteria.person is not None:
+    if DECISION not in criteria.kinds or criteria.person is not None:
         return _Found(own, [])
     registered = await storage.registered_at(act.connection, span.network_id, actor_id, subject.client_ids)
     before = span.before if registered is None else min(span.before, registered)

@@ -1,0 +1,59 @@
+"""docs/verifying.md: its section for data-protection officers says what there is, and its lines work when pasted."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from consent_registry.domain.events import KINDS
+from consent_registry.operations.event_exports import EventExportRequest
+from consent_registry.operations.event_filters import EventFilter
+from tests.campaigns.server import running
+
+GUIDE = (Path(__file__).parents[1] / "docs/verifying.md").read_text(encoding="utf-8")
+SECTION = GUIDE.split("\n## Searching the log, and taking events along\n")[1].split("\n## ")[0]
+
+
+def test_every_member_of_a_filter_is_explained() -> None:
+    """Each stands in the table, and no other does; the kinds named there are kinds."""
+    rows = [line for line in SECTION.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([a-z]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(one.encode_name for one in msgspec.structs.fields(EventFilter))
+    kinds = next(row for row in rows if row.startswith("| `kind`"))
+    assert set(re.findall(r"`([a-z_]+)`", kinds.split("|")[2])) < set(KINDS)
+
+
+def test_every_format_is_explained() -> None:
+    """The export's formats, each by its name."""
+    (form,) = [one for one in msgspec.structs.fields(EventExportRequest) if one.name == "format"]
+    assert all(f"`{name}`" in SECTION for name in form.type.__args__)
+
+
+@pytest.mark.system
+def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
+    """Beside a running demonstration they find a client, write a table and a bundle, and verify the bundle."""
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL))
+    with running("verifying") as server:
+        (tmp_path / ".consent-registry").symlink_to(server.data)
+        pasted = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail"],
+            input=lines,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )
+    assert (pasted.returncode, pasted.stderr) == (0, "")
+    said = pasted.stdout.splitlines()
+    assert said[:2] == ["AWO-1001", "awo-paderborn"]
+    assert said[2].startswith("id,kind,at,actor,client")
+    assert "Everything that was asked holds." in said
+    assert "only the slice awo-paderborn was given" in pasted.stdout
+    assert len((tmp_path / "events.csv").read_text().splitlines()) > 2
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) > 2
