@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -133,7 +133,7 @@ class Partner:
         return {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): more[name] for name in more}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Registry:
     """A running application on a database of its own."""
 
@@ -142,12 +142,18 @@ class Registry:
     app: Litestar
     http: httpx.AsyncClient
     _partners: dict[tuple[str, str], Partner] = field(default_factory=dict)
+    # Networks in which a story left rows in the tables that no event tells of.
+    planted: set[str] = field(default_factory=set)
 
     def stranger(self, slug: str, network: str = "small") -> Partner:
         """Return a partner that has not signed in; the slug `admin` is the network's administration."""
         entry = self.installation.networks[network]
         pair = entry["admin"] if slug == "admin" else next(one for one in entry["partners"] if one["slug"] == slug)
         return Partner(self.http, pair["client_id"], pair["client_secret"])
+
+    def visited(self) -> list[str]:
+        """Return the networks in which somebody signed in, so that something may have happened."""
+        return sorted({network for network, _ in self._partners})
 
     async def partner(self, slug: str, network: str = "small") -> Partner:
         """Return a partner that has signed in, the same one each time."""
@@ -179,6 +185,11 @@ class Registry:
             await connection.close()
 
 
+# Every application that runs in this process, and what is to be true of one before it ends.
+RUNNING: list[Registry] = []
+BEFORE_LEAVING: list[Callable[[Registry], Awaitable[None]]] = []
+
+
 @asynccontextmanager
 async def serving(
     installation: Installation,
@@ -204,7 +215,14 @@ async def serving(
     app = create_app(settings)
     transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))
     async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
-        yield Registry(installation, database, app, http)
+        registry = Registry(installation, database, app, http)
+        RUNNING.append(registry)
+        try:
+            yield registry
+            for check in BEFORE_LEAVING:
+                await check(registry)
+        finally:
+            RUNNING.remove(registry)
 
 
 @asynccontextmanager

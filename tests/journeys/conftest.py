@@ -11,6 +11,14 @@ from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from tests.flag_network import with_flags
 from tests.installation import ISSUER, Installation, Registry, serving
+from tests.journeys.log_check import reading_again
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def every_log_is_read_again() -> AsyncIterator[None]:
+    """Do it after each story, whether it asks for it or not."""
+    async with reading_again():
+        yield
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

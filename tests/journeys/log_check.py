@@ -1,7 +1,8 @@
 """After every story the whole log is read again: gap-free, every leaf opens, and the tables hold what events say."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,9 @@ import asyncpg
 
 from consent_registry.audit.leaf import canonical, opens
 from consent_registry.audit.removals import Account
-from tests.installation import Registry
+from tests.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.journeys.links_check import check_links
-from tests.replaying import require_equal
+from tests.replaying import found, replayed, require_equal
 
 Facts = dict[str, Any]
 Row = asyncpg.Record
@@ -23,6 +24,31 @@ async def check_log(registry: Registry, network: str = "small") -> list[Facts]:
         events = await check_connection(connection, network)
     await require_equal(registry, network)
     return events
+
+
+@asynccontextmanager
+async def reading_again() -> AsyncIterator[None]:
+    """Run a story: afterwards every log of every registry that it ran, or that runs, is read again from the start,
+    and the tables hold what it tells.
+    """
+    BEFORE_LEAVING.append(check_every_log)
+    try:
+        yield
+        for registry in RUNNING:
+            await check_every_log(registry)
+    finally:
+        BEFORE_LEAVING.remove(check_every_log)
+
+
+async def check_every_log(registry: Registry) -> None:
+    """Assert it of each network in which anything may have happened; where a story says that it planted something, that
+    replay finds it.
+    """
+    for network in registry.visited():
+        if network in registry.planted:
+            assert found((await replayed(registry, network)).report), f"what was planted in {network} is not found"
+        else:
+            await check_log(registry, network)
 
 
 async def check_connection(connection: asyncpg.Connection, network: str) -> list[Facts]:

@@ -1,5 +1,7 @@
 """Each flag of the catalogue and each policy of a network, in what may be recorded and in what is permitted."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ from consent_registry.domain.instants import format_instant
 from tests.installation import Registry
 from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
 from tests.journeys.office import Body, office
+from tests.journeys.planting import planting
 
 SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
 HEALTH = ("aid", "youth", "health")
@@ -20,17 +23,19 @@ def codes(consent: Body) -> set[str]:
     return {one["code"] for one in consent["remarks"]}
 
 
-async def _plant(flagged: Registry, consent: Body, categories: str) -> None:
-    """Add categories to a recorded grant behind the registry's back."""
-    async with flagged.sql() as sql:
-        await sql.execute("set session_replication_role = replica")
+@asynccontextmanager
+async def _planted(flagged: Registry, consent: Body, categories: str) -> AsyncIterator[None]:
+    """Let a recorded grant have these categories, behind the registry's back, for the length of a block."""
+    grant_id = consent["grants"][0]["grant_id"]
+    async with planting(flagged, "grants", f"grant_id = '{grant_id}'") as sql:
         await sql.execute(
             "update registry.grants g set category_ids = array("
             " select category_id from registry.data_categories d where d.network_id = g.network_id"
             " and d.slug = any (string_to_array($1, ' ')) order by 1) where grant_id = $2",
             categories,
-            consent["grants"][0]["grant_id"],
+            grant_id,
         )
+        yield
 
 
 async def test_what_is_never_shared(flagged: Registry) -> None:
@@ -42,9 +47,9 @@ async def test_what_is_never_shared(flagged: Registry) -> None:
     wanted["grants"][0]["answer"] = "refused"
     assert ("never_shared", "/grants/0/categories/1") in await refusals(aid, wanted)
     made = await aid.post("/consents", body_of(client, aid.text, grant("aid", "jobcenter", "appointment")))
-    await _plant(flagged, made, "identity counselling-record")
     asked = (client, "jobcenter", "appointment")
-    assert await permitted(aid, *asked, "identity", "counselling-record", "contact") == ["identity"]
+    async with _planted(flagged, made, "identity counselling-record"):
+        assert await permitted(aid, *asked, "identity", "counselling-record", "contact") == ["identity"]
 
 
 async def test_what_is_off_by_default(flagged: Registry) -> None:
@@ -56,8 +61,8 @@ async def test_what_is_off_by_default(flagged: Registry) -> None:
     silent = await refusals(aid, body_of(client, aid.text, grant(*HEALTH, "protected-identity")))
     assert ("own_tick", "/grants/0/categories/0") in silent
     made = await aid.post("/consents", body_of(client, aid.text, grant(*HEALTH, explicit=True)))
-    await _plant(flagged, made, "identity contact protected-identity")
-    assert await permitted(aid, client, "youth", "health", "protected-identity", "identity") == ["identity"]
+    async with _planted(flagged, made, "identity contact protected-identity"):
+        assert await permitted(aid, client, "youth", "health", "protected-identity", "identity") == ["identity"]
     alone = grant(*HEALTH, "protected-identity", explicit=True)
     await aid.post("/consents", body_of(client, aid.text, alone))
     assert await permitted(aid, client, "youth", "health", "protected-identity") == ["protected-identity"]
@@ -76,11 +81,10 @@ async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
     remote = body_of(client, aid.text, explicit, act=oral | {"special_circumstances": "remote"})
     made = await aid.post("/consents", remote)
     assert await permitted(aid, client, "youth", "psychosocial", "identity") == ["identity"]
-    async with flagged.sql() as sql:
-        await sql.execute("set session_replication_role = replica")
-        gone = "update registry.grants set explicit = false where grant_id = $1"
-        await sql.execute(gone, made["grants"][0]["grant_id"])
-    assert await permitted(aid, client, "youth", "psychosocial", "identity") == []
+    rule = f"grant_id = '{made['grants'][0]['grant_id']}'"
+    async with planting(flagged, "grants", rule) as sql:
+        await sql.execute(f"update registry.grants set explicit = false where {rule}")  # noqa: S608 - our own id
+        assert await permitted(aid, client, "youth", "psychosocial", "identity") == []
 
 
 async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:
@@ -90,8 +94,8 @@ async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:
     back = body_of(client, debts.text, grant("debts", "jobcenter", "debt-advice", "identity", "finances"))
     assert ("attendance_only", "/grants/0/categories/1") in await refusals(debts, back)
     made = await debts.post("/consents", body_of(client, debts.text, grant("debts", "jobcenter", "debt-advice")))
-    await _plant(flagged, made, "identity finances")
-    assert await permitted(debts, client, "jobcenter", "debt-advice", "identity", "finances") == ["identity"]
+    async with _planted(flagged, made, "identity finances"):
+        assert await permitted(debts, client, "jobcenter", "debt-advice", "identity", "finances") == ["identity"]
     theirs = await jobcenter.client()
     there = grant("jobcenter", "debts", "debt-advice", "identity", "finances")
     await jobcenter.post("/consents", body_of(theirs, jobcenter.text, there))

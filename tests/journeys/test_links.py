@@ -209,6 +209,7 @@ async def wrong_codes(registry: Registry, north: Office, south: Office) -> dict[
     used = await code_of(north, client)
     await redeem(south, used)
     expired = await code_of(north, client)
+    registry.planted.add("small")
     async with registry.sql() as connection:
         await connection.execute("set session_replication_role = replica")
         await connection.execute(

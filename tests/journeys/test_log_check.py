@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_connection, check_log
+from tests.installation import Installation, Registry, serving
+from tests.journeys.log_check import check_connection, check_log, reading_again
 from tests.journeys.office import office
 
 # What somebody with the database's password might do, past the triggers that only guard against accidents.
@@ -25,6 +25,33 @@ FORGERIES = {
             category_ids, explicit, answer, valid_from, valid_until
         from registry.grants where network_id = 99""",
 }
+
+
+async def _widened(registry: Registry) -> None:
+    """Let something happen, and widen a grant behind the registry's back."""
+    north = await office(registry, "north")
+    await north.consent(await north.client())
+    await _set_categories(registry, "{1,2,3}")
+
+
+async def _set_categories(registry: Registry, numbers: str) -> None:
+    async with registry.sql() as connection:
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute("update registry.grants set category_ids = $1::text::smallint[]", numbers)
+
+
+async def test_no_story_can_forget_it(request: pytest.FixtureRequest, installation: Installation) -> None:
+    """Control: a story that checks nothing itself fails all the same, whether its registry ends with it or goes on."""
+    assert "every_log_is_read_again" in request.fixturenames
+    async with installation.copy() as database:
+        with pytest.raises(AssertionError):
+            async with reading_again(), serving(installation, database) as own:
+                await _widened(own)
+    async with installation.copy() as database, serving(installation, database) as shared:
+        with pytest.raises(AssertionError):
+            async with reading_again():
+                await _widened(shared)
+        await _set_categories(shared, "{1,2}")
 
 
 @pytest.mark.parametrize("name", FORGERIES)

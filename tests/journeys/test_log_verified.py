@@ -18,6 +18,7 @@ from tests import sealing
 from tests.erasing import erasing, north
 from tests.installation import ISSUER, Partner, Registry
 from tests.journeys.office import office
+from tests.journeys.planting import planting
 from tests.operations.lives import a_life, erase
 from tests.small_network import question
 
@@ -54,10 +55,10 @@ async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> No
     assert f"{erased.events} were removed on record" in after.checks[-1].says
     assert verify_receipt(answer["receipt"], proof, policy).verdict == Verdict.HOLDS
 
-    async with registry.sql() as superuser:
-        await superuser.execute("set session_replication_role = replica")  # the triggers are a courtesy
-        await superuser.execute("delete from registry.events where event_id = $1", answer["decision_id"])
-    lost = await verify(registry, log, policy)
+    rule = f"event_id = '{answer['decision_id']}'"
+    async with planting(registry, "events", rule) as superuser:
+        await superuser.execute(f"delete from registry.events where {rule}")  # noqa: S608 - our own id
+        lost = await verify(registry, log, policy)
     assert lost.codes() == {"event_missing"}
 
 

@@ -15,6 +15,7 @@ from consent_registry.operations.acts import new_id
 from consent_registry.storage.database import begin_sql
 from tests.erasing import erasing
 from tests.erasing import north as by_north
+from tests.founding import let_evidence_follow
 from tests.installation import Installation, Partner, Registry, serving
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office
@@ -305,10 +306,10 @@ async def test_a_withdrawal_under_another_name_is_found(registry: Registry) -> N
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lenient(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application where the small network lets evidence follow."""
-    async with installation.copy() as database, serving(installation, database) as registry:
-        async with registry.sql() as sql:
-            await sql.execute("update registry.networks set policies = '{\"evidence_may_follow\": true}'")
-        yield registry
+    async with installation.copy() as database:
+        await let_evidence_follow(installation.dsn(database, "postgres"))
+        async with serving(installation, database) as registry:
+            yield registry
 
 
 async def test_evidence_that_has_not_followed(lenient: Registry) -> None:
@@ -483,6 +484,7 @@ async def test_what_is_recorded_meanwhile_lies_in_the_next_period(fresh_registry
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     _, asked = await permit(north)
     sent = await report(north, asked, categories=["identity", "debts"])
+    fresh_registry.planted.add("small")
     async with fresh_registry.sql("app") as connection:
         await connection.execute(begin_sql(NUMBER, [PARTNERS["north"]], hold_catalogue=True))
         began = await connection.fetchval("select now()")

@@ -142,8 +142,10 @@ async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner
     assert await north.outcome(german) == "no_permission"
 
 
-async def test_thousands_of_consents_fall_in_one_transaction(registry: Registry, admin: Partner) -> None:
+async def test_thousands_of_consents_fall_in_one_transaction(fresh_registry: Registry) -> None:
     """Three thousand consents of as many clients: all of them, with an event each, or none; nobody waits for locks."""
+    registry, admin = fresh_registry, await fresh_registry.partner("admin")
+    registry.planted.add("small")
     north = await office(registry, "north")
     text = await published(admin, "1.8")
     _, pattern = await on_text(north, text)
