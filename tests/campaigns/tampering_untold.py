@@ -38,16 +38,11 @@ UNTOLD: Mapping[str, Mapping[str, str]] = {
         ),
         "digest_key": _DIGEST.format("the code is refused."),
     },
-    "flows": {
-        "*": "Told by the event that sets the network up, but not among what the auditor's login sees. Harm: a decision"
-        " may be made on a flow that no agreement has; its event names sender, recipient and purpose."
-    },
-    "agreement_endings": {"*": "No act writes them yet. Harm: an agreement seems to be over: nothing is permitted."},
     "credentials": {
-        "*": "Told by an event, but secrets are not the auditor's to see. Harm: somebody acts as another partner; each"
-        " event of theirs names that partner, whose DPO sees it."
+        "secret_key": "Names the key of the next column. Harm: the credential proves nothing any more.",
+        "secret_mac": "A keyed digest of client id and secret: without the key file nobody can make one that a secret"
+        " of his own fits, and another credential's does not fit here. Harm: the credential proves nothing any more.",
     },
-    "credential_revocations": {"*": "As credentials. Harm: one that was revoked works again."},
     "catalogue_versions": {
         "*": "A counter by which processes notice a change. Harm: one keeps an older picture until it is started anew."
     },

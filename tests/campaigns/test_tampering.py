@@ -50,12 +50,15 @@ async def register(installation: Installation, tmp_path_factory: pytest.TempPath
 
 
 async def told_tables(register: Estate) -> list[Table]:
-    """Return each table in the network that has most to tell of it: the small one, or else another."""
+    """Return each table in the network that has most to tell of it: the small one, or else another.
+
+    No act ends an agreement yet: tests/operations/test_replays.py puts an ending in by hand.
+    """
     chosen = []
-    for name in TOLD:
+    for name in TOLD.keys() - {"agreement_endings"}:
         of_logs = [await read_table(register.sql, name, slug) for slug in LOGS]
         chosen.append(next(one for one in of_logs if one.rows))
-    return chosen
+    return sorted(chosen, key=lambda one: one.name)
 
 
 async def told_names(register: Estate) -> list[str]:

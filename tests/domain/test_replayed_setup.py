@@ -44,6 +44,16 @@ NETWORK: Row = {
 }
 AGREEMENT: Row = {"id": "a", "version": "1", "valid_from": text(5), "valid_until": None}
 LANGUAGE: Row = {"text": "t", "language": "de", "sha256": "aa", "translation_of": "dd"}
+FLOW: Row = {
+    "agreement": "a",
+    "number": 1,
+    "sender": "north",
+    "recipient": "south",
+    "purpose": "support",
+    "category_ids": ["identity", "contact"],
+    "basis": "statute",
+    "norm": "§ 69 SGB X",
+}
 WHOLE: Row = event(
     "catalogue",
     1,
@@ -53,7 +63,7 @@ WHOLE: Row = event(
     agreements=[AGREEMENT],
     texts=[{"version": "2026-1", "id": "t"}],
     text_languages=[LANGUAGE],
-    flows=[],
+    flows=[FLOW],
     **NETWORK,
 )
 # As networks were set up at first: what there is, by name.
@@ -70,6 +80,18 @@ def test_a_setup_tells_the_whole_catalogue() -> None:
         "purposes": [PURPOSE | {"category_ids": ("contact", "identity")}],
         "agreements": [
             {"version": "1", "agreement_id": "a", "valid_from": instant(5), "valid_until": None, **WHEN},
+        ],
+        "flows": [
+            {
+                "agreement_id": "a",
+                "flow_number": 1,
+                "sender_id": "north",
+                "recipient_id": "south",
+                "purpose_id": "support",
+                "category_ids": ("contact", "identity"),
+                "basis": "statute",
+                "norm": "§ 69 SGB X",
+            },
         ],
         "texts": [{"version": "2026-1", "text_id": "t", **WHEN}],
         "text_languages": [
@@ -104,6 +126,7 @@ def test_periods_tell_nothing_of_the_catalogue() -> None:
         ("networks", {"slug": "small"}),
         ("data_categories", {"slug": "health"}),
         ("purposes", {"slug": "support"}),
+        ("flows", {"agreement_id": "a", "flow_number": 1}),
         ("text_languages", {"text_id": "t", "language": "de", "version": "2026-2"}),
     ],
 )
@@ -112,12 +135,26 @@ def test_what_an_earlier_setup_left_untold_may_be_there(table: str, row: Row) ->
     periods = event("catalogue", 1, id="p", retention={"use_years": 2, "consent_years": 4})
     for setup, found in (
         (NAMES, []),
-        (WHOLE | {"network": "other", "categories": [], "purposes": [], "text_languages": []}, None),
+        (WHOLE | {"network": "other", "categories": [], "purposes": [], "flows": [], "text_languages": []}, None),
     ):
         replay = Replay()
         assert replay.tell(setup)
         assert replay.tell(periods)
         assert replay.compare(table, row) == found
+
+
+def test_a_credential_is_told_by_whose_it_is() -> None:
+    """What proves it is nowhere in the log; the administration is told as no partner."""
+    given = event("credential", 1, client_id="small.north", partner="north", scopes=["read", "decide"])
+    revoked = event("credential_revocation", 2, client_id="small.north")
+    assert told(given, revoked) == {
+        "credentials": [
+            {"client_id": "small.north", "partner_id": "north", "scopes": ("read", "decide"), **WHEN},
+        ],
+        "credential_revocations": [{"client_id": "small.north", "recorded_at": instant(2)}],
+    }
+    (mine,) = told(event("credential", 1, client_id="small.admin", partner=None, scopes=[]))["credentials"]
+    assert mine["partner_id"] is None
 
 
 def test_partners_and_agreements_were_always_told() -> None:

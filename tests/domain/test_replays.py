@@ -1,5 +1,6 @@
 """A replay takes in every kind of event, says what it cannot, and holds tables against what it was told."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -59,9 +60,25 @@ def test_what_may_outlive_its_event() -> None:
     } == OUTLIVES_ITS_EVENT
 
 
-@pytest.mark.parametrize(
-    "kind", ["decision", "read", "transfer", "key_rotation", "credential", "credential_revocation"]
-)
+def test_whose_event_is_there_did_not_outlive_it() -> None:
+    """A withdrawal's row that no event tells of may be left of an act that is gone, never of one that is in the log."""
+    replay = replay_of(event("text_invalidation", 1, id="act", text="t", language=None, reason="form"))
+    row = {"kind": "withdrawn", "act_id": "gone"}
+    assert replay.may_outlive_its_event("grant_changes", row)
+    assert not replay.may_outlive_its_event("grant_changes", row | {"act_id": "act"})
+    assert not replay.may_outlive_its_event("grant_changes", row | {"kind": "confirmed"})
+    assert not replay.may_outlive_its_event("grants", row)
+    assert not replay.may_outlive_its_event("grants", {})
+
+
+def test_no_event_stood_at_no_time() -> None:
+    """What was recorded never, or at infinity, was recorded in no gap."""
+    assert Gap(3, 4, None, None).may_have_held(instant(1))
+    assert not Gap(3, 4, None, None).may_have_held(None)
+    assert not Gap(3, 4, None, None).may_have_held(datetime.max)  # noqa: DTZ901 - as the driver tells infinity
+
+
+@pytest.mark.parametrize("kind", ["decision", "read", "transfer", "key_rotation"])
 def test_some_kinds_leave_the_state_as_it_is(kind: str) -> None:
     """They are taken in and tell no row, whatever they hold."""
     replay = replay_of(event(kind, 1))

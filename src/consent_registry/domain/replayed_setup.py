@@ -1,4 +1,4 @@
-"""What the events of a network's setup tell of the tables' rows: its catalogue and its periods."""
+"""What the events of a network's setup tell of the tables' rows: its catalogue, its periods, its credentials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def _names(nouns: str) -> Computed:
 
 def _unnamed(told: ToldRows, event: Facts) -> None:
     if "retention" not in event and not _is_whole(event):
-        told.leave_untold("networks", "data_categories", "purposes", versions=event["texts"])
+        told.leave_untold("networks", "data_categories", "purposes", "flows", versions=event["texts"])
 
 
 def _but_when(table: str) -> Mapping[str, Any]:
@@ -47,6 +47,15 @@ SETUP_ACTS: Mapping[str, Sequence[Act]] = {
         rows("data_categories", each=_entries("categories")),
         rows("purposes", each=_entries("purposes")),
         rows("agreements", each=_entries("agreements"), agreement_id=".id"),
+        rows(
+            "flows",
+            each=_entries("flows"),
+            agreement_id=".agreement",
+            flow_number=".number",
+            sender_id=".sender",
+            recipient_id=".recipient",
+            purpose_id=".purpose",
+        ),
         rows("texts", each=_entries("texts"), text_id=".id"),
         rows("text_languages", each=_entries("text_languages"), text_id=".text", content=".sha256"),
         rows("partners", each=_names("partners"), slug=".", **_but_when("partners")),
@@ -54,4 +63,6 @@ SETUP_ACTS: Mapping[str, Sequence[Act]] = {
         rows("texts", each=_names("texts"), version=".", text_id=UNTOLD),
         _unnamed,
     ],
+    "credential": [rows("credentials", client_id="client_id", partner_id="partner", scopes="scopes")],
+    "credential_revocation": [rows("credential_revocations", client_id="client_id")],
 }

@@ -19,7 +19,7 @@ from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRo
 
 ACTS: Mapping[str, Sequence[Act]] = {**CONSENT_ACTS, **FRAME_ACTS}
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
-WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation", "credential", "credential_revocation"})
+WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation"})
 # One person's withdrawal or renewal may change what another number's consents hold, when both were one client; and one
 # of the two may be forgotten before the other. Then the table holds a change whose event was removed. By table, the
 # kinds of which that is so.

@@ -28,7 +28,7 @@ Computed = Callable[[Said], Any]
 _READ: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(("valid_from", "valid_until", "giver_mandate_until"), at),
     **dict.fromkeys(("partner_ids", "category_ids"), listed),
-    **dict.fromkeys(("told", "remarks"), tuple),
+    **dict.fromkeys(("told", "remarks", "scopes"), tuple),
 }
 
 

@@ -30,6 +30,13 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "data_categories": (("slug",), ("number", "name_de", "name_en", "special", "secrecy", "flags")),
     "purposes": (("slug",), ("number", "name_de", "name_en", "category_ids", "flags")),
     "agreements": (("version",), ("agreement_id", "valid_from", "valid_until", "recorded_at")),
+    "agreement_endings": (("agreement_id",), ("recorded_at",)),
+    "flows": (
+        ("agreement_id", "flow_number"),
+        ("sender_id", "recipient_id", "purpose_id", "category_ids", "basis", "norm"),
+    ),
+    "credentials": (("client_id",), ("partner_id", "scopes", "recorded_at")),
+    "credential_revocations": (("client_id",), ("recorded_at",)),
     "texts": (("version",), ("text_id", "recorded_at")),
     # `content` is the SHA-256 of what is stored.
     "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of")),

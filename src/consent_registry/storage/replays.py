@@ -43,6 +43,10 @@ STATEMENTS: Mapping[str, str] = {
         from registry.purposes where network_id = $1
         """,
     "agreements": "select * from registry.agreements where network_id = $1",
+    "agreement_endings": "select * from registry.agreement_endings where network_id = $1",
+    "flows": "select * from registry.flows where network_id = $1",
+    "credentials": "select * from registry.credential_holders($1)",
+    "credential_revocations": "select * from registry.credential_revocations where network_id = $1",
     "texts": "select text_id, version, recorded_at from registry.texts where network_id = $1",
     "text_languages": """
         select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of, t.version
