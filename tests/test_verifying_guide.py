@@ -6,13 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
 from consent_registry.domain.events import KINDS
 from consent_registry.operations.event_exports import EventExportRequest
 from consent_registry.operations.event_filters import EventFilter
-from tests.campaigns.server import running
+from tests.campaigns.server import running, wait_until
 
 GUIDE = (Path(__file__).parents[1] / "docs/verifying.md").read_text(encoding="utf-8")
 SECTION = GUIDE.split("\n## Searching the log, and taking events along\n")[1].split("\n## ")[0]
@@ -39,6 +40,9 @@ def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL))
     with running("verifying") as server:
         (tmp_path / ".consent-registry").symlink_to(server.data)
+        # The server is ready before its sealer leads, and a bundle needs what was published.
+        head = f"http://127.0.0.1:{server.port}/log/paderborn/checkpoint"
+        wait_until(lambda: httpx.get(head).status_code == httpx.codes.OK, 60.0, "the first checkpoint")
         pasted = subprocess.run(
             ["bash", "-eu", "-o", "pipefail"],
             input=lines,
