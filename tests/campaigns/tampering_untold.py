@@ -10,17 +10,19 @@ _SEALED = (
     " altered is refused when it is read. Harm: a text is lost, or changed for another of the same partner's."
 )
 _DIGEST = "A digest under a key that is rotated, so no event may hold it (design.md section 7). Harm: {}"
+_WITH_KEYS = "Found by `audit replay --keys` (tests/operations/test_replays.py)."
 _CHANGE_ID = "A random number that only keys the row; the change is compared by its act. Harm: none."
 
 # By table and column; `*` is every column of a table that is not replayed at all.
 UNTOLD: Mapping[str, Mapping[str, str]] = {
     "client_references": {
         "digest": _DIGEST.format(
-            "exchanged between two clients of one partner, each is answered for by the other's consents. The receipt's"
-            " and the decision's commitment to the reference show it to whoever holds the answer."
+            f"exchanged between two clients of one partner, each is answered for by the other's consents. {_WITH_KEYS}"
         ),
-        "digest_key": _DIGEST.format("the reference is not found, and is asked about as an unknown one: no permit."),
-        "sealed": _SEALED,
+        "digest_key": _DIGEST.format(
+            f"the reference is not found, and is asked about as an unknown one: no permit. {_WITH_KEYS}"
+        ),
+        "sealed": f"{_SEALED} {_WITH_KEYS}",
     },
     "consents": {"evidence_kept_at": _SEALED},
     "consent_evidence": {"kept_at": _SEALED},

@@ -27,6 +27,10 @@ async def test_equal_and_then_not(registry: Registry) -> None:
     assert code == 0, shown
     assert shown.count("Everything that was asked holds.") == len(registry.installation.networks)
     assert "holds  grants             1 rows are as the log tells" in shown
+    assert "-      references         no keys were given" in shown
+    code, shown, _ = replay(registry, "--network", "small", "--keys", str(registry.installation.keys))
+    assert code == 0, shown
+    assert "holds  references         1 references are found by their own digests" in shown
     async with registry.sql() as sql:
         await sql.execute("set session_replication_role = replica")
         await sql.execute("update registry.grants set category_ids = '{1,2,3}' where network_id = 99")
@@ -55,6 +59,7 @@ def test_what_is_missing_is_one_line(registry: Registry) -> None:
     assert replay(registry, "--network", "nowhere")[::2] == (2, "consent-registry: There is no such network.\n")
     unset = run("audit", "replay")
     assert (unset.returncode, unset.stderr) == (2, f"consent-registry: set {SETTING}\n")
+    assert replay(registry, "--keys", "/nowhere")[0] == 2
     away = run("audit", "replay", **{SETTING: "postgresql://nobody@127.0.0.1:1/none"})
     assert (away.returncode, len(away.stderr.splitlines())) == (2, 1), away.stderr
 

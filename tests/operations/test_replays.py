@@ -12,7 +12,8 @@ from consent_registry.domain.events import KINDS
 from consent_registry.domain.replays import ACTS, WITHOUT_STATE
 from consent_registry.domain.told_rows import TABLES
 from consent_registry.operations.erasures import ByReference
-from consent_registry.operations.replays import replay_networks
+from consent_registry.operations.replays import auditing, replay_networks
+from consent_registry.storage.keys import load_keys
 from consent_registry.storage.replays import STATEMENTS
 from tests.erasing import erasing
 from tests.flag_network import with_flags
@@ -321,6 +322,57 @@ async def test_a_tampered_transfer_is_named(full: Registry, statement: str, expe
         one = await connection.fetchval("select transfer_id from registry.transfers where network_id = 99 limit 1")
         await connection.execute(statement.format("outcome = 'failed'"), one)
         assert await findings(connection, "small") == [expected.format(one)]
+
+
+EXCHANGED = """
+    update registry.client_references x set {} from registry.client_references o
+    where x.network_id = 99 and o.network_id = 99 and x.client_id = $1 and o.client_id = $2
+       or x.network_id = 99 and o.network_id = 99 and x.client_id = $2 and o.client_id = $1
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("digest = o.digest", "reference_digest"),
+        ("sealed = o.sealed", "reference_digest"),
+        ("sealed = o.sealed", "reference_other"),
+        ("digest = o.digest, digest_key = o.digest_key, sealed = o.sealed", "reference_other"),
+        ("digest_key = 'another'", "reference_digest"),
+        ("digest = null", "reference_digest"),
+        ("sealed = set_byte(x.sealed, 40, get_byte(x.sealed, 40) # 1)", "reference_not_opened"),
+        ("sealed = null", "reference_not_opened"),
+    ],
+)
+async def test_a_reference_of_another_client_is_found_with_the_keys(full: Registry, change: str, code: str) -> None:
+    """Whoever lets one person's reference find another: what no event may tell, the keys and its commitment do; without
+    them the report says that it was not asked.
+    """
+    keys = load_keys(full.installation.keys)
+    async with tampering(full) as connection:
+        await drop_checks(connection, "client_references")
+        await connection.execute("alter table registry.client_references drop constraint client_references_pkey")
+        for name in ("digest", "sealed"):
+            await connection.execute(f"alter table registry.client_references alter column {name} drop not null")
+        north = await connection.fetch(
+            "select client_id from registry.client_references where network_id = 99 and partner_id = 1 limit 2"
+        )
+        await connection.execute(EXCHANGED.format(change), *(row[0] for row in north))
+        await connection.execute(f"set local role {ROLES['auditor']}")
+        (without,) = [one async for one in replay_networks(connection, "small")]
+        (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+    assert found(without.report) == []
+    assert without.report.checks[-1].verdict == "not_asked"
+    assert {f"{code} client_references client_id={row[0]}" for row in north} <= set(found(audited.report))
+
+
+async def test_references_as_they_were_registered(full: Registry) -> None:
+    """With the keys, in every network: each reference is found by its own digest."""
+    keys = load_keys(full.installation.keys)
+    async with auditing(full.installation.dsn(full.database, "auditor")) as connection:
+        for audited in [one async for one in replay_networks(connection, None, keys)]:
+            assert audited.report.verdict == "holds", audited
+            assert "are found by their own digests" in audited.report.checks[-1].says
 
 
 async def test_a_restored_client_is_found(full: Registry) -> None:

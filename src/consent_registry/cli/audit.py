@@ -20,6 +20,7 @@ from consent_registry.cli.report_text import as_text
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.operations.audited_findings import reconcile_networks
 from consent_registry.operations.replays import Audited, auditing, replay_networks
+from consent_registry.storage.keys import load_keys
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 EQUAL, FOUND, COULD_NOT = range(3)
@@ -34,17 +35,27 @@ audit = App(
 
 Network = Annotated[str | None, Parameter(help="One network; all of them unless given.")]
 Days = Annotated[int, Parameter(help="How many days back.", validator=Number(gte=1, lte=366))]
+KeyFolder = Annotated[
+    Path | None,
+    Parameter(
+        help="The installation's keys: with them each reference is held against its digest and its registration."
+    ),
+]
 Json = Annotated[bool, Parameter(negative="", help="Write the reports as JSON.")]
 
 
 @audit.command
-def replay(*, network: Network = None, json: Json = False) -> NoReturn:
+def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = False) -> NoReturn:
     """Recompute every consent's state from the events and compare it with the tables.
 
     Whoever edited a row behind the registry's back is found: table, key and column are named. Exit code 0: the tables
     are as the log tells, as far as both still hold it. 1: they are not. 2: it could not be told.
     """
-    _ask(lambda connection: replay_networks(connection, network), as_text, json=json)
+    _ask(
+        lambda connection: replay_networks(connection, network, None if keys is None else load_keys(keys)),
+        as_text,
+        json=json,
+    )
 
 
 @audit.command

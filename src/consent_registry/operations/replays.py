@@ -17,8 +17,10 @@ from consent_registry.domain.replays import (
 )
 from consent_registry.domain.told_rows import TABLES, Facts
 from consent_registry.operations.replay_log import LogReading
+from consent_registry.operations.replay_references import check_references
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
+from consent_registry.storage.keys import Keys
 
 
 class Audited(msgspec.Struct, frozen=True):
@@ -36,16 +38,16 @@ async def auditing(dsn: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def replay_networks(connection: Connection, slug: str | None) -> AsyncIterator[Audited]:
-    """Replay one network or, one after the other, all of them. Raises NotFound."""
+async def replay_networks(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
+    """Replay one network or, one after the other, all of them; with keys the references too. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
     for one in networks if slug is None else [slug]:
-        yield await _replay(connection, one, *networks[one])
+        yield await _replay(connection, one, *networks[one], keys)
 
 
-async def _replay(connection: Connection, slug: str, network_id: int, origin: str) -> Audited:
+async def _replay(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
     names = await storage.enter_network(connection, network_id)
     report, replay = Report(origin=origin), Replay()
     reading = LogReading(report, replay, slug)
@@ -60,6 +62,7 @@ async def _replay(connection: Connection, slug: str, network_id: int, origin: st
             comparison.row(row)
         comparison.conclude()
     await _transfers(report.check("transfers"), connection, network_id, names)
+    await check_references(report.check("references"), connection, network_id, keys)
     return Audited(slug, report, _there(reading.removed, report.size or 0).spans)
 
 

@@ -215,6 +215,34 @@ async def read_table(
         yield names.row(row)
 
 
+class StoredReference(msgspec.Struct, frozen=True):
+    """A reference as stored, with the event of its registration and that event's nonce, None where that is gone."""
+
+    client_id: uuid.UUID
+    partner_id: int
+    digest: bytes | None
+    digest_key: str | None
+    sealed: bytes | None
+    event: bytes | None
+    nonce: bytes | None
+
+
+async def read_references(connection: Connection, network_id: int) -> AsyncIterator[StoredReference]:
+    """Every reference with what was logged when it was registered. (Kind 2 is a client.)"""
+    cursor = connection.cursor(
+        """
+        select r.client_id, r.partner_id, r.digest, r.digest_key, r.sealed, e.event, e.nonce
+        from registry.client_references r
+        left join registry.events e on e.network_id = $1 and e.client_id = r.client_id and e.kind = 2
+        where r.network_id = $1
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield StoredReference(*row)
+
+
 async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
     """Every reported transfer with the bytes of its event, rows of one id together; either may be missing. (Kind 5 is a
     transfer.)
