@@ -13,7 +13,7 @@ SCOPE_WORDS = {
     "consents:read": "see the consents one has a part in",
     "consents:write": "record and withdraw consents",
     "changes": "follow what changed",
-    "audit:read": "search the log",
+    "audit:read": "search the log, and see what is to be looked at",
     "catalogue:write": "administer the network",
 }
 TAGS = {
