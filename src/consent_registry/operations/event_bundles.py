@@ -11,7 +11,7 @@ from consent_registry.storage.database import Connection
 
 async def open_bundle(connection: Connection, slug: str) -> tuple[BundleHead, AsyncIterator[OpenedEvent]]:
     """A network's whole bundle as of this moment, on the auditor's connection. Raises NotFound, and Unusable for a log
-    that has no checkpoint yet.
+    that has no checkpoint yet, or none since something was removed: what is missing would be missing without a word.
     """
     networks = await storage.list_networks(connection)
     if slug not in networks:
@@ -21,6 +21,8 @@ async def open_bundle(connection: Connection, slug: str) -> tuple[BundleHead, As
     published = await latest_checkpoint(connection, network_id)
     if published is None:
         raise Unusable(f"the log of {slug} has no checkpoint yet: is a sealer running?")
+    if await storage.has_removal_from(connection, network_id, published.size):
+        raise Unusable(f"events of {slug} were removed and no checkpoint says so yet: ask again shortly")
     return BundleHead(FORMAT, origin, published.size), _events(connection, network_id, published.size)
 
 

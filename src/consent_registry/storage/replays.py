@@ -207,6 +207,19 @@ async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asy
         yield row
 
 
+async def has_removal_from(connection: Connection, network_id: int, start: int) -> bool:
+    """Whether something was removed on record from this place of the log on. (Kinds 27 and 28: erasure, retention.)"""
+    there: bool = await connection.fetchval(
+        """
+        select exists (
+            select from registry.events where network_id = $1 and kind in (27, 28) and log_index >= $2)
+        """,
+        network_id,
+        start,
+    )
+    return there
+
+
 async def read_table(
     connection: Connection, network_id: int, names: Names, table: str
 ) -> AsyncIterator[dict[str, Any]]:
