@@ -78,6 +78,10 @@ def test_a_cosignature_says_when() -> None:
     ]:
         with pytest.raises(NoteRefused):
             verify_cosignature(body, changed, key)
+    with pytest.raises(NoteRefused, match="has 71 bytes"):
+        verify_cosignature(text, Signature(line.name, line.key_id, line.value[:-1]), WITNESS.verifier)
+    for at in (0, 2**63 - 1):
+        assert verify_cosignature(text, cosign(text, WITNESS, at), WITNESS.verifier) == at
     for at in (-1, 2**63):
         with pytest.raises(NoteRefused, match="no time"):
             cosign(text, WITNESS, at)
@@ -98,6 +102,8 @@ def test_who_cosigned_a_note() -> None:
     lines = (cosign(note.text, WITNESS, 5), cosign(note.text, SECOND, 6), cosign(note.text, WITNESS, 9))
     cosigned = SignedNote(note.text, (*note.signatures, *lines))
     assert cosignatures(cosigned, [WITNESS.verifier, LOG.verifier]) == {WITNESS.verifier: 9}
+    first = SignedNote(note.text, (*note.signatures, cosign(note.text, WITNESS, 0)))
+    assert cosignatures(first, [WITNESS.verifier]) == {WITNESS.verifier: 0}
     false = Signature(WITNESS.name, WITNESS.verifier.key_id, lines[1].value)
     with pytest.raises(NoteRefused, match="does not hold"):
         cosignatures(SignedNote(note.text, (*lines, false)), [WITNESS.verifier])

@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consent_registry.audit.leaf import canonical, make_leaf, opens, reference_commitment
+from consent_registry.audit.leaf import LEAF_LENGTH, canonical, make_leaf, opens, reference_commitment
 
 # Computed with `openssl dgst -sha256 -mac HMAC -macopt hexkey:…`, which knows nothing of this code.
 NONCE = bytes(range(32))
@@ -29,7 +29,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 def test_a_known_leaf() -> None:
     """The leaf is 0x01 and the HMAC-SHA256 of the event's bytes under its nonce, as another program computes it."""
     assert make_leaf(EVENT, NONCE).hex() == LEAF
-    assert len(make_leaf(b"", NONCE)) == 33
+    assert len(make_leaf(b"", NONCE)) == LEAF_LENGTH == 33
 
 
 def test_a_known_commitment() -> None:

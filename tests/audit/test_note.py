@@ -1,5 +1,7 @@
 """Signed notes and checkpoints: the worked examples byte for byte, and everything that must be refused."""
 
+import base64
+
 import pytest
 
 from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -146,6 +148,25 @@ def test_what_is_no_note(data: bytes) -> None:
         SignedNote.parse(data)
 
 
+def test_the_longest_note() -> None:
+    """A million bytes are read, one more is not."""
+    text = "a" * (1_000_000 - len(f"\n\n{LINE}".encode()))
+    data = f"{text}\n\n{LINE}".encode()
+    assert len(data) == 1_000_000
+    assert SignedNote.parse(data).text == f"{text}\n"
+    with pytest.raises(NoteRefused, match=r"^the note is too long$"):
+        SignedNote.parse(b"a" + data)
+
+
+def test_whose_signature_a_line_names() -> None:
+    """By name and id, both; what it is worth is another question."""
+    line = ALICE.sign(TEXT)
+    assert ALICE.verifier.wrote(line)
+    assert not BOB.verifier.wrote(line)
+    assert not ALICE.verifier.wrote(Signature(BOB.name, line.key_id, line.value))
+    assert not ALICE.verifier.wrote(Signature(line.name, BOB.verifier.key_id, line.value))
+
+
 def test_two_spellings_of_one_signature() -> None:
     """Set bits behind the end of the base64 text are refused: a note has one spelling."""
     encoded = LINE.split()[2]
@@ -188,6 +209,31 @@ def test_what_is_no_public_key(text: str) -> None:
         VerifierKey.parse(text)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        VerifierKey("with space", ALICE.verifier.public),
+        VerifierKey("", ALICE.verifier.public),
+        VerifierKey(ALICE.name, ALICE.verifier.public, 2),
+        VerifierKey(ALICE.name, ALICE.verifier.public[:-1]),
+        VerifierKey(ALICE.name, ALICE.verifier.public + b"\0"),
+    ],
+)
+def test_a_key_with_its_right_id_may_still_be_none(key: VerifierKey) -> None:
+    """A name that is none, an unknown type, another length."""
+    with pytest.raises(NoteRefused):
+        VerifierKey.parse(str(key))
+    with pytest.raises(NoteRefused, match="no name for a key"):
+        _ = SignerKey.of_seed("with space", bytes(32)).verifier
+
+
+def test_a_private_key_says_so() -> None:
+    """Without its prefix it is none, however whole the rest is."""
+    assert SignerKey.parse(SKEY_B).verifier == B
+    with pytest.raises(NoteRefused, match="begins with PRIVATE"):
+        SignerKey.parse(SKEY_B.removeprefix("PRIVATE+KEY+"))
+
+
 @pytest.mark.parametrize("text", [VKEY_B, SKEY_B[:-4], SKEY_B.replace("33d7b496", "33d7b497"), "PRIVATE+KEY+x"])
 def test_a_refused_private_key_is_not_shown(text: str) -> None:
     """Not in the message, and not in what a traceback tells of it."""
@@ -206,30 +252,52 @@ def test_keys_for_cosignatures_sign_no_notes() -> None:
     assert witness.verifier.key_id != ALICE.verifier.key_id
     with pytest.raises(NoteRefused, match="for cosignatures"):
         witness.sign(TEXT)
+    assert base64.b64decode(str(witness.verifier).split("+", 2)[2]) == b"\x04" + witness.verifier.public
+    plain = Signature(witness.name, witness.verifier.key_id, witness.private.sign(TEXT.encode()))
+    assert SignedNote(TEXT, (plain,)).verified([witness.verifier, ALICE.verifier]) == ()
     with pytest.raises(NoteRefused, match="32 bytes"):
         SignerKey.of_seed("short", bytes(31))
+
+
+ZEROS = "A" * 43 + "="
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "origin\n1\n",
-        "origin\n1\n" + "A" * 43 + "=",
-        "\n1\n" + "A" * 43 + "=\n",
-        "origin\n01\n" + "A" * 43 + "=\n",
-        "origin\n-1\n" + "A" * 43 + "=\n",
-        "origin\n+1\n" + "A" * 43 + "=\n",
-        "origin\n٣\n" + "A" * 43 + "=\n",
-        "origin\n9223372036854775808\n" + "A" * 43 + "=\n",
+        f"origin\n01\n{ZEROS}\n",
+        f"origin\n-1\n{ZEROS}\n",
+        f"origin\n+1\n{ZEROS}\n",
+        f"origin\n٣\n{ZEROS}\n",
+        f"origin\n9223372036854775808\n{ZEROS}\n",
         "origin\n1\n" + "A" * 42 + "==\n",
         "origin\n1\n" + "A" * 42 + "B=\n",
-        "origin\n1\n" + "A" * 43 + "=\n\nmore\n",
-        "origin\n1\n" + "A" * 43 + "=\n\n",
     ],
 )
 def test_what_is_no_checkpoint(text: str) -> None:
-    """Missing lines, empty lines, other numbers and other hashes are refused."""
-    with pytest.raises(NoteRefused):
+    """Other numbers and other hashes are refused."""
+    with pytest.raises(NoteRefused, match="the checkpoint of 'origin' cannot be read"):
+        Checkpoint.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "origin",
+        "origin\n",
+        "origin\n1\n",
+        f"origin\n1\n{ZEROS}",
+        f"\n1\n{ZEROS}\n",
+        f"origin\n1\n{ZEROS}\nmore",
+        f"origin\n1\n{ZEROS}\n\nmore\n",
+        f"origin\n1\n{ZEROS}\n\n",
+    ],
+)
+def test_a_checkpoint_has_three_lines(text: str) -> None:
+    """Missing and empty lines are refused, and one that is not ended."""
+    with pytest.raises(NoteRefused, match="at least three lines, none of them empty"):
         Checkpoint.parse(text)
 
 
@@ -253,7 +321,8 @@ def test_a_checkpoint_belongs_to_its_origin() -> None:
     for keys in ([BOB.verifier], [ALICE.verifier], [SignerKey.of_seed(ALICE.name, bytes(32), COSIGNATURE).verifier]):
         with pytest.raises(NoteRefused, match="no known key of the log"):
             open_checkpoint(foreign, keys)
-    with pytest.raises(NoteRefused, match="has its name"):
-        sign_checkpoint(checkpoint, [BOB])
+    for signers in ([BOB], [ALICE, BOB], [BOB, ALICE]):
+        with pytest.raises(NoteRefused, match="has its name"):
+            sign_checkpoint(checkpoint, signers)
     with pytest.raises(NoteRefused, match="no name"):
         sign_checkpoint(Checkpoint("with space", 0, root([])), [])

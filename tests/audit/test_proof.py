@@ -58,6 +58,17 @@ def test_a_tree_of_one() -> None:
     assert proof.verify(ENTRIES[0], policy("quorum none")).checkpoint.size == 1
 
 
+def test_a_path_of_several_hashes_is_written_again() -> None:
+    """Up to 63 of them, a line each; one more is refused."""
+    paths = [tuple(bytes([number]) * 32 for number in range(count)) for count in (2, 62, 63, 64)]
+    for path in paths[:-1]:
+        proof = TlogProof(7, path, PROOF.note)
+        assert proof.format().count(b"=\n") >= len(path)
+        assert TlogProof.parse(proof.format()) == proof
+    with pytest.raises(ProofRefused, match="at most 63 hashes"):
+        TlogProof.parse(TlogProof(7, paths[-1], PROOF.note).format())
+
+
 def test_nothing_but_the_true_one_verifies() -> None:
     """Another entry, index, path, log, quorum or signature is refused; what stands in `extra` does not matter."""
     with pytest.raises(ProofRefused):
@@ -84,6 +95,9 @@ def test_nothing_but_the_true_one_verifies() -> None:
         PROOF.format().replace(b"index 1", b"index 01"),
         PROOF.format().replace(b"index 1", b"Index 1"),
         PROOF.format().replace(b"index 1\n", b""),
+        PROOF.format().replace(b"index 1\n", b"1\n"),
+        b"c2sp.org/tlog-proof@v1\n\n" + PROOF.note,
+        b"c2sp.org/tlog-proof@v1\nextra AAAA\n\n" + PROOF.note,
         PROOF.format().replace(b"extra ", b"extra  "),
         PROOF.format().replace(b"extra ", b"extra x"),
         PROOF.format().split(b"\n\n")[0],

@@ -67,9 +67,69 @@ def test_an_event_that_came_back_is_found() -> None:
 
 @pytest.mark.parametrize(
     "indices",
-    [None, {}, [[1]], [[1, 2, 3]], [["1", 2]], [[True, 2]], [[2, 1]], [[-1, 2]], [[1, 2], [2, 3]], [[5, 5]], [[4, 9]]],
+    [
+        None,
+        {},
+        [5],
+        ["ab"],
+        [[1]],
+        [[0, 1], [2]],
+        [[1, 2, 3]],
+        [["1", 2]],
+        [[True, 2]],
+        [[2, 1]],
+        [[-1, 2]],
+        [[1, 2], [2, 3]],
+        [[5, 5]],
+        [[4, 9]],
+    ],
 )
 def test_a_removal_must_list_places_before_it(indices: object) -> None:
     """What is no ascending list of spans, or reaches its own place, is malformed; a forged one must not excuse."""
     with pytest.raises(MalformedRemoval):
         listed_places({"kind": "erasure", "indices": indices}, 5)
+
+
+@pytest.mark.parametrize(
+    ("spans", "merged"),
+    [
+        ([], []),
+        ([(3, 3)], [(3, 3)]),
+        ([(4, 6), (1, 2)], [(1, 2), (4, 6)]),
+        ([(1, 2), (3, 3)], [(1, 3)]),
+        ([(1, 9), (2, 3), (10, 10)], [(1, 10)]),
+        ([(1, 1), (3, 9), (4, 5)], [(1, 1), (3, 9)]),
+        ([(1, 4), (4, 6), (8, 8)], [(1, 6), (8, 8)]),
+    ],
+)
+def test_spans_that_touch_are_one(spans: list[tuple[int, int]], merged: list[tuple[int, int]]) -> None:
+    """In whatever order they come, and also where one lies in another."""
+    places = Places(spans)
+    assert places.spans == merged
+    assert len(places) == len({index for low, high in spans for index in range(low, high + 1)})
+    assert [index in places for index in range(-2, 12)] == [
+        any(low <= index <= high for low, high in merged) for index in range(-2, 12)
+    ]
+
+
+def test_what_a_removal_lists() -> None:
+    """Its spans as they stand, from the first place to the one before it; another kind of event lists nothing."""
+    for kind in ("erasure", "retention"):
+        assert listed_places({"kind": kind, "indices": [[0, 0], [1, 1], [3, 4]]}, 5) == [(0, 0), (1, 1), (3, 4)]
+        assert listed_places({"kind": kind, "indices": []}, 0) == []
+    assert listed_places({"kind": "read", "indices": [[0, 0]]}, 5) == []
+    assert listed_places({"indices": [[0, 0]]}, 5) == []
+    with pytest.raises(MalformedRemoval, match=r"^removal at 5 lists 3 to 5$"):
+        listed_places({"kind": "erasure", "indices": [[1, 1], [3, 5]]}, 5)
+    with pytest.raises(MalformedRemoval, match="as pairs of numbers"):
+        listed_places({"kind": "erasure"}, 5)
+
+
+def test_each_place_is_named() -> None:
+    """Those that nobody accounts for, those that came back, and all that removals list."""
+    log = [ANY, None, None, ANY, ANY, ANY, None, removal((2, 5)), ANY, None, removal((1, 1), (8, 8), kind="retention")]
+    found = account(log)
+    assert found.removed.spans == [(1, 5), (8, 8)]
+    assert found.unaccounted() == [6, 9]
+    assert found.returned() == [3, 4, 5, 8]
+    assert (account([]).unaccounted(), account([]).returned(), account([]).removed.spans) == ([], [], [])

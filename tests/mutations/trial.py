@@ -25,7 +25,6 @@ PURE = ("domain", "audit")
 # Which tests find most mistakes of a module that has none of its own name; all of its package's tests follow anyway.
 FOUND_BY = {
     "audit.checkpoint": "note",
-    "audit.encoding": "note",
     "audit.event_bundle": "verify",
     "audit.frontier": "tile",
     "audit.policy": "proof",

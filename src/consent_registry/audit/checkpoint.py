@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from consent_registry.audit.encoding import decode_decimal, decode_hash, encode_base64
 from consent_registry.audit.note import NoteRefused, SignedNote, SignerKey, VerifierKey, check_name, sign_note
 
+# Origin, size and root, each ended by a newline.
+_LINES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -23,7 +26,7 @@ class Checkpoint:
     def parse(cls, text: str) -> "Checkpoint":
         """Read a note's text; lines after the third are allowed, opaque, and not kept. Raises NoteRefused."""
         lines = text.split("\n")
-        if len(lines) < len(("origin", "size", "root", "")) or "" in lines[:-1] or lines[-1]:
+        if len(lines) <= _LINES or "" in lines[:-1] or lines[-1]:
             raise NoteRefused("a checkpoint has at least three lines, none of them empty, each ended by a newline")
         try:
             return cls(lines[0], decode_decimal(lines[1]), decode_hash(lines[2]))

@@ -39,7 +39,8 @@ def cosignatures(note: SignedNote, keys: Iterable[VerifierKey]) -> dict[Verifier
     for signature in note.signatures:
         key = known.get((signature.name, signature.key_id))
         if key is not None:
-            times[key] = max(verify_cosignature(note.text, signature, key), times.get(key, 0))
+            at_seconds = verify_cosignature(note.text, signature, key)
+            times[key] = max(at_seconds, times.get(key, at_seconds))
     return times
 
 
