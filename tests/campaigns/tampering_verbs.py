@@ -39,7 +39,8 @@ def verify_findings(at: Bench, files: Mapping[str, bytes | None]) -> list[Findin
     _write(place / "events.jsonl", b"".join(at.auditor.events or ()))
     result = run("verify", *words, "--events", str(place / "events.jsonl"))
     report = json.loads(result.stdout)
-    found = _findings(report)
+    # What she kept is called by its file there, and by its name in the campaign.
+    found = [(code, where.removeprefix(f"{place}/")) for code, where in _findings(report)]
     assert result.returncode == bool(found), result.stderr
     return found
 
