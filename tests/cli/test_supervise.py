@@ -143,6 +143,8 @@ def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bo
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         until(lambda: small.ask("/database"), SERVER_BACK_S)
+        # The database may answer a moment before the supervisor has written down which one it is.
+        until((small.data / "cluster.json").exists, SERVER_BACK_S)
         second = small.cluster()
         assert second["postmaster_pid"] != first["postmaster_pid"]
         assert {**first, "postmaster_pid": 0} == {**second, "postmaster_pid": 0}
