@@ -13,6 +13,7 @@ from consent_registry.audit.note import (
     SignedNote,
     SignerKey,
     VerifierKey,
+    check_name,
     sign_note,
 )
 from tests.audit.vectors import ENTRIES_B, NOTE_A, NOTES_B, ORIGIN_B, SKEY_B, VKEY_A, VKEY_B
@@ -122,6 +123,7 @@ LINE = ALICE.sign("a\n").line()
         b"a\n\n",
         b"\n\n" + LINE.encode()[:-1],
         f"a\n{LINE}".encode(),
+        LINE.encode(),
         f"a\n\n{LINE}".encode()[:-1],
         f"a\n\n{LINE}\n".encode(),
         f"a\n\n{LINE}{LINE[:-1]}".encode(),
@@ -156,6 +158,17 @@ def test_the_longest_note() -> None:
     assert SignedNote.parse(data).text == f"{text}\n"
     with pytest.raises(NoteRefused, match=r"^the note is too long$"):
         SignedNote.parse(b"a" + data)
+
+
+def test_a_signature_line_and_a_name_have_their_form() -> None:
+    """A dash, a name, a space and the rest; no name holds a control character, white space or not."""
+    for line in (LINE[:-1].removeprefix("— "), "— alice.example/log", "—", ""):
+        with pytest.raises(NoteRefused, match=r"^no signature line: "):
+            Signature.parse(line)
+    for name in ("", "a b", "a\x01b", "a\x1fb", "a+b", "a\u2009b"):
+        with pytest.raises(NoteRefused, match=r"^no name for a key: "):
+            check_name(name)
+    check_name("a!b")
 
 
 def test_whose_signature_a_line_names() -> None:

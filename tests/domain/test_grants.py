@@ -262,3 +262,24 @@ def test_only_who_is_said_to_have_agreed_is_looked_for(said: grants.ThirdParties
     """Where others are said to have agreed their grants must be on record; any other word is taken as it is."""
     one = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
     assert covers_others(one, FAMILY.category_id, day(1)) is covered
+
+
+def test_a_refusal_is_no_yes_whatever_was_confirmed() -> None:
+    """Nobody confirms a refusal; if a row said so, the client's no would still count."""
+    said = [
+        changed(make(AWO, JOBCENTER, IDENTITY, answer=answer), *changes).was_given
+        for answer in ("given", "requested", "refused")
+        for changes in ((), (change("confirmed", 1),))
+    ]
+    assert said == [True, True, False, True, False, False]
+
+
+def test_a_grant_of_nothing_was_not_withdrawn() -> None:
+    """Only a withdrawal withdraws, however little there is left to withdraw."""
+    assert status_of(make(AWO, JOBCENTER), day(1), day(1)) == "given"
+
+
+def test_a_renewal_without_an_end_moves_none(grant: Grant) -> None:
+    """The grant's own end stays."""
+    renewed = changed(grant, change("renewed", 1))
+    assert grants.end_of_validity(renewed, renewed.changes) == grant.valid_until

@@ -140,7 +140,8 @@ def _wrong_expressions(node: ast.AST) -> Iterator[ast.AST]:
                 yield _with(node, "ops", [*ops[:number], COMPARISONS[type(op)](), *ops[number + 1 :]])
         case ast.BoolOp(op=op, values=values):
             yield _with(node, "op", ast.Or() if isinstance(op, ast.And) else ast.And())
-            yield from (_with(node, "values", left) for left in _all_but_one(values))
+            # One that is left stands alone: Python takes no `and` of one, and would refuse the mutant before any test.
+            yield from (_with(node, "values", left) if len(left) > 1 else left[0] for left in _all_but_one(values))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield operand
         case ast.BinOp(op=op):

@@ -1,5 +1,6 @@
 """Mutation testing: a share of all mutants, the list of explained survivors, and that a blind test is noticed."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def test_the_mutants_of_a_small_module() -> None:
         "18 → 19",
         "18 → 17",
     ]
+
+
+def test_every_mutant_is_a_program() -> None:
+    """What cannot even be compiled would be found by any test, and prove none."""
+    for one in every_mutant():
+        compile(ast.fix_missing_locations(one.tree()), one.name, "exec")
 
 
 def test_every_explained_survivor_is_a_mutant() -> None:
