@@ -5,8 +5,11 @@ and nothing is remembered from one batch to the next but what the catalogue's ve
 """
 
 import asyncio
+import secrets
+import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -26,8 +29,12 @@ SECOND = BATCH // 2
 PATIENCE = 1.0
 PAUSE = 0.002
 # Seconds. What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell
-# (design.md promise 5): an answer leaves this long after its question, or later when it was not ready.
+# (design.md promise 5): an answer leaves this long after its question, or later when it was not ready. A thread keeps
+# the time: the event loop's timers count whole milliseconds from when it last woke, which is when the work was done.
+# And because a processor that slept longer wakes a little later, chance adds up to two fifths.
 EVEN = 0.005
+_CHANCE = 400
+_SLEEPERS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="even")
 
 _log = structlog.get_logger(__name__)
 
@@ -61,9 +68,7 @@ class Decider:
         waiting.read(catalogue, self._runtime.keys)
         loop = asyncio.get_running_loop()
         waiting.deadline = loop.time() + PATIENCE
-        # Begun before the work: an end counted from the work's end would tell how long the work took.
-        even = loop.create_future()
-        loop.call_later(self._even, _settle_even, even)
+        leaves_at = time.monotonic() + self._even * (1 + secrets.randbelow(_CHANCE) / 1000)
         self._waiting.append(waiting)
         self._size += len(requests)
         if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
@@ -74,7 +79,8 @@ class Decider:
         try:
             return await waiting.reply
         finally:
-            await even
+            if time.monotonic() < leaves_at:
+                await loop.run_in_executor(_SLEEPERS, _sleep_until, leaves_at)
 
     async def _run(self) -> None:
         try:
@@ -123,9 +129,8 @@ class Decider:
                 self._size += len(one.requests)
 
 
-def _settle_even(even: asyncio.Future[None]) -> None:
-    if not even.done():  # who asked may be gone
-        even.set_result(None)
+def _sleep_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))
 
 
 def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:
