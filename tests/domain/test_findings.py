@@ -303,10 +303,12 @@ def test_a_permit_is_due_and_an_evidence_is() -> None:
     assert (other.consent_id, other.client_id, other.decision_id, other.log_index) == ("k", "c", None, None)
     assert other.times == {"recorded_at": AT, "due_at": AT + EVIDENCE_AFTER}
     assert other.known_at == AT + EVIDENCE_AFTER
-    third = on_undone_link(permit, AT - MINUTES, AT + MINUTES)
+    third = on_undone_link(permit, "u", AT - MINUTES, AT + MINUTES)
     assert (third.kind, third.known_at) == ("permit_on_undone_link", AT + MINUTES)
     assert third.times == {"decided_at": AT, "linked_at": AT - MINUTES, "unlinked_at": AT + MINUTES}
-    assert (third.finding_id, third.decision_id, third.log_index) == ("permit_on_undone_link:d", "d", 7)
+    assert (third.finding_id, third.decision_id, third.log_index) == ("permit_on_undone_link:d:u", "d", 7)
+    again = on_undone_link(permit, "v", AT - MINUTES, AT + 2 * MINUTES)
+    assert (again.finding_id, again.decision_id) == ("permit_on_undone_link:d:v", "d")
 
 
 def test_the_periods_of_grace() -> None:
@@ -326,7 +328,7 @@ def test_what_presses_most_comes_first() -> None:
     late = unreported(Permit("b", 1, None, AT), AT)
     same = unreported(Permit("a", 1, None, AT), AT)
     later = unreported(Permit("c", 1, None, AT), AT + STEP)
-    link = on_undone_link(Permit("d", 1, None, AT), AT, AT + 2 * STEP)
+    link = on_undone_link(Permit("d", 1, None, AT), "u", AT, AT + 2 * STEP)
     (urgent,) = judge_transfer(sent("x"), decided(), NOTHING)
     assert sorted([link, late, same, later, urgent], key=pressing_order) == [urgent, later, same, late, link]
     assert order_of(late.ground.severity, late.known_at, late.finding_id) == pressing_order(late)

@@ -282,6 +282,30 @@ async def test_permits_on_a_link_that_was_undone(registry: Registry) -> None:
     assert await about(registry, client) == {}
 
 
+async def test_a_permit_on_two_links_is_found_for_each(registry: Registry) -> None:
+    """North was permitted on consents of two references of south's, and both links were undone: two findings with an id
+    each, the same from call to call; the first keeps its own when the second comes.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    first, client, second = await south.client(), await north.client(), await south.client()
+    for giver, given, taker, taken in ((south, first, north, client), (north, client, south, second)):
+        code = (await giver.post("/link-codes", {"client": given}))["link_code"]
+        await taker.post("/clients", {"reference": taken, "link_code": code}, 200)
+    for theirs, category in ((first, "identity"), (second, "contact")):
+        consent = await south.consent(theirs, categories=[category])
+        await north.post(f"/consents/{consent['consent_id']}/confirmations", {})
+    _, asked = await permit(north, client)
+    assert asked["outcome"] == "permit"
+    ids: list[str] = []
+    for theirs in (first, second):
+        await south.post("/unlinkings", {"client": theirs})
+        found = (await look(await registry.dpo("north"), kind="permit_on_undone_link", limit=200))["items"]
+        told = [one["finding_id"] for one in reversed(found) if one["decision_id"] == asked["decision_id"]]
+        assert told[:-1] == ids
+        ids = told
+    assert len(set(ids)) == 2
+
+
 async def test_a_withdrawal_under_another_name_is_found(registry: Registry) -> None:
     """South sent on north's consent about a client both know; north records the withdrawal under its own reference,
     received before: south's DPO finds the transfer, also when the link was undone in the meantime.

@@ -76,7 +76,8 @@ class Period(msgspec.Struct, frozen=True):
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing to look at. `subject` is what it is about within its kind: the id of a transfer, decision or consent,
-    or when it began. `times` and `numbers` are the facts that made it one.
+    or when it began; of a kind that can befall one decision again, with the id of what befell it. `times` and `numbers`
+    are the facts that made it one.
     """
 
     kind: FindingKind
@@ -93,7 +94,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def finding_id(self) -> str:
-        """The same each time it is found."""
+        """The same each time it is found, and no other finding's."""
         return f"{self.kind}:{self.subject}"
 
     @property
@@ -229,10 +230,13 @@ def unreported(permit: Permit, due_at: datetime) -> Finding:
     return _about_permit("permit_unreported", permit, due_at, {"due_at": due_at})
 
 
-def on_undone_link(permit: Permit, linked_at: datetime, unlinked_at: datetime) -> Finding:
-    """A permit that rested on the other side's consent while two references were taken for one client."""
+def on_undone_link(permit: Permit, unlinking_id: str, linked_at: datetime, unlinked_at: datetime) -> Finding:
+    """A permit that rested on the other side's consent while two references were taken for one client. One on consents
+    of several others is found with each unlinking: whose consent it was is another question each time.
+    """
     times = {"linked_at": linked_at, "unlinked_at": unlinked_at}
-    return _about_permit("permit_on_undone_link", permit, unlinked_at, times)
+    found = _about_permit("permit_on_undone_link", permit, unlinked_at, times)
+    return msgspec.structs.replace(found, subject=f"{permit.decision_id}:{unlinking_id}")
 
 
 def _about_permit(kind: FindingKind, permit: Permit, known_at: datetime, times: Mapping[str, datetime]) -> Finding:

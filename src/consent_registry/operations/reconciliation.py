@@ -168,7 +168,10 @@ async def _undone_links(given: Reconciliation) -> list[Finding]:
     rows = await list_findings(given.connection, *given.slice())
     return [
         on_undone_link(
-            Permit(row.decision_id, row.log_index, row.client_id, row.decided_at), row.linked_at, row.unlinked_at
+            Permit(row.decision_id, row.log_index, row.client_id, row.decided_at),
+            row.unlinking_id,
+            row.linked_at,
+            row.unlinked_at,
         )
         for row in rows
     ]
