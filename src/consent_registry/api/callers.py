@@ -15,6 +15,7 @@ from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, Receive, Scope, Send
 
 from consent_registry.api.bodies import decode
+from consent_registry.api.queries import require_declared
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
 from consent_registry.operations.acts import Once, Reply
@@ -101,8 +102,8 @@ def doors(request: Request[Any, Any, Any]) -> Doors:
 
 
 def requires(scope: str, *given: str) -> Guard:
-    """A guard: a verified token with this scope, and for a partner's scope a partner. Sets `request.user`. The answer
-    is of one of the types given, JSON unless said otherwise.
+    """A guard: a verified token with this scope, and for a partner's scope a partner; then a query of what the route
+    declares. Sets `request.user`. The answer is of one of the types given, JSON unless said otherwise.
     """
     kinds = given or ("application/json",)
     whole = {f"{one.partition('/')[0]}/*" for one in kinds}
@@ -118,6 +119,7 @@ def requires(scope: str, *given: str) -> Guard:
         if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
             raise NotAllowed(f"The access token does not carry the scope {scope}.")
         connection.scope["user"] = caller
+        require_declared(request)
 
     return guard
 

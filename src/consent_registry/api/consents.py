@@ -7,7 +7,7 @@ from consent_registry.api.acts import act_route, known_id
 from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
 from consent_registry.api.documentation import answers
-from consent_registry.api.queries import query_instant, require_only
+from consent_registry.api.queries import query_instant
 from consent_registry.operations import consents, searches
 from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
@@ -53,7 +53,6 @@ async def read_consent(
     """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of. `as_of` asks for
     the status at another time, `as_known_at` for what the registry knew then.
     """
-    require_only(request, ("as_of", "as_known_at"))
     moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
     shared = doors(request)
     return respond(await searches.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))

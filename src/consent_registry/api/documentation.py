@@ -19,8 +19,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `scope` is None for what anybody may call and empty for what any access token opens; `key` says what becomes of an
     Idempotency-Key; `refusals` are the errors that do not follow from the rest, `others` further successes with the
-    same answer; `located`: Location says where the new thing is; `headers` are others that it has. An answer with an
-    ETag may also be 304.
+    same answer; a query may hold what `query` names, or with `any_query` anything, which is ignored; `located` means
+    that Location says where the new thing is; `headers` are others that it has. An answer with an ETag may also be 304.
     """
 
     summary: str
@@ -31,6 +31,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     takes: Any
     key: Key
     query: tuple[str, ...]
+    any_query: bool
     refusals: tuple[type[RegistryError], ...]
     others: Mapping[int, str]
     located: bool
@@ -46,6 +47,7 @@ def answers(
     takes: Any = None,  # noqa: ANN401 - as `kind`
     key: Key = "none",
     query: tuple[str, ...] = (),
+    any_query: bool = False,
     refusals: tuple[type[RegistryError], ...] = (),
     others: Mapping[int, str] | None = None,
     located: bool = False,
@@ -63,6 +65,7 @@ def answers(
         takes=takes,
         key=key,
         query=query,
+        any_query=any_query,
         refusals=refusals,
         others=dict(others or {}),
         located=located,

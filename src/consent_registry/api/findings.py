@@ -10,7 +10,7 @@ from litestar.params import FromQuery, QueryParameter
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
 from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
-from consent_registry.api.queries import query_instant, require_only
+from consent_registry.api.queries import query_instant
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
@@ -51,7 +51,6 @@ async def list_findings(
     most. What presses most comes first, then what became known last. `checked` says what was looked for, so that
     nothing found differs from not looked.
     """
-    require_only(request, ("kind", "from", "until", *_NUMBERS, "limit", "cursor"))
     if kind is not None and kind not in KINDS:
         raise Malformed(faults=(Fault("", f"kind must be one of {', '.join(KINDS)}"),))
     limits = Limits(

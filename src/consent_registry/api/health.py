@@ -17,13 +17,16 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: list[str] = []
 
 
-@get("/live", **answers(200, Health, "Is the process alive?", scope=None))
+@get("/live", **answers(200, Health, "Is the process alive?", scope=None, any_query=True))
 async def live() -> Response[bytes]:
     """Touches no dependency."""
     return Response(b'{"status":"alive"}', media_type="application/json")
 
 
-@get("/ready", **answers(200, Health, "Could a decision be recorded now?", scope=None, refusals=(CannotRecord,)))
+@get(
+    "/ready",
+    **answers(200, Health, "Could a decision be recorded now?", scope=None, any_query=True, refusals=(CannotRecord,)),
+)
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
     reason = await request.app.state.readiness.reason_against()

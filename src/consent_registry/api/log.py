@@ -18,6 +18,7 @@ from litestar.params import QueryParameter
 
 from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
 from consent_registry.api.documentation import answers
+from consent_registry.api.queries import require_declared
 from consent_registry.audit.encoding import decode_decimal
 from consent_registry.audit.tile import Bundle
 from consent_registry.domain.errors import Fault, Malformed, NotFound
@@ -41,17 +42,24 @@ def _reads_log(answer: str) -> Guard:
         if shared.log_public:
             require_media_types(cast("ApiRequest", connection), taken)
             connection.scope["user"] = None
+            require_declared(cast("ApiRequest", connection))
         else:
             await with_token(connection)
 
     return guard
 
 
+def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
+    """What a route says that serves a file; as of any file, a query is ignored: caches and mirrors add some."""
+    headers = ("ETag", "Cache-Control")
+    return answers(200, kind, summary, any_query=True, media_type=media_type, headers=headers)
+
+
 @route(
     "/log/{network:str}/checkpoint",
     http_method=READ,
     guards=[_reads_log(TEXT)],
-    **answers(200, str, "The log's signed checkpoint", media_type=TEXT, headers=("ETag", "Cache-Control")),
+    **_file("The log's signed checkpoint", str, TEXT),
 )
 async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
     """A signed note (C2SP tlog-checkpoint): origin, size and root of the log's tree, at most a second old."""
@@ -63,7 +71,7 @@ async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
     "/log/{network:str}/tile/{place:path}",
     http_method=READ,
     guards=[_reads_log(BYTES)],
-    **answers(200, bytes, "A tile or an entry bundle", media_type=BYTES, headers=("ETag", "Cache-Control")),
+    **_file("A tile or an entry bundle", bytes, BYTES),
 )
 async def read_log_tile(request: LogRequest) -> Response[bytes]:
     """C2SP tlog-tiles: `{L}/{N}` or `{L}/{N}.p/{W}` for hashes, `entries/{N}` or `entries/{N}.p/{W}` for entries; N in
@@ -81,7 +89,7 @@ async def read_log_tile(request: LogRequest) -> Response[bytes]:
     "/log/{network:str}/proofs/{index:str}",
     http_method=READ,
     guards=[_reads_log(TEXT)],
-    **answers(200, str, "The proof that an entry is in the log", media_type=TEXT, headers=("ETag", "Cache-Control")),
+    **_file("The proof that an entry is in the log", str, TEXT),
 )
 async def prove_inclusion(request: LogRequest) -> Response[bytes]:
     """A `.tlog-proof` file (C2SP tlog-proof): inclusion path and checkpoint, to be verified offline with the leaf that
@@ -123,7 +131,7 @@ async def prove_consistency(request: LogRequest, old_size: Size, new_size: Later
     "/log/{network:str}/vkeys",
     http_method=READ,
     guards=[_reads_log(TEXT)],
-    **answers(200, str, "The log's verifier keys", media_type=TEXT, headers=("ETag", "Cache-Control")),
+    **_file("The log's verifier keys", str, TEXT),
 )
 async def read_log_vkeys(request: LogRequest) -> Response[bytes]:
     """One verifier key a line (C2SP signed-note), the current one first, then those that signed before it. Compare them

@@ -155,7 +155,7 @@ def _problem_statuses(path: str, one: Operation) -> set[int]:
         kinds.add(NotAllowed)
     if "{" in path:
         kinds.add(NotFound)
-    if one.takes is not None or one.query:
+    if one.takes is not None or not one.any_query:
         kinds.add(Malformed)
     statuses = {TABLE[kind][0] for kind in kinds} | {500}
     if one.scope is not None:

@@ -21,8 +21,8 @@ class Explanation(msgspec.Struct, frozen=True):
 EXPLANATIONS = {
     "malformed": Explanation(
         "The body is not JSON or not an object; a member is unknown, stands twice, is missing or of the wrong type; a "
-        "slug is not in the catalogue; sender and recipient are the same; a cursor or limit is wrong; the header "
-        "Idempotency-Key is missing where it is required.",
+        "slug is not in the catalogue; sender and recipient are the same; a parameter of the query is unknown, stands "
+        "twice or is wrong, like a cursor or limit; the header Idempotency-Key is missing where it is required.",
         "Read `errors`: each entry names a place in your request (`pointer`) and what is wrong there. Nothing was "
         "changed; correct the request and send it again.",
     ),

@@ -1,21 +1,30 @@
 """Queries: which parameters a call takes, and what they hold."""
 
 import re
-from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl
 
-from consent_registry.api.callers import ApiRequest
+from litestar import Request
+
+from consent_registry.api.documentation import Operation
+from consent_registry.api.openapi_words import PARAMETERS
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.instants import INSTANT_PATTERN, parse_instant
 
 
-def require_only(request: ApiRequest, names: Collection[str]) -> None:
-    """Raise Malformed for a parameter that is none of these, and for one given twice: an answer to less than was asked
-    would look like the answer (api.md, head: unknown and duplicate members are refused).
+def require_declared(request: Request[Any, Any, Any]) -> None:
+    """Raise Malformed for a parameter that the route does not say it takes, and for one given twice: an answer to less
+    than was asked would look like the answer (api.md, head: unknown and duplicate members are refused).
     """
-    query = request.scope["query_string"].decode("latin-1")
-    given = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    query = request.scope["query_string"]
+    if not query:
+        return
+    operation: Operation = request.route_handler.opt["operation"]
+    if operation.any_query:
+        return
+    names = [PARAMETERS[one].get("name", one) for one in operation.query]
+    given = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
     unknown = [name for name in dict.fromkeys(given) if name not in names]
     faults = [Fault("", f"{name[:60]!r} is no parameter of this call") for name in unknown]
     faults += [Fault("", f"{name} is given twice") for name in names if given.count(name) > 1]

@@ -74,7 +74,7 @@ class Metadata(msgspec.Struct, frozen=True):
     "/oauth/token",
     status_code=200,
     request_max_body_size=FORM_LENGTH,
-    **answers(200, TokenAnswer, "Get an access token", scope=None, takes=TokenRequest),
+    **answers(200, TokenAnswer, "Get an access token", scope=None, any_query=True, takes=TokenRequest),
 )
 async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
@@ -141,7 +141,10 @@ def _refusal(error: TokenRefused) -> Response[bytes]:
     return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
 
 
-@get("/.well-known/jwks.json", **answers(200, KeySet, "Public keys of access tokens and receipts", scope=None))
+@get(
+    "/.well-known/jwks.json",
+    **answers(200, KeySet, "Public keys of access tokens and receipts", scope=None, any_query=True),
+)
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
     shared = doors(request).runtime
@@ -157,7 +160,7 @@ async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get(
     "/.well-known/oauth-authorization-server",
-    **answers(200, Metadata, "What the token endpoint supports", scope=None),
+    **answers(200, Metadata, "What the token endpoint supports", scope=None, any_query=True),
 )
 async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 8414; lists only what works."""

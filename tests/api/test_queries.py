@@ -1,0 +1,122 @@
+"""What a call's description does not name is refused in its query, whatever the call: none can forget it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.installation import Partner, Registry
+from tests.journeys.office import office
+from tests.small_network import question
+
+JSON = dict[str, Any]
+DOCUMENT: JSON = json.loads((Path(__file__).parents[2] / "openapi" / "consent-registry.json").read_bytes())
+OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
+# Files and what is read like files: caches and probes add to their queries what they like. The token endpoint ignores
+# what it does not recognise (RFC 6749 section 3.2).
+ANY_QUERY = {
+    ("POST", "/oauth/token"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/live"),
+    ("GET", "/ready"),
+    ("GET", "/log/{network}/checkpoint"),
+    ("GET", "/log/{network}/tile/{place}"),
+    ("GET", "/log/{network}/proofs/{index}"),
+    ("GET", "/log/{network}/vkeys"),
+}
+SOME_ID = "01a21dd9-4f9b-71cd-a621-4d3b08faa367"
+PLACES = {"slug": "north", "language": "de", "network": "small", "place": "0/000.p/1", "index": "0"}
+UNHEARD_OF = "dry_run"
+
+
+async def caller(registry: Registry, operation: JSON) -> Partner:
+    """Return somebody who may make this call."""
+    scopes = {scope for one in operation["security"] for scopes in one.values() for scope in scopes}
+    if "catalogue:write" in scopes:
+        return await registry.partner("admin")
+    return await (registry.dpo("north") if "audit:read" in scopes else registry.partner("north"))
+
+
+async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.Response:
+    """Make a call with this query, an empty object where it takes a body."""
+    one = await caller(registry, DOCUMENT["paths"][path][method.lower()])
+    filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
+    headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "query"}
+    content = {"json": {}} if method == "POST" else {}
+    return await registry.http.request(method, f"{filled}?{query}", headers=headers, **content)
+
+
+def names_the(parameter: str, answer: httpx.Response) -> bool:
+    """Whether this is a problem about this parameter of the query."""
+    if answer.status_code != 400 or not answer.headers["content-type"].startswith("application/problem+json"):
+        return False
+    faults = [fault["detail"] for fault in answer.json().get("errors", ()) if fault["pointer"] == ""]
+    told = [f"{parameter!r} is no parameter of this call", f"{parameter} is given twice"]
+    return any(fault in told for fault in faults)
+
+
+def declared(method: str, path: str) -> list[str]:
+    """Return the parameters that a call's query may hold."""
+    parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", ())
+    return [one["name"] for one in parameters if one["in"] == "query"]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_no_call_overlooks_what_it_does_not_know(registry: Registry, method: str, path: str) -> None:
+    """An unknown parameter, one that only another call has and any that is given twice are refused by name; a file is
+    served as without them.
+    """
+    if (method, path) in ANY_QUERY:
+        assert declared(method, path) == []
+        plain, asked = [await ask(registry, method, path, query) for query in ("", f"{UNHEARD_OF}=1&a=1&a=2")]
+        assert (plain.status_code, plain.content) == (asked.status_code, asked.content)
+        return
+    names = declared(method, path)
+    for name in {UNHEARD_OF, "", "LIMIT", "limit", "as_of"} - set(names):
+        assert names_the(name, await ask(registry, method, path, f"{name}=1")), name
+    for name in names:
+        assert names_the(name, await ask(registry, method, path, f"{name}=1&{name}=1")), name
+        assert not names_the(name, await ask(registry, method, path, f"{name}=1")), name
+
+
+def test_nothing_else_takes_any_query() -> None:
+    """The exceptions are calls that there are, and no call of the partners' is among them."""
+    assert set(OPERATIONS) >= ANY_QUERY
+    assert [path for _, path in ANY_QUERY if path.startswith("/api/")] == []
+
+
+async def test_a_question_with_an_unknown_wish_is_not_answered(registry: Registry) -> None:
+    """Who asks for a trial is not given a decision that stands in the log; who has no token hears of that first."""
+    north = await office(registry, "north")
+    client = await north.client()
+    await north.consent(client)
+    async with registry.sql() as sql:
+        before = await sql.fetchval("select count(*) from registry.events")
+        for path, body in (("/decisions", question(client)), ("/decisions/batch", {"decisions": [question(client)]})):
+            assert names_the(UNHEARD_OF, await north.partner.post(f"{path}?{UNHEARD_OF}=1", body))
+        assert await sql.fetchval("select count(*) from registry.events") == before
+    stranger = await registry.stranger("north").get(f"/approvals?{UNHEARD_OF}=1")
+    assert stranger.status_code == 401
+
+
+async def test_a_public_log_is_as_strict(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where logs are public nobody shows a token; a proof between two sizes is of the sizes that were meant all the
+    same.
+    """
+    monkeypatch.setattr(registry.app.state.doors, "log_public", True)
+    answer = await registry.http.get("/log/small/consistency?from=1&till=2")
+    assert names_the("till", answer)
+    assert names_the("from", await registry.http.get("/log/small/consistency?from=1&from=2"))
+
+
+async def test_an_overlooked_parameter_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: with the check out of the guard an answer comes as if nothing had been asked, and is told apart."""
+    monkeypatch.setattr("consent_registry.api.callers.require_declared", lambda _: None)
+    for path in ("/api/v1/partners", "/api/v1/approvals", "/api/v1/me"):
+        answer = await ask(registry, "GET", path, f"{UNHEARD_OF}=1")
+        assert answer.status_code == 200
+        assert not names_the(UNHEARD_OF, answer)
