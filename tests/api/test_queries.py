@@ -46,8 +46,8 @@ async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.R
     one = await caller(registry, DOCUMENT["paths"][path][method.lower()])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
     headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "query"}
-    content = {"json": {}} if method == "POST" else {}
-    return await registry.http.request(method, f"{filled}?{query}", headers=headers, **content)
+    content = {} if method == "POST" else None
+    return await registry.http.request(method, f"{filled}?{query}", headers=headers, json=content)
 
 
 def names_the(parameter: str, answer: httpx.Response) -> bool:
