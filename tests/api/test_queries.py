@@ -46,7 +46,7 @@ async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.R
     one = await caller(registry, DOCUMENT["paths"][path][method.lower()])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
     headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "query"}
-    content = {} if method == "POST" else None
+    content: JSON | None = {} if method == "POST" else None
     return await registry.http.request(method, f"{filled}?{query}", headers=headers, json=content)
 
 
