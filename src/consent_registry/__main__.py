@@ -35,13 +35,22 @@ def main() -> None:
     try:
         app()
     except (RegistryError, UnsafeSetting, AuditRefusal, OSError) as error:
-        sys.exit(f"consent-registry: {error}")
+        sys.exit(f"consent-registry: {error}{_faults(error)}")
     except Exception as error:
         from asyncpg import InterfaceError, PostgresError  # not for `--help`
 
         if not isinstance(error, InterfaceError | PostgresError):
             raise
         sys.exit(f"consent-registry: the database cannot be used: {str(error).splitlines()[0]}")
+
+
+def _faults(error: Exception) -> str:
+    """Every fault with its place and the rule it breaks, in one line."""
+    told = [
+        f" {fault.pointer}: {fault.detail.rstrip('.')}" + ("" if fault.rule is None else f" ({fault.rule})")
+        for fault in (error.faults if isinstance(error, RegistryError) else ())
+    ]
+    return ";".join(told)
 
 
 if __name__ == "__main__":

@@ -265,6 +265,17 @@ def test_a_slice_says_nothing_of_the_rest() -> None:
     assert verify(log, events=altered).codes() == {"event_not_opened"}
 
 
+@pytest.mark.parametrize("actor", ["all", "", "administration"])
+def test_a_controller_called_all_has_a_slice_too(actor: str) -> None:
+    """Whatever a controller is called, its bundle is not the whole log's: nothing is missing from it."""
+    log = SmallLog.of(SIZE)
+    report = verify(log, events=log.bundle(set(range(0, SIZE, 2)), slice="all", actor=actor))
+    assert report.verdict == Verdict.HOLDS
+    assert "only the slice all" in report.checks[-1].says
+    # Control: without the word whose it is, it is the whole log's, and half of it is missing.
+    assert verify(log, events=log.bundle(set(range(0, SIZE, 2)), slice="all")).codes() == {"event_missing"}
+
+
 def test_a_bundle_made_earlier() -> None:
     """Entries younger than the bundle are not missing, and it is said from where on nothing was compared."""
     log, before = SmallLog.of(SIZE), SmallLog.of(400)

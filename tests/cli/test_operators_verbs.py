@@ -1,6 +1,8 @@
 """An operator sets up a registry by the verbs alone, from an empty database to a token; what is unsafe is refused."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +95,10 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     assert not any(secret in listed for secret in secrets)
 
     app = ground.environment()
+    folder = _with_a_partner_called_all(ground)
+    line = refused("network", str(folder), "herne", "--log-origin", ORIGIN, **app)
+    assert "/partners/0/slug: 'all' is a word" in line
+    assert "(reserved_slug)" in line
     assert ORIGIN in said("network", str(DEMONSTRATION), "herne", "--log-origin", ORIGIN, **app)
     assert "is set up already" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
     assert "nowhere" in refused("network", str(DEMONSTRATION), "nowhere", "--log-origin", ORIGIN, **app)
@@ -108,6 +114,15 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     assert "A DPO is one partner's" in refused("credential", "herne", "--dpo", **app)
     assert "has no coordinating post" in refused("credential", "herne", "herne-soziales", "--coordinating", **app)
     assert "not for both" in refused("credential", "herne", "herne-soziales", "--dpo", "--coordinating", **app)
+
+
+def _with_a_partner_called_all(ground: Ground) -> Path:
+    """The demonstration's documents, with the first partner of Herne renamed."""
+    folder = shutil.copytree(DEMONSTRATION, ground.keys.parent / "documents")
+    document = folder / "networks" / "herne.json"
+    slug = json.loads(document.read_bytes())["partners"][0]["slug"]
+    document.write_text(document.read_text().replace(f'"{slug}"', '"all"'))
+    return folder
 
 
 def _with_other_keys(ground: Ground) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import gzip
 import io
 import json
 import random
@@ -217,7 +218,7 @@ async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Regist
     own.write_text((await taken(dpo, "bundle")).text)
     head, *lines = [json.loads(line) for line in own.read_text().splitlines()]
     size = head["size"]
-    assert head == {"bundle": 1, "origin": network.log_origin, "size": size, "slice": "north"}
+    assert head == {"bundle": 1, "origin": network.log_origin, "size": size, "slice": "north", "actor": "north"}
     every = [one for one in await records(fresh_registry) if one.index < size]
     assert [one["index"] for one in lines] == [one.index for one in every if one.facts["actor"] == "north"]
 
@@ -225,6 +226,12 @@ async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Regist
     whole = tmp_path / "events.jsonl.gz"
     said = run("audit", "bundle", "small", str(whole), **{AUDITOR: auditor})
     assert (said.returncode, said.stderr) == (0, "")
+    assert json.loads(gzip.decompress(whole.read_bytes()).splitlines()[0]) == {
+        "bundle": 1,
+        "origin": network.log_origin,
+        "size": size,
+        "slice": "all",
+    }
     assert said.stdout == f"{len(every)} events of {size} entries in {whole}\n"
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
 

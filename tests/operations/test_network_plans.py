@@ -58,6 +58,18 @@ def test_a_purpose_that_its_flags_forbid() -> None:
     ]
 
 
+@pytest.mark.parametrize("slug", ["all", "administration"])
+def test_a_partner_is_not_called_like_the_whole_log(slug: str) -> None:
+    """Words of the registry's own are no partner's slug; longer ones that begin with them are."""
+    plan = flag_network()
+    named = [msgspec.structs.replace(plan.partners[0], slug=f"{slug}-2"), *plan.partners[1:]]
+    assert list(plan_faults(msgspec.structs.replace(plan, partners=named))) == []
+    named[1] = msgspec.structs.replace(named[1], slug=slug)
+    (fault,) = plan_faults(msgspec.structs.replace(plan, partners=named))
+    assert (fault.pointer, fault.rule) == ("/partners/1/slug", "reserved_slug")
+    assert repr(slug) in fault.detail
+
+
 async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
     """Refused as a whole: nothing of it is there afterwards."""
     runtime = registry.app.state.doors.runtime

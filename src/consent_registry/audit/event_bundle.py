@@ -3,12 +3,14 @@
 The first line says of which log and what is in it: `{"bundle": 1, "origin": …, "size": …, "slice": "all"}`, where
 `size` is that of the checkpoint it was made for. With the slice `all` every event below `size` is there, but those that
 an erasure or retention event lists; any other slice (a controller's) holds only some, and nothing is said of the rest.
+A controller's has the member `actor` besides, whatever the controller is called: with it, no bundle is a whole one.
 Each further line is `{"index": 4711, "event": base64 of the event's exact bytes, "nonce": base64 of its 32 bytes}`.
 """
 
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from consent_registry.audit.refusal import AuditRefusal
 
@@ -27,11 +29,12 @@ class BundleHead(msgspec.Struct, frozen=True):
     origin: str
     size: int
     slice: str = WHOLE
+    actor: str | UnsetType = UNSET
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing may be missing but what was removed on record."""
-        return self.slice == WHOLE
+        return self.slice == WHOLE and self.actor is UNSET
 
 
 class OpenedEvent(msgspec.Struct, frozen=True):

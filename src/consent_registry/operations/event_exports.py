@@ -60,7 +60,7 @@ async def export_events(runtime: Runtime, caller: Caller, request: EventExportRe
     first = await _page(runtime, caller, request, 0, None)
     head = None
     if request.format == "bundle":
-        head = BundleHead(FORMAT, caller.network.log_origin, first.end, caller.slug)
+        head = BundleHead(FORMAT, caller.network.log_origin, first.end, slice=caller.slug, actor=caller.slug)
     return Export(head, _pages(runtime, caller, request, first))
 
 

@@ -1,4 +1,4 @@
-"""The plan of a new network: everything it begins with, and what its own flags forbid it to list."""
+"""The plan of a new network: everything it begins with, and what it may not list."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -9,6 +9,8 @@ from consent_registry.domain.catalogue import Category, Flow, Network, Partner, 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
 
+# Words that stand where a partner's slug may stand: for a bundle of every event, and for the network's administration.
+RESERVED_SLUGS = frozenset({"all", "administration"})
 SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
 
 
@@ -35,7 +37,8 @@ class NetworkPlan(msgspec.Struct, frozen=True):
 
 
 def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
-    """What a plan lists although its own flags forbid it, with its place in the document."""
+    """What a plan lists although its own flags, or the registry, forbid it, with its place in the document."""
+    yield from _reserved(plan.partners)
     categories = {one.category_id: one for one in plan.categories}
     purposes = {one.purpose_id: one for one in plan.purposes}
     for number, purpose in enumerate(plan.purposes):
@@ -55,6 +58,13 @@ def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
                     if slug not in ATTENDANCE:
                         detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
                         yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
+
+
+def _reserved(partners: Sequence[Partner]) -> Iterator[Fault]:
+    for number, partner in enumerate(partners):
+        if partner.slug in RESERVED_SLUGS:
+            detail = f"{partner.slug!r} is a word of the registry's own and no partner's slug."
+            yield Fault(f"/partners/{number}/slug", detail, "reserved_slug")
 
 
 def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category]) -> list[str]:
