@@ -159,6 +159,23 @@ def test_what_is_no_request(body: bytes) -> None:
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("body", [b"", b"old 1", b"old 1\n", b"1\n\n" + signed(1), b"old1\n\n" + signed(1)])
+def test_a_request_without_its_frame(body: bytes) -> None:
+    """It begins with `old`, and has an empty line: whoever reads it refuses it before any note is looked at."""
+    with pytest.raises(SubmissionRefused, match=r"^a request is 'old <size>'") as refused:
+        AddCheckpoint.parse(body)
+    assert (refused.value.status, refused.value.media_type) == (400, "text/plain; charset=utf-8")
+
+
+def test_the_largest_request() -> None:
+    """256 KiB are read, a byte more is 400 before anything else is looked at."""
+    body = b"old 0\n\n"
+    assert AddCheckpoint.parse(body.ljust(262_144, b"x")).note == b"x" * (262_144 - len(body))
+    with pytest.raises(SubmissionRefused, match=r"^a request has at most 262144 bytes$") as refused:
+        AddCheckpoint.parse(body.ljust(262_145, b"x"))
+    assert refused.value.status == 400
+
+
 def test_sixty_three_hashes_are_read() -> None:
     """The limit itself is allowed: it fails for its proof (422), not for its length."""
     body = b"old 1\n" + (b"A" * 43 + b"=\n") * 63 + b"\n" + signed(2)

@@ -104,11 +104,45 @@ def test_the_edges_of_consistency() -> None:
         (3, 3, [], three, other),
         (3, 3, [three], three, three),
         (2, 3, [], root(MANY[:2]), three),
+        (3, 5, [], three, root(MANY[:5])),
         (4, 3, [], three, three),
         (-1, 3, [], EMPTY_ROOT, three),
     ]:
         with pytest.raises(ProofRefused):
             verify_consistency(*case)
+
+
+@pytest.mark.parametrize(("old", "new"), [(-1, 3), (-1, -1), (4, 3), (1, 0)])
+def test_no_tree_begins_with_a_larger_one(old: int, new: int) -> None:
+    """Sizes below nothing, or that shrink, are refused for what they are, whatever the path."""
+    for path in ([], MANY[:1], MANY[:3]):
+        with pytest.raises(ProofRefused, match=f"^size {old} is not before size {new}$"):
+            verify_consistency(old, new, path, MANY[0], MANY[0])
+    with pytest.raises(ProofRefused, match=f"^size {old} is not before size {new}$"):
+        merkle.consistency_ranges(old, new)
+
+
+@pytest.mark.parametrize("size", range(1, 18))
+def test_a_path_of_another_length_is_refused_though_it_leads_to_the_root(size: int) -> None:
+    """Whoever signs may choose a root that such a path leads to: it is the size that says how long a path is."""
+    leaves, more = MANY[:size], MANY[69]
+    for index in range(size):
+        path = naive_tree.path(index, leaves)
+        with pytest.raises(ProofRefused, match="too long"):
+            verify_inclusion(leaves[index], index, size, [*path, more], node_hash(more, root(leaves)))
+        if path:
+            middle = naive_tree.split(size)
+            part = leaves[:middle] if index < middle else leaves[middle:]
+            with pytest.raises(ProofRefused, match="too short"):
+                verify_inclusion(leaves[index], index, size, path[:-1], root(part))
+    for old in range(1, size):
+        path, before = naive_tree.proof(old, leaves), root(leaves[:old])
+        above = node_hash(more, before), node_hash(more, root(leaves))
+        with pytest.raises(ProofRefused, match="too long"):
+            verify_consistency(old, size, [*path, more], *above)
+        if old < naive_tree.split(size):
+            with pytest.raises(ProofRefused, match="too short"):
+                verify_consistency(old, size, path[:-1], before, root(leaves[: naive_tree.split(size)]))
 
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (3, 3), (4, 3), (-1, 3)])

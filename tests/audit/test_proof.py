@@ -196,6 +196,34 @@ def test_what_is_no_policy(text: str, reason: str) -> None:
         Policy.parse(text.encode())
 
 
+@pytest.mark.parametrize("place", ["comment", "name", "address"])
+def test_which_octets_a_policy_may_hold(place: str) -> None:
+    """Tab, newline, printable ASCII and all octets above it (tlog-policy, "Character set"); no other anywhere."""
+    for octet in range(256):
+        sign = bytes([octet])
+        line = {
+            "comment": b"#" + sign,
+            "name": b"witness W" + sign + b"W " + str(WITNESSES[0].verifier).encode(),
+            "address": b"witness W " + str(WITNESSES[0].verifier).encode() + b" a" + sign,
+        }[place]
+        text = b"quorum none\n" + line + b"\n"
+        if octet in {9, 10, *range(0x20, 0x7F), *range(0x80, 0x100)}:
+            # In a name a tab, a newline or a space is none of it.
+            if place != "name" or octet not in {9, 10, 0x20}:
+                read = Policy.parse(text)
+                assert Policy.parse(read.format()) == read
+        else:
+            with pytest.raises(PolicyRefused, match="control character"):
+                Policy.parse(text)
+
+
+def test_who_cosigned_is_named() -> None:
+    """Where a quorum is not met: in order, or that nobody did."""
+    for numbers, names in (((), "no witness"), ((1,), "w8.example"), ((3, 1), "w10.example, w8.example")):
+        with pytest.raises(PolicyRefused, match=f"^the quorum A is not met: {names} cosigned size 2$"):
+            open_trusted(cosigned(*numbers), policy("quorum A"))
+
+
 def test_a_public_key_counts_once() -> None:
     """One key under two names is refused in a policy: its message does not say which name signed."""
     twin = SignerKey.of_seed("twin.example", bytes([7]) * 32, COSIGNATURE)

@@ -1,15 +1,17 @@
 """Receipts and their proofs, as a recipient verifies them with nothing but files and published keys."""
 
 import base64
+import json
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from consent_registry.audit.note import SignerKey, VerifierKey
+from consent_registry.audit.merkle import root
+from consent_registry.audit.note import COSIGNATURE, SignerKey, VerifierKey
 from consent_registry.audit.policy import Policy
 from consent_registry.audit.receipt import ReceiptRefused, open_receipt, thumbprint
-from consent_registry.audit.report import Report, Verdict
+from consent_registry.audit.report import Check, Finding, Report, Verdict
 from consent_registry.audit.verify_receipts import verify_receipt
 from tests.audit.small_log import (
     KEY,
@@ -54,6 +56,61 @@ def test_the_key_id_is_the_standard_one() -> None:
     """RFC 8037 appendix A.3 prints the thumbprint of its key."""
     public = base64.urlsafe_b64decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
     assert thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_what_is_said_of_a_receipt() -> None:
+    """Who may have what for what, where its leaf stands, and what was not asked."""
+    report = verify_receipt(RECEIPT, PROOF, KEY_ONLY)
+    assert {check.name: (check.verdict.value, check.says) for check in report.checks} == {
+        "receipt": ("holds", "north to south: permit of identity for support, decision event-270"),
+        "inclusion": ("holds", f"leaf 270 of 300 entries of {ORIGIN}"),
+        "witnesses": ("not_asked", "no policy with witnesses was given"),
+        "client": ("not_asked", "no reference was given"),
+    }
+    assert (report.origin, report.size) == (ORIGIN, 300)
+    assert report.root == base64.b64encode(root(LOG.hashes)).decode()
+    denial = _changed(outcome="deny", categories=[])
+    said = verify_receipt(denial, PROOF, KEY_ONLY).checks[0].says
+    assert said == "north to south: deny of nothing for support, decision event-270"
+    several = _changed(categories=["identity", "contact"])
+    assert "permit of identity, contact for support" in verify_receipt(several, PROOF, KEY_ONLY).checks[0].says
+    for reference, check in (
+        ((REFERENCE, base64url(SALT)), Check("client", Verdict.HOLDS, "the receipt is about this reference")),
+        (
+            (REFERENCE, ""),
+            Check(
+                "client",
+                Verdict.UNTOLD,
+                "the salt is missing: give the whole answer to the decision, not the receipt alone",
+            ),
+        ),
+    ):
+        assert verify_receipt(RECEIPT, PROOF, KEY_ONLY, reference).checks[-1] == check
+
+
+NO_RECEIPT = "a receipt is three parts in base64url with dots between them"
+NO_PROOF = "a proof begins with c2sp.org/tlog-proof@v1 and has an empty line before its checkpoint"
+
+
+def test_findings_about_a_receipt() -> None:
+    """Each in its check, with the leaf the receipt names; after a refusal nothing further is asked."""
+    twice = SmallLog.of(300)
+    twice.leaves[271] = twice.leaves[270]
+    twice.publish()
+    for text, proof, name, finding in (
+        ("a.b", PROOF, "receipt", Finding("receipt_refused", NO_RECEIPT)),
+        (RECEIPT, b"", "inclusion", Finding("proof_refused", NO_PROOF)),
+        (
+            RECEIPT,
+            twice.proof(271),
+            "inclusion",
+            Finding("proof_other_leaf", f"the proof is of leaf 271 of {ORIGIN}, the receipt names leaf 270", 270),
+        ),
+    ):
+        checks = verify_receipt(text, proof, KEY_ONLY, (REFERENCE, base64url(SALT))).checks
+        failed = [check for check in checks if check.verdict == Verdict.FAILS]
+        assert [(check.name, check.findings) for check in failed] == [(name, [finding])]
+        assert (failed[0] is checks[-1]) == finding.code.endswith("refused")
 
 
 def test_whom_it_is_about() -> None:
@@ -135,6 +192,16 @@ def test_what_is_no_receipt(text: str) -> None:
         open_receipt(text, [KEY.verifier, FOREIGN.verifier])
 
 
+def test_the_longest_receipt() -> None:
+    """64 KiB are read, and nothing longer."""
+    sizes = {len(text): text for text in (_changed(purpose="x" * (48_400 + more)) for more in range(300))}
+    longest = max(size for size in sizes if size <= 65_536)
+    assert longest == 65_536
+    assert open_receipt(sizes[longest], [KEY.verifier]).leaf == LOG.leaves[270]
+    with pytest.raises(ReceiptRefused, match="three parts"):
+        open_receipt(sizes[min(size for size in sizes if size > 65_536)], [KEY.verifier])
+
+
 def test_every_flipped_bit() -> None:
     """Of header, claims or signature: the receipt is refused."""
     for at in range(len(RECEIPT)):
@@ -150,3 +217,30 @@ def test_a_log_key_among_others() -> None:
     assert open_receipt(RECEIPT, [FOREIGN.verifier, twin, KEY.verifier]).leaf == LOG.leaves[270]
     with pytest.raises(ReceiptRefused, match="did not sign it"):
         open_receipt(RECEIPT, [twin])
+    with pytest.raises(ReceiptRefused, match="no known log key"):
+        open_receipt(RECEIPT, [VerifierKey(ORIGIN, KEY.verifier.public, COSIGNATURE)])
+
+
+def test_a_critical_extension_is_refused() -> None:
+    """RFC 7515 section 4.1.11: no extension is known here, so a header that demands one is refused, signed or not."""
+    claims = json.loads(base64.urlsafe_b64decode(RECEIPT.split(".")[1] + "=="))
+    assert open_receipt(jws(HEADER | {"more": 1}, claims, KEY), [KEY.verifier]).leaf == LOG.leaves[270]
+    for crit in (["b64"], ["more"], [], None):
+        with pytest.raises(ReceiptRefused, match="demands an extension"):
+            open_receipt(jws(HEADER | {"crit": crit, "b64": False}, claims, KEY), [KEY.verifier])
+
+
+def test_which_part_cannot_be_read() -> None:
+    """Header and claims are named, and so is what is wrong with the leaf."""
+    for text, reason in (
+        (jws(HEADER | {"kid": 7}, {}, KEY), "the receipt's header cannot be read: Expected `str`"),
+        (RECEIPT[:-1] + "!", "a part of the receipt is not base64url$"),
+        (RECEIPT + "=", "a part of the receipt is not base64url in its one spelling$"),
+        (jws(HEADER, {}, KEY), "the receipt's claims cannot be read: Object missing required field"),
+        (_changed(log={"origin": ORIGIN, "index": 270, "leaf": LEAF[:-4]}), "a leaf has 33 bytes and begins with"),
+        (_changed(log={"origin": ORIGIN, "index": 270, "leaf": LEAF + "AAAA"}), "a leaf has 33 bytes and begins with"),
+        (_changed(log={"origin": ORIGIN, "index": 270, "leaf": "B" + LEAF[1:]}), "a leaf has 33 bytes and begins with"),
+        (_changed(log={"origin": ORIGIN, "index": 270, "leaf": LEAF + "="}), "the leaf is not canonical base64"),
+    ):
+        with pytest.raises(ReceiptRefused, match=f"^{reason}"):
+            open_receipt(text, [KEY.verifier])

@@ -116,6 +116,21 @@ def test_bundles_that_are_none(data: bytes) -> None:
         decode_bundle(data)
 
 
+@pytest.mark.parametrize("width", [None, 1, 255, 256, 257])
+def test_the_hashes_of_a_tile(width: int | None) -> None:
+    """1 to 256 of 32 bytes each, and as many as it is to have."""
+    for count in (0, 1, 255, 256, 257):
+        data = b"".join(HASHES[:count])
+        if 1 <= count <= 256 and width in {None, count}:
+            assert split_hashes(data, width) == HASHES[:count]
+        else:
+            with pytest.raises(TileRefused, match=f"hashes has {len(data)} bytes$"):
+                split_hashes(data, width)
+        for bad in (data + b"\0", data[:-1] or bytes(31)):
+            with pytest.raises(TileRefused, match=f"hashes has {len(bad)} bytes$"):
+                split_hashes(bad, width)
+
+
 def test_what_cannot_be_written() -> None:
     """No bundle of nothing, of 257 entries, or with an entry of 65,536 bytes; one of 65,535 is one."""
     for entries in ([], [b""] * 257, [bytes(65536)]):
@@ -191,6 +206,33 @@ def test_what_must_be_read_to_trust_a_tile(big: dict[Tile, bytes]) -> None:
     tile_proofs.authenticate_tiles(70000, root(HASHES), {tile: big[tile] for tile in needed})
     with pytest.raises(TileRefused, match="missing"):
         tile_proofs.authenticate_tiles(70000, root(HASHES), {tile: big[tile] for tile in needed - {Tile(1, 0)}})
+    higher = 256**4 + 256
+    assert tile_proofs.with_ancestors(higher, {Tile(0, 256**3), Tile(1, 70)}) == {
+        *(Tile(0, 256**3), Tile(1, 256**2, 1), Tile(4, 0, 1)),
+        *(Tile(1, 70), Tile(2, 0), Tile(3, 0)),
+    }
+
+
+def test_the_topmost_tile_that_is_another_is_named(big: dict[Tile, bytes]) -> None:
+    """A tile of level 1 that does not belong to the tree is blamed, not the tiles below that it does not name."""
+    altered = bytes(32) + big[Tile(1, 0)][32:]
+    with pytest.raises(TileRefused, match=r"^tile tile/1/000 is not the one its parent names$"):
+        tile_proofs.authenticate_tiles(70000, root(HASHES), big | {Tile(1, 0): altered})
+    for tile in (Tile(0, 5), Tile(0, 272)):
+        with pytest.raises(TileRefused, match=f"^tile {tile.path()} is not the one its parent names$"):
+            tile_proofs.authenticate_tiles(70000, root(HASHES), big | {tile: bytes(32 * 256)})
+
+
+def test_no_proof_from_a_tile_of_another_length(big: dict[Tile, bytes]) -> None:
+    """A hash less or a byte more: it is refused before anything is made of it."""
+    for path, first, tiles in (
+        (tile_proofs.consistency_path, 65_537, tile_proofs.tiles_for_consistency(65_537, 70_000)),
+        (tile_proofs.inclusion_path, 1_800, tile_proofs.tiles_for_inclusion(1_800, 70_000)),
+    ):
+        for tile in tiles:
+            for data in (big[tile][:-32], big[tile] + b"\0", b""):
+                with pytest.raises(TileRefused, match=f"^tile {tile.path()} has {len(data)} bytes$"):
+                    path(first, 70_000, big | {tile: data})
 
 
 @pytest.mark.parametrize("size", [one for one in EDGES if one])
@@ -202,7 +244,8 @@ def test_proofs_from_tiles(size: int) -> None:
         read = {tile: tiles[tile] for tile in tile_proofs.tiles_for_inclusion(index, size)}
         assert len(read) <= 2 * 4
         path = tile_proofs.inclusion_path(index, size, read)
-        verify_inclusion(HASHES[index], index, size, path, top)
+        leaf = read[tile_at(0, index // 256, size)][index % 256 * 32 :][:32]
+        verify_inclusion(leaf, index, size, path, top)
     for old in {0, 1, 2, size // 3, size - 1, size, 255, 256, 257, 65536} & set(range(size + 1)):
         before = root(HASHES[:old])
         read = {tile: tiles[tile] for tile in tile_proofs.tiles_for_consistency(old, size)}
@@ -221,8 +264,12 @@ def test_the_empty_tree() -> None:
 
 def test_what_does_not_fit(big: dict[Tile, bytes]) -> None:
     """A shrinking tree, a hash of 31 bytes, a missing or a cut tile: refused with the reason."""
-    with pytest.raises(TileRefused, match="does not shrink"):
-        new_tiles(2, 1)
+    for old, new in ((2, 1), (-1, 1), (1, 0)):
+        with pytest.raises(TileRefused, match="does not shrink"):
+            new_tiles(old, new)
+    for level, number, size in ((0, -1, 600), (0, 3, 600), (0, 3, 768), (1, 0, 255), (1, 1, 65_536), (2, -1, 2**24)):
+        with pytest.raises(TileRefused, match=f"^a tree of size {size} has no tile {number} at level {level}$"):
+            tile_at(level, number, size)
     with pytest.raises(TileRefused, match="32 bytes"):
         Frontier().extend([bytes(31)])
     with pytest.raises(TileRefused, match="missing"):

@@ -52,12 +52,19 @@ class Mutant(NamedTuple):
     name: str
     module: str
     right_tree: ast.Module
+    statement: int
     right: ast.AST
     wrong: ast.AST
 
+    def wrong_statement(self) -> ast.stmt:
+        """The module's one statement with the mistake: the copy's memo says that the right place was copied already."""
+        return copy.deepcopy(self.right_tree.body[self.statement], {id(self.right): self.wrong})
+
     def tree(self) -> ast.Module:
-        """The module's code with the mistake: the copy's memo says that the right place was copied already."""
-        return copy.deepcopy(self.right_tree, {id(self.right): self.wrong})
+        """The module's code with the mistake."""
+        body = list(self.right_tree.body)
+        body[self.statement] = self.wrong_statement()
+        return ast.Module(body, type_ignores=[])
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
@@ -65,11 +72,12 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
     tree = ast.parse(source)
     seen: Counter[str] = Counter()
     made = []
-    for place, node, wrong in _mistakes(tree, ""):
-        name = f"{module} {place}: {_text(node)} → {_text(wrong)}"
-        seen[name] += 1
-        number = f" ({seen[name]})" if seen[name] > 1 else ""
-        made.append(Mutant(name + number, module, tree, node, wrong))
+    for statement, right in enumerate(tree.body):
+        for place, node, wrong in () if _is_said(right) else _mistakes(right, ""):
+            name = f"{module} {place}: {_text(node)} → {_text(wrong)}"
+            seen[name] += 1
+            number = f" ({seen[name]})" if seen[name] > 1 else ""
+            made.append(Mutant(name + number, module, tree, statement, node, wrong))
     return made
 
 

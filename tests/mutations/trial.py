@@ -25,15 +25,13 @@ PURE = ("domain", "audit")
 # Which tests find most mistakes of a module that has none of its own name; all of its package's tests follow anyway.
 FOUND_BY = {
     "audit.checkpoint": "note",
-    "audit.event_bundle": "verify",
+    "audit.event_bundle": "verify_events",
     "audit.frontier": "tile",
     "audit.policy": "proof",
-    "audit.report": "verify",
     "audit.tile_proofs": "tile",
-    "audit.tree_walk": "verify",
-    "audit.verify_events": "verify",
-    "audit.verify_quorum": "verify",
-    "audit.verify_receipts": "receipt",
+    "audit.verify": "findings",
+    "audit.verify_quorum": "findings",
+    "audit.verify_receipts": "findings",
     "audit.witness": "cosignature",
 }
 # Enough for every mutant that a hundred thousand scenarios find: survivors were looked at with all of them.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from consent_registry.audit.merkle import EMPTY_ROOT, root
+from consent_registry.audit.merkle import root
 from consent_registry.audit.tile import HASH, TILE_WIDTH, Tile, TileRefused, right_edge, split_hashes
 
 
@@ -38,7 +38,7 @@ class Frontier:
         for data in self.edge:
             row = _hashes(data) + rest
             rest = [root(row)] if row else []
-        return rest[0] if rest else EMPTY_ROOT
+        return root(rest)
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> tuple["Frontier", dict[Tile, bytes]]:
         """The frontier after these leaves, and every tile that appears: completed ones and the new partial ones."""
@@ -61,8 +61,6 @@ class Frontier:
                 written[Tile(level, number + full, len(rest) // HASH)] = rest
             edge.append(rest)
             grown, level = b"".join(above), level + 1
-        while edge and not edge[-1]:
-            edge.pop()
         return Frontier(self.size + len(leaf_hashes), tuple(edge)), written
 
 

@@ -37,7 +37,8 @@ def root(hashes: Sequence[bytes]) -> bytes:
         # Pairing from the left and lifting a last odd one unhashed is the split at the largest power of two.
         odd = row[-1:] if len(row) % 2 else []
         row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)] + odd
-    return row[0]
+    [whole] = row
+    return whole
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], tree_root: bytes) -> None:
@@ -154,7 +155,7 @@ def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
     """The ranges whose roots are the consistency path (PROOF, RFC 6962 section 2.1.2); none for old 0 and old = new."""
     if not 0 <= old_size <= new_size:
         raise ProofRefused(f"size {old_size} is not before size {new_size}")
-    if old_size in {0, new_size}:
+    if old_size == 0:
         return []
     ranges: list[Range] = []
     start, end = 0, new_size
@@ -166,7 +167,7 @@ def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
         else:
             ranges.append((start, middle))
             start = middle
-    if start > 0:  # otherwise the old tree is a full subtree, and its root, known to who verifies, is not repeated
+    if start:  # otherwise the old tree is a full subtree, and its root, known to who verifies, is not repeated
         ranges.append((start, end))
     return ranges[::-1]
 

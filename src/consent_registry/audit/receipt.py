@@ -55,6 +55,7 @@ class Header(msgspec.Struct, frozen=True):
     alg: str
     typ: str
     kid: str
+    crit: object = msgspec.UNSET
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -86,6 +87,8 @@ def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
     header = _read(encoded_header, Header, "header")
     if (header.alg, header.typ) != ("EdDSA", TYPE):
         raise ReceiptRefused(f"a receipt is of type {TYPE}, signed with EdDSA")
+    if header.crit is not msgspec.UNSET:  # RFC 7515 section 4.1.11: who does not know an extension must refuse
+        raise ReceiptRefused("the receipt's header demands an extension that is not known here")
     # 2. The key with this id signed these bytes.
     keys = [key for key in log_keys if key.kind == ED25519 and thumbprint(key.public) == header.kid]
     if not keys:

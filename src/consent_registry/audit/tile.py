@@ -86,7 +86,7 @@ def decode_bundle(data: bytes, width: int | None = None) -> list[bytes]:
     while at < len(data):
         start = at + 2
         at = start + int.from_bytes(data[start - 2 : start], "big")
-        if start > len(data) or at > len(data):
+        if at > len(data):
             raise TileRefused("a bundle ends within an entry")
         entries.append(data[start:at])
     if not 1 <= len(entries) <= TILE_WIDTH or width not in {None, len(entries)}:
@@ -129,14 +129,14 @@ def tile_at(level: int, number: int, size: int) -> Tile:
 
 
 def _grown(old_size: int, new_size: int) -> Iterator[tuple[Tile, int]]:
-    """The tiles of the new tree from the old one's right edge on, each with the width it had, 0 for none."""
+    """The tiles of the new tree from the old one's right edge on, each with the width it had, 0 or less for none."""
     if not 0 <= old_size <= new_size:
         raise TileRefused(f"a tree does not shrink from {old_size} to {new_size}")
     for level, count in _counts(new_size):
         before = old_size >> 8 * level
         bounds = [*range(before // TILE_WIDTH * TILE_WIDTH, count, TILE_WIDTH), count]
         for start, end in pairwise(bounds):
-            yield Tile(level, start // TILE_WIDTH, end - start), max(0, before - start)
+            yield Tile(level, start // TILE_WIDTH, end - start), before - start
 
 
 def _counts(size: int) -> Iterator[tuple[int, int]]:
@@ -156,7 +156,7 @@ def _place(number: int, width: int) -> str:
 
 def _read_place(text: str) -> tuple[int, int]:
     match = _PLACE.fullmatch(text)
-    if match is None or text.startswith("x000/") or int(match[3] or 1) >= TILE_WIDTH:
+    if match is None or text.startswith("x000/") or (match[3] and int(match[3]) >= TILE_WIDTH):
         raise TileRefused(f"no tile's number and width: {text[:200]}")
     return int(match[1].replace("x", "").replace("/", "") + match[2]), int(match[3] or TILE_WIDTH)
 

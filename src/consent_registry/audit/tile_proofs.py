@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from consent_registry.audit.encoding import HASH_LENGTH
 from consent_registry.audit.frontier import Frontier
 from consent_registry.audit.merkle import (
-    ProofRefused,
     Range,
     consistency_ranges,
     full_subtrees,
@@ -93,8 +92,6 @@ def _place(subtree: Range, size: int) -> tuple[Tile, int, int]:
     """The tile in which a full subtree's hashes stand, the place of the first and how many there are."""
     start, end = subtree
     height = (end - start).bit_length() - 1
-    if start % (end - start) or end > size:
-        raise ProofRefused(f"no full subtree of a tree of size {size}: {subtree}")
     level = height // 8
     first = start >> 8 * level
     return tile_at(level, first // TILE_WIDTH, size), first % TILE_WIDTH, 1 << height % 8

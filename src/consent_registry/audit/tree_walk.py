@@ -5,13 +5,12 @@ entries are authentic, and whatever tile differs is a bad tile; when it is not, 
 """
 
 from collections.abc import Callable, Collection, Iterator
-from hashlib import sha256
 
 from consent_registry.audit.frontier import Frontier
 from consent_registry.audit.leaf import LEAF_LENGTH, LEAF_VERSION
+from consent_registry.audit.merkle import EMPTY_ROOT, leaf_hash
 from consent_registry.audit.report import SHOWN, Check
 from consent_registry.audit.tile import (
-    HASH,
     TILE_WIDTH,
     Bundle,
     Tile,
@@ -31,7 +30,7 @@ class TreeUnreadable(Exception):
 
 class TreeWalk:
     """One walk. After it `roots` has the root at each size that was asked for, and `differing` the first
-    leaves whose entry and whose tile do not agree.
+    leaves whose entry and whose tile do not agree, as many as a report shows.
     """
 
     def __init__(self, read: Read, size: int, entries: Check, tiles: Check, sizes: Collection[int]) -> None:
@@ -39,9 +38,9 @@ class TreeWalk:
         self._size = size
         self._entries = entries
         self._tiles = tiles
-        self._wanted = sorted({*sizes, size} - {0})
+        self._wanted = sorted({*sizes, size}, reverse=True)
         self._frontier = Frontier()
-        self.roots: dict[int, bytes] = {0: Frontier().root}
+        self.roots: dict[int, bytes] = {0: EMPTY_ROOT}
         self.differing: list[int] = []
         self.tiles_read = 0
 
@@ -52,15 +51,14 @@ class TreeWalk:
         """
         for start in range(0, self._size, TILE_WIDTH):
             number, width = start // TILE_WIDTH, min(TILE_WIDTH, self._size - start)
-            entries = self._bundle(Bundle(number, width))
-            tile = self._tile(Tile(0, number, width))
-            if entries is None and tile is None:
-                raise TreeUnreadable(f"neither entries nor hashes of the leaves from {start} on can be read")
-            if entries is None:
-                hashes = [tile[at : at + HASH] for at in range(0, len(tile or b""), HASH)] if tile else []
+            entries, named = self._bundle(Bundle(number, width)), self._tile(Tile(0, number, width))
+            if entries is not None:
+                hashes = [leaf_hash(entry) for entry in entries]
+                self._compare_leaves(start, entries, hashes, named)
+            elif named is not None:
+                hashes = named
             else:
-                hashes = [sha256(b"\0" + entry).digest() for entry in entries]
-                self._compare_leaves(start, entries, hashes, tile)
+                raise TreeUnreadable(f"neither entries nor hashes of the leaves from {start} on can be read")
             self._grow(start, hashes)
             yield start, entries
         for tile_name in right_edge(self._size):
@@ -68,64 +66,66 @@ class TreeWalk:
                 self._compare(tile_name, self._frontier.edge[tile_name.level])
 
     def _grow(self, start: int, hashes: list[bytes]) -> None:
-        for size in self._wanted:
-            if start < size <= start + len(hashes):
-                self.roots[size] = self._frontier.extend(hashes[: size - start])[0].root
+        while self._wanted and self._wanted[-1] <= start + len(hashes):
+            size = self._wanted.pop()
+            self.roots[size] = self._frontier.extend(hashes[: size - start])[0].root
         self._frontier, made = self._frontier.extend(hashes)
         for tile, data in made.items():
             # Level 0 was compared leaf by leaf; partial tiles above come at the end, as the tree's right edge.
             if tile.level and tile.width == TILE_WIDTH:
                 self._compare(tile, data)
 
-    def _compare_leaves(self, start: int, entries: list[bytes], hashes: list[bytes], tile: bytes | None) -> None:
-        for place, entry in enumerate(entries):
+    def _compare_leaves(self, start: int, entries: list[bytes], hashes: list[bytes], named: list[bytes] | None) -> None:
+        for index, entry in enumerate(entries, start):
             if len(entry) != LEAF_LENGTH or entry[:1] != LEAF_VERSION:
-                self._entries.find(
-                    "entry_shape", f"entry {start + place} is no leaf of a registry", index=start + place
-                )
-        if tile is not None and tile != b"".join(hashes) and len(self.differing) < SHOWN:
+                self._entries.find("entry_shape", f"entry {index} is no leaf of a registry", index=index)
+        if named is not None:
             # Whether the entry or the tile is the wrong one, the root tells in the end.
-            places = enumerate(hashes)
-            self.differing += [start + one for one, made in places if tile[one * HASH : (one + 1) * HASH] != made]
+            self.differing += [start + place for place, made in enumerate(hashes) if named[place] != made]
+            del self.differing[SHOWN:]
 
     def _compare(self, tile: Tile, expected: bytes) -> None:
-        data = self._tile(tile)
-        if data is None or data == expected:
+        named = self._tile(tile)
+        if named is None:
             return
         below = TILE_WIDTH**tile.level
-        for place in range(tile.width):
-            if data[place * HASH : (place + 1) * HASH] != expected[place * HASH : (place + 1) * HASH]:
+        for place, made in enumerate(split_hashes(expected)):
+            if named[place] != made:
                 first = (tile.number * TILE_WIDTH + place) * below
                 detail = f"{tile.path()} does not name the leaves {first} to {first + below - 1} as they are"
                 self._tiles.find("tile_differs", detail, index=first, path=tile.path())
 
-    def _bundle(self, bundle: Bundle) -> list[bytes] | None:
-        """Its entries; a partial bundle may have gone for the full one (tlog-tiles, "Partial Tiles")."""
-        path, data = bundle.path(), self._read(bundle.path())
-        full = self._read(Bundle(bundle.number).path()) if data is None and bundle.width < TILE_WIDTH else None
-        try:
-            if full is not None:
-                return decode_bundle(full, TILE_WIDTH)[: bundle.width]
-            if data is not None:
-                return decode_bundle(data, bundle.width)
-        except TileRefused as error:
-            self._entries.find("bundle_malformed", f"{path}: {error}", index=bundle.number * TILE_WIDTH, path=path)
-        else:
-            self._entries.find("bundle_missing", f"{path} is missing", index=bundle.number * TILE_WIDTH, path=path)
-        return None
+    # A partial file may have gone for the full one (tlog-tiles, "Partial Tiles"), which begins as the partial one did.
 
-    def _tile(self, tile: Tile) -> bytes | None:
-        path, data = tile.path(), self._read(tile.path())
-        if data is None and tile.width < TILE_WIDTH:
-            full = self._read(Tile(tile.level, tile.number).path())
-            data = full[: HASH * tile.width] if full is not None and len(full) == HASH * TILE_WIDTH else None
-        self.tiles_read += 1
+    def _bundle(self, bundle: Bundle) -> list[bytes] | None:
+        """Its entries, None where they cannot be read."""
+        one, first = bundle, bundle.number * TILE_WIDTH
+        data = self._read(one.path())
         if data is None:
-            self._tiles.find("tile_missing", f"{path} is missing", path=path)
+            one = Bundle(bundle.number)
+            data = self._read(one.path())
+        if data is None:
+            self._entries.find("bundle_missing", f"{bundle.path()} is missing", index=first, path=bundle.path())
             return None
         try:
-            split_hashes(data, tile.width)
+            return decode_bundle(data, one.width)[: bundle.width]
         except TileRefused as error:
-            self._tiles.find("tile_malformed", f"{path}: {error}", path=path)
+            self._entries.find("bundle_malformed", f"{one.path()}: {error}", index=first, path=one.path())
             return None
-        return data
+
+    def _tile(self, tile: Tile) -> list[bytes] | None:
+        """Its hashes, None where they cannot be read."""
+        self.tiles_read += 1
+        one = tile
+        data = self._read(one.path())
+        if data is None:
+            one = Tile(tile.level, tile.number)
+            data = self._read(one.path())
+        if data is None:
+            self._tiles.find("tile_missing", f"{tile.path()} is missing", path=tile.path())
+            return None
+        try:
+            return split_hashes(data, one.width)[: tile.width]
+        except TileRefused as error:
+            self._tiles.find("tile_malformed", f"{one.path()}: {error}", path=one.path())
+            return None

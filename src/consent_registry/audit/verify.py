@@ -10,7 +10,7 @@ import msgspec
 from consent_registry.audit.encoding import encode_base64
 from consent_registry.audit.policy import Policy, TrustedCheckpoint, open_trusted
 from consent_registry.audit.refusal import AuditRefusal
-from consent_registry.audit.report import SHOWN, Check, Report, Verdict
+from consent_registry.audit.report import Check, Report, Verdict
 from consent_registry.audit.tree_walk import Read, TreeUnreadable, TreeWalk
 from consent_registry.audit.verify_events import EventCheck
 from consent_registry.audit.verify_quorum import check_quorum
@@ -99,11 +99,11 @@ def _conclude(entries: Check, tiles: Check, walk: TreeWalk, trusted: TrustedChec
     size = trusted.checkpoint.size
     if walk.roots[size] != trusted.checkpoint.root:
         entries.find("root", f"the {size} entries do not give the root that was signed")
-        for index in walk.differing[:SHOWN]:
+        for index in walk.differing:
             entries.find("entry_hash", f"entry {index} is not the one its tile names", index=index)
     else:
         # The entries are authentic, so it is the tile that is not.
-        for index in walk.differing[:SHOWN]:
+        for index in walk.differing:
             tiles.find("tile_differs", f"the tile of leaf {index} does not name it as it is", index=index)
     entries.says = f"{size} entries give the root that was signed"
     tiles.says = f"{walk.tiles_read} tiles are those of the tree"

@@ -55,17 +55,21 @@ class EventCheck:
 
     def compare(self, start: int, leaves: Sequence[bytes] | None) -> None:
         """Open every leaf of these whose event is there."""
-        if self._head is None:
+        head = self._head
+        if head is None:
             return
         end = min(self._size, start + TILE_WIDTH)
         while self._next is not None and self._next.index < end:
             one = self._next
+            if one.index >= head.size:  # else a bundle could say that it is older than what is missing from it
+                detail = f"event {one.index} is beyond the {head.size} entries its bundle was made for"
+                self.check.find("event_beyond", detail, index=one.index)
             if leaves is not None:
                 self._open(one, leaves[one.index - start])
-            self._gap(one.index)
+            self._gap(head, one.index)
             self._at = one.index + 1
             self._advance()
-        self._gap(end)
+        self._gap(head, end)
 
     def conclude(self) -> None:
         """What is missing without a word, and what is there although it was removed."""
@@ -91,12 +95,12 @@ class EventCheck:
             said.append(f"entries from {head.size} on are younger than the bundle")
         return "; ".join(said)
 
-    def _gap(self, end: int) -> None:
+    def _gap(self, head: BundleHead, end: int) -> None:
         """The events from where we are up to `end` are missing."""
-        if self._head is not None and self._head.is_whole:
-            for index in range(self._at, min(end, self._head.size)):
+        if head.is_whole:
+            for index in range(self._at, min(end, head.size)):
                 self._account.missing(index)
-        self._at = max(self._at, end)
+        self._at = end
 
     def _open(self, one: OpenedEvent, leaf: bytes) -> None:
         index = one.index
@@ -116,10 +120,11 @@ class EventCheck:
             self._next = next(self._lines, None)
         except BundleRefused as error:
             self._give_up("events_malformed", str(error), None)
+        if self._next is None:
             return
-        if self._next is not None and self._next.index <= self._last:
+        if self._next.index <= self._last:
             self._give_up("events_order", f"event {self._next.index} stands after event {self._last}", self._next.index)
-        elif self._next is not None:
+        else:
             self._last = self._next.index
 
     def _give_up(self, code: str, detail: str, index: int | None) -> None:

@@ -1,6 +1,6 @@
 """Receipts against a log: each promised leaf must stand at its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from consent_registry.audit.encoding import encode_base64
 from consent_registry.audit.note import VerifierKey
@@ -24,12 +24,14 @@ class ReceiptCheck:
         check: Check,
         trusted: TrustedCheckpoint,
         log_keys: Sequence[VerifierKey],
-        receipts: Iterable[tuple[str, bytes]],
+        receipts: Sequence[tuple[str, bytes]],
     ) -> None:
         self.check = check
         self._wanted: dict[int, list[tuple[str, Receipt]]] = {}
         self._unread: list[str] = []
         self._met = 0
+        if not receipts:
+            check.verdict, check.says = Verdict.NOT_ASKED, "none was given"
         for name, data in receipts:
             try:
                 receipt = open_receipt(data.decode("ascii", "replace").strip(), log_keys)
@@ -37,16 +39,14 @@ class ReceiptCheck:
                 check.find("receipt_refused", f"{name}: {error}", path=name)
             else:
                 self._place(name, receipt, trusted)
-        if check.verdict == Verdict.HOLDS and not self._wanted and not self._unread:
-            check.verdict, check.says = Verdict.NOT_ASKED, "none was given"
 
     def _place(self, name: str, receipt: Receipt, trusted: TrustedCheckpoint) -> None:
-        place, latest = receipt.claims.log, max(trusted.cosigned_at.values(), default=0)
+        place, until = receipt.claims.log, receipt.claims.iat + MERGE_DELAY
         if place.origin != trusted.checkpoint.origin:
             self.check.find("receipt_other_log", f"{name} is of the log {place.origin}", path=name)
         elif 0 <= place.index < trusted.checkpoint.size:
             self._wanted.setdefault(place.index, []).append((name, receipt))
-        elif place.index < 0 or latest > receipt.claims.iat + MERGE_DELAY:
+        elif place.index < 0 or any(at > until for at in trusted.cosigned_at.values()):
             detail = f"{name} promised leaf {place.index}, and the log ends before it"
             self.check.find("receipt_broken_promise", detail, index=place.index, path=name)
         else:

@@ -97,11 +97,14 @@ def judge(
 
 def read_size(body: bytes) -> int:
     """The size in the body of a 409; raises NoteRefused."""
-    text = body.decode("ascii", "replace")
+    number, newline, rest = body.decode("ascii", "replace").partition("\n")
     try:
-        return decode_decimal(text.removesuffix("\n") if text.endswith("\n") else "")
+        size = decode_decimal(number)
     except ValueError as error:
-        raise NoteRefused(f"a conflict without a size: {text[:40]!r}") from error
+        raise NoteRefused(f"a conflict without a size: {body[:40]!r}") from error
+    if not newline or rest:
+        raise NoteRefused(f"a conflict without a size on a line of its own: {body[:40]!r}")
+    return size
 
 
 def read_cosignatures(body: bytes, checkpoint_text: str, keys: Iterable[VerifierKey]) -> list[tuple[Signature, int]]:
