@@ -1,12 +1,10 @@
 """The README's curl lines, pasted into a shell beside a running demonstration."""
 
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.campaigns.server import running
+from tests.pasting import paste, shell_lines
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -15,18 +13,7 @@ pytestmark = pytest.mark.system
 
 def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     """Pasted as they stand, they permit, record, permit, withdraw and are refused a moment later."""
-    lines = "\n".join(re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL))
-    with running("readme") as server:
-        (tmp_path / ".consent-registry").symlink_to(server.data)
-        pasted = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail"],
-            input=lines,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    pasted = paste(shell_lines(README.read_text()), tmp_path, "readme")
     assert pasted.returncode == 0, pasted.stderr
     assert pasted.stderr == ""
     answers = pasted.stdout.splitlines()

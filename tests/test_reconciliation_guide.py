@@ -1,7 +1,6 @@
 """docs/reconciliation.md says of every kind of finding what the code does, and of no other."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from consent_registry.domain.findings import CLOCKS_DIFFER, EVIDENCE_AFTER, GROU
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
 from consent_registry.operations.code_failures import FAILURES_AN_HOUR
 from consent_registry.operations.findings import LONGEST, PERIOD
-from tests.campaigns.server import running
+from tests.pasting import paste, shell_lines
 
 GUIDE = (Path(__file__).parents[1] / "docs/reconciliation.md").read_text(encoding="utf-8")
 
@@ -56,12 +55,7 @@ def test_for_every_kind_there_is_something_to_do() -> None:
 @pytest.mark.system
 def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     """Beside a running demonstration they make a finding, and show it as the document says."""
-    lines = "\n".join(re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL))
-    with running("reconciliation") as server:
-        (tmp_path / ".consent-registry").symlink_to(server.data)
-        shell = ["bash", "-eu", "-o", "pipefail"]
-        pasted = subprocess.run(
-            shell, input=lines, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-        )
+    lines = shell_lines(GUIDE)
+    pasted = paste(lines, tmp_path, "reconciliation")
     assert (pasted.returncode, pasted.stderr) == (0, "")
     assert pasted.stdout.splitlines() == re.findall(r"'  +# (.*)", lines)

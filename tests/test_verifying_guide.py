@@ -1,9 +1,6 @@
 """docs/verifying.md: its section for data-protection officers says what there is, and its lines work when pasted."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -13,7 +10,8 @@ import pytest
 from consent_registry.domain.events import KINDS
 from consent_registry.operations.event_exports import EventExportRequest
 from consent_registry.operations.event_filters import EventFilter
-from tests.campaigns.server import running, wait_until
+from tests.campaigns.server import Server, wait_until
+from tests.pasting import paste, shell_lines
 
 GUIDE = (Path(__file__).parents[1] / "docs/verifying.md").read_text(encoding="utf-8")
 SECTION = GUIDE.split("\n## Searching the log, and taking events along\n")[1].split("\n## ")[0]
@@ -34,25 +32,16 @@ def test_every_format_is_explained() -> None:
     assert all(f"`{name}`" in SECTION for name in form.type.__args__)
 
 
+def wait_for_checkpoint(server: Server) -> None:
+    """The server is ready before its sealer leads, and a bundle needs what was published."""
+    head = f"http://127.0.0.1:{server.port}/log/paderborn/checkpoint"
+    wait_until(lambda: httpx.get(head).status_code == httpx.codes.OK, 60.0, "the first checkpoint")
+
+
 @pytest.mark.system
 def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     """Beside a running demonstration they find a client, write a table and a bundle, and verify the bundle."""
-    lines = "\n".join(re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL))
-    with running("verifying") as server:
-        (tmp_path / ".consent-registry").symlink_to(server.data)
-        # The server is ready before its sealer leads, and a bundle needs what was published.
-        head = f"http://127.0.0.1:{server.port}/log/paderborn/checkpoint"
-        wait_until(lambda: httpx.get(head).status_code == httpx.codes.OK, 60.0, "the first checkpoint")
-        pasted = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail"],
-            input=lines,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        )
+    pasted = paste(shell_lines(SECTION), tmp_path, "verifying", wait_for_checkpoint)
     assert (pasted.returncode, pasted.stderr) == (0, "")
     said = pasted.stdout.splitlines()
     assert said[:2] == ["AWO-1001", "awo-paderborn"]

@@ -12,7 +12,8 @@ from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import NOBODY, Asked, Facts, Whose
+from consent_registry.storage.decisions import Facts
+from consent_registry.storage.questions import NOBODY, Asked, Whose
 
 SHORT_S, LONG_S = 0.05, 10.0
 

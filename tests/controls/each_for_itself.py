@@ -8,7 +8,8 @@ from consent_registry.app import create_app as real_app
 from consent_registry.operations import batch
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Asked, Facts
+from consent_registry.storage.decisions import Facts
+from consent_registry.storage.questions import Asked
 
 
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:

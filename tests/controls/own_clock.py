@@ -14,7 +14,8 @@ from consent_registry.operations import batch
 from consent_registry.operations.clock import Clock
 from consent_registry.storage import decisions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Asked, Facts
+from consent_registry.storage.decisions import Facts
+from consent_registry.storage.questions import Asked
 
 
 class _ByOurClock:

@@ -8,9 +8,10 @@ from litestar.types import ASGIApp
 from consent_registry.app import create_app as real_app
 from consent_registry.domain.grants import Grant
 from consent_registry.operations import batch
-from consent_registry.storage import decisions
+from consent_registry.storage import decisions, questions
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import NOBODY, Asked, Facts, Whose
+from consent_registry.storage.decisions import Facts
+from consent_registry.storage.questions import NOBODY, Asked, Whose
 
 KEPT_S = 0.2
 
@@ -50,4 +51,4 @@ def create_app() -> ASGIApp:
     return real_app()
 
 
-_real_lock, _real_facts = decisions.lock_clients, decisions.load_facts
+_real_lock, _real_facts = questions.lock_clients, decisions.load_facts

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from consent_registry.storage.clients import client_lock, digest_locks
 from consent_registry.storage.database import LOCK_CLIENT, begin_sql
-from consent_registry.storage.decisions import NOBODY, Asked, lock_clients
 from consent_registry.storage.links import Group, add_memberships, find_groups, lock_groups
+from consent_registry.storage.questions import NOBODY, Asked, lock_clients
 from consent_registry.storage.unlinkings import list_findings
 from tests.installation import Registry
 from tests.journeys.office import Office, office

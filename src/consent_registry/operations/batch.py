@@ -23,10 +23,11 @@ from consent_registry.operations.decisions import (
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.decisions import Asked, Facts, Whose, load_facts, lock_clients, try_lock_others
+from consent_registry.storage.decisions import Facts, load_facts
 from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
+from consent_registry.storage.questions import Asked, Whose, lock_clients, try_lock_others
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):

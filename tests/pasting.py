@@ -1,0 +1,36 @@
+"""Lines of a document, pasted into a shell beside a running demonstration, as its reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.campaigns.server import Server, running
+
+
+def shell_lines(document: str) -> str:
+    """Return what stands in the document's blocks of shell lines, one after the other."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", document, re.DOTALL))
+
+
+def paste(
+    lines: str, folder: Path, name: str, wait: Callable[[Server], None] = lambda _: None
+) -> subprocess.CompletedProcess[str]:
+    """Start a demonstration of this name, wait for whatever the lines need, and paste them in a folder in which its
+    data seem to lie; the first line that fails ends it.
+    """
+    with running(name) as server:
+        (folder / ".consent-registry").symlink_to(server.data)
+        wait(server)
+        return subprocess.run(
+            ["bash", "-eu", "-o", "pipefail"],
+            input=lines,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )
