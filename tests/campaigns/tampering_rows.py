@@ -153,14 +153,15 @@ def _insertions(rng: random.Random, table: Table) -> Iterator[Mutation]:
         yield table.mutation("row doubled", f"{copy} returning true", ADDED)
         for key in table.keys:
             for other in others(rng, f"t.{key}", table.types[key], row[key], []):
-                # Acts are told by id: what somebody forges has one of its own, and was recorded when it was put in.
-                now = ", 'recorded_at', now()" if "recorded_at" in table.types else ""
-                act = f", 'act_id', '{uuid.UUID(int=rng.getrandbits(128))}'" if "act_id" in table.types else ""
+                # Acts are told by id: what somebody forges has one of its own. It was recorded when it was put in, or
+                # when the row it is made from was, in a span that may have been erased since.
+                act = [f"'act_id', '{uuid.UUID(int=rng.getrandbits(128))}'"] if "act_id" in table.types else []
+                now = ["'recorded_at', now()"] if "recorded_at" in table.types and rng.random() < 0.5 else []
+                members = ", ".join([*act, f"'{key}', {other}", *now])
                 yield table.mutation(
                     "row inserted",
                     f"insert into registry.{table.name} select (jsonb_populate_record(t, jsonb_build_object("
-                    f"{act.removeprefix(', ')}{',' if act else ''}'{key}', {other}{now}))).* from"
-                    f" registry.{table.name} t where ctid = '{row['at_ctid']}' returning true",
+                    f"{members}))).* from registry.{table.name} t where ctid = '{row['at_ctid']}' returning true",
                     ADDED,
                 )
 

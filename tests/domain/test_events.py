@@ -39,6 +39,7 @@ NUMBERED = {
     29: "hold",
     30: "hold_lifting",
     35: "evidence",
+    36: "remainder",
 }
 
 

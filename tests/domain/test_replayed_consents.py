@@ -340,10 +340,54 @@ def test_a_further_receipt_code() -> None:
         told(act)
 
 
+def test_what_outlives_its_event_is_told_again() -> None:
+    """Changes of grants and releases with the act that made them and its times; of what is not there it is counted."""
+    whose = {"act": "y", "effective_at": text(4), "recorded_at": text(5)}
+    some = [
+        whose
+        | {
+            "grant": "g1",
+            "change": "withdrawn",
+            "categories": ["identity", "contact"],
+            "valid_until": None,
+            "by": None,
+        },
+        whose | {"grant": "g2", "change": "renewed", "categories": None, "valid_until": text(99), "by": "g9"},
+        whose | {"grant": "gone", "change": "unrenewed", "categories": None, "valid_until": None, "by": "g9"},
+    ]
+    releases = [whose | {"release": one, "change": "withdrawn"} for one in ("r1", "gone")]
+    act = event(
+        "remainder", 7, id="x", client="p", actor="administration", consent="c1", grants=some, releases=releases
+    )
+    row = CHANGE_ROW | {"act_id": "y", "effective_at": instant(4), "recorded_at": instant(5)}
+    assert told_after(CONSENT, act) == (
+        {
+            "grant_changes": [
+                row | {"kind": "withdrawn", "category_ids": ("contact", "identity")},
+                row
+                | {"grant_id": "g2", "kind": "renewed", "valid_until": instant(99), "by_grant_id": "g9"}
+                | {"partner_ids": ("east", "north", "south")},
+            ],
+            "release_changes": [
+                {
+                    "release_id": "r1",
+                    "act_id": "y",
+                    "kind": "withdrawn",
+                    "client_id": "p",
+                    "partner_ids": ("east", "north", "west"),
+                    "effective_at": instant(4),
+                    "recorded_at": instant(5),
+                }
+            ],
+        },
+        2,
+    )
+
+
 def test_every_kind_is_told_here() -> None:
     """A new one needs its test."""
     acts = {"confirmation", "ending", "invalidation", "restriction", "restriction_lifting"}
-    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code"}
+    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code", "remainder"}
 
 
 @pytest.mark.parametrize(

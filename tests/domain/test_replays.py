@@ -1,6 +1,5 @@
 """A replay takes in every kind of event, says what it cannot, and holds tables against what it was told."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,10 +7,8 @@ import pytest
 from consent_registry.domain.events import KINDS, OUTCOMES
 from consent_registry.domain.replays import (
     ACTS,
-    OUTLIVES_ITS_EVENT,
     WITHOUT_STATE,
     Difference,
-    Gap,
     NotComplete,
     Replay,
     differences,
@@ -50,32 +47,6 @@ def test_every_kind_is_taken_in() -> None:
     """It tells rows, or leaves the state as it is, and no kind does both."""
     assert set(ACTS) | WITHOUT_STATE == set(KINDS)
     assert not set(ACTS) & WITHOUT_STATE
-
-
-def test_what_may_outlive_its_event() -> None:
-    """Changes by withdrawals and renewals, which concern everybody who is one client; no partner's act does."""
-    assert {
-        "grant_changes": {"withdrawn", "renewed", "unrenewed"},
-        "release_changes": {"withdrawn"},
-    } == OUTLIVES_ITS_EVENT
-
-
-def test_whose_event_is_there_did_not_outlive_it() -> None:
-    """A withdrawal's row that no event tells of may be left of an act that is gone, never of one that is in the log."""
-    replay = replay_of(event("text_invalidation", 1, id="act", text="t", language=None, reason="form"))
-    row = {"kind": "withdrawn", "act_id": "gone"}
-    assert replay.may_outlive_its_event("grant_changes", row)
-    assert not replay.may_outlive_its_event("grant_changes", row | {"act_id": "act"})
-    assert not replay.may_outlive_its_event("grant_changes", row | {"kind": "confirmed"})
-    assert not replay.may_outlive_its_event("grants", row)
-    assert not replay.may_outlive_its_event("grants", {})
-
-
-def test_no_event_stood_at_no_time() -> None:
-    """What was recorded never, or at infinity, was recorded in no gap."""
-    assert Gap(3, 4, None, None).may_have_held(instant(1))
-    assert not Gap(3, 4, None, None).may_have_held(None)
-    assert not Gap(3, 4, None, None).may_have_held(datetime.max)  # noqa: DTZ901 - as the driver tells infinity
 
 
 @pytest.mark.parametrize("kind", ["decision", "read", "transfer", "key_rotation"])
@@ -177,24 +148,6 @@ def test_changes_of_what_was_not_told_are_counted() -> None:
     assert replay_of(CONSENT).unattached == 0
     act = event("ending", 7, id="x", client="p", effective_at=text(6), grants=["g1", "other"])
     assert replay_of(CONSENT, act).unattached == 1
-
-
-@pytest.mark.parametrize(
-    ("after", "before", "held"),
-    [
-        (None, None, {1, 2, 3}),
-        (2, None, {2, 3}),
-        (None, 2, {1, 2}),
-        (2, 2, {2}),
-        (2, 3, {2, 3}),
-        (3, 1, set()),
-    ],
-)
-def test_what_a_gap_may_have_held(after: int | None, before: int | None, held: set[int]) -> None:
-    """Events between its neighbours' times, both included; without a neighbour, any on that side."""
-    times = [None if one is None else instant(one) for one in (after, before)]
-    gap = Gap(low=4, high=6, after=times[0], before=times[1])
-    assert {minute for minute in (1, 2, 3) if gap.may_have_held(instant(minute))} == held
 
 
 NOTHING: Row = dict.fromkeys(("sender_id", "recipient_id", "purpose_id", "outcome", "person"))

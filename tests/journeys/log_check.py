@@ -12,6 +12,7 @@ from consent_registry.audit.leaf import canonical, opens
 from consent_registry.audit.removals import Account
 from tests.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.journeys.links_check import check_links
+from tests.journeys.remainders_check import check_remainders
 from tests.replaying import found, replayed, require_equal
 
 Facts = dict[str, Any]
@@ -73,9 +74,10 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     events = _read(rows, network)
     slugs = await _slugs(connection, number)
     assert await _consents(connection, number, slugs) == _told_consents(events)
-    assert await _withdrawals(connection, number, slugs) == _told_withdrawals(events)
+    again = await check_remainders(connection, number, slugs.categories, events)
+    assert await _withdrawals(connection, number, slugs, again) == _told_withdrawals(events)
     assert await _acts(connection, number, slugs) == _told_acts(events)
-    assert await _renewals(connection, number) == _told_renewals(events)
+    assert await _renewals(connection, number, again) == _told_renewals(events)
     assert await _transfers(connection, number, slugs) == _told_transfers(events)
     await check_links(connection, number, events)
     return events
@@ -184,17 +186,22 @@ def _told_consents(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
     }
 
 
-async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
+async def _withdrawals(
+    connection: asyncpg.Connection, number: int, slugs: Slugs, again: Sequence[str]
+) -> set[tuple[Any, ...]]:
     acts = {
         row["withdrawal_id"]: row
         for row in await connection.fetch("select * from registry.withdrawals where network_id = $1", number)
     }
-    changes = await connection.fetch(
-        "select * from registry.grant_changes where network_id = $1 and kind = 'withdrawn'", number
-    )
-    releases = await connection.fetch(
-        "select * from registry.release_changes where network_id = $1 and kind = 'withdrawn'", number
-    )
+    changes, releases = [
+        await connection.fetch(
+            f"select * from registry.{table}"  # noqa: S608 - our own names
+            " where network_id = $1 and kind = 'withdrawn' and act_id <> all ($2::uuid[])",
+            number,
+            again,
+        )
+        for table in ("grant_changes", "release_changes")
+    ]
     assert {row["act_id"] for row in (*changes, *releases)} == set(acts), "a withdrawal without effect, or the reverse"
     return {
         (
@@ -262,9 +269,12 @@ def _told_acts(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
     return told
 
 
-async def _renewals(connection: asyncpg.Connection, number: int) -> set[tuple[Any, ...]]:
+async def _renewals(connection: asyncpg.Connection, number: int, again: Sequence[str]) -> set[tuple[Any, ...]]:
     rows = await connection.fetch(
-        "select * from registry.grant_changes where network_id = $1 and kind in ('renewed', 'unrenewed')", number
+        "select * from registry.grant_changes where network_id = $1 and kind in ('renewed', 'unrenewed')"
+        " and act_id <> all ($2::uuid[])",
+        number,
+        again,
     )
     return {
         (

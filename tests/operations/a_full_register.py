@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from consent_registry.operations.erasures import ByReference
 from consent_registry.operations.retentions import set_periods
 from tests.erasing import administering, erasing, hold, lift, north
 from tests.installation import Partner, Registry
@@ -21,9 +22,11 @@ async def fill(registry: Registry, ledger: Path) -> str:
     text = await _texts(admin)
     await consents(Office(first.partner, text), second)
     await links(first, second)
+    left = await links(first, second)
     await _frame(registry, admin)
     gone, _ = await a_life(first, second)
     async with erasing(registry, ledger) as eraser:
+        await erase(eraser, ByReference("south", left))
         await erase(eraser, north(gone))
     await a_life(first, second)
     await releases(registry)
@@ -78,14 +81,17 @@ async def consents(first: Office, second: Office) -> None:
     await second.post("/withdrawals", withdrawal)
 
 
-async def links(first: Office, second: Office) -> None:
-    """One client at two partners, linked by a code, withdrawn by the other's reference, and unlinked."""
+async def links(first: Office, second: Office) -> str:
+    """One client at two partners, linked by a code, withdrawn by the other's reference, and unlinked; returns that one,
+    of whose withdrawal something is left when it is erased.
+    """
     client = await first.client()
     consent = await first.consent(client)
     other = await redeem(second, await code_of(first, client, partner="south"))
     await second.post("/withdrawals", {"client": other, "channel": "letter"})
     assert await first.outcome(client) == "no_permission", consent
     await second.post("/unlinkings", {"client": other})
+    return other
 
 
 async def _frame(registry: Registry, admin: Partner) -> None:

@@ -11,7 +11,6 @@ import pytest_asyncio
 from consent_registry.domain.events import KINDS
 from consent_registry.domain.replays import ACTS, WITHOUT_STATE
 from consent_registry.domain.told_rows import TABLES
-from consent_registry.operations.erasures import ByReference
 from consent_registry.operations.replays import auditing, replay_networks
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.replays import STATEMENTS
@@ -22,7 +21,6 @@ from tests.installation import ROLES, Installation, Registry, serving
 from tests.journeys.office import office
 from tests.journeys.test_links import code_of, redeem
 from tests.operations.a_full_register import fill
-from tests.operations.lives import erase
 from tests.operations.test_retentions import in_years, retain
 from tests.replaying import found, replayed, require_equal
 
@@ -410,29 +408,6 @@ async def test_a_setup_that_told_names_alone(installation: Installation) -> None
                     "row_added partners slug=west",
                     "row_missing partners slug=closed",
                 ]
-
-
-async def test_a_change_may_outlive_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Withdrawn by another number of the same client, who left since and was erased: the change stands without its
-    event, is counted and is no finding; one recorded at another time is.
-    """
-    first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
-    client = await first.client()
-    consent = await first.consent(client)
-    other = await redeem(second, await code_of(first, client))
-    await second.post("/withdrawals", {"client": other, "channel": "letter"})
-    await second.post("/unlinkings", {"client": other})
-    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
-        await erase(eraser, ByReference("south", other))
-    audited = await replayed(fresh_registry)
-    assert found(audited.report) == []
-    says = {check.name: check.says for check in audited.report.checks}
-    assert says["grant_changes"].endswith("; of 1 the events were removed on record, so that nothing tells")
-    grant = consent["grants"][0]["grant_id"]
-    async with tampering(fresh_registry) as connection:
-        await connection.execute("update registry.grant_changes set recorded_at = recorded_at - interval '1 day'")
-        (seen,) = await findings(connection, "small")
-    assert seen.startswith(f"row_added grant_changes grant_id={grant}")
 
 
 async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:

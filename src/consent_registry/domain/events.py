@@ -43,6 +43,7 @@ KINDS = {
     "hold": 29,
     "hold_lifting": 30,
     "evidence": 35,
+    "remainder": 36,
 }
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 # The member by which events of these kinds name a member of staff; a consent names who explained it.

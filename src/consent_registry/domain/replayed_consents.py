@@ -1,10 +1,12 @@
-"""What acts on consents tell of the tables' rows: recording, withdrawing, confirming, ending, voiding, restricting."""
+"""What acts on consents tell of the tables' rows: recording, withdrawing, confirming, ending, voiding, restricting;
+and what a removal tells of them again.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from consent_registry.domain.tellings import Act, Said, rows
+from consent_registry.domain.tellings import Act, Computed, Said, rows
 from consent_registry.domain.told_rows import UNTOLD, Facts, ToldRows, at, listed
 
 
@@ -72,32 +74,33 @@ def _named_part(said: Said) -> tuple[str, ...] | None:
     return None if named is None else listed(set(named).intersection(said.changed_value("grants", "category_ids")))
 
 
-def _changes(kind: str, each: str, grant: str, **columns: Any) -> Act:  # noqa: ANN401 - as `rows` takes them
-    """Changes of grants, each told if its grant was."""
-    row = {"category_ids": None, "valid_until": None, "by_grant_id": None, "effective_at": "effective_at"} | columns
+def _always(word: str) -> Computed:
+    return lambda _: word
+
+
+def _changes(each: str, grant: str, **columns: Any) -> Act:  # noqa: ANN401 - as `rows` takes them
+    """Changes of grants by one act, each told if its grant was."""
+    row = {"category_ids": None, "valid_until": None, "by_grant_id": None, "effective_at": "effective_at"}
     return rows(
         "grant_changes",
         each=each,
         of=("grants", grant),
         grant_id=grant,
-        act_id="id",
-        kind=lambda _: kind,
         client_id=lambda said: said.changed_value("grants", "client_id"),
         partner_ids=_grant_parties,
-        **row,
+        **row | {"act_id": "id"} | columns,
     )
 
 
+_RENEWED = {"by_grant_id": ".by", "effective_at": ".effective_at"}
 _RENEWALS = [
-    _changes(
-        "renewed", "renewed?", ".grant", by_grant_id=".by", effective_at=".effective_at", valid_until=".valid_until"
-    ),
-    _changes("unrenewed", "unrenewed?", ".grant", by_grant_id=".by", effective_at=".effective_at"),
+    _changes("renewed?", ".grant", kind=_always("renewed"), valid_until=".valid_until", **_RENEWED),
+    _changes("unrenewed?", ".grant", kind=_always("unrenewed"), **_RENEWED),
 ]
 
 
 def _act_on_grants(kind: str) -> Sequence[Act]:
-    return [_changes(kind, "grants", ".", category_ids=_named_part), *_RENEWALS]
+    return [_changes("grants", ".", kind=_always(kind), category_ids=_named_part), *_RENEWALS]
 
 
 _CONSENT = rows(
@@ -148,17 +151,27 @@ _RELEASES = rows(
     holder_id=".holder",
     towards_id=".towards",
 )
-_RELEASE_CHANGES = rows(
-    "release_changes",
-    each="releases",
-    of=("releases", "."),
-    release_id=".",
-    act_id="id",
-    kind=lambda _: "withdrawn",
-    client_id=lambda said: said.changed_value("releases", "client_id"),
-    partner_ids=lambda said: said.changed_value("releases", "partner_ids"),
-    effective_at="received_at",
-)
+
+
+def _release_changes(release: str, **columns: Any) -> Act:  # noqa: ANN401 - as `rows` takes them
+    return rows(
+        "release_changes",
+        each="releases",
+        of=("releases", release),
+        release_id=release,
+        client_id=lambda said: said.changed_value("releases", "client_id"),
+        partner_ids=lambda said: said.changed_value("releases", "partner_ids"),
+        **columns,
+    )
+
+
+# What is told again keeps its act and its times.
+_RETOLD = {
+    "act_id": ".act",
+    "kind": ".change",
+    "effective_at": ".effective_at",
+    "recorded_at": ".recorded_at",
+}
 CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "consent": [
         _CONSENT,
@@ -170,8 +183,8 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     ],
     "withdrawal": [
         rows("withdrawals", withdrawal_id="id", client_id="client", partner_id="actor"),
-        _changes("withdrawn", "grants", ".grant", category_ids=".categories", effective_at="received_at"),
-        _RELEASE_CHANGES,
+        _changes("grants", ".grant", kind=_always("withdrawn"), category_ids=".categories", effective_at="received_at"),
+        _release_changes(".", act_id="id", kind=_always("withdrawn"), effective_at="received_at"),
     ],
     "evidence": [
         rows("consent_evidence", evidence_id="id", consent_id="consent", client_id="client", partner_ids=_actor_alone)
@@ -182,4 +195,15 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "invalidation": _act_on_grants("invalidated"),
     "restriction": _act_on_grants("restricted"),
     "restriction_lifting": _act_on_grants("unrestricted"),
+    "remainder": [
+        _changes(
+            "grants",
+            ".grant",
+            category_ids=".categories",
+            valid_until=".valid_until",
+            by_grant_id=".by",
+            **_RETOLD,
+        ),
+        _release_changes(".release", **_RETOLD),
+    ],
 }

@@ -6,7 +6,6 @@ answers, secrets, sealed texts, digests.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,32 +19,10 @@ from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRo
 ACTS: Mapping[str, Sequence[Act]] = {**CONSENT_ACTS, **FRAME_ACTS}
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
 WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation"})
-# One person's withdrawal or renewal may change what another number's consents hold, when both were one client; and one
-# of the two may be forgotten before the other. Then the table holds a change whose event was removed. By table, the
-# kinds of which that is so.
-OUTLIVES_ITS_EVENT: Mapping[str, frozenset[str]] = {
-    "grant_changes": frozenset({"withdrawn", "renewed", "unrenewed"}),
-    "release_changes": frozenset({"withdrawn"}),
-}
 
 
 class NotComplete(ValueError):
     """An event lacks what its kind must tell, or tells what was told before."""
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Places next to each other whose events are gone, and between which events' times theirs were."""
-
-    low: int
-    high: int
-    after: datetime | None
-    before: datetime | None
-
-    def may_have_held(self, recorded_at: object) -> bool:
-        """Whether an event of that time could have stood here. None had no time, and none was at infinity."""
-        if not isinstance(recorded_at, datetime) or recorded_at.tzinfo is None:
-            return False
-        return (self.after is None or self.after <= recorded_at) and (self.before is None or recorded_at <= self.before)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -61,7 +38,6 @@ class Replay:
 
     def __init__(self) -> None:
         self._told = ToldRows()
-        self._acts: set[str] = set()
 
     @property
     def unattached(self) -> int:
@@ -80,7 +56,6 @@ class Replay:
                 act(self._told, event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise NotComplete(f"{type(error).__name__}: {error}") from error
-        self._acts.add(event.get("id", ""))
         return True
 
     def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
@@ -94,10 +69,6 @@ class Replay:
             for name, value in zip(columns, told, strict=True)
             if value is not UNTOLD and value != row[name]
         ]
-
-    def may_outlive_its_event(self, table: str, row: Mapping[str, Any]) -> bool:
-        """Whether a row that no event tells of may be left of an act whose event was removed."""
-        return row.get("kind") in OUTLIVES_ITS_EVENT.get(table, ()) and row["act_id"] not in self._acts
 
     def missing(self, table: str) -> Iterator[Key]:
         """The keys of rows that events tell of and that were not compared."""

@@ -36,6 +36,7 @@ STATE = frozenset(
         "receipt_code",
         "hold",
         "hold_lifting",
+        "remainder",
     }
 )
 # What accounts for the log itself.

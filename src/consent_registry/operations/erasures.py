@@ -4,28 +4,27 @@ The eraser has a login of its own and reaches the database through the functions
 """
 
 import hashlib
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from consent_registry.audit.leaf import NONCE_LENGTH, canonical, make_leaf, reference_commitment
+from consent_registry.audit.leaf import canonical, reference_commitment
 from consent_registry.audit.removals import Places
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import ALWAYS_STAYS, GROUNDS, HOLD_NORMS, Stays
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
-from consent_registry.domain.events import KINDS
+from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import new_id
+from consent_registry.operations.removal_records import removal_record
 from consent_registry.operations.runtime import NO_NETWORK
 from consent_registry.storage import erasures as storage
 from consent_registry.storage.database import Connection, Pool, transaction
 from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.keys import Keys, base64url
-from consent_registry.storage.log import EVENT_FORMAT
 from consent_registry.storage.retentions import proof_periods
 
 # Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
@@ -94,11 +93,14 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class _Person(msgspec.Struct, frozen=True):
-    """A person found: its clients, what there is of them, and the places of the questions about them."""
+    """A person found: its clients, what there is of them, the places of the questions about them, and what outlives
+    their events.
+    """
 
     client_ids: tuple[str, ...]
     survey: storage.Survey
     questions: tuple[int, ...]
+    remainders: Sequence[storage.Remainder]
 
 
 async def find_network(eraser: Eraser, slug: str) -> Network:
@@ -197,16 +199,21 @@ async def replay_ledger(eraser: Eraser) -> list[Erased]:
 async def _find(
     eraser: Eraser, connection: Connection, network: Network, target: Target, *, alone: bool = False
 ) -> _Person:
-    """Find a person; `alone` holds its clients until the transaction ends, and nothing of it changes any more."""
+    """Find a person; `alone` holds its clients, and those of whom something must be told again, until the transaction
+    ends, and nothing of it changes any more.
+    """
     network_id = network.network_id
     client_ids = await _client_ids(eraser, connection, network, target)
+    remainders = await storage.survey_remainders(connection, network_id, client_ids)
     if alone:
-        await storage.lock_clients(connection, network_id, client_ids)
+        others = {one.client_id for one in remainders}
+        await storage.lock_clients(connection, network_id, [*client_ids, *others])
         again = await _client_ids(eraser, connection, network, target)
-        if again != client_ids:
+        remainders = await storage.survey_remainders(connection, network_id, client_ids)
+        if again != client_ids or not others.issuperset(one.client_id for one in remainders):
             raise Conflict("This person's clients were linked or unlinked just now. Preview again.")
     survey = await storage.survey_clients(connection, network_id, client_ids)
-    return _Person(client_ids, survey, await _questions(eraser, connection, network, client_ids))
+    return _Person(client_ids, survey, await _questions(eraser, connection, network, client_ids), remainders)
 
 
 async def _client_ids(eraser: Eraser, connection: Connection, network: Network, target: Target) -> tuple[str, ...]:
@@ -280,18 +287,8 @@ async def _erase(
 ) -> Erased:
     places = Places([*person.survey.indices, *((index, index) for index in person.questions)])
     members = {"ground": ground, "norm": GROUNDS[ground], "indices": places.spans}
-    record = removal_record(network, "erasure", erasure_id, now, members)
+    record = removal_record(network, now, Event("erasure", erasure_id, members), person.remainders)
     log_index, partitions = await storage.erase_clients(
-        connection, network.network_id, person.client_ids, person.questions, ground, now, erasure_id, record
+        connection, network.network_id, person.client_ids, person.questions, ground, now, record
     )
     return Erased(erasure_id, network.slug, log_index, len(places), partitions)
-
-
-def removal_record(
-    network: Network, kind: str, event_id: str, at: datetime, members: Mapping[str, object]
-) -> tuple[bytes, bytes, bytes]:
-    """The event of a removal, about nobody, with its nonce and leaf."""
-    head = {"v": EVENT_FORMAT, "kind": kind, "id": event_id, "at": format_instant(at), "network": network.slug}
-    event = canonical({**head, "actor": "administration", "client": None, **members})
-    nonce = secrets.token_bytes(NONCE_LENGTH)
-    return event, nonce, make_leaf(event, nonce)

@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,13 +12,13 @@ from consent_registry.audit.merkle import leaf_hash
 from consent_registry.audit.removals import Account, MalformedRemoval, Places
 from consent_registry.audit.report import Report
 from consent_registry.audit.tile import TILE_WIDTH
-from consent_registry.domain.replays import Gap, NotComplete, Replay, differences, search_columns
+from consent_registry.domain.replays import NotComplete, Replay, differences, search_columns
 from consent_registry.domain.told_rows import Facts
 from consent_registry.storage.log import EVENT_FORMAT
 
 
 class LogReading:
-    """Takes in a log place by place. Held in memory: the state it tells, and the spans of what is missing."""
+    """Takes in a log place by place. Held in memory: the state it tells, and the places where events are missing."""
 
     def __init__(self, report: Report, replay: Replay, network: str) -> None:
         self._report, self._replay, self._network = report, replay, network
@@ -29,8 +28,6 @@ class LogReading:
         self._frontier = Frontier()
         self._hashes: list[bytes] = []
         self._next = self._opened = 0
-        self._gaps: list[Gap] = []
-        self._at: datetime | None = None
 
     def read(self, index: int | None, row: Mapping[str, Any]) -> None:
         """The next place: its leaf, event and nonce and the event's search columns, slugs for numbers."""
@@ -47,7 +44,7 @@ class LogReading:
             return
         self._add(row["leaf"])
         if row["event"] is None:
-            self._missing(index)
+            self._account.missing(index)
         else:
             self._present(index, row)
 
@@ -73,11 +70,6 @@ class LogReading:
         """The places that erasures and retentions list."""
         return self._account.removed
 
-    def removed_gaps(self) -> list[Gap]:
-        """Where events are missing, as far as any of them was removed on record."""
-        removed = self.removed
-        return [gap for gap in self._gaps if any(place in removed for place in range(gap.low, gap.high + 1))]
-
     def _add(self, leaf: bytes) -> None:
         self._hashes.append(leaf_hash(leaf))
         if len(self._hashes) == TILE_WIDTH:
@@ -86,13 +78,6 @@ class LogReading:
     def _flush(self) -> None:
         self._frontier, _ = self._frontier.extend(self._hashes)
         self._hashes = []
-
-    def _missing(self, index: int) -> None:
-        self._account.missing(index)
-        if self._gaps and self._gaps[-1].high == index - 1:
-            self._gaps[-1] = msgspec.structs.replace(self._gaps[-1], high=index)
-        else:
-            self._gaps.append(Gap(index, index, self._at, None))
 
     def _present(self, index: int, row: Mapping[str, Any]) -> None:
         if len(row["nonce"] or b"") != NONCE_LENGTH or not opens(row["leaf"], row["event"], row["nonce"]):
@@ -113,13 +98,9 @@ class LogReading:
         self._account.present(index, event)
         if not self._replay.tell(event):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
-        told = search_columns(event)
-        for one in differences(told, row):
+        for one in differences(search_columns(event), row):
             says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.told}"
             self._events.find("column_differs", says, index=index, path=f"events {one.column}")
-        self._at = told["at"]
-        if self._gaps and self._gaps[-1].before is None:
-            self._gaps[-1] = msgspec.structs.replace(self._gaps[-1], before=self._at)
 
 
 def _base64(data: bytes) -> str:

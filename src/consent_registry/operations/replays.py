@@ -8,13 +8,7 @@ import msgspec
 from consent_registry.audit.removals import Places
 from consent_registry.audit.report import Check, Report
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.replays import (
-    Difference,
-    Gap,
-    Replay,
-    differences,
-    told_transfer,
-)
+from consent_registry.domain.replays import Difference, Replay, differences, told_transfer
 from consent_registry.domain.told_rows import TABLES, Facts
 from consent_registry.operations.replay_log import LogReading
 from consent_registry.operations.replay_references import check_references
@@ -54,10 +48,9 @@ async def _replay(connection: Connection, slug: str, network_id: int, origin: st
     async for place in storage.read_log(connection, network_id):
         reading.read(place["log_index"], names.row(place))
     reading.conclude()
-    gaps = reading.removed_gaps()
     for table in TABLES:
         check = report.check(table)
-        comparison = _Comparison(check, replay, table, gaps)
+        comparison = _Comparison(check, replay, table)
         async for row in storage.read_table(connection, network_id, names, table):
             comparison.row(row)
         comparison.conclude()
@@ -73,18 +66,16 @@ def _there(removed: Places, size: int) -> Places:
 class _Comparison:
     """One table against what the log tells of it."""
 
-    def __init__(self, check: Check, replay: Replay, table: str, gaps: Sequence[Gap]) -> None:
-        self._check, self._replay, self._table, self._gaps = check, replay, table, gaps
-        self._equal = self._untellable = 0
+    def __init__(self, check: Check, replay: Replay, table: str) -> None:
+        self._check, self._replay, self._table = check, replay, table
+        self._equal = 0
 
     def row(self, row: Facts) -> None:
         """Compare a row of the table."""
         keys = TABLES[self._table][0]
         place = _place(self._table, keys, [row[name] for name in keys])
         found = self._replay.compare(self._table, row)
-        if found is None and self._may_outlive(row):
-            self._untellable += 1
-        elif found is None:
+        if found is None:
             self._check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
         elif found:
             tell_differences(self._check, place, found)
@@ -98,12 +89,6 @@ class _Comparison:
             place = _place(self._table, keys, key)
             self._check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
         self._check.says = f"{self._equal} rows are as the log tells"
-        if self._untellable:
-            self._check.says += f"; of {self._untellable} the events were removed on record, so that nothing tells"
-
-    def _may_outlive(self, row: Facts) -> bool:
-        may = self._replay.may_outlive_its_event(self._table, row)
-        return may and any(gap.may_have_held(row["recorded_at"]) for gap in self._gaps)
 
 
 async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.Names) -> None:

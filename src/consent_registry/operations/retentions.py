@@ -6,7 +6,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import KINDS, Event
 from consent_registry.operations.acts import new_id
-from consent_registry.operations.erasures import Eraser, removal_record
+from consent_registry.operations.erasures import Eraser
+from consent_registry.operations.removal_records import removal_record
 from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
 from consent_registry.storage import log
 from consent_registry.storage import retentions as storage
@@ -107,8 +108,9 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
             "events": due.places,
             "indices": due.indices,
         }
-        record = removal_record(network, "retention", retention_id, now, members)
-        place = await storage.retain(connection, network_id, batch, now, retention_id, record)
+        said = Event("retention", retention_id, members)
+        record = removal_record(network, now, said, due.remainders)
+        place = await storage.retain(connection, network_id, batch, now, record)
     if place is None:
         return None
     return Retained(retention_id, place, due.step, due.consents, due.clients, due.places)

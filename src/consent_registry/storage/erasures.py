@@ -29,6 +29,31 @@ class Survey(msgspec.Struct, frozen=True):
     holds: list[dict[str, str]]
 
 
+class Remainder(msgspec.Struct, frozen=True, array_like=True):
+    """What outlives the events of a removal: the client whom it is about, and the members of the event that tells of it
+    again (migration 0018).
+    """
+
+    client_id: str
+    members: dict[str, Any]
+
+
+class RemovalRecord(msgspec.Struct, frozen=True):
+    """The events of a removal, first the one that says what went, then those of remainders: ids, whom each is about,
+    bytes, nonces, leaves.
+    """
+
+    ids: list[str]
+    client_ids: list[str | None]
+    events: list[bytes]
+    nonces: list[bytes]
+    leaves: list[bytes]
+
+    def columns(self) -> tuple[list[str], list[str | None], list[bytes], list[bytes], list[bytes]]:
+        """The columns in the order of the database's functions."""
+        return self.ids, self.client_ids, self.events, self.nonces, self.leaves
+
+
 class SealedReference(msgspec.Struct, frozen=True):
     """A partner's reference for a person, sealed, and the place in the log before which nobody had registered it."""
 
@@ -104,6 +129,14 @@ async def survey_clients(connection: Connection, network_id: int, client_ids: Se
     return msgspec.json.decode(found, type=Survey)
 
 
+async def survey_remainders(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[Remainder]:
+    """What these clients' acts changed of other clients' consents, consent by consent."""
+    rows = await connection.fetch(
+        "select * from registry.survey_remainders($1, $2::uuid[])", network_id, list(client_ids)
+    )
+    return [Remainder(str(row["client_id"]), msgspec.json.decode(row["members"])) for row in rows]
+
+
 async def references_of(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[SealedReference]:
     """All partners' references for these clients."""
     rows = await connection.fetch("select * from registry.references_of($1, $2::uuid[])", network_id, list(client_ids))
@@ -138,24 +171,22 @@ async def erase_clients(
     questions: Sequence[int],
     ground: str,
     at: datetime,
-    erasure_id: str,
-    record: tuple[bytes, bytes, bytes],
+    record: RemovalRecord,
 ) -> tuple[int, list[str]]:
-    """Erase; `record` is the event with its nonce and leaf. Returns its place and the event partitions touched.
+    """Erase. Returns the place of the record's first event and the event partitions touched.
 
-    The event must list exactly what goes: raises Conflict when it does not.
+    The record must tell exactly what goes, and what outlives it: raises Conflict when it does not.
     """
     row: Any
     try:
         row = await connection.fetchrow(
-            "select * from registry.erase_clients($1, $2::uuid[], $3::bigint[], $4, $5, $6, $7, $8, $9)",
+            "select * from registry.erase_clients($1, $2::uuid[], $3, $4, $5, $6::uuid[], $7::uuid[], $8, $9, $10)",
             network_id,
             list(client_ids),
             list(questions),
             ground,
             at,
-            erasure_id,
-            *record,
+            *record.columns(),
         )
     except asyncpg.SerializationError as error:
         raise Conflict("There is something else to erase by now. Preview again.") from error

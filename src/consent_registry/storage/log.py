@@ -42,7 +42,7 @@ async def append_all(
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
     instant = format_instant(at)
     bodies = [
-        _event_bytes(network, instant, actor[1], event, nonce)
+        event_bytes(network, instant, actor[1], event, nonce)
         for (actor, event), nonce in zip(items, nonces, strict=True)
     ]
     leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
@@ -69,7 +69,8 @@ async def append_all(
     ]
 
 
-def _event_bytes(network: Network, instant: str, actor: str, event: Event, nonce: bytes) -> bytes:
+def event_bytes(network: Network, instant: str, actor: str, event: Event, nonce: bytes) -> bytes:
+    """An event as it is logged, at this instant (as on the wire) by this actor; its nonce hides the reference."""
     members = {
         "v": EVENT_FORMAT,
         "kind": event.kind,

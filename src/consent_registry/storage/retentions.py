@@ -8,6 +8,7 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.storage.database import Connection
+from consent_registry.storage.erasures import Remainder, RemovalRecord
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -20,13 +21,16 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class DueStep(Terms, frozen=True):
-    """The next step (None when nothing is due): how many consents or clients, and its places in the log."""
+    """The next step (None when nothing is due): how many consents or clients, its places in the log, and what outlives
+    the events there.
+    """
 
     step: str | None
     consents: int
     clients: int
     indices: list[tuple[int, int]]
     places: int
+    remainders: list[Remainder]
 
 
 class Due(Terms, frozen=True):
@@ -52,21 +56,20 @@ async def next_step(connection: Connection, network_id: int, limit: int) -> DueS
 
 
 async def retain(
-    connection: Connection,
-    network_id: int,
-    limit: int,
-    at: datetime,
-    retention_id: str,
-    record: tuple[bytes, bytes, bytes],
+    connection: Connection, network_id: int, limit: int, at: datetime, record: RemovalRecord
 ) -> int | None:
-    """Let the next step go; `record` is the event with its nonce and leaf. Returns its place in the log.
+    """Let the next step go. Returns the place of the record's first event.
 
-    The event must list exactly what goes: raises Conflict when something else is due by now.
+    The record must tell exactly what goes, and what outlives it: raises Conflict when something else is due by now.
     """
     place: int | None
     try:
         place = await connection.fetchval(
-            "select registry.retain($1, $2, $3, $4, $5, $6, $7)", network_id, limit, at, retention_id, *record
+            "select registry.retain($1, $2, $3, $4::uuid[], $5::uuid[], $6, $7, $8)",
+            network_id,
+            limit,
+            at,
+            *record.columns(),
         )
     except asyncpg.SerializationError as error:
         raise Conflict("Something else is due by now.") from error
