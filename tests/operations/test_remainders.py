@@ -1,5 +1,6 @@
 """What a removed act changed of somebody else's consent stays, and the log tells it again: nothing passes for it."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -11,7 +12,9 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.audit.leaf import make_leaf
-from consent_registry.operations.erasures import ByReference, Eraser, perform_erasure, preview_erasure
+from consent_registry.domain.errors import Conflict
+from consent_registry.operations.erasures import ByReference, Erased, Eraser, perform_erasure, preview_erasure
+from consent_registry.storage.clients import client_lock, lock_client_shared
 from tests.erasing import erasing, north, search_everywhere, small
 from tests.installation import Registry
 from tests.journeys.log_check import Facts, check_log
@@ -73,7 +76,7 @@ async def test_an_erasure_tells_again_what_outlives_it(fresh_registry: Registry,
         rows = await connection.fetch(
             "select act_id::text, kind from registry.grant_changes where client_id = $1 order by kind", client
         )
-    await erase(eraser, ByReference("south", pair.other))
+    await erase(eraser, _south(pair))
     await require_equal(fresh_registry)
     told = await remainders(fresh_registry)
     assert [(one["actor"], one["client"]) for one in told] == [("administration", client)] * 2
@@ -105,7 +108,7 @@ async def test_what_is_forged_beside_it_is_named(
 ) -> None:
     """With an act of its own, at a time whose events were erased, or by taking away or changing what is left."""
     pair = await a_pair(fresh_registry)
-    await erase(eraser, ByReference("south", pair.other))
+    await erase(eraser, _south(pair))
     async with tampering(fresh_registry) as connection:
         await connection.execute(forgery)
         (seen,) = await findings(connection, "small")
@@ -118,7 +121,7 @@ async def test_it_goes_with_whom_it_is_about(fresh_registry: Registry, eraser: E
     ids = {pair.consent["consent_id"].encode(), pair.renewed["consent_id"].encode()}
     grants = {one["grants"][0]["grant_id"].encode() for one in (pair.consent, pair.renewed)}
     async with fresh_registry.sql() as connection:
-        await erase(eraser, ByReference("south", pair.other))
+        await erase(eraser, _south(pair))
         assert await search_everywhere(connection, ids | grants)
         await erase(eraser, north(pair.client))
         assert await search_everywhere(connection, ids | grants) == []
@@ -149,11 +152,39 @@ async def test_it_goes_with_the_consent_it_is_about(fresh_registry: Registry, er
     await require_equal(fresh_registry)
 
 
+async def test_it_waits_for_whom_it_is_about(fresh_registry: Registry, eraser: Eraser) -> None:
+    """While somebody holds the other client the erasure waits. If the other is erased at the same moment no event about
+    it is left: either nothing is told any more, or what was told is something new to erase, and it is previewed again.
+    """
+    pair = await a_pair(fresh_registry)
+    (client,) = await clients_of(fresh_registry, pair.consent)
+    async with fresh_registry.sql() as holder:
+        holding = holder.transaction()
+        await holding.start()
+        await lock_client_shared(holder, NUMBER, client_lock(client))
+        erasures = [asyncio.create_task(erase(eraser, one)) for one in (north(pair.client), _south(pair))]
+        while await holder.fetchval("select count(*) from pg_locks where locktype = 'advisory' and not granted") < 2:
+            assert not any(one.done() for one in erasures)
+            await asyncio.sleep(0.01)
+        await holding.rollback()
+        for one in await asyncio.gather(*erasures, return_exceptions=True):
+            if isinstance(one, Conflict):
+                await erase(eraser, north(pair.client))
+            else:
+                assert isinstance(one, Erased)
+    assert await remainders(fresh_registry) == []
+    await require_equal(fresh_registry)
+
+
+def _south(pair: Pair) -> ByReference:
+    return ByReference("south", pair.other)
+
+
 async def test_nobody_erases_without_telling_it(fresh_registry: Registry, eraser: Eraser) -> None:
     """With the eraser's login and the previous release's call, or with a remainder that says something else."""
     pair = await a_pair(fresh_registry)
     network = await small(eraser)
-    target = ByReference("south", pair.other)
+    target = _south(pair)
     shown = await preview_erasure(eraser, network, target)
     before = await check_log(fresh_registry)
     (client,) = await clients_of(fresh_registry, pair.later)
