@@ -38,7 +38,7 @@ create function registry.remainders(p_network integer, p_acts uuid[], p_clients 
         from registry.release_changes x join registry.releases r on r.network_id = p_network and r.release_id = x.release_id
         where x.network_id = p_network and x.act_id = any (p_acts)
     ) as o
-    where o.client_id <> all (p_clients) and o.consent_id <> all (p_consents)
+    where o.client_id not in (select unnest(p_clients)) and o.consent_id not in (select unnest(p_consents))
     group by o.client_id, o.consent_id
 $$;
 revoke execute on function registry.remainders(integer, uuid[], uuid[], uuid[]) from public;
