@@ -212,6 +212,115 @@ async def test_a_release_withdrawn_alone(registry: Registry) -> None:
     assert found["times"]["received_at"] == instant(received)
 
 
+async def test_sent_after_a_grant_was_ended(registry: Registry) -> None:
+    """The recipient closed its case between permit and transfer: sent before that in order, sent after it a finding,
+    which nobody had to be told late.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client = await north.client()
+    consent = await north.consent(client)
+    _, first = await permit(north, client)
+    await report(north, first)
+    _, second = await permit(north, client)
+    ended = await south.post(f"/consents/{consent['consent_id']}/endings", {"reason": "case_closed"})
+    assert await about(registry, client) == {}
+    sent = await report(north, second)
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_after_ending", "to_clarify")
+    assert (found["decision_id"], found["categories"]) == (second["decision_id"], ["identity", "contact"])
+    assert found["times"]["effective_at"] == found["times"]["recorded_at"] == ended["recorded_at"]
+    assert found["known_at"] == sent["recorded_at"]
+    # What was sent before the ending and told after it is in order.
+    await report(north, second, at=second["decided_at"])
+    assert len((await look(await registry.dpo("north"), kind="transfer_after_ending", limit=200))["items"]) == 1
+
+
+async def test_sent_while_a_grant_was_restricted(registry: Registry) -> None:
+    """Under restriction (Art. 18) nothing may be sent of what it covers; before it, after its lifting and of other
+    categories it may.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client = await north.client()
+    path = f"/consents/{(await north.consent(client))['consent_id']}"
+    _, asked = await permit(north, client)
+    restricted = await south.post(f"{path}/restrictions", {"categories": ["contact"]})
+    await report(north, asked, categories=["identity"])
+    await report(north, asked, at=asked["decided_at"])
+    assert await about(registry, client) == {}
+    await report(north, asked)
+    (found,) = (await about(registry, client)).values()
+    assert (found["kind"], found["severity"]) == ("transfer_under_restriction", "urgent")
+    assert found["categories"] == ["contact"]
+    assert found["times"]["effective_at"] == restricted["recorded_at"]
+    lifted = await south.post(f"{path}/restriction-liftings", {})
+    _, again = await permit(north, client)
+    await report(north, again)
+    await report(north, asked, at=lifted["recorded_at"])
+    found = await look(await registry.dpo("north"), kind="transfer_under_restriction", limit=200)
+    assert [one["decision_id"] for one in found["items"] if one["client"] == client] == [asked["decision_id"]]
+
+
+async def test_sent_on_what_was_void(registry: Registry) -> None:
+    """A grant is found void long after everything was sent in order: each transfer on it becomes a finding of that
+    moment, for its sender's DPO alone, also where a withdrawal had made one of it before; what the permit placed on
+    another consent is in order.
+    """
+    north, south = await office(registry, "north"), await office(registry, "south")
+    client, other = await north.client(), await north.client()
+    consent = await north.consent(client)
+    beside = await north.consent(other)
+    await north.consent(other, categories=["identity"])
+    _, asked = await permit(north, client)
+    sent = await report(north, asked)
+    _, twice = await permit(north, other)
+    await report(north, twice)
+    await north.post("/withdrawals", {"client": client, "channel": "phone"})
+    late = await report(north, asked)
+    assert set(await about(registry, client)) == {"transfer_after_withdrawal"}
+    assert await about(registry, other) == {}
+    void = await north.post(f"/consents/{consent['consent_id']}/invalidations", {"reason": "capacity"})
+    half = await north.post(f"/consents/{beside['consent_id']}/invalidations", {"reason": "form"})
+    dpo = await registry.dpo("north")
+    found = (await look(dpo, kind="transfer_on_void_grant", limit=200))["items"]
+    mine = [one for one in found if one["client"] == client]
+    assert {one["finding_id"] for one in mine} == {
+        f"transfer_on_void_grant:{one['transfer_id']}" for one in (sent, late)
+    }
+    for one in mine:
+        assert (one["severity"], one["categories"]) == ("urgent", ["identity", "contact"])
+        assert one["known_at"] == one["times"]["recorded_at"] == void["recorded_at"]
+        assert one["times"]["effective_at"] == consent["given_at"]
+    (carried,) = [one for one in found if one["client"] == other]
+    assert (carried["categories"], carried["known_at"]) == (["contact"], half["recorded_at"])
+    assert set(await about(registry, client)) == {"transfer_after_withdrawal", "transfer_on_void_grant"}
+    # The reports lie before this period, the word that it was void in it; and the reverse.
+    later = instant(read(late["recorded_at"]) + timedelta(microseconds=1))
+    assert set(await about(registry, client, begin=later)) == {"transfer_on_void_grant"}
+    assert set(await about(registry, client, until=later)) == {"transfer_after_withdrawal"}
+    for partner in ("south", "east"):
+        foreign = await look(await registry.dpo(partner), kind="transfer_on_void_grant", limit=200)
+        assert foreign["items"] == []
+    assert (await south.get(f"/consents/{consent['consent_id']}"))["grants"][0]["use_ban"] is True
+
+
+async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: with the voidings of a period left unread, what was sent before it is missed."""
+    north = await office(registry, "north")
+    client = await north.client()
+    consent = await north.consent(client)
+    _, asked = await permit(north, client)
+    sent = await report(north, asked)
+    await north.post(f"/consents/{consent['consent_id']}/invalidations", {"reason": "form"})
+    later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
+    assert set(await about(registry, client, begin=later)) == {"transfer_on_void_grant"}
+
+    async def nothing(*_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("consent_registry.storage.findings.sent_before", nothing)
+    assert await about(registry, client, begin=later) == {}
+
+
 async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:
     """Control: another category, another flow, another client, or a consent beside it that was used as well."""
     north = await office(registry, "north")

@@ -93,6 +93,35 @@ async def test_sent_after_the_father_withdrew(flagged: Registry) -> None:
         assert (found["categories"], found["times"]["received_at"]) == (["family"], received)
 
 
+async def test_sent_on_what_the_father_said_no_more(flagged: Registry) -> None:
+    """His consent was restricted and lifted, ended, and found void: of the mother's data those about others are found
+    for what was sent meanwhile, and for all that was sent once it was void; hers alone are in order.
+    """
+    aid, dpo = await flag_office(flagged, "aid"), await flagged.partner("dpo", "flags")
+    father, mother = await aid.client(), await aid.client()
+    his = f"/consents/{(await _record(aid, father, third_parties='none'))['consent_id']}"
+    await _record(aid, mother, third_parties="consented", third_party_consents=[his.rpartition("/")[2]])
+    asked = {"client": mother, "recipient": "jobcenter", "purpose": "subsistence", "categories": list(DATA)}
+    permit = await aid.post("/decisions", asked, 200)
+    sent = [await _sent(aid, permit, *DATA)]
+    for act, body in (("restrictions", {}), ("restriction-liftings", {}), ("endings", {"reason": "case_closed"})):
+        await aid.post(f"{his}/{act}", body)
+        sent.append(await _sent(aid, permit, *DATA))
+    since = _instant(_read(sent[-1]["recorded_at"]) + timedelta(microseconds=1))
+    await aid.post(f"{his}/invalidations", {"reason": "capacity"})
+    ids = [one["transfer_id"] for one in sent]
+    for kind, expected in (
+        ("transfer_under_restriction", ids[1:2]),
+        ("transfer_after_ending", ids[3:]),
+        ("transfer_on_void_grant", ids),
+        (f"transfer_on_void_grant&from={since}", ids),
+    ):
+        items = (await dpo.get(f"/findings?kind={kind}&limit=200")).json()["items"]
+        found = {one["finding_id"].partition(":")[2]: one for one in items if one["client"] == mother}
+        assert sorted(found) == expected, kind
+        assert [one["categories"] for one in found.values()] == [["family"]] * len(expected)
+
+
 async def _sent(aid: Office, decision: Body, *categories: str) -> Body:
     report = {"outcome": "sent", "categories": list(categories)}
     return await aid.post(f"/decisions/{decision['decision_id']}/transfers", report)

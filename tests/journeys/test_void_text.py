@@ -3,6 +3,7 @@ version takes its place. And a translation goes stale, which is not the same.
 """
 
 import json
+from collections.abc import Collection
 
 import pytest
 import pytest_asyncio
@@ -10,7 +11,7 @@ import pytest_asyncio
 from tests.installation import Partner, Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office, told
-from tests.small_network import consent_body
+from tests.small_network import consent_body, question
 
 GERMAN = "Dürfen wir, soweit nötig, alles mit allen austauschen? Größe: ½ Blatt\r\n"
 CONSENTS = 140
@@ -48,6 +49,21 @@ async def statuses(admin: Partner, text: str) -> dict[str, str]:
     return {one["language"]: one["status"] for one in shown["languages"]}
 
 
+async def transfer(at: Office, client: str) -> Body:
+    """Ask, and report as sent what was permitted."""
+    asked = await at.post("/decisions", question(client), 200)
+    report = {"outcome": "sent", "categories": asked["permitted_categories"]}
+    return await at.post(f"/decisions/{asked['decision_id']}/transfers", report)
+
+
+async def found_void(registry: Registry, clients: Collection[str]) -> dict[str, tuple[str, str, str]]:
+    """Return what north's DPO finds to have been sent on void grants of these clients: id, severity and since when."""
+    dpo = await registry.dpo("north")
+    found = told(await dpo.get("/findings?kind=transfer_on_void_grant&limit=200"))["items"]
+    told_of = {one["client"]: (one["finding_id"], one["severity"], one["known_at"]) for one in found}
+    return {client: told_of[client] for client in told_of if client in clients}
+
+
 async def test_a_text_is_published_byte_for_byte(registry: Registry, admin: Partner) -> None:
     """Consents can be recorded on it at once, in each of its languages, and show its hash; the bytes are the bytes."""
     text = await published(admin, "3.0")
@@ -77,6 +93,8 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
     no = consent_body(await north.client(), text, answer="refused")
     refused = await north.post("/consents", no)
     assert await north.outcome(pairs[0][0]) == "permit"
+    sent = {client: await transfer(north, client) for client in (pairs[0][0], pairs[1][0], pairs[-1][0], old_client)}
+    assert await found_void(registry, sent) == {}
 
     body = {"text": text, "reason": "vague_text"}
     answer = await admin.post("/text-invalidations", body, Idempotency_Key="once")
@@ -103,6 +121,12 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
         viewer = south if consent is asked[1] else north
         assert (await viewer.get(f"/consents/{consent['consent_id']}"))["status"] == expected
     assert await north.outcome(old_client) == "permit", "the earlier yes, on another text, stands"
+
+    # What had been sent on them is to be looked at, at once: on the renewal too, which its permit had named alone.
+    assert await found_void(registry, sent) == {
+        client: (f"transfer_on_void_grant:{one['transfer_id']}", "urgent", said["recorded_at"])
+        for client, one in sent.items()
+    }
 
     assert set((await statuses(admin, text)).values()) == {"void"}
     _, fault = await on_text(north, text, status=422)

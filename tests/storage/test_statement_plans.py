@@ -154,10 +154,11 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "places in the log": (lambda c: find_places(c, NETWORK, [ID]), {"leaves_pkey"}),
     "what was reported": (lambda c: outcomes_of(c, NUMBER, ID), {"transfers_decision_idx"}),
     "sent in a period": (lambda c: findings.sent_in(c, SLICE), {"transfers_pkey"}),
-    "sent before a period, and withdrawn in it": (
+    "sent before a period, and withdrawn or void in it": (
         lambda c: findings.sent_before(c, SLICE),
         {
             "grant_changes_withdrawn_idx",
+            "grant_changes_invalidated_idx",
             "grants_pkey",
             "grants_leaning_idx",
             "release_changes_withdrawn_idx",

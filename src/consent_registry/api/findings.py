@@ -46,10 +46,10 @@ async def list_findings(
     limit: FromQuery[str] = "50",
     cursor: FromQuery[str | None] = None,
 ) -> Response[bytes]:
-    """Transfers without a permit, after a withdrawal or broader than permitted, permits nobody reported on, unusual
-    look-ups: what the caller's own partner did, judged now from the log and the records, for a period of 366 days at
-    most. What presses most comes first, then what became known last. `checked` says what was looked for, so that
-    nothing found differs from not looked.
+    """Transfers without a permit, after a withdrawal or an ending, on a void or restricted grant, or broader than
+    permitted, permits nobody reported on, unusual look-ups: what the caller's own partner did, judged now from the log
+    and the records, for a period of 366 days at most. What presses most comes first, then what became known last.
+    `checked` says what was looked for, so that nothing found differs from not looked.
     """
     if kind is not None and kind not in KINDS:
         raise Malformed(faults=(Fault("", f"kind must be one of {', '.join(KINDS)}"),))

@@ -5,20 +5,21 @@ no score. It lies in the period that holds its `known_at`, the moment from which
 periods that follow each other each finding is in exactly one, also when what makes it one is recorded late.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from consent_registry.domain.decisions import Outcome
-
 Severity = Literal["urgent", "overdue", "to_clarify"]
 FindingKind = Literal[
     "transfer_without_permit",
     "transfer_after_withdrawal",
+    "transfer_on_void_grant",
+    "transfer_under_restriction",
     "transfer_broader",
     "transfer_before_permit",
+    "transfer_after_ending",
     "transfer_after_expiry",
     "permit_unreported",
     "permit_on_undone_link",
@@ -49,8 +50,11 @@ class Ground(msgspec.Struct, frozen=True):
 GROUNDS: Mapping[FindingKind, Ground] = {
     "transfer_without_permit": Ground("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
     "transfer_after_withdrawal": Ground("urgent", "Art. 7 Abs. 3 DSGVO"),
+    "transfer_on_void_grant": Ground("urgent", "Art. 6 Abs. 1, Art. 7, Art. 17 Abs. 1 lit. d DSGVO, § 78 Abs. 1 SGB X"),
+    "transfer_under_restriction": Ground("urgent", "Art. 18 Abs. 2 DSGVO"),
     "transfer_broader": Ground("urgent", "Art. 5 Abs. 1 lit. c DSGVO, § 67d Abs. 1 SGB X"),
     "transfer_before_permit": Ground("to_clarify", "Art. 6 Abs. 1 lit. a DSGVO, § 67b Abs. 2 SGB X"),
+    "transfer_after_ending": Ground("to_clarify", "Art. 5 Abs. 1 lit. b DSGVO, § 67c Abs. 1 SGB X"),
     "transfer_after_expiry": Ground("to_clarify", "Art. 5 Abs. 1 lit. a DSGVO"),
     "permit_unreported": Ground("overdue", "Art. 5 Abs. 2 DSGVO"),
     "permit_on_undone_link": Ground("to_clarify", "Art. 5 Abs. 1 lit. d DSGVO"),
@@ -103,22 +107,6 @@ class Finding(msgspec.Struct, frozen=True):
         return GROUNDS[self.kind]
 
 
-class Decided(msgspec.Struct, frozen=True):
-    """What a decision said, as its event tells."""
-
-    decision_id: str
-    log_index: int
-    client_id: str | None
-    outcome: Outcome
-    decided_at: datetime
-    expires_at: datetime
-    recipient: str
-    purpose: str
-    permitted: tuple[str, ...]
-    not_consent_based: tuple[str, ...]
-    grant_ids: tuple[str, ...]
-
-
 class Permit(msgspec.Struct, frozen=True):
     """A decision that permitted something: where it stands in the log, and whom it was about."""
 
@@ -126,103 +114,6 @@ class Permit(msgspec.Struct, frozen=True):
     log_index: int
     client_id: str | None
     decided_at: datetime
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """A transfer that its sender reported as sent: when it says it was, and when it said so."""
-
-    transfer_id: str
-    decision_id: str
-    categories: tuple[str, ...]
-    transferred_at: datetime
-    reported_at: datetime
-
-
-class Stopped(msgspec.Struct, frozen=True):
-    """A withdrawal of a grant: which categories, when the first controller received it, when it was recorded."""
-
-    categories: frozenset[str]
-    received_at: datetime
-    recorded_at: datetime
-
-
-class UsedGrant(msgspec.Struct, frozen=True):
-    """A grant that a permit named, with its withdrawals."""
-
-    categories: frozenset[str]
-    withdrawals: tuple[Stopped, ...] = ()
-
-
-def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]) -> list[Finding]:
-    """What is to be looked at in a transfer that followed this decision; `grants` by id, those that it named.
-
-    What the agreement or the sender places on a statute is not judged: the registry knows no statutes.
-    """
-    if decided.outcome == "not_consent_based":
-        return []
-    permitted = tuple(one for one in sent.categories if one in decided.permitted)
-    statutory = set(decided.not_consent_based)
-    surplus = tuple(one for one in sent.categories if one not in decided.permitted and one not in statutory)
-    found = []
-    if surplus:
-        kind: FindingKind = "transfer_broader" if decided.permitted else "transfer_without_permit"
-        found.append(_about(kind, sent, decided, sent.categories, surplus))
-    if permitted and sent.transferred_at < decided.decided_at - CLOCKS_DIFFER:
-        found.append(_about("transfer_before_permit", sent, decided, permitted))
-    if permitted and sent.transferred_at >= decided.expires_at:
-        found.append(_about("transfer_after_expiry", sent, decided, permitted))
-    used = [grants[one] for one in decided.grant_ids if one in grants]
-    return found + _judge_withdrawals(sent, decided, permitted, used)
-
-
-def _about(
-    kind: FindingKind, sent: Sent, decided: Decided, categories: tuple[str, ...], surplus: tuple[str, ...] = ()
-) -> Finding:
-    times = {
-        "decided_at": decided.decided_at,
-        "expires_at": decided.expires_at,
-        "transferred_at": sent.transferred_at,
-        "reported_at": sent.reported_at,
-    }
-    return Finding(
-        kind=kind,
-        subject=sent.transfer_id,
-        known_at=sent.reported_at,
-        times=times,
-        decision_id=decided.decision_id,
-        client_id=decided.client_id,
-        log_index=decided.log_index,
-        categories=categories,
-        surplus=surplus,
-    )
-
-
-def _judge_withdrawals(
-    sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]
-) -> list[Finding]:
-    """Sent at or after the withdrawal was received, whether it was recorded by then or not: a permit from between is
-    no fault of the sender, and still a transfer that nobody had agreed to any more (domain.md 2.7).
-    """
-    stopped = {one: stop for one in permitted if (stop := _stop(one, used, sent.transferred_at)) is not None}
-    if not stopped:
-        return []
-    first = min(stopped.values(), key=lambda stop: (stop.recorded_at, stop.received_at))
-    finding = _about("transfer_after_withdrawal", sent, decided, tuple(stopped))
-    times = {**finding.times, "received_at": first.received_at, "recorded_at": first.recorded_at}
-    known_at = max(sent.reported_at, first.recorded_at)
-    return [msgspec.structs.replace(finding, times=times, known_at=known_at)]
-
-
-def _stop(category: str, used: Sequence[UsedGrant], at: datetime) -> Stopped | None:
-    """The withdrawal that took the last of these grants away from a category by this moment; None while one holds."""
-    stops = []
-    for grant in used:
-        if category in grant.categories:
-            effective = [one for one in grant.withdrawals if category in one.categories and one.received_at <= at]
-            if not effective:
-                return None
-            stops.append(min(effective, key=lambda one: (one.recorded_at, one.received_at)))
-    return max(stops, key=lambda one: (one.recorded_at, one.received_at), default=None)
 
 
 def unreported(permit: Permit, due_at: datetime) -> Finding:

@@ -14,15 +14,10 @@ from consent_registry.domain.findings import (
     EVIDENCE_AFTER,
     KINDS,
     REPORT_AFTER,
-    Decided,
     Finding,
     FindingKind,
     Period,
     Permit,
-    Sent,
-    Stopped,
-    UsedGrant,
-    judge_transfer,
     on_undone_link,
     unproven,
     unreported,
@@ -37,6 +32,7 @@ from consent_registry.domain.lookups import (
     lookups_refused,
     lookups_without_transfer,
 )
+from consent_registry.domain.transfers import Decided, Sent, Stopped, UsedGrant, judge_transfer
 from consent_registry.operations.code_failures import FAILURES_AN_HOUR
 from consent_registry.storage import findings as storage
 from consent_registry.storage import lookups
@@ -150,12 +146,16 @@ async def _used_grants(given: Reconciliation, grant_ids: Sequence[str]) -> dict[
         for row in await storage.used_grants(given.connection, given.network_id, some):
             categories = frozenset(given.slugs(row.category_ids))
             known = grants.get(row.grant_id, UsedGrant(categories))
-            stops = known.withdrawals
-            if row.received_at is not None and row.recorded_at is not None:
-                stopped = categories if row.stopped_ids is None else frozenset(given.slugs(row.stopped_ids))
-                stops = (*stops, Stopped(stopped, row.received_at, row.recorded_at))
-            grants[row.grant_id] = UsedGrant(categories, stops)
+            grants[row.grant_id] = UsedGrant(categories, (*known.stops, *_stops(given, row, categories)))
     return grants
+
+
+def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozenset[str]) -> list[Stopped]:
+    stop = row.stop
+    if stop is None:
+        return []
+    taken = categories if stop.category_ids is None else frozenset(given.slugs(stop.category_ids))
+    return [Stopped(taken, stop.effective_at, stop.recorded_at, stop.kind, stop.of_id)]
 
 
 async def _unreported(given: Reconciliation) -> list[Finding]:
@@ -211,8 +211,11 @@ _CHECKS: Mapping[Check, tuple[FindingKind, ...]] = {
     _transfers: (
         "transfer_without_permit",
         "transfer_after_withdrawal",
+        "transfer_on_void_grant",
+        "transfer_under_restriction",
         "transfer_broader",
         "transfer_before_permit",
+        "transfer_after_ending",
         "transfer_after_expiry",
     ),
     _unreported: ("permit_unreported",),

@@ -1,18 +1,21 @@
-"""What findings are judged from: one partner's transfers and permits of a period, and what was withdrawn.
+"""What findings are judged from: one partner's transfers and permits of a period, and what became of the grants.
 
 Every statement names the partner, beside row-level security: the auditor's login sees whole networks. The moments of a
-withdrawal come from the changes of grants and releases, which everybody who takes part in them may see; the withdrawal
-itself is its recorder's alone. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no permission.)
+withdrawal and of every other act come from the changes of grants and releases, which everybody who takes part in them
+may see; the withdrawal itself is its recorder's alone. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no
+permission.)
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import get_args
 
 import asyncpg
 import msgspec
 
 from consent_registry.domain.findings import Permit
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
+from consent_registry.domain.transfers import StopKind
 from consent_registry.storage.database import LOCK_CATALOGUE, Connection
 
 # What is asked of: network, partner, and a period from its begin until before its end.
@@ -41,14 +44,24 @@ class DecisionRow(msgspec.Struct, frozen=True):
     event: bytes
 
 
+class StopRow(msgspec.Struct, frozen=True):
+    """What took these categories (None: all of them) from a grant, or lifted what did; `of_id` is the grant that it
+    befell, or another that this one leans on.
+    """
+
+    category_ids: tuple[int, ...] | None
+    effective_at: datetime
+    recorded_at: datetime
+    kind: StopKind
+    of_id: str
+
+
 class UsedGrantRow(msgspec.Struct, frozen=True):
-    """A grant, and one of its withdrawals if there are any (`stopped_ids` None: all of it)."""
+    """A grant, and one thing that befell it, if anything did."""
 
     grant_id: str
     category_ids: tuple[int, ...]
-    stopped_ids: tuple[int, ...] | None
-    received_at: datetime | None
-    recorded_at: datetime | None
+    stop: StopRow | None
 
 
 async def settled_at(connection: Connection, network_id: int) -> datetime:
@@ -87,45 +100,54 @@ async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
     return [_sent(row) for row in rows]
 
 
+# See `sent_before`. `offset 0` has the transfers of each client looked up by index.
+_SENT_BEFORE = """
+    with fallen as materialized (
+        select g.grant_id, g.client_id, c.effective_at from registry.grant_changes c
+        join registry.grants g on g.network_id = $1 and g.grant_id = c.grant_id and g.sender_id = $2
+        where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
+        union all
+        select g.grant_id, g.client_id, '-infinity' from registry.grant_changes c
+        join registry.grants g on g.network_id = $1 and g.grant_id = c.grant_id and g.sender_id = $2
+        where c.network_id = $1 and c.kind = 'invalidated' and c.recorded_at >= $3 and c.recorded_at < $4
+    ), stopped as (
+        select client_id, min(effective_at) as since from fallen group by client_id
+        union all
+        select g.client_id, min(f.effective_at)
+        from registry.grants g join fallen f on f.grant_id = any (g.third_party_grants)
+        where g.network_id = $1 and g.sender_id = $2 and g.third_party_grants is not null
+        group by g.client_id
+        union all
+        select r.client_id, min(c.effective_at)
+        from registry.release_changes c
+        join registry.releases r on r.network_id = $1 and r.release_id = c.release_id and r.holder_id = $2
+        where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
+        group by r.client_id
+    )
+    select distinct t.transfer_id, t.decision_id, t.category_ids, t.transferred_at, t.recorded_at
+    from stopped s
+    cross join lateral (
+        select t.* from registry.transfers t
+        where t.network_id = $1 and t.partner_id = $2 and t.outcome = 'sent' and t.client_id = any (array(
+            select s.client_id
+            union all
+            select m.client_id from registry.client_memberships o
+            join registry.client_memberships m on m.network_id = $1 and m.group_id = o.group_id
+            where o.network_id = $1 and o.client_id = s.client_id))
+          and t.transferred_at >= s.since and t.recorded_at < $3 offset 0
+    ) t
+"""
+
+
 async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
     """What the partner had reported before a period as sent about clients who, as was recorded in the period only, had
-    withdrawn by then something that it was to send, or on whose data others had. By every number that ever meant the
-    same client. (`offset 0` has the transfers of each looked up by index.)
+    withdrawn by then something that it was to send, or on whose data others had; or whose yes was void, whenever it was
+    sent. By every number that ever meant the same client. Endings and restrictions count from when they were recorded,
+    and nobody reports what is yet to be sent: no report is older than what makes it a finding.
     """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
-        """
-        with withdrawn as materialized (
-            select g.grant_id, g.client_id, c.effective_at from registry.grant_changes c
-            join registry.grants g on g.network_id = $1 and g.grant_id = c.grant_id and g.sender_id = $2
-            where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
-        ), stopped as (
-            select client_id, min(effective_at) as received_at from withdrawn group by client_id
-            union all
-            select g.client_id, min(w.effective_at)
-            from registry.grants g join withdrawn w on w.grant_id = any (g.third_party_grants)
-            where g.network_id = $1 and g.sender_id = $2 and g.third_party_grants is not null
-            group by g.client_id
-            union all
-            select r.client_id, min(c.effective_at)
-            from registry.release_changes c
-            join registry.releases r on r.network_id = $1 and r.release_id = c.release_id and r.holder_id = $2
-            where c.network_id = $1 and c.kind = 'withdrawn' and c.recorded_at >= $3 and c.recorded_at < $4
-            group by r.client_id
-        )
-        select distinct t.transfer_id, t.decision_id, t.category_ids, t.transferred_at, t.recorded_at
-        from stopped s
-        cross join lateral (
-            select t.* from registry.transfers t
-            where t.network_id = $1 and t.partner_id = $2 and t.outcome = 'sent' and t.client_id = any (array(
-                select s.client_id
-                union all
-                select m.client_id from registry.client_memberships o
-                join registry.client_memberships m on m.network_id = $1 and m.group_id = o.group_id
-                where o.network_id = $1 and o.client_id = s.client_id))
-              and t.transferred_at >= s.received_at and t.recorded_at < $3 offset 0
-        ) t
-        """,
+        _SENT_BEFORE,
         network_id,
         partner_id,
         begin,
@@ -165,23 +187,24 @@ def _text(number: object) -> str | None:
 
 
 async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
-    """These grants, a row for each withdrawal, and one for each that has none. For a secrecy holder's, that the last
-    release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy; that another person
-    withdrew whose consent a grant leans on, like one of the categories that are about others.
+    """These grants, a row for each thing that befell them, and one for each that nothing did. For a secrecy holder's,
+    that the last release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy; what
+    befell another person's consent that a grant leans on, as if it had befallen the categories that are about others.
     """
     rows = await connection.fetch(
         """
         with g as materialized (
             select * from registry.grants where network_id = $1 and grant_id = any ($2::uuid[])
         )
-        select g.grant_id, g.category_ids, c.category_ids as stopped_ids, c.effective_at, c.recorded_at
+        select g.grant_id, g.category_ids, c.category_ids as stopped_ids, c.effective_at, c.recorded_at, c.kind,
+            g.grant_id as of_id
         from g left join registry.grant_changes c
-          on c.network_id = $1 and c.grant_id = g.grant_id and c.kind = 'withdrawn'
+          on c.network_id = $1 and c.grant_id = g.grant_id and c.kind = any ($3::text[])
         union all
         select g.grant_id, g.category_ids,
             array(select d.category_id from registry.data_categories d
                 where d.network_id = $1 and d.secrecy and d.category_id = any (g.category_ids)),
-            max(w.effective_at), max(w.recorded_at)
+            max(w.effective_at), max(w.recorded_at), 'withdrawn', g.grant_id
         from g
         join registry.partners p on p.network_id = $1 and p.partner_id = g.sender_id and p.secrecy_holder
         join registry.releases r on r.network_id = $1 and r.consent_id = g.consent_id
@@ -195,18 +218,23 @@ async def used_grants(connection: Connection, network_id: int, grant_ids: Sequen
                 where d.network_id = $1 and (d.flags ->> 'third_party_data')::boolean
                   and d.category_id = any (g.category_ids)
                   and d.category_id = any (coalesce(w.category_ids, o.category_ids))),
-            w.effective_at, w.recorded_at
+            w.effective_at, w.recorded_at, w.kind, o.grant_id
         from g
         join registry.grants o on o.network_id = $1 and o.grant_id = any (g.third_party_grants)
-        join registry.grant_changes w on w.network_id = $1 and w.grant_id = o.grant_id and w.kind = 'withdrawn'
+        join registry.grant_changes w on w.network_id = $1 and w.grant_id = o.grant_id and w.kind = any ($3::text[])
         """,
         network_id,
         grant_ids,
+        get_args(StopKind),
     )
-    return [
-        UsedGrantRow(str(row[0]), tuple(row[1]), None if row[2] is None else tuple(row[2]), row[3], row[4])
-        for row in rows
-    ]
+    return [UsedGrantRow(str(row[0]), tuple(row[1]), _stop(row)) for row in rows]
+
+
+def _stop(row: asyncpg.Record) -> StopRow | None:
+    if row["kind"] is None:
+        return None
+    category_ids = None if row["stopped_ids"] is None else tuple(row["stopped_ids"])
+    return StopRow(category_ids, row["effective_at"], row["recorded_at"], row["kind"], str(row["of_id"]))
 
 
 async def unreported_permits(connection: Connection, asked: Slice) -> list[Permit]:

@@ -1,0 +1,426 @@
+"""What of a transfer is a finding, at the very edges, by table and against a second opinion."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_registry.domain.decisions import Outcome
+from consent_registry.domain.findings import CLOCKS_DIFFER, Finding, FindingKind
+from consent_registry.domain.transfers import Decided, Sent, StopKind, Stopped, UsedGrant, judge_transfer
+
+AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+STEP = timedelta(microseconds=1)
+MINUTES = timedelta(minutes=1)
+EXPIRES = AT + 5 * MINUTES
+ALL = frozenset({"a", "b"})
+
+
+def decided(
+    permitted: str = "ab", *, outcome: Outcome = "permit", statutory: str = "", grants: str = "g", **members: datetime
+) -> Decided:
+    """A decision about categories named by letters, on grants named by letters."""
+    return Decided(
+        decision_id="d",
+        log_index=7,
+        client_id="c",
+        outcome=outcome,
+        decided_at=members.get("at", AT),
+        expires_at=members.get("expires_at", EXPIRES),
+        recipient="r",
+        purpose="p",
+        permitted=tuple(permitted),
+        not_consent_based=tuple(statutory),
+        grant_ids=tuple(grants),
+    )
+
+
+def sent(categories: str = "ab", at: datetime = AT, reported_at: datetime = AT + 4 * MINUTES) -> Sent:
+    """A transfer of categories named by letters."""
+    return Sent("t", "d", tuple(categories), at, reported_at)
+
+
+def stopped(
+    at: datetime,
+    recorded_at: datetime | None = None,
+    categories: frozenset[str] = ALL,
+    kind: StopKind = "withdrawn",
+    of: str = "",
+) -> Stopped:
+    """A withdrawal unless said otherwise, recorded at once unless said otherwise."""
+    return Stopped(categories, at, recorded_at or at, kind, of)
+
+
+def kinds(some: list[Finding]) -> list[str]:
+    """Their kinds in the order told."""
+    return [one.kind for one in some]
+
+
+NOTHING: Mapping[str, UsedGrant] = {"g": UsedGrant(ALL)}
+SURPLUS: list[tuple[str, Outcome, str, str, FindingKind | None, str]] = [
+    # permitted, outcome, on a statute, sent, kind, surplus
+    ("ab", "permit", "", "ab", None, ""),
+    ("ab", "permit", "", "a", None, ""),
+    ("ab", "permit", "", "abx", "transfer_broader", "x"),
+    ("ab", "permit", "", "xay", "transfer_broader", "xy"),
+    ("a", "partial", "", "ab", "transfer_broader", "b"),
+    ("a", "partial", "b", "ab", None, ""),
+    ("a", "partial", "b", "abx", "transfer_broader", "x"),
+    ("", "no_permission", "", "a", "transfer_without_permit", "a"),
+    ("", "no_permission", "b", "b", None, ""),
+    ("", "no_permission", "b", "ab", "transfer_without_permit", "a"),
+    ("", "not_consent_based", "ab", "ab", None, ""),
+    ("", "not_consent_based", "ab", "abx", None, ""),
+]
+
+
+@pytest.mark.parametrize(("permitted", "outcome", "statutory", "categories", "kind", "surplus"), SURPLUS)
+def test_what_was_not_permitted(
+    permitted: str, outcome: Outcome, statutory: str, categories: str, kind: FindingKind | None, surplus: str
+) -> None:
+    """Beyond the permit, or without one; what rests on a statute is never surplus."""
+    found = judge_transfer(
+        sent(categories), decided(permitted, outcome=outcome, statutory=statutory, grants=""), NOTHING
+    )
+    assert kinds(found) == ([] if kind is None else [kind])
+    for one in found:
+        assert (one.surplus, one.categories) == (tuple(surplus), tuple(categories))
+        assert (one.decision_id, one.log_index, one.client_id, one.finding_id) == ("d", 7, "c", f"{kind}:t")
+        assert one.known_at == one.times["reported_at"] == AT + 4 * MINUTES
+        assert one.times["transferred_at"] == one.times["decided_at"] == AT
+        assert (one.times["expires_at"], one.numbers, one.consent_id) == (EXPIRES, {}, None)
+
+
+TIMES: list[tuple[datetime, FindingKind | None]] = [
+    (AT - CLOCKS_DIFFER - STEP, "transfer_before_permit"),
+    (AT - CLOCKS_DIFFER, None),
+    (AT - CLOCKS_DIFFER + STEP, None),
+    (AT, None),
+    (EXPIRES - STEP, None),
+    (EXPIRES, "transfer_after_expiry"),
+    (EXPIRES + STEP, "transfer_after_expiry"),
+]
+
+
+@pytest.mark.parametrize(("at", "kind"), TIMES)
+def test_before_and_after_the_permit(at: datetime, kind: FindingKind | None) -> None:
+    """A permit ends at `expires_at`, to the microsecond; a sender's clock may be a minute behind."""
+    found = judge_transfer(sent("ab", at), decided(), NOTHING)
+    assert kinds(found) == ([] if kind is None else [kind])
+    assert [one.categories for one in found] == [("a", "b")] * len(found)
+
+
+@pytest.mark.parametrize("at", [at for at, _ in TIMES])
+def test_where_nothing_was_permitted_no_time_counts(at: datetime) -> None:
+    """Without a permit, and for what goes beyond it, there is none to be early or late for."""
+    refused = decided("", outcome="no_permission", grants="")
+    assert kinds(judge_transfer(sent("a", at), refused, NOTHING)) == ["transfer_without_permit"]
+    assert kinds(judge_transfer(sent("x", at), decided("ab"), NOTHING)) == ["transfer_broader"]
+
+
+def test_only_what_was_permitted_is_late() -> None:
+    """Of a transfer that is late and broader each finding names its own part."""
+    late, broader = judge_transfer(sent("ax", EXPIRES), decided(), NOTHING)[::-1]
+    assert (late.kind, late.categories, late.surplus) == ("transfer_after_expiry", ("a",), ())
+    assert (broader.kind, broader.categories, broader.surplus) == ("transfer_broader", ("a", "x"), ("x",))
+
+
+RECEIVED = AT + MINUTES
+
+
+@pytest.mark.parametrize("step", [-1, 0, 1])
+@pytest.mark.parametrize("gap", [timedelta(0), 2 * MINUTES, timedelta(days=2)])
+def test_the_moment_of_receipt_counts(step: int, gap: timedelta) -> None:
+    """Sent at the very moment of receipt or later is a finding, whether the withdrawal was recorded by then or days
+    after; sent a microsecond before is none. It is known once both report and withdrawal are.
+    """
+    grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + gap),))}
+    found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
+    assert kinds(found) == ([] if step < 0 else ["transfer_after_withdrawal"])
+    for one in found:
+        assert one.known_at == max(AT + 4 * MINUTES, RECEIVED + gap)
+        assert (one.times["received_at"], one.times["recorded_at"]) == (RECEIVED, RECEIVED + gap)
+        assert one.categories == ("a", "b")
+
+
+def test_only_withdrawn_categories_count() -> None:
+    """A withdrawal of one category leaves the other; of something that was not sent, everything."""
+    only_a = {"g": UsedGrant(ALL, (stopped(AT, categories=frozenset("a")),))}
+    (found,) = judge_transfer(sent("ba"), decided(), only_a)
+    assert found.categories == ("a",)
+    assert judge_transfer(sent("b"), decided(), only_a) == []
+    assert kinds(judge_transfer(sent("x"), decided(), only_a)) == ["transfer_broader"]
+
+
+def test_a_grant_that_still_holds_carries_the_category() -> None:
+    """Where two used grants cover a category, both must have been withdrawn; what others cover does not matter."""
+    gone, holds = UsedGrant(ALL, (stopped(AT, AT + MINUTES),)), UsedGrant(frozenset("a"))
+    (found,) = judge_transfer(sent(), decided(grants="gh"), {"g": gone, "h": holds})
+    assert found.categories == ("b",)
+    later = UsedGrant(frozenset("a"), (stopped(AT, AT + 9 * MINUTES),))
+    (found,) = judge_transfer(sent("a"), decided(grants="gh"), {"g": gone, "h": later})
+    assert (found.categories, found.known_at) == (("a",), AT + 9 * MINUTES)
+    (found,) = judge_transfer(sent("ab"), decided(grants="gh"), {"g": gone, "h": later})
+    assert (found.categories, found.times["recorded_at"]) == (("a", "b"), AT + MINUTES)
+    assert judge_transfer(sent(), decided(grants="h"), {"g": gone, "h": holds}) == []
+
+
+def test_grants_that_are_gone_tell_nothing() -> None:
+    """After retention nobody can say that they were withdrawn."""
+    assert judge_transfer(sent(), decided(grants="gh"), {}) == []
+
+
+def test_the_word_known_first_makes_the_finding() -> None:
+    """Of two withdrawals that cover a transfer the one recorded first is told; one received later counts not."""
+    first, second = stopped(AT, AT + 5 * MINUTES), stopped(AT - MINUTES, AT + 6 * MINUTES)
+    after = stopped(AT + STEP, AT + STEP)
+    (found,) = judge_transfer(sent(), decided(), {"g": UsedGrant(ALL, (after, second, first))})
+    assert (found.times["received_at"], found.known_at) == (AT, AT + 5 * MINUTES)
+
+
+@pytest.mark.parametrize("recorded_at", [AT - MINUTES, AT + 3 * MINUTES, AT + timedelta(days=9)])
+@pytest.mark.parametrize("given_at", [AT - timedelta(days=9), AT, AT + STEP])
+def test_a_void_grant_counts_whenever_something_was_sent(given_at: datetime, recorded_at: datetime) -> None:
+    """It was void from the start, whatever its times: known once both report and invalidation are."""
+    grants = {"g": UsedGrant(ALL, (stopped(given_at, recorded_at, kind="invalidated"),))}
+    (found,) = judge_transfer(sent("ab"), decided(), grants)
+    assert (found.kind, found.categories, found.finding_id) == (
+        "transfer_on_void_grant",
+        ("a", "b"),
+        "transfer_on_void_grant:t",
+    )
+    assert found.known_at == max(AT + 4 * MINUTES, recorded_at)
+    assert (found.times["effective_at"], found.times["recorded_at"]) == (given_at, recorded_at)
+    assert "received_at" not in found.times
+    assert judge_transfer(sent("x"), decided("abx"), grants) == []
+
+
+@pytest.mark.parametrize("step", [-1, 0, 1])
+def test_an_ending_counts_from_its_moment(step: int) -> None:
+    """Sent at the very moment of the ending or later is a finding; a microsecond before is none."""
+    grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, kind="ended"),))}
+    found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
+    assert kinds(found) == ([] if step < 0 else ["transfer_after_ending"])
+    assert [one.times["effective_at"] for one in found] == [RECEIVED] * len(found)
+
+
+LIFTED = RECEIVED + 2 * MINUTES
+RESTRICTED: list[tuple[datetime, bool]] = [
+    (RECEIVED - STEP, False),
+    (RECEIVED, True),
+    (LIFTED - STEP, True),
+    (LIFTED, False),
+    (LIFTED + STEP, False),
+    (LIFTED + MINUTES - STEP, False),
+    (LIFTED + MINUTES, True),
+]
+
+
+@pytest.mark.parametrize(("at", "is_restricted"), RESTRICTED)
+def test_a_restriction_counts_until_it_is_lifted(at: datetime, *, is_restricted: bool) -> None:
+    """From its moment on, and no longer at the moment of its lifting; the next one counts for itself."""
+    stops = [stopped(RECEIVED, kind="restricted"), stopped(LIFTED, kind="unrestricted")]
+    again = stopped(LIFTED + MINUTES, kind="restricted")
+    for order in ((*stops, again), (again, *reversed(stops))):
+        found = judge_transfer(sent("ab", at), decided(), {"g": UsedGrant(ALL, order)})
+        assert kinds(found) == (["transfer_under_restriction"] if is_restricted else [])
+        for one in found:
+            assert one.times["effective_at"] == (RECEIVED if at < LIFTED else LIFTED + MINUTES)
+
+
+@pytest.mark.parametrize(
+    "lifting",
+    [
+        stopped(LIFTED, categories=frozenset("b"), kind="unrestricted"),
+        stopped(LIFTED, kind="unrestricted", of="other"),
+        stopped(RECEIVED - STEP, kind="unrestricted"),
+        stopped(EXPIRES, kind="unrestricted"),
+    ],
+)
+def test_what_does_not_lift_a_restriction(lifting: Stopped) -> None:
+    """Another category's lifting, another grant's, an earlier one, and one that came after the transfer."""
+    restriction = stopped(RECEIVED, kind="restricted")
+    (found,) = judge_transfer(sent("a", LIFTED), decided(), {"g": UsedGrant(ALL, (restriction, lifting))})
+    assert (found.kind, found.categories) == ("transfer_under_restriction", ("a",))
+    # A lifting takes nothing away, and lifts nothing but restrictions.
+    assert judge_transfer(sent("a", EXPIRES - STEP), decided(), {"g": UsedGrant(ALL, (lifting,))}) == []
+    gone = {"g": UsedGrant(ALL, (stopped(AT),)), "h": UsedGrant(ALL, (lifting,))}
+    assert judge_transfer(sent("a", EXPIRES - STEP), decided(grants="gh"), gone) == []
+    for kind in ("withdrawn", "ended", "invalidated"):
+        both = (stopped(RECEIVED - MINUTES, kind=kind), stopped(RECEIVED, kind="unrestricted"))
+        assert len(judge_transfer(sent("a", LIFTED), decided(), {"g": UsedGrant(ALL, both)})) == 1
+
+
+def test_a_lifting_at_the_same_moment_lifts() -> None:
+    """The restriction had lasted for no time at all."""
+    both = (stopped(RECEIVED, kind="restricted"), stopped(RECEIVED, kind="unrestricted"))
+    assert judge_transfer(sent("ab", RECEIVED), decided(), {"g": UsedGrant(ALL, both)}) == []
+
+
+def test_two_grants_that_fell_in_two_ways() -> None:
+    """None held any more, so it is a finding: told for each way in which one fell, with that one's times, and known
+    once both were; while one holds it is none.
+    """
+    withdrawn, ended = stopped(AT - MINUTES, AT + 5 * MINUTES), stopped(AT, AT + 6 * MINUTES, kind="ended")
+    both = {"g": UsedGrant(ALL, (withdrawn,)), "h": UsedGrant(ALL, (ended,))}
+    after, ending = judge_transfer(sent(), decided(grants="gh"), both)
+    assert (after.kind, ending.kind) == ("transfer_after_withdrawal", "transfer_after_ending")
+    assert after.known_at == ending.known_at == AT + 6 * MINUTES
+    assert (after.times["received_at"], after.times["recorded_at"]) == (AT - MINUTES, AT + 5 * MINUTES)
+    assert (ending.times["effective_at"], ending.times["recorded_at"]) == (AT, AT + 6 * MINUTES)
+    assert judge_transfer(sent(), decided(grants="gh"), both | {"h": UsedGrant(ALL)}) == []
+    # Of several that made one fall the first counts.
+    again = stopped(AT - MINUTES, AT + 5 * MINUTES + STEP)
+    twice = both | {"g": UsedGrant(ALL, (again, withdrawn))}
+    assert judge_transfer(sent(), decided(grants="gh"), twice) == [after, ending]
+    # Each category is looked at for itself, and the one known first tells the facts.
+    only_a = {"g": UsedGrant(ALL, (stopped(AT, AT + 9 * MINUTES),)), "h": UsedGrant(frozenset("a"), (ended,))}
+    after, ending = judge_transfer(sent(), decided(grants="gh"), only_a)
+    assert (after.categories, ending.categories) == (("a", "b"), ("a",))
+    assert (after.known_at, ending.known_at) == (AT + 9 * MINUTES, AT + 9 * MINUTES)
+
+
+def test_what_is_recorded_later_changes_no_earlier_finding() -> None:
+    """Withdrawn and found, and found void weeks later: the first finding stays what it was, and a second one is there,
+    known from the invalidation on.
+    """
+    withdrawn = stopped(AT, AT + 5 * MINUTES)
+    void = stopped(AT - timedelta(days=30), AT + timedelta(days=20), kind="invalidated")
+    (before,) = judge_transfer(sent(), decided(), {"g": UsedGrant(ALL, (withdrawn,))})
+    first, second = judge_transfer(sent(), decided(), {"g": UsedGrant(ALL, (void, withdrawn))})
+    assert first == before
+    assert (second.kind, second.known_at) == ("transfer_on_void_grant", AT + timedelta(days=20))
+    assert second.times["recorded_at"] == AT + timedelta(days=20)
+
+
+letters = st.sets(st.sampled_from("abx"), min_size=1).map(lambda some: "".join(sorted(some)))
+instants = st.integers(-3, 8).map(lambda step: AT + step * MINUTES)
+LATER = ("withdrawn", "invalidated")
+# A withdrawal and an invalidation may be recorded later than they count from; the partners' own acts count at once.
+stops = st.builds(
+    lambda at, later, categories, kind, of: stopped(
+        at, at + later * MINUTES if kind in LATER else at, frozenset(categories), kind, of
+    ),
+    instants,
+    st.integers(0, 3),
+    letters,
+    st.sampled_from(["withdrawn", "withdrawn", "invalidated", "ended", "restricted", "unrestricted"]),
+    st.sampled_from(["", "", "other"]),
+)
+used_grants = st.dictionaries(
+    st.sampled_from("ghi"),
+    st.builds(UsedGrant, letters.map(frozenset), st.lists(stops, max_size=3).map(tuple)),
+)
+outcomes = st.sampled_from(["permit", "partial", "no_permission", "not_consent_based"])
+
+
+TOLD_AS = {
+    "withdrawn": "transfer_after_withdrawal",
+    "invalidated": "transfer_on_void_grant",
+    "restricted": "transfer_under_restriction",
+    "ended": "transfer_after_ending",
+}
+
+
+def ways(grant: UsedGrant, category: str, at: datetime) -> set[str]:
+    """In which ways a grant did not let a category pass at a moment."""
+    about = [one for one in grant.stops if category in one.categories]
+    found = {"invalidated"} if any(one.kind == "invalidated" for one in about) else set()
+    by_then = [one for one in about if one.effective_at <= at]
+    found |= {one.kind for one in by_then if one.kind in {"withdrawn", "ended"}}
+    for of in {one.of for one in by_then}:
+        words = [one for one in by_then if one.of == of and one.kind in {"restricted", "unrestricted"}]
+        last = max(words, key=lambda one: (one.effective_at, one.kind), default=None)
+        if last is not None and last.kind == "restricted":
+            found.add("restricted")
+    return found
+
+
+def second_opinion(report: Sent, one: Decided, grants: Mapping[str, UsedGrant]) -> set[tuple[str, tuple[str, ...]]]:
+    """The rules category by category, as docs/reconciliation.md words them: kind and the categories concerned."""
+    concerned: dict[str, list[str]] = {}
+    for category in report.categories if one.outcome != "not_consent_based" else ():
+        if category in one.permitted:
+            if (one.decided_at - report.transferred_at).total_seconds() > 60:
+                concerned.setdefault("transfer_before_permit", []).append(category)
+            if not report.transferred_at < one.expires_at:
+                concerned.setdefault("transfer_after_expiry", []).append(category)
+            covering = [
+                grants[name] for name in one.grant_ids if name in grants and category in grants[name].categories
+            ]
+            gone = [ways(each, category, report.transferred_at) for each in covering]
+            if covering and all(gone):
+                for way in set.union(*gone):
+                    concerned.setdefault(TOLD_AS[way], []).append(category)
+        elif category not in one.not_consent_based:
+            kind = "transfer_broader" if one.permitted else "transfer_without_permit"
+            concerned.setdefault(kind, []).append(category)
+    return {(kind, tuple(some)) for kind, some in concerned.items()}
+
+
+@given(
+    letters, instants, instants, st.sets(st.sampled_from("ab")), st.sets(st.sampled_from("ab")), outcomes, used_grants
+)
+def test_small_histories_against_the_second_opinion(
+    categories: str,
+    at: datetime,
+    reported_at: datetime,
+    permitted: set[str],
+    statutory: set[str],
+    outcome: Outcome,
+    grants: dict[str, UsedGrant],
+) -> None:
+    """Whatever was permitted, sent and withdrawn, when and in which order: the same kinds about the same categories,
+    and a finding is known neither before its report nor before any word that it needs.
+    """
+    one = decided(
+        "".join(sorted(permitted)),
+        outcome=outcome,
+        statutory="".join(sorted(statutory - permitted)),
+        grants="ghi",
+    )
+    report = sent(categories, at, reported_at)
+    found = judge_transfer(report, one, grants)
+    assert {(each.kind, each.surplus or each.categories) for each in found} == second_opinion(report, one, grants)
+    assert len({each.finding_id for each in found}) == len(found)
+    for each in found:
+        assert each.known_at >= reported_at
+        # Nobody reports what is yet to be sent, so a lifting that counts for it was there before the report.
+        if each.kind in TOLD_AS.values() and (at <= reported_at or not lifts(grants)):
+            told = {name: known_by(one, each.known_at) for name, one in grants.items()}
+            assert each.kind in {kind for kind, _ in second_opinion(report, one, told)}
+            if each.known_at > reported_at:
+                before = {name: known_by(one, each.known_at - STEP) for name, one in grants.items()}
+                assert each.kind not in {kind for kind, _ in second_opinion(report, one, before)}
+
+
+def known_by(grant: UsedGrant, at: datetime) -> UsedGrant:
+    """The grant with the withdrawals that were recorded by a moment."""
+    return UsedGrant(grant.categories, tuple(one for one in grant.stops if one.recorded_at <= at))
+
+
+def lifts(grants: Mapping[str, UsedGrant]) -> bool:
+    """Whether a restriction was lifted anywhere."""
+    return any(stop.kind == "unrestricted" for grant in grants.values() for stop in grant.stops)
+
+
+def test_the_second_opinion_sees_a_wrong_rule() -> None:
+    """Control: judged by the time of recording instead of receipt, the gap's transfer would be missed."""
+    gap = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + 2 * MINUTES),))}
+    wrong = {"g": UsedGrant(ALL, (stopped(RECEIVED + 2 * MINUTES),))}
+    report = sent("ab", RECEIVED + MINUTES)
+    assert {(one.kind, one.categories) for one in judge_transfer(report, decided(), wrong)} != second_opinion(
+        report, decided(), gap
+    )
+
+
+def test_the_second_opinion_sees_a_void_grant_judged_by_its_time() -> None:
+    """Control: counted from when it was recorded, an invalidation would leave what was sent before it in order."""
+    void = {"g": UsedGrant(ALL, (stopped(AT - MINUTES, EXPIRES, kind="invalidated"),))}
+    wrong = {"g": UsedGrant(ALL, (stopped(EXPIRES, kind="ended"),))}
+    report = sent("ab")
+    assert {(one.kind, one.categories) for one in judge_transfer(report, decided(), wrong)} != second_opinion(
+        report, decided(), void
+    )
