@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -20,6 +21,7 @@ from consent_registry.operations.decisions import (
     read_question,
     with_receipt,
 )
+from consent_registry.operations.even_answers import Keeper
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.database import Connection, transaction
@@ -28,6 +30,8 @@ from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
 from consent_registry.storage.questions import Asked, Whose, lock_clients, try_lock_others
+
+_KEEPER = Keeper()
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -48,6 +52,7 @@ class Waiting:
         self.once = once
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.deadline = 0.0
+        self.leaves_at = 0.0
         self.catalogue_version = -1
         self.questions: list[Question] = []
         self.asked: list[Asked] = []
@@ -81,8 +86,11 @@ class Waiting:
         self.questions, self.catalogue_version = questions, catalogue.version
 
     def settle(self, outcome: Reply | Exception) -> None:
-        """Let the answer leave; who asked may be gone."""
-        if self.reply.done():
+        """Let the answer leave when its moment has come."""
+        _KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
+
+    def _leave(self, outcome: Reply | Exception) -> None:
+        if self.reply.done():  # who asked may be gone
             return
         if isinstance(outcome, Reply):
             self.reply.set_result(outcome)

@@ -6,11 +6,9 @@ and nothing is remembered from one batch to the next but what the catalogue's ve
 
 import asyncio
 import secrets
-import select
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -29,13 +27,11 @@ SECOND = BATCH // 2
 # How long a request waits for a client that a consent act holds, and how soon it asks again.
 PATIENCE = 1.0
 PAUSE = 0.002
-# Seconds. What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell
-# (design.md promise 5): an answer leaves this long after its question, or later when it was not ready. A thread keeps
-# the time: the event loop's timers count whole milliseconds from when it last woke, which is when the work was done.
-# And because a processor that slept longer wakes a little later, chance adds up to two fifths.
+# Seconds. An answer leaves this long after its question, or later when it was not ready, so that its time does not tell
+# what is known of a person. And because a processor that slept longer wakes a little later, chance adds up to two
+# fifths.
 EVEN = 0.005
 _CHANCE = 400
-_SLEEPERS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="even")
 
 _log = structlog.get_logger(__name__)
 
@@ -67,9 +63,8 @@ class Decider:
             catalogue = await self._runtime.picture(self._network, fresh=True)
         waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
         waiting.read(catalogue, self._runtime.keys)
-        loop = asyncio.get_running_loop()
-        waiting.deadline = loop.time() + PATIENCE
-        leaves_at = time.monotonic() + self._even * (1 + secrets.randbelow(_CHANCE) / 1000)
+        waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
+        waiting.leaves_at = time.monotonic() + self._even * (1 + secrets.randbelow(_CHANCE) / 1000)
         self._waiting.append(waiting)
         self._size += len(requests)
         if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
@@ -77,11 +72,7 @@ class Decider:
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        try:
-            return await waiting.reply
-        finally:
-            if time.monotonic() < leaves_at:
-                await loop.run_in_executor(_SLEEPERS, _sleep_until, leaves_at)
+        return await waiting.reply
 
     async def _run(self) -> None:
         try:
@@ -128,12 +119,6 @@ class Decider:
             else:
                 self._waiting.appendleft(one)
                 self._size += len(one.requests)
-
-
-def _sleep_until(moment: float) -> None:
-    # Not time.sleep, which names the kernel an absolute moment: where another clock is put before the machine's, as the
-    # clock campaigns do, the kernel refuses that.
-    select.select([], [], [], max(0.0, moment - time.monotonic()))
 
 
 def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:
