@@ -20,6 +20,7 @@ from consent_registry.domain.identifiers import (
     uuid7,
     uuid7_between,
     uuid7_milliseconds,
+    uuid7s,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,6 +71,12 @@ def test_an_id_takes_ten_bytes() -> None:
     """What is given beyond them changes nothing."""
     at = datetime(2026, 11, 22, tzinfo=UTC)
     assert uuid7(at, bytes(range(1, 17))) == uuid7(at, bytes(range(1, 11)))
+
+
+@given(INSTANTS, st.lists(ENTROPY, max_size=5))
+def test_many_ids_are_made_of_their_own_ten_bytes_each(at: datetime, entropies: list[bytes]) -> None:
+    """Made together, ids are those that would be made one by one."""
+    assert uuid7s(at, b"".join(entropies)) == [uuid7(at, entropy) for entropy in entropies]
 
 
 @given(INSTANTS, st.integers(0, 79))

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.approvals import all_open
-from consent_registry.domain.catalogue import Basis, Category, Flow, Partner, Purpose, Road
+from consent_registry.domain.catalogue import Basis, Category, Partner, Purpose, Road
 from consent_registry.domain.flags import ATTENDANCE
 from consent_registry.domain.grants import Grant, covers_others, end_of_permission, permitted_categories
 
@@ -53,10 +53,8 @@ def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetim
     if question.basis == "statute":
         # Recorded with its norm and not judged: the registry knows nothing about statutes.
         return _answer(question, {}, frozenset(one.category_id for one in question.categories), now)
-    in_force = [flow for flow in road.flows if flow.agreement.in_force(now)]
-    statutory = _listed(in_force, "statute")
-    consented = _listed(in_force, "consent") if _parties_are_open(question) else frozenset()
-    judged = consented - statutory
+    statutory = _listed(road, "statute", now)
+    judged = _listed(road, "consent", now) - statutory if _parties_are_open(question) else frozenset()
     # Of several grants that let a category pass, the one that lasts longest is named: the first wins a tie.
     passing = [
         _Passing(grant, now) for grant in grants if _is_for(question, grant) and _walls_are_open(road, grant, now)
@@ -65,9 +63,10 @@ def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetim
     grounds: dict[int, _Passing] = {}
     for category in question.categories:
         if category.category_id in judged and _may_go(road, category):
-            ground = next((one for one in passing if _lets_pass(question, category, one, now)), None)
-            if ground is not None:
-                grounds[category.category_id] = ground
+            for one in passing:
+                if _lets_pass(question, category, one, now):
+                    grounds[category.category_id] = one
+                    break
     return _answer(question, grounds, statutory, now)
 
 
@@ -99,8 +98,11 @@ def _lasts_until(grant: Grant) -> datetime:
     return end_of_permission(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
 
 
-def _listed(flows: Iterable[Flow], basis: Basis) -> frozenset[int]:
-    return frozenset().union(*(flow.category_ids for flow in flows if flow.basis == basis))
+def _listed(road: Road, basis: Basis, now: datetime) -> frozenset[int]:
+    """The categories that agreements in force let go this way on this basis."""
+    return frozenset().union(
+        *[flow.category_ids for flow in road.flows if flow.basis == basis and flow.agreement.in_force(now)]
+    )
 
 
 def _parties_are_open(question: Question) -> bool:
@@ -158,9 +160,16 @@ def _secrecy_is_released(question: Question, category: Category, grant: Grant) -
 
 def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozenset[int], now: datetime) -> Decision:
     """Sort the categories by what grounds there are for them; both arguments go by category number."""
-    permitted = [one for one in question.categories if one.category_id in grounds]
-    not_consent_based = [one for one in question.categories if one.category_id in statutory]
-    denied = [one for one in question.categories if one.category_id not in grounds and one.category_id not in statutory]
+    permitted: list[Category] = []
+    denied: list[Category] = []
+    not_consent_based: list[Category] = []
+    for one in question.categories:
+        if one.category_id in grounds:
+            permitted.append(one)
+        elif one.category_id in statutory:
+            not_consent_based.append(one)
+        else:
+            denied.append(one)
     outcome: Outcome
     if not denied and not not_consent_based:
         outcome = "permit"
@@ -170,12 +179,11 @@ def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozens
         outcome = "no_permission"
     else:
         outcome = "not_consent_based"
-    ends = [one.until for one in grounds.values()]
     return Decision(
         outcome=outcome,
         permitted=permitted,
         denied=denied,
         not_consent_based=not_consent_based,
-        expires_at=min([now + ANSWER_LIFETIME, *ends]),
-        grant_ids=list(dict.fromkeys(one.grant.grant_id for one in grounds.values())),
+        expires_at=min([now + ANSWER_LIFETIME, *[one.until for one in grounds.values()]]),
+        grant_ids=list(dict.fromkeys([one.grant.grant_id for one in grounds.values()])),
     )

@@ -18,16 +18,26 @@ CROCKFORD_LOOKALIKES = str.maketrans("ILO", "110")
 CODE_LENGTH = 12
 _UUID = re.compile(UUID_PATTERN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A hexadecimal digit with its upper two bits as the variant has them (RFC 9562 section 4.1).
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def uuid7(at: datetime, entropy: bytes) -> str:
     """A UUIDv7 for `at` from 10 random bytes: 48 bits of milliseconds, then 74 random bits."""
+    return uuid7s(at, entropy[:10])[0]
+
+
+def uuid7s(at: datetime, entropy: bytes) -> list[str]:
+    """A UUIDv7 for `at` from every 10 random bytes."""
     elapsed = at - _EPOCH
     milliseconds = (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
-    rest = int.from_bytes(entropy[:10], "big")
-    high = f"{milliseconds:012x}"
-    low = f"{rest & 0x3FFFFFFFFFFFFFFF | 0x8000000000000000:016x}"
-    return f"{high[:8]}-{high[8:]}-7{rest >> 64 & 0xFFF:03x}-{low[:4]}-{low[4:]}"
+    high, digits = f"{milliseconds:012x}", entropy.hex()
+    begin = f"{high[:8]}-{high[8:]}-7"
+    return [
+        # Of 20 digits the first is where the version stands; of the fifth the variant leaves two bits.
+        f"{begin}{digits[n + 1 : n + 4]}-{_VARIANT[digits[n + 4]]}{digits[n + 5 : n + 8]}-{digits[n + 8 : n + 20]}"
+        for n in range(0, len(digits), 20)
+    ]
 
 
 def uuid7_between(begin: datetime, end: datetime) -> tuple[str, str]:

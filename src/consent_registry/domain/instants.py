@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
 INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$(?!\n)"
 # The driver takes the calendar's first and last moments for PostgreSQL's infinities, which come back without a zone;
 # and two years after a valid instant must exist as well.
@@ -11,7 +13,8 @@ LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 def format_instant(at: datetime) -> str:
     """An aware UTC datetime as `2026-11-20T09:30:00.000000Z`."""
-    return at.isoformat(timespec="microseconds")[:26] + "Z"
+    text: str = msgspec.to_builtins(at)  # a tenth of isoformat's time, but without decimals on the full second
+    return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -13,7 +13,7 @@ import msgspec
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
 from consent_registry.domain.events import Event
-from consent_registry.domain.identifiers import uuid7
+from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
@@ -183,8 +183,7 @@ def new_id(at: datetime) -> str:
 
 def new_ids(at: datetime, number: int) -> list[str]:
     """So many UUIDv7s of this moment, for one question to the source of randomness."""
-    entropy = secrets.token_bytes(10 * number)
-    return [uuid7(at, entropy[start : start + 10]) for start in range(0, len(entropy), 10)]
+    return uuid7s(at, secrets.token_bytes(10 * number))
 
 
 def digest_of(ids: Sequence[str]) -> str:

@@ -55,7 +55,7 @@ _FACTS = """
         ) as client_ids
         from grouped g
     )
-    select q.number, statement_timestamp() as now,
+    select w.first + q.place - 2 as number, statement_timestamp() as now,
         (select max(version) from registry.catalogue_versions where network_id = $1) as catalogue_version,
         w.client_id, w.group_id,
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
@@ -79,8 +79,8 @@ _FACTS = """
         ) end as releases
     from joined w
     cross join lateral unnest(
-        ($6::integer[])[w.first:w.last], ($7::integer[])[w.first:w.last], ($8::smallint[])[w.first:w.last]
-    ) as q (number, recipient_id, purpose_id)
+        ($6::integer[])[w.first:w.last], ($7::smallint[])[w.first:w.last]
+    ) with ordinality as q (recipient_id, purpose_id, place)
     left join lateral (
         select * from registry.grants g
         where g.network_id = $1 and g.client_id = any (w.client_ids)
@@ -106,10 +106,10 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     if not asked:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
     references = references_of(asked)
-    numbers: dict[tuple[int, int, int], int] = {}
-    looked_up = [[numbers.setdefault(flow, len(numbers)) for flow in _flows(one, references)] for one in asked]
+    looked_up = [_flows(one, references) for one in asked]
     # Those of one reference stand beside each other, so that it takes its own by their first and last place.
-    flows = sorted(numbers)
+    flows = sorted({flow for several in looked_up for flow in several})
+    numbers = {flow: number for number, flow in enumerate(flows)}
     of_reference = Counter(reference for reference, _, _ in flows)
     lasts = list(accumulate(of_reference[number] for number in range(len(references))))
     rows = await connection.fetch(
@@ -119,13 +119,12 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         [digest for _, digest in references],
         [1, *(last + 1 for last in lasts[:-1])],
         lasts,
-        [numbers[flow] for flow in flows],
         [recipient_id for _, recipient_id, _ in flows],
         [purpose_id for _, _, purpose_id in flows],
     )
     found = _known(rows, len(flows))
     # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
-    known = [next((found[at] for at in places if found[at].whose is not NOBODY), _NOTHING) for places in looked_up]
+    known = [_first_known([found[numbers[flow]] for flow in several]) for several in looked_up]
     return Facts(
         rows[0]["now"],
         rows[0]["catalogue_version"] or 0,
@@ -149,6 +148,13 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 _NOTHING = _Known(NOBODY, [], frozenset())
+
+
+def _first_known(found: Sequence[_Known]) -> _Known:
+    for one in found:
+        if one.whose is not NOBODY:
+            return one
+    return _NOTHING
 
 
 def _known(rows: Sequence[GrantRow], flows: int) -> list[_Known]:

@@ -46,6 +46,7 @@ async def append_all(
         for (actor, event), nonce in zip(items, nonces, strict=True)
     ]
     leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
+    persons = [person_of(event.kind, event.members) for _, event in items]
     first = await connection.fetchval(
         "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         network.network_id,
@@ -58,7 +59,7 @@ async def append_all(
         [event.purpose_id for _, event in items],
         [KINDS[event.kind] for _, event in items],
         [None if event.outcome is None else OUTCOMES[event.outcome] for _, event in items],
-        [person_of(event.kind, event.members) for _, event in items],
+        persons if any(persons) else None,  # the shorter arrays of the function's unnest are filled up with null
         bodies,
         nonces,
         leaves,

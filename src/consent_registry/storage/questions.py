@@ -100,8 +100,12 @@ def references_of(asked: Sequence[Asked]) -> dict[tuple[int, bytes], int]:
 
 def _found(rows: Sequence[GrantRow]) -> tuple[Whose, bool]:
     """Whom one of a reference's digests led to, and whether all locks were free."""
-    meant = next((whose(row) for row in rows if row["client_id"] is not None), NOBODY)
-    return meant, all(row["held"] for row in rows)
+    meant, held = NOBODY, True
+    for row in rows:
+        held = held and row["held"]
+        if meant is NOBODY:
+            meant = whose(row)
+    return meant, held
 
 
 def whose(row: GrantRow) -> Whose:
