@@ -235,7 +235,8 @@ def test_reading_the_answer() -> None:
     body = (foreign.line() + ours.line()).encode()
     assert read_cosignatures(body, text, [WITNESS.verifier]) == [(ours, 5)]
     assert read_cosignatures(body, text, [VerifierKey(WITNESS.name, SECOND.verifier.public, COSIGNATURE)]) == []
-    for bad in (b"", b"\n", b"ok\n", body[:-1], b"\xff\n", ours.line().encode() + b"\n"):
+    no_end = ours.line()[:-1].encode() + b" "  # a line whose newline is another sign
+    for bad in (b"", b"\n", b"ok\n", body[:-1], no_end, b"\xff\n", ours.line().encode() + b"\n"):
         with pytest.raises(NoteRefused):
             read_cosignatures(bad, text, [WITNESS.verifier])
     with pytest.raises(NoteRefused, match="does not hold"):
