@@ -10,7 +10,7 @@ from consent_registry.audit.note import COSIGNATURE, ED25519, NoteRefused, Signe
 from consent_registry.audit.refusal import AuditRefusal
 
 NONE = "none"
-_TEXT = {*range(0x20, 0x7F), *range(0x80, 0x100), 0x09, 0x0A}
+_CONTROL = {*range(0x20), 0x7F} - {0x09, 0x0A}
 
 
 class PolicyRefused(AuditRefusal):
@@ -54,7 +54,7 @@ class Policy:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a policy's text; raises PolicyRefused, which names the line."""
-        if set(data) - _TEXT:
+        if set(data) & _CONTROL:
             raise PolicyRefused("a policy holds no control character but tab and newline")
         reader = _Reader()
         # Octets that are not ASCII are opaque (tlog-policy, "Character set"): each stays one character of its own,
