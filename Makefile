@@ -28,7 +28,7 @@ help:
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
 	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
 	@echo 'make crash    the crash campaign at its full size'
-	@echo 'make mutants  every small mistake in domain/, audit/ and the token check, each before its tests'
+	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write both lock files anew'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
