@@ -221,6 +221,14 @@ def test_a_log_key_among_others() -> None:
         open_receipt(RECEIPT, [VerifierKey(ORIGIN, KEY.verifier.public, COSIGNATURE)])
 
 
+@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "eddsa"}, {"typ": "JWT"}, {"typ": ""}])
+def test_another_algorithm_or_type_is_refused(header: dict[str, object]) -> None:
+    """Also where everything else is a receipt's, and its signature the log's: a header chooses no algorithm."""
+    claims = json.loads(base64.urlsafe_b64decode(RECEIPT.split(".")[1] + "=="))
+    with pytest.raises(ReceiptRefused, match=r"^a receipt is of type consent-receipt.jwt, signed with EdDSA$"):
+        open_receipt(jws(HEADER | header, claims, KEY), [KEY.verifier])
+
+
 def test_a_critical_extension_is_refused() -> None:
     """RFC 7515 section 4.1.11: no extension is known here, so a header that demands one is refused, signed or not."""
     claims = json.loads(base64.urlsafe_b64decode(RECEIPT.split(".")[1] + "=="))
