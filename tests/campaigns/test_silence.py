@@ -285,11 +285,13 @@ def test_the_work_itself_hardly_differs_and_an_early_return_would(server: Server
 
 
 def test_many_questions_about_one_person_tell_no_more_than_one(server: Server) -> None:
-    """In a batch a person is looked up once, however often it is asked about; looked up each time, a history tells."""
+    """A batch's answer leaves as evenly as one question's. Control: a person looked up for each question, and answers
+    that leave as soon as they are ready, tell a history.
+    """
     states = ("unknown", "never asked", "often withdrawn", "linked")
     found = verdicts(play(server, lambda stage: timed(stage, states, BATCHES, QUESTIONS)))
     report = shown(found)
     assert all(abs(t) < LARGEST_T for _, t in found.values()), report
-    with serving(server, "tests.controls.each_for_itself:create_app"):
+    with serving(server, "tests.controls.each_for_itself:create_app", EVEN_MS="1"):
         control = verdicts(play(server, lambda stage: timed(stage, states, BATCHES // 2, QUESTIONS)))
     assert abs(control["unknown", "often withdrawn"][1]) >= LARGEST_T, f"the control was not caught\n{shown(control)}"

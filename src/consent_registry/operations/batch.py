@@ -1,8 +1,6 @@
 """One batch of decisions: one transaction from the keys to the log (design.md section 5, steps 3 to 6)."""
 
 import asyncio
-import math
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -54,8 +52,7 @@ class Waiting:
         self.once = once
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.deadline = 0.0
-        # When it was asked, and how long after that its answer leaves (of `time.monotonic`, seconds).
-        self.began_at, self.even = 0.0, 0.0
+        self.leaves_at = 0.0
         self.catalogue_version = -1
         self.questions: list[Question] = []
         self.asked: list[Asked] = []
@@ -89,9 +86,8 @@ class Waiting:
         self.questions, self.catalogue_version = questions, catalogue.version
 
     def settle(self, outcome: Reply | Exception) -> None:
-        """Let the answer leave when its moment has come; to a batch, which takes longer, at a later such moment."""
-        times = math.ceil((time.monotonic() - self.began_at) / self.even) if self.is_batch and self.even else 1
-        _KEEPER.call_at(self.began_at + times * self.even, partial(self._leave, outcome))
+        """Let the answer leave when its moment has come."""
+        _KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
 
     def _leave(self, outcome: Reply | Exception) -> None:
         if self.reply.done():  # who asked may be gone

@@ -28,9 +28,10 @@ SECOND = BATCH // 2
 PATIENCE = 1.0
 PAUSE = 0.002
 # Seconds. An answer leaves this long after its question, or later when it was not ready, so that its time does not tell
-# what is known of a person; one to a batch, which takes longer, a whole number of times this long. And because a
-# processor that slept longer wakes a little later, chance adds up to two fifths.
+# what is known of a person; one to a batch as much later again for each fifty questions, which is twice what they take.
+# And because a processor that slept longer wakes a little later, chance adds up to two fifths.
 EVEN = 0.005
+_EVEN_QUESTIONS = 50
 _CHANCE = 400
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +54,7 @@ class Decider:
     ) -> Reply:
         """The durable answer to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
-        times `even` seconds after the question, or as soon as it is ready; to a batch, a whole number of times that.
+        times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
         if self._size and self._size + len(requests) > QUEUE:
             raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
@@ -64,8 +65,8 @@ class Decider:
         waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
         waiting.read(catalogue, self._runtime.keys)
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
-        waiting.began_at = time.monotonic()
-        waiting.even = self._even * (1 + secrets.randbelow(_CHANCE) / 1000)
+        even = self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS)
+        waiting.leaves_at = time.monotonic() + even * (1 + secrets.randbelow(_CHANCE) / 1000)
         self._waiting.append(waiting)
         self._size += len(requests)
         if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
