@@ -7,6 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from consent_registry.audit.leaf import reference_commitment
 from consent_registry.audit.merkle import root
 from consent_registry.audit.note import COSIGNATURE, SignerKey, VerifierKey
 from consent_registry.audit.policy import Policy
@@ -53,9 +54,18 @@ def test_a_receipt_and_its_proof() -> None:
 
 
 def test_the_key_id_is_the_standard_one() -> None:
-    """RFC 8037 appendix A.3 prints the thumbprint of its key."""
+    """RFC 8037 appendix A.3 prints the thumbprint of its key; whatever letter one ends with is a part of it."""
     public = base64.urlsafe_b64decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
     assert thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    assert {len(thumbprint(bytes([number]) * 32)) for number in range(100)} == {43}
+
+
+def test_a_salt_may_end_with_any_letter() -> None:
+    """Base64url has 43 characters for 32 bytes, and the last is one of sixteen."""
+    for number in range(16):
+        salt = bytes(31) + bytes([number])
+        said = LOG.receipt(270, client_commitment=base64url(reference_commitment(salt, REFERENCE)))
+        assert open_receipt(said, [KEY.verifier]).is_about(REFERENCE, base64url(salt))
 
 
 def test_what_is_said_of_a_receipt() -> None:

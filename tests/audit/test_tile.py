@@ -170,6 +170,14 @@ def test_a_tree_grown_in_any_steps(size: int) -> None:
     assert Frontier.of_tiles(size, written) == frontier
 
 
+def test_tiles_are_numbered_in_a_tall_tree() -> None:
+    """One tile more of leaves, behind three full tiles of level 1."""
+    frontier = Frontier(3 * 65_536, (b"", b"", b"".join(HASHES[:3])))
+    grown, written = frontier.extend(HASHES[:256])
+    assert set(written) == {Tile(0, 3 * 256), Tile(1, 3, 1)}
+    assert grown.size == 3 * 65_536 + 256
+
+
 def test_a_tile_holds_the_roots_of_256_below(big: dict[Tile, bytes]) -> None:
     """Hash i of tile n at level L is the root of the leaves from (n·256+i)·256^L on."""
     for tile, data in big.items():

@@ -66,7 +66,7 @@ REWRITES = {
     " where network_id = {n} and log_index = {size} - 1",
     "the last leaves are gone": "delete from registry.leaves where log_index > 5 and network_id = {n}",
     "the right edge's tile is gone": "delete from registry.tiles where network_id = {n}",
-    "the right edge's tile is another": "update registry.tiles set data = overlay(data placing '\\x00' from 7)"
+    "the right edge's tile is another": "update registry.tiles set data = set_byte(data, 6, get_byte(data, 6) # 1)"
     " where network_id = {n}",
     "a checkpoint nobody remembers": "insert into registry.checkpoints select network_id, size + 1, now(), root, note"
     " from registry.checkpoints where network_id = {n}",

@@ -19,12 +19,13 @@ CODE_LENGTH = 12
 _UUID = re.compile(UUID_PATTERN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A hexadecimal digit with its upper two bits as the variant has them (RFC 9562 section 4.1).
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_VARIANT = {digit: "89ab"[number % 4] for number, digit in enumerate("0123456789abcdef")}
 
 
 def uuid7(at: datetime, entropy: bytes) -> str:
     """A UUIDv7 for `at` from 10 random bytes: 48 bits of milliseconds, then 74 random bits."""
-    return uuid7s(at, entropy[:10])[0]
+    (one,) = uuid7s(at, entropy[:10])
+    return one
 
 
 def uuid7s(at: datetime, entropy: bytes) -> list[str]:
