@@ -38,6 +38,12 @@ def months(number: int) -> list[str]:
     return [f"events_{ordinal // 12}{ordinal % 12 + 1:02}" for ordinal in ordinals]
 
 
+async def after_the_first_round(registry: Registry) -> None:
+    """Wait until the application's own housekeeping is over: what a test breaks it must not mend meanwhile."""
+    while not registry.app.state.housekeeping.rounds:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+
+
 async def test_partitions_are_made_ahead(registry: Registry) -> None:
     """Thirteen months ahead and one that takes the rest, each guarded and none open to the application by itself."""
     async with registry.sql() as connection:
@@ -49,6 +55,7 @@ async def test_partitions_are_made_ahead(registry: Registry) -> None:
 
 async def test_a_missing_month_is_made_again(registry: Registry) -> None:
     """What a month's turn will ask for: a partition that is not there yet is made, guarded like the others."""
+    await after_the_first_round(registry)
     async with registry.sql() as connection:
         before = await connection.fetch(PARTITIONS, ROLES["app"])
         for name in months(13)[-2:]:
@@ -76,12 +83,6 @@ async def lose(sql: asyncpg.Connection, names: Sequence[str]) -> None:
             await sql.execute(f"insert into kept select * from registry.{name}")  # noqa: S608 - our own tables
             await sql.execute(f"drop table registry.{name}")
         await sql.execute("insert into registry.events select * from kept")
-
-
-async def after_the_first_round(registry: Registry) -> None:
-    """Wait until the application's own housekeeping is over: what a test breaks it must not mend meanwhile."""
-    while not registry.app.state.housekeeping.rounds:  # noqa: ASYNC110 - it tells nobody
-        await asyncio.sleep(0.01)
 
 
 async def state(registry: Registry) -> PartitionState:
