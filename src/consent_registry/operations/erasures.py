@@ -93,8 +93,8 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class _Person(msgspec.Struct, frozen=True):
-    """A person found: its clients, what there is of them, the places of the questions about them, and what outlives
-    their events.
+    """A person found: its clients, what there is of them, the places of the questions about them, and, where they are
+    held, what outlives their events.
     """
 
     client_ids: tuple[str, ...]
@@ -204,9 +204,9 @@ async def _find(
     """
     network_id = network.network_id
     client_ids = await _client_ids(eraser, connection, network, target)
-    remainders = await storage.survey_remainders(connection, network_id, client_ids)
+    remainders: Sequence[storage.Remainder] = ()
     if alone:
-        others = {one.client_id for one in remainders}
+        others = {one.client_id for one in await storage.survey_remainders(connection, network_id, client_ids)}
         await storage.lock_clients(connection, network_id, [*client_ids, *others])
         again = await _client_ids(eraser, connection, network, target)
         remainders = await storage.survey_remainders(connection, network_id, client_ids)

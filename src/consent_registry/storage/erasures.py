@@ -40,7 +40,7 @@ class Remainder(msgspec.Struct, frozen=True, array_like=True):
 
 class RemovalRecord(msgspec.Struct, frozen=True):
     """The events of a removal, first the one that says what went, then those of remainders: ids, whom each is about,
-    bytes, nonces, leaves.
+    bytes, nonces, leaves; in the order of the database's functions.
     """
 
     ids: list[str]
@@ -48,10 +48,6 @@ class RemovalRecord(msgspec.Struct, frozen=True):
     events: list[bytes]
     nonces: list[bytes]
     leaves: list[bytes]
-
-    def columns(self) -> tuple[list[str], list[str | None], list[bytes], list[bytes], list[bytes]]:
-        """The columns in the order of the database's functions."""
-        return self.ids, self.client_ids, self.events, self.nonces, self.leaves
 
 
 class SealedReference(msgspec.Struct, frozen=True):
@@ -186,7 +182,7 @@ async def erase_clients(
             list(questions),
             ground,
             at,
-            *record.columns(),
+            *msgspec.structs.astuple(record),
         )
     except asyncpg.SerializationError as error:
         raise Conflict("There is something else to erase by now. Preview again.") from error

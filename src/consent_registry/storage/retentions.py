@@ -69,7 +69,7 @@ async def retain(
             network_id,
             limit,
             at,
-            *record.columns(),
+            *msgspec.structs.astuple(record),
         )
     except asyncpg.SerializationError as error:
         raise Conflict("Something else is due by now.") from error
