@@ -73,7 +73,7 @@ $$;
 -- Makes the partitions of `events` for this month and p_months more, and the one that takes what no other takes.
 -- Partitions carry no grants: rows are reached through their parent, or not at all.
 create function registry.make_event_partitions(p_months integer) returns integer
-    language plpgsql security definer set search_path = pg_catalog as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
     partition_name text;
@@ -136,7 +136,7 @@ create policy idempotency_keys_forget on registry.idempotency_keys for delete to
 create policy idempotency_keys_forget_read on registry.idempotency_keys for select to {owner}
     using (network_id = (select registry.current_network()));
 create function registry.forget_idempotency_keys(p_network integer) returns bigint
-    language sql security definer set search_path = pg_catalog as $$
+    language sql security definer set search_path = pg_catalog, pg_temp as $$
     with gone as (
         delete from registry.idempotency_keys
         where network_id = p_network and recorded_at < statement_timestamp() - interval '48 hours' returning 1
@@ -149,7 +149,7 @@ grant execute on function registry.forget_idempotency_keys(integer) to {app};
 create policy events_places on registry.events for select to {owner}
     using (network_id = (select registry.current_network()));
 create function registry.event_places(p_network integer, p_events uuid[]) returns table (event_id uuid, log_index bigint)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select e.event_id, e.log_index from registry.events e where e.network_id = p_network and e.event_id = any (p_events)
 $$;
 revoke execute on function registry.event_places(integer, uuid[]) from public;

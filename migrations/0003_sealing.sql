@@ -79,7 +79,7 @@ grant execute on function registry.log_sizes() to {sealer};
 
 -- Takes away the narrower stages of tiles that are there wider with the same beginning, and nothing else.
 create function registry.drop_narrower_tiles(p_network integer, p_levels smallint[], p_numbers bigint[]) returns bigint
-    language sql security definer set search_path = pg_catalog as $$
+    language sql security definer set search_path = pg_catalog, pg_temp as $$
     with gone as (
         delete from registry.tiles narrow
         using unnest(p_levels, p_numbers) as given (level, number), registry.tiles wide
@@ -94,7 +94,7 @@ grant execute on function registry.drop_narrower_tiles(integer, smallint[], bigi
 
 -- Of checkpoints older than a day the last of each hour stays: every later one proves them all.
 create function registry.thin_checkpoints(p_network integer) returns bigint
-    language sql security definer set search_path = pg_catalog as $$
+    language sql security definer set search_path = pg_catalog, pg_temp as $$
     with ranked as (
         select c.size, c.published_at, row_number() over (
             partition by date_trunc('hour', c.published_at, 'UTC') order by c.size desc, c.published_at desc) as place

@@ -10,7 +10,7 @@ grant usage on schema registry to {eraser};
 -- consent also has consent_id, grant_id or release_id. The policy's name is what makes it known to
 -- `removable_tables`, so a new table needs this one call in its migration, and nothing else.
 create function registry.make_removable(p_table text) returns void
-    language plpgsql set search_path = pg_catalog as $$
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     execute format('create policy %I on registry.%I for select to {owner} using (network_id = (select registry.current_network()))',
         p_table || '_removal_read', p_table);
@@ -109,7 +109,7 @@ $$;
 
 -- Every removable table but events, those that refer to others first.
 create function registry.removable_tables() returns table (name text, depth integer)
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive removable as (
         select c.oid, c.relname from pg_class c join pg_policy p on p.polrelid = c.oid and p.polcmd = 'd'
         where c.relnamespace = 'registry'::regnamespace and p.polname = c.relname || '_removal' and c.relname <> 'events'
@@ -127,7 +127,7 @@ revoke execute on function registry.removable_tables() from public;
 
 -- The rule by which rows of a table belong to clients ($2), or to consents ($3), grants ($4) and releases ($5).
 create function registry.removal_rule(p_table text) returns text
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select '(' || string_agg(case attname when 'client_ids' then 'client_ids && $2' when 'client_id' then 'client_id = any ($2)'
         when 'consent_id' then 'consent_id = any ($3)' when 'grant_id' then 'grant_id = any ($4)'
         else 'release_id = any ($5)' end, ' or ') || ')'
@@ -138,7 +138,7 @@ revoke execute on function registry.removal_rule(text) from public;
 
 -- Indices as ascending, inclusive spans: 3, 7, 8, 9 are [[3, 3], [7, 9]].
 create function registry.spans(p_indices bigint[]) returns jsonb
-    language sql immutable set search_path = pg_catalog as $$
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(jsonb_build_array(low, high) order by low), '[]') from (
         select min(i) as low, max(i) as high
         from (select i, i - row_number() over (order by i) as run from unnest(p_indices) as i) as numbered group by run
@@ -148,43 +148,43 @@ revoke execute on function registry.spans(bigint[]) from public;
 
 -- Everything behind one person: the ids of all clients that are the same person as this one, itself among them.
 create function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select array_agg(c.client_id order by c.client_id) from registry.clients c
     where c.network_id = p_network and c.client_id = p_client
 $$;
 
 create function registry.removal_network(p_slug text)
     returns table (network_id integer, slug text, name text, about text, log_origin text)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select n.network_id, n.slug, n.name, n.about, n.log_origin from registry.networks n where n.slug = p_slug
 $$;
 
 -- The client behind a partner's reference (by any of the digests it may be stored under), or behind a consent.
 create function registry.find_client(p_network integer, p_partner text, p_digests bytea[]) returns uuid
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.client_id from registry.client_references r
     join registry.partners p on p.network_id = r.network_id and p.partner_id = r.partner_id
     where r.network_id = p_network and p.slug = p_partner and r.digest = any (p_digests)
 $$;
 create function registry.find_client_of_consent(p_network integer, p_consent uuid) returns uuid
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select c.client_id from registry.consents c where c.network_id = p_network and c.consent_id = p_consent
 $$;
 create function registry.partner_number(p_network integer, p_partner text) returns integer
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select p.partner_id from registry.partners p where p.network_id = p_network and p.slug = p_partner
 $$;
 
 -- Which of these clients the database still knows: what the erasure ledger asks before the registry is ready.
 create function registry.known_clients(p_network integer, p_clients uuid[]) returns uuid[]
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(c.client_id order by c.client_id), '{}') from registry.clients c
     where c.network_id = p_network and c.client_id = any (p_clients)
 $$;
 
 -- What is there of these clients: rows by table, events by kind with their spans, partners that take part, open holds.
 create function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
-    language plpgsql stable security definer set search_path = pg_catalog as $$
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     tables jsonb := '{}';
     one text;
@@ -222,7 +222,7 @@ $$;
 -- event about them that is no mere use.
 create function registry.references_of(p_network integer, p_clients uuid[])
     returns table (partner_id integer, sealed bytea, before bigint)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.partner_id, r.sealed, (select max(e.log_index) from registry.events e
         where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
     from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
@@ -232,7 +232,7 @@ $$;
 create function registry.questions_about_nobody(
     p_network integer, p_partner integer, p_after bigint, p_before bigint, p_limit integer)
     returns table (log_index bigint, nonce bytea, event bytea)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select e.log_index, e.nonce, e.event from registry.events e
     where e.network_id = p_network and e.sender_id = p_partner and e.kind = 1 and e.client_id is null
       and e.log_index > p_after and e.log_index < p_before
@@ -242,7 +242,7 @@ $$;
 -- Takes the person's locks in the order of the house: catalogue (shared), then clients, and the references by which
 -- they may be being registered, ascending. Held until the transaction ends.
 create function registry.lock_clients(p_network integer, p_clients uuid[]) returns void
-    language plpgsql volatile security definer set search_path = pg_catalog as $$
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     number integer;
 begin
@@ -262,7 +262,7 @@ $$;
 -- Removes the rows that belong to these clients, consents, grants and releases; returns how many by table.
 create function registry.remove_rows(
     p_network integer, p_clients uuid[], p_consents uuid[], p_grants uuid[], p_releases uuid[]
-) returns jsonb language plpgsql volatile set search_path = pg_catalog as $$
+) returns jsonb language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     removed jsonb := '{}';
     one text;
@@ -286,7 +286,7 @@ revoke execute on function registry.remove_rows(integer, uuid[], uuid[], uuid[],
 create function registry.append_removal(
     p_network integer, p_kind smallint, p_indices bigint[], p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea,
     p_leaf bytea
-) returns bigint language plpgsql volatile set search_path = pg_catalog as $$
+) returns bigint language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     said jsonb := convert_from(p_event, 'UTF8')::jsonb;
 begin
@@ -307,7 +307,7 @@ create function registry.erase_clients(
     p_network integer, p_clients uuid[], p_questions bigint[], p_ground text, p_at timestamptz, p_id uuid,
     p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns table (log_index bigint, partitions text[]) language plpgsql volatile security definer
-    set search_path = pg_catalog as $$
+    set search_path = pg_catalog, pg_temp as $$
 declare
     gone bigint[];
 begin

@@ -10,7 +10,7 @@ drop function registry.make_event_partitions(integer);
 -- write there for too long; null moves whatever there is (`consent-registry migrate`, which may take its time).
 -- Partitions carry no grants: rows are reached through their parent, or not at all.
 create function registry.make_event_partitions(p_months integer, p_bytes bigint default 16777216) returns integer
-    language plpgsql security definer set search_path = pg_catalog as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
     kept_back bigint := pg_table_size('registry.events_default');
@@ -61,7 +61,7 @@ grant execute on function registry.make_event_partitions(integer, bigint) to {ap
 -- The latest time a network's log knows, among its last events. A process that starts asks once: a database whose clock
 -- was set back since must not let a consent count again that had expired by then.
 create function registry.latest_event_at(p_network integer) returns timestamptz
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select max(e.at) from (
         select l.at from registry.events l where l.network_id = p_network order by l.log_index desc limit 10000) e
 $$;

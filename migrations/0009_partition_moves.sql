@@ -5,7 +5,7 @@
 
 create or replace function registry.make_event_partitions(p_months integer, p_bytes bigint default 16777216) returns integer
     -- Who holds the log alone waits for that at most so long, because everybody else waits behind.
-    language plpgsql security definer set search_path = pg_catalog set lock_timeout = '500ms' as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' as $$
 declare
     first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
     partition_name text;

@@ -116,7 +116,7 @@ $$;
 
 -- Who is erased is everybody who means the same person when it happens.
 create or replace function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select array_agg(c.client_id order by c.client_id) from registry.clients c
     where c.network_id = p_network and c.client_id in (
         select p_client

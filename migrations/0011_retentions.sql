@@ -54,7 +54,7 @@ revoke execute on function registry.retention_now() from public;
 -- What ended before these moments is due. The end of the n-th calendar year after it has passed, in Germany.
 create function registry.retention_terms(p_network integer)
     returns table (use_years smallint, consent_years smallint, uses_before timestamptz, consents_before timestamptz)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select t.use_years, t.consent_years,
         (year_begun - make_interval(years => t.use_years)) at time zone 'Europe/Berlin',
         (year_begun - make_interval(years => t.consent_years)) at time zone 'Europe/Berlin'
@@ -67,7 +67,7 @@ $$;
 -- When somebody could last rely on a consent, or did: the end of its last grant, or the last transfer under it. What
 -- was withdrawn in parts ends with its own validity; nothing ends before it was recorded.
 create function registry.last_reliance(p_network integer, p_consent uuid) returns timestamptz
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select greatest(c.recorded_at,
         (select max(case when g.answer = 'refused' then c.recorded_at else coalesce(
             (select min(x.recorded_at) from registry.grant_changes x where x.network_id = p_network and x.grant_id = g.grant_id
@@ -86,7 +86,7 @@ revoke execute on function registry.last_reliance(integer, uuid) from public;
 
 -- All clients of persons on whom a hold is open.
 create function registry.held_clients(p_network integer) returns uuid[]
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(distinct one), '{}') from registry.holds h,
         lateral unnest(registry.clients_of_person(p_network, h.client_id)) as one
     where h.network_id = p_network and not exists (
@@ -97,7 +97,7 @@ revoke execute on function registry.held_clients(integer) from public;
 -- Consents nobody has relied on since p_before, oldest first. What one act changed goes together, so that no event
 -- stays that tells of a consent that is gone, and none goes before its consent.
 create function registry.due_consents(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
-    language plpgsql stable set search_path = pg_catalog as $$
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     due uuid[];
     waiting uuid[];
@@ -132,7 +132,7 @@ revoke execute on function registry.due_consents(integer, timestamptz, integer) 
 
 -- The places of the events that tell of these consents: their own, those of acts on them, and those that name one.
 create function registry.places_of_consents(p_network integer, p_consents uuid[]) returns bigint[]
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select array_agg(distinct e.log_index) from registry.events e
     where e.network_id = p_network and e.kind <> all (registry.use_kinds())
         and e.client_id in (select c.client_id from registry.consents c
@@ -151,7 +151,7 @@ revoke execute on function registry.places_of_consents(integer, uuid[]) from pub
 -- Clients registered before p_before, none of whose person's clients has a consent, a hold or an event that is younger
 -- or a use: nobody needs their references any more.
 create function registry.unused_clients(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(o.client_id), '{}') from (
         select c.client_id from registry.clients c
         where c.network_id = p_network and c.recorded_at < p_before
@@ -169,7 +169,7 @@ revoke execute on function registry.unused_clients(integer, timestamptz, integer
 -- The next step that is due: uses, then consents, then clients, at most p_limit of them. Empty when nothing is.
 create function registry.due_step(
     p_network integer, p_limit integer, out step text, out consents uuid[], out clients uuid[], out places bigint[]
-) language plpgsql stable set search_path = pg_catalog as $$
+) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     terms record;
 begin
@@ -206,7 +206,7 @@ revoke execute on function registry.due_step(integer, integer) from public;
 
 -- What is due next, for the event that will say so; changes nothing.
 create function registry.survey_retention(p_network integer, p_limit integer) returns jsonb
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('step', d.step, 'consents', cardinality(d.consents), 'clients', cardinality(d.clients),
         'indices', registry.spans(d.places), 'places', cardinality(d.places),
         'use_years', t.use_years, 'consent_years', t.consent_years, 'uses_before', t.uses_before,
@@ -216,7 +216,7 @@ $$;
 
 -- Everything that is due, counted; and who is held.
 create function registry.count_retention(p_network integer) returns jsonb
-    language plpgsql stable security definer set search_path = pg_catalog as $$
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     terms record;
     consents uuid[];
@@ -240,7 +240,7 @@ $$;
 
 -- Of these clients' consents, how many are still within their period as proof, and until when the last of them is.
 create function registry.proof_periods(p_network integer, p_clients uuid[]) returns table (running bigint, until timestamptz)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select count(*), (date_trunc('year', max(o.ended) at time zone 'Europe/Berlin')
         + make_interval(years => max(o.consent_years) + 1)) at time zone 'Europe/Berlin'
     from (select registry.last_reliance(p_network, c.consent_id) as ended, t.consent_years, t.consents_before
@@ -253,7 +253,7 @@ $$;
 -- the event's place, or null when nothing is due. Consents and clients are held alone while they go.
 create function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
-) returns bigint language plpgsql volatile security definer set search_path = pg_catalog as $$
+) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     due record;
     concerned uuid[];
@@ -302,7 +302,7 @@ $$;
 -- Drops the log's partitions of past months that hold no event of any network. Forced row-level security hides rows
 -- from the owner as well; it is lifted for the look and forced again, under an exclusive lock on that partition alone.
 create function registry.drop_empty_event_partitions() returns integer
-    language plpgsql security definer set search_path = pg_catalog as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     one regclass;
     is_empty boolean;

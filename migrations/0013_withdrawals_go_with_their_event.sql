@@ -5,7 +5,7 @@
 
 create or replace function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
-) returns bigint language plpgsql volatile security definer set search_path = pg_catalog as $$
+) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     due record;
     concerned uuid[];

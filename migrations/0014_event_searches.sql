@@ -9,7 +9,7 @@ alter table events add column person text collate "C";
 
 -- Who explained, approved, placed a hold: the staff reference an event names. The same as domain/events.py says.
 create function registry.person_of(p_kind smallint, p_event bytea) returns text
-    language sql immutable set search_path = pg_catalog as $$
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case
         when p_kind = 3 then convert_from(p_event, 'UTF8')::jsonb #>> '{information,explained_by}'
         when p_kind = 17 then convert_from(p_event, 'UTF8')::jsonb ->> 'approved_by'
@@ -78,7 +78,7 @@ $$;
 -- were written, nor that the clock was set back. Others' events count too: a place says nothing about a person.
 create function registry.places_between(p_network integer, p_from timestamptz, p_until timestamptz)
     returns table (low bigint, high bigint)
-    language plpgsql stable security definer set search_path = pg_catalog set plan_cache_mode = force_generic_plan as $$
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     first_id uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_from) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid;
     last_id uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_until) * 1000), 0)::bigint + 1), 12, '0')
@@ -98,7 +98,7 @@ grant execute on function registry.places_between(integer, timestamptz, timestam
 -- them, and need not be looked for in the partition of every month there is. From that place on everything is younger
 -- than that time, unless the clock was set back by more than three days: they lie between.
 create function registry.last_weeks(p_network integer, p_before bigint) returns table (low bigint, since timestamptz)
-    language plpgsql stable security definer set search_path = pg_catalog set plan_cache_mode = force_generic_plan as $$
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     begins timestamptz;
     first_id uuid;
@@ -123,7 +123,7 @@ create function registry.permits_received(
     p_sender integer, p_purpose smallint, p_outcome smallint)
     returns table (log_index bigint, at timestamptz, event_id uuid, actor_id integer, recipient_id integer,
         purpose_id smallint, outcome smallint)
-    language plpgsql stable security definer set search_path = pg_catalog set plan_cache_mode = force_generic_plan as $$
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
     return query
     select p.log_index, p.at, p.event_id, f.sender_id, f.recipient_id, f.purpose_id, o.outcome

@@ -7,7 +7,7 @@ grant select on registry.flows, registry.agreement_endings, registry.credential_
 -- Whose each credential is and what it may do. What proves it is not for the auditor to see.
 create function registry.credential_holders(p_network integer)
     returns table (client_id text, partner_id integer, scopes text[], recorded_at timestamptz)
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select c.client_id, c.partner_id, c.scopes, c.recorded_at from registry.credentials c where c.network_id = p_network
 $$;
 revoke execute on function registry.credential_holders(integer) from public;

@@ -10,7 +10,7 @@ create index release_changes_act_idx on registry.release_changes (network_id, ac
 
 -- As events write instants (domain/instants.py).
 create function registry.instant(p_at timestamptz) returns text
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 revoke execute on function registry.instant(timestamptz) from public;
@@ -18,7 +18,7 @@ revoke execute on function registry.instant(timestamptz) from public;
 -- What these acts changed of consents that are neither these nor of these clients, consent by consent: the members of
 -- the event that tells it again.
 create function registry.remainders(p_network integer, p_acts uuid[], p_clients uuid[], p_consents uuid[])
-    returns table (client_id uuid, members jsonb) language sql stable set search_path = pg_catalog as $$
+    returns table (client_id uuid, members jsonb) language sql stable set search_path = pg_catalog, pg_temp as $$
     select o.client_id, jsonb_build_object('consent', o.consent_id,
         'grants', coalesce(jsonb_agg(o.told order by o.change_id) filter (where o.told ? 'grant'), '[]'),
         'releases', coalesce(jsonb_agg(o.told order by o.change_id) filter (where o.told ? 'release'), '[]'))
@@ -45,7 +45,7 @@ revoke execute on function registry.remainders(integer, uuid[], uuid[], uuid[]) 
 
 -- The same before an erasure of these clients, for whoever writes the events.
 create function registry.survey_remainders(p_network integer, p_clients uuid[])
-    returns table (client_id uuid, members jsonb) language sql stable security definer set search_path = pg_catalog as $$
+    returns table (client_id uuid, members jsonb) language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select * from registry.remainders(p_network, array(select e.event_id from registry.events e
         where e.network_id = p_network and e.client_id = any (p_clients) and e.kind <> all (registry.use_kinds())),
         p_clients, '{}') order by members ->> 'consent' collate "C"
@@ -59,7 +59,7 @@ grant execute on function registry.survey_remainders(integer, uuid[]) to {eraser
 create function registry.append_removal(
     p_network integer, p_kind smallint, p_indices bigint[], p_acts uuid[], p_at timestamptz, p_ids uuid[], p_clients uuid[],
     p_events bytea[], p_nonces bytea[], p_leaves bytea[]
-) returns bigint language plpgsql volatile set search_path = pg_catalog as $$
+) returns bigint language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     said jsonb[] := array(select convert_from(event, 'UTF8')::jsonb from unnest(p_events) with ordinality as o (event, number)
         order by number);
@@ -91,7 +91,7 @@ create function registry.erase_clients(
     p_network integer, p_clients uuid[], p_questions bigint[], p_ground text, p_at timestamptz, p_ids uuid[], p_about uuid[],
     p_events bytea[], p_nonces bytea[], p_leaves bytea[]
 ) returns table (log_index bigint, partitions text[]) language plpgsql volatile security definer
-    set search_path = pg_catalog as $$
+    set search_path = pg_catalog, pg_temp as $$
 declare
     gone bigint[];
     acts uuid[];
@@ -126,21 +126,21 @@ create or replace function registry.erase_clients(
     p_network integer, p_clients uuid[], p_questions bigint[], p_ground text, p_at timestamptz, p_id uuid,
     p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns table (log_index bigint, partitions text[]) language sql volatile security definer
-    set search_path = pg_catalog as $$
+    set search_path = pg_catalog, pg_temp as $$
     select * from registry.erase_clients(p_network, p_clients, p_questions, p_ground, p_at, array[p_id], array[null::uuid],
         array[p_event], array[p_nonce], array[p_leaf])
 $$;
 
 -- The acts whose events stand at these places of a step; uses change nothing.
 create function registry.acts_at(p_network integer, p_step text, p_places bigint[]) returns uuid[]
-    language sql stable set search_path = pg_catalog as $$
+    language sql stable set search_path = pg_catalog, pg_temp as $$
     select array(select e.event_id from registry.events e
         where p_step <> 'uses' and e.network_id = p_network and e.log_index = any (p_places))
 $$;
 revoke execute on function registry.acts_at(integer, text, bigint[]) from public;
 
 create or replace function registry.survey_retention(p_network integer, p_limit integer) returns jsonb
-    language sql stable security definer set search_path = pg_catalog as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('step', d.step, 'consents', cardinality(d.consents), 'clients', cardinality(d.clients),
         'indices', registry.spans(d.places), 'places', cardinality(d.places),
         'remainders', (select coalesce(jsonb_agg(jsonb_build_array(r.client_id, r.members)
@@ -157,7 +157,7 @@ $$;
 create function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_ids uuid[], p_about uuid[], p_events bytea[], p_nonces bytea[],
     p_leaves bytea[]
-) returns bigint language plpgsql volatile security definer set search_path = pg_catalog as $$
+) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     due record;
     concerned uuid[];
@@ -207,7 +207,7 @@ grant execute on function registry.retain(integer, integer, timestamptz, uuid[],
 -- As the previous release calls it.
 create or replace function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
-) returns bigint language sql volatile security definer set search_path = pg_catalog as $$
+) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select registry.retain(p_network, p_limit, p_at, array[p_id], array[null::uuid], array[p_event], array[p_nonce],
         array[p_leaf])
 $$;

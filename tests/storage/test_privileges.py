@@ -295,7 +295,7 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
     for row in rows:
         by_owner, callers = FUNCTIONS[row["proname"]]
         assert row["prosecdef"] is by_owner, row["proname"]
-        assert not by_owner or "search_path=pg_catalog" in row["proconfig"], row["proname"]
+        assert not by_owner or "search_path=pg_catalog, pg_temp" in row["proconfig"], row["proname"]
         for role in OTHERS:
             name = role_name(role)
             may = await sql.fetchval("select has_function_privilege($1, $2::oid, 'execute')", name, row["oid"])
