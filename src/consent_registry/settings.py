@@ -34,6 +34,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
 
+    @property
+    def is_reached_over_tls(self) -> bool:
+        """Whether partners reach the registry over https, which its proxy speaks."""
+        return urlsplit(self.issuer).scheme == "https"
+
 
 class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a sealer runs, perhaps on a machine of its own: `keys` needs to hold `log.json` only."""
