@@ -20,9 +20,12 @@ begin
         ('credential_revocations', null), ('clients', null), ('receipt_codes', null), ('leaves', null),
         ('client_references', 'partner_id = any ((select registry.current_partners())::integer[])'),
         ('consents', 'partner_ids && (select registry.current_partners())'),
-        ('grants', '(sender_id = any ((select registry.current_partners())::integer[])'
-            || ' or recipient_id = any ((select registry.current_partners())::integer[])'
-            || ' or recorder_id = any ((select registry.current_partners())::integer[]))'),
+        -- Who may not be told of a grant cannot read it: of a refusal its recorder alone, of a request also the sender
+        -- who is to confirm it. A request's recipient is its recorder, so a confirmation adds no reader. The same as
+        -- readers_of in domain/grants.py, by which partner_ids of the other tables are written.
+        ('grants', '(recorder_id = any ((select registry.current_partners())::integer[])'
+            || ' or answer <> ''refused'' and sender_id = any ((select registry.current_partners())::integer[])'
+            || ' or answer = ''given'' and recipient_id = any ((select registry.current_partners())::integer[]))'),
         ('grant_changes', 'partner_ids && (select registry.current_partners())'),
         ('releases', 'partner_ids && (select registry.current_partners())'),
         ('release_changes', 'partner_ids && (select registry.current_partners())'),

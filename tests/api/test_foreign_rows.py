@@ -173,16 +173,32 @@ def _names(row: dict[str, Any], partner: int) -> bool:
     )
 
 
-async def test_a_slice_is_whole(superuser: asyncpg.Connection, app: asyncpg.Connection) -> None:
-    """Row-level security takes nothing away from the consents and grants a partner has a part in."""
+# Who may be told of a grant: its recorder, of what was not refused its sender, of what was given its recipient.
+TOLD = (
+    "exists (select from grants g where g.network_id = $1 and {} and (g.recorder_id = $2"
+    " or g.answer <> 'refused' and g.sender_id = $2 or g.answer = 'given' and g.recipient_id = $2))"
+)
+SERVED = "g.consent_id = r.consent_id and g.sender_id = r.holder_id and g.recipient_id = r.towards_id"
+OF_RELEASE = (
+    f"{TOLD.format(SERVED)} or exists (select from consents c"
+    " where c.network_id = $1 and c.consent_id = r.consent_id and c.recorder_id = $2)"
+)
+SLICES = {
+    "consents": TOLD.format("g.consent_id = t.consent_id"),
+    "grants": TOLD.format("g.grant_id = t.grant_id"),
+    "grant_changes": TOLD.format("g.grant_id = t.grant_id"),
+    "releases": f"exists (select from releases r where r.release_id = t.release_id and ({OF_RELEASE}))",
+    "release_changes": f"exists (select from releases r where r.release_id = t.release_id and ({OF_RELEASE}))",
+    "consent_evidence": "exists (select from consents c where c.consent_id = t.consent_id and c.recorder_id = $2)",
+    **dict.fromkeys(("client_references", "transfers", "withdrawals", "changes"), "t.partner_id = $2"),
+}
+
+
+async def test_a_slice_is_whole_and_no_more(superuser: asyncpg.Connection, app: asyncpg.Connection) -> None:
+    """A partner's transaction reads every row it may be told of, and not one that nobody may tell it of."""
     for network, partner in await superuser.fetch("select network_id, partner_id from partners"):
-        for table, condition in (
-            ("consents", "$2 = any (partner_ids)"),
-            ("grants", "$2 in (sender_id, recipient_id, recorder_id)"),
-            ("client_references", "partner_id = $2"),
-            ("transfers", "partner_id = $2"),
-        ):
-            query = f"select count(*) from {table} where network_id = $1 and {condition}"  # noqa: S608
+        for table, condition in SLICES.items():
+            query = f"select count(*) from {table} t where t.network_id = $1 and {condition}"  # noqa: S608
             expected = await superuser.fetchval(query, network, partner)
             rows = await rows_seen(app, table, network=str(network), partners=f"{{{partner}}}")
             assert rows is not None

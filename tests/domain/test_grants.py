@@ -218,6 +218,24 @@ def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...
     assert {who for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)} == seen_by
 
 
+@pytest.mark.parametrize("recorder", [AWO, JOBCENTER, OTHER])
+@pytest.mark.parametrize(
+    ("answer", "sides"), [("given", {AWO, JOBCENTER}), ("requested", {AWO}), ("refused", set())], ids=str
+)
+def test_who_reads_the_rows_of_a_grant(answer: grants.Answer, sides: set[Partner], recorder: Partner) -> None:
+    """Its recorder, and of its two sides those that may be told of it, whatever befell it: nobody sees what it cannot
+    read.
+    """
+    confirmed = (change("confirmed", 1),) if recorder is JOBCENTER else ()
+    for changes in ((), (change("withdrawn", 1),), confirmed):
+        one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=recorder.partner_id, changes=changes)
+        assert one.readers == {who.partner_id for who in {recorder, *sides}}
+        status = status_of(one, day(5), day(5))
+        assert {
+            who.partner_id for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)
+        } <= one.readers
+
+
 def test_a_recipient_does_not_see_what_its_sender_was_refused() -> None:
     """What the sender recorded as refused or was only asked for is not the recipient's to see."""
     for answer in ("refused", "requested"):

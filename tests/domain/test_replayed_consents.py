@@ -69,7 +69,7 @@ CONSENT_ROW: Row = {
     "consent_id": "c1",
     "client_id": "p",
     "recorder_id": "north",
-    "partner_ids": ("east", "north", "south"),
+    "partner_ids": ("north", "south"),
     "text_id": "t",
     "language": "ar",
     "giver_role": "guardian",
@@ -127,7 +127,7 @@ RELEASE_ROW: Row = {
     "release_id": "r1",
     "consent_id": "c1",
     "client_id": "p",
-    "partner_ids": ("east", "north", "west"),
+    "partner_ids": ("north",),
     "holder_id": "west",
     "towards_id": "east",
     "person": "doctor",
@@ -136,7 +136,7 @@ CODE_ROW: Row = {
     "consent_id": "c1",
     "issue": 1,
     "client_id": "p",
-    "partner_ids": ("east", "north", "south"),
+    "partner_ids": ("north", "south"),
     "recorded_at": instant(5),
 }
 CHANGE_ROW: Row = {
@@ -194,12 +194,35 @@ def test_a_recorder_who_is_no_party() -> None:
     """Is a partner of the consent, of its releases and of every change of its grants."""
     consent = CONSENT | {"actor": "centre"}
     found = told(consent)
-    assert found["consents"][0]["partner_ids"] == ("centre", "east", "north", "south")
-    assert found["receipt_codes"][0]["partner_ids"] == ("centre", "east", "north", "south")
-    assert found["releases"][0]["partner_ids"] == ("centre", "east", "west")
+    assert found["consents"][0]["partner_ids"] == ("centre", "north", "south")
+    assert found["receipt_codes"][0]["partner_ids"] == ("centre", "north", "south")
+    assert found["releases"][0]["partner_ids"] == ("centre",)
     ending = event("ending", 7, id="x", client="p", actor="south", effective_at=text(6), grants=["g1"])
     changed, _ = told_after(consent, ending)
     assert changed["grant_changes"] == [CHANGE_ROW | {"kind": "ended", "partner_ids": ("centre", "north", "south")}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "of_consent", "of_release"),
+    [
+        ("given", ("north", "south", "west"), ("north", "south", "west")),
+        ("requested", ("north", "south"), ("north", "south")),
+        ("refused", ("north",), ("north",)),
+    ],
+)
+def test_who_reads_what_a_consent_tells(answer: str, of_consent: tuple[str, ...], of_release: tuple[str, ...]) -> None:
+    """A grant of others adds its sender unless the client refused it, and its recipient only if it was given: to the
+    rows of the consent, its code, the release that serves the grant, and every change of it.
+    """
+    grant = GRANT | {"sender": "south", "recipient": "west", "answer": answer}
+    release = CONSENT["releases"][0] | {"holder": "south", "towards": "west"}
+    consent = CONSENT | {"grants": [grant], "releases": [release]}
+    found = told(consent)
+    assert (found["consents"][0]["partner_ids"], found["receipt_codes"][0]["partner_ids"]) == (of_consent, of_consent)
+    assert found["releases"][0]["partner_ids"] == of_release
+    ending = event("ending", 7, id="x", client="p", actor="north", effective_at=text(6), grants=["g1"])
+    changed, _ = told_after(consent, ending)
+    assert changed["grant_changes"][0]["partner_ids"] == of_consent
 
 
 def test_a_text_keeps_its_bytes() -> None:
@@ -234,7 +257,7 @@ def test_an_act_on_grants_changes_each(kind: str, change: str) -> None:
     act = event(kind, 7, id="x", client="q", actor="south", effective_at=text(6), grants=["g1", "g2", "gone"])
     row = CHANGE_ROW | {"kind": change}
     assert told_after(CONSENT, act) == (
-        {"grant_changes": [row, row | {"grant_id": "g2", "partner_ids": ("east", "north", "south")}]},
+        {"grant_changes": [row, row | {"grant_id": "g2", "partner_ids": ("north",)}]},
         1,
     )
 
@@ -307,7 +330,7 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
             ],
             "grant_changes": [
                 row | {"category_ids": ("contact", "identity")},
-                row | {"grant_id": "g2", "partner_ids": ("east", "north", "south")},
+                row | {"grant_id": "g2", "partner_ids": ("north",)},
             ],
             "release_changes": [
                 {
@@ -315,7 +338,7 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
                     "act_id": "x",
                     "kind": "withdrawn",
                     "client_id": "p",
-                    "partner_ids": ("east", "north", "west"),
+                    "partner_ids": ("north",),
                     "effective_at": instant(6),
                     "recorded_at": instant(7),
                 }
@@ -366,7 +389,7 @@ def test_what_outlives_its_event_is_told_again() -> None:
                 row | {"kind": "withdrawn", "category_ids": ("contact", "identity")},
                 row
                 | {"grant_id": "g2", "kind": "renewed", "valid_until": instant(99), "by_grant_id": "g9"}
-                | {"partner_ids": ("east", "north", "south")},
+                | {"partner_ids": ("north",)},
             ],
             "release_changes": [
                 {
@@ -374,7 +397,7 @@ def test_what_outlives_its_event_is_told_again() -> None:
                     "act_id": "y",
                     "kind": "withdrawn",
                     "client_id": "p",
-                    "partner_ids": ("east", "north", "west"),
+                    "partner_ids": ("north",),
                     "effective_at": instant(4),
                     "recorded_at": instant(5),
                 }

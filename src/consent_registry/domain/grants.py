@@ -7,7 +7,7 @@ A question about the past counts the changes in effect by then, and every invali
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ PRECEDENCE: tuple[Status, ...] = (
     "renewed",
     "given",
 )
+# A partner, by its number or by its slug.
+P = TypeVar("P", int, str)
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -85,6 +87,11 @@ class Grant(msgspec.Struct, frozen=True):
     client_id: str = ""
 
     @property
+    def readers(self) -> frozenset[int]:
+        """The partners whose transactions may read the rows of this grant (see `readers_of`)."""
+        return readers_of(self.answer, self.recorder_id, self.sender_id, self.recipient_id)
+
+    @property
     def flow(self) -> tuple[int, int, int]:
         """Sender, recipient and purpose."""
         return (self.sender_id, self.recipient_id, self.purpose_id)
@@ -104,6 +111,19 @@ class Grant(msgspec.Struct, frozen=True):
         """Whether the client's yes ever counted: given at once, or requested and then confirmed."""
         confirmed = any(change.kind == "confirmed" for change in self.changes)
         return self.answer == "given" or (self.answer == "requested" and confirmed)
+
+
+def readers_of(answer: Answer, recorder: P, sender: P, recipient: P) -> frozenset[P]:
+    """The partners that may read what is stored of a grant (design.md promise 5): its recorder always; its sender
+    unless the client refused; its recipient only what was given. The policy of `registry.grants` says the same.
+
+    A requested grant was recorded by its recipient, so confirming it adds no reader.
+    """
+    if answer == "refused":
+        return frozenset({recorder})
+    if answer == "requested":
+        return frozenset({recorder, sender})
+    return frozenset({recorder, sender, recipient})
 
 
 def counting_changes(grant: Grant, at: datetime, known_at: datetime) -> list[Change]:

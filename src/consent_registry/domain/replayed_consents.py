@@ -6,24 +6,31 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from consent_registry.domain.grants import readers_of
 from consent_registry.domain.tellings import Act, Computed, Said, rows
 from consent_registry.domain.told_rows import UNTOLD, Facts, ToldRows, at, listed
 
 
-def _parties(said: Said) -> tuple[str, ...]:
-    grants = said.event["grants"]
-    return listed({said.event["actor"], *(one[side] for one in grants for side in ("sender", "recipient"))})
+def _readers(said: Said) -> tuple[str, ...]:
+    return listed(_readers_of_grants(said.event["actor"], said.event["grants"]))
 
 
-def _release_parties(said: Said) -> tuple[str, ...]:
-    return listed({said.event["actor"], said.one["holder"], said.one["towards"]})
+def _release_readers(said: Said) -> tuple[str, ...]:
+    sides = (said.one["holder"], said.one["towards"])
+    served = [one for one in said.event["grants"] if (one["sender"], one["recipient"]) == sides]
+    return listed(_readers_of_grants(said.event["actor"], served))
+
+
+def _readers_of_grants(recorder: str, grants: Sequence[Facts]) -> frozenset[str]:
+    each = [readers_of(one["answer"], recorder, one["sender"], one["recipient"]) for one in grants]
+    return frozenset({recorder}).union(*each)
 
 
 def _actor_alone(said: Said) -> tuple[str, ...]:
     return (said.event["actor"],)
 
 
-def _consent_parties(said: Said) -> Any:  # noqa: ANN401 - a column
+def _consent_readers(said: Said) -> Any:  # noqa: ANN401 - a column
     return said.told.value("consents", "partner_ids", said.event["consent"])
 
 
@@ -64,8 +71,9 @@ _SHOWN_TEXT = rows(
 )
 
 
-def _grant_parties(said: Said) -> tuple[str, ...]:
-    return listed({said.changed_value("grants", side) for side in ("recorder_id", "sender_id", "recipient_id")})
+def _grant_readers(said: Said) -> tuple[str, ...]:
+    names = ("answer", "recorder_id", "sender_id", "recipient_id")
+    return listed(readers_of(*(said.changed_value("grants", name) for name in names)))
 
 
 def _named_part(said: Said) -> tuple[str, ...] | None:
@@ -87,7 +95,7 @@ def _changes(each: str, grant: str, **columns: Any) -> Act:  # noqa: ANN401 - as
         of=("grants", grant),
         grant_id=grant,
         client_id=lambda said: said.changed_value("grants", "client_id"),
-        partner_ids=_grant_parties,
+        partner_ids=_grant_readers,
         **row | {"act_id": "id"} | columns,
     )
 
@@ -108,7 +116,7 @@ _CONSENT = rows(
     consent_id="id",
     client_id="client",
     recorder_id="actor",
-    partner_ids=_parties,
+    partner_ids=_readers,
     text_id="text.id",
     language="text.language",
     giver_role="giver.role",
@@ -147,7 +155,7 @@ _RELEASES = rows(
     release_id=".release",
     consent_id="id",
     client_id="client",
-    partner_ids=_release_parties,
+    partner_ids=_release_readers,
     holder_id=".holder",
     towards_id=".towards",
 )
@@ -175,7 +183,7 @@ _RETOLD = {
 CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "consent": [
         _CONSENT,
-        rows("receipt_codes", consent_id="id", issue=1, client_id="client", partner_ids=_parties),
+        rows("receipt_codes", consent_id="id", issue=1, client_id="client", partner_ids=_readers),
         _GRANTS,
         _RELEASES,
         _shown_text,
@@ -189,7 +197,7 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "evidence": [
         rows("consent_evidence", evidence_id="id", consent_id="consent", client_id="client", partner_ids=_actor_alone)
     ],
-    "receipt_code": [rows("receipt_codes", consent_id="consent", client_id="client", partner_ids=_consent_parties)],
+    "receipt_code": [rows("receipt_codes", consent_id="consent", client_id="client", partner_ids=_consent_readers)],
     "confirmation": _act_on_grants("confirmed"),
     "ending": _act_on_grants("ended"),
     "invalidation": _act_on_grants("invalidated"),

@@ -27,7 +27,7 @@ from consent_registry.operations.terms import Terms, read_terms
 from consent_registry.operations.third_parties import Others, find_others
 from consent_registry.operations.views import ConsentView, Moment, view_consent
 from consent_registry.storage import consents as storage
-from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants, parties
+from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.log import LogPlace
 from consent_registry.storage.receipt_codes import ReceiptCode
 from consent_registry.storage.withdrawals import ChangeRow, add_changes
@@ -55,8 +55,8 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
         changes = [GrantChange(grant, new_id(now), consent_id, change) for grant, change in renewed]
         await add_grant_changes(act.connection, act.network.network_id, changes)
-        releases = await _add_releases(act, request, consent_id, known.client_id, now)
-        opens = ReceiptCode(consent_id, known.client_id, tuple(_all_parties(grants)))
+        releases = await _add_releases(act, request, consent_id, grants, now)
+        opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
         code = await issue_code(act, opens, 1, now)
         await _tell_partners(act, consent_id, known.client_id, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
@@ -127,7 +127,7 @@ def _row(
         consent_id=consent_id,
         client_id=client_id,
         recorder_id=act.caller.partner_id,
-        partner_ids=_all_parties(grants),
+        partner_ids=_readers(grants),
         text_id=request.text.id,
         language=request.text.language,
         giver_role=request.giver.role,
@@ -154,18 +154,21 @@ def _row(
     )
 
 
-def _all_parties(grants: Sequence[Grant]) -> list[int]:
-    return sorted({partner_id for grant in grants for partner_id in parties(grant)})
+def _readers(grants: Sequence[Grant]) -> list[int]:
+    return sorted({partner_id for grant in grants for partner_id in grant.readers})
 
 
 async def _add_releases(
-    act: Act, request: ConsentRequest, consent_id: str, client_id: str, now: datetime
+    act: Act, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
 ) -> list[dict[str, Any]]:
+    """Add the releases, each readable by its recorder and by the readers of the grants it serves."""
+    client_id = grants[0].client_id
     rows, facts = [], []
     ids = sorted(new_id(now) for _ in request.releases)
     for release_id, asked in zip(ids, request.releases, strict=True):
         holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
-        seen_by = sorted({act.caller.partner_id, holder.partner_id, towards.partner_id})
+        sides = (holder.partner_id, towards.partner_id)
+        seen_by = sorted({act.caller.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
         function = None if asked.function is None else act.seal("function", asked.function)
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)

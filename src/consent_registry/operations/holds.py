@@ -20,7 +20,7 @@ from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents import find_consent
-from consent_registry.storage.database import Connection, set_partners, transaction
+from consent_registry.storage.database import Connection, transaction, widen_partners
 from consent_registry.storage.grants import read_clock
 
 _ACTOR = (ADMINISTRATION, "administration")
@@ -82,7 +82,7 @@ async def _client_id(
 ) -> str:
     """The client in question, found on behalf of whichever partner has a part in it."""
     partners = (await runtime.catalogue(connection, network)).partners
-    await set_partners(connection, [ADMINISTRATION, *(one.partner_id for one in partners.values())])
+    await widen_partners(connection, [ADMINISTRATION, *(one.partner_id for one in partners.values())])
     client_id = None
     if isinstance(target, ByConsent):
         if is_uuid(target.consent_id):

@@ -7,7 +7,7 @@ import msgspec
 
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.operations.tokens import LIFETIME
-from consent_registry.storage.database import set_partners, transaction
+from consent_registry.storage.database import transaction, widen_partners
 from consent_registry.storage.key_uses import count_key_uses as count_in_network
 from consent_registry.storage.key_uses import list_partner_ids
 from consent_registry.storage.keys import Keys
@@ -31,7 +31,7 @@ async def count_key_uses(runtime: Runtime) -> list[KeyUse]:
     for network in await runtime.networks():
         async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
             partners = await list_partner_ids(connection, network.network_id)
-            await set_partners(connection, [ADMINISTRATION, *partners])
+            await widen_partners(connection, [ADMINISTRATION, *partners])
             for *kind, number in await count_in_network(connection, network.network_id):
                 key_file, key_id, what = kind
                 found[key_file, key_id, what] = found.get((key_file, key_id, what), 0) + number

@@ -16,7 +16,7 @@ from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runt
 from consent_registry.storage import log
 from consent_registry.storage import resealing as storage
 from consent_registry.storage.catalogue import lock_catalogue
-from consent_registry.storage.database import Connection, set_partners, transaction
+from consent_registry.storage.database import Connection, transaction, widen_partners
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.key_uses import list_partner_ids
 from consent_registry.storage.keys import Keys
@@ -65,7 +65,7 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
     while after is not None:
         async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
             partners = await list_partner_ids(connection, network.network_id)
-            await set_partners(connection, [ADMINISTRATION, *partners])
+            await widen_partners(connection, [ADMINISTRATION, *partners])
             await lock_catalogue(connection, network.network_id)
             if isinstance(after, tuple):
                 batch = await _references(connection, runtime.keys, network.network_id, after)

@@ -20,7 +20,7 @@ from consent_registry.operations.requests import Language, Uuid
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage import texts as storage
 from consent_registry.storage.catalogue import add_version
-from consent_registry.storage.database import set_partners
+from consent_registry.storage.database import widen_partners
 from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_consents
 
 _NOTICES = {
@@ -64,7 +64,7 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
         _require_not_void(_text(act, request), request.language)
         # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
         # no client's lock is needed, and no order between thousands of them.
-        await set_partners(act.connection, act.catalogue.partner_by_id)
+        await widen_partners(act.connection, act.catalogue.partner_by_id)
         now = await act.clock()
         invalidation_id, text = new_id(now), (request.text, request.language)
         await storage.add_text_invalidation(

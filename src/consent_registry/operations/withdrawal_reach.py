@@ -17,7 +17,7 @@ from consent_registry.operations.receipt_codes import receipt_code_digests
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.views import visible_grants
 from consent_registry.storage.consents import find_consent, find_releases
-from consent_registry.storage.database import set_partners
+from consent_registry.storage.database import widen_partners
 from consent_registry.storage.grants import find_grants_of_clients
 from consent_registry.storage.links import Group
 from consent_registry.storage.receipt_codes import find_receipt_code
@@ -71,7 +71,7 @@ async def _reach_by_code(act: Act, code: str) -> Reach | RegistryError:
         await count_failure(act, "receipt_code")
         return NotFound()
     # The client acts here, through whatever partner it went to: the whole consent is in reach.
-    await set_partners(act.connection, {act.caller.partner_id, *found.partner_ids})
+    await widen_partners(act.connection, {act.caller.partner_id, *found.partner_ids})
     return await _reach_of(act, found.client_id, group, found.consent_id, found.partner_ids)
 
 

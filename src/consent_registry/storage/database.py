@@ -112,8 +112,10 @@ def begin_sql(
     )
 
 
-async def set_partners(connection: Connection, partner_ids: Iterable[int]) -> None:
-    """Widen (or narrow) the partners on whose behalf this transaction goes on."""
+async def widen_partners(connection: Connection, partner_ids: Iterable[int]) -> None:
+    """Let this transaction read for these partners from now on: the only way to read rows that its caller may not know
+    of. A test names each act that calls this, and why.
+    """
     partners = ",".join(str(int(one)) for one in partner_ids)
     await connection.execute(f"set local registry.partners = '{{{partners}}}'")
 

@@ -181,7 +181,7 @@ async def add_grant_changes(connection: Connection, network_id: int, changes: Se
                 one.change_id,
                 one.act_id,
                 one.grant.client_id,
-                parties(one.grant),
+                sorted(one.grant.readers),
                 one.change.kind,
                 None if one.change.category_ids is None else sorted(one.change.category_ids),
                 one.change.valid_until,
@@ -192,11 +192,6 @@ async def add_grant_changes(connection: Connection, network_id: int, changes: Se
             for one in changes
         ],
     )
-
-
-def parties(grant: Grant) -> list[int]:
-    """Recorder, sender and recipient of a grant, each once."""
-    return sorted({grant.recorder_id, grant.sender_id, grant.recipient_id})
 
 
 async def read_clock(connection: Connection) -> datetime:
