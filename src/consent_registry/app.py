@@ -34,6 +34,7 @@ from consent_registry.api import (
 from consent_registry.api.callers import ApiRequest, Doors
 from consent_registry.api.problems import http_error, internal_error, registry_error
 from consent_registry.api.server_log import configure_log, request_id
+from consent_registry.api.standing import after_standing
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
@@ -86,8 +87,8 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         before_send=[_finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()))],
         request_class=ApiRequest,
         exception_handlers={
-            RegistryError: registry_error,
-            HTTPException: http_error,
+            RegistryError: after_standing(registry_error),
+            HTTPException: after_standing(http_error),
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,

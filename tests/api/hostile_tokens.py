@@ -12,10 +12,12 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from consent_registry.operations.access_tokens import LIFETIME, with_low_s
 from consent_registry.storage.keys import Keys
 
 Claims = dict[str, Any]
 FOREIGN_KEY = ec.generate_private_key(ec.SECP256R1())
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PEM = serialization.Encoding.PEM
 SUBJECT = serialization.PublicFormat.SubjectPublicKeyInfo
 
@@ -50,7 +52,7 @@ class Forge:
     def ours(self, claims: Claims | None = None, **header: object) -> str:
         """Sign with the registry's own key."""
         said = {name: value for name, value in (self.header | header).items() if name != "alg"}
-        return jwt.encode(claims or self.claims, self.keys.token_key, "ES256", said)
+        return with_low_s(jwt.encode(claims or self.claims, self.keys.token_key, "ES256", said))
 
     def unsigned(self) -> Iterator[tuple[str, str]]:
         """RFC 8725 section 2.1: `alg: none` in every spelling, with and without a signature."""
@@ -123,10 +125,19 @@ class Forge:
         yield "a signature of zeros", f"{self.head}.{self.body}.{b64(bytes(64))}"
         yield "an empty DER signature", f"{self.head}.{self.body}.{b64(bytes.fromhex('3006020100020100'))}"
         yield "a signature and more", f"{self.good}AAAA"
+        yield "the signature's other form", f"{self.head}.{self.body}.{self._other_s()}"
+        for name, end in {"tab": "\t", "blank": " ", "tabs and blanks": " \t \t", "no-break space": "\xa0"}.items():
+            yield f"a {name} after it", f"{self.good}{end}"
+        yield "a tab before it", f"\t{self.good}"
         yield "a signature with a mark", f"{self.good}!"
         yield "a signature with padding", f"{self.good}=="
         yield "a signature in other letters", f"{self.head}.{self.body}.{self.signature[:-1]}{self._twin()}"
         yield "header re-encoded", f"{b64(json.dumps(self.header, indent=1))}.{self.body}.{self.signature}"
+
+    def _other_s(self) -> str:
+        """Return (r, n - s) for the signature's (r, s): whoever verifies by the book alone takes both."""
+        both = base64.urlsafe_b64decode(self.signature + "==")
+        return b64(both[:32] + (ORDER - int.from_bytes(both[32:], "big")).to_bytes(32, "big"))
 
     def _twin(self) -> str:
         """Return another last letter that decodes to the same bytes: four of its six bits count for nothing."""
@@ -170,11 +181,32 @@ class Forge:
             "a partner that is a list": {"partner": ["north"]},
             "an unknown client": {"client_id": "small.north.00000000"},
             "a client that is a list": {"client_id": [self.claims["client_id"]]},
+            "another partner of the network": {"partner": "south"},
+            "the administration's partner": {"partner": None},
+            "another network that exists": {"network": "paderborn"},
+            "another subject": {"sub": self.claims["client_id"].replace("north", "south")},
+            "another client in both": dict.fromkeys(("sub", "client_id"), "small.south.00000000"),
+            "a scope it does not hold": {"scope": "decisions audit:read"},
+            "a scope that nobody holds": {"scope": "everything"},
+            "a life longer than any": {"exp": self.claims["iat"] + LIFETIME + 1},
+            "a life of a year": {"exp": self.claims["iat"] + 365 * 86_400},
+            "a claim more": {"admin": True},
+            "an audience that is a list": {"aud": [self.claims["aud"]]},
             "scopes that are a list": {"scope": ["decisions"]},
         }
         for name, change in changes.items():
             yield f"ours but {name}", self.ours(self.claims | change)
-        for claim in ("iss", "aud", "exp", "iat", "sub", "jti", "client_id", "scope", "network"):
+        numbers: list[Any] = [True, None, -1, 0, 1.5, now + 300.0, now + 0.5, 2**31, 2**53, 2**63, 2**64, 10**400]
+        for value in numbers:
+            yield f"ours but exp {value!r:.40}", self.ours(self.claims | {"exp": value})
+            yield f"ours but iat {value!r:.40}", self.ours(self.claims | {"iat": value})
+            if isinstance(value, int):
+                both = {"iat": value, "exp": value + LIFETIME}
+                yield f"ours but of the time {value!r:.40}", self.ours(self.claims | both)
+        others: list[Any] = [float("inf"), float("-inf"), float("nan"), str(now + 300), [now + 300], {}]
+        for value in others:
+            yield f"ours but exp {value!r}", self.ours(self.claims | {"exp": value})
+        for claim in self.claims:
             yield f"ours without {claim}", self.ours({k: v for k, v in self.claims.items() if k != claim})
 
     def with_another_header(self) -> Iterator[tuple[str, str]]:
@@ -182,4 +214,7 @@ class Forge:
         for typ in ("JWT", "jwt", "consent-receipt+jwt", "", "at+jwt;x", None):
             yield f"typ {typ!r}", self.ours(typ=typ)
         yield "an unknown critical header", self.ours(crit=["door"], door=1)
+        extras: Claims = {"jku": "https://attacker.example/", "x5c": [], "note": "harmless"}
+        for name, value in extras.items():
+            yield f"the header {name}", self.ours(**{name: value})
         yield "no kid", jwt.encode(self.claims, self.keys.token_key, "ES256", {"typ": "at+jwt"})

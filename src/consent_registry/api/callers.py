@@ -111,14 +111,15 @@ def requires(scope: str, *given: str) -> Guard:
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
         request = cast("ApiRequest", connection)
-        require_media_types(request, taken)
         kind, __, token = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise NotAuthentic
-        caller = await doors(request).tokens.verify(token.strip())
+        # RFC 6750 section 2.1 lets several blanks stand before a token, and nothing after it.
+        caller = await doors(request).tokens.verify(token.lstrip(" "))
+        connection.scope["user"] = caller
+        require_media_types(request, taken)
         if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
             raise NotAllowed(f"The access token does not carry the scope {scope}.")
-        connection.scope["user"] = caller
         require_declared(request)
 
     return guard

@@ -125,10 +125,18 @@ class Road(msgspec.Struct, frozen=True):
     way_back: bool = False
 
 
-class Catalogue(msgspec.Struct, frozen=True, dict=True):
-    """Everything a decision needs to know about its network, as of `version`. `credentials` maps the client ids of
-    partner systems to whether they may still be used.
+class CredentialFacts(msgspec.Struct, frozen=True):
+    """Whose a credential is (a partner's number, 0 for the network's administration), what for, and if it was revoked.
+    None of it but `revoked` ever changes.
     """
+
+    partner_id: int
+    scopes: frozenset[str]
+    revoked: bool
+
+
+class Catalogue(msgspec.Struct, frozen=True, dict=True):
+    """Everything a decision needs to know about its network, as of `version`; `credentials` by client id."""
 
     network: Network
     version: int
@@ -138,7 +146,7 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
     agreements: tuple[Agreement, ...]
     flows: Mapping[FlowKey, tuple[Flow, ...]]
     texts: Mapping[str, Text]
-    credentials: Mapping[str, bool]
+    credentials: Mapping[str, CredentialFacts]
     policies: Policies = Policies()
     approvals: tuple[Approval, ...] = ()
 

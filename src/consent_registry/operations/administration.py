@@ -91,7 +91,7 @@ async def revoke_secret(runtime: Runtime, caller: Caller, request: RevocationReq
     async def work(act: Act) -> Done:
         if request.client_id not in act.catalogue.credentials:
             raise NotFound
-        if not act.catalogue.credentials[request.client_id]:
+        if act.catalogue.credentials[request.client_id].revoked:
             raise Conflict("This secret is revoked already.")
         now = await act.clock()
         await revoke_credential(act.connection, act.network.network_id, request.client_id, now)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from consent_registry.operations.access_tokens import LIFETIME
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.operations.tokens import LIFETIME
 from consent_registry.storage.database import transaction, widen_partners
 from consent_registry.storage.key_uses import count_key_uses as count_in_network
 from consent_registry.storage.key_uses import list_partner_ids

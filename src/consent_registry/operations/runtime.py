@@ -92,6 +92,12 @@ class Runtime:
 
 def require_standing(caller: Caller, catalogue: Catalogue) -> None:
     """Raise NotAuthentic for a caller that was suspended, or whose secret was revoked, since its token was issued."""
-    partner = catalogue.partner_by_id.get(caller.partner_id)
-    if not catalogue.credentials.get(caller.client_id, False) or (partner is not None and partner.suspended):
+    if not is_standing(catalogue, caller.client_id, caller.partner_id):
         raise NotAuthentic("This caller is suspended or its secret was revoked.")
+
+
+def is_standing(catalogue: Catalogue, client_id: str, partner_id: int) -> bool:
+    """Whether this credential exists and was not revoked, and its partner is not suspended."""
+    credential = catalogue.credentials.get(client_id)
+    partner = catalogue.partner_by_id.get(partner_id)
+    return credential is not None and not credential.revoked and not (partner is not None and partner.suspended)

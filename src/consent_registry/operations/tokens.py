@@ -10,20 +10,19 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from typing import Any, Literal
+from typing import Literal
 
-import jwt
 import msgspec
 
+from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import NotAuthentic
-from consent_registry.operations.access_tokens import is_of_its_time, read_claims
-from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
+from consent_registry.operations.access_tokens import LIFETIME, Claims, is_of_its_time, read_claims, sign_claims
+from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, is_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.credentials import find_credential
 from consent_registry.storage.database import transaction
 from consent_registry.storage.keys import Keys
 
-LIFETIME = 600
 REMEMBERED = 10_000
 _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
@@ -82,27 +81,28 @@ class Tokens:
         if credential is None or not hmac.compare_digest(mac, credential.secret_mac):
             raise TokenRefused("invalid_client", "Client id or secret is wrong.")
         partner = catalogue.partner_by_id.get(credential.partner_id or ADMINISTRATION)
-        if not catalogue.credentials.get(client_id, False) or (partner is not None and partner.suspended):
+        if not is_standing(catalogue, client_id, credential.partner_id or ADMINISTRATION):
             raise TokenRefused("invalid_client", "This client is suspended or its secret was revoked.")
         granted = _granted(credential.scopes, scope)
-        claims = self._claims(client_id, granted)
-        claims |= {"network": network.slug, "partner": None if partner is None else partner.slug}
-        token = jwt.encode(claims, keys.token_key, "ES256", {"typ": "at+jwt", "kid": keys.token_kid})
+        claims = self._claims(client_id, granted, network.slug, None if partner is None else partner.slug)
+        token = sign_claims(claims, keys.token_kid, keys.token_key)
         return TokenAnswer(token, "Bearer", LIFETIME, " ".join(granted))
 
-    def _claims(self, client_id: str, granted: tuple[str, ...]) -> dict[str, Any]:
+    def _claims(self, client_id: str, granted: tuple[str, ...], network: str, partner: str | None) -> Claims:
         now = int(time.time())
         issuer = self._runtime.issuer
-        return {
-            "iss": issuer,
-            "aud": issuer,
-            "sub": client_id,
-            "client_id": client_id,
-            "iat": now,
-            "exp": now + LIFETIME,
-            "jti": secrets.token_urlsafe(16),
-            "scope": " ".join(granted),
-        }
+        return Claims(
+            iss=issuer,
+            aud=issuer,
+            sub=client_id,
+            client_id=client_id,
+            jti=secrets.token_urlsafe(16),
+            iat=now,
+            exp=now + LIFETIME,
+            scope=" ".join(granted),
+            network=network,
+            partner=partner,
+        )
 
     async def verify(self, token: str) -> Caller:
         """Who holds this token; raises NotAuthentic for one that is not ours, not for us, altered or expired."""
@@ -127,24 +127,32 @@ class Tokens:
         network = await self._runtime.network(claims.network)
         if network is None:
             raise NotAuthentic("The access token is not valid here.")
-        slug = claims.partner
-        partner_id = ADMINISTRATION
-        if slug is not None:
-            catalogue = await self._runtime.picture(network)
-            if slug not in catalogue.partners:
-                catalogue = await self._runtime.picture(network, fresh=True)
-            if slug not in catalogue.partners:
-                raise NotAuthentic("The access token is not valid here.")
-            partner_id = catalogue.partners[slug].partner_id
+        catalogue = await self._runtime.picture(network)
+        if claims.client_id not in catalogue.credentials:
+            catalogue = await self._runtime.picture(network, fresh=True)
+        scopes = frozenset(claims.scope.split())
         caller = Caller(
             network=network,
-            partner_id=partner_id,
-            slug=slug or "administration",
+            partner_id=_partner_of(catalogue, claims, scopes),
+            slug=claims.partner or "administration",
             client_id=claims.client_id,
-            scopes=frozenset(claims.scope.split()),
+            scopes=scopes,
             expires_at=claims.exp,
         )
         return caller, claims.iat
+
+
+def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) -> int:
+    """The partner's number of the credential that a token names; raises NotAuthentic where the token says anything of
+    the credential that is not so, for example another partner or a scope it does not hold.
+    """
+    credential = catalogue.credentials.get(claims.client_id)
+    if credential is None or not scopes <= credential.scopes:
+        raise NotAuthentic("The access token is not valid here.")
+    partner = catalogue.partner_by_id.get(credential.partner_id)
+    if claims.partner != (None if partner is None else partner.slug):
+        raise NotAuthentic("The access token is not valid here.")
+    return credential.partner_id
 
 
 def secret_mac(keys: Keys, client_id: str, client_secret: str) -> tuple[str, bytes]:

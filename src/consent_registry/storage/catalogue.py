@@ -15,6 +15,7 @@ from consent_registry.domain.catalogue import (
     Agreement,
     Catalogue,
     Category,
+    CredentialFacts,
     Flow,
     FlowKey,
     Network,
@@ -215,17 +216,17 @@ async def _texts(connection: Connection, network_id: int) -> list[Text]:
     return list(texts.values())
 
 
-async def _credentials(connection: Connection, network_id: int) -> dict[str, bool]:
+async def _credentials(connection: Connection, network_id: int) -> dict[str, CredentialFacts]:
     rows = await connection.fetch(
         """
-        select c.client_id, r.client_id is null
+        select c.client_id, coalesce(c.partner_id, 0), c.scopes, r.client_id is not null
         from registry.credentials c
         left join registry.credential_revocations r on r.network_id = c.network_id and r.client_id = c.client_id
         where c.network_id = $1
         """,
         network_id,
     )
-    return dict(list(map(tuple, rows)))
+    return {row[0]: CredentialFacts(row[1], frozenset(row[2]), row[3]) for row in rows}
 
 
 async def find_text(connection: Connection, network_id: int, text_id: str, language: str) -> bytes | None:
