@@ -1,13 +1,13 @@
 """The decider: answers all decisions that wait, together, with one durable commit (design.md section 5).
 
-One a network and process. While one batch commits, the next one fills. No answer leaves before its record is durable,
-and nothing is remembered from one batch to the next but what the catalogue's version vouches for.
+One a network and process. While one batch commits, the next one fills, and partners share it fairly (fair_queue.py): a
+partner's batch holds up another's question by one batch at most. No answer leaves before its record is durable, and
+nothing is remembered from one batch to the next but what the catalogue's version vouches for.
 """
 
 import asyncio
 import secrets
 import time
-from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -17,10 +17,11 @@ from consent_registry.domain.errors import CannotRecord, RegistryError
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.batch import Waiting, answer_batch
 from consent_registry.operations.decisions import DecisionRequest
+from consent_registry.operations.fair_queue import FairQueue, Place
 from consent_registry.operations.runtime import Caller, Runtime
 
 BATCH = 512
-QUEUE = 8 * BATCH
+QUEUE = 16 * BATCH
 # A second batch sets out while the first is with the database, once so many decisions wait: one alone would leave
 # either this process or the database idle, and two small ones cost more than one.
 SECOND = BATCH // 2
@@ -44,8 +45,7 @@ class Decider:
         self._runtime = runtime
         self._network = network
         self._even = even
-        self._waiting: deque[Waiting] = deque()
-        self._size = 0
+        self._waiting: FairQueue[Waiting] = FairQueue(QUEUE)
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +56,7 @@ class Decider:
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
         times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
-        if self._size and self._size + len(requests) > QUEUE:
+        if not self._waiting.has_room(caller.partner_id, len(requests)):
             raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
         catalogue = await self._runtime.picture(self._network)
         if not all(request.is_known_to(catalogue) for request in requests):
@@ -67,9 +67,8 @@ class Decider:
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
         even = self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS)
         waiting.leaves_at = time.monotonic() + even * (1 + secrets.randbelow(_CHANCE) / 1000)
-        self._waiting.append(waiting)
-        self._size += len(requests)
-        if self._under_way == 0 or (self._under_way == 1 and self._size >= SECOND):
+        self._waiting.put(caller.partner_id, len(requests), waiting)
+        if self._under_way == 0 or (self._under_way == 1 and self._waiting.size >= SECOND):
             self._under_way += 1
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
@@ -79,10 +78,10 @@ class Decider:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                batch = self._take()
-                postponed = await self._answer(batch)
+                batch = self._waiting.take(BATCH)
+                postponed = set(await self._answer([place.item for place in batch]))
                 if postponed:
-                    self._postpone(postponed)
+                    self._postpone([place for place in batch if place.item in postponed])
                     if len(postponed) == len(batch):
                         await asyncio.sleep(PAUSE)
         finally:
@@ -104,23 +103,13 @@ class Decider:
             _settle_all(batch, error)
         return []
 
-    def _take(self) -> list[Waiting]:
-        batch = [self._waiting.popleft()]
-        size = len(batch[0].requests)
-        while self._waiting and size + len(self._waiting[0].requests) <= BATCH:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].requests)
-        self._size -= size
-        return batch
-
-    def _postpone(self, postponed: Sequence[Waiting]) -> None:
+    def _postpone(self, postponed: Sequence[Place[Waiting]]) -> None:
         now = asyncio.get_running_loop().time()
-        for one in reversed(postponed):
-            if now > one.deadline:
-                one.settle(CannotRecord(retry_after=1))
+        for place in postponed:
+            if now > place.item.deadline:
+                place.item.settle(CannotRecord(retry_after=1))
             else:
-                self._waiting.appendleft(one)
-                self._size += len(one.requests)
+                self._waiting.put_back(place)
 
 
 def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:
