@@ -703,9 +703,11 @@ async def test_what_was_meant_and_not_said(registry: Registry, query: str, name:
     assert name in fault["detail"]
 
 
-@pytest.mark.parametrize("text", ["2026-1-2T3:4:5.1Z", "2026-11-20T09:30:00.5Z", "\u0662026-11-20T09:30:00.000000Z"])
+@pytest.mark.parametrize(
+    "text", ["2026-1-2T3:4:5.1Z", "2026-11-20T09:30:00.1234567Z", "\u0662026-11-20T09:30:00.000000Z"]
+)
 async def test_an_instant_has_all_its_digits(registry: Registry, text: str) -> None:
-    """As everywhere on the wire: four, two and six digits, and no others than 0 to 9."""
+    """As everywhere on the wire: four and two digits, at most six decimals, and no other digits than 0 to 9."""
     answer = await (await registry.dpo("north")).get(f"/findings?{urlencode({'from': text})}")
     assert (answer.status_code, answer.json()["errors"][0]["detail"][:4]) == (400, "from")
 

@@ -7,8 +7,8 @@ from litestar.params import QueryParameter
 
 from consent_registry.api.acts import act_route
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
+from consent_registry.api.queries import page_limit
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations import approvals as operations
 from consent_registry.operations.approvals import (

@@ -8,8 +8,8 @@ from litestar.params import FromPath, QueryParameter
 
 from consent_registry.api.acts import known_id
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
+from consent_registry.api.queries import page_limit
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.pages import Page
 

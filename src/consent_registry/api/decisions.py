@@ -1,6 +1,5 @@
 """Asking before a transfer, and what follows from the answer (api.md section 6)."""
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -20,6 +19,7 @@ from consent_registry.api.callers import (
     respond,
 )
 from consent_registry.api.documentation import answers
+from consent_registry.api.queries import page_limit
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations import transfers as operations
 from consent_registry.operations.batch import BatchAnswer
@@ -94,16 +94,9 @@ async def list_unreported(
 ) -> Response[bytes]:
     """The caller's permits for which no transfer was reported, newest first."""
     if transfer != "missing":
-        raise Malformed(faults=(Fault("", "the query must say transfer=missing"),))
+        raise Malformed(faults=[Fault.of_query("transfer", "must be missing: the query says transfer=missing")])
     shared = doors(request)
     return respond(await operations.list_unreported(shared.runtime, request.user, page_limit(limit), cursor))
-
-
-def page_limit(text: str) -> int:
-    """The length of a page; raises Malformed unless it is a number from 1 to 200."""
-    if re.fullmatch(r"[0-9]{1,3}", text) is None or not 1 <= int(text) <= 200:  # noqa: PLR2004
-        raise Malformed(faults=(Fault("", "limit must be a number from 1 to 200"),))
-    return int(text)
 
 
 @get(

@@ -1,6 +1,5 @@
 """What a data-protection officer is to look at (domain.md 5.1, console.md 4.1)."""
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -8,9 +7,8 @@ from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.decisions import page_limit
 from consent_registry.api.documentation import answers
-from consent_registry.api.queries import query_instant
+from consent_registry.api.queries import page_limit, query_instant, query_number
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
@@ -52,7 +50,7 @@ async def list_findings(
     `checked` says what was looked for, so that nothing found differs from not looked.
     """
     if kind is not None and kind not in KINDS:
-        raise Malformed(faults=(Fault("", f"kind must be one of {', '.join(KINDS)}"),))
+        raise Malformed(faults=[Fault.of_query("kind", f"must be one of {', '.join(KINDS)}")])
     limits = Limits(
         timedelta(days=_number("report_days", report_days, REPORT_AFTER.days, (0, 365))),
         timedelta(days=_number("evidence_days", evidence_days, EVIDENCE_AFTER.days, (0, 365))),
@@ -72,12 +70,7 @@ async def list_findings(
 
 def _number(name: str, text: str | None, ordinary: int, bounds: tuple[int, int]) -> int:
     """A limit in a query, the ordinary one where none is given; raises Malformed outside its bounds."""
-    if text is None:
-        return ordinary
-    least, most = bounds
-    if re.fullmatch(r"[0-9]{1,4}", text) is None or not least <= int(text) <= most:
-        raise Malformed(faults=(Fault("", f"{name} must be a number from {least} to {most}"),))
-    return int(text)
+    return ordinary if text is None else query_number(text, name, bounds)
 
 
 ROUTES = [list_findings]

@@ -27,7 +27,7 @@ from consent_registry.operations.log import Consistency, Reader
 
 READ = [HttpMethod.GET, HttpMethod.HEAD]
 TEXT, BYTES = "text/plain", "application/octet-stream"
-Size = Annotated[str, QueryParameter(name="from", description="size of the earlier tree")]
+Size = Annotated[str | None, QueryParameter(name="from", description="size of the earlier tree")]
 LaterSize = Annotated[str | None, QueryParameter(name="to", description="size of the later tree")]
 LogRequest = Request[Any, Any, Any]
 
@@ -116,13 +116,15 @@ async def prove_inclusion(request: LogRequest) -> Response[bytes]:
         headers=("ETag", "Cache-Control"),
     ),
 )
-async def prove_consistency(request: LogRequest, old_size: Size, new_size: LaterSize = None) -> Response[bytes]:
+async def prove_consistency(request: LogRequest, old_size: Size = None, new_size: LaterSize = None) -> Response[bytes]:
     """RFC 6962 section 2.1.2, for two sizes that the log had; without `to`, up to the published checkpoint. From size 0
     and between equal sizes the path is empty.
     """
+    if old_size is None:
+        raise Malformed(faults=[Fault.of_query("from", "is required")])
     earlier, later = _size("from", old_size), None if new_size is None else _size("to", new_size)
     if later is not None and earlier > later:
-        raise Malformed(faults=(Fault("", "from must not be larger than to"),))
+        raise Malformed(faults=[Fault.of_query("from", "must not be larger than to")])
     proof = await operations.prove_consistency(doors(request).runtime, await _reader(request), earlier, later)
     return _serve(request, msgspec.json.encode(proof), "application/json", "max-age=1")
 
@@ -155,7 +157,7 @@ def _decimal(text: str) -> int | None:
 def _size(name: str, text: str) -> int:
     size = _decimal(text)
     if size is None:
-        raise Malformed(faults=(Fault("", f"{name} must be a size, in decimal"),))
+        raise Malformed(faults=[Fault.of_query(name, "must be a size, in decimal")])
     return size
 
 

@@ -58,7 +58,8 @@ registry answers from the consents on file and writes question and answer into a
 record a consent (`POST /api/v1/consents`), ask (`POST /api/v1/decisions`), report what you sent, and have the consent
 withdrawn (`POST /api/v1/withdrawals`): from that answer on nothing is permitted that was withdrawn.
 
-**Form.** JSON in UTF-8; instants are RFC 3339 in UTC with six decimals; unknown and duplicate members are refused, in
+**Form.** JSON in UTF-8. An instant in a request is any RFC 3339 date-time with at most six decimals (in a query a plus
+sign is `%2B`), in an answer it is UTC with six decimals and `Z`. Unknown and duplicate members are refused, in
 bodies as in queries. Your references for clients travel in bodies only, never in a URL.
 
 **Once.** With an `Idempotency-Key` a request has one effect however often it is sent: the same key with the same body

@@ -9,8 +9,11 @@ from litestar import Request
 
 from consent_registry.api.documentation import Operation
 from consent_registry.api.openapi_words import PARAMETERS
-from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.instants import INSTANT_PATTERN, parse_instant
+from consent_registry.domain.errors import Fault, Malformed, quoted, shortened
+from consent_registry.domain.instants import NotAnInstant, parse_instant
+
+MOST = 100
+"""How many parameters of a query are read."""
 
 
 def require_declared(request: Request[Any, Any, Any]) -> None:
@@ -24,22 +27,39 @@ def require_declared(request: Request[Any, Any, Any]) -> None:
     if operation.any_query:
         return
     names = [PARAMETERS[one].get("name", one) for one in operation.query]
-    given = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
-    unknown = [name for name in dict.fromkeys(given) if name not in names]
-    faults = [Fault("", f"{name[:60]!r} is no parameter of this call") for name in unknown]
-    faults += [Fault("", f"{name} is given twice") for name in names if given.count(name) > 1]
+    try:
+        given = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST)]
+    except ValueError as error:
+        raise Malformed(faults=[Fault("", f"the query has more than {MOST} parameters")]) from error
+    faults = [
+        Fault("", f"{quoted(name)} is no parameter of this call", parameter=shortened(name))
+        for name in dict.fromkeys(given)
+        if name not in names
+    ]
+    faults += [Fault.of_query(name, "is given twice") for name in names if given.count(name) > 1]
     if faults:
-        raise Malformed(faults=tuple(faults))
+        raise Malformed(faults=faults)
 
 
 def query_instant(text: str | None, name: str) -> datetime | None:
     """An instant in a query; raises Malformed for what is none."""
     if text is None:
         return None
-    malformed = Malformed(faults=(Fault("", f"{name} must be an instant like 2026-11-20T09:30:00.000000Z"),))
-    if re.search(INSTANT_PATTERN, text) is None:
-        raise malformed
     try:
         return parse_instant(text)
-    except ValueError as error:
-        raise malformed from error
+    except NotAnInstant as error:
+        hint = "; a plus sign is written %2B in a query" if " " in text else ""
+        raise Malformed(faults=[Fault.of_query(name, f"{error}{hint}")]) from error
+
+
+def query_number(text: str, name: str, bounds: tuple[int, int]) -> int:
+    """A number in a query; raises Malformed outside its bounds, which are at most 9999."""
+    least, most = bounds
+    if re.fullmatch(r"[0-9]{1,4}", text) is None or not least <= int(text) <= most:
+        raise Malformed(faults=[Fault.of_query(name, f"must be a number from {least} to {most}")])
+    return int(text)
+
+
+def page_limit(text: str) -> int:
+    """The length of a page; raises Malformed unless it is a number from 1 to 200."""
+    return query_number(text, "limit", (1, 200))

@@ -1,24 +1,50 @@
 """What can go wrong, as values the doors translate: one base, seven kinds. The docstring is the public message."""
 
+from collections.abc import Iterable
+from itertools import islice
+
 import msgspec
+
+MOST_FAULTS = 100
+"""How many faults of one request are looked for (api.md, head)."""
+LONGEST_WORD = 80
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fault of a request: where (RFC 6901 pointer), what, and for a refusal by rule its rule and norm."""
+    """One fault of a request: where (RFC 6901 pointer), what, and for a refusal by rule its rule and norm. One of the
+    query has the empty pointer and names its `parameter`.
+    """
 
     pointer: str
     detail: str
     rule: str | None = None
     norm: str | None = None
+    parameter: str | None = None
+
+    @classmethod
+    def of_query(cls, parameter: str, detail: str) -> "Fault":
+        """A fault of one parameter of the query; `detail` goes on after the parameter's name."""
+        return cls("", f"{parameter} {detail}", parameter=parameter)
+
+
+def shortened(word: str) -> str:
+    """A caller's word as an answer may repeat it: at most 80 characters."""
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
+
+
+def quoted(word: str) -> str:
+    """A caller's word in quotation marks, shortened, without characters that cannot be printed."""
+    return repr(shortened(word))
 
 
 class RegistryError(Exception):
     """The registry could not do this."""
 
-    def __init__(self, detail: str = "", *, faults: tuple[Fault, ...] = (), retry_after: int | None = None) -> None:
+    def __init__(self, detail: str = "", *, faults: Iterable[Fault] = (), retry_after: int | None = None) -> None:
+        """Of `faults` the first 100 are taken; what an iterator would find after them is not looked for."""
         super().__init__(detail or type(self).__doc__)
         self.detail = detail or (type(self).__doc__ or "")
-        self.faults = faults
+        self.faults = tuple(islice(faults, MOST_FAULTS))
         self.retry_after = retry_after
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from consent_registry.domain.catalogue import Partner
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry, Slug
 from consent_registry.operations.runtime import Caller, Runtime
@@ -30,7 +30,7 @@ class SuspensionAnswer(msgspec.Struct, frozen=True):
 
     id: str
     partner: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 
@@ -45,7 +45,7 @@ class RevocationAnswer(msgspec.Struct, frozen=True):
 
     id: str
     client_id: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -13,7 +13,7 @@ from consent_registry.domain.approvals import Approval
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry, Norm, Slug
 from consent_registry.operations.requests import Instant, StaffReference
@@ -61,9 +61,9 @@ class ApprovalView(msgspec.Struct, frozen=True):
     purpose: str | None
     approved_by: str
     norm: str | None
-    valid_until: str | None
-    recorded_at: str
-    revoked_at: str | None
+    valid_until: AnsweredInstant | None
+    recorded_at: AnsweredInstant
+    revoked_at: AnsweredInstant | None
 
 
 class ApprovalAnswer(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ class ApprovalRevocationAnswer(msgspec.Struct, frozen=True):
 
     id: str
     approval_id: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

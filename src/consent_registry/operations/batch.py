@@ -9,7 +9,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.decisions import SET_BACK, Question, decide, not_over
-from consent_registry.domain.errors import Fault, KeyInUse, Malformed, NotAuthentic, Refused
+from consent_registry.domain.errors import MOST_FAULTS, Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import Once, Reply, new_ids, remember, stored_reply
@@ -62,7 +62,7 @@ class Waiting:
         self.outcome: Reply | Exception | None = None
 
     def read(self, catalogue: Catalogue, keys: Keys) -> None:
-        """Read the requests in the catalogue's terms; raises Malformed with every fault of every item."""
+        """Read the requests in the catalogue's terms; raises Malformed with the faults of the items, 100 at most."""
         faults: list[Fault] = []
         questions = []
         for number, request in enumerate(self.requests):
@@ -71,8 +71,10 @@ class Waiting:
                 questions.append(read_question(self.caller, catalogue, request, pointer))
             except Malformed as error:
                 faults += error.faults
+                if len(faults) >= MOST_FAULTS:
+                    break
         if faults:
-            raise Malformed(faults=tuple(faults))
+            raise Malformed(faults=faults)
         network_id, partner_id = catalogue.network.network_id, self.caller.partner_id
         self.asked = [
             Asked(

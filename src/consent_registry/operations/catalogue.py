@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Partner, Purpose, Text
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Reply, perform
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
@@ -85,8 +85,8 @@ class AgreementView(msgspec.Struct, frozen=True):
     agreement_id: str
     version: str
     status: str
-    valid_from: str | None
-    valid_until: str | None
+    valid_from: AnsweredInstant | None
+    valid_until: AnsweredInstant | None
     flows: list[FlowView]
 
 
@@ -114,7 +114,7 @@ class CallerView(msgspec.Struct, frozen=True):
     partner: str | None
     client_id: str
     scopes: list[str]
-    expires_at: str
+    expires_at: AnsweredInstant
 
 
 View = Callable[[Act], dict[str, Any]]
@@ -145,7 +145,7 @@ async def show_list(runtime: Runtime, caller: Caller, view: View, name: str, lim
     filter_of_page = f"{name} {caller.network.slug}".encode()
 
     async def work(act: Act) -> Done:
-        after = read_cursor(act.keys, filter_of_page, cursor, "")
+        after = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
         entries = view(act)
         names = list(entries)
         first = names.index(after) + 1 if after in entries else 0

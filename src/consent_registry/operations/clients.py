@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Fault, Malformed, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, LinkedMeanwhile, Once, Reply, new_id, perform
 from consent_registry.operations.code_failures import require_few_failures
 from consent_registry.operations.decisions import Reference
@@ -34,7 +34,7 @@ class ClientAnswer(msgspec.Struct, frozen=True):
 
     reference: str
     linked: bool
-    created_at: str
+    created_at: AnsweredInstant
 
 
 class KnownClient(msgspec.Struct, frozen=True):

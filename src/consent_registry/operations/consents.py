@@ -10,7 +10,7 @@ import msgspec
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
@@ -133,7 +133,7 @@ def _row(
         giver_role=request.giver.role,
         giver_age_band=request.giver.age_band,
         giver_insight_assessed_by=request.giver.insight_assessed_by,
-        giver_mandate_until=None if mandate is None else datetime.fromisoformat(mandate),
+        giver_mandate_until=None if mandate is None else parse_instant(mandate),
         method=request.act.method,
         special_circumstances=request.act.special_circumstances,
         evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),

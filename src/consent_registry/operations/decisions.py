@@ -15,15 +15,28 @@ from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import SLUG_PATTERN, reference_fault
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
 from consent_registry.operations.runtime import Caller
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.log import LogPlace
 
-Slug = Annotated[str, Meta(pattern=SLUG_PATTERN)]
+Slug = Annotated[
+    str,
+    Meta(
+        pattern=SLUG_PATTERN,
+        extra={"rule": "must be a slug: 1 to 63 of a to z, 0 to 9 and hyphens, not a hyphen first"},
+    ),
+]
 Reference = Annotated[str, Meta(min_length=1, max_length=128, description="Your own identifier for a client.")]
-Norm = Annotated[str, Meta(pattern=r"^(§|§§|Art\.) .{1,80}$(?!\n)", examples=["§ 69 Abs. 1 Nr. 1 SGB X"])]
+Norm = Annotated[
+    str,
+    Meta(
+        pattern=r"^(§|§§|Art\.) .{1,80}$(?!\n)",
+        examples=["§ 69 Abs. 1 Nr. 1 SGB X"],
+        extra={"rule": "must be a citation like § 69 Abs. 1 Nr. 1 SGB X"},
+    ),
+]
 
 
 class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,8 +80,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True):
     permitted_categories: list[str]
     denied_categories: list[str]
     not_consent_based_categories: list[str]
-    decided_at: str
-    expires_at: str
+    decided_at: AnsweredInstant
+    expires_at: AnsweredInstant
     obligations: tuple[Obligation, ...]
     log: LogEntry
     receipt: str | UnsetType = UNSET

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.events import KINDS, OUTCOMES
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.runtime import ADMINISTRATION
 from consent_registry.storage.event_searches import Permit
@@ -28,7 +28,7 @@ class EventView(msgspec.Struct, frozen=True):
 
     id: str
     kind: str
-    at: str
+    at: AnsweredInstant
     actor: str
     client: str | None
     recipient: str | None

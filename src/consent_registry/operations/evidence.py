@@ -8,7 +8,7 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.links import held_groups
@@ -24,7 +24,7 @@ class EvidenceAnswer(msgspec.Struct, frozen=True):
     consent_id: str
     sha256: str
     media_type: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -21,7 +21,7 @@ from consent_registry.domain.findings import (
     order_of,
     pressing_order,
 )
-from consent_registry.domain.instants import format_instant, parse_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfers import Decided
 from consent_registry.operations.acts import Act, Reply, digest_of, new_id
 from consent_registry.operations.clients import own_references
@@ -58,7 +58,7 @@ class FindingView(msgspec.Struct, frozen=True):
     kind: FindingKind
     severity: Severity
     norm: str
-    known_at: str
+    known_at: AnsweredInstant
     decision_id: str | None
     log_index: int | None
     consent_id: str | None
@@ -67,7 +67,7 @@ class FindingView(msgspec.Struct, frozen=True):
     purpose: str | None
     categories: Sequence[str]
     surplus: Sequence[str]
-    times: dict[str, str]
+    times: dict[str, AnsweredInstant]
     numbers: dict[str, int]
 
 
@@ -82,9 +82,9 @@ class CheckedView(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "
     """What was checked: whose slice, which period, when, by which limits; what is not among `checks` was not."""
 
     partner: str | None
-    begin: str
-    end: str
-    at: str
+    begin: AnsweredInstant
+    end: AnsweredInstant
+    at: AnsweredInstant
     limits: dict[str, int]
     checks: list[CheckView]
 
@@ -133,7 +133,7 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
     """
     asked = [caller.network.slug, caller.slug, request.kind, request.begin, request.end, request.limits]
     filter_of_page = msgspec.json.encode(asked)
-    cursor = read_cursor(runtime.keys, filter_of_page, request.cursor, "")
+    cursor = read_cursor(runtime.keys, filter_of_page, request.cursor, in_query=True)
     after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
     picture = await runtime.picture(caller.network, fresh=True)
     require_standing(caller, picture)
@@ -183,9 +183,9 @@ async def _period(connection: Connection, network_id: int, request: FindingsRequ
     end = min(request.end or settled_at, settled_at)
     begin = request.begin or end - PERIOD
     if begin >= end:
-        raise Malformed(faults=(Fault("", "from must be before until, and not in the future"),))
+        raise Malformed(faults=[Fault.of_query("from", "must be before until, and not in the future")])
     if end - begin > LONGEST:
-        raise Malformed(faults=(Fault("", f"from and until may be {LONGEST.days} days apart at most"),))
+        raise Malformed(faults=[Fault.of_query("until", f"must be at most {LONGEST.days} days after from")])
     return Period(begin, end)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.form_rules import FormRule, find_rule, form_is_kept, may_decide_alone, stricter
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.operations.flag_rules import is_special
 from consent_registry.operations.requests import ConsentRequest, GrantRequest
 from consent_registry.operations.terms import REPRESENTATIVES, Terms
@@ -118,7 +118,7 @@ def _capacity(request: ConsentRequest, given_at: datetime, rules: Sequence[FormR
 def _mandate(mandate_until: str | None, given_at: datetime) -> Iterator[Fault]:
     if mandate_until is None:
         yield Fault("/giver/mandate_until", "A mandate needs its end on record.", "mandate", "§§ 1773, 1814 BGB")
-    elif mandate_until <= format_instant(given_at):
+    elif parse_instant(mandate_until) <= given_at:
         yield Fault(
             "/giver/mandate_until", "The mandate had ended when the consent was given.", "mandate", "§§ 1773, 1814 BGB"
         )

@@ -11,7 +11,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events import Event
 from consent_registry.domain.grant_acts import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry, Slug
@@ -64,7 +64,7 @@ class GrantChangeAnswer(msgspec.Struct, frozen=True):
     id: str
     consent_id: str
     grants: list[str]
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -13,7 +13,7 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.decisions import Reference, Slug
@@ -35,7 +35,7 @@ class LinkCodeAnswer(msgspec.Struct, frozen=True):
     """The code, told this once, and until when it can be redeemed."""
 
     link_code: str
-    expires_at: str
+    expires_at: AnsweredInstant
 
 
 async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeRequest, once: Once) -> Reply:

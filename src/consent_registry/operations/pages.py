@@ -24,7 +24,7 @@ def make_cursor(keys: Keys, filter_of_page: bytes, after: str | None) -> str | N
     return None if after is None else base64url(keys.seal(after.encode(), _context(filter_of_page)))
 
 
-def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, pointer: str = "/cursor") -> str | None:
+def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, *, in_query: bool = False) -> str | None:
     """The id after which to go on; raises Malformed for a cursor that is not one, or belongs to another filter."""
     if cursor is None:
         return None
@@ -32,7 +32,8 @@ def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, pointer: 
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return keys.unseal(sealed, _context(filter_of_page)).decode()
     except (binascii.Error, Unusable, UnicodeDecodeError, IndexError, ValueError) as error:
-        raise Malformed(faults=(Fault(pointer, "is no cursor of this list"),)) from error
+        wrong = "is no cursor of this list"
+        raise Malformed(faults=[Fault.of_query("cursor", wrong) if in_query else Fault("/cursor", wrong)]) from error
 
 
 def _context(filter_of_page: bytes) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.links import held_groups
@@ -28,7 +28,7 @@ class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
 
     consent_id: str
     receipt_code: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -9,7 +9,7 @@ from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purp
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.grants import ThirdParties
 from consent_registry.domain.identifiers import reference_fault
-from consent_registry.domain.instants import parse_instant
+from consent_registry.domain.instants import NotAnInstant, parse_instant
 from consent_registry.operations.requests import ConsentRequest, GrantRequest
 
 # api.md section 5: a consent lasts 24 months unless it says otherwise.
@@ -38,8 +38,8 @@ def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime 
         return None
     try:
         return parse_instant(text)
-    except ValueError:
-        faults.append(Fault(pointer, "is no day or time of the years 1900 to 8999"))
+    except NotAnInstant as error:
+        faults.append(Fault(pointer, str(error)))
         return None
 
 

@@ -10,7 +10,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
 from consent_registry.domain.grant_acts import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.decisions import LogEntry
@@ -48,7 +48,7 @@ class TextInvalidationAnswer(msgspec.Struct, frozen=True):
     language: str | None
     consents: int
     grants: int
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

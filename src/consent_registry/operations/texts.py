@@ -15,11 +15,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.catalogue import TextView, texts
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.requests import Language
+from consent_registry.operations.requests import Language, Sha256
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage import texts as storage
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE, add_version
@@ -36,13 +36,20 @@ class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: Language
     content: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
     content_base64: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
-    translation_of: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | UnsetType = UNSET
+    translation_of: Sha256 | UnsetType = UNSET
 
 
 class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new version of the text, in German and in any number of translations of it."""
 
-    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$(?!\n)", examples=["2.2"])]
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$(?!\n)",
+            examples=["2.2"],
+            extra={"rule": "must have 1 to 63 letters (A to Z), digits, dots or hyphens, a letter or digit first"},
+        ),
+    ]
     languages: Annotated[list[LanguageRequest], Meta(min_length=1, max_length=100)]
 
 
@@ -50,7 +57,7 @@ class PublishedText(msgspec.Struct, frozen=True):
     """A text on record."""
 
     text: TextView
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 
@@ -67,7 +74,7 @@ class StalingAnswer(msgspec.Struct, frozen=True):
     id: str
     text: str
     language: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue
-from consent_registry.domain.errors import NotAuthentic
+from consent_registry.domain.errors import NotAuthentic, shortened
 from consent_registry.operations.access_tokens import LIFETIME, Claims, is_of_its_time, read_claims, sign_claims
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, is_standing
 from consent_registry.storage.catalogue import lock_catalogue
@@ -24,6 +24,7 @@ from consent_registry.storage.database import transaction
 from consent_registry.storage.keys import Keys
 
 REMEMBERED = 10_000
+_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
@@ -167,9 +168,12 @@ def _secret_message(client_id: str, client_secret: str) -> tuple[str, int, int, 
 
 
 def _granted(held: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
-    if asked is None or not asked.strip():
+    """The scopes of a token, by RFC 6749 section 3.3: tokens parted by one U+0020 each; raises TokenRefused."""
+    if asked is None:
         return held
-    wanted = asked.split()
-    if unknown := [one for one in wanted if one not in held]:
-        raise TokenRefused("invalid_scope", f"This client does not hold {' '.join(unknown)}.")
+    wanted = asked.split(" ")
+    if not all(map(_SCOPE_TOKEN.fullmatch, wanted)):
+        raise TokenRefused("invalid_scope", "scope must hold scope tokens, parted by one space each.")
+    if unknown := next((one for one in wanted if one not in held), None):
+        raise TokenRefused("invalid_scope", f"This client does not hold {shortened(unknown)}.")
     return tuple(one for one in held if one in wanted)

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import KINDS, Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.decisions import DecisionAnswer, LogEntry, Slug, make_answer, with_receipt
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
@@ -34,8 +34,8 @@ class TransferAnswer(msgspec.Struct, frozen=True):
     decision_id: str
     outcome: str
     categories: list[str]
-    at: str
-    recorded_at: str
+    at: AnsweredInstant
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 
@@ -145,7 +145,7 @@ class UnreportedDecision(msgspec.Struct, frozen=True):
     purpose: str
     outcome: str
     permitted_categories: list[str]
-    decided_at: str
+    decided_at: AnsweredInstant
 
 
 async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Reply:
@@ -153,7 +153,7 @@ async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: 
     filter_of_page = f"unreported {caller.network.slug} {caller.slug}".encode()
 
     async def work(act: Act) -> Done:
-        before = read_cursor(act.keys, filter_of_page, cursor, "")
+        before = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
         events = await storage.list_unreported(
             act.connection, act.network.network_id, caller.partner_id, before, limit + 1
         )

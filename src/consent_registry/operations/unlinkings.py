@@ -9,7 +9,7 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict, NotFound
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.decisions import LogEntry, Reference
@@ -29,7 +29,7 @@ class UnlinkingAnswer(msgspec.Struct, frozen=True):
 
     unlinking_id: str
     client: str
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -18,7 +18,7 @@ from consent_registry.domain.grants import (
     status_of_consent,
     withdrawn_categories,
 )
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.releases import RecordedRelease, status_of_release
 from consent_registry.domain.remarks import Remark, remarks_of
 from consent_registry.operations.decisions import LogEntry
@@ -46,9 +46,9 @@ class GrantView(msgspec.Struct, frozen=True):
     categories: list[str]
     explicit: bool
     status: Status
-    valid_from: str
-    valid_until: str
-    withdrawn_at: str | None
+    valid_from: AnsweredInstant
+    valid_until: AnsweredInstant
+    withdrawn_at: AnsweredInstant | None
     withdrawn_categories: list[str]
     third_parties: ThirdParties | None
     restricted_categories: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -81,10 +81,10 @@ class ConsentView(msgspec.Struct, frozen=True):
     releases: list[ReleaseView]
     giver: GiverView
     recorded_by: str
-    given_at: str
-    recorded_at: str
-    valid_from: str
-    valid_until: str
+    given_at: AnsweredInstant
+    recorded_at: AnsweredInstant
+    valid_from: AnsweredInstant
+    valid_until: AnsweredInstant
     log: LogEntry
     remarks: list[Remark]
     renews: str | msgspec.UnsetType = msgspec.UNSET

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
 from consent_registry.domain.events import Event
-from consent_registry.domain.instants import format_instant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.withdrawals import Withdrawn, still_given, withdraw
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
@@ -38,7 +38,7 @@ class WithdrawalAnswer(msgspec.Struct, frozen=True):
     withdrawal_id: str
     withdrawn: list[str]
     still_given: list[str]
-    recorded_at: str
+    recorded_at: AnsweredInstant
     log: LogEntry
 
 

@@ -1,0 +1,128 @@
+"""What is wrong with a body, member by member: places by pointer, and words that name the rule.
+
+msgspec stops at the first fault and speaks of Python's types and of regular expressions. So its types are walked here,
+and this is the one place where its rules become words. The walk is lazy: who takes 100 faults has no more looked for.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import inspect
+
+from consent_registry.domain.errors import Fault, shortened
+
+
+def find_faults(value: object, expected: inspect.Type, pointer: str) -> Iterator[Fault]:
+    """The faults of a value against its type, depth first, in the order in which the members were sent."""
+    rule = None
+    if isinstance(expected, inspect.UnionType):
+        expected = _chosen(value, expected)
+    if isinstance(expected, inspect.Metadata):
+        rule = (expected.extra or {}).get("rule")
+        expected = expected.type
+        if isinstance(expected, inspect.UnionType):
+            expected = _chosen(value, expected)
+    if isinstance(expected, inspect.StructType):
+        yield from _object_faults(value, expected, pointer)
+    elif isinstance(expected, inspect.ListType):
+        yield from _list_faults(value, expected, pointer)
+    elif not _is_good(value, expected):
+        yield Fault(pointer, rule_of(expected, rule if isinstance(value, str) else None, value))
+
+
+def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
+    """The branch of an optional type to report on."""
+    bare = [(one.type if isinstance(one, inspect.Metadata) else one, one) for one in union.types]
+    if value is None:
+        return next((one for kind, one in bare if isinstance(kind, inspect.NoneType)), bare[0][1])
+    if isinstance(value, list):
+        return next((one for kind, one in bare if isinstance(kind, inspect.ListType)), bare[0][1])
+    return next(one for kind, one in bare if not isinstance(kind, inspect.NoneType))
+
+
+def _object_faults(value: object, expected: inspect.StructType, pointer: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(pointer, f"must be an object, not {_name(value)}")
+        return
+    fields = {field.encode_name: field for field in expected.fields}
+    for name, member in value.items():
+        if name in fields:
+            yield from find_faults(member, fields[name].type, f"{pointer}/{_escape(name)}")
+        else:
+            yield Fault(f"{pointer}/{_escape(name)}", "is no member this request knows")
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield Fault(f"{pointer}/{name}", "is required")
+
+
+def _list_faults(value: object, expected: inspect.ListType, pointer: str) -> Iterator[Fault]:
+    """Faults of a list and of its items, but of none behind the greatest number of items."""
+    if not isinstance(value, list):
+        yield Fault(pointer, f"must be a list, not {_name(value)}")
+        return
+    least, most = expected.min_length, expected.max_length
+    if len(value) < (least or 0) or (most is not None and len(value) > most):
+        yield Fault(pointer, f"must have {_bounds(least, most)} items")
+    for number, item in enumerate(islice(value, most)):
+        yield from find_faults(item, expected.item_type, f"{pointer}/{number}")
+
+
+def _is_good(value: object, expected: inspect.Type) -> bool:
+    try:
+        msgspec.convert(value, _annotation(expected))
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def rule_of(expected: inspect.Type, rule: str | None, value: object) -> str:
+    """The rule of a type that this value breaks, as what the value must be; `rule` is what the type says itself."""
+    if rule is not None:
+        return rule
+    if isinstance(expected, inspect.LiteralType):
+        return f"must be one of {', '.join(map(str, expected.values))}"
+    if isinstance(expected, inspect.StrType):
+        if not isinstance(value, str):
+            return f"must be a string, not {_name(value)}"
+        return f"must have {_bounds(expected.min_length, expected.max_length)} characters"
+    if isinstance(expected, inspect.IntType):
+        return f"must be a whole number{_range(expected.ge, expected.le)}"
+    if isinstance(expected, inspect.BoolType):
+        return f"must be true or false, not {_name(value)}"
+    if isinstance(expected, inspect.NoneType):
+        return f"must be null, not {_name(value)}"
+    return f"must be of another kind than {_name(value)}"
+
+
+def _bounds(least: int | None, most: int | None) -> str:
+    if most is None:
+        return f"at least {least or 0}"
+    return f"at most {most}" if not least else f"{least} to {most}"
+
+
+def _range(least: int | None, most: int | None) -> str:
+    return "" if least is None or most is None else f" from {least} to {most}"
+
+
+def _annotation(expected: inspect.Type) -> Any:  # noqa: ANN401 - a type, or a form of types
+    """The type annotation that an inspected leaf stands for."""
+    if isinstance(expected, inspect.LiteralType):
+        return Literal[tuple(expected.values)]
+    if isinstance(expected, inspect.StrType):
+        limits = msgspec.Meta(min_length=expected.min_length, max_length=expected.max_length, pattern=expected.pattern)
+        return Annotated[str, limits]
+    if isinstance(expected, inspect.IntType):
+        return Annotated[int, msgspec.Meta(ge=expected.ge, le=expected.le)]
+    return {inspect.BoolType: bool, inspect.NoneType: None}.get(type(expected), Any)
+
+
+def _name(value: object) -> str:
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _escape(name: str) -> str:
+    text = shortened(name).encode("utf-8", "replace").decode()  # JSON can spell half a character, UTF-8 cannot
+    return text.replace("~", "~0").replace("/", "~1")
