@@ -65,14 +65,14 @@ create table links (
 );
 create index links_client_idx on links (network_id, client_id);
 
--- A reference that became a client of its own again; unlinking_id is its group from then on. What was permitted between
+-- A reference that is a client of its own again; unlinking_id is its group from then on, left_group_id the one it was in. What was permitted between
 -- linked_at and recorded_at on consents of the other side is to be looked at.
 create table unlinkings (
     network_id integer not null,
     unlinking_id uuid not null,
     client_id uuid not null,
     partner_id integer not null,
-    left_group_id uuid not null,
+    left_group_id uuid,
     linked_at timestamptz not null,
     recorded_at timestamptz not null,
     constraint unlinkings_pkey primary key (network_id, unlinking_id),
@@ -113,6 +113,16 @@ begin
     end loop;
 end
 $$;
+
+-- How many references each partner has for these clients: of too many no client is made. Partners see their own alone.
+create function registry.count_references(p_network integer, p_clients uuid[])
+    returns table (partner_id integer, number integer) language sql stable security definer
+    set search_path = pg_catalog, pg_temp as $$
+    select r.partner_id, count(*)::integer from registry.client_references r
+    where r.network_id = p_network and r.client_id = any (p_clients) group by r.partner_id
+$$;
+revoke execute on function registry.count_references(integer, uuid[]) from public;
+grant execute on function registry.count_references(integer, uuid[]) to {app};
 
 -- Who is erased is everybody who means the same person when it happens.
 create or replace function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]

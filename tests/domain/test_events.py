@@ -40,6 +40,8 @@ NUMBERED = {
     30: "hold_lifting",
     35: "evidence",
     36: "remainder",
+    37: "padding",
+    38: "renewal",
 }
 
 

@@ -129,6 +129,7 @@ FUNCTIONS = {
     "append": (False, {"app"}),
     "person_of": (False, {"app"}),
     "event_places": (True, {"app"}),
+    "count_references": (True, {"app"}),
     "credential_holders": (True, {"auditor"}),
     "permits_received": (True, {"app"}),
     "places_between": (True, {"app"}),

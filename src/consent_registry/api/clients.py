@@ -32,7 +32,8 @@ async def register_client(
     """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only.
 
     With the code that the client brought from another partner, both partners' references mean this client from now on,
-    and what it agreed to at either holds for both. A code that cannot be redeemed, for whatever reason, is 422.
+    and what it agreed to at either holds for both. A code that cannot be redeemed, for whatever reason, is 422, and so
+    is one that would make more than 16 references one client. At most 4 of the caller's own can mean one client.
     """
     once = await once_given(request, idempotency_key)
     return respond(await operations.register_client(doors(request).runtime, request.user, data, once))

@@ -15,6 +15,6 @@ ROUTES = [
         refusals=(NotFound,),
         summary="Let a reference be a client of its own",
         about="What was recorded under the reference goes with it; what others recorded stays with them and permits the"
-        " caller nothing any more. 409 when no other reference means this client.",
+        " caller nothing any more. The answer is the same when no other reference meant this client.",
     )
 ]

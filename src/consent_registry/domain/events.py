@@ -44,7 +44,11 @@ KINDS = {
     "hold_lifting": 30,
     "evidence": 35,
     "remainder": 36,
+    "padding": 37,
+    "renewal": 38,
 }
+# Entries of these kinds never have an actor, so no partner is shown one.
+WITHOUT_ACTOR = frozenset({"padding", "renewal"})
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 # The member by which events of these kinds name a member of staff; a consent names who explained it.
 _STAFF = {
@@ -67,6 +71,10 @@ class Event(msgspec.Struct, frozen=True):
 
     `members` are the facts beside the head (version, kind, id, time, network, actor). `reference` is the reference the
     actor used; the log gets only its commitment. The numbers are copies for the DPO's search.
+
+    `without_actor`: an entry of an act about a client number that the act's caller may not know, or padding; auditor
+    and eraser alone read it. `client_unsaid`: the bytes name no client, because the number is another partner's; the
+    column does, so that the event is erased with the client.
     """
 
     kind: str
@@ -78,3 +86,5 @@ class Event(msgspec.Struct, frozen=True):
     recipient_id: int | None = None
     purpose_id: int | None = None
     outcome: Outcome | None = None
+    without_actor: bool = False
+    client_unsaid: bool = False

@@ -18,7 +18,7 @@ from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRo
 
 ACTS: Mapping[str, Sequence[Act]] = {**CONSENT_ACTS, **FRAME_ACTS}
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
-WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation"})
+WITHOUT_STATE = frozenset({"decision", "read", "transfer", "key_rotation", "padding"})
 
 
 class NotComplete(ValueError):

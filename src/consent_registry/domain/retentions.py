@@ -37,6 +37,8 @@ STATE = frozenset(
         "hold",
         "hold_lifting",
         "remainder",
+        "padding",
+        "renewal",
     }
 )
 # What accounts for the log itself.

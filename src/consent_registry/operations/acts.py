@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from consent_registry.domain.act_entries import entries_of, with_padding
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
 from consent_registry.domain.events import Event
@@ -95,6 +96,13 @@ class Act:
     async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
         """Write the log: the last thing an act does."""
         return await log.append(self.connection, self.network, self.caller.actor, at, events)
+
+    async def append_padded(self, at: datetime, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
+        """Write an act's entry, those about client numbers its caller may not know, and padding, as many in all as acts
+        of this kind write; returns where the act's own is. As `append`, the last thing an act does.
+        """
+        ids = new_ids(at, entries_of(acting.kind, acting.members))
+        return (await self.append(at, *with_padding(acting, others, ids)))[0]
 
 
 Work = Callable[[Act], Awaitable[Done | RegistryError]]

@@ -16,10 +16,11 @@ from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, LinkedMeanwhile, Once, Reply, new_id, perform
 from consent_registry.operations.code_failures import require_few_failures
 from consent_registry.operations.decisions import Reference
-from consent_registry.operations.links import find_usable_code, groups_within, link, refuse_code
+from consent_registry.operations.links import find_usable_code, groups_within, link, may_be_one, refuse_code
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage.clients import add_client, add_reference, find_reference, find_references
-from consent_registry.storage.links import Group, lock_groups
+from consent_registry.storage.link_codes import LinkCode
+from consent_registry.storage.links import Group, has_redeemed, lock_groups
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +31,9 @@ class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientAnswer(msgspec.Struct, frozen=True):
-    """The registered reference; `linked` says whether another reference means the same client."""
+    """The registered reference; `linked` says whether the caller itself redeemed a code with it and has not unlinked it
+    since, and nothing of others.
+    """
 
     reference: str
     linked: bool
@@ -68,33 +71,40 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
         code = await find_usable_code(act, request.link_code)
         if code is None:
             return await refuse_code(act)
-        now = await act.clock()
-        events = []
-        if known is None:
-            known, event = await _register(act, request.reference, now)
-            events.append(event)
-        groups[known.client_id] = known.group
-        status, created_at = (201 if events else 200), known.recorded_at
-        events += await link(act, code, known.client_id, groups, request.reference, now)
-        await act.append(now, *events)
-        answer = ClientAnswer(request.reference, linked=True, created_at=format_instant(created_at))
-        return Done(status, answer, client_ids=(known.client_id,))
+        positions = groups[code.client_id].positions | ({} if known is None else known.group.positions)
+        if not await may_be_one(act, positions, registers=known is None):
+            return await refuse_code(act)
+        return await _linked(act, request.reference, known, code, positions)
 
     return await perform(runtime, caller, work, once=once)
+
+
+async def _linked(
+    act: Act, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
+) -> Done:
+    """Redeem the code; a reference that is new is registered by the same entry of the log."""
+    now = await act.clock()
+    home = await _register(act, reference, now) if known is None else known
+    members, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
+    event = Event("link", members["group"], members | {"registered": known is None}, home.client_id, reference)
+    await act.append_padded(now, event, others)
+    answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
+    return Done(201 if known is None else 200, answer, client_ids=(home.client_id,))
 
 
 async def _registered(act: Act, reference: str, known: KnownClient | None) -> Done:
     status = 200
     if known is None:
         now = await act.clock()
-        known, event = await _register(act, reference, now)
-        await act.append(now, event)
+        known = await _register(act, reference, now)
+        await act.append(now, Event("client", new_id(now), {}, known.client_id, reference))
         status = 201
-    answer = ClientAnswer(reference, linked=known.group.is_linked, created_at=format_instant(known.recorded_at))
+    linked = await has_redeemed(act.connection, act.network.network_id, act.caller.partner_id, known.client_id)
+    answer = ClientAnswer(reference, linked=linked, created_at=format_instant(known.recorded_at))
     return Done(status, answer, client_ids=(known.client_id,))
 
 
-async def _register(act: Act, reference: str, now: datetime) -> tuple[KnownClient, Event]:
+async def _register(act: Act, reference: str, now: datetime) -> KnownClient:
     """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
     client_id = str(uuid.uuid4())
     await add_client(act.connection, act.network.network_id, client_id, now)
@@ -107,8 +117,7 @@ async def _register(act: Act, reference: str, now: datetime) -> tuple[KnownClien
         act.keys.seal(reference.encode(), _context(act)),
         now,
     )
-    event = Event("client", new_id(now), {}, client_id, reference)
-    return KnownClient(client_id, now, Group.alone(client_id)), event
+    return KnownClient(client_id, now, Group.alone(client_id))
 
 
 def require_reference(reference: str, pointer: str) -> None:

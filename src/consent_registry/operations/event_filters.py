@@ -10,7 +10,7 @@ from msgspec import Meta
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.events import KINDS, OUTCOMES
+from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients import require_reference
 from consent_registry.operations.decisions import Reference, Slug
@@ -19,10 +19,12 @@ from consent_registry.operations.runtime import ADMINISTRATION, Caller
 from consent_registry.operations.terms import instant_at
 from consent_registry.storage.events import Flow
 
+# The kinds of event that can be somebody's own.
+_OWN_KINDS = tuple(kind for kind in KINDS if kind not in WITHOUT_ACTOR)
 if TYPE_CHECKING:
     Kind = str
 else:
-    Kind = Literal[tuple(KINDS)]
+    Kind = Literal[_OWN_KINDS]
 DECISION = KINDS["decision"]
 # What a recipient sees of other partners' decisions: those that let something come to it.
 _LETTING = (OUTCOMES["permit"], OUTCOMES["partial"])
@@ -39,7 +41,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     recipient: Slug | None = None
     purpose: Slug | None = None
     outcome: Outcome | None = None
-    kind: Kind | Annotated[list[Kind], Meta(min_length=1, max_length=len(KINDS))] | None = None
+    kind: Kind | Annotated[list[Kind], Meta(min_length=1, max_length=len(_OWN_KINDS))] | None = None
     person: StaffReference | None = None
     from_: Instant | None = msgspec.field(default=None, name="from")
     until: Instant | None = None
@@ -93,9 +95,9 @@ def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> C
         raise Malformed(faults=tuple(faults))
     if caller.partner_id == ADMINISTRATION:
         # Of a text it voids it is told how many consents that was, and not whose they are or when each was given.
-        names = [one for one in names or KINDS if one != "invalidation"]
+        names = [one for one in names or _OWN_KINDS if one != "invalidation"]
     else:
-        names = names or list(KINDS)
+        names = names or list(_OWN_KINDS)
     found = Criteria(
         kinds=tuple(KINDS[one] for one in names),
         recipient_id=None if asked.recipient is None else catalogue.partners[asked.recipient].partner_id,

@@ -4,9 +4,12 @@ Every reference keeps its *home*, the client number it was registered with, and 
 References mean one client when their homes are in one group (`storage/links.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
+import structlog
+
+from consent_registry.domain.act_entries import LARGEST_GROUP
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import read_code
@@ -16,8 +19,10 @@ from consent_registry.storage import links as storage
 from consent_registry.storage.link_codes import LinkCode, find_link_code
 from consent_registry.storage.links import Group
 
-# So many references of one person are a mistake, or an attempt to make one decision take all locks.
-LARGEST_GROUP = 32
+# One partner with more files of one person than this has made a mistake.
+OF_ONE_PARTNER = 4
+
+_log = structlog.get_logger(__name__)
 
 
 async def held_groups(act: Act, client_ids: Sequence[str]) -> dict[str, Group]:
@@ -62,22 +67,44 @@ async def refuse_code(act: Act) -> Refused:
     return Refused("This link code cannot be redeemed. Nothing was recorded.", faults=(fault,))
 
 
-async def link(
-    act: Act, code: LinkCode, home: str, groups: dict[str, Group], reference: str, now: datetime
-) -> list[Event]:
-    """Redeem a code for the caller's reference: both clients become one. Both groups are held.
+async def may_be_one(act: Act, members: Collection[str], *, registers: bool) -> bool:
+    """Whether these client numbers, and one of the caller's about to be registered, may mean one client.
 
-    Returns an event for each number that is in the group from now on, each about that number alone: whoever leaves and
-    is erased takes along nothing that the others' state is told by. The redeemer's own has the id of the group.
+    False where that would be too many, of which the caller is told no more than of a wrong code; the operator is
+    warned. Raises Refused for too many of the caller's own, which it can count itself.
     """
-    positions = groups[code.client_id].positions | groups[home].positions
-    if len(positions) > LARGEST_GROUP:
-        fault = Fault("/link_code", f"At most {LARGEST_GROUP} references can mean one client.", "links_of_one_client")
-        raise Refused("Too many references would mean one client.", faults=(fault,))
+    counts = await storage.count_references(act.connection, act.network.network_id, sorted(members))
+    caller_id = act.caller.partner_id
+    counts[caller_id] = counts.get(caller_id, 0) + registers
+    if counts[caller_id] > OF_ONE_PARTNER:
+        detail = f"At most {OF_ONE_PARTNER} of your references can mean one client."
+        fault = Fault("/link_code", detail, "links_of_one_client", "Art. 5 Abs. 1 lit. d DSGVO")
+        raise Refused(faults=(fault,))
+    number = len(members) + registers
+    if number > LARGEST_GROUP or max(counts.values()) > OF_ONE_PARTNER:
+        _log.warning(
+            "link refused: too many references would mean one client",
+            network=act.network.slug,
+            references=number,
+            of_one_partner=max(counts.values()),
+        )
+        return False
+    return True
+
+
+async def link(
+    act: Act, code: LinkCode, home: str, positions: dict[str, int], now: datetime
+) -> tuple[dict[str, str], list[Event]]:
+    """Redeem a code for the client number `home` of the caller's: all numbers of `positions` become one client. All of
+    them are held.
+
+    Returns the members of the caller's event, whose id is that of the group, and an event for each other number, about
+    that number alone: a number that leaves and is erased takes along nothing that another number's state is told by.
+    """
     link_id = new_id(now)
     row = storage.LinkRow(link_id, code.link_code_id, home, act.caller.partner_id, now)
     await storage.add_link(act.connection, act.network.network_id, row)
     await storage.add_memberships(act.connection, act.network.network_id, link_id, positions, now)
-    members = {"group": link_id, "link_code": code.link_code_id}
-    others = [Event("link", new_id(now), members, one) for one in sorted(positions) if one != home]
-    return [Event("link", link_id, members, home, reference), *others]
+    told = {"group": link_id, "act": link_id}
+    others = [Event("link", new_id(now), told, one, without_actor=True) for one in sorted(positions) if one != home]
+    return {"group": link_id, "link_code": code.link_code_id}, others

@@ -12,6 +12,7 @@ from consent_registry.audit.merkle import leaf_hash
 from consent_registry.audit.removals import Account, MalformedRemoval, Places
 from consent_registry.audit.report import Report
 from consent_registry.audit.tile import TILE_WIDTH
+from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.replays import NotComplete, Replay, differences, search_columns
 from consent_registry.domain.told_rows import Facts
 from consent_registry.storage.log import EVENT_FORMAT
@@ -25,6 +26,7 @@ class LogReading:
         self._entries, self._events = report.check("entries"), report.check("events")
         self._removals = report.check("removals")
         self._account = Account()
+        self._acts = ActEntries()
         self._frontier = Frontier()
         self._hashes: list[bytes] = []
         self._next = self._opened = 0
@@ -52,6 +54,7 @@ class LogReading:
         """Say what holds of the log itself."""
         self._flush()
         self._report.size = self._next
+        self._count(self._next, self._acts.conclude(self._next))
         if not self._entries.count:
             self._report.root = _base64(self._frontier.root)
         self._entries.says = f"{self._next} places without a gap"
@@ -64,6 +67,10 @@ class LogReading:
         self._removals.says = f"{len(self.removed)} events were erased or retained on record"
         if self._replay.unattached:
             self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
+
+    def _count(self, index: int, wrong: str | None) -> None:
+        if wrong is not None:
+            self._events.find("entries_of_act", f"at place {index}: {wrong}", index=index)
 
     @property
     def removed(self) -> Places:
@@ -96,6 +103,7 @@ class LogReading:
         if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
             raise NotComplete("not of this network, of another format, or not in canonical form")
         self._account.present(index, event)
+        self._count(index, self._acts.present(index, event))
         if not self._replay.tell(event):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
         for one in differences(search_columns(event), row):

@@ -7,7 +7,7 @@ is moved, because it never was. What was permitted meanwhile on the others' cons
 
 import msgspec
 
-from consent_registry.domain.errors import Conflict, NotFound
+from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
@@ -34,23 +34,23 @@ class UnlinkingAnswer(msgspec.Struct, frozen=True):
 
 
 async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequest, once: Once) -> Reply:
-    """Make the caller's reference a client of its own. Raises NotFound for an unknown one, Conflict when it is one."""
+    """Make the caller's reference a client of its own, also when it is one already: the answer does not depend on
+    whether another reference means the client. Raises NotFound for an unknown reference.
+    """
     require_reference(request.client, "/client")
 
     async def work(act: Act) -> Done:
         known = await locked_client(act, request.client)
         if known is None:
             raise NotFound
-        if not known.group.is_linked or known.group.group_id is None:
-            raise Conflict("No other reference means this client.")
         now = await act.clock()
         network_id, home = act.network.network_id, known.client_id
         linked_at = await linked_since(act.connection, network_id, home) or now
         row = UnlinkingRow(new_id(now), home, caller.partner_id, known.group.group_id, linked_at, now)
         await add_unlinking(act.connection, network_id, row)
         await add_memberships(act.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now)
-        members = {"left": row.left_group_id, "linked_at": format_instant(linked_at)}
-        place = (await act.append(now, Event("unlinking", row.unlinking_id, members, home, request.client)))[0]
+        # Which group it left and since when it was in it are not said: the latest link may be one between others.
+        place = (await act.append(now, Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(home,))
 

@@ -1,7 +1,6 @@
 """A data-protection officer's search: where in the log the events are that she asks for, newest first.
 
-A link (kind 23) writes an event for every number that is one client from then on; only the one about the linking
-partner's own number, which has the link's id, is of its slice: how many others know the client is not its to know.
+Entries that an act writes about client numbers its caller may not know have no actor, so no slice holds them.
 
 Each statement descends an index that ends with the place in the log, once for every combination that the filter leaves
 open, and takes no more from each than a page holds. So a page costs the same wherever it begins, and a rare event costs
@@ -97,8 +96,6 @@ async def places_by_kind(connection: Connection, span: Span, actor_id: int, kind
         cross join lateral (
             select e.log_index, e.at from registry.events e
             where e.network_id = $1 and e.actor_id = $2 and e.kind = k.kind and e.kind <> 1
-              and (e.kind <> 23 or exists (
-                  select from registry.links l where l.network_id = $1 and l.link_id = e.event_id))
               and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
             order by e.log_index desc limit $8
         ) p
@@ -183,8 +180,6 @@ async def places_of_clients(
         with about as materialized (
             select e.log_index, e.at, e.kind, e.recipient_id, e.purpose_id, e.outcome, e.person from registry.events e
             where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2
-              and (e.kind <> 23 or exists (
-                  select from registry.links l where l.network_id = $1 and l.link_id = e.event_id))
         )
         select a.log_index, a.at from about a
         where a.kind = any ($9::smallint[])
@@ -229,11 +224,15 @@ def _ends(span: Span) -> tuple[int, int, datetime, datetime, int]:
 async def registered_at(
     connection: Connection, network_id: int, actor_id: int, client_ids: Sequence[str]
 ) -> int | None:
-    """The last place at which this actor registered one of these clients. (Kind 2.) None once that was let go."""
+    """The last place at which this actor registered one of these clients, by itself or with a code. (Kinds 2 and 23: a
+    client, a link.) None once that was let go.
+    """
     index: int | None = await connection.fetchval(
         """
-        select max(e.log_index) from registry.events e
-        where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2 and e.kind = 2
+        select max(first.log_index) from (
+            select min(e.log_index) as log_index from registry.events e
+            where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2 and e.kind in (2, 23)
+            group by e.client_id) first
         """,
         network_id,
         actor_id,

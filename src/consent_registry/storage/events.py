@@ -49,9 +49,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 async def read_stretch(connection: Connection, network_id: int, start: int, end: int, wanted: Wanted) -> list[OwnEvent]:
-    """Wanted events from place `start` to before `end`, oldest first; of this transaction's partners alone, and of a
-    link (kind 23) what `storage.event_searches` says.
-    """
+    """Wanted events from place `start` to before `end`, oldest first; of this transaction's partners alone."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at, e.event_id, e.client_id, e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person,
@@ -65,8 +63,6 @@ async def read_stretch(connection: Connection, network_id: int, start: int, end:
           and ($9::text is null or e.person = $9)
           and ($10::uuid[] is null or e.client_id = any ($10) or e.client_id is null and e.kind = 1)
           and e.at >= $11 and e.at < $12
-          and (e.kind <> 23 or exists (
-              select from registry.links l where l.network_id = $1 and l.link_id = e.event_id))
         order by e.log_index
         """,
         network_id,

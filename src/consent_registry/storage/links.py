@@ -28,11 +28,6 @@ class Group(msgspec.Struct, frozen=True):
         """The numbers, ascending."""
         return sorted(self.positions)
 
-    @property
-    def is_linked(self) -> bool:
-        """Whether more than one reference means this client."""
-        return len(self.positions) > 1
-
 
 async def lock_groups(
     connection: Connection,
@@ -114,6 +109,31 @@ async def add_memberships(
         """,
         [(network_id, client_id, positions[client_id] + 1, group_id, at) for client_id in sorted(positions)],
     )
+
+
+async def count_references(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[int, int]:
+    """How many references each partner has for these clients, whoever asks."""
+    rows = await connection.fetch("select * from registry.count_references($1, $2::uuid[])", network_id, client_ids)
+    return {row["partner_id"]: row["number"] for row in rows}
+
+
+async def has_redeemed(connection: Connection, network_id: int, partner_id: int, client_id: str) -> bool:
+    """Whether this partner redeemed a code for this client number and has not unlinked it since."""
+    linked: bool = await connection.fetchval(
+        """
+        select coalesce(max(m.position) filter (where l.link_id is not null), 0)
+            > coalesce(max(m.position) filter (where u.unlinking_id is not null), 0)
+        from registry.client_memberships m
+        left join registry.links l on l.network_id = $1 and l.link_id = m.group_id and l.client_id = m.client_id
+          and l.partner_id = $2
+        left join registry.unlinkings u on u.network_id = $1 and u.unlinking_id = m.group_id
+        where m.network_id = $1 and m.client_id = $3
+        """,
+        network_id,
+        partner_id,
+        client_id,
+    )
+    return linked
 
 
 class LinkRow(msgspec.Struct, frozen=True):

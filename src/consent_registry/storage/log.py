@@ -42,7 +42,7 @@ async def append_all(
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
     instant = format_instant(at)
     bodies = [
-        event_bytes(network, instant, actor[1], event, nonce)
+        event_bytes(network, instant, None if event.without_actor else actor[1], event, nonce)
         for (actor, event), nonce in zip(items, nonces, strict=True)
     ]
     leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
@@ -53,7 +53,7 @@ async def append_all(
         at,
         [event.event_id for _, event in items],
         [event.client_id for _, event in items],
-        [actor[0] for actor, _ in items],
+        [None if event.without_actor else actor[0] for actor, event in items],
         [event.sender_id for _, event in items],
         [event.recipient_id for _, event in items],
         [event.purpose_id for _, event in items],
@@ -70,8 +70,8 @@ async def append_all(
     ]
 
 
-def event_bytes(network: Network, instant: str, actor: str, event: Event, nonce: bytes) -> bytes:
-    """An event as it is logged, at this instant (as on the wire) by this actor; its nonce hides the reference."""
+def event_bytes(network: Network, instant: str, actor: str | None, event: Event, nonce: bytes) -> bytes:
+    """An event as it is logged, at this instant (as on the wire), by this actor or nobody; its nonce hides the reference."""
     members = {
         "v": EVENT_FORMAT,
         "kind": event.kind,
@@ -79,7 +79,7 @@ def event_bytes(network: Network, instant: str, actor: str, event: Event, nonce:
         "at": instant,
         "network": network.slug,
         "actor": actor,
-        "client": event.client_id,
+        "client": None if event.client_unsaid else event.client_id,
         **event.members,
     }
     if event.reference is not None:

@@ -241,12 +241,18 @@ class StoredReference(msgspec.Struct, frozen=True):
 
 
 async def read_references(connection: Connection, network_id: int) -> AsyncIterator[StoredReference]:
-    """Every reference with what was logged when it was registered. (Kind 2 is a client.)"""
+    """Every reference with what was logged when it was registered, by itself or with a code. (Kinds 2 and 23: a client,
+    a link; what has no actor is about another number than the act's own.)
+    """
     cursor = connection.cursor(
         """
         select r.client_id, r.partner_id, r.digest, r.digest_key, r.sealed, e.event, e.nonce
         from registry.client_references r
-        left join registry.events e on e.network_id = $1 and e.client_id = r.client_id and e.kind = 2
+        left join lateral (
+            select o.event, o.nonce from registry.events o
+            where o.network_id = $1 and o.client_id = r.client_id and o.kind in (2, 23) and o.actor_id is not null
+            order by o.log_index limit 1
+        ) e on true
         where r.network_id = $1
         """,
         network_id,

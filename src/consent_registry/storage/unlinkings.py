@@ -9,12 +9,12 @@ from consent_registry.storage.database import Connection
 
 
 class UnlinkingRow(msgspec.Struct, frozen=True):
-    """An unlinking: which client left which group, and since when it had been linked without a break."""
+    """An unlinking: which client left which group, if any, and since when it had been linked without a break."""
 
     unlinking_id: str
     client_id: str
     partner_id: int
-    left_group_id: str
+    left_group_id: str | None
     linked_at: datetime
     recorded_at: datetime
 
