@@ -30,6 +30,7 @@ OF_THE_NETWORK = {
 """Tables every partner's transaction reads whole. Anything else is cut down to the partners of the transaction."""
 PARTNER_COLUMNS = ("partner_id", "partner_ids", "sender_id", "recipient_id", "recorder_id", "actor_id")
 DEFINERS = {
+    "count_references",
     "event_places",
     "forget_idempotency_keys",
     "known_clients",

@@ -278,6 +278,7 @@ def test_an_act_on_some_categories_concerns_those_a_grant_has() -> None:
         CONSENT | {"id": "x", "at": text(7), "grants": [GRANT | {"grant": "g3"}], "releases": []},
         event("confirmation", 7, id="x", client="p", effective_at=text(6), grants=[]),
         event("invalidation", 7, id="x", client="p", effective_at=text(6), grants=[]),
+        event("renewal", 7, id="x", client="p", actor=None, act="y"),
     ],
     ids=lambda act: act["kind"],
 )
@@ -410,7 +411,7 @@ def test_what_outlives_its_event_is_told_again() -> None:
 def test_every_kind_is_told_here() -> None:
     """A new one needs its test."""
     acts = {"confirmation", "ending", "invalidation", "restriction", "restriction_lifting"}
-    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code", "remainder"}
+    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code", "renewal", "remainder"}
 
 
 @pytest.mark.parametrize(

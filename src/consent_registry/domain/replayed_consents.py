@@ -203,6 +203,7 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "invalidation": _act_on_grants("invalidated"),
     "restriction": _act_on_grants("restricted"),
     "restriction_lifting": _act_on_grants("unrestricted"),
+    "renewal": _RENEWALS,
     "remainder": [
         _changes(
             "grants",

@@ -71,7 +71,7 @@ async def append_all(
 
 
 def event_bytes(network: Network, instant: str, actor: str | None, event: Event, nonce: bytes) -> bytes:
-    """An event as it is logged, at this instant (as on the wire), by this actor or nobody; its nonce hides the reference."""
+    """An event as logged, at this instant (as on the wire), by this actor or nobody. Its nonce hides the reference."""
     members = {
         "v": EVENT_FORMAT,
         "kind": event.kind,
