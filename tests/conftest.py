@@ -3,6 +3,7 @@ registry inside the process, each test module on a database of its own.
 """
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest_asyncio
 
 from consent_registry.storage import embedded
 from tests.installation import Installation, Registry, install, serving
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ("requirements.lock", "requirements-build.lock")
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +62,15 @@ async def fresh_registry(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of this test's own."""
     async with installation.copy() as database, serving(installation, database) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what a release's locks name, for a Debian of its own that reaches nothing."""
+    folder = tmp_path_factory.mktemp("wheels")
+    python = tmp_path_factory.mktemp("venv")
+    subprocess.run(["/usr/bin/python3", "-m", "venv", python], check=True)
+    locks = [word for name in LOCKS for word in ("--requirement", str(ROOT / name))]
+    fetch = [str(python / "bin/pip"), "download", "--quiet", "--require-hashes", "--dest", str(folder), *locks]
+    subprocess.run(fetch, check=True, stderr=subprocess.DEVNULL)
+    return folder

@@ -16,7 +16,6 @@ from tests.pasting import shell_lines
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/installation.md"
-LOCKS = ("requirements.lock", "requirements-build.lock")
 LARGEST_INSTALL_MB = 120
 # systemd-analyze's exposure, in tenths: 20 is "OK", a unit without hardening has 96.
 EXPOSURE = 20
@@ -31,18 +30,6 @@ class Installed:
 
     world: World
     pasted: subprocess.CompletedProcess[str]
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bring along what the locks name: nothing is reached from the world."""
-    folder = tmp_path_factory.mktemp("wheels")
-    python = tmp_path_factory.mktemp("venv")
-    subprocess.run(["/usr/bin/python3", "-m", "venv", python], check=True)
-    locks = [word for name in LOCKS for word in ("--requirement", str(ROOT / name))]
-    fetch = [str(python / "bin/pip"), "download", "--quiet", "--require-hashes", "--dest", str(folder), *locks]
-    subprocess.run(fetch, check=True, stderr=subprocess.DEVNULL)
-    return folder
 
 
 @pytest.fixture(scope="module")
