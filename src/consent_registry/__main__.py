@@ -5,9 +5,7 @@ import sys
 from cyclopts import App
 
 from consent_registry import __version__
-from consent_registry.audit.refusal import AuditRefusal
-from consent_registry.domain.errors import RegistryError
-from consent_registry.settings import UnsafeSetting
+from consent_registry.cli.running import run
 
 app = App(
     name="consent-registry",
@@ -36,26 +34,8 @@ for verb, summary in {
 
 
 def main() -> None:
-    """Run one verb; what an operator can mend is one line on standard error and exit code 1."""
-    try:
-        app()
-    except (RegistryError, UnsafeSetting, AuditRefusal, OSError) as error:
-        sys.exit(f"consent-registry: {error}{_faults(error)}")
-    except Exception as error:
-        from asyncpg import InterfaceError, PostgresError  # not for `--help`
-
-        if not isinstance(error, InterfaceError | PostgresError):
-            raise
-        sys.exit(f"consent-registry: the database cannot be used: {str(error).splitlines()[0]}")
-
-
-def _faults(error: Exception) -> str:
-    """Every fault with its place and the rule it breaks, in one line."""
-    told = [
-        f" {fault.pointer}: {fault.detail.rstrip('.')}" + ("" if fault.rule is None else f" ({fault.rule})")
-        for fault in (error.faults if isinstance(error, RegistryError) else ())
-    ]
-    return ";".join(told)
+    """Run one verb; the exit code and the one line of a failure are as `cli/running.py` says."""
+    sys.exit(run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

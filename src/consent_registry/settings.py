@@ -1,6 +1,7 @@
 """Settings: what `CONSENT_REGISTRY_…` in the environment says, checked once at the start."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,8 +50,35 @@ class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
     witness_policy: Path | None = None
 
 
+OTHER_NAMES = (
+    "AUDITOR_DATABASE_URL",
+    "DATABASE_TLS",
+    "ERASER_DATABASE_URL",
+    "MIGRATOR_DATABASE_URL",
+    "ROLE_PREFIX",
+    "WITNESS",
+)
+"""Names in the environment that belong to one verb and are no member of a settings structure."""
+
+
+def known_names() -> frozenset[str]:
+    """Every name after the prefix that some part of the registry reads."""
+    members = (*Settings.__struct_fields__, *SealerSettings.__struct_fields__)
+    return frozenset(one.upper() for one in members) | frozenset(OTHER_NAMES)
+
+
+def refuse_unknown_names(environment: Mapping[str, str]) -> None:
+    """Raise UnsafeSetting for a name with our prefix that nothing reads: a mistyped setting would have no effect."""
+    known = known_names()
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
+            near = get_close_matches(name.upper().removeprefix(PREFIX), known, n=1, cutoff=0.0)
+            raise UnsafeSetting(f"{name} is no setting of the registry: unset it, or did you mean {PREFIX}{near[0]}?")
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings in an environment; raises UnsafeSetting with one clear line."""
+    refuse_unknown_names(environment)
     _require(environment, REQUIRED)
     return Settings(
         database_url=environment[PREFIX + "DATABASE_URL"],
@@ -66,6 +94,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def read_sealer_settings(environment: Mapping[str, str]) -> SealerSettings:
     """The sealer's settings in an environment; raises UnsafeSetting with one clear line."""
+    refuse_unknown_names(environment)
     _require(environment, SEALER_REQUIRED)
     return SealerSettings(
         sealer_database_url=environment[PREFIX + "SEALER_DATABASE_URL"],

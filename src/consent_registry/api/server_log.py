@@ -5,6 +5,7 @@ the values of a row in its messages, and a variable may hold a token or a client
 """
 
 import io
+import os
 import secrets
 import sys
 import traceback
@@ -18,12 +19,18 @@ REQUEST_ID_LENGTH = 128
 
 
 class _Unfailing(io.TextIOBase):
-    """Standard output for log lines: on a full disk a line is lost, not the answer to a request."""
+    """Standard output for log lines, in UTF-8 whatever the locale: on a full disk, or after whoever read them has gone,
+    a line is lost, not the answer to a request.
+    """
 
     def write(self, text: str, /) -> int:
-        with suppress(OSError):
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        with suppress(OSError, ValueError):
+            if sys.stdout is sys.__stdout__:
+                data = text.encode("utf-8", "backslashreplace")
+                while data:  # past Python's buffer: what it could not write it would try to write again for ever
+                    data = data[os.write(1, data) :]
+            else:
+                sys.stdout.write(text)
         return len(text)
 
 

@@ -15,6 +15,7 @@ from consent_registry.audit.note import ED25519, NoteRefused, VerifierKey
 from consent_registry.audit.refusal import AuditRefusal
 
 TYPE = "consent-receipt+jwt"
+_BASE64URL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 LARGEST_RECEIPT = 64 * 1024
 T = TypeVar("T")
 
@@ -74,15 +75,26 @@ class Receipt(msgspec.Struct, frozen=True):
         return hmac.compare_digest(reference_commitment(salt, reference), said)
 
 
+def require_receipt_shape(text: str) -> None:
+    """Raise ReceiptRefused for a text that is not even written like a receipt; whether one holds is not looked at."""
+    if not all(part and set(part) <= _BASE64URL for part in _split(text)):
+        raise ReceiptRefused("a receipt is three parts in base64url with dots between them")
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    if len(text) > LARGEST_RECEIPT or text.count(".") != 2:  # noqa: PLR2004 - header, claims, signature
+        raise ReceiptRefused("a receipt is three parts in base64url with dots between them")
+    header, claims, signature = text.split(".")
+    return header, claims, signature
+
+
 def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
     """Read a receipt and verify it under the key, among `log_keys`, of the log it names. Raises ReceiptRefused.
 
     The key is found by the log's origin and by the header's `kid` (RFC 7638); one the log no longer signs with counts
     as long as it is given. That the answer may have expired since is no fault of a receipt.
     """
-    if len(text) > LARGEST_RECEIPT or text.count(".") != 2:  # noqa: PLR2004 - header, claims, signature
-        raise ReceiptRefused("a receipt is three parts in base64url with dots between them")
-    encoded_header, encoded_claims, encoded_signature = text.split(".")
+    encoded_header, encoded_claims, encoded_signature = _split(text)
     # 1. One algorithm, one type: what the header says chooses nothing but the key.
     header = _read(encoded_header, Header, "header")
     if (header.alg, header.typ) != ("EdDSA", TYPE):

@@ -5,11 +5,10 @@ at, with the auditor's own login, which changes nothing.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
-import asyncpg
 import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -17,14 +16,14 @@ from cyclopts.validators import Number
 from consent_registry.audit.report import Report, Verdict
 from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
-from consent_registry.domain.errors import RegistryError, Unusable
+from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.domain.errors import Unusable
 from consent_registry.operations.audited_findings import reconcile_networks
 from consent_registry.operations.replays import Audited, auditing, replay_networks
 from consent_registry.storage.keys import load_keys
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
-EQUAL, FOUND, COULD_NOT = range(3)
-Result = TypeVar("Result")
+OUTCOMES = {Verdict.FAILS: Outcome.DOES_NOT_HOLD, Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD}
 LOOK = "These are to be looked at, each by its own partner's DPO: docs/reconciliation.md says what to do."
 
 audit = App(
@@ -45,13 +44,14 @@ Json = Annotated[bool, Parameter(negative="", help="Write the reports as JSON.")
 
 
 @audit.command
-def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = False) -> NoReturn:
+@gives_verdict()
+def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = False) -> Outcome:
     """Recompute every consent's state from the events and compare it with the tables.
 
     Whoever edited a row behind the registry's back is found: table, key and column are named. Exit code 0: the tables
     are as the log tells, as far as both still hold it. 1: they are not. 2: it could not be told.
     """
-    _ask(
+    return _ask(
         lambda connection: replay_networks(connection, network, None if keys is None else load_keys(keys)),
         as_text,
         json=json,
@@ -59,18 +59,20 @@ def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = Fals
 
 
 @audit.command
-def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -> NoReturn:
+@gives_verdict()
+def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -> Outcome:
     """List what every partner's data-protection officer is to look at: transfers without a permit, after a withdrawal,
     broader than permitted, permits nobody reported on, unusual look-ups.
 
     Names partners, decisions and times, and no client. Exit code 0: there is nothing to look at. 1: there is. 2: it
     could not be told.
     """
-    _ask(lambda connection: reconcile_networks(connection, network, days), _findings_text, json=json)
+    return _ask(lambda connection: reconcile_networks(connection, network, days), _findings_text, json=json)
 
 
 @audit.command
-def bundle(network: str, file: Path) -> None:
+@gives_verdict()
+def bundle(network: str, file: Path) -> Outcome:
     """Write every event of a network's log that a published checkpoint covers, for `consent-registry verify --events`.
 
     It holds personal data of every partner: it is for the auditor alone. A partner's data-protection officer takes her
@@ -83,37 +85,24 @@ def bundle(network: str, file: Path) -> None:
     file
         Where to; compressed when it ends in .gz. Readable for you alone, and there only when it is complete.
     """
-    size, count = _run(write_bundle(_dsn(), network, file))
+    size, count = asyncio.run(write_bundle(_dsn(), network, file))
     print(f"{count} events of {size} entries in {file}")
+    return Outcome.HOLDS
 
 
 Ask = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
 
 
-def _ask(ask: Ask, shown: Callable[[Report], str], *, json: bool) -> NoReturn:
-    verdicts = _run(_tell(_dsn(), ask, shown, json=json))
-    codes = {Verdict.FAILS: FOUND, Verdict.UNTOLD: COULD_NOT}
-    sys.exit(next((code for verdict, code in codes.items() if verdict in verdicts), EQUAL))
+def _ask(ask: Ask, shown: Callable[[Report], str], *, json: bool) -> Outcome:
+    verdicts = asyncio.run(_tell(_dsn(), ask, shown, json=json))
+    return next((outcome for verdict, outcome in OUTCOMES.items() if verdict in verdicts), Outcome.HOLDS)
 
 
 def _dsn() -> str:
     dsn = os.environ.get(AUDITOR_URL)
     if not dsn:
-        _could_not(Unusable(f"set {AUDITOR_URL}"))
+        raise Unusable(f"set {AUDITOR_URL}")
     return dsn
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """What it gives; what keeps us from it is one line on standard error, and exit code 2."""
-    try:
-        return asyncio.run(work)
-    except (RegistryError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        _could_not(error)
-
-
-def _could_not(error: Exception) -> NoReturn:
-    sys.stderr.write(f"consent-registry: {str(error).splitlines()[0] if str(error) else type(error).__name__}\n")
-    sys.exit(COULD_NOT)
 
 
 async def _tell(dsn: str, ask: Ask, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
+from consent_registry.cli.standard_streams import show
 from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
 from consent_registry.storage.administration import count_rows, create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
@@ -131,7 +132,7 @@ def _kept_password(path: Path) -> str:
 def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     networks = json.loads((data / "demo.json").read_bytes())["networks"]
     assumptions = sum(len(network["assumptions"]) for network in networks)
-    print(
+    lines = [
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, their DPOs, network admins)",
         f"  documentation   {service.base_url}/docs",
@@ -142,9 +143,8 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
         f'What public texts do not say about these networks is assumed: {assumptions} points, under "assumptions" in',
         "demo.json. All clients are made up.",
         "Stop it with Ctrl-C; start it again with the same DATA and everything is still there.",
-        sep="\n",
-        flush=True,
-    )
+    ]
+    show("\n".join(lines))
 
 
 def _examples(networks: list[dict[str, Any]]) -> Iterator[str]:

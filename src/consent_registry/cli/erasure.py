@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,7 +10,8 @@ import msgspec
 from cyclopts import App, Parameter
 
 from consent_registry.cli.data_folder import CannotServe
-from consent_registry.cli.supervise import say
+from consent_registry.cli.reference_file import read_reference
+from consent_registry.cli.standard_streams import say
 from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations import erasures as operations
@@ -148,8 +148,7 @@ def named(partner: str | None, reference_file: Path | None, consent: str | None)
         raise CannotServe("name the person either by --partner and its reference or by --consent")
     if partner is None:
         return ByConsent(consent or "")
-    reference = sys.stdin.read() if reference_file is None else reference_file.read_text()
-    return ByReference(partner, reference.removesuffix("\n"))
+    return ByReference(partner, read_reference(reference_file))
 
 
 def _scrub_after(partitions: list[str], *, later: bool) -> None:

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from consent_registry.audit.note import NoteRefused, SignedNote
 from consent_registry.audit.tree_walk import Read
+from consent_registry.domain.errors import Unusable
+
+if TYPE_CHECKING:
+    import httpx
 
 LARGEST_FILE = 256 * (65535 + 2)
 """An entry bundle of 256 entries of the greatest length (C2SP tlog-tiles)."""
 PATIENCE_SECONDS = 30.0
+CHECKPOINT = "checkpoint"
+OK, GONE = 200, frozenset({404, 410})
 
 
-class Unreachable(Exception):
+class Unreachable(Unusable):
     """The log cannot be read as a whole: nothing is said of it."""
 
 
@@ -23,12 +31,25 @@ def open_log(source: str, token: str | None) -> Iterator[Read]:
     """
     if source.startswith(("http://", "https://")):
         with _served(source.rstrip("/"), token) as read:
+            _require_log(source, read(CHECKPOINT))
             yield read
     else:
         folder = Path(source)
         if not folder.is_dir():
             raise Unreachable(f"{source} is neither a folder nor an http(s) address")
+        if not (folder / CHECKPOINT).exists() and not (folder / "tile").exists():
+            raise Unreachable(f"{source} holds no log: neither a checkpoint nor tiles are in it")
         yield lambda path: _file(folder / path)
+
+
+def _require_log(source: str, checkpoint: bytes | None) -> None:
+    """Raise Unreachable for an address at which no log answers: a network's name that was mistyped, another page."""
+    if checkpoint is None:
+        raise Unreachable(f"there is no log at {source}: its checkpoint is answered with 404, nothing here")
+    try:
+        SignedNote.parse(checkpoint)
+    except NoteRefused as error:
+        raise Unreachable(f"there is no log at {source}: what it answers is no checkpoint ({error})") from error
 
 
 def _file(path: Path) -> bytes | None:
@@ -41,25 +62,36 @@ def _file(path: Path) -> bytes | None:
 
 @contextmanager
 def _served(prefix: str, token: str | None) -> Iterator[Read]:
-    import httpx  # a folder needs none of it
+    from consent_registry.operations.outgoing import CannotCall, make_client, why_not  # a folder needs none of it
 
     headers = {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
-    with httpx.Client(headers=headers, timeout=PATIENCE_SECONDS) as client:
+    try:
+        client = make_client(PATIENCE_SECONDS, headers)
+    except CannotCall as error:
+        raise Unreachable(f"{prefix} cannot be read: {error}") from error
+    with client:
 
         def read(path: str) -> bytes | None:
+            url = f"{prefix}/{path}"
             try:
-                with client.stream("GET", f"{prefix}/{path}") as answer:
-                    if answer.status_code in {404, 410}:
-                        return None
-                    if answer.status_code != httpx.codes.OK:
-                        raise Unreachable(f"{prefix}/{path} answered {answer.status_code}")
-                    received = bytearray()
-                    for chunk in answer.iter_bytes():
-                        received += chunk
-                        if len(received) > LARGEST_FILE:
-                            raise Unreachable(f"{prefix}/{path} is larger than any file of a log")
-                    return bytes(received)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise Unreachable(f"{prefix}/{path} cannot be read: {type(error).__name__}") from error
+                return _fetch(client, url)
+            except Unreachable:
+                raise
+            except Exception as error:
+                raise Unreachable(f"{url} cannot be read: {why_not(error)}") from error
 
         yield read
+
+
+def _fetch(client: "httpx.Client", url: str) -> bytes | None:
+    with client.stream("GET", url) as answer:
+        if answer.status_code in GONE:
+            return None
+        if answer.status_code != OK:
+            raise Unreachable(f"{url} answered {answer.status_code}")
+        received = bytearray()
+        for chunk in answer.iter_bytes():
+            received += chunk
+            if len(received) > LARGEST_FILE:
+                raise Unreachable(f"{url} is larger than any file of a log")
+        return bytes(received)

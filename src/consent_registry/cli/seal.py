@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from consent_registry.api.server_log import configure_log
-from consent_registry.audit.policy import Policy, PolicyRefused
-from consent_registry.domain.errors import NotFound, Unusable
+from consent_registry.audit.policy import Policy
+from consent_registry.cli.evidence_files import read_policy
+from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.cli.standard_streams import survive_without_output
+from consent_registry.domain.errors import NotFound
 from consent_registry.operations import checkpoints
 from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.sealer import Sealer
@@ -30,12 +32,13 @@ T = TypeVar("T")
 CONNECTIONS = 4
 
 
+@gives_verdict(when="status")
 def seal(
     *,
     status: bool = False,
     adopt: Path | None = None,
     network: str = "",
-) -> None:
+) -> Outcome | None:
     """Seal every network's log until stopped. Reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and
     _WITNESS_POLICY, a policy (C2SP tlog-policy) without whose quorum nothing is published.
 
@@ -44,25 +47,28 @@ def seal(
     Parameters
     ----------
     status
-        Compare database, signer's memory and checkpoint of every network once; ends with 1 when anything does not fit.
+        Compare database, signer's memory and checkpoint of every network once. Exit code 0: every log is sealed. 1: one
+        is not, or does not fit what was signed. 2: it cannot be told.
     adopt
         A checkpoint you trust, of the network named with --network, for a signer that has lost its memory of it.
     network
         The network of --adopt.
     """
     if status:
-        sys.exit(asyncio.run(_with_tools(_show_standing)))
+        return asyncio.run(_with_tools(_show_standing))
     if adopt is not None:
         note = adopt.read_bytes()
         asyncio.run(_with_tools(partial(_adopt, slug=network, note=note)))
-        return
+        return None
+    survive_without_output()
     asyncio.run(_with_tools(_run))
+    return None
 
 
 async def _with_tools(work: Callable[[Seal, SealerSettings], Awaitable[T]]) -> T:
     settings = read_sealer_settings(os.environ)
     configure_log()
-    policy = _read_policy(settings.witness_policy)
+    policy = None if settings.witness_policy is None else read_policy(settings.witness_policy)
     heads, keys = SignedHeads(settings.sealer_state), load_log_keys(settings.keys)
     await require_safe_for_sealing(settings.sealer_database_url)
     pool = await open_pool(settings.sealer_database_url, CONNECTIONS)
@@ -80,7 +86,7 @@ async def _run(tools: Seal, settings: SealerSettings) -> None:
     await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
 
 
-async def _show_standing(tools: Seal, settings: SealerSettings) -> int:
+async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
     problems = 0
     for log in await _logs(settings):
         one = await checkpoints.inspect(tools, log)
@@ -88,10 +94,10 @@ async def _show_standing(tools: Seal, settings: SealerSettings) -> int:
         print(
             f"{log.slug:24} leaves {one.leaves}, published {one.published or 0} {age}, signer at {one.remembered or 0}"
         )
-        if one.problem is not None:
-            print(f"{'':24} {one.problem}")
+        if (problem := one.problem or one.unsealed) is not None:
+            print(f"{'':24} {problem}")
             problems += 1
-    return min(problems, 1)
+    return Outcome.DOES_NOT_HOLD if problems else Outcome.HOLDS
 
 
 async def _adopt(tools: Seal, settings: SealerSettings, slug: str, note: bytes) -> None:
@@ -115,10 +121,3 @@ async def _witnesses(policy: Policy | None) -> AsyncIterator[Cosigners]:
         return
     async with Witnesses(policy) as asked:
         yield asked
-
-
-def _read_policy(path: Path | None) -> Policy | None:
-    try:
-        return None if path is None else Policy.parse(path.read_bytes())
-    except PolicyRefused as error:
-        raise Unusable(f"{path} cannot be followed: {error}") from error

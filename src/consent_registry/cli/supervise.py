@@ -23,6 +23,7 @@ from cyclopts import Parameter, validators
 
 from consent_registry.cli.data_folder import CannotServe, write_private
 from consent_registry.cli.server import DRAIN_SECONDS
+from consent_registry.cli.standard_streams import say, survive_without_output
 from consent_registry.storage.embedded import Cluster, EmbeddedError
 from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with
 
@@ -71,6 +72,7 @@ def supervise(
     when the port answers for the first time. `record` is where the cluster's whereabouts are written while it runs.
     Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
     """
+    survive_without_output()
     _refuse_taken_port(service)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)
@@ -241,13 +243,6 @@ class _Keeper:
                 bell.wait(1)
             else:
                 return
-
-
-def say(line: str) -> None:
-    """Tell the operator one line, on standard error; where it cannot be written, on a full disk, life goes on."""
-    with suppress(OSError):
-        sys.stderr.write(f"consent-registry: {line}\n")
-        sys.stderr.flush()
 
 
 def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:

@@ -1,26 +1,31 @@
 """`consent-registry verify`: check a log offline, with keys of one's own. Needs neither database nor settings."""
 
-import gzip
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter, validators
 
 from consent_registry.audit.note import VerifierKey
 from consent_registry.audit.policy import Policy, TrustedLog
-from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.audit.report import Report, Verdict
 from consent_registry.audit.verify import Given, verify_log
 from consent_registry.audit.verify_receipts import verify_receipt
+from consent_registry.cli.evidence_files import open_events, read_answer, read_kept, read_policy, read_proof, read_token
 from consent_registry.cli.log_source import Unreachable, open_log
+from consent_registry.cli.reference_file import checked_reference
 from consent_registry.cli.report_text import as_text
+from consent_registry.cli.running import Outcome, gives_verdict
 
-EXIT_CODES = {Verdict.HOLDS: 0, Verdict.FAILS: 1, Verdict.UNTOLD: 2}
+OUTCOMES = {
+    Verdict.HOLDS: Outcome.HOLDS,
+    Verdict.FAILS: Outcome.DOES_NOT_HOLD,
+    Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD,
+}
 # What both verbs take, with the words of their help.
 Keys = Annotated[
     list[str] | None,
@@ -38,6 +43,7 @@ verify = App(name="verify", help="Check a log offline, from an export or a URL: 
 
 
 @verify.default
+@gives_verdict()
 def log(
     source: str,
     *,
@@ -50,7 +56,7 @@ def log(
     token_file: Path | None = None,
     save: Path | None = None,
     json: Json = False,
-) -> NoReturn:
+) -> Outcome:
     """Check a whole log: signatures, witnesses, every entry, every tile, and what was kept of it before.
 
     Exit code 0: everything holds. 1: something does not. 2: it cannot be told.
@@ -72,19 +78,18 @@ def log(
     save
         When everything holds, write the log's checkpoint here, to be kept for next month.
     """
-    with _or_untold():
-        given = Given(
-            policy=_policy(vkey, policy),
-            kept=[(str(path), path.read_bytes()) for path in kept or []],
-            receipts=[(str(path), _answer(path).receipt.encode()) for path in receipt or []],
-            at_seconds=int(time.time()),
-            max_age=max_age,
-        )
-        report = _verify(source, token_file, events, given, save)
-    _tell(report, json=json)
+    given = Given(
+        policy=_policy(vkey, policy),
+        kept=[read_kept(path) for path in kept or []],
+        receipts=[(str(path), read_answer(path).receipt.encode()) for path in receipt or []],
+        at_seconds=int(time.time()),
+        max_age=max_age,
+    )
+    return _tell(_verify(source, token_file, events, given, save), json=json)
 
 
 @verify.command
+@gives_verdict()
 def receipt(
     file: Path,
     *,
@@ -93,7 +98,7 @@ def receipt(
     policy: PolicyFile = None,
     reference: str | None = None,
     json: Json = False,
-) -> NoReturn:
+) -> Outcome:
     """Check a receipt and the proof that its record is in the log, with nothing but files.
 
     Exit code 0: both hold. 1: one does not. 2: it cannot be told.
@@ -107,37 +112,19 @@ def receipt(
     reference
         The sender's reference for the client: is the receipt about this one? Needs the whole answer, for its salt.
     """
-    with _or_untold():
-        answer = _answer(file)
-        report = verify_receipt(
-            answer.receipt,
-            proof.read_bytes(),
-            _policy(vkey, policy),
-            None if reference is None else (reference, answer.client_salt),
-        )
-    _tell(report, json=json)
-
-
-class _Answer(msgspec.Struct):
-    """What of a decision's answer is read."""
-
-    receipt: str
-    client_salt: str = ""
-
-
-def _answer(path: Path) -> _Answer:
-    text = path.read_text(encoding="utf-8").strip()
-    if not text.startswith("{"):
-        return _Answer(text)
-    try:
-        return msgspec.json.decode(text, type=_Answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unreachable(f"{path} is no decision's answer with a receipt: {error}") from error
+    answer = read_answer(file)
+    report = verify_receipt(
+        answer.receipt,
+        read_proof(proof),
+        _policy(vkey, policy),
+        None if reference is None else (checked_reference(reference), answer.client_salt),
+    )
+    return _tell(report, json=json)
 
 
 def _verify(source: str, token_file: Path | None, events: Path | None, given: Given, save: Path | None) -> Report:
-    token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
-    with open_log(source, token) as read, _lines(events) as lines, _progress() as progress:
+    token = None if token_file is None else read_token(token_file)
+    with open_log(source, token) as read, open_events(events) as lines, _progress() as progress:
         checkpoint = read("checkpoint")  # once: what is verified is what is kept
 
         def reread(path: str) -> bytes | None:
@@ -151,20 +138,11 @@ def _verify(source: str, token_file: Path | None, events: Path | None, given: Gi
 
 def _policy(vkeys: list[str] | None, path: Path | None) -> Policy:
     """What is trusted; raises when nothing is: a log's own word for its key proves nothing."""
-    policy = Policy() if path is None else Policy.parse(path.read_bytes())
+    policy = Policy() if path is None else read_policy(path)
     logs = (*policy.logs, *(TrustedLog(VerifierKey.parse(text)) for text in vkeys or []))
     if not logs:
         raise Unreachable("whom do you trust? Give the log's key with --vkey, or a policy with --policy")
     return Policy(logs, policy.witnesses, policy.groups, policy.quorum)
-
-
-@contextmanager
-def _lines(path: Path | None) -> Iterator[Iterator[bytes] | None]:
-    if path is None:
-        yield None
-    else:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            yield iter(file)
 
 
 @contextmanager
@@ -182,20 +160,10 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, every: bar.update(task, completed=done, total=every)
 
 
-@contextmanager
-def _or_untold() -> Iterator[None]:
-    """What keeps us from telling anything is one line on standard error, and exit code 2."""
-    try:
-        yield
-    except (AuditRefusal, Unreachable, OSError, UnicodeDecodeError, EOFError) as error:
-        sys.stderr.write(f"consent-registry: {error}\n")
-        sys.exit(EXIT_CODES[Verdict.UNTOLD])
-
-
-def _tell(report: Report, *, json: bool) -> NoReturn:
+def _tell(report: Report, *, json: bool) -> Outcome:
     if json:
         whole = {"verdict": report.verdict, **msgspec.to_builtins(report)}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(whole)).decode() + "\n")
     else:
         sys.stdout.write(as_text(report))
-    sys.exit(EXIT_CODES[report.verdict])
+    return OUTCOMES[report.verdict]

@@ -36,6 +36,8 @@ from consent_registry.storage.tiles import TileDiffers, add_tiles, read_tiles
 # Leaves sealed at once: a log that was left alone for long is caught up with in steps.
 MOST_LEAVES = 1 << 16
 EMPTY = Head(0, EMPTY_ROOT)
+# A checkpoint is normally a second behind and signed again after 10 minutes. Seconds after which that is late.
+BEHIND, STALE = 30.0, 1200.0
 
 
 class HistoryChanged(RegistryError):
@@ -183,6 +185,18 @@ class Standing(msgspec.Struct, frozen=True):
     age: float | None
     remembered: int | None
     problem: str | None
+
+    @property
+    def unsealed(self) -> str | None:
+        """Why the log counts as not sealed, although nothing contradicts what was signed; None for one that is."""
+        if self.published is None or self.age is None:
+            return None if self.leaves == 0 else f"not sealed: none of its {self.leaves} leaves is under a checkpoint"
+        left = self.leaves - self.published
+        if left > 0 and self.age > BEHIND:
+            return f"not sealed: {left} leaves are under no checkpoint, and the last one is {self.age:.0f} s old"
+        if self.age > STALE:
+            return f"not sealed again: the last checkpoint is {self.age:.0f} s old"
+        return None
 
 
 async def inspect(tools: Seal, log: Log) -> Standing:

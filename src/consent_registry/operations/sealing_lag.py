@@ -6,13 +6,14 @@ nobody looks at.
 
 import time
 
+from consent_registry.operations.checkpoints import BEHIND, STALE
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.checkpoints import latest_checkpoint
 from consent_registry.storage.database import transaction
 from consent_registry.storage.log import read_size
 
-# Between two looks the last answer holds. A checkpoint is normally a second behind and signed again after 10 minutes.
-HOLDS, BEHIND, STALE = 5.0, 30.0, 1200.0
+# Between two looks the last answer holds.
+HOLDS = 5.0
 
 
 class SealingLag:

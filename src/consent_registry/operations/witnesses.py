@@ -17,6 +17,8 @@ from consent_registry.audit.note import NoteRefused, Signature, SignedNote, Veri
 from consent_registry.audit.policy import Policy, TrustedWitness
 from consent_registry.audit.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
 from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.outgoing import CannotCall, make_async_client, why_not
+from consent_registry.operations.reasons import reason_of
 
 Prove = Callable[[int], Awaitable[Sequence[bytes]]]
 """Gives the consistency path from a witness's size, at least 1, to the checkpoint's, which is larger."""
@@ -96,8 +98,8 @@ class Witnesses:
         for task, witness in asked.items():
             if task.cancelled():
                 failures[witness.name] = "has not answered in time"
-            elif isinstance(error := task.exception(), _Failure):
-                failures[witness.name] = str(error)
+            elif (error := task.exception()) is not None:
+                failures[witness.name] = str(error) if isinstance(error, _Failure) else reason_of(error)
             else:
                 signatures[witness.key] = task.result()
         signed = SignedNote.parse(note)
@@ -146,19 +148,16 @@ class Witnesses:
 
     async def _post(self, witness: TrustedWitness, body: bytes) -> tuple[int, bytes]:
         if self._client is None:
-            # Redirects are not followed: the operator names the place.
-            self._client = httpx.AsyncClient(timeout=self.seconds, follow_redirects=False)
+            try:
+                self._client = make_async_client(self.seconds)
+            except CannotCall as error:
+                raise _Failure(str(error)) from error
         try:
-            url = f"{(witness.url or '').rstrip('/')}/add-checkpoint"
-            async with self._client.stream("POST", url, content=body) as answer:
-                received = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    received += chunk
-                    if len(received) > LARGEST_ANSWER:
-                        raise _Failure(f"answered more than {LARGEST_ANSWER} bytes")
-                return answer.status_code, bytes(received)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _Failure(f"cannot be reached: {type(error).__name__}") from error
+            return await _exchange(self._client, f"{(witness.url or '').rstrip('/')}/add-checkpoint", body)
+        except _Failure:
+            raise
+        except Exception as error:
+            raise _Failure(f"cannot be reached: {why_not(error)}") from error
 
     def _tell(self, failures: Mapping[str, str]) -> None:
         """Log what has changed since the last time, not the same line several times a second."""
@@ -168,6 +167,17 @@ class Witnesses:
         for name in self._failing.keys() - failures.keys():
             _log.info("a witness cosigns again", witness=name)
         self._failing = dict(failures)
+
+
+async def _exchange(client: httpx.AsyncClient, url: str, body: bytes) -> tuple[int, bytes]:
+    """Status and body of the answer; raises _Failure for one that is too long, and whatever the library raises."""
+    async with client.stream("POST", url, content=body) as answer:
+        received = bytearray()
+        async for chunk in answer.aiter_bytes():
+            received += chunk
+            if len(received) > LARGEST_ANSWER:
+                raise _Failure(f"answered more than {LARGEST_ANSWER} bytes")
+        return answer.status_code, bytes(received)
 
 
 class _Failure(Exception):

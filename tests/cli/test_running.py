@@ -1,0 +1,280 @@
+"""Whatever a verb raises or cannot print: one line, and the code that the table of `cli/running.py` says."""
+
+import ast
+import errno
+import inspect
+import json
+import os
+import ssl
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import get_type_hints
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from cyclopts import App
+
+import consent_registry.cli as verbs_folder
+from consent_registry.audit.note import NoteRefused
+from consent_registry.cli import running
+from consent_registry.cli.running import Outcome, gives_verdict, run
+from consent_registry.cli.standard_streams import OutputFailed
+from consent_registry.domain.errors import CannotRecord, Fault, NotFound, OutcomeUnknown, Refused, Unusable
+from consent_registry.settings import UnsafeSetting
+from tests.audit.small_log import KEY, SmallLog
+from tests.cli.forks import Forks, forking
+from tests.cli.verbs import VERDICTS, every_verb
+from tests.installation import Registry
+
+VKEY = str(KEY.verifier)
+EVERY_VERB = dict(every_verb())
+SECRET = "AWO-1001-canary"
+# What a verb may meet, from its own mistakes to the machine's; each names a secret where a message can.
+RAISED: list[Exception] = [
+    RuntimeError(SECRET),
+    KeyError(SECRET),
+    AssertionError(SECRET),
+    AttributeError(SECRET),
+    RecursionError(SECRET),
+    MemoryError(),
+    NotImplementedError(),
+    ExceptionGroup("several", [ValueError(SECRET)]),
+    msgspec.ValidationError(SECRET),
+    httpx.ConnectError("all attempts failed"),
+    httpx.InvalidURL("no url"),
+    asyncpg.DataError(f"invalid input for query argument $1: {SECRET!r}"),
+    asyncpg.UniqueViolationError(f"Key (reference)=({SECRET}) already exists"),
+    asyncpg.InvalidPasswordError("password authentication failed"),
+    asyncpg.InterfaceError("the connection is closed"),
+    asyncpg.exceptions.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+    OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere"),
+    ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"),
+    TimeoutError(),
+    PermissionError(errno.EACCES, "Permission denied", b"/\xff"),
+    ssl.SSLCertVerificationError("certificate verify failed"),
+    ssl.SSLError(1, "[SSL] wrong version number"),
+    UnicodeEncodeError("ascii", SECRET, 0, 1, "ordinal not in range"),
+    UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, "invalid start byte"),
+    EOFError(),
+    OutputFailed("standard output cannot be written: it is closed"),
+    UnsafeSetting("a setting is wrong"),
+    NoteRefused("no note"),
+    CannotRecord(),
+    OutcomeUnknown(),
+    NotFound(),
+    Unusable("two\nlines"),
+    Refused("A rule refuses this.", faults=(Fault("/a", "is wrong.", "rule"), Fault("/b", "too"))),
+]
+NO_PLACE_IN_A_LINE = ("Traceback", SECRET, *(type(one).__name__ for one in RAISED), "CannotRecord")
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """Give the process that forks."""
+    with forking() as forks:
+        yield forks
+
+
+def raising(error: Exception) -> App:
+    """A command with one verb of each sort, all of which raise."""
+    app = App(name="command")
+
+    @app.command
+    def plain() -> None:
+        raise error
+
+    @app.command
+    @gives_verdict()
+    def verdict() -> Outcome:
+        raise error
+
+    @app.command
+    @gives_verdict(when="status")
+    def perhaps(*, status: bool = False) -> Outcome | None:
+        raise error if status in {True, False} else RuntimeError
+
+    return app
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda one: type(one).__name__)
+def test_every_exception_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    """1 of a plain verb, 2 of one with a verdict, and a line that names neither a class nor a value."""
+    for words, code in (("plain", 1), ("verdict", 2), ("perhaps", 1), ("perhaps --status", 2)):
+        assert run(raising(error), words.split()) == code, words
+        said = capsys.readouterr()
+        assert (said.out, said.err.count("\n")) == ("", 1), said
+        assert said.err.startswith("consent-registry: ")
+        assert len(said.err) > len("consent-registry: x\n")
+        assert not [one for one in NO_PLACE_IN_A_LINE if one in said.err], said.err
+
+
+def test_control_without_the_wrapper_an_exception_is_python_s_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Called as the library calls it, the same verb ends with the exception: the interpreter would print it and say 1,
+    which is a verdict.
+    """
+    with pytest.raises(RuntimeError):
+        raising(RuntimeError(SECRET))(["verdict"])
+    assert run(raising(RuntimeError(SECRET)), ["verdict"]) == Outcome.CANNOT_BE_TOLD
+    assert "an unexpected error at" in capsys.readouterr().err
+
+
+def test_every_verdict_is_marked() -> None:
+    """The verbs with a verdict are those of the list, and each says so in its signature too."""
+    marked = {words: getattr(verb, running._MARK) for words, verb in EVERY_VERB.items() if running.has_verdict(verb)}
+    assert marked == VERDICTS
+    returning = {words for words, verb in EVERY_VERB.items() if "Outcome" in str(get_type_hints(verb).get("return"))}
+    assert returning == set(VERDICTS)
+
+
+def test_no_verb_ends_the_process() -> None:
+    """An exit of its own would be a code that nobody chose; `running` alone chooses, and `__main__` alone exits."""
+    assert [path.name for path in sorted(Path(verbs_folder.__path__[0]).rglob("*.py")) if exits(path.read_text())] == []
+    assert exits("import sys\nif 1:\n    sys.exit(1)")
+    assert exits("raise SystemExit(1)")
+
+
+def exits(source: str) -> bool:
+    """Whether a module ends the process."""
+    names = {
+        one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "") for one in ast.walk(ast.parse(source))
+    }
+    return bool(names & {"exit", "_exit", "SystemExit", "quit", "abort"})
+
+
+@pytest.mark.parametrize("words", [one for one in EVERY_VERB if one not in {"roles", "openapi", "demo"}])
+def test_every_verb_without_a_setting_is_one_line(forks: Forks, words: str) -> None:
+    """Nothing is set, and what is named is not there: one line; 2 where 1 is a verdict, 1 where it is not."""
+    given = [value for name, value in arguments(words).items() if not name.startswith("--")]
+    named = [part for name, value in arguments(words).items() if name.startswith("--") for part in (name, value)]
+    for status in ("", "--status") if words == "seal" else ("",):
+        ended = forks.run(*words.split(), *given, *named, *status.split(), stdin=b"AWO-1001\n")
+        assert ended.code == (2 if words in VERDICTS and (status or words != "seal") else 1), ended
+        assert (len(ended.lines), ended.out) == (1, ""), ended
+        assert not [one for one in NO_PLACE_IN_A_LINE if one in ended.err], ended
+
+
+def arguments(words: str) -> dict[str, str]:
+    """What a verb demands, with values that name nothing that exists."""
+    demanded = {}
+    for name, one in inspect.signature(EVERY_VERB[words]).parameters.items():
+        if one.default is inspect.Parameter.empty:
+            option = name if one.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name.replace('_', '-')}"
+            demanded[option] = "digest" if words.startswith("keys") and name == "name" else "/proc/nowhere/x"
+    return demanded
+
+
+@pytest.mark.parametrize("words", list(EVERY_VERB))
+def test_a_mistyped_setting_is_refused_by_every_verb(forks: Forks, words: str) -> None:
+    """The line names the name and the one that was meant; 2 where 1 is a verdict."""
+    given = [
+        part
+        for name, value in arguments(words).items()
+        for part in ((name,) if name.startswith("--") else ()) + (value,)
+    ]
+    ended = forks.run(*words.split(), *given, environment={"CONSENT_REGISTRY_TRUSTED_PROXY": "10.0.0.5"})
+    assert ended.code == (2 if words in VERDICTS and words != "seal" else 1), ended
+    assert ended.err == (
+        "consent-registry: CONSENT_REGISTRY_TRUSTED_PROXY is no setting of the registry: unset it, or did you mean "
+        "CONSENT_REGISTRY_TRUSTED_PROXIES?\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log that holds, with a receipt and its proof, and the folder of a sealer that never sealed."""
+    folder, log = tmp_path_factory.mktemp("evidence"), SmallLog.of(300)
+    (folder / "heads").mkdir(mode=0o700)
+    for path, data in log.files.items():
+        (folder / "log" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "log" / path).write_bytes(data)
+    (folder / "receipt").write_text(log.receipt(270))
+    (folder / "proof").write_bytes(log.proof(270))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def printing(registry: Registry, evidence: Path) -> dict[str, SimpleNamespace]:
+    """Verbs that succeed and print, with a verdict and without one."""
+    dsn = registry.installation.dsn
+    auditor = {"CONSENT_REGISTRY_AUDITOR_DATABASE_URL": dsn(registry.database, "auditor")}
+    sealer = {
+        "CONSENT_REGISTRY_SEALER_DATABASE_URL": dsn(registry.database, "sealer"),
+        "CONSENT_REGISTRY_SEALER_STATE": str(evidence / "heads"),
+        "CONSENT_REGISTRY_KEYS": str(registry.installation.keys),
+    }
+
+    def verb(words: str, environment: dict[str, str] | None = None) -> SimpleNamespace:
+        return SimpleNamespace(words=words.split(), environment=environment or {})
+
+    return {
+        "verify": verb(f"verify {evidence}/log --vkey {VKEY}"),
+        "verify --json": verb(f"verify {evidence}/log --vkey {VKEY} --json"),
+        "verify receipt": verb(f"verify receipt {evidence}/receipt --proof {evidence}/proof --vkey {VKEY}"),
+        "audit replay": verb("audit replay", auditor),
+        "audit replay --json": verb("audit replay --json", auditor),
+        "audit reconcile": verb("audit reconcile", auditor),
+        "seal --status": verb("seal --status", sealer),
+        "keys": verb(f"keys {registry.installation.keys}"),
+        "roles": verb("roles"),
+        "openapi": verb("openapi"),
+        "--help": verb("--help"),
+        "--version": verb("--version"),
+    }
+
+
+PRINTING = (
+    *("verify", "verify --json", "verify receipt", "audit replay", "audit replay --json", "audit reconcile"),
+    *("seal --status", "keys", "roles", "openapi", "--help", "--version"),
+)
+
+
+@pytest.mark.parametrize("name", PRINTING)
+def test_what_cannot_be_printed_is_one_line(forks: Forks, printing: dict[str, SimpleNamespace], name: str) -> None:
+    """On a full disk, with a closed output, and into a pipe that nobody reads: one line, and never a verdict."""
+    verb = printing[name]
+    wanted = 2 if " ".join(word for word in name.split() if not word.startswith("-")) in VERDICTS else 1
+    for output, why in (("/dev/full", "No space left"), ("closed", "it is closed"), ("pipe", "Broken pipe")):
+        ended = forks.run(*verb.words, output=output, environment=verb.environment)
+        assert (ended.code, len(ended.lines)) == (wanted, 1), (output, ended)
+        assert f"standard output cannot be written: {why}" in ended.err
+
+
+@pytest.mark.parametrize("name", PRINTING)
+def test_control_what_can_be_printed_is(forks: Forks, printing: dict[str, SimpleNamespace], name: str) -> None:
+    """The same verbs, where they can print, do; the network of these tests was never sealed, which is a verdict."""
+    verb = printing[name]
+    ended = forks.run(*verb.words, environment=verb.environment)
+    assert (ended.code, ended.err) == (1 if name == "seal --status" else 0, ""), ended
+    assert ended.out
+
+
+def test_an_output_that_is_not_utf_8(forks: Forks, tmp_path: Path) -> None:
+    """What an encoding cannot write is one line; what it can write is printed."""
+    assert forks.run("roles", encoding="ascii").code == 0
+    missing = forks.run("keys", tmp_path / "schlüssel", encoding="ascii")
+    assert (missing.code, len(missing.lines)) == (1, 1)
+    assert "schl\\xfcssel is missing" in missing.err or "schl\\xfcssel" in missing.err
+    made = forks.run("witness", "make", tmp_path / "zeuge", "zeuge-münster.example", encoding="ascii")
+    assert (made.code, len(made.lines), made.out) == (1, 1, "")
+    assert "cannot be written in ascii: use a UTF-8 locale" in made.err
+    assert forks.run("witness", "make", tmp_path / "zwei", "zeuge-münster.example").code == 0
+
+
+def test_streams_that_are_closed_are_not_given_to_files(forks: Forks, tmp_path: Path) -> None:
+    """With all three closed a verb works on, and what it would print stands in none of its files."""
+    ended = forks.run("keys", tmp_path / "keys", "--make", output="closed", stdin=None)
+    assert ended.code == 1
+    files = list((tmp_path / "keys").iterdir())
+    assert len(files) > 1
+    for path in files:
+        assert isinstance(json.loads(path.read_bytes())["keys"], list), path
+
+
+def test_the_table_of_exceptions_is_no_copy_of_itself() -> None:
+    """The exceptions of the table are of more than twenty-five classes, of ours, the driver's, TLS's and Python's."""
+    assert len({type(one) for one in RAISED}) > 25
+    assert sys.version_info >= (3, 11)
