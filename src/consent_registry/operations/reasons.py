@@ -1,5 +1,6 @@
 """Why something failed, in words for an operator: no class's name, no value of a row, no secret, one line."""
 
+import os
 import socket
 import ssl
 import sys
@@ -63,7 +64,7 @@ def _outside(error: BaseException) -> str | None:
 
 
 def _system(error: OSError) -> str:
-    words = error.strerror or _first_line(str(error)) or "the system refused it"
+    words = os.strerror(error.errno) if error.errno else _first_line(str(error)) or "the system refused it"
     return words if error.filename is None else f"{_shown(error.filename)}: {words}"
 
 
