@@ -231,6 +231,26 @@ def test_bodies_have_the_registrys_limits(world: World, path: str, size: int, st
     assert world.says("find /var/lib/nginx -type f") == ""
 
 
+def test_a_message_has_one_length(world: World) -> None:
+    """Content-Length beside Transfer-Encoding, or twice, is refused by the proxy: no request hides in another."""
+    for lines in (
+        "Content-Length: 4\\r\\nTransfer-Encoding: chunked",
+        "Content-Length: 4\\r\\nContent-Length: 5",
+        "Transfer-Encoding: chunked\\r\\nTransfer-Encoding: identity",
+    ):
+        told = world.run(
+            f"printf 'POST /oauth/token HTTP/1.1\\r\\nHost: registry.example\\r\\n{lines}\\r\\n\\r\\n0\\r\\n\\r\\n' | "
+            "timeout 10 openssl s_client -connect 127.0.0.1:443 -servername registry.example -quiet 2>/dev/null || true"
+        ).stdout
+        assert re.match(r"HTTP/1.1 (400|501) ", told), lines
+
+
+def test_trace_is_not_spoken(world: World) -> None:
+    """Neither the proxy nor the registry sends a request back."""
+    assert ask(world, "/api/v1/me", "--request TRACE").status == 405
+    assert ask(world, "/api/v1/me", "--request TRACE", base="http://127.0.0.1:8080").status == 405
+
+
 def test_who_asked_is_taken_from_the_connection(world: World) -> None:
     """Neither X-Forwarded-For nor Forwarded of the caller's own reaches the registry's log."""
     headers = "--header 'X-Forwarded-For: 203.0.113.9' --header 'Forwarded: for=203.0.113.9'"
