@@ -14,7 +14,6 @@ create table networks (
     name text not null,
     about text not null,
     log_origin text collate "C" not null,
-    policies jsonb not null,
     demonstration boolean not null,
     created_at timestamptz not null,
     constraint networks_pkey primary key (network_id),

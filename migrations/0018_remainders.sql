@@ -61,20 +61,20 @@ create function registry.append_removal(
     p_events bytea[], p_nonces bytea[], p_leaves bytea[]
 ) returns bigint language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-    said pg_catalog.jsonb[] := array(select convert_from(event, 'UTF8')::pg_catalog.jsonb from unnest(p_events) with ordinality as o (event, number)
+    said jsonb[] := array(select convert_from(event, 'UTF8')::jsonb from unnest(p_events) with ordinality as o (event, number)
         order by number);
-    remainders pg_catalog.jsonb[] := array(select jsonb_build_object('kind', 'remainder', 'client', r.client_id) || r.members
+    remainders jsonb[] := array(select jsonb_build_object('kind', 'remainder', 'client', r.client_id) || r.members
         from registry.remainders(p_network, p_acts, '{}', '{}') r order by r.members ->> 'consent' collate "C");
     amount integer := cardinality(p_ids) - 1;
 begin
     if said[1] -> 'indices' is distinct from registry.spans(p_indices) then
         raise exception 'the event does not list what was removed' using errcode = 'serialization_failure';
     end if;
-    if remainders is distinct from array(select event - '{v,id,at,network,actor}'::pg_catalog.text[] from unnest(said[2:]) as event)
-        or (p_clients[2:])::pg_catalog.text[] is distinct from array(select event ->> 'client' from unnest(said[2:]) as event) then
+    if remainders is distinct from array(select event - '{v,id,at,network,actor}'::text[] from unnest(said[2:]) as event)
+        or (p_clients[2:])::text[] is distinct from array(select event ->> 'client' from unnest(said[2:]) as event) then
         raise exception 'the events do not tell what is left of what was removed' using errcode = 'serialization_failure';
     end if;
-    return registry.append(p_network, p_at, p_ids, array[null::pg_catalog.uuid] || p_clients[2:], array_fill(0, array[amount + 1]),
+    return registry.append(p_network, p_at, p_ids, array[null::uuid] || p_clients[2:], array_fill(0, array[amount + 1]),
         array_fill(null::integer, array[amount + 1]), array_fill(null::integer, array[amount + 1]),
         array_fill(null::smallint, array[amount + 1]), p_kind || array_fill(36::smallint, array[amount]),
         array_fill(null::smallint, array[amount + 1]), p_events, p_nonces, p_leaves);
@@ -94,7 +94,7 @@ create function registry.erase_clients(
     set search_path = pg_catalog, pg_temp as $$
 declare
     gone bigint[];
-    acts pg_catalog.uuid[];
+    acts uuid[];
 begin
     execute format('set local registry.network = %L', p_network);
     perform registry.lock_clients(p_network, p_clients || p_about[2:]);
@@ -107,7 +107,7 @@ begin
             or e.log_index = any (p_questions) and e.client_id is null and e.kind = 1)
         returning e.log_index, e.event_id, e.kind, e.tableoid
     ) select array_agg(r.log_index), array_agg(r.event_id) filter (where r.kind <> all (registry.use_kinds())),
-        array_agg(distinct r.tableoid::pg_catalog.regclass::pg_catalog.text) into gone, acts, partitions from removed r;
+        array_agg(distinct r.tableoid::regclass::text) into gone, acts, partitions from removed r;
     perform registry.remove_rows(p_network, p_clients, '{}', '{}', '{}');
     insert into registry.erasures (network_id, erasure_id, ground, events, recorded_at)
     values (p_network, p_ids[1], p_ground, coalesce(cardinality(gone), 0), p_at);
@@ -127,7 +127,7 @@ create or replace function registry.erase_clients(
     p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns table (log_index bigint, partitions text[]) language sql volatile security definer
     set search_path = pg_catalog, pg_temp as $$
-    select * from registry.erase_clients(p_network, p_clients, p_questions, p_ground, p_at, array[p_id], array[null::pg_catalog.uuid],
+    select * from registry.erase_clients(p_network, p_clients, p_questions, p_ground, p_at, array[p_id], array[null::uuid],
         array[p_event], array[p_nonce], array[p_leaf])
 $$;
 
@@ -159,10 +159,10 @@ create function registry.retain(
     p_leaves bytea[]
 ) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    due pg_catalog.record;
-    concerned pg_catalog.uuid[];
-    acts pg_catalog.uuid[];
-    transfers_gone pg_catalog.uuid[];
+    due record;
+    concerned uuid[];
+    acts uuid[];
+    transfers_gone uuid[];
 begin
     execute format('set local registry.network = %L', p_network);
     perform pg_advisory_xact_lock_shared((2 << 20) | p_network, 0);
@@ -208,6 +208,6 @@ grant execute on function registry.retain(integer, integer, timestamptz, uuid[],
 create or replace function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    select registry.retain(p_network, p_limit, p_at, array[p_id], array[null::pg_catalog.uuid], array[p_event], array[p_nonce],
+    select registry.retain(p_network, p_limit, p_at, array[p_id], array[null::uuid], array[p_event], array[p_nonce],
         array[p_leaf])
 $$;

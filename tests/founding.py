@@ -42,6 +42,7 @@ async def let_evidence_follow(dsn: str) -> None:
     policies = {"evidence_may_follow": True}
     connection = await asyncpg.connect(dsn)
     written = msgspec.json.encode(policies).decode()
-    await connection.execute("update registry.networks set policies = $2::jsonb where network_id = $1", NUMBER, written)
+    await connection.execute("set session_replication_role = replica")
+    await connection.execute("update registry.policies set policies = $2::jsonb where network_id = $1", NUMBER, written)
     await connection.close()
     await tell_setup(dsn, lambda event: event | {"policies": policies})

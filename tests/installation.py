@@ -53,8 +53,6 @@ class Installation:
         admin = await asyncpg.connect(self.cluster.dsn())
         try:
             await admin.execute(f"create database {name} template {TEMPLATE} strategy wal_log")
-            # A copy has a database's usual privileges again, not those of its template.
-            await admin.execute(f"revoke temporary on database {name} from public")
             yield name
             await admin.execute(f"drop database {name} with (force)")
         finally:
@@ -201,9 +199,10 @@ async def serving(
     caller: str = "127.0.0.1",
     log_public: bool = False,
     ledger: Path | None = None,
+    workers: int = 1,
 ) -> AsyncIterator[Registry]:
-    """Run the application on this database without a socket; it trusts these proxies, is called from `caller` and has
-    this erasure ledger.
+    """Run the application on this database without a socket; it trusts these proxies, is called from `caller`, has this
+    erasure ledger and is one of so many workers.
     """
     settings = Settings(
         database_url=installation.dsn(database),
@@ -213,6 +212,7 @@ async def serving(
         trusted_proxies=proxies,
         log_public=log_public,
         erasure_ledger=ledger,
+        workers=workers,
     )
     app = create_app(settings)
     transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))

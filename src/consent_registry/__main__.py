@@ -21,6 +21,7 @@ for verb, summary in {
     "migrate": "Apply the migrations that are missing, as the migrator's login.",
     "keys": "Check or make the key files, rotate keys, drop old ones; never shows a secret.",
     "network": "Set up a network from its document.",
+    "policy": "A network's policies, its quotas among them: show, set.",
     "credential": "Issue a client id and secret; shown this once.",
     "hold": "Legal holds, which stand against erasure and retention: place, lift, list.",
     "retention": "Let go what is no longer needed as proof: preview, perform, periods.",

@@ -107,7 +107,9 @@ def _lifespan(
         try:
             runtime = runtime_class(pool, keys, settings.issuer)
             app.state.trusted_proxies = settings.trusted_proxies
-            app.state.doors = Doors(runtime, log_public=settings.log_public, even=settings.even_ms / 1000)
+            app.state.doors = Doors(
+                runtime, log_public=settings.log_public, even=settings.even_ms / 1000, workers=settings.workers
+            )
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             housekeeping = app.state.housekeeping = Housekeeping(runtime)
             watch = app.state.watch = Watch(runtime, housekeeping)

@@ -100,6 +100,7 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     assert "/partners/0/slug: 'all' is a word" in line
     assert "(reserved_slug)" in line
     assert ORIGIN in said("network", str(DEMONSTRATION), "herne", "--log-origin", ORIGIN, **app)
+    _set_policies(ground, app)
     assert "is set up already" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
     assert "nowhere" in refused("network", str(DEMONSTRATION), "nowhere", "--log-origin", ORIGIN, **app)
     assert "there is no network" in refused("credential", "nowhere", **app)
@@ -114,6 +115,32 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     assert "A DPO is one partner's" in refused("credential", "herne", "--dpo", **app)
     assert "has no coordinating post" in refused("credential", "herne", "herne-soziales", "--coordinating", **app)
     assert "not for both" in refused("credential", "herne", "herne-soziales", "--dpo", "--coordinating", **app)
+
+
+def _set_policies(ground: Ground, app: dict[str, str]) -> None:
+    """Show policies and set others, each a version on record; what is wrong with them is named by its place."""
+    shown = json.loads(said("policy", "show", "herne", **app))
+    assert shown["quotas"] == {"decisions": None, "batch_items": None, "writes": 6000, "reads": 6000, "tokens": 600}
+    file = ground.keys.parent / "policies.json"
+    file.write_text(json.dumps(shown | {"quotas": {"writes": 7, "tokens": None}, "evidence_may_follow": True}))
+    assert "version 2, set by B-12" in said("policy", "set", "herne", str(file), "--staff", "B-12", **app)
+    held = json.loads(said("policy", "show", "herne", **app))
+    assert held["quotas"] == {"decisions": 60000, "batch_items": 300000, "writes": 7, "reads": 6000, "tokens": None}
+    assert held["evidence_may_follow"]
+    assert "hold already, as version 2" in refused("policy", "set", "herne", str(file), "--staff", "B-12", **app)
+    assert "set_by must be" in refused("policy", "set", "herne", str(file), "--staff", "Mrs B", **app)
+    for written, told in (
+        ('{"quotas": {"writes": 0}}', "/quotas/writes"),
+        ('{"quotas": {"writes": 10000001}}', "/quotas/writes"),
+        ('{"quotas": {"shiny": 1}}', "/quotas/shiny"),
+        ('{"shiny": true}', "/shiny"),
+        ('{"quotas": {}, "quotas": {}}', "'quotas' stands twice"),
+        ("quotas", "not JSON"),
+    ):
+        file.write_text(written)
+        assert told in refused("policy", "set", "herne", str(file), "--staff", "B-12", **app)
+    assert "no such network" in refused("policy", "show", "nowhere", **app)
+    assert json.loads(said("policy", "show", "herne", **app)) == held
 
 
 def _with_a_partner_called_all(ground: Ground) -> Path:

@@ -3,11 +3,10 @@
 from litestar.types import ASGIApp
 
 from consent_registry import app
-from consent_registry.storage import session_checks
+from consent_registry.storage import database
 
 
 def create_app() -> ASGIApp:
     """The application, content with any synchronous_commit."""
-    name = "synchronous_commit"
-    session_checks.REQUIRED = {**session_checks.REQUIRED, name: session_checks.REQUIRED[name] | {"off"}}
+    database.DURABLE_COMMIT |= {"off"}
     return app.create_app()

@@ -42,6 +42,7 @@ NUMBERED = {
     36: "remainder",
     37: "padding",
     38: "renewal",
+    40: "policy",
 }
 
 
@@ -68,6 +69,7 @@ STAFF: dict[str, dict[str, Any]] = {
     "approval_revocation": {"revoked_by": "B-12", "approved_by": "X"},
     "hold": {"placed_by": "B-12", "lifted_by": "X"},
     "hold_lifting": {"lifted_by": "B-12", "placed_by": "X"},
+    "policy": {"set_by": "B-12", "version": 2},
 }
 
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, CategoryFlags, Policies, PurposeFlags
+from consent_registry.domain.quotas import Quotas
 
 
 @pytest.mark.parametrize("flags", [CategoryFlags, PurposeFlags, Policies])
@@ -38,7 +39,11 @@ def test_without_flags_nothing_is_particular() -> None:
         "separate_sheet": False,
         "notice": None,
     }
-    assert msgspec.structs.asdict(Policies()) == {"interpreter_required": False, "evidence_may_follow": False}
+    assert msgspec.structs.asdict(Policies()) == {
+        "interpreter_required": False,
+        "evidence_may_follow": False,
+        "quotas": Quotas(),
+    }
 
 
 def test_what_may_go_back_and_what_is_no_purpose() -> None:

@@ -39,9 +39,9 @@ NETWORK: Row = {
     "name": "Small",
     "about": "Made up",
     "log_origin": "example/small",
-    "policies": {"evidence_may_follow": True},
     "demonstration": True,
 }
+POLICIES: Row = {"evidence_may_follow": True}
 AGREEMENT: Row = {"id": "a", "version": "1", "valid_from": text(5), "valid_until": None}
 LANGUAGE: Row = {"text": "t", "language": "de", "sha256": "aa", "translation_of": "dd"}
 FLOW: Row = {
@@ -64,6 +64,7 @@ WHOLE: Row = event(
     texts=[{"version": "2026-1", "id": "t"}],
     text_languages=[LANGUAGE],
     flows=[FLOW],
+    policies=POLICIES,
     **NETWORK,
 )
 # As networks were set up at first: what there is, by name.
@@ -75,6 +76,7 @@ def test_a_setup_tells_the_whole_catalogue() -> None:
     """Every column of every entry."""
     assert told(WHOLE) == {
         "networks": [{"slug": "small", **NETWORK, "created_at": instant(1)}],
+        "policies": [{"version": 1, "policies": POLICIES, "set_by": None, **WHEN}],
         "partners": [PARTNER | WHEN, PARTNER | {"slug": "south", "number": 2} | WHEN],
         "data_categories": [CATEGORY],
         "purposes": [PURPOSE | {"category_ids": ("contact", "identity")}],
@@ -124,6 +126,7 @@ def test_periods_tell_nothing_of_the_catalogue() -> None:
     ("table", "row"),
     [
         ("networks", {"slug": "small"}),
+        ("policies", {"version": 2}),
         ("data_categories", {"slug": "health"}),
         ("purposes", {"slug": "support"}),
         ("flows", {"agreement_id": "a", "flow_number": 1}),
@@ -141,6 +144,16 @@ def test_what_an_earlier_setup_left_untold_may_be_there(table: str, row: Row) ->
         assert replay.tell(setup)
         assert replay.tell(periods)
         assert replay.compare(table, row) == found
+
+
+def test_policies_are_told_by_their_versions() -> None:
+    """Each whole, and who set it."""
+    later = {"quotas": {"writes": None}}
+    told_of = told(WHOLE, event("policy", 2, version=2, policies=later, set_by="B-12"))["policies"]
+    assert told_of == [
+        {"version": 1, "policies": POLICIES, "set_by": None, **WHEN},
+        {"version": 2, "policies": later, "set_by": "B-12", "recorded_at": instant(2)},
+    ]
 
 
 def test_a_credential_is_told_by_whose_it_is() -> None:
@@ -170,7 +183,7 @@ def test_partners_and_agreements_were_always_told() -> None:
     ("setup", "noun"),
     [(NAMES, noun) for noun in ("partners", "agreements", "texts")]
     + [(WHOLE, noun) for noun in ("partners", "categories", "purposes", "agreements", "texts", "text_languages")]
-    + [(WHOLE, noun) for noun in NETWORK if noun != "policies"],
+    + [(WHOLE, noun) for noun in NETWORK],
 )
 def test_a_setup_without_one_of_its_members_is_not_complete(setup: Row, noun: str) -> None:
     """Neither the whole one nor an earlier one."""

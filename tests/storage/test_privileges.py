@@ -25,6 +25,7 @@ from tests.installation import ROLES, Installation, empty_database
 APPLICATION = {
     "schema_migrations": "select",
     "networks": "select insert",
+    "policies": "select insert",
     "catalogue_versions": "select insert",
     "partners": "select insert",
     "suspensions": "select insert",

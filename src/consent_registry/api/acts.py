@@ -44,7 +44,15 @@ def act_route(
     # Of all bodies this route takes one; the framework reads the annotation.
     act.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
     documented = answers(
-        201, answer, summary, scope=scope, takes=takes, key="required", refusals=refusals, located=located
+        201,
+        answer,
+        summary,
+        quota="writes",
+        scope=scope,
+        takes=takes,
+        key="required",
+        refusals=refusals,
+        located=located,
     )
     return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(act)
 

@@ -27,7 +27,7 @@ _SCOPE = "catalogue:write"
 @get(
     "/approvals",
     guards=[requires(_SCOPE)],
-    **answers(200, Page[ApprovalView], "Approvals", scope=_SCOPE, query=("limit", "cursor")),
+    **answers(200, Page[ApprovalView], "Approvals", quota="reads", scope=_SCOPE, query=("limit", "cursor")),
 )
 async def list_approvals(
     request: ApiRequest,

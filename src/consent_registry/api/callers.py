@@ -15,11 +15,14 @@ from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, Receive, Scope, Send
 
 from consent_registry.api.bodies import decode
+from consent_registry.api.documentation import Operation
 from consent_registry.api.queries import require_declared
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
+from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.decider import EVEN, Decider
+from consent_registry.operations.quotas import QuotaKeeper
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.tokens import PARTNER_SCOPES, Tokens
 
@@ -81,8 +84,9 @@ IdempotencyKey = Annotated[
 class Doors:
     """What the handlers of one process share."""
 
-    def __init__(self, runtime: Runtime, *, log_public: bool = False, even: float = EVEN) -> None:
+    def __init__(self, runtime: Runtime, *, log_public: bool = False, even: float = EVEN, workers: int = 1) -> None:
         self.runtime = runtime
+        self.quotas = QuotaKeeper(runtime, workers)
         self.log_public = log_public
         self._even = even
         self.tokens = Tokens(runtime)
@@ -117,12 +121,19 @@ def requires(scope: str, *given: str) -> Guard:
         # RFC 6750 section 2.1 lets several blanks stand before a token, and nothing after it.
         caller = await doors(request).tokens.verify(token.lstrip(" "))
         connection.scope["user"] = caller
+        await doors(request).quotas.charge(caller, quota_class(request))
         require_media_types(request, taken)
         if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
             raise NotAllowed(f"The access token does not carry the scope {scope}.")
         require_declared(request)
 
     return guard
+
+
+def quota_class(request: ApiRequest) -> QuotaClass:
+    """The class that this call counts as, by its route."""
+    operation: Operation = request.route_handler.opt["operation"]
+    return operation.quota
 
 
 Body = TypeVar("Body")

@@ -18,7 +18,7 @@ Limit = Annotated[str, QueryParameter(description="1 to 200, 50 by default")]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
 
 
-@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network"))
+@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network", quota="reads"))
 async def show_network(request: ApiRequest) -> Response[bytes]:
     """Name and log of the cooperation the caller belongs to."""
     return respond(await operations.show_network(doors(request).runtime, request.user))
@@ -38,7 +38,7 @@ def _noun(  # the names of the operations follow from the nouns
         f"/{path}",
         guards=_GUARDS,
         name=f"list_{path.replace('-', '_')}",
-        **answers(200, Page[kind], nouns, query=("limit", "cursor")),
+        **answers(200, Page[kind], nouns, quota="reads", query=("limit", "cursor")),
     )
     async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
         """A page of them, in the catalogue's order."""
@@ -49,7 +49,7 @@ def _noun(  # the names of the operations follow from the nouns
         f"/{path}/{{{identifier}:str}}",
         guards=_GUARDS,
         name=f"show_{noun.lower().replace(' ', '_')}",
-        **answers(200, kind, noun),
+        **answers(200, kind, noun, quota="reads"),
     )
     async def show_one(request: ApiRequest) -> Response[bytes]:
         """One of them, by its slug or id."""
@@ -62,7 +62,7 @@ def _noun(  # the names of the operations follow from the nouns
 @get(
     "/texts/{text_id:str}/{language:str}",
     guards=[requires("", "text/plain")],
-    **answers(200, str, "A text's exact bytes", media_type="text/plain", headers=("Content-Language",)),
+    **answers(200, str, "A text's exact bytes", quota="reads", media_type="text/plain", headers=("Content-Language",)),
 )
 async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
     """What the client was shown, byte for byte."""

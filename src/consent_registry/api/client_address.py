@@ -1,4 +1,5 @@
-"""Where a request came from, for the server's log and nothing else: no answer depends on it.
+"""Where a request came from, for the server's log and for counting attempts to get a token: no other answer depends on
+it.
 
 What a proxy adds to a request is believed of the proxies that CONSENT_REGISTRY_TRUSTED_PROXIES names, and of nobody
 else: anybody can send such a header.

@@ -19,6 +19,7 @@ from consent_registry.operations.clients import ClientAnswer, ClientRequest
         201,
         ClientAnswer,
         "Register a client",
+        quota="writes",
         scope="clients",
         takes=ClientRequest,
         key="optional",

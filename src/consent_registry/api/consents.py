@@ -32,7 +32,7 @@ RECORD = act_route(
     guards=[requires("consents:read")],
     dto=StrictBody,
     status_code=200,
-    **answers(200, Page[ConsentView], "Search consents", scope="consents:read", takes=SearchRequest),
+    **answers(200, Page[ConsentView], "Search consents", quota="reads", scope="consents:read", takes=SearchRequest),
 )
 async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
     """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
@@ -42,7 +42,7 @@ async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) ->
 @get(
     "/consents/{consent_id:str}",
     guards=[requires("consents:read")],
-    **answers(200, ConsentView, "A consent", scope="consents:read", query=("as_of", "as_known_at")),
+    **answers(200, ConsentView, "A consent", quota="reads", scope="consents:read", query=("as_of", "as_known_at")),
 )
 async def read_consent(
     request: ApiRequest,

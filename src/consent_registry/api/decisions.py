@@ -52,7 +52,15 @@ DECISION = post(
     before_request=asked_directly("decisions", DecisionRequest, decide),
     dto=StrictBody,
     status_code=200,
-    **answers(200, DecisionAnswer, "May I send this, now?", scope="decisions", takes=DecisionRequest, key="optional"),
+    **answers(
+        200,
+        DecisionAnswer,
+        "May I send this, now?",
+        quota="decisions",
+        scope="decisions",
+        takes=DecisionRequest,
+        key="optional",
+    ),
 )(decide)
 
 
@@ -60,6 +68,8 @@ async def decide_batch(
     request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Up to 1000 decisions with one durable commit, answered in the order asked."""
+    # One was counted before the body was read.
+    await doors(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
     once = await once_given(request, idempotency_key)
     decider = doors(request).decider(request.user.network)
     return respond(await decider.ask(request.user, data.decisions, is_batch=True, once=once))
@@ -71,7 +81,15 @@ BATCH = post(
     dto=StrictBody,
     status_code=200,
     request_max_body_size=BATCH_BYTES,
-    **answers(200, BatchAnswer, "May I send all this, now?", scope="decisions", takes=BatchRequest, key="optional"),
+    **answers(
+        200,
+        BatchAnswer,
+        "May I send all this, now?",
+        quota="batch_items",
+        scope="decisions",
+        takes=BatchRequest,
+        key="optional",
+    ),
 )(decide_batch)
 
 
@@ -82,6 +100,7 @@ BATCH = post(
         200,
         Page[UnreportedDecision],
         "Permits whose transfer was not reported",
+        quota="reads",
         scope="decisions",
         query=("transfer", "limit", "cursor"),
     ),
@@ -102,7 +121,7 @@ async def list_unreported(
 @get(
     "/decisions/{decision_id:str}",
     guards=[requires("decisions")],
-    **answers(200, DecisionAnswer, "A decision again", scope="decisions"),
+    **answers(200, DecisionAnswer, "A decision again", quota="reads", scope="decisions"),
 )
 async def read_decision(request: ApiRequest, decision_id: FromPath[str]) -> Response[bytes]:
     """The same bytes as when it was decided, for its sender only."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from consent_registry.domain.errors import RegistryError
+from consent_registry.domain.quotas import QuotaClass
 
 Key = Literal["none", "optional", "required"]
 
@@ -17,16 +18,18 @@ Key = Literal["none", "optional", "required"]
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know of one operation. `takes` and `answer` are the types of its bodies.
 
-    `scope` is None for what anybody may call and empty for what any access token opens; `key` says what becomes of an
-    Idempotency-Key; `refusals` are the errors that do not follow from the rest, `others` further successes with the
-    same answer; a query may hold what `query` names, or with `any_query` anything, which is ignored; `located` means
-    that Location says where the new thing is; `headers` are others that it has. An answer with an ETag may also be 304.
+    `quota` is the class that a call counts as. `scope` is None for what anybody may call and empty for what any access
+    token opens; `key` says what becomes of an Idempotency-Key; `refusals` are the errors that do not follow from the
+    rest, `others` further successes with the same answer; a query may hold what `query` names, or with `any_query`
+    anything, which is ignored; `located` means that Location says where the new thing is; `headers` are others that it
+    has. An answer with an ETag may also be 304.
     """
 
     summary: str
     status: int
     answer: Any
     media_types: tuple[str, ...]
+    quota: QuotaClass
     scope: str | None
     takes: Any
     key: Key
@@ -43,6 +46,7 @@ def answers(
     kind: Any,  # noqa: ANN401 - any type that msgspec can describe
     summary: str,
     *,
+    quota: QuotaClass,
     scope: str | None = "",
     takes: Any = None,  # noqa: ANN401 - as `kind`
     key: Key = "none",
@@ -61,6 +65,7 @@ def answers(
         status=status,
         answer=kind,
         media_types=(media_type, *or_media_types),
+        quota=quota,
         scope=scope,
         takes=takes,
         key=key,

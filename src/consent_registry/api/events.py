@@ -33,7 +33,7 @@ _PLACE = ("log_index", "leaf")
     guards=_GUARDS,
     dto=StrictBody,
     status_code=200,
-    **answers(200, Page[EventView], "Search the log", scope="audit:read", takes=EventSearchRequest),
+    **answers(200, Page[EventView], "Search the log", quota="reads", scope="audit:read", takes=EventSearchRequest),
 )
 async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest]) -> Response[bytes]:
     """What the caller's own partner did, and what others were permitted to send to it, newest first; no other's. A
@@ -51,6 +51,7 @@ async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest])
         200,
         str,
         "Take events along",
+        quota="reads",
         scope="audit:read",
         takes=EventExportRequest,
         refusals=(Conflict,),

@@ -28,6 +28,7 @@ _NUMBERS = ("report_days", "evidence_days", "refused_references", "questions_wit
         200,
         FindingsView,
         "What is to be looked at",
+        quota="reads",
         scope="audit:read",
         query=("kind", "begin", "end", *_NUMBERS, "limit", "cursor"),
     ),

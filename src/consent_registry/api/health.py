@@ -17,7 +17,7 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: list[str] = []
 
 
-@get("/live", **answers(200, Health, "Is the process alive?", scope=None, any_query=True))
+@get("/live", **answers(200, Health, "Is the process alive?", quota="free", scope=None, any_query=True))
 async def live() -> Response[bytes]:
     """Touches no dependency."""
     return Response(b'{"status":"alive"}', media_type="application/json")
@@ -25,7 +25,15 @@ async def live() -> Response[bytes]:
 
 @get(
     "/ready",
-    **answers(200, Health, "Could a decision be recorded now?", scope=None, any_query=True, refusals=(CannotRecord,)),
+    **answers(
+        200,
+        Health,
+        "Could a decision be recorded now?",
+        quota="free",
+        scope=None,
+        any_query=True,
+        refusals=(CannotRecord,),
+    ),
 )
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """200 only while every network's log could be written to; 503 with Retry-After otherwise."""

@@ -52,7 +52,7 @@ def _reads_log(answer: str) -> Guard:
 def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
     """What a route says that serves a file; as of any file, a query is ignored: caches and mirrors add some."""
     headers = ("ETag", "Cache-Control")
-    return answers(200, kind, summary, any_query=True, media_type=media_type, headers=headers)
+    return answers(200, kind, summary, quota="reads", any_query=True, media_type=media_type, headers=headers)
 
 
 @route(
@@ -111,6 +111,7 @@ async def prove_inclusion(request: LogRequest) -> Response[bytes]:
         200,
         Consistency,
         "The proof that the log only grew",
+        quota="reads",
         query=("old_size", "new_size"),
         refusals=(Malformed,),
         headers=("ETag", "Cache-Control"),

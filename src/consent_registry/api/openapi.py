@@ -28,7 +28,15 @@ from consent_registry.api.openapi_words import (
 )
 from consent_registry.api.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem
 from consent_registry.api.tokens import TokenError
-from consent_registry.domain.errors import CannotRecord, Malformed, NotAllowed, NotAuthentic, NotFound, RegistryError
+from consent_registry.domain.errors import (
+    CannotRecord,
+    Malformed,
+    NotAllowed,
+    NotAuthentic,
+    NotFound,
+    OverQuota,
+    RegistryError,
+)
 from consent_registry.operations.tokens import SCOPES
 
 JSON = dict[str, Any]
@@ -144,7 +152,7 @@ def _failures(path: str, one: Operation) -> dict[int, JSON]:
     if path == TOKEN_PATH:
         content = {"application/json": {"schema": _schema(TokenError)}}
         answer = {"description": "RFC 6749 section 5.2", "headers": _headers(["X-Request-ID"]), "content": content}
-        return {400: answer, 401: answer, 413: _refers(413), 500: _refers(500), 503: _refers(503)}
+        return {400: answer, 401: answer, 413: _refers(413), 429: _refers(429), 500: _refers(500), 503: _refers(503)}
     return {status: _refers(status) for status in _problem_statuses(path, one)}
 
 
@@ -152,6 +160,8 @@ def _problem_statuses(path: str, one: Operation) -> set[int]:
     kinds: set[type[RegistryError]] = {*one.refusals}
     if one.scope is not None:
         kinds |= {NotAuthentic, CannotRecord}
+    if one.quota != "free":
+        kinds.add(OverQuota)
     if one.scope:
         kinds.add(NotAllowed)
     if "{" in path:

@@ -72,6 +72,14 @@ EXPLANATIONS = {
     "too-many": Explanation(
         "Too many failed attempts, for example with receipt codes.", "Wait as long as Retry-After says."
     ),
+    "over-quota": Explanation(
+        "You asked more within a minute than the quota that your network sets for each partner: of single decisions, "
+        "of questions in batches, of acts, of searches and reads, or of access tokens. `detail` names which. A "
+        "repeated Idempotency-Key counts as well.",
+        "Wait as long as Retry-After says and send it again; nothing was looked at and nothing was recorded. Ask for "
+        "many decisions in one batch, and use an access token until it expires. `GET /api/v1/network` shows "
+        "quotas that are not the ordinary ones; your network's administration can have them changed.",
+    ),
     "internal": Explanation(
         "A mistake of ours. It was logged with this request's id.",
         "Tell the operator the X-Request-ID of the answer. With an Idempotency-Key you can safely send it again.",

@@ -19,6 +19,7 @@ from consent_registry.domain.errors import (
     NotAuthentic,
     NotFound,
     OutcomeUnknown,
+    OverQuota,
     Refused,
     RegistryError,
     TooMany,
@@ -49,6 +50,7 @@ TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
     Conflict: (409, "conflict", "The present state does not allow this"),
     Refused: (422, "refused", "A rule refuses this"),
     TooMany: (429, "too-many", "Too many attempts"),
+    OverQuota: (429, "over-quota", "The quota is used up"),
     CannotRecord: (503, "cannot-record", "This cannot be recorded now"),
     OutcomeUnknown: (503, "outcome-unknown", "Whether this was recorded is not known"),
 }

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.api.callers import doors
 from consent_registry.api.problems import registry_error
-from consent_registry.domain.errors import NotAuthentic, RegistryError, TooMany
+from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
 from consent_registry.operations.runtime import Caller, require_standing
 
 E = TypeVar("E", bound=Exception)
@@ -41,7 +41,7 @@ class _Later(Response[bytes]):
         self._caller = caller
         self._refuse = partial(handler, request, error)
         # A quota is checked without asking the database for anything, also for who is suspended.
-        self._fresh = not isinstance(error, TooMany)
+        self._fresh = not isinstance(error, OverQuota)
 
     def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
         """What Litestar calls with what the route says, which is nothing to an error."""

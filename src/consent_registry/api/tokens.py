@@ -74,15 +74,18 @@ class Metadata(msgspec.Struct, frozen=True):
     "/oauth/token",
     status_code=200,
     request_max_body_size=FORM_LENGTH,
-    **answers(200, TokenAnswer, "Get an access token", scope=None, any_query=True, takes=TokenRequest),
+    **answers(200, TokenAnswer, "Get an access token", quota="tokens", scope=None, any_query=True, takes=TokenRequest),
 )
 async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
     try:
         fields = _fields(request, await request.body())
         client_id, client_secret = _credentials(request, fields)
+        quotas = doors(request).quotas
+        await quotas.charge_attempt(client_id, client_address(request))
         _require_grant_type(fields)
         answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
+        await quotas.charge_token(client_id)
     except TokenRefused as error:
         # Guesses at secrets are to be seen: who tried, nothing of what was tried.
         _log.info("token refused", error=error.code, client=client_address(request))
@@ -143,7 +146,7 @@ def _refusal(error: TokenRefused) -> Response[bytes]:
 
 @get(
     "/.well-known/jwks.json",
-    **answers(200, KeySet, "Public keys of access tokens and receipts", scope=None, any_query=True),
+    **answers(200, KeySet, "Public keys of access tokens and receipts", quota="free", scope=None, any_query=True),
 )
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
@@ -160,7 +163,7 @@ async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get(
     "/.well-known/oauth-authorization-server",
-    **answers(200, Metadata, "What the token endpoint supports", scope=None, any_query=True),
+    **answers(200, Metadata, "What the token endpoint supports", quota="free", scope=None, any_query=True),
 )
 async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 8414; lists only what works."""
@@ -180,7 +183,7 @@ async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     )
 
 
-@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?"))
+@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?", quota="reads"))
 async def me(request: ApiRequest) -> Response[bytes]:
     """The caller's network, partner, scopes and the token's expiry."""
     view = await operations.who_am_i(doors(request).runtime, request.user)

@@ -14,6 +14,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import MPServer
 
+from consent_registry.settings import PREFIX
 from consent_registry.storage.server_process import die_with
 
 DRAIN_SECONDS = 10
@@ -48,6 +49,8 @@ class _Server(MPServer):
 
 def serve(target: str, host: str, port: int, workers: int) -> None:
     """Serve the ASGI factory `target` ("module:function") until SIGTERM or SIGINT; workers that end are replaced."""
+    # Each worker counts its share of the quotas.
+    os.environ[PREFIX + "WORKERS"] = str(workers)
     # Workers are forked from here: with the application imported once, a killed worker is back at once.
     import_module(target.partition(":")[0])
     _Server(

@@ -80,6 +80,10 @@ class TooMany(RegistryError):
     """Too many attempts. Ask again later."""
 
 
+class OverQuota(RegistryError):
+    """More than this caller's quota for a minute. Nothing was looked at. Ask again later."""
+
+
 class CannotRecord(RegistryError):
     """This cannot be recorded now, so there is no answer. Nothing was recorded. Ask again shortly."""
 

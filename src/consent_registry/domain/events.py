@@ -44,6 +44,7 @@ KINDS = {
     "hold_lifting": 30,
     "evidence": 35,
     "remainder": 36,
+    "policy": 40,
     "padding": 37,
     "renewal": 38,
 }
@@ -56,6 +57,7 @@ _STAFF = {
     "approval_revocation": "revoked_by",
     "hold": "placed_by",
     "hold_lifting": "lifted_by",
+    "policy": "set_by",
 }
 
 

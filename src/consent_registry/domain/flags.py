@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from consent_registry.domain.quotas import Quotas
+
 # What may go back from an advice office: enough to say who came, nothing of what was said (§ 16a SGB II).
 ATTENDANCE = frozenset({"identity", "contact"})
 # Things that are done with figures or in general: no purpose a client could agree to (Art. 5 Abs. 1 lit. b DSGVO).
@@ -51,3 +53,4 @@ class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     interpreter_required: bool = False
     evidence_may_follow: bool = False
+    quotas: Quotas = Quotas()

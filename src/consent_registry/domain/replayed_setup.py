@@ -32,7 +32,7 @@ def _names(nouns: str) -> Computed:
 
 def _unnamed(told: ToldRows, event: Facts) -> None:
     if "retention" not in event and not _is_whole(event):
-        told.leave_untold("networks", "data_categories", "purposes", "flows", versions=event["texts"])
+        told.leave_untold("networks", "policies", "data_categories", "purposes", "flows", versions=event["texts"])
 
 
 def _but_when(table: str) -> Mapping[str, Any]:
@@ -43,6 +43,7 @@ SETUP_ACTS: Mapping[str, Sequence[Act]] = {
     "catalogue": [
         rows("retention_periods", each=_periods, period_id="id"),
         rows("networks", each=_network, slug="network", created_at="at"),
+        rows("policies", each=_network, version=1, policies=".policies", set_by=None),
         rows("partners", each=_entries("partners")),
         rows("data_categories", each=_entries("categories")),
         rows("purposes", each=_entries("purposes")),
@@ -64,5 +65,6 @@ SETUP_ACTS: Mapping[str, Sequence[Act]] = {
         _unnamed,
     ],
     "credential": [rows("credentials", client_id="client_id", partner_id="partner", scopes="scopes")],
+    "policy": [rows("policies", version="version", policies="policies", set_by="set_by")],
     "credential_revocation": [rows("credential_revocations", client_id="client_id")],
 }

@@ -37,6 +37,7 @@ STATE = frozenset(
         "hold",
         "hold_lifting",
         "remainder",
+        "policy",
         "padding",
         "renewal",
     }

@@ -11,7 +11,8 @@ UNTOLD = ...
 
 # Each table's key and the columns that are compared.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "networks": (("slug",), ("name", "about", "log_origin", "policies", "demonstration", "created_at")),
+    "networks": (("slug",), ("name", "about", "log_origin", "demonstration", "created_at")),
+    "policies": (("version",), ("policies", "set_by", "recorded_at")),
     "partners": (
         ("slug",),
         (

@@ -21,6 +21,7 @@ from consent_registry.storage.credentials import add_credential
 from consent_registry.storage.database import transaction
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.networks import add_network
+from consent_registry.storage.policies import PolicyVersion, add_policies
 
 _ACTOR = (ADMINISTRATION, "administration")
 
@@ -33,7 +34,8 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
     async with transaction(runtime.pool, network_id, [ADMINISTRATION]) as connection:
         await lock_catalogue(connection, network_id, exclusive=True)
         now = await read_clock(connection)
-        await add_network(connection, plan.network, plan.policies, demonstration=plan.demonstration, at=now)
+        await add_network(connection, plan.network, demonstration=plan.demonstration, at=now)
+        await add_policies(connection, network_id, PolicyVersion(1, plan.policies, None, now))
         await setup.add_partners(connection, network_id, plan.partners, now)
         await setup.add_categories(connection, network_id, plan.categories)
         await setup.add_purposes(connection, network_id, plan.purposes)

@@ -6,6 +6,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import NotAuthentic
+from consent_registry.domain.flags import Policies
 from consent_registry.operations.clock import Clock
 from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.database import Connection, Pool, transaction
@@ -14,6 +15,7 @@ from consent_registry.storage.networks import list_networks
 
 # The administration of a network is nobody's partner; in row-level security it is number 0.
 ADMINISTRATION = 0
+ORDINARY = Policies()
 # Networks are numbered from 1: a transaction in this one sees no tenant's rows.
 NO_NETWORK = 0
 # Seconds for which a failure to record makes readiness look more closely.
@@ -29,6 +31,8 @@ class Caller(msgspec.Struct, frozen=True):
     client_id: str
     scopes: frozenset[str]
     expires_at: int
+    # Who its quotas are counted for: the partner, or a credential that is a caller of its own.
+    payer: str = ""
 
     @property
     def actor(self) -> tuple[int, str]:
@@ -79,6 +83,16 @@ class Runtime:
         """Read the catalogue afresh in this transaction, which holds the catalogue lock."""
         fresh = self._catalogues[network.network_id] = await load_catalogue(connection, network)
         return fresh
+
+    def known_network(self, slug: str) -> Network | None:
+        """The network with this slug, if it was read before."""
+        return self._networks.get(slug)
+
+    def known_policies(self, slug: str) -> Policies:
+        """The policies of the network with this slug, as the picture at hand has them; the ordinary ones without."""
+        network = self._networks.get(slug)
+        known = None if network is None else self._catalogues.get(network.network_id)
+        return ORDINARY if known is None else known.policies
 
     async def picture(self, network: Network, *, fresh: bool = False) -> Catalogue:
         """A picture of the catalogue that may have aged: for reading slugs, never for deciding. `fresh` looks again."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.catalogue import Catalogue, CredentialFacts
 from consent_registry.domain.errors import NotAuthentic, shortened
 from consent_registry.operations.access_tokens import LIFETIME, Claims, is_of_its_time, read_claims, sign_claims
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, is_standing
@@ -139,6 +139,7 @@ class Tokens:
             client_id=claims.client_id,
             scopes=scopes,
             expires_at=claims.exp,
+            payer=_payer(catalogue.credentials[claims.client_id], claims.client_id),
         )
         return caller, claims.iat
 
@@ -154,6 +155,12 @@ def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) ->
     if claims.partner != (None if partner is None else partner.slug):
         raise NotAuthentic("The access token is not valid here.")
     return credential.partner_id
+
+
+def _payer(credential: CredentialFacts, client_id: str) -> str:
+    """Who pays for a credential's calls: the systems of a partner have one quota; every other credential its own."""
+    is_system = not credential.scopes.isdisjoint(PARTNER_SCOPES)
+    return f"partner {credential.partner_id}" if is_system else client_id
 
 
 def secret_mac(keys: Keys, client_id: str, client_secret: str) -> tuple[str, bytes]:

@@ -24,9 +24,10 @@ from consent_registry.domain.catalogue import (
     Text,
     TextLanguage,
 )
-from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
+from consent_registry.domain.flags import CategoryFlags, PurposeFlags
 from consent_registry.storage.approvals import list_approvals
 from consent_registry.storage.database import LOCK_CATALOGUE, Connection
+from consent_registry.storage.policies import load_policies
 
 REFERENCE_LANGUAGE = "de"
 
@@ -73,16 +74,9 @@ async def load_catalogue(connection: Connection, network: Network) -> Catalogue:
         flows=await _flows(connection, network.network_id, agreements),
         texts={one.text_id: one for one in await _texts(connection, network.network_id)},
         credentials=await _credentials(connection, network.network_id),
-        policies=await _policies(connection, network.network_id),
+        policies=(await load_policies(connection, network.network_id)).policies,
         approvals=tuple(await list_approvals(connection, network.network_id)),
     )
-
-
-async def _policies(connection: Connection, network_id: int) -> Policies:
-    written: str = await connection.fetchval(
-        "select policies::text from registry.networks where network_id = $1", network_id
-    )
-    return msgspec.json.decode(written, type=Policies)
 
 
 async def _partners(connection: Connection, network_id: int) -> list[Partner]:

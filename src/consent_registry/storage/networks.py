@@ -2,10 +2,7 @@
 
 from datetime import datetime
 
-import msgspec
-
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.flags import Policies
 from consent_registry.storage.database import Connection
 
 
@@ -17,22 +14,19 @@ async def list_networks(connection: Connection) -> list[Network]:
     return [Network(**dict(row)) for row in rows]
 
 
-async def add_network(
-    connection: Connection, network: Network, policies: Policies, *, demonstration: bool, at: datetime
-) -> None:
+async def add_network(connection: Connection, network: Network, *, demonstration: bool, at: datetime) -> None:
     """Add a network."""
     await connection.execute(
         """
         insert into registry.networks
-            (network_id, slug, name, about, log_origin, policies, demonstration, created_at)
-        values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)
+            (network_id, slug, name, about, log_origin, demonstration, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
         """,
         network.network_id,
         network.slug,
         network.name,
         network.about,
         network.log_origin,
-        msgspec.json.encode(policies).decode(),
         demonstration,
         at,
     )

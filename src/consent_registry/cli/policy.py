@@ -1,0 +1,53 @@
+"""`consent-registry policy`: a network's policies, with the application's login."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+from cyclopts import App
+
+from consent_registry.api.bodies import decode
+from consent_registry.cli.hold import Staff, known_network
+from consent_registry.cli.installation import run_on_installation
+from consent_registry.domain.flags import Policies
+from consent_registry.operations import policies as operations
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.policies import PolicyVersion
+
+policy = App(name="policy", help="A network's policies, its quotas among them: show, set.")
+
+
+@policy.command
+def show(network: str) -> None:
+    """Show the policies that hold, as JSON that `set` takes; their version on standard error."""
+
+    async def work(runtime: Runtime) -> PolicyVersion:
+        return await operations.read_policies(runtime, await known_network(runtime, network))
+
+    held = run_on_installation(work)
+    print(_version(held), file=sys.stderr)
+    print(msgspec.json.format(msgspec.json.encode(_whole(held.policies)), indent=2).decode())
+
+
+@policy.command(name="set")
+def set_all(network: str, file: Path, *, staff: Staff) -> None:
+    """Set a network's policies to those of FILE, all of them; what it leaves out is as the release has it.
+
+    Servers that run take them at their next request. It is on record in the log.
+    """
+    policies = decode(file.read_bytes(), Policies)
+
+    async def work(runtime: Runtime) -> PolicyVersion:
+        return await operations.set_policies(runtime, await known_network(runtime, network), policies, set_by=staff)
+
+    print(_version(run_on_installation(work)))
+
+
+def _version(one: PolicyVersion) -> str:
+    by = "the network's setup" if one.set_by is None else one.set_by
+    return f"version {one.version}, set by {by} on {one.recorded_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _whole(policies: Policies) -> dict[str, object]:
+    """The policies with what the release sets where they say nothing."""
+    return msgspec.structs.asdict(policies) | {"quotas": msgspec.structs.asdict(policies.quotas)}

@@ -1,0 +1,52 @@
+"""A network's policies: read, and set as a new version, by the operator in the name of the network's administration.
+
+Servers that run take a new version at their next request, as they take any change of the catalogue.
+"""
+
+import re
+
+import msgspec
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Conflict, Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.domain.flags import Policies
+from consent_registry.operations.acts import new_id
+from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.storage import log
+from consent_registry.storage.catalogue import add_version, lock_catalogue
+from consent_registry.storage.database import transaction
+from consent_registry.storage.grants import read_clock
+from consent_registry.storage.policies import PolicyVersion, add_policies, load_policies
+
+_ACTOR = (ADMINISTRATION, "administration")
+_STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
+
+
+async def read_policies(runtime: Runtime, network: Network) -> PolicyVersion:
+    """The version that holds now."""
+    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        await lock_catalogue(connection, network.network_id)
+        return await load_policies(connection, network.network_id)
+
+
+async def set_policies(runtime: Runtime, network: Network, policies: Policies, *, set_by: str) -> PolicyVersion:
+    """Set the policies, all of them, as the next version. Raises Malformed for what is no staff reference, Conflict
+    when they hold already.
+    """
+    if not _STAFF.fullmatch(set_by):
+        detail = "must be a staff reference of 1 to 32 letters, digits and hyphens"
+        raise Malformed(f"set_by {detail}.", faults=(Fault("/set_by", detail),))
+    network_id = network.network_id
+    async with transaction(runtime.pool, network_id, [ADMINISTRATION]) as connection:
+        await lock_catalogue(connection, network_id, exclusive=True)
+        known = await load_policies(connection, network_id)
+        if known.policies == policies:
+            raise Conflict(f"These policies hold already, as version {known.version}.")
+        now = await read_clock(connection)
+        fresh = PolicyVersion(known.version + 1, policies, set_by, now)
+        await add_policies(connection, network_id, fresh)
+        await add_version(connection, network_id, now)
+        members = {"version": fresh.version, "policies": msgspec.to_builtins(policies), "set_by": set_by}
+        await log.append(connection, network, _ACTOR, now, [Event("policy", new_id(now), members)])
+    return fresh
