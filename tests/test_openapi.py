@@ -29,7 +29,7 @@ from consent_registry.settings import Settings
 
 JSON = dict[str, Any]
 COMMITTED = Path(__file__).parents[1] / "openapi" / "consent-registry.json"
-PAGES = {"/docs", "/openapi/openapi.json", "/problems", "/problems/{slug}"}
+PAGES = {"/", "/docs", "/guides", "/guides/{name}", "/log", "/openapi/openapi.json", "/problems", "/problems/{slug}"}
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,13 @@ from consent_registry.api import (
     evidence,
     findings,
     grant_changes,
+    guides,
     health,
     link_codes,
     log,
     problem_pages,
     receipt_codes,
+    start_pages,
     texts,
     tokens,
     unlinkings,
@@ -45,6 +47,7 @@ from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 
+PAGES = (*start_pages.ROUTES, *docs.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
 # For every answer that does not say otherwise itself; a browser that is led to one may do nothing with it.
 _ALWAYS = (
@@ -82,7 +85,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         ],
     )
     return Litestar(
-        route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *docs.ROUTES, *problem_pages.ROUTES],
+        route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *PAGES],
         lifespan=[_lifespan(chosen, runtime_class)],
         before_send=[_finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()))],
         request_class=ApiRequest,

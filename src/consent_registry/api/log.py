@@ -4,20 +4,17 @@ A tile, once there, never changes, so it may be kept for ever; its ETag is made 
 public a token of the network is needed, and any other network looks as if it were not there.
 """
 
-import gzip
-import hashlib
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Request, Response, route
 from litestar.connection import ASGIConnection
-from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
 from consent_registry.api.documentation import answers
+from consent_registry.api.files import READ, File, serve_file
 from consent_registry.api.queries import require_declared
 from consent_registry.audit.encoding import decode_decimal
 from consent_registry.audit.tile import Bundle
@@ -25,7 +22,6 @@ from consent_registry.domain.errors import Fault, Malformed, NotFound
 from consent_registry.operations import log as operations
 from consent_registry.operations.log import Consistency, Reader
 
-READ = [HttpMethod.GET, HttpMethod.HEAD]
 TEXT, BYTES = "text/plain", "application/octet-stream"
 Size = Annotated[str | None, QueryParameter(name="from", description="size of the earlier tree")]
 LaterSize = Annotated[str | None, QueryParameter(name="to", description="size of the later tree")]
@@ -165,35 +161,9 @@ def _size(name: str, text: str) -> int:
 def _serve(
     request: LogRequest, content: bytes, media_type: str, cache: str, *, compressible: bool = False
 ) -> Response[bytes]:
-    """The answer a file would be given by a web server: with ETag, 304 for who has it, and compressed if it helps."""
-    tag = hashlib.sha256(content).hexdigest()[:32]
-    headers = {"Cache-Control": f"{'public' if doors(request).log_public else 'private'}, {cache}"}
-    if compressible:
-        headers["Vary"] = "Accept-Encoding"
-        packed = gzip.compress(content, mtime=0)
-        if _takes_gzip(request.headers) and len(packed) < len(content):
-            content, tag = packed, f"{tag}-gzip"
-            headers["Content-Encoding"] = "gzip"
-    headers["ETag"] = f'"{tag}"'
-    status: Literal[200, 304] = 200
-    if _known(request.headers.get("if-none-match", ""), headers["ETag"]):
-        content, status = b"", 304
-        headers.pop("Content-Encoding", None)
-    return Response(content, status_code=status, media_type=media_type, headers=headers)
-
-
-def _takes_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether gzip is named and not refused (RFC 9110 section 12.5.3)."""
-    for one in headers.get("accept-encoding", "").split(","):
-        name, _, weight = one.replace(" ", "").lower().partition(";q=")
-        if name == "gzip":
-            return weight.strip("0.") != "" or weight == ""
-    return False
-
-
-def _known(sent: str, tag: str) -> bool:
-    """Whether If-None-Match names this tag (RFC 9110 section 13.1.2, weak comparison)."""
-    return sent.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in sent.split(",")}
+    """The answer a file would be given by a web server."""
+    cache = f"{'public' if doors(request).log_public else 'private'}, {cache}"
+    return serve_file(request, File.of(content, media_type, cache, compressible=compressible))
 
 
 ROUTES = [read_log_checkpoint, read_log_tile, prove_inclusion, prove_consistency, read_log_vkeys]

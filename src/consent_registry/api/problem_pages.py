@@ -1,11 +1,14 @@
 """What every problem type means, when it happens and what to do: one small page each, where its `type` leads."""
 
 import html
+from functools import cache
+from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, route
 from litestar.params import FromPath
 
+from consent_registry.api.files import READ, File, serve_file
 from consent_registry.api.html_page import page
 from consent_registry.api.problems import HTTP_TITLES, INTERNAL, TABLE
 from consent_registry.domain.errors import NotFound
@@ -99,9 +102,22 @@ TITLES |= {slug: (status, title) for status, (slug, title) in HTTP_TITLES.items(
 TITLES["internal"] = (INTERNAL.status, INTERNAL.title)
 
 
-@get("/problems")
-async def list_problems() -> Response[bytes]:
+@route("/problems", http_method=READ)
+async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Every problem type with its status and title."""
+    return serve_file(request, _list())
+
+
+@route("/problems/{slug:str}", http_method=READ)
+async def show_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[bytes]:
+    """When this problem happens and what to do."""
+    if slug not in TITLES:
+        raise NotFound
+    return serve_file(request, _page(slug))
+
+
+@cache
+def _list() -> File:
     rows = sorted((status, slug, title) for slug, (status, title) in TITLES.items())
     items = "".join(
         f'<li>{status} <a href="/problems/{slug}">{html.escape(title)}</a></li>' for status, slug, title in rows
@@ -111,17 +127,14 @@ async def list_problems() -> Response[bytes]:
     )
 
 
-@get("/problems/{slug:str}")
-async def show_problem(slug: FromPath[str]) -> Response[bytes]:
-    """When this problem happens and what to do."""
-    if slug not in TITLES:
-        raise NotFound
+@cache
+def _page(slug: str) -> File:
+    """The page of a problem type that there is."""
     status, title = TITLES[slug]
     one = EXPLANATIONS[slug]
     body = (
         f"<p><code>/problems/{slug}</code> · status {status}</p>"
         f"<h2>When it happens</h2><p>{_inline(one.when)}</p><h2>What to do</h2><p>{_inline(one.do)}</p>"
-        '<p><a href="/problems">All problems</a> · <a href="/docs">Documentation</a></p>'
     )
     return page(title, body)
 

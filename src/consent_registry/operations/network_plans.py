@@ -24,7 +24,9 @@ class AgreementPlan(msgspec.Struct, frozen=True):
 
 
 class NetworkPlan(msgspec.Struct, frozen=True):
-    """Everything a new network begins with. Texts: version → language → exact bytes, German among them."""
+    """Everything a new network begins with. Texts: version → language → exact bytes, German among them; `text_ids`
+    gives the ids of those versions that do not get one of their moment.
+    """
 
     network: Network
     policies: Policies
@@ -34,6 +36,7 @@ class NetworkPlan(msgspec.Struct, frozen=True):
     agreements: Sequence[AgreementPlan]
     texts: Mapping[str, Mapping[str, bytes]]
     demonstration: bool = False
+    text_ids: Mapping[str, str] = {}
 
 
 def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:

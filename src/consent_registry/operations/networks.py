@@ -46,7 +46,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
             await setup.add_agreement(
                 connection, network_id, agreement_id, agreement.version, validity, agreement.flows, now
             )
-        text_ids = {version: new_id(now) for version in plan.texts}
+        text_ids = {version: plan.text_ids.get(version) or new_id(now) for version in plan.texts}
         for version, languages in plan.texts.items():
             await setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)

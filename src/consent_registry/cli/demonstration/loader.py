@@ -1,5 +1,6 @@
 """Loading the demonstration through the operations a network's partners use, so that it is as true as the rest."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
 from consent_registry.cli.demonstration.plans import read_plan
 from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.acts import Once
 from consent_registry.operations.clients import ClientRequest, register_client
 from consent_registry.operations.consents import record_consent
@@ -24,11 +26,13 @@ from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 
 LOG_ORIGIN = "consent-registry.demo"
+TEXTS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
     """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
     plan = read_plan(documents.DEMONSTRATION, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
+    plan = msgspec.structs.replace(plan, text_ids={version: text_id(slug, version) for version in plan.texts})
     if slug not in {one.slug for one in await runtime.networks()}:
         await establish_network(runtime, plan)
     admin = await issue_credential(runtime, plan.network, None)
@@ -51,6 +55,11 @@ async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, An
     await _give_dpos(runtime, entry)
     example = permit_example(slug)
     return entry if example is None else {**entry, "permit_example": example}
+
+
+def text_id(slug: str, version: str) -> str:
+    """The id of a text of the demonstration: the same in every one, so that documented examples can name it."""
+    return uuid7s(TEXTS_SINCE, hashlib.sha256(f"{slug}/{version}".encode()).digest()[:10])[0]
 
 
 def _login(pair: tuple[str, str]) -> dict[str, str]:

@@ -1,0 +1,86 @@
+"""The guides of `docs/` as pages, so that they are there wherever the registry is, in the version that runs."""
+
+import html
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, route
+from litestar.params import FromPath
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from consent_registry.api.files import READ, File, serve_file
+from consent_registry.api.html_page import page
+from consent_registry.domain.errors import NotFound
+
+
+@route("/guides", http_method=READ)
+async def list_guides(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Every guide by its title."""
+    return serve_file(request, _list())
+
+
+@route("/guides/{name:str}", http_method=READ)
+async def show_guide(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """One guide."""
+    if name not in _guides():
+        raise NotFound
+    return serve_file(request, _page(name))
+
+
+@cache
+def _guides() -> dict[str, str]:
+    """The text of every guide, by its file's name without ending."""
+    installed = Path(str(files("consent_registry") / "docs"))
+    folder = installed if installed.is_dir() else Path(__file__).parents[3] / "docs"
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0].removeprefix("# ")
+
+
+@cache
+def _list() -> File:
+    rows = "".join(
+        f'<li><a href="/guides/{name}">{html.escape(_title(text))}</a></li>' for name, text in _guides().items()
+    )
+    return page("Guides", f"<ul>{rows}</ul>")
+
+
+@cache
+def _page(name: str) -> File:
+    """A guide that there is. What scrolls sideways can be reached by keyboard (WCAG 2.1.1)."""
+    text = _guides()[name]
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(text.partition("\n")[2])
+    _link_headings(tokens)
+    _link_guides(tokens)
+    made = str(reader.renderer.render(tokens, reader.options, {}))
+    made = made.replace("<pre>", '<pre tabindex="0">')
+    made = made.replace("<table>", '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>')
+    return page(_title(text), made.replace("</table>", "</table></div>"))
+
+
+def _link_headings(tokens: Sequence[Token]) -> None:
+    """Give every heading the id that the guides' links name, as code forges make it."""
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", re.sub(r"[^\w -]", "", inline.content.lower()).replace(" ", "-"))
+
+
+def _link_guides(tokens: Sequence[Token]) -> None:
+    """A link from file to file leads from page to page."""
+    for token in tokens:
+        _link_guides(token.children or ())
+        if token.type == "link_open":
+            address = str(token.attrGet("href"))
+            token.attrSet("href", re.sub(r"^(?:docs/)?([\w-]+)\.md(?=#|$)", r"/guides/\1", address))
+
+
+ROUTES = [list_guides, show_guide]

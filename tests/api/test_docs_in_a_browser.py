@@ -1,0 +1,154 @@
+"""The documentation in Debian's Chromium: drawn, readable in light and dark, no wider than a telephone, tried out; and
+every request that its pages make is to this host.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python  # type: ignore[import-untyped]
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
+
+from tests.campaigns.server import Server, running
+
+pytestmark = pytest.mark.system
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+# What Swagger UI draws and no style sheet can change: a button within what opens a call.
+SWAGGERS_OWN = {"nested-interactive"}
+TEXTS = ("/", "/guides", "/guides/verifying", "/guides/rules", "/log", "/problems", "/problems/refused")
+SCHEMES = ("light", "dark")
+WIDTHS = (1280, 400, 320)
+DECIDE, ME = "#operations-decisions-decide", "#operations-tokens-me"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A demonstration of this module's own: trying things out leaves traces."""
+    with running("browser") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium from the distribution, which has no errands of its own."""
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as tool:
+        found = tool.chromium.launch(executable_path="/usr/bin/chromium", args=quiet)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page of a browser that knows nothing yet; at the end it has asked this host alone and broken no policy."""
+    with browser.new_context() as context:
+        made = context.new_page()
+        asked, said = [], []
+        made.on("request", lambda request: asked.append(urlsplit(request.url)))
+        made.on("console", lambda line: said.append(line.text))
+        yield made
+        host = f"127.0.0.1:{server.port}"
+        assert {one.netloc for one in asked if one.scheme not in {"data", "blob"}} == {host}
+        assert not [line for line in said if "Content Security Policy" in line or "Refused to" in line]
+
+
+def address(server: Server, path: str) -> str:
+    """Return the address of a page."""
+    return f"http://127.0.0.1:{server.port}{path}"
+
+
+def violations(page: Page) -> dict[str, list[str]]:
+    """Return what axe finds on the page, contrast among it: rule → elements."""
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
+    return {one["id"]: [str(node["target"]) for node in one["nodes"]] for one in found}
+
+
+def scrolls_sideways(page: Page) -> bool:
+    """Say whether anything is wider than the window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+
+def open_call(page: Page, call: str) -> Locator:
+    """Open a call of the documentation and make it ready to be tried."""
+    found = page.locator(call)
+    found.locator(".opblock-summary-control").click()
+    found.locator(".try-out__btn").click()
+    return found
+
+
+def execute(page: Page, call: Locator) -> Response:
+    """Send the call as it stands and return what came back, once it is shown."""
+    path = (call.locator(".opblock-summary-path").text_content() or "").replace("\u200b", "").strip()
+    with page.expect_response(lambda one: urlsplit(one.url).path == path) as answered:
+        call.locator(".execute").click()
+    call.locator(".live-responses-table tbody .response-col_status").wait_for()
+    return answered.value
+
+
+def authorize(page: Page, server: Server, slug: str) -> None:
+    """Sign in as a partner of the demonstration, as the page asks for it."""
+    partner = next(one for one in server.network("paderborn")["partners"] if one["slug"] == slug)
+    page.locator(".auth-wrapper .authorize").click()
+    page.locator("#client_id_clientCredentials").fill(partner["client_id"])
+    page.locator("#client_secret_clientCredentials").fill(partner["client_secret"])
+    page.locator(".modal-ux button.authorize").first.click()
+    page.locator(".modal-ux button", has_text="Logout").wait_for()
+    page.locator(".modal-ux .close-modal").click()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_opened_call_can_be_read(page: Page, server: Server, scheme: str, width: int) -> None:
+    """With its example tried and its answer there, every text has the contrast WCAG asks for and nothing is wider than
+    the window. The control makes the page as it once was: our rule for code met the examples.
+    """
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(address(server, "/docs"))
+    execute(page, open_call(page, DECIDE))
+    execute(page, open_call(page, ME))
+    assert not scrolls_sideways(page)
+    assert set(violations(page)) <= SWAGGERS_OWN
+    page.add_style_tag(content="#description pre code { background: #eef1f5; } #description pre { min-width: 1300px; }")
+    assert "color-contrast" in violations(page)
+    page.add_style_tag(content="#description .swagger-ui pre { max-width: none; width: 1300px; overflow: visible; }")
+    assert scrolls_sideways(page)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("path", TEXTS)
+def test_our_own_pages_have_no_barrier_that_axe_finds(page: Page, server: Server, path: str, scheme: str) -> None:
+    """In every width, light and dark."""
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(address(server, path))
+        assert not scrolls_sideways(page), width
+        assert violations(page) == {}, width
+
+
+def test_the_examples_can_be_tried_as_they_stand(page: Page, server: Server) -> None:
+    """Signed in as the partner the page names, a decision is permitted, a second time as well; and an act happens twice
+    when it is sent twice, because each call has a key of its own. Whoever writes a key keeps it.
+    """
+    page.goto(address(server, "/docs"))
+    authorize(page, server, "awo-paderborn")
+    decide, register = open_call(page, DECIDE), open_call(page, "#operations-clients-issue_link_code")
+    keys = set()
+    for _ in range(2):
+        answer = execute(page, decide)
+        assert (answer.status, answer.json()["outcome"]) == (200, "permit")
+        keys.add(answer.request.headers["idempotency-key"])
+        answer = execute(page, register)
+        assert answer.status == 201
+        keys.add(answer.request.headers["idempotency-key"])
+    assert len(keys) == 4
+    register.locator("[data-param-name='Idempotency-Key'] input").fill("my own key")
+    assert execute(page, register).request.headers["idempotency-key"] == "my own key"
+    register.locator("textarea").fill(json.dumps({"client": "AWO-1002"}))
+    assert execute(page, register).status == 422  # the control: one key for two bodies, as it was for every call
