@@ -22,8 +22,8 @@ HEAD = (
 )
 BODY = (
     '<p>The same as a file: <a href="/openapi/openapi.json">OpenAPI 3.1</a>. To try it: <em>Authorize</em> with a '
-    "client id and secret (no scope chosen: all), open a call, <em>Try it out</em>. Each call gets an Idempotency-Key of its own unless you "
-    "write one; in the demonstration the examples fit the AWO in Paderborn "
+    "client id and secret (no scope chosen: all), open a call, <em>Try it out</em>. Each call gets an Idempotency-Key "
+    "of its own unless you write one; in the demonstration the examples fit the AWO in Paderborn "
     "(<code>awo-paderborn</code> in <code>demo.json</code>).</p>"
     '<div id="description"></div><noscript><p>This page needs JavaScript; the file does not.</p></noscript>'
 )
