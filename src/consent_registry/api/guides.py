@@ -75,12 +75,18 @@ def _link_headings(tokens: Sequence[Token]) -> None:
 
 
 def _link_guides(tokens: Sequence[Token]) -> None:
-    """A link from file to file leads from page to page."""
+    """A link from guide to guide leads from page to page; one to another file of the project, which is not served, is
+    words alone.
+    """
+    tag = "a"
     for token in tokens:
         _link_guides(token.children or ())
         if token.type == "link_open":
-            address = str(token.attrGet("href"))
-            token.attrSet("href", re.sub(r"^(?:docs/)?([\w-]+)\.md(?=#|$)", r"/guides/\1", address))
+            address = re.sub(r"^(?:docs/)?([\w-]+)\.md(?=#|$)", r"/guides/\1", str(token.attrGet("href")))
+            tag = "a" if re.match(r"/|#|https://", address) else "span"
+            token.attrs = {"href": address} if tag == "a" else {}
+        if token.type in {"link_open", "link_close"}:
+            token.tag = tag
 
 
 ROUTES = [list_guides, show_guide]
