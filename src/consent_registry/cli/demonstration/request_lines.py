@@ -1,0 +1,66 @@
+"""The demonstration with each request in one short line: method, path, status, milliseconds.
+
+A path is written as its route has it, `/api/v1/consents/{consent_id}`: no id, no reference, no query and nothing else a
+caller sends is in a line. Lines are written a few times a second; what no reader could follow is counted instead.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from consent_registry import app
+from consent_registry.cli.standard_streams import show
+
+EVERY_SECONDS = 0.2
+LINES = 40
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def create_app() -> ASGIApp:
+    """The application of one process, with its request lines."""
+    return RequestLines(app.create_app())
+
+
+class RequestLines:
+    """An ASGI application that passes everything on to another one and shows what came of it."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+        self._waiting: list[str] = []
+        self._more = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request be answered, then remember its line."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, note)
+        finally:
+            self._remember(scope, status, (time.perf_counter() - began) * 1000)
+
+    def _remember(self, scope: Any, status: int, ms: float) -> None:  # noqa: ANN401 - an ASGI scope
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(EVERY_SECONDS, self._show)
+        if len(self._waiting) < LINES:
+            method = scope["method"] if scope["method"] in METHODS else "?"
+            path = scope.get("path_template") or "(no such path)"
+            self._waiting.append(f"{method:<7} {path:<48} {status or '-':>3} {ms:7.1f} ms")
+        else:
+            self._more += 1
+
+    def _show(self) -> None:
+        if self._more:
+            self._waiting.append(f"        … and {self._more} requests more in this moment")
+        show("\n".join(self._waiting))
+        self._waiting, self._more = [], 0
