@@ -154,7 +154,7 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
     lines = [
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, their DPOs, network admins)",
-        f"  documentation   {service.base_url}/ (interface, guides, logs, problems)",
+        f"  documentation   {service.base_url}/docs, and {service.base_url}/ for guides, logs and problems",
         f"  settings        {data / 'app.env'}, auditor.env, eraser.env, sealer.env (for the guides' lines)",
         f"  ready?          {service.base_url}/ready",
         f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",

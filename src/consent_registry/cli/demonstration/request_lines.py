@@ -8,6 +8,7 @@ import asyncio
 import time
 from typing import Any
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent_registry import app
@@ -33,7 +34,7 @@ class RequestLines:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request be answered, then remember its line."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
