@@ -10,6 +10,7 @@ from pathlib import Path
 from consent_registry import settings
 from consent_registry.cli.audit import AUDITOR_URL
 from consent_registry.cli.erasure import ERASER_URL, MIGRATOR_URL
+from consent_registry.cli.witness_server import FOLDER
 from tests.cli.dangers import DANGERS
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,7 @@ SOURCE = ROOT / "src/consent_registry"
 # Where `serve` refuses from, and the functions in there that other verbs use alone.
 REFUSING = (
     "settings.py",
+    "storage/connections.py",
     "storage/checks.py",
     "storage/login_checks.py",
     "storage/row_security_checks.py",
@@ -94,4 +96,15 @@ def test_every_setting_is_in_the_guide() -> None:
         for kind in (settings.Settings, settings.SealerSettings)
         for name in kind.__struct_fields__
     }
-    assert told == read | {"CONSENT_REGISTRY_ROLE_PREFIX", AUDITOR_URL, ERASER_URL, MIGRATOR_URL}
+    named = {settings.PREFIX + name for name in settings.known_names()} - {FOLDER}  # which a witness's parts hand on
+    assert told == named
+    assert told == read | {settings.PREFIX + name for name in settings.OTHER_NAMES} - {FOLDER}
+    assert {AUDITOR_URL, ERASER_URL, MIGRATOR_URL} <= told
+
+
+def test_every_name_in_the_source_is_known() -> None:
+    """Whatever reads the environment reads a name that the registry knows, so none is refused that has an effect."""
+    sources = {path: path.read_text() for path in SOURCE.rglob("*.py")}
+    named = {one for text in sources.values() for one in re.findall(r"CONSENT_REGISTRY_([A-Z_]+[A-Z])", text)}
+    assert len(named) > 10
+    assert named <= settings.known_names()

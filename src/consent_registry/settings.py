@@ -106,6 +106,14 @@ def read_sealer_settings(environment: Mapping[str, str]) -> SealerSettings:
     )
 
 
+def tls_is_waived(environment: Mapping[str, str]) -> bool:
+    """Whether databases on other hosts may be reached without verified TLS; raises UnsafeSetting."""
+    value = environment.get(PREFIX + "DATABASE_TLS", "verified")
+    if value not in {"verified", "unverified"}:
+        raise UnsafeSetting(f"{PREFIX}DATABASE_TLS is {value!r}: it must be verified or unverified")
+    return value == "unverified"
+
+
 def _require(environment: Mapping[str, str], names: Sequence[str]) -> None:
     missing = [PREFIX + name for name in names if not environment.get(PREFIX + name)]
     if missing:

@@ -284,6 +284,18 @@ ADDRESSES = [
     Danger("an address that is none", UNREACHED, settings={"DATABASE_URL": "nonsense"}),
     Danger("an unknown login", UNREACHED, login="nobody"),
     Danger("a server that never answers", UNREACHED, settings={"DATABASE_URL": "silence"}),
+    Danger(
+        "another host without TLS",
+        "the database on … would be reached without verified TLS: add sslmode=verify-full (and sslrootcert) to its "
+        "address, or waive that with CONSENT_REGISTRY_DATABASE_TLS=unverified",
+        settings={"DATABASE_URL": "postgresql://app@db.example/registry?sslmode=require"},
+    ),
+    setting("DATABASE_TLS", "no", "is …: it must be verified or unverified"),
+    Danger(
+        "a mistyped setting",
+        "… is no setting of the registry: unset it, or did you mean …?",
+        settings={"TRUSTED_PROXY": "10.0.0.5"},
+    ),
     Danger("no settings", "set CONSENT_REGISTRY_KEYS, CONSENT_REGISTRY_ISSUER", settings={"KEYS": "", "ISSUER": ""}),
     setting("ISSUER", "http://registry.example", PLAIN),
     setting("ISSUER", "http://127.0.0.1.registry.example", PLAIN),

@@ -245,3 +245,41 @@ def test_programs_out_of_reach_are_copied(open_folder: FolderMaker, monkeypatch:
     assert shared in programs.parents
     assert unprivileged.binaries(who) == programs
     assert len(list(shared.iterdir())) == 1
+
+
+# What moves another server, or a client of one, when it stands in the environment.
+MOVING = {
+    "PGDATA": "/nowhere",
+    "PGHOST": "db.example",
+    "PGPORT": "6543",
+    "PGUSER": "nobody",
+    "PGDATABASE": "nowhere",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nowhere",
+    "PGTARGETSESSIONATTRS": "read-only",
+    "PGCLIENTENCODING": "KOI8",
+    "PGDATESTYLE": "German",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGSERVICE": "nowhere",
+    "PGTZ": "Pacific/Chatham",
+    "TZ": "Pacific/Chatham",
+    "LC_ALL": "xx_YY",
+    "LC_MESSAGES": "de_DE",
+    "LANG": "de_DE",
+}
+
+
+async def test_nothing_in_the_environment_moves_it(open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every variable set that moves a server or its client, it is made, started and reached where it always is."""
+    for name, value in MOVING.items():
+        monkeypatch.setenv(name, value)
+    with running(open_folder("moved")) as cluster:
+        assert (cluster.socket / ".s.PGSQL.5432").exists()
+        shown = "select current_setting('TimeZone') || current_setting('DateStyle') || current_user || {}"
+        read_only = "current_setting('default_transaction_read_only')"
+        assert await ask(cluster, shown.format(read_only)) == "UTCISO, MDYpostgresoff"
+        others = [name for name in unprivileged.own_environment() if name in MOVING and name not in {"TZ", "LC_ALL"}]
+        assert others == []
+        process = cluster.dsn().partition("&")[0]
+        with pytest.raises((OSError, asyncpg.InterfaceError)):  # control: an address that leaves out what they fill in
+            await asyncpg.connect(process)

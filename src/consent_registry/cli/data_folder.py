@@ -17,8 +17,12 @@ class CannotServe(Unusable):
 def hold(data: Path) -> Iterator[None]:
     """Hold the folder `data` for this process, which the kernel gives free however the process ends.
 
-    Raises CannotServe when another process holds it.
+    Raises CannotServe when another process holds it, and for a name that is not UTF-8.
     """
+    try:
+        os.fspath(data.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise CannotServe(f"{data} is not UTF-8, as addresses and JSON are: choose another DATA") from error
     data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     with (data / "lock").open("a+") as lock:
         try:

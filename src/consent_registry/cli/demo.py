@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from cyclopts import Parameter
 
@@ -78,6 +78,7 @@ def demo(
         if DATABASE_URL not in os.environ:
             with step("Preparing PostgreSQL"):
                 cluster = prepare(data)
+            _forget_other_servers()
         supervise(
             service,
             cluster,
@@ -106,7 +107,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         admin = cluster.dsn(database=DATABASE)
         logins = {role: cluster.dsn(user=role_names(prefix)[role], database=DATABASE) for role in LOGINS}
     else:
-        admin = os.environ[DATABASE_URL]
+        admin = spelled_out(os.environ[DATABASE_URL], os.environ)
         await require_no_real_network(admin)  # before anything is touched: the next lines set a password
         passwords = {role: _kept_password(keys / file) for role, file in LOGINS.items()}
         await create_roles(admin, prefix, passwords=passwords)
@@ -140,6 +141,26 @@ def with_login(dsn: str, user: str, password: str) -> str:
     parts = urlsplit(dsn)
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
+
+
+def spelled_out(dsn: str, environment: Mapping[str, str]) -> str:
+    """Return `dsn` with port, sslmode and target, which a PG… variable fills in here and perhaps nowhere else."""
+    parts = urlsplit(dsn)
+    names = dict(parse_qsl(parts.query))
+    port = {} if ":" in parts.netloc.rpartition("@")[2] else {"port": environment.get("PGPORT") or "5432"}
+    added = {
+        **port,
+        "sslmode": environment.get("PGSSLMODE") or "prefer",
+        "target_session_attrs": environment.get("PGTARGETSESSIONATTRS") or "any",
+    }
+    more = "".join(f"&{name}={quote(value, safe='')}" for name, value in added.items() if name not in names)
+    return urlunsplit(parts._replace(query=(parts.query + more).removeprefix("&")))
+
+
+def _forget_other_servers() -> None:
+    """Take away what says where other PostgreSQL servers are and how to log in there: ours is where DATA is."""
+    for name in [one for one in os.environ if one.startswith("PG")]:
+        del os.environ[name]
 
 
 def _kept_password(path: Path) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import asyncpg
-
+from consent_registry.storage.connections import connect
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names, roles_sql
 
 
 async def create_database(dsn: str, name: str) -> None:
     """Make the database `name` unless it exists, with the same order of text on every machine."""
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         if not await connection.fetchval("select exists (select from pg_database where datname = $1)", name):
             make = await connection.fetchval("select format('create database %I template template0', $1::text)", name)
@@ -23,7 +22,7 @@ async def create_roles(
     dsn: str, prefix: str = DEFAULT_PREFIX, *, passwords: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     """Make the roles and the empty schema in the administrator's database; `passwords` by role, such as `app`."""
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute(roles_sql(prefix))
         for suffix, password in passwords.items():
@@ -37,7 +36,7 @@ async def create_roles(
 
 async def count_rows(dsn: str) -> None:
     """Let the planner know at once how large the tables are, which it finds out by itself in a minute or so."""
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute("analyze")
     finally:

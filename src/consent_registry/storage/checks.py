@@ -8,6 +8,7 @@ import asyncpg
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
+from consent_registry.storage.connections import connect
 from consent_registry.storage.database import DURABLE_COMMIT
 from consent_registry.storage.login_checks import require_harmless_login
 from consent_registry.storage.migrations import check_schema
@@ -75,7 +76,7 @@ async def require_safe_for_sealing(dsn: str) -> None:
 
 async def require_no_real_network(dsn: str) -> None:
     """Raise Unusable when a database holds a network that is not the demonstration's: none of it may be touched."""
-    connection = await asyncpg.connect(dsn, timeout=5)
+    connection = await connect(dsn, timeout=5)
     try:
         if await connection.fetchval(
             "select to_regclass('registry.networks')"
@@ -89,7 +90,7 @@ async def require_no_real_network(dsn: str) -> None:
 
 async def _connect(dsn: str, setting: str = "DATABASE_URL") -> asyncpg.Connection:
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
+        return await connect(dsn, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
     except TimeoutError:
         reason = f"no answer within {CONNECT_SECONDS:.0f} s"
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:

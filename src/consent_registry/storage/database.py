@@ -12,6 +12,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from consent_registry.domain.errors import CannotRecord, OutcomeUnknown, RegistryError
+from consent_registry.storage.connections import connect, create_pool
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Pool = asyncpg.Pool
@@ -40,7 +41,7 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
 
     None is opened yet: a worker that starts while the database is away must answer 503, not end.
     """
-    return await asyncpg.create_pool(
+    return await create_pool(
         dsn,
         min_size=0,
         max_size=size,
@@ -75,7 +76,7 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
     """A connection of its own, past any pool, for what belongs to a session; raises CannotRecord when it breaks."""
     connection = None
     try:
-        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=15)
+        connection = await connect(dsn, timeout=5, command_timeout=15)
         yield connection
     except (asyncpg.PostgresError, *_SILENT) as error:
         if _is_defect(error):

@@ -23,6 +23,7 @@ from consent_registry.storage.unprivileged import (
     account,
     binaries,
     make_shared,
+    own_environment,
     reachable,
     short_hash,
 )
@@ -31,7 +32,8 @@ __all__ = ["Cluster", "EmbeddedError", "prepare"]
 
 MAJOR_VERSION = "18"
 LONGEST_SOCKET_PATH = 107  # bytes, sun_path of unix(7) without its final NUL
-SOCKET_NAME = ".s.PGSQL.5432"
+PORT = 5432  # it names the socket; nobody listens on TCP
+SOCKET_NAME = f".s.PGSQL.{PORT}"
 POINTER = "postgres.location"
 START_SECONDS = 120.0  # crash recovery after a long run takes a while
 STOP_SECONDS = 20.0
@@ -69,9 +71,11 @@ class Cluster:
     _lock: int | None = field(default=None, init=False)
 
     def dsn(self, *, user: str = "postgres", database: str = "postgres") -> str:
-        """Return the address of `database` over the socket, as asyncpg and libpq read it."""
+        """Return the address of `database` over the socket, as asyncpg and libpq read it. It names all that a PG…
+        variable would fill in.
+        """
         login, name, folder = (quote(part, safe="") for part in (user, database, str(self.socket)))
-        return f"postgresql://{login}@/{name}?host={folder}"
+        return f"postgresql://{login}@/{name}?host={folder}&port={PORT}&sslmode=disable&target_session_attrs=any"
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the server and return once it accepts connections. Also right after it crashed.
@@ -90,6 +94,7 @@ class Cluster:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", self.pgdata, *self._arguments()],
                 cwd="/",
+                env=own_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -121,7 +126,7 @@ class Cluster:
             self._lock = None
 
     def _arguments(self) -> Iterator[str]:
-        ours = {"cluster_name": self.name, "unix_socket_directories": str(self.socket)}
+        ours = {"port": str(PORT), "cluster_name": self.name, "unix_socket_directories": str(self.socket)}
         for name, value in {**_SETTINGS, **self._options, **ours}.items():
             yield "-c"
             yield f"{name}={value}"
@@ -217,6 +222,7 @@ def _initdb(programs: Path, pgdata: Path, who: Account | None, *, sync: bool) ->
             *(() if sync else ("--no-sync",)),
         ],
         cwd="/",
+        env=own_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

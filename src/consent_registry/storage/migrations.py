@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.connections import connect
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
 
 # Any number that nothing else in this database uses as a one-integer advisory lock.
@@ -50,7 +51,7 @@ async def migrate(dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None
     """
     names = role_names(prefix)
     migrations = read_migrations(directory)
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(f"set role {names['owner']}")

@@ -4,6 +4,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.connections import connect
 from consent_registry.storage.database import Connection
 
 MONTHS_AHEAD = 13
@@ -33,7 +34,7 @@ async def make_event_partitions(connection: Connection, *, whatever_it_takes: bo
 
 async def settle_partitions(dsn: str) -> int:
     """As the migrator: make what is missing, however long it takes; returns how many were made."""
-    connection = await asyncpg.connect(dsn)
+    connection = await connect(dsn)
     try:
         return await make_event_partitions(connection, whatever_it_takes=True)
     finally:

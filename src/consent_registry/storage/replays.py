@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.connections import connect
 from consent_registry.storage.database import Connection
 
 _AT_ONCE = 2000
@@ -149,7 +150,7 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
     Raises Unusable for a login to which row-level security shows less than whole networks: to it rows would seem to be
     missing.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
+    connection = await connect(dsn, timeout=10)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             whole = await connection.fetchval(

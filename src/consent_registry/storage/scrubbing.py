@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.storage.connections import connect
 
 # A rewrite that waits for its table makes everybody wait behind it: it gives up soon and comes again.
 LOCK_TIMEOUT = "2s"
@@ -24,7 +25,7 @@ async def scrub(dsn: str, partitions: Sequence[str] | None = None) -> bool:
     partitions (None: all). Returns whether the statistics' catalogue was rewritten too, which needs the database's
     owner. Raises Unusable when a table could not be had alone, or an old transaction still sees what was removed.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
+    connection = await connect(dsn, timeout=10)
     try:
         await connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'")
         tables = [*await _removable(connection), *(await _partitions(connection) if partitions is None else partitions)]

