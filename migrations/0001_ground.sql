@@ -331,9 +331,12 @@ create table code_failures (
     constraint code_failures_pkey primary key (network_id, partner_id, failure_id)
 );
 
+-- One row for each client number that a withdrawal does something under; act_id is the withdrawal_id of the number by
+-- which it was made. The partner that took it reads that row alone.
 create table withdrawals (
     network_id integer not null,
     withdrawal_id uuid not null,
+    act_id uuid not null,
     client_id uuid not null,
     partner_id integer not null,
     channel text not null,

@@ -30,7 +30,8 @@ begin
         ('releases', 'partner_ids && (select registry.current_partners())'),
         ('release_changes', 'partner_ids && (select registry.current_partners())'),
         ('code_failures', 'partner_id = any ((select registry.current_partners())::integer[])'),
-        ('withdrawals', 'partner_id = any ((select registry.current_partners())::integer[])'),
+        ('withdrawals', 'act_id = withdrawal_id and partner_id = any ((select registry.current_partners())::integer[])'),
+        -- An entry without an actor belongs to somebody's act, and is about a client number this somebody may not know.
         ('changes', 'partner_id = any ((select registry.current_partners())::integer[])'),
         ('transfers', 'partner_id = any ((select registry.current_partners())::integer[])'),
         ('idempotency_keys', 'partner_id = any ((select registry.current_partners())::integer[])'),

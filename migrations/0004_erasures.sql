@@ -293,7 +293,8 @@ begin
     if said -> 'indices' is distinct from registry.spans(p_indices) then
         raise exception 'the event does not list what was removed' using errcode = 'serialization_failure';
     end if;
-    return registry.append(p_network, p_at, array[p_id], array[null]::uuid[], array[0], array[null]::integer[],
+    -- Without an actor: the list's gaps would count what others wrote, so it is for auditors alone.
+    return registry.append(p_network, p_at, array[p_id], array[null]::uuid[], array[null]::integer[], array[null]::integer[],
         array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[p_event],
         array[p_nonce], array[p_leaf]);
 end

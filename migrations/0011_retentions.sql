@@ -130,21 +130,29 @@ end
 $$;
 revoke execute on function registry.due_consents(integer, timestamptz, integer) from public;
 
--- The places of the events that tell of these consents: their own, those of acts on them, and those that name one.
+-- The places of the events that tell of these consents: their own, those of acts on them, those that name one; and what
+-- else those acts wrote about the same client: padding, and an act's own entry that names nothing itself.
 create function registry.places_of_consents(p_network integer, p_consents uuid[]) returns bigint[]
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select array_agg(distinct e.log_index) from registry.events e
-    where e.network_id = p_network and e.kind <> all (registry.use_kinds())
-        and e.client_id in (select c.client_id from registry.consents c
-            where c.network_id = p_network and c.consent_id = any (p_consents))
-        and (e.event_id = any (p_consents)
-            or convert_from(e.event, 'UTF8')::jsonb ->> 'consent' = any (p_consents::text[])
-            or e.event_id in (select x.act_id from registry.grant_changes x
+    with state as (
+        select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::jsonb as said from registry.events e
+        where e.network_id = p_network and e.kind <> all (registry.use_kinds())
+            and e.client_id in (select c.client_id from registry.consents c
+                where c.network_id = p_network and c.consent_id = any (p_consents))
+    ), told as (
+        select s.log_index, s.client_id, coalesce(s.said ->> 'act', s.event_id::text) as act from state s
+        where s.event_id = any (p_consents)
+            or s.said ->> 'consent' = any (p_consents::text[])
+            or s.event_id in (select x.act_id from registry.grant_changes x
                 join registry.grants g on g.network_id = p_network and g.grant_id = x.grant_id
                 where x.network_id = p_network and g.consent_id = any (p_consents))
-            or e.event_id in (select x.act_id from registry.release_changes x
+            or s.event_id in (select x.act_id from registry.release_changes x
                 join registry.releases r on r.network_id = p_network and r.release_id = x.release_id
-                where x.network_id = p_network and r.consent_id = any (p_consents)))
+                where x.network_id = p_network and r.consent_id = any (p_consents))
+    )
+    select array_agg(distinct s.log_index) from state s where exists (select from told t
+        where t.log_index = s.log_index
+            or t.client_id = s.client_id and t.act in (s.said ->> 'act', s.event_id::text))
 $$;
 revoke execute on function registry.places_of_consents(integer, uuid[]) from public;
 

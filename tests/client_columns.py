@@ -33,7 +33,7 @@ CLIENT_DATA_ERASED = {
     ),
     "links": "network_id link_id link_code_id client_id partner_id recorded_at",
     "unlinkings": "network_id unlinking_id client_id partner_id left_group_id linked_at recorded_at",
-    "withdrawals": "network_id withdrawal_id client_id partner_id channel declared_at received_at recorded_at",
+    "withdrawals": "network_id withdrawal_id act_id client_id partner_id channel declared_at received_at recorded_at",
     "changes": (
         "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by "
         "recorded_at use_ban"

@@ -108,7 +108,7 @@ def _lifespan(
         keys = load_keys(settings.keys)
         pool = await open_pool(settings.database_url, settings.pool_size)
         try:
-            runtime = runtime_class(pool, keys, settings.issuer)
+            runtime = runtime_class(pool, keys, settings.issuer, settings.even_acts_ms / 1000)
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(
                 runtime, log_public=settings.log_public, even=settings.even_ms / 1000, workers=settings.workers

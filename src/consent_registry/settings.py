@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     even_ms: int = 5
     workers: int = 1
+    even_acts_ms: int = 250
     log_public: bool = False
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
@@ -88,6 +89,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         pool_size=_number(environment, "POOL_SIZE", 10, least=2),
         even_ms=_number(environment, "EVEN_MS", 5, least=1),
         workers=_number(environment, "WORKERS", 1, least=1),
+        even_acts_ms=_number(environment, "EVEN_ACTS_MS", 250, least=1),
         log_public=_yes(environment, "LOG_PUBLIC"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
         erasure_ledger=_path(environment, "ERASURE_LEDGER"),

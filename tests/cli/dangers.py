@@ -312,6 +312,7 @@ ADDRESSES = [
     *(setting("LOG_PUBLIC", one, "is …: it must be true or false") for one in ("perhaps", "1")),
     *(setting("POOL_SIZE", one, NO_NUMBER) for one in ("0", "-1", "many", "100000")),
     *(setting("EVEN_MS", one, NO_NUMBER_FROM_1) for one in ("0", "-5", "5.5", "1001")),
+    *(setting("EVEN_ACTS_MS", one, NO_NUMBER_FROM_1) for one in ("0", "1001")),
     Danger("an open host without a proxy", NO_PROXY, arguments=["--host", "0.0.0.0"]),  # noqa: S104 - refused
 ]
 KEYS = [

@@ -39,7 +39,6 @@ NUMBERED = {
     29: "hold",
     30: "hold_lifting",
     35: "evidence",
-    36: "remainder",
     37: "padding",
     38: "renewal",
     40: "policy",

@@ -321,6 +321,7 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
             "withdrawals": [
                 {
                     "withdrawal_id": "x",
+                    "act_id": "x",
                     "client_id": "q",
                     "partner_id": "east",
                     "channel": "phone",
@@ -364,54 +365,18 @@ def test_a_further_receipt_code() -> None:
         told(act)
 
 
-def test_what_outlives_its_event_is_told_again() -> None:
-    """Changes of grants and releases with the act that made them and its times; of what is not there it is counted."""
-    whose = {"act": "y", "effective_at": text(4), "recorded_at": text(5)}
-    some = [
-        whose
-        | {
-            "grant": "g1",
-            "change": "withdrawn",
-            "categories": ["identity", "contact"],
-            "valid_until": None,
-            "by": None,
-        },
-        whose | {"grant": "g2", "change": "renewed", "categories": None, "valid_until": text(99), "by": "g9"},
-        whose | {"grant": "gone", "change": "unrenewed", "categories": None, "valid_until": None, "by": "g9"},
-    ]
-    releases = [whose | {"release": one, "change": "withdrawn"} for one in ("r1", "gone")]
-    act = event(
-        "remainder", 7, id="x", client="p", actor="administration", consent="c1", grants=some, releases=releases
-    )
-    row = CHANGE_ROW | {"act_id": "y", "effective_at": instant(4), "recorded_at": instant(5)}
-    assert told_after(CONSENT, act) == (
-        {
-            "grant_changes": [
-                row | {"kind": "withdrawn", "category_ids": ("contact", "identity")},
-                row
-                | {"grant_id": "g2", "kind": "renewed", "valid_until": instant(99), "by_grant_id": "g9"}
-                | {"partner_ids": ("north",)},
-            ],
-            "release_changes": [
-                {
-                    "release_id": "r1",
-                    "act_id": "y",
-                    "kind": "withdrawn",
-                    "client_id": "p",
-                    "partner_ids": ("north",),
-                    "effective_at": instant(4),
-                    "recorded_at": instant(5),
-                }
-            ],
-        },
-        2,
-    )
+def test_a_withdrawal_under_a_number_its_partner_may_not_know() -> None:
+    """Has no actor: who took it and whose act it is part of are members."""
+    act = event("withdrawal", 7, id="y", client="p", actor=None, partner="east", act="x", channel="phone")
+    act |= {"declared_at": text(4), "received_at": text(6), "grants": [], "releases": []}
+    (row,) = told(act)["withdrawals"]
+    assert (row["withdrawal_id"], row["act_id"], row["client_id"], row["partner_id"]) == ("y", "x", "p", "east")
 
 
 def test_every_kind_is_told_here() -> None:
     """A new one needs its test."""
     acts = {"confirmation", "ending", "invalidation", "restriction", "restriction_lifting"}
-    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code", "renewal", "remainder"}
+    assert set(CONSENT_ACTS) == acts | {"consent", "withdrawal", "evidence", "receipt_code", "renewal"}
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,6 @@ FUNCTIONS = {
     "clients_of_person": (True, {"eraser"}),
     "known_clients": (True, {"app", "eraser"}),
     "survey_clients": (True, {"eraser"}),
-    "survey_remainders": (True, {"eraser"}),
     "references_of": (True, {"eraser"}),
     "questions_about_nobody": (True, {"eraser"}),
     "lock_clients": (True, {"eraser"}),
@@ -173,9 +172,6 @@ FUNCTIONS = {
     "removal_rule": (False, set()),
     "remove_rows": (False, set()),
     "append_removal": (False, set()),
-    "remainders": (False, set()),
-    "acts_at": (False, set()),
-    "instant": (False, set()),
     "spans": (False, set()),
     "latest_event_at": (True, {"app"}),
     "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
@@ -183,7 +179,7 @@ FUNCTIONS = {
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
 }
 # Under one name twice: the previous release calls it with other parameters.
-OVERLOADED = ("append", "erase_clients", "retain")
+OVERLOADED = ("append",)
 PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 OTHERS = ("app", "sealer", "eraser", "auditor", "backup", "public")
 OWNING = ("owner", "migrator")

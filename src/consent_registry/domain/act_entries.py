@@ -13,9 +13,9 @@ from consent_registry.domain.events import Event
 # At most so many references mean one client, so an act changes at most so many client numbers.
 LARGEST_GROUP = 16
 # Acts that reach whatever was said yes to as well, under any number of the client.
-_OF_A_GROUP = frozenset({"link"})
+_OF_A_GROUP = frozenset({"link", "withdrawal", "ending", "restriction", "restriction_lifting"})
 # Acts that change the consent that is renewed, which is under one number.
-_OF_A_RENEWAL: frozenset[str] = frozenset()
+_OF_A_RENEWAL = frozenset({"confirmation", "invalidation"})
 _ACT_AND_ONE = 2
 
 
@@ -23,8 +23,8 @@ def entries_of(kind: str, members: Mapping[str, Any]) -> int:
     """How many entries an act of this kind writes, its own among them."""
     if kind in _OF_A_GROUP:
         return LARGEST_GROUP
-    renews = members.get("renews") is not None
-    return _ACT_AND_ONE if kind in _OF_A_RENEWAL and renews else 1
+    renews = kind == "consent" and members.get("renews") is not None
+    return _ACT_AND_ONE if renews or kind in _OF_A_RENEWAL else 1
 
 
 def with_padding(acting: Event, others: Sequence[Event], ids: Sequence[str]) -> list[Event]:

@@ -33,10 +33,6 @@ ERASURE_EVENT = Stays(
     "the event that says which places of the log were emptied and on which ground, without a word about whom",
     "Art. 5 Abs. 2, Art. 17 Abs. 3 lit. b DSGVO",
 )
-REMAINDERS = Stays(
-    "what the person's withdrawals and renewals changed in consents of others it was one client with: it is theirs",
-    "Art. 5 Abs. 1 lit. d, Abs. 2 DSGVO",
-)
 LEDGER = Stays(
     "the random client numbers in the erasure ledger outside the database, so that a restored backup is erased again",
     "Art. 17 Abs. 1, Art. 32 Abs. 1 lit. c DSGVO",
@@ -49,4 +45,4 @@ PARTNERS_FILES = Stays(
     "what the partners named above keep in their own files: each answers for its own and is to be told",
     "Art. 17 Abs. 1, Art. 19 DSGVO",
 )
-ALWAYS_STAYS = (LEAVES, ERASURE_EVENT, REMAINDERS, LEDGER, BACKUPS, PARTNERS_FILES)
+ALWAYS_STAYS = (LEAVES, ERASURE_EVENT, LEDGER, BACKUPS, PARTNERS_FILES)

@@ -43,7 +43,7 @@ KINDS = {
     "hold": 29,
     "hold_lifting": 30,
     "evidence": 35,
-    "remainder": 36,
+    # 36 was a kind that nobody writes any more.
     "policy": 40,
     "padding": 37,
     "renewal": 38,
@@ -75,8 +75,8 @@ class Event(msgspec.Struct, frozen=True):
     actor used; the log gets only its commitment. The numbers are copies for the DPO's search.
 
     `without_actor`: an entry of an act about a client number that the act's caller may not know, or padding; auditor
-    and eraser alone read it. `client_unsaid`: the bytes name no client, because the number is another partner's; the
-    column does, so that the event is erased with the client.
+    and eraser alone read it. `client_unsaid`: the number is another partner's, so the bytes hold only a commitment to
+    it; the column has it, so that the event is erased with the client.
     """
 
     kind: str

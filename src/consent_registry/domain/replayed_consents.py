@@ -1,6 +1,4 @@
-"""What acts on consents tell of the tables' rows: recording, withdrawing, confirming, ending, voiding, restricting;
-and what a removal tells of them again.
-"""
+"""What acts on consents tell of the tables' rows: recording, withdrawing, confirming, ending, voiding, restricting."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -111,6 +109,15 @@ def _act_on_grants(kind: str) -> Sequence[Act]:
     return [_changes("grants", ".", kind=_always(kind), category_ids=_named_part), *_RENEWALS]
 
 
+def _taken_by(said: Said) -> Any:  # noqa: ANN401 - a column
+    """Who took a withdrawal: what is said of a number that this partner may not know has no actor."""
+    return said.event["actor"] or said.event["partner"]
+
+
+def _act(said: Said) -> Any:  # noqa: ANN401 - a column
+    return said.event.get("act", said.event["id"])
+
+
 _CONSENT = rows(
     "consents",
     consent_id="id",
@@ -173,13 +180,6 @@ def _release_changes(release: str, **columns: Any) -> Act:  # noqa: ANN401 - as 
     )
 
 
-# What is told again keeps its act and its times.
-_RETOLD = {
-    "act_id": ".act",
-    "kind": ".change",
-    "effective_at": ".effective_at",
-    "recorded_at": ".recorded_at",
-}
 CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "consent": [
         _CONSENT,
@@ -190,7 +190,7 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
         *_RENEWALS,
     ],
     "withdrawal": [
-        rows("withdrawals", withdrawal_id="id", client_id="client", partner_id="actor"),
+        rows("withdrawals", withdrawal_id="id", client_id="client", partner_id=_taken_by, act_id=_act),
         _changes("grants", ".grant", kind=_always("withdrawn"), category_ids=".categories", effective_at="received_at"),
         _release_changes(".", act_id="id", kind=_always("withdrawn"), effective_at="received_at"),
     ],
@@ -204,15 +204,4 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "restriction": _act_on_grants("restricted"),
     "restriction_lifting": _act_on_grants("unrestricted"),
     "renewal": _RENEWALS,
-    "remainder": [
-        _changes(
-            "grants",
-            ".grant",
-            category_ids=".categories",
-            valid_until=".valid_until",
-            by_grant_id=".by",
-            **_RETOLD,
-        ),
-        _release_changes(".release", **_RETOLD),
-    ],
 }

@@ -36,7 +36,6 @@ STATE = frozenset(
         "receipt_code",
         "hold",
         "hold_lifting",
-        "remainder",
         "policy",
         "padding",
         "renewal",

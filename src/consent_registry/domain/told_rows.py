@@ -139,7 +139,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "withdrawals": (
         ("withdrawal_id",),
-        ("client_id", "partner_id", "channel", "declared_at", "received_at", "recorded_at"),
+        ("act_id", "client_id", "partner_id", "channel", "declared_at", "received_at", "recorded_at"),
     ),
 }
 

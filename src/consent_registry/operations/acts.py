@@ -15,9 +15,11 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7s
-from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.operations.even_answers import evenly
+from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, require_standing
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.clients import find_own_clients
 from consent_registry.storage.database import Connection, transaction
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.idempotency import add_answer, find_answers, try_lock_keys
@@ -94,8 +96,22 @@ class Act:
         return self.keys.seal(value.encode(), f"{member} {self.network.network_id} {self.caller.partner_id}")
 
     async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
-        """Write the log: the last thing an act does."""
-        return await log.append(self.connection, self.network, self.caller.actor, at, events)
+        """Write the log: the last thing an act does.
+
+        A client number that is not one of the caller's own references stays out of the bytes, which are exported: no
+        two partners are to share an identifier of a client.
+        """
+        foreign = await self._foreign_numbers(events)
+        told = [msgspec.structs.replace(one, client_unsaid=one.client_id in foreign) for one in events]
+        return await log.append(self.connection, self.network, self.caller.actor, at, told)
+
+    async def _foreign_numbers(self, events: Sequence[Event]) -> set[str]:
+        """The client numbers of these events, as far as the caller is shown them, that are not the caller's own."""
+        about = {one.client_id for one in events if one.client_id is not None and not one.without_actor}
+        partner_id = self.caller.partner_id
+        if partner_id == ADMINISTRATION or not about:
+            return set()
+        return about - await find_own_clients(self.connection, self.network.network_id, partner_id, sorted(about))
 
     async def append_padded(self, at: datetime, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
         """Write an act's entry, those about client numbers its caller may not know, and padding, as many in all as acts
@@ -109,14 +125,28 @@ Work = Callable[[Act], Awaitable[Done | RegistryError]]
 
 
 async def perform(
-    runtime: Runtime, caller: Caller, work: Work, *, once: Once | None = None, exclusive: bool = False
+    runtime: Runtime,
+    caller: Caller,
+    work: Work,
+    *,
+    once: Once | None = None,
+    exclusive: bool = False,
+    even: bool = False,
 ) -> Reply:
     """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
+
+    `even`: the work depends on what the caller may not know, such as how many others know the person, so the answer or
+    error leaves after a constant time. Only a lock that another act holds may make it later.
 
     `exclusive` holds the catalogue alone. Work that returns an error instead of raising it has what it wrote committed
     before the error is raised: a failed attempt that must be counted. Work that raises LinkedMeanwhile begins anew, in
     a transaction of its own: locks are taken in order, so what is missing cannot be added to what is held.
     """
+    answering = _perform(runtime, caller, work, once=once, exclusive=exclusive)
+    return await (evenly(runtime.even_acts, answering) if even else answering)
+
+
+async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
     for _ in range(BEGINNINGS - 1):
         try:
             return await _perform_once(runtime, caller, work, once=once, exclusive=exclusive)

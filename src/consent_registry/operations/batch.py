@@ -21,7 +21,7 @@ from consent_registry.operations.decisions import (
     read_question,
     with_receipt,
 )
-from consent_registry.operations.even_answers import Keeper
+from consent_registry.operations.even_answers import KEEPER
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.database import Connection, transaction
@@ -30,8 +30,6 @@ from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
 from consent_registry.storage.questions import Asked, Whose, lock_clients, try_lock_others
-
-_KEEPER = Keeper()
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -89,7 +87,7 @@ class Waiting:
 
     def settle(self, outcome: Reply | Exception) -> None:
         """Let the answer leave when its moment has come."""
-        _KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
+        KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
 
     def _leave(self, outcome: Reply | Exception) -> None:
         if self.reply.done():  # who asked may be gone

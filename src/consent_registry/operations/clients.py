@@ -76,7 +76,7 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
             return await refuse_code(act)
         return await _linked(act, request.reference, known, code, positions)
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)
 
 
 async def _linked(

@@ -15,7 +15,7 @@ from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.grant_changes import renewal_members
+from consent_registry.operations.grant_changes import Changes, act_ids, renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.receipt_codes import issue_code
 from consent_registry.operations.recording_rules import require_recordable
@@ -53,7 +53,8 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         await storage.add_consent(act.connection, act.network.network_id, row)
         await add_grants(act.connection, act.network.network_id, grants)
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
-        changes = [GrantChange(grant, new_id(now), consent_id, change) for grant, change in renewed]
+        ids = act_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
+        changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
         await add_grant_changes(act.connection, act.network.network_id, changes)
         releases = await _add_releases(act, request, consent_id, grants, now)
         opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
@@ -62,13 +63,17 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         told = [(grant, given_at) for grant, _ in renewed]
         await tell_parties(act, Notice("consent_renewed"), told, now, but=caller.partner_id)
         event = _event(act, request, row, grants, releases)
-        event.members["renewed"] = renewal_members(renewed)["renewed"]
-        place = (await act.append(now, event))[0]
+        event.members["renewed"] = _renewed_under(known.client_id, renewed)
+        renewals = [
+            Event("renewal", renewal_id, _of_act(consent_id, number, renewed), number, without_actor=True)
+            for number, renewal_id in list(ids.items())[1:]
+        ]
+        place = await act.append_padded(now, event, renewals)
         view = await _view_of_new(act, row, grants, request.client, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
         return Done(201, answer, f"/api/v1/consents/{consent_id}", (known.client_id,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)
 
 
 def _grants(
@@ -248,6 +253,16 @@ def _event(
         "remarks": row.remarks,
     }
     return Event("consent", row.consent_id, members, row.client_id, request.client)
+
+
+def _renewed_under(client_id: str, renewed: Changes) -> list[dict[str, Any]]:
+    members = renewal_members([one for one in renewed if one[0].client_id == client_id])
+    return list(members["renewed"])
+
+
+def _of_act(consent_id: str, client_id: str, renewed: Changes) -> dict[str, Any]:
+    """What the log says, without an actor, of an earlier consent that is under another client number."""
+    return {"act": consent_id, "renewed": _renewed_under(client_id, renewed)}
 
 
 async def _view_of_new(

@@ -6,8 +6,6 @@ nothing is remembered from one batch to the next but what the catalogue's versio
 """
 
 import asyncio
-import secrets
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -17,6 +15,7 @@ from consent_registry.domain.errors import CannotRecord, RegistryError
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.batch import Waiting, answer_batch
 from consent_registry.operations.decisions import DecisionRequest
+from consent_registry.operations.even_answers import moment_after
 from consent_registry.operations.fair_queue import FairQueue, Place
 from consent_registry.operations.runtime import Caller, Runtime
 
@@ -30,10 +29,8 @@ PATIENCE = 1.0
 PAUSE = 0.002
 # Seconds. An answer leaves this long after its question, or later when it was not ready, so that its time does not tell
 # what is known of a person; one to a batch as much later again for each fifty questions, which is twice what they take.
-# And because a processor that slept longer wakes a little later, chance adds up to two fifths.
 EVEN = 0.005
 _EVEN_QUESTIONS = 50
-_CHANCE = 400
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +63,7 @@ class Decider:
         waiting.read(catalogue, self._runtime.keys)
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
         even = self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS)
-        waiting.leaves_at = time.monotonic() + even * (1 + secrets.randbelow(_CHANCE) / 1000)
+        waiting.leaves_at = moment_after(even)
         self._waiting.put(caller.partner_id, len(requests), waiting)
         if self._under_way == 0 or (self._under_way == 1 and self._waiting.size >= SECOND):
             self._under_way += 1

@@ -93,14 +93,11 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class _Person(msgspec.Struct, frozen=True):
-    """A person found: its clients, what there is of them, the places of the questions about them, and, where they are
-    held, what outlives their events.
-    """
+    """A person found: its clients, what there is of them, and the places of the questions about them."""
 
     client_ids: tuple[str, ...]
     survey: storage.Survey
     questions: tuple[int, ...]
-    remainders: Sequence[storage.Remainder]
 
 
 async def find_network(eraser: Eraser, slug: str) -> Network:
@@ -199,21 +196,15 @@ async def replay_ledger(eraser: Eraser) -> list[Erased]:
 async def _find(
     eraser: Eraser, connection: Connection, network: Network, target: Target, *, alone: bool = False
 ) -> _Person:
-    """Find a person; `alone` holds its clients, and those of whom something must be told again, until the transaction
-    ends, and nothing of it changes any more.
-    """
+    """Find a person; `alone` holds its clients until the transaction ends, and nothing of it changes any more."""
     network_id = network.network_id
     client_ids = await _client_ids(eraser, connection, network, target)
-    remainders: Sequence[storage.Remainder] = ()
     if alone:
-        others = {one.client_id for one in await storage.survey_remainders(connection, network_id, client_ids)}
-        await storage.lock_clients(connection, network_id, [*client_ids, *others])
-        again = await _client_ids(eraser, connection, network, target)
-        remainders = await storage.survey_remainders(connection, network_id, client_ids)
-        if again != client_ids or not others.issuperset(one.client_id for one in remainders):
+        await storage.lock_clients(connection, network_id, client_ids)
+        if await _client_ids(eraser, connection, network, target) != client_ids:
             raise Conflict("This person's clients were linked or unlinked just now. Preview again.")
     survey = await storage.survey_clients(connection, network_id, client_ids)
-    return _Person(client_ids, survey, await _questions(eraser, connection, network, client_ids), remainders)
+    return _Person(client_ids, survey, await _questions(eraser, connection, network, client_ids))
 
 
 async def _client_ids(eraser: Eraser, connection: Connection, network: Network, target: Target) -> tuple[str, ...]:
@@ -287,7 +278,7 @@ async def _erase(
 ) -> Erased:
     places = Places([*person.survey.indices, *((index, index) for index in person.questions)])
     members = {"ground": ground, "norm": GROUNDS[ground], "indices": places.spans}
-    record = removal_record(network, now, Event("erasure", erasure_id, members), person.remainders)
+    record = removal_record(network, now, Event("erasure", erasure_id, members))
     log_index, partitions = await storage.erase_clients(
         connection, network.network_id, person.client_ids, person.questions, ground, now, record
     )

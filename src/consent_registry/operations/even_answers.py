@@ -8,14 +8,20 @@ which is when the work was done. A thread for each answer would cost more than d
 import asyncio
 import math
 import os
+import secrets
 import select
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from typing import TypeVar
 
+# Because a processor that slept longer wakes a little later, chance adds up to two fifths: so many thousandths.
+_CHANCE = 400
+Answer = TypeVar("Answer")
 Leave = Callable[[], None]
 
 
@@ -81,3 +87,28 @@ class Keeper:
 def _call_all(leaving: Sequence[Leave]) -> None:
     for leave in leaving:
         leave()
+
+
+KEEPER = Keeper()
+"""The one that keeps the time for this process."""
+
+
+def moment_after(seconds: float) -> float:
+    """When an answer that is to take so long leaves, if it is asked for now: by chance up to two fifths later."""
+    return time.monotonic() + seconds * (1 + secrets.randbelow(_CHANCE) / 1000)
+
+
+async def evenly(seconds: float, answering: Awaitable[Answer]) -> Answer:
+    """What `answering` returns or raises, so many seconds from now, or when it is there if that is later."""
+    moment = moment_after(seconds)
+    try:
+        return await answering
+    finally:
+        come = asyncio.get_running_loop().create_future()
+        KEEPER.call_at(moment, partial(_come, come))
+        await come
+
+
+def _come(come: asyncio.Future[None]) -> None:
+    if not come.done():  # who asked may be gone
+        come.set_result(None)

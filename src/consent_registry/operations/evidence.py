@@ -67,4 +67,4 @@ async def add_following_evidence(
         )
         return Done(201, answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)

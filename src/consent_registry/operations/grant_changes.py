@@ -1,6 +1,6 @@
 """Partners' acts on recorded grants: confirm, end, invalidate, restrict, lift. A row each, never a flag."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -87,17 +87,18 @@ async def act_on_grants(
             raise Conflict("No grant of this consent is open to this now.")
         renewals = _renewals(kind, [grant for grant, _ in changes], seen, now)
         act_id = new_id(now)
-        rows = [GrantChange(grant, new_id(now), act_id, change) for grant, change in changes + renewals]
+        ids = act_ids(consent.client_id, act_id, [grant for grant, _ in changes + renewals], now)
+        rows = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in changes + renewals]
         await add_grant_changes(act.connection, act.network.network_id, rows)
         await _tell_partners(act, kind, changes, renewals, now)
-        event = _event(kind, act_id, consent, request, changes, renewals)
-        place = (await act.append(now, event))[0]
+        own, *others = [_event(kind, consent, number, ids, request, changes, renewals) for number in ids]
+        place = await act.append_padded(now, own, others)
         answer = GrantChangeAnswer(
             act_id, consent_id, [grant.grant_id for grant, _ in changes], format_instant(now), LogEntry.of(place)
         )
         return Done(201, answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)
 
 
 def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:
@@ -160,20 +161,37 @@ async def _tell_partners(act: Act, kind: GrantAct, changes: Changes, renewals: C
 
 
 def _event(
-    kind: GrantAct, act_id: str, consent: ConsentRow, request: GrantActRequest, changes: Changes, renewals: Changes
+    kind: GrantAct,
+    consent: ConsentRow,
+    number: str,
+    ids: Mapping[str, str],
+    request: GrantActRequest,
+    changes: Changes,
+    renewals: Changes,
 ) -> Event:
+    """The entry of one client number: of the consent's, which is the caller's, or of another that says the same yes."""
     members: dict[str, Any] = {
-        "consent": consent.consent_id,
-        "grants": [grant.grant_id for grant, _ in changes],
+        "grants": [grant.grant_id for grant, _ in changes if grant.client_id == number],
         "effective_at": format_instant(changes[0][1].effective_at),
     }
-    if isinstance(request, EndingRequest | InvalidationRequest):
-        members["reason"] = request.reason
     if isinstance(request, RestrictionRequest):
         members["categories"] = None if isinstance(request.categories, UnsetType) else list(request.categories)
     if kind.kind in {"confirmed", "invalidated"}:
-        members |= renewal_members(renewals)
-    return Event(kind.noun, act_id, members, consent.client_id)
+        members |= renewal_members([one for one in renewals if one[0].client_id == number])
+    if number != consent.client_id:
+        members["act"] = ids[consent.client_id]
+        return Event(kind.noun, ids[number], members, number, without_actor=True)
+    if isinstance(request, EndingRequest | InvalidationRequest):
+        members["reason"] = request.reason
+    members["consent"] = consent.consent_id
+    members["also"] = [grant.grant_id for grant, _ in changes if grant.client_id != number]
+    return Event(kind.noun, ids[number], members, number)
+
+
+def act_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
+    """For each client number that an act changes the id of its entry, first the one the act itself is about."""
+    others = {grant.client_id for grant in grants} - {client_id}
+    return {client_id: act_id} | {number: new_id(now) for number in sorted(others)}
 
 
 def renewal_members(renewals: Changes) -> dict[str, Any]:

@@ -57,7 +57,7 @@ async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeReq
         await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
         return Done(201, LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)
 
 
 def _redeemer(catalogue: Catalogue, caller: Caller, request: LinkCodeRequest) -> int | None:

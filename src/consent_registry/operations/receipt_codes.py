@@ -79,4 +79,4 @@ async def reissue_receipt_code(
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(client_id,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens
+from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
 from consent_registry.audit.merkle import leaf_hash
 from consent_registry.audit.removals import Account, MalformedRemoval, Places
 from consent_registry.audit.report import Report
@@ -15,6 +15,7 @@ from consent_registry.audit.tile import TILE_WIDTH
 from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.replays import NotComplete, Replay, differences, search_columns
 from consent_registry.domain.told_rows import Facts
+from consent_registry.storage.keys import base64url
 from consent_registry.storage.log import EVENT_FORMAT
 
 
@@ -68,6 +69,17 @@ class LogReading:
         if self._replay.unattached:
             self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
 
+    def _with_client(self, index: int, event: Facts, row: Mapping[str, Any]) -> Facts:
+        """The event with the client number that its column holds, if its bytes hold only a commitment to that."""
+        said = event.get("client_commitment")
+        if said is None:
+            return event
+        client = row["client_id"]
+        if client is None or said != base64url(reference_commitment(row["nonce"], client)):
+            detail = f"event {index}: its column client_id is not the number that the event commits to"
+            self._events.find("column_differs", detail, index=index, path="events client_id")
+        return {**event, "client": client}
+
     def _count(self, index: int, wrong: str | None) -> None:
         if wrong is not None:
             self._events.find("entries_of_act", f"at place {index}: {wrong}", index=index)
@@ -102,6 +114,7 @@ class LogReading:
     def _take(self, index: int, event: Facts, row: Mapping[str, Any]) -> None:
         if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
             raise NotComplete("not of this network, of another format, or not in canonical form")
+        event = self._with_client(index, event, row)
         self._account.present(index, event)
         self._count(index, self._acts.present(index, event))
         if not self._replay.tell(event):

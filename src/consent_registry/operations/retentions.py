@@ -109,7 +109,7 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
             "indices": due.indices,
         }
         said = Event("retention", retention_id, members)
-        record = removal_record(network, now, said, due.remainders)
+        record = removal_record(network, now, said)
         place = await storage.retain(connection, network_id, batch, now, record)
     if place is None:
         return None

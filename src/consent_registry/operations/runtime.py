@@ -43,10 +43,12 @@ class Caller(msgspec.Struct, frozen=True):
 class Runtime:
     """Shared by the operations of one process; opened and closed with the application."""
 
-    def __init__(self, pool: Pool, keys: Keys, issuer: str) -> None:
+    def __init__(self, pool: Pool, keys: Keys, issuer: str, even_acts: float = 0.0) -> None:
         self.pool = pool
         self.keys = keys
         self.issuer = issuer
+        # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
+        self.even_acts = even_acts
         self.clock = Clock()
         self._networks: dict[str, Network] = {}
         self._catalogues: dict[int, Catalogue] = {}

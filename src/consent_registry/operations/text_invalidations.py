@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from consent_registry.domain.act_entries import with_padding
 from consent_registry.domain.catalogue import Text
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
@@ -14,7 +15,7 @@ from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.grant_changes import Reason, renewal_members
+from consent_registry.operations.grant_changes import Reason, act_ids, renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.requests import Language, Uuid
 from consent_registry.operations.runtime import Caller, Runtime
@@ -73,18 +74,20 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
         await add_version(act.connection, act.network.network_id, now)
         consents = await storage.list_consents_on_text(act.connection, act.network.network_id, text)
         events: list[Event] = []
+        voided: list[str] = []
         grants = 0
         for first in range(0, len(consents), AT_ONCE):
             some = await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
+            voided += [event.members["consent"] for event in some if "consent" in event.members]
+            grants += sum(len(event.members["grants"]) for event in some if "consent" in event.members)
             events += some
-            grants += sum(len(event.members["grants"]) for event in some)
         members = {
             "text": request.text,
             "language": request.language,
             "reason": request.reason,
-            "consents": (number := len(events)),
+            "consents": (number := len(voided)),
             "grants": grants,
-            "digest": digest_of([event.members["consent"] for event in events]),
+            "digest": digest_of(voided),
         }
         events.append(Event("text_invalidation", invalidation_id, members))
         # The log's lock is taken once everything else is done, and held until the commit.
@@ -122,7 +125,9 @@ def _require_not_void(text: Text, language: str | None) -> None:
 async def _void(
     act: Act, consents: Sequence[storage.ConsentOnText], invalidation_id: str, reason: str, now: datetime
 ) -> list[Event]:
-    """Void some consents as one by one would be voided; returns what the log is to say, an event for each."""
+    """Void some consents as one by one would be voided; returns what the log is to say: for each its entry and one
+    more, about what it had renewed under another client number, or padding.
+    """
     ids = {one.consent_id for one in consents} | {one.renews for one in consents if one.renews is not None}
     grants: dict[str, list[Grant]] = {}
     for grant in await find_grants_of_consents(act.connection, act.network.network_id, sorted(ids)):
@@ -135,19 +140,25 @@ async def _void(
             continue  # refused, or void before
         earlier = grants.get(one.renews, []) if one.renews is not None else []
         fallen = unrenew(earlier, [grant for grant, _ in changes], now)
-        event = _event(one, changes, fallen, invalidation_id, reason, now)
-        events.append(event)
-        rows += [GrantChange(grant, new_id(now), event.event_id, change) for grant, change in changes + fallen]
+        numbers = act_ids(one.client_id, new_id(now), [grant for grant, _ in fallen], now)
+        own = _event(one, changes, fallen, invalidation_id, reason, numbers[one.client_id])
+        others = [
+            _renewal(fallen, number, own.event_id, renewal_id) for number, renewal_id in list(numbers.items())[1:]
+        ]
+        events += with_padding(own, others, [new_id(now)])
+        rows += [
+            GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + fallen
+        ]
     await add_grant_changes(act.connection, act.network.network_id, rows)
     for kind, notice in _NOTICES.items():
         # What was only asked for concerns nobody but who asked.
-        changed = [one for one in rows if one.change.kind == kind and one.grant.was_given]
-        await tell_parties(act, notice, [(one.grant, one.change.effective_at) for one in changed], now)
+        of_kind = [one for one in rows if one.change.kind == kind and one.grant.was_given]
+        await tell_parties(act, notice, [(one.grant, one.change.effective_at) for one in of_kind], now)
     return events
 
 
 def _event(
-    one: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, now: datetime
+    one: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
 ) -> Event:
     members = {
         "consent": one.consent_id,
@@ -155,6 +166,12 @@ def _event(
         "effective_at": format_instant(one.given_at),
         "reason": reason,
         "text_invalidation": invalidation_id,
-        **renewal_members(fallen),
+        **renewal_members([pair for pair in fallen if pair[0].client_id == one.client_id]),
     }
-    return Event("invalidation", new_id(now), members, one.client_id)
+    return Event("invalidation", event_id, members, one.client_id)
+
+
+def _renewal(fallen: Changes, client_id: str, act_id: str, event_id: str) -> Event:
+    """That renewals of grants under another client number fall."""
+    members = renewal_members([pair for pair in fallen if pair[0].client_id == client_id])
+    return Event("renewal", event_id, {"act": act_id, **members}, client_id, without_actor=True)

@@ -54,4 +54,4 @@ async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequ
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(home,))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)

@@ -1,38 +1,26 @@
 """Withdrawals: by consent, by client or by the code the client carries; effective at once (design.md section 6)."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
-from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.releases import RecordedRelease
-from consent_registry.domain.withdrawals import Withdrawn, still_given, withdraw
+from consent_registry.domain.withdrawals import still_given, withdraw
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import require_reference
 from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import instant_at
 from consent_registry.operations.withdrawal_reach import choose, find_reach
-from consent_registry.storage import withdrawals as storage
-from consent_registry.storage.consents import (
-    add_release_withdrawals,
-)
-from consent_registry.storage.grants import (
-    GrantChange,
-    add_grant_changes,
-)
+from consent_registry.operations.withdrawal_records import Taken, record_withdrawal
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):
-    """What was withdrawn now, and which grants of other consents for the same flows go on, as far as the caller has a
-    part in them.
+    """What was withdrawn now, as far as it was given under the reference in question or the caller takes part in it;
+    and which grants of other consents for the same flows go on, as far as the caller takes part in them.
     """
 
     withdrawal_id: str
@@ -61,26 +49,35 @@ async def withdraw_consent(runtime: Runtime, caller: Caller, request: Withdrawal
         releases = [one for one in chosen.releases if one.live] if category_ids is None else []
         if not withdrawn and not releases:
             raise Conflict("Nothing is left to withdraw.")
-        withdrawal_id = new_id(now)
-        row = storage.WithdrawalRow(
-            withdrawal_id, reach.client_id, caller.partner_id, request.channel, declared_at, received_at, now
+        taken = Taken(
+            act_id=new_id(now),
+            client_id=reach.client_id,
+            homes={grant.consent_id: grant.client_id for grant in reach.all_grants},
+            known=frozenset(grant.grant_id for grant in reach.seen),
+            by=_target(request),
+            channel=request.channel,
+            declared_at=declared_at,
+            received_at=received_at,
+            withdrawn=withdrawn,
+            releases=releases,
         )
-        await storage.add_withdrawal(act.connection, act.network.network_id, row)
-        await _add_changes(act, row, withdrawn, releases)
-        await _tell_partners(act, row, withdrawn)
-        event = _event(act, request, row, withdrawn, releases)
-        place = (await act.append(now, event))[0]
+        place = await record_withdrawal(act, taken, request.client if isinstance(request.client, str) else None, now)
         answer = WithdrawalAnswer(
-            withdrawal_id,
-            [one.grant.grant_id for one in withdrawn],
+            taken.act_id,
+            [one.grant.grant_id for one in withdrawn if taken.may_be_told(one.grant)],
             [grant.grant_id for grant in still_given(reach.seen, withdrawn, now)],
             format_instant(now),
             LogEntry.of(place),
         )
-        client_ids = sorted({reach.client_id, *(one.grant.client_id for one in withdrawn)})
-        return Done(201, answer, client_ids=tuple(client_ids))
+        return Done(201, answer, client_ids=tuple(taken.numbers))
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, once=once, even=True)
+
+
+def _target(request: WithdrawalRequest) -> str:
+    if request.consent_id is not UNSET:
+        return "consent"
+    return "client" if request.client is not UNSET else "receipt_code"
 
 
 def _require_one_target(request: WithdrawalRequest) -> None:
@@ -125,52 +122,3 @@ def _times(request: WithdrawalRequest, now: datetime) -> tuple[datetime, datetim
     if faults:
         raise Malformed(faults=tuple(faults))
     return declared_at, received_at
-
-
-async def _add_changes(
-    act: Act, row: storage.WithdrawalRow, withdrawn: Sequence[Withdrawn], releases: Sequence[RecordedRelease]
-) -> None:
-    now, act_id = row.recorded_at, row.withdrawal_id
-    rows = [GrantChange(one.grant, new_id(now), act_id, one.change) for one in withdrawn]
-    await add_grant_changes(act.connection, act.network.network_id, rows)
-    pairs = [(new_id(now), release.release_id) for release in releases]
-    times = (row.received_at, now)
-    await add_release_withdrawals(act.connection, act.network.network_id, act_id, times, pairs)
-
-
-async def _tell_partners(act: Act, row: storage.WithdrawalRow, withdrawn: Sequence[Withdrawn]) -> None:
-    """What was only asked for concerns nobody but who asked."""
-    told = [(one.grant, one.change.effective_at) for one in withdrawn if one.grant.was_given]
-    await tell_parties(act, Notice("consent_withdrawn", acknowledge=True), told, row.recorded_at)
-
-
-def _event(
-    act: Act,
-    request: WithdrawalRequest,
-    row: storage.WithdrawalRow,
-    withdrawn: Sequence[Withdrawn],
-    releases: Sequence[RecordedRelease],
-) -> Event:
-    members: dict[str, Any] = {
-        "by": "consent"
-        if request.consent_id is not UNSET
-        else "client"
-        if request.client is not UNSET
-        else "receipt_code",
-        "channel": row.channel,
-        "declared_at": format_instant(row.declared_at),
-        "received_at": format_instant(row.received_at),
-        "grants": [
-            {
-                "grant": one.grant.grant_id,
-                "consent": one.grant.consent_id,
-                "categories": None
-                if one.change.category_ids is None
-                else act.catalogue.category_slugs(one.change.category_ids),
-            }
-            for one in withdrawn
-        ],
-        "releases": [release.release_id for release in releases],
-    }
-    reference = request.client if isinstance(request.client, str) else None
-    return Event("withdrawal", row.withdrawal_id, members, row.client_id, reference)

@@ -83,6 +83,22 @@ async def find_references(
     return {str(row["client_id"]): row["sealed"] for row in rows}
 
 
+async def find_own_clients(
+    connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
+) -> set[str]:
+    """Those of these client numbers that this partner itself registered a reference with."""
+    rows = await connection.fetch(
+        """
+        select client_id from registry.client_references
+        where network_id = $1 and partner_id = $2 and client_id = any ($3::uuid[])
+        """,
+        network_id,
+        partner_id,
+        client_ids,
+    )
+    return {str(row["client_id"]) for row in rows}
+
+
 async def list_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
 ) -> list[bytes]:

@@ -214,11 +214,10 @@ async def find_releases(connection: Connection, network_id: int, consent_ids: Se
 async def add_release_withdrawals(
     connection: Connection,
     network_id: int,
-    act_id: str,
     times: tuple[datetime, datetime],
-    rows: Sequence[tuple[str, str]],
+    rows: Sequence[tuple[str, str, str]],
 ) -> None:
-    """Withdraw releases: (change id, release id) each; `times` are when it took effect and when it was recorded."""
+    """Withdraw releases: (change id, act id, release id) each; `times` are those of effect and of recording."""
     await connection.executemany(
         """
         insert into registry.release_changes
@@ -226,5 +225,5 @@ async def add_release_withdrawals(
         select network_id, release_id, $2, $3, client_id, partner_ids, 'withdrawn', $4, $5
         from registry.releases where network_id = $1 and release_id = $6
         """,
-        [(network_id, change_id, act_id, *times, release_id) for change_id, release_id in rows],
+        [(network_id, change_id, act_id, *times, release_id) for change_id, act_id, release_id in rows],
     )

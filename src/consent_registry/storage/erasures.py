@@ -29,25 +29,13 @@ class Survey(msgspec.Struct, frozen=True):
     holds: list[dict[str, str]]
 
 
-class Remainder(msgspec.Struct, frozen=True, array_like=True):
-    """What outlives the events of a removal: the client whom it is about, and the members of the event that tells of it
-    again (migration 0018).
-    """
-
-    client_id: str
-    members: dict[str, Any]
-
-
 class RemovalRecord(msgspec.Struct, frozen=True):
-    """The events of a removal, first the one that says what went, then those of remainders: ids, whom each is about,
-    bytes, nonces, leaves; in the order of the database's functions.
-    """
+    """The entry that says what a removal emptied, as the database's functions take it: id, bytes, nonce, leaf."""
 
-    ids: list[str]
-    client_ids: list[str | None]
-    events: list[bytes]
-    nonces: list[bytes]
-    leaves: list[bytes]
+    event_id: str
+    event: bytes
+    nonce: bytes
+    leaf: bytes
 
 
 class SealedReference(msgspec.Struct, frozen=True):
@@ -125,14 +113,6 @@ async def survey_clients(connection: Connection, network_id: int, client_ids: Se
     return msgspec.json.decode(found, type=Survey)
 
 
-async def survey_remainders(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[Remainder]:
-    """What these clients' acts changed of other clients' consents, consent by consent."""
-    rows = await connection.fetch(
-        "select * from registry.survey_remainders($1, $2::uuid[])", network_id, list(client_ids)
-    )
-    return [Remainder(str(row["client_id"]), msgspec.json.decode(row["members"])) for row in rows]
-
-
 async def references_of(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[SealedReference]:
     """All partners' references for these clients."""
     rows = await connection.fetch("select * from registry.references_of($1, $2::uuid[])", network_id, list(client_ids))
@@ -169,14 +149,14 @@ async def erase_clients(
     at: datetime,
     record: RemovalRecord,
 ) -> tuple[int, list[str]]:
-    """Erase. Returns the place of the record's first event and the event partitions touched.
+    """Erase. Returns the place of the record and the event partitions touched.
 
-    The record must tell exactly what goes, and what outlives it: raises Conflict when it does not.
+    The record must list exactly what goes: raises Conflict when it does not.
     """
     row: Any
     try:
         row = await connection.fetchrow(
-            "select * from registry.erase_clients($1, $2::uuid[], $3, $4, $5, $6::uuid[], $7::uuid[], $8, $9, $10)",
+            "select * from registry.erase_clients($1, $2::uuid[], $3, $4, $5, $6, $7, $8, $9)",
             network_id,
             list(client_ids),
             list(questions),

@@ -72,6 +72,7 @@ async def append_all(
 
 def event_bytes(network: Network, instant: str, actor: str | None, event: Event, nonce: bytes) -> bytes:
     """An event as logged, at this instant (as on the wire), by this actor or nobody. Its nonce hides the reference."""
+    unsaid = event.client_unsaid and not event.without_actor
     members = {
         "v": EVENT_FORMAT,
         "kind": event.kind,
@@ -79,9 +80,11 @@ def event_bytes(network: Network, instant: str, actor: str | None, event: Event,
         "at": instant,
         "network": network.slug,
         "actor": actor,
-        "client": None if event.client_unsaid else event.client_id,
+        "client": None if unsaid else event.client_id,
         **event.members,
     }
+    if unsaid and event.client_id is not None:
+        members["client_commitment"] = base64url(reference_commitment(nonce, event.client_id))
     if event.reference is not None:
         members["reference_commitment"] = base64url(reference_commitment(nonce, event.reference))
     return canonical(members)

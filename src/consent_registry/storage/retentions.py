@@ -8,7 +8,7 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.storage.database import Connection
-from consent_registry.storage.erasures import Remainder, RemovalRecord
+from consent_registry.storage.erasures import RemovalRecord
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -21,16 +21,13 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class DueStep(Terms, frozen=True):
-    """The next step (None when nothing is due): how many consents or clients, its places in the log, and what outlives
-    the events there.
-    """
+    """The next step (None when nothing is due): how many consents or clients, and its places in the log."""
 
     step: str | None
     consents: int
     clients: int
     indices: list[tuple[int, int]]
     places: int
-    remainders: list[Remainder]
 
 
 class Due(Terms, frozen=True):
@@ -58,14 +55,14 @@ async def next_step(connection: Connection, network_id: int, limit: int) -> DueS
 async def retain(
     connection: Connection, network_id: int, limit: int, at: datetime, record: RemovalRecord
 ) -> int | None:
-    """Let the next step go. Returns the place of the record's first event.
+    """Let the next step go. Returns the place of the record.
 
-    The record must tell exactly what goes, and what outlives it: raises Conflict when something else is due by now.
+    The record must list exactly what goes: raises Conflict when something else is due by now.
     """
     place: int | None
     try:
         place = await connection.fetchval(
-            "select registry.retain($1, $2, $3, $4::uuid[], $5::uuid[], $6, $7, $8)",
+            "select registry.retain($1, $2, $3, $4, $5, $6, $7)",
             network_id,
             limit,
             at,

@@ -9,9 +9,12 @@ from consent_registry.storage.database import Connection
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):
-    """A withdrawal: declared by the client, received by a partner, recorded here; none of the times delays it."""
+    """A withdrawal under one client number: declared by the client, received by a partner, recorded here; none of the
+    times delays it. `act_id` is the row of the number by which it was made, the only one its partner can read.
+    """
 
     withdrawal_id: str
+    act_id: str
     client_id: str
     partner_id: int
     channel: str
@@ -35,16 +38,15 @@ class ChangeRow(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
 
-async def add_withdrawal(connection: Connection, network_id: int, row: WithdrawalRow) -> None:
-    """Add a withdrawal."""
-    await connection.execute(
+async def add_withdrawals(connection: Connection, network_id: int, rows: Iterable[WithdrawalRow]) -> None:
+    """Add a withdrawal, a row for each client number."""
+    await connection.executemany(
         """
         insert into registry.withdrawals
-            (network_id, withdrawal_id, client_id, partner_id, channel, declared_at, received_at, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+            (network_id, withdrawal_id, act_id, client_id, partner_id, channel, declared_at, received_at, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
-        network_id,
-        *msgspec.structs.astuple(row),
+        [(network_id, *msgspec.structs.astuple(row)) for row in rows],
     )
 
 
