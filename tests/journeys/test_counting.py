@@ -1,0 +1,83 @@
+"""Counting tells nothing: entries, rows, tries and answers are the same however many others know the person."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from consent_registry.domain.events import Event
+from consent_registry.operations import acts as operations
+from tests.installation import Registry
+from tests.journeys.counting import ACTS, Seen, play
+
+ROOT = Path(__file__).parents[2]
+HIDDEN = (0, 1, 5)
+# Written by each act that succeeds.
+CONSTANTS = {
+    "/api/v1/clients 2": 16,
+    "/api/v1/clients 3": 16,
+    "/api/v1/withdrawals 0": 16,
+    "/api/v1/withdrawals 1": 16,
+    "/api/v1/withdrawals 3": 16,
+    "/api/v1/unlinkings 0": 1,
+    "/api/v1/unlinkings 1": 1,
+    "/api/v1/link-codes 0": 1,
+}
+
+# Played as well: what the small network, or the person's state, has nothing for.
+REFUSED = {
+    "/api/v1/approvals 0",
+    "/api/v1/approvals/{approval_id}/revocations 0",
+    "/api/v1/clients 4",
+    "/api/v1/consents/{consent_id}/evidence 0",
+    "/api/v1/credential-revocations 0",
+    "/api/v1/withdrawals 2",
+    "/api/v1/withdrawals 4",
+}
+
+
+def posts() -> set[str]:
+    """Return every path of the API that takes a POST."""
+    document = json.loads((ROOT / "openapi/consent-registry.json").read_text(encoding="utf-8"))
+    return {path for path, methods in document["paths"].items() if "post" in methods}
+
+
+def differing(seen: Sequence[dict[str, Seen]]) -> dict[str, list[Seen]]:
+    """Return the acts that show something else in one scene than in another."""
+    return {act: [one[act] for one in seen] for act in seen[0] if len({repr(one[act]) for one in seen}) > 1}
+
+
+def test_every_post_is_played_and_explained() -> None:
+    """A new one needs its acts here and its row in docs/silence.md; the token endpoint knows no clients."""
+    assert set(ACTS) == posts() - {"/oauth/token"}
+    table = (ROOT / "docs/silence.md").read_text(encoding="utf-8").split("## Every act")[1]
+    for path in ACTS:
+        nouns = [one for one in path.removeprefix("/api/v1/").split("/") if not one.startswith("{")]
+        assert f"/{nouns[-1]}`" in table, path
+
+
+async def test_no_act_shows_how_many_others_know_the_person(fresh_registry: Registry) -> None:
+    """Log, tries, status, headers and the body's shape, of each act with 0, 1 and 5 hidden references."""
+    seen = [await play(fresh_registry, hidden) for hidden in HIDDEN]
+    assert differing(seen) == {}
+    assert {act: seen[0][act].grown for act in CONSTANTS} == CONSTANTS
+    assert {act for act, one in seen[0].items() if one.status >= 400} == REFUSED
+
+
+async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: an act that writes only what it needs is seen here, and the table check names it."""
+
+    def unpadded(acting: Event, others: Sequence[Event], _: Sequence[str]) -> list[Event]:
+        return [acting, *others]
+
+    monkeypatch.setattr(operations, "with_padding", unpadded)
+    fresh_registry.planted.add("small")
+    found = differing([await play(fresh_registry, hidden) for hidden in (HIDDEN[0], HIDDEN[-1])])
+    assert {act.rpartition(" ")[0] for act in found} >= {
+        "/api/v1/clients",
+        "/api/v1/withdrawals",
+        "/api/v1/consents",
+        "/api/v1/consents/{consent_id}/confirmations",
+        "/api/v1/consents/{consent_id}/endings",
+    }
