@@ -267,15 +267,37 @@ def test_the_proxys_log_has_no_query(world: World) -> None:
     assert "SECRET-1" not in log
 
 
-def test_guessing_secrets_is_slow(world: World) -> None:
-    """One address asks for ten tokens a second and twenty at once; the rest is told when to ask again."""
-    told = world.says(
+def many_tokens(world: World) -> list[str]:
+    """Ask for sixty tokens at once, from one address; return each answer's status and Retry-After."""
+    return world.says(
         "seq 60 | xargs -P 20 -I{} curl -s -o /dev/null -w '%{http_code} %header{retry-after}\\n' "
         "--resolve registry.example:443:127.0.0.1 --cacert /etc/ssl/certs/registry.example.pem --interface 127.0.0.3 "
         "--data grant_type=client_credentials --user x:y https://registry.example/oauth/token"
     ).splitlines()
+
+
+def test_guessing_secrets_is_slow(world: World) -> None:
+    """One address asks for ten tokens a second and twenty at once; the rest is told when to ask again."""
+    told = many_tokens(world)
     assert "429 1" in told
     assert len([one for one in told if one.startswith("401")]) >= 20
+
+
+def test_a_proxy_that_lacks_something_is_seen(world: World) -> None:
+    """Control: without a line of its configuration the same questions are answered otherwise."""
+    conf = "/etc/nginx/conf.d/consent-registry.conf"
+    world.says(f"cp {conf} /root/whole.conf")
+    try:
+        world.says(
+            f"sed -i 's/(ready|live|metrics)/(nothing)/; /proxy_hide_header Strict/d; /limit_req zone/d' {conf}; "
+            "systemctl reload nginx; sleep 1"
+        )
+        assert ask(world, "/ready").status == 200
+        assert len(ask(world, "/api/v1/me").headers["strict-transport-security"]) == 2
+        assert {one.split()[0] for one in many_tokens(world)} == {"401"}
+    finally:
+        world.says(f"cp /root/whole.conf {conf}; systemctl reload nginx; sleep 1")
+    assert ask(world, "/ready").status == 404
 
 
 def test_an_absent_registry_is_a_problem_and_not_a_page(world: World) -> None:

@@ -75,6 +75,7 @@ def test_the_licence_is_there_and_in_the_metadata() -> None:
     assert said["License-Expression"] == "EUPL-1.2"
     files = said.get_all("License-File") or []
     assert "LICENSE" in files
+    assert said.get_all("Provides-Extra") == ["demo"]
     assert {path.name for path in ROOT.glob("src/**/*LICENSE*")} <= {Path(name).name for name in files}
 
 
