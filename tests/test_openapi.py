@@ -1,6 +1,9 @@
 """The interface's description says what the code does, and the committed file says the same."""
 
+import csv
 import inspect
+import io
+import itertools
 import json
 import re
 import subprocess
@@ -10,15 +13,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
+import jsonschema_rs
 import msgspec
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from consent_registry import __version__
 from consent_registry.api.bodies import decode
 from consent_registry.api.documentation import Operation
+from consent_registry.api.events import _COLUMNS, _PLACE
 from consent_registry.api.examples import read_examples
+from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.api.openapi import document_bytes
 from consent_registry.api.problem_pages import EXPLANATIONS
 from consent_registry.api.problems import PROBLEM_SLUGS, PROBLEM_TYPE
@@ -28,6 +35,7 @@ from consent_registry.operations.tokens import SCOPES
 from consent_registry.settings import Settings
 
 JSON = dict[str, Any]
+SOURCE = Path(__file__).parents[1] / "src/consent_registry"
 COMMITTED = Path(__file__).parents[1] / "openapi" / "consent-registry.json"
 PAGES = {"/", "/docs", "/guides", "/guides/{name}", "/log", "/openapi/openapi.json", "/problems", "/problems/{slug}"}
 
@@ -203,6 +211,87 @@ def test_examples_speak_of_a_network_of_the_demonstration() -> None:
         for said in walk(example):
             assert {said[name] for name in ("sender", "recipient") if name in said} <= partners
             assert {said["purpose"]} - {None} <= {one.slug for one in shared.purposes} if "purpose" in said else True
+
+
+def test_every_property_says_what_it_is(document: JSON) -> None:
+    """Each member of each schema, each parameter and each schema itself has words; no word is for nothing."""
+    schemas = document["components"]["schemas"]
+    named = {(name, member) for name, one in schemas.items() for member in one.get("properties", {})}
+    silent = {(name, member) for name, member in named if not schemas[name]["properties"][member].get("description")}
+    assert silent == set()
+    assert [name for name, one in schemas.items() if not one.get("description")] == []
+    assert set(MEMBERS) <= {member for _, member in named}
+    assert set(MEMBERS_OF) <= {f"{name}.{member}" for name, member in named}
+    for name, one in operations(document):
+        assert [each["name"] for each in one.get("parameters", []) if not each.get("description")] == [], name
+
+
+def test_the_project_is_named(document: JSON) -> None:
+    """Version, licence and contact; the version is the package's."""
+    assert document["info"]["version"] == __version__
+    assert document["info"]["license"]["identifier"] == "EUPL-1.2"
+    assert document["info"]["contact"]["name"]
+
+
+def test_exactly_one_is_in_the_schema_wherever_the_code_asks_for_it(document: JSON) -> None:
+    """Each refusal of two and of none stands in a schema, which takes each alone, and neither none nor two."""
+    asked = {
+        frozenset(re.split(r", | and ", found))
+        for path in (SOURCE / "operations").glob("*.py")
+        for found in re.findall(r"needs exactly one of ([a-z0-9_, ]+)", path.read_text())
+    }
+    assert asked == {frozenset(members) for members in EXACTLY_ONE.values()}
+    for name, members in EXACTLY_ONE.items():
+        (schema,) = [{"oneOf": document["components"]["schemas"][name]["oneOf"]}]
+        for given in itertools.product((0, 1), repeat=len(members)):
+            body = {member: "x" for member, is_there in zip(members, given, strict=True) if is_there}
+            assert jsonschema_rs.is_valid(schema, body) == (sum(given) == 1), (name, body)
+        assert jsonschema_rs.is_valid(
+            schema, {members[0]: "x"} | ({members[1]: None} if name == "SubjectRequest" else {})
+        )
+
+
+def contents(document: JSON) -> Iterator[tuple[str, str, JSON]]:
+    """Every content of a request or answer: where it is, its media type and what is said of it."""
+    for name, one in operations(document):
+        for status, response in {"request": one.get("requestBody", {}), **one["responses"]}.items():
+            for media_type, content in follow(document, response).get("content", {}).items():
+                yield f"{name} {status}", media_type, content
+
+
+def errors(document: JSON, content: JSON) -> list[str]:
+    """What an example breaks of its schema."""
+    schema = {**content["schema"], "components": document["components"]}
+    return [one.message for one in jsonschema_rs.validator_for(schema).iter_errors(content["example"])]
+
+
+def test_every_example_is_valid_by_its_schema(document: JSON) -> None:
+    """Requests, answers and problems, by JSON Schema itself. The control: with a member too many or of another type, an
+    example is found.
+    """
+    found = {where: errors(document, content) for where, _, content in contents(document) if "example" in content}
+    assert {where: faults for where, faults in found.items() if faults} == {}
+    assert len(found) > 150
+    for where, media_type, content in contents(document):
+        assert "example" in content or where.startswith("POST /oauth/token 4"), (where, media_type)
+    broken = [
+        where
+        for where, _, content in contents(document)
+        if where.endswith("request") and errors(document, {**content, "example": {**content["example"], "shoe": 1}})
+    ]
+    assert len(broken) > 20
+
+
+def test_an_example_has_the_form_of_its_media_type(document: JSON) -> None:
+    """What is said to be CSV is read as CSV, what is said to be JSON Lines as that; a text is no JSON in disguise."""
+    by_type = {media_type: content["example"] for _, media_type, content in contents(document) if "example" in content}
+    head, *rows = csv.reader(io.StringIO(by_type["text/csv"], newline=""), strict=True)
+    assert head == [*_COLUMNS, *_PLACE]
+    assert rows
+    assert {len(row) for row in rows} == {len(head)}
+    assert by_type["text/csv"].endswith("\r\n")
+    assert all(json.loads(line) for line in by_type["application/jsonl"].splitlines())
+    assert not by_type["text/plain"].startswith(("{", "["))
 
 
 def test_every_problem_type_is_explained() -> None:

@@ -8,6 +8,7 @@ from consent_registry.api.bodies import StrictBody
 from consent_registry.api.callers import ApiRequest, doors, requires, respond
 from consent_registry.api.documentation import answers
 from consent_registry.api.queries import query_instant
+from consent_registry.domain.errors import NotFound
 from consent_registry.operations import consents, searches
 from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
@@ -21,9 +22,11 @@ RECORD = act_route(
     takes=ConsentRequest,
     answer=ConsentView,
     located=True,
+    refusals=(NotFound,),
     summary="Record a consent",
     about="One act of a client, one text version and language, one or more grants. The caller is sender or recipient of"
-    " every grant; a grant its sender did not record waits for the sender's confirmation.",
+    " every grant; a grant its sender did not record waits for the sender's confirmation. A `renews` that is unknown, "
+    "another client's or not the caller's to see is 404.",
 )
 
 

@@ -3,6 +3,7 @@
 A test reads every request as the registry reads it, and every answer as the type that is promised.
 """
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -10,10 +11,11 @@ import msgspec
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A request's body, if the operation takes one, and the answer to it."""
+    """A request's body, if the operation takes one, and the answer to it; `forms` are answers of another media type."""
 
     answer: Any
     request: Any = None
+    forms: Mapping[str, Any] = {}
 
 
 def read_examples() -> dict[str, Example]:

@@ -16,12 +16,14 @@ from litestar.routes import HTTPRoute
 from consent_registry import __version__
 from consent_registry.api.documentation import Operation
 from consent_registry.api.examples import Example, read_examples
+from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.api.openapi_words import (
     ABOUT,
     HEADERS,
     HEADERS_OF_STATUS,
     PARAMETERS,
     PROBLEM_ERRORS,
+    PROJECT,
     SCOPE_WORDS,
     TAG_OF_PATH,
     TAGS,
@@ -62,7 +64,7 @@ def make_document(app: Litestar) -> JSON:
         paths.setdefault(path, {})[method] = _operation(path, name, about, one, examples.get(name, _NO_EXAMPLE))
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Consent registry", "version": __version__, "description": ABOUT},
+        "info": {"title": "Consent registry", "version": __version__, "description": ABOUT, **PROJECT},
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths,
@@ -130,8 +132,10 @@ def _success(words: str, one: Operation, example: Example) -> JSON:
     if one.located:
         names.append("Location")
     names += one.headers
-    content = {"schema": _schema(one.answer), "example": example.answer}
-    contents = dict.fromkeys(one.media_types, content)
+    contents = {
+        kind: {"schema": _schema(one.answer), "example": example.forms.get(kind, example.answer)}
+        for kind in one.media_types
+    }
     return {"description": words, "headers": _headers(names), "content": contents}
 
 
@@ -222,6 +226,12 @@ def _security_schemes() -> JSON:
 def _schemas(kinds: list[Any]) -> JSON:
     schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)[1]
     renamed = json.loads(_public_names(json.dumps(schemas)))
+    for name, schema in renamed.items():
+        for member, said in schema.get("properties", {}).items():
+            said.setdefault("description", MEMBERS_OF.get(f"{name}.{member}") or MEMBERS.get(member, ""))
+        if name in EXACTLY_ONE:
+            given = [{"required": [one], "properties": {one: {"type": "string"}}} for one in EXACTLY_ONE[name]]
+            schema["oneOf"] = given
     return {name: renamed[name] for name in sorted(renamed)}
 
 

@@ -7,6 +7,10 @@ from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_
 
 JSON = dict[str, Any]
 
+PROJECT: JSON = {
+    "license": {"name": "European Union Public Licence 1.2", "identifier": "EUPL-1.2"},
+    "contact": {"name": "Who operates this registry; weaknesses as SECURITY.md of the project says", "url": "/"},
+}
 SCOPE_WORDS = {
     "decisions": "ask before a transfer and report it",
     "clients": "register and link references",
@@ -138,13 +142,27 @@ PARAMETERS: dict[str, JSON] = {
         "description": "Questions about one client within 24 hours, none followed by a transfer, that are a finding.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 9999, "default": QUESTIONS_WITHOUT_TRANSFER},
     },
-    "transfer": {"in": "query", "required": True, "schema": {"const": "missing"}},
-    "decision_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
-    "consent_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
-    "agreement_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
-    "approval_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
-    "text_id": {"in": "path", "schema": {"type": "string", "format": "uuid"}},
-    "language": {"in": "path", "schema": {"type": "string"}, "example": "de"},
+    "transfer": {
+        "in": "query",
+        "required": True,
+        "description": "Which decisions: those nobody reported on.",
+        "schema": {"const": "missing"},
+    },
+    "decision_id": {"in": "path", "description": "The decision's id.", "schema": {"type": "string", "format": "uuid"}},
+    "consent_id": {"in": "path", "description": "The consent's id.", "schema": {"type": "string", "format": "uuid"}},
+    "agreement_id": {
+        "in": "path",
+        "description": "The agreement's id.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "approval_id": {"in": "path", "description": "The approval's id.", "schema": {"type": "string", "format": "uuid"}},
+    "text_id": {"in": "path", "description": "The text's id.", "schema": {"type": "string", "format": "uuid"}},
+    "language": {
+        "in": "path",
+        "description": "Language tag of the text (RFC 5646).",
+        "schema": {"type": "string"},
+        "example": "de",
+    },
     "network": {
         "in": "path",
         "description": "The network's slug.",
@@ -175,7 +193,11 @@ PARAMETERS: dict[str, JSON] = {
         "description": "Size of the later tree; that of the published checkpoint unless said otherwise.",
         "schema": {"type": "integer", "minimum": 0},
     },
-    "slug": {"in": "path", "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}},
+    "slug": {
+        "in": "path",
+        "description": "The name for programs, as lists show it.",
+        "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
+    },
 }
 HEADERS: dict[str, JSON] = {
     "X-Request-ID": {"description": "The id of this request.", "schema": {"type": "string"}},
