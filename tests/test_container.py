@@ -5,6 +5,7 @@ installation page runs, and the image's steps make a registry that starts.
 import json
 import re
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,9 @@ def test_the_image_is_made_of_what_is_there() -> None:
             for path in step.words.split()[:-1]:
                 assert (ROOT / path).exists(), path
                 assert f"!{path}" in allowed, path
+    copied = {path for step in steps() if step.name == "COPY" for path in step.words.split()[:-1]}
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {path.partition("/")[0] for path in [*wheel["packages"], *wheel["force-include"]]} <= copied
 
 
 def test_the_image_is_installed_as_the_page_says() -> None:
@@ -126,7 +130,8 @@ def test_the_images_steps_make_a_registry(wheels: Path) -> None:
         if step.name == "WORKDIR":
             script.append(f"mkdir -p {step.words} && cd {step.words}")
         elif step.name == "RUN":
-            script.append(re.sub(r"apt-get (update|install) [^&]*", "true ", step.words))
+            words = re.sub(r"apt-get (update|install) [^&]*", "true ", step.words)
+            script.append(f"{{ {words}; }} || exit 1")
         elif step.name == "COPY" and not step.words.startswith("--from=build"):
             *paths, target = step.words.split()
             script += [
