@@ -198,6 +198,7 @@ async def serving(
     proxies: Networks = (),
     caller: str = "127.0.0.1",
     log_public: bool = False,
+    access_log: bool = False,
     ledger: Path | None = None,
     workers: int = 1,
 ) -> AsyncIterator[Registry]:
@@ -212,6 +213,7 @@ async def serving(
         even_acts_ms=1,  # how long an answer waits is measured elsewhere
         trusted_proxies=proxies,
         log_public=log_public,
+        access_log=access_log,
         erasure_ledger=ledger,
         workers=workers,
     )

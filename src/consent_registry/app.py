@@ -35,6 +35,7 @@ from consent_registry.api import (
 )
 from consent_registry.api.callers import ApiRequest, Doors
 from consent_registry.api.problems import http_error, internal_error, registry_error
+from consent_registry.api.request_log import note_answers
 from consent_registry.api.server_log import configure_log, request_id
 from consent_registry.api.standing import after_standing
 from consent_registry.domain.errors import RegistryError
@@ -87,7 +88,10 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
     return Litestar(
         route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *PAGES],
         lifespan=[_lifespan(chosen, runtime_class)],
-        before_send=[_finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()))],
+        before_send=[
+            note_answers(every=chosen.access_log),
+            _finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ())),
+        ],
         request_class=ApiRequest,
         exception_handlers={
             RegistryError: after_standing(registry_error),

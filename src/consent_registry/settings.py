@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     even_acts_ms: int = 250
     log_public: bool = False
+    access_log: bool = False
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
 
@@ -91,6 +92,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         workers=_number(environment, "WORKERS", 1, least=1),
         even_acts_ms=_number(environment, "EVEN_ACTS_MS", 250, least=1),
         log_public=_yes(environment, "LOG_PUBLIC"),
+        access_log=_yes(environment, "ACCESS_LOG"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
         erasure_ledger=_path(environment, "ERASURE_LEDGER"),
     )

@@ -37,7 +37,9 @@ async def logged(
     assert metadata["issuer"] == "https://registry.example"
     assert "evil" not in answer.text + json.dumps(metadata)
     lines = [json.loads(line) for line in told.readouterr().out.splitlines() if "token refused" in line]
-    assert [sorted(line) for line in lines] == [["client", "error", "event", "level", "timestamp"]]
+    assert [sorted(line) for line in lines] == [
+        ["client", "client_id", "error", "event", "level", "reason", "timestamp"]
+    ]
     return str(lines[0]["client"])
 
 

@@ -117,14 +117,14 @@ def requires(scope: str, *given: str) -> Guard:
         request = cast("ApiRequest", connection)
         kind, __, token = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not token:
-            raise NotAuthentic
+            raise NotAuthentic(reason="no-token")
         # RFC 6750 section 2.1 lets several blanks stand before a token, and nothing after it.
         caller = await doors(request).tokens.verify(token.lstrip(" "))
         connection.scope["user"] = caller
         await doors(request).quotas.charge(caller, quota_class(request))
         require_media_types(request, taken)
         if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
-            raise NotAllowed(f"The access token does not carry the scope {scope}.")
+            raise NotAllowed(f"The access token does not carry the scope {scope}.", reason=f"scope-{scope}")
         require_declared(request)
 
     return guard

@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from consent_registry.api.client_address import client_address
+from consent_registry.api.request_log import note_reason, route_of
 from consent_registry.api.server_log import request_id
 from consent_registry.domain.errors import (
     CannotRecord,
@@ -83,6 +84,7 @@ def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Res
         _log.error("unusable installation", request_id=request_id(request.scope), detail=error.detail)
         return problem_response(INTERNAL)
     status, slug, title = TABLE[kind]
+    note_reason(request.scope, error.reason or slug)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if status == NOT_AUTHENTIC:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
@@ -106,7 +108,7 @@ def internal_error(request: Request[Any, Any, Any], error: Exception) -> Respons
     _log.error(
         "internal error",
         request_id=request_id(request.scope),
-        path=request.url.path,
+        path=route_of(request.scope),
         client=client_address(request),
         exc_info=error,
     )

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from consent_registry.api.callers import ApiRequest, doors, requires
 from consent_registry.api.client_address import client_address
 from consent_registry.api.documentation import answers
+from consent_registry.api.request_log import note_client, note_reason
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.catalogue import CallerView
 from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
@@ -88,8 +89,18 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
         await quotas.charge_token(client_id)
     except TokenRefused as error:
         # Guesses at secrets are to be seen: who tried, nothing of what was tried.
-        _log.info("token refused", error=error.code, client=client_address(request))
+        note_client(request.scope, error.client_id)
+        note_reason(request.scope, error.reason)
+        _log.info(
+            "token refused",
+            error=error.code,
+            reason=error.reason,
+            client_id=error.client_id,
+            client=client_address(request),
+        )
         return _refusal(error)
+    note_client(request.scope, client_id)
+    _log.info("token issued", client_id=client_id, scope=answer.scope, client=client_address(request))
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Pragma": "no-cache"})
 
 

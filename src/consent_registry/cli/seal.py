@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
+from consent_registry import __version__
 from consent_registry.api.server_log import configure_log
 from consent_registry.audit.policy import Policy
 from consent_registry.cli.evidence_files import read_policy
@@ -28,6 +31,7 @@ from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
 
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
 # Logs that are sealed at the same time, beside the leader's own connection.
 CONNECTIONS = 4
 
@@ -83,7 +87,9 @@ async def _run(tools: Seal, settings: SealerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _log.info("the sealer begins", version=__version__)
     await Sealer(settings.sealer_database_url, settings.keys, tools, time.monotonic).run(stop)
+    _log.info("the sealer ends")
 
 
 async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:

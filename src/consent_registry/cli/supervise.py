@@ -19,9 +19,13 @@ from types import FrameType
 from typing import Annotated, Self
 
 import msgspec
+import structlog
 from cyclopts import Parameter, validators
 
+from consent_registry import __version__
+from consent_registry.api.server_log import configure_log
 from consent_registry.cli.data_folder import CannotServe, write_private
+from consent_registry.cli.ports import answers, refuse_taken_port
 from consent_registry.cli.server import DRAIN_SECONDS
 from consent_registry.cli.standard_streams import say, survive_without_output
 from consent_registry.storage.embedded import Cluster, EmbeddedError
@@ -35,6 +39,8 @@ SEALER_DATABASE_URL = "CONSENT_REGISTRY_SEALER_DATABASE_URL"
 SEALER_STOP_SECONDS = 5
 # Logins that may erase or change the schema: neither the server nor the sealer has any use for them.
 NOT_THE_SERVERS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
+
+_log = structlog.get_logger(__name__)
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
 """Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
@@ -53,6 +59,11 @@ class Service:
     def base_url(self) -> str:
         """The address clients use."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What the first and the last line of the log say."""
+        return {"address": self.base_url, "version": __version__, "workers": self.workers}
 
 
 def supervise(
@@ -73,9 +84,10 @@ def supervise(
     Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
     """
     survive_without_output()
-    _refuse_taken_port(service)
+    refuse_taken_port(service.host, service.port)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)
+    configure_log()
     keeper = _Keeper(service, cluster, record, sealing=sealing)
     try:
         keeper.start_cluster()
@@ -87,6 +99,7 @@ def supervise(
     finally:
         _on_stop_signal(signal.SIG_IGN)  # impatience must not leave a process behind; every wait below has an end
         keeper.stop()
+        _log.info("stopped", **service.facts)
 
 
 def _on_stop_signal(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
@@ -167,9 +180,10 @@ class _Keeper:
                 self._restart_cluster(bell, code)
             if (code := _ended(self._server)) is not None and not bell.stop:
                 self._restart_server(bell, code, reached=reached)
-            if not reached and _answers(self.service):
+            if not reached and answers(self.service.host, self.service.port):
                 reached = True
                 when_serving()
+                _log.info("serving", **self.service.facts)
             if reached and not bell.stop:
                 self._keep_sealer()
 
@@ -254,24 +268,6 @@ def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:
         "postmaster_pid": postmaster,
     }
     return msgspec.json.format(msgspec.json.encode(facts)) + b"\n"
-
-
-def _refuse_taken_port(service: Service) -> None:
-    # The server's workers share the port among themselves (SO_REUSEPORT), and would share it with a stranger's too.
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
-        try:
-            probe.bind((service.host, service.port))
-        except OSError as error:
-            raise CannotServe(f"cannot serve on {service.host}:{service.port}: {error.strerror}") from error
-
-
-def _answers(service: Service) -> bool:
-    try:
-        socket.create_connection((service.host, service.port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -40,12 +40,17 @@ def quoted(word: str) -> str:
 class RegistryError(Exception):
     """The registry could not do this."""
 
-    def __init__(self, detail: str = "", *, faults: Iterable[Fault] = (), retry_after: int | None = None) -> None:
-        """Of `faults` the first 100 are taken; what an iterator would find after them is not looked for."""
+    def __init__(
+        self, detail: str = "", *, faults: Iterable[Fault] = (), retry_after: int | None = None, reason: str = ""
+    ) -> None:
+        """Of `faults` the first 100 are taken; what an iterator would find after them is not looked for. `reason` is
+        its class in one word, for the server's log alone.
+        """
         super().__init__(detail or type(self).__doc__)
         self.detail = detail or (type(self).__doc__ or "")
         self.faults = tuple(islice(faults, MOST_FAULTS))
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class Malformed(RegistryError):

@@ -109,7 +109,7 @@ class Runtime:
 def require_standing(caller: Caller, catalogue: Catalogue) -> None:
     """Raise NotAuthentic for a caller that was suspended, or whose secret was revoked, since its token was issued."""
     if not is_standing(catalogue, caller.client_id, caller.partner_id):
-        raise NotAuthentic("This caller is suspended or its secret was revoked.")
+        raise NotAuthentic("This caller is suspended or its secret was revoked.", reason="suspended")
 
 
 def is_standing(catalogue: Catalogue, client_id: str, partner_id: int) -> bool:

@@ -39,6 +39,9 @@ HOLDER_SCOPES: dict[Holder, tuple[str, ...]] = {
 SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
 
 
+_WRONG = "Client id or secret is wrong."
+
+
 class TokenAnswer(msgspec.Struct, frozen=True):
     """RFC 6749 section 5.1."""
 
@@ -49,12 +52,16 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class TokenRefused(Exception):
-    """RFC 6749 section 5.2: `code` is the registered error code."""
+    """RFC 6749 section 5.2: `code` is the registered error code. For the server's log: the reason's class, and the
+    client id where there is such a client.
+    """
 
-    def __init__(self, code: str, description: str) -> None:
+    def __init__(self, code: str, description: str, reason: str = "", client_id: str | None = None) -> None:
         super().__init__(description)
         self.code = code
         self.description = description
+        self.reason = reason or code
+        self.client_id = client_id
 
 
 class Tokens:
@@ -70,7 +77,7 @@ class Tokens:
         """A token for a partner system that knows its secret; raises TokenRefused."""
         network = await self._runtime.network(client_id.partition(".")[0])
         if network is None or not _CLIENT_ID.fullmatch(client_id):
-            raise TokenRefused("invalid_client", "Client id or secret is wrong.")
+            raise TokenRefused("invalid_client", _WRONG, "unknown-client")
         async with transaction(self._runtime.pool, network.network_id, ()) as connection:
             await lock_catalogue(connection, network.network_id)
             catalogue = await self._runtime.catalogue(connection, network)
@@ -80,11 +87,18 @@ class Tokens:
         secret_key = keys.digest_key_id if credential is None else credential.secret_key
         mac = keys.digest_with(secret_key, *_secret_message(client_id, client_secret)) or b""
         if credential is None or not hmac.compare_digest(mac, credential.secret_mac):
-            raise TokenRefused("invalid_client", "Client id or secret is wrong.")
+            known = credential is not None
+            reason = "wrong-secret" if known else "unknown-client"
+            raise TokenRefused("invalid_client", _WRONG, reason, client_id if known else None)
         partner = catalogue.partner_by_id.get(credential.partner_id or ADMINISTRATION)
         if not is_standing(catalogue, client_id, credential.partner_id or ADMINISTRATION):
-            raise TokenRefused("invalid_client", "This client is suspended or its secret was revoked.")
-        granted = _granted(credential.scopes, scope)
+            detail = "This client is suspended or its secret was revoked."
+            raise TokenRefused("invalid_client", detail, "suspended", client_id)
+        try:
+            granted = _granted(credential.scopes, scope)
+        except TokenRefused as error:
+            error.client_id = client_id
+            raise
         claims = self._claims(client_id, granted, network.slug, None if partner is None else partner.slug)
         token = sign_claims(claims, keys.token_kid, keys.token_key)
         return TokenAnswer(token, "Bearer", LIFETIME, " ".join(granted))
@@ -120,7 +134,7 @@ class Tokens:
         caller, issued_at = known
         if not is_of_its_time(issued_at, caller.expires_at, time.time()):
             self._verified.pop(digest, None)
-            raise NotAuthentic("The access token has expired.")
+            raise NotAuthentic("The access token has expired.", reason="expired")
         return caller
 
     async def _read(self, token: str) -> tuple[Caller, int]:
