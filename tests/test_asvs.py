@@ -71,11 +71,13 @@ def mistakes(page: str) -> list[str]:
     for row in told:
         if row.answer not in ANSWERS:
             wrong.append(f"{row.identifier}: {row.answer} is no answer")
-        named = re.findall(r"`((?:tests|src|openapi)/[^`]+)`", row.how)
+        named = re.findall(r"`((?:tests|src|openapi)/[^`]+|[A-Z]+\.md)`", row.how)
         for path, _, test in (name.partition("::") for name in named):
             if not (ROOT / path).exists() or (test and test not in functions(ROOT / path)):
                 wrong.append(f"{row.identifier}: {path}::{test} is not there")
-        shown = [name for name in named if name.startswith("tests/")] or re.search(r"\]\([^)]+\)|as \d+\.\d+", row.how)
+        shown = [name for name in named if not name.startswith(("src/", "openapi/"))] or re.search(
+            r"\]\([^)]+\)|as \d+\.\d+", row.how
+        )
         if row.answer == "yes" and not shown:
             wrong.append(f"{row.identifier}: nothing shows it")
     return wrong
