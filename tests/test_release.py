@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import metadata, version
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def test_each_lock_holds_its_own_part() -> None:
     assert "hatchling" in build
     assert base.keys() & (demo.keys() | build.keys()) == set()
     development = locked("-dev")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for requirements, lock in (
+        (project["project"]["dependencies"], base),
+        (project["build-system"]["requires"], build),
+        (project["project"]["optional-dependencies"]["demo"], demo),
+        (project["dependency-groups"]["dev"], development | base | demo | build),
+    ):
+        assert {re.split(r"[^a-z0-9-]", one)[0] for one in requirements} <= lock.keys()
     for other in (base, build, demo):
         assert all(development.get(name, other[name]) == other[name] for name in other)
 
