@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -74,20 +75,17 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
         await add_version(act.connection, act.network.network_id, now)
         consents = await storage.list_consents_on_text(act.connection, act.network.network_id, text)
         events: list[Event] = []
-        voided: list[str] = []
-        grants = 0
         for first in range(0, len(consents), AT_ONCE):
-            some = await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
-            voided += [event.members["consent"] for event in some if "consent" in event.members]
-            grants += sum(len(event.members["grants"]) for event in some if "consent" in event.members)
-            events += some
-        members = {
+            events += await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
+        # The others are about earlier consents, or padding.
+        voided = [event.members for event in events if event.kind == "invalidation"]
+        members: dict[str, Any] = {
             "text": request.text,
             "language": request.language,
             "reason": request.reason,
-            "consents": (number := len(voided)),
-            "grants": grants,
-            "digest": digest_of(voided),
+            "consents": len(voided),
+            "grants": sum(len(one["grants"]) for one in voided),
+            "digest": digest_of([one["consent"] for one in voided]),
         }
         events.append(Event("text_invalidation", invalidation_id, members))
         # The log's lock is taken once everything else is done, and held until the commit.
@@ -97,8 +95,8 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
             invalidation_id,
             request.text,
             request.language,
-            number,
-            grants,
+            members["consents"],
+            members["grants"],
             format_instant(now),
             LogEntry.of(places[-1]),
         )
