@@ -32,7 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     even_ms: int = 5
     workers: int = 1
-    even_acts_ms: int = 250
+    # Three times this for withdrawals and redeemed codes. On two busy cores a withdrawal of 52 grants under 15 client
+    # numbers took 70 ms, an act on one consent 30; on idle ones a third of that.
+    even_acts_ms: int = 50
     log_public: bool = False
     access_log: bool = False
     trusted_proxies: Networks = ()
@@ -90,7 +92,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         pool_size=_number(environment, "POOL_SIZE", 10, least=2),
         even_ms=_number(environment, "EVEN_MS", 5, least=1),
         workers=_number(environment, "WORKERS", 1, least=1),
-        even_acts_ms=_number(environment, "EVEN_ACTS_MS", 250, least=1),
+        even_acts_ms=_number(environment, "EVEN_ACTS_MS", 50, least=1),
         log_public=_yes(environment, "LOG_PUBLIC"),
         access_log=_yes(environment, "ACCESS_LOG"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),

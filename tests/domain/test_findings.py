@@ -43,6 +43,7 @@ def test_a_permit_is_due_and_an_evidence_is() -> None:
     third = on_undone_link(permit, "u", AT - MINUTES, AT + MINUTES)
     assert (third.kind, third.known_at) == ("permit_on_undone_link", AT + MINUTES)
     assert third.times == {"decided_at": AT, "linked_at": AT - MINUTES, "unlinked_at": AT + MINUTES}
+    assert on_undone_link(permit, "u", None, AT + MINUTES).times == {"decided_at": AT, "unlinked_at": AT + MINUTES}
     assert (third.finding_id, third.decision_id, third.log_index) == ("permit_on_undone_link:d:u", "d", 7)
     again = on_undone_link(permit, "v", AT - MINUTES, AT + 2 * MINUTES)
     assert (again.finding_id, again.decision_id) == ("permit_on_undone_link:d:v", "d")

@@ -113,14 +113,18 @@ async def linked(north: Office, south: Office) -> tuple[str, str]:
     return client, theirs
 
 
-async def findings(registry: Registry, unlinking: str, partner: str) -> list[str]:
-    """Return the decisions that a partner's reconciliation would list for an unlinking."""
+async def findings(registry: Registry, unlinking: str, partner: str, *, linker: bool = False) -> list[str]:
+    """Return the decisions that a partner's reconciliation would list for an unlinking; `linker` redeemed the code."""
     async with registry.sql("app") as connection:
         await connection.execute(begin_sql(NUMBER, [PARTNERS[partner]]))
         end = await connection.fetchval("select statement_timestamp()")
         found = await list_findings(connection, NUMBER, PARTNERS[partner], end - timedelta(days=1), end)
         await connection.execute("rollback")
-    return [one.decision_id for one in found if one.unlinking_id == unlinking]
+    of_it = [one for one in found if one.unlinking_id == unlinking]
+    assert all((one.linked_at is not None) is linker for one in of_it), (
+        "when others linked is not this partner's to know"
+    )
+    return [one.decision_id for one in of_it]
 
 
 async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) -> None:
@@ -141,7 +145,7 @@ async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) 
     assert (await south.post("/decisions", to_north, 200))["outcome"] == "no_permission"
     await south.consent(theirs, **BACK)
     assert (await south.post("/decisions", to_north, 200))["outcome"] == "permit"
-    assert await findings(registry, gone, "south") == crossing
+    assert await findings(registry, gone, "south", linker=True) == crossing
     assert await findings(registry, gone, "north") == [across]
     assert await findings(registry, gone, "east") == []
     # Linked once more and undone once more: what was found before is not found again.
@@ -150,4 +154,4 @@ async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) 
     later = (await north.post("/decisions", to_south, 200))["decision_id"]
     again = (await north.post("/unlinkings", {"client": client}))["unlinking_id"]
     assert await findings(registry, again, "south") == []
-    assert await findings(registry, again, "north") == [later]
+    assert await findings(registry, again, "north", linker=True) == [later]

@@ -121,11 +121,12 @@ def unreported(permit: Permit, due_at: datetime) -> Finding:
     return _about_permit("permit_unreported", permit, due_at, {"due_at": due_at})
 
 
-def on_undone_link(permit: Permit, unlinking_id: str, linked_at: datetime, unlinked_at: datetime) -> Finding:
+def on_undone_link(permit: Permit, unlinking_id: str, linked_at: datetime | None, unlinked_at: datetime) -> Finding:
     """A permit that rested on the other side's consent while two references were taken for one client. One on consents
-    of several others is found with each unlinking: whose consent it was is another question each time.
+    of several others is found with each unlinking: whose consent it was is another question each time. `linked_at` is
+    when the partner itself linked them; when others did is not said.
     """
-    times = {"linked_at": linked_at, "unlinked_at": unlinked_at}
+    times = {"unlinked_at": unlinked_at} if linked_at is None else {"linked_at": linked_at, "unlinked_at": unlinked_at}
     found = _about_permit("permit_on_undone_link", permit, unlinked_at, times)
     return msgspec.structs.replace(found, subject=f"{permit.decision_id}:{unlinking_id}")
 

@@ -28,6 +28,11 @@ from consent_registry.storage.keys import Keys
 # How often an act begins anew because a client it is about was linked while it waited for that client's lock.
 BEGINNINGS = 10
 
+# How many times the constant for acts an answer takes: of an act on one consent or reference, whose work differs by the
+# locks it takes; and of one that also reads or changes what is under all client numbers of the person.
+EVEN = 1
+EVEN_FOR_ALL_NUMBERS = 3
+
 
 class LinkedMeanwhile(CannotRecord):
     """A client was linked while this waited for it. Nothing was recorded. Ask again shortly."""
@@ -131,19 +136,19 @@ async def perform(
     *,
     once: Once | None = None,
     exclusive: bool = False,
-    even: bool = False,
+    even: int = 0,
 ) -> Reply:
     """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
 
     `even`: the work depends on what the caller may not know, such as how many others know the person, so the answer or
-    error leaves after a constant time. Only a lock that another act holds may make it later.
+    error leaves after so many times the constant for acts. Only a lock that another act holds may make it later.
 
     `exclusive` holds the catalogue alone. Work that returns an error instead of raising it has what it wrote committed
     before the error is raised: a failed attempt that must be counted. Work that raises LinkedMeanwhile begins anew, in
     a transaction of its own: locks are taken in order, so what is missing cannot be added to what is held.
     """
     answering = _perform(runtime, caller, work, once=once, exclusive=exclusive)
-    return await (evenly(runtime.even_acts, answering) if even else answering)
+    return await (evenly(even * runtime.even_acts, answering) if even else answering)
 
 
 async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:

@@ -13,12 +13,29 @@ from consent_registry.domain.errors import Fault, Malformed, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, LinkedMeanwhile, Once, Reply, new_id, perform
+from consent_registry.operations.acts import (
+    EVEN_FOR_ALL_NUMBERS,
+    Act,
+    Done,
+    LinkedMeanwhile,
+    Once,
+    Reply,
+    new_id,
+    perform,
+)
 from consent_registry.operations.code_failures import require_few_failures
 from consent_registry.operations.decisions import Reference
 from consent_registry.operations.links import find_usable_code, groups_within, link, may_be_one, refuse_code
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.storage.clients import add_client, add_reference, find_reference, find_references
+from consent_registry.storage.clients import (
+    ClientReference,
+    add_client,
+    add_reference,
+    client_lock,
+    find_reference,
+    find_references,
+    lock_client_shared,
+)
 from consent_registry.storage.link_codes import LinkCode
 from consent_registry.storage.links import Group, has_redeemed, lock_groups
 
@@ -60,8 +77,7 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
 
     async def work(act: Act) -> Done | RegistryError:
         if isinstance(request.link_code, UnsetType):
-            known, _ = await _held_reference(act, request.reference)
-            return await _registered(act, request.reference, known)
+            return await _registered(act, request.reference)
         await require_few_failures(act, "link_code")
         code = await find_usable_code(act, request.link_code)
         if code is None:
@@ -76,7 +92,9 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
             return await refuse_code(act)
         return await _linked(act, request.reference, known, code, positions)
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    # Without a code nothing is looked at but the caller's own reference.
+    even = 0 if isinstance(request.link_code, UnsetType) else EVEN_FOR_ALL_NUMBERS
+    return await perform(runtime, caller, work, once=once, even=even)
 
 
 async def _linked(
@@ -92,8 +110,11 @@ async def _linked(
     return Done(201 if known is None else 200, answer, client_ids=(home.client_id,))
 
 
-async def _registered(act: Act, reference: str, known: KnownClient | None) -> Done:
+async def _registered(act: Act, reference: str) -> Done:
     status = 200
+    known: ClientReference | KnownClient | None = await _own_reference(act, reference)
+    if known is None:
+        known, _ = await _held_reference(act, reference)
     if known is None:
         now = await act.clock()
         known = await _register(act, reference, now)
@@ -102,6 +123,19 @@ async def _registered(act: Act, reference: str, known: KnownClient | None) -> Do
     linked = await has_redeemed(act.connection, act.network.network_id, act.caller.partner_id, known.client_id)
     answer = ClientAnswer(reference, linked=linked, created_at=format_instant(known.recorded_at))
     return Done(status, answer, client_ids=(known.client_id,))
+
+
+async def _own_reference(act: Act, reference: str) -> ClientReference | None:
+    """What the caller registered the reference as, its own number alone held beside others: the same work however many
+    other references mean the client.
+    """
+    network_id, digests = act.network.network_id, reference_digests(act, reference)
+    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    if known is None:
+        return None
+    await lock_client_shared(act.connection, network_id, client_lock(known.client_id))
+    # It may have been erased while this waited.
+    return await find_reference(act.connection, network_id, act.caller.partner_id, digests)
 
 
 async def _register(act: Act, reference: str, now: datetime) -> KnownClient:

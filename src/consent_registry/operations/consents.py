@@ -12,7 +12,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.grant_changes import Changes, act_ids, renewal_members
@@ -73,7 +73,7 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         answer = msgspec.structs.replace(view, receipt_code=code)
         return Done(201, answer, f"/api/v1/consents/{consent_id}", (known.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)
 
 
 def _grants(

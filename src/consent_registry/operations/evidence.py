@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.links import held_groups
 from consent_registry.operations.requests import EvidenceRequest
@@ -67,4 +67,4 @@ async def add_following_evidence(
         )
         return Done(201, answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)

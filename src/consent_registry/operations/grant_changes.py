@@ -13,7 +13,7 @@ from consent_registry.domain.grant_acts import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry, Slug
 from consent_registry.operations.links import held_groups
 from consent_registry.operations.notices import Notice, tell_parties
@@ -98,7 +98,7 @@ async def act_on_grants(
         )
         return Done(201, answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)
 
 
 def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:

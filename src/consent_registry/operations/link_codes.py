@@ -14,7 +14,7 @@ from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.decisions import Reference, Slug
 from consent_registry.operations.links import link_code_digests
@@ -57,7 +57,7 @@ async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeReq
         await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
         return Done(201, LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)
 
 
 def _redeemer(catalogue: Catalogue, caller: Caller, request: LinkCodeRequest) -> int | None:

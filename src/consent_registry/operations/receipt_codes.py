@@ -9,7 +9,7 @@ from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.links import held_groups
 from consent_registry.operations.runtime import Caller, Runtime
@@ -79,4 +79,4 @@ async def reissue_receipt_code(
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)

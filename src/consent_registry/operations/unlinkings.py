@@ -10,7 +10,7 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
 from consent_registry.operations.decisions import LogEntry, Reference
 from consent_registry.operations.runtime import Caller, Runtime
@@ -54,4 +54,4 @@ async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequ
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(home,))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN)

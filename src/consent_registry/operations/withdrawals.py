@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.acts import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import require_reference
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.requests import WithdrawalRequest
@@ -71,7 +71,7 @@ async def withdraw_consent(runtime: Runtime, caller: Caller, request: Withdrawal
         )
         return Done(201, answer, client_ids=tuple(taken.numbers))
 
-    return await perform(runtime, caller, work, once=once, even=True)
+    return await perform(runtime, caller, work, once=once, even=EVEN_FOR_ALL_NUMBERS)
 
 
 def _target(request: WithdrawalRequest) -> str:

@@ -21,7 +21,8 @@ class UnlinkingRow(msgspec.Struct, frozen=True):
 
 class Finding(msgspec.Struct, frozen=True):
     """A permit to look at again: the decision, where it stands in the log, whom it was about and when it was made; the
-    unlinking, since when the two had been linked, and until when.
+    unlinking and when it was recorded; and when the asking partner itself had redeemed a code for the client, if ever.
+    When others linked it is not said.
     """
 
     decision_id: str
@@ -29,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True):
     client_id: str
     decided_at: datetime
     unlinking_id: str
-    linked_at: datetime
+    linked_at: datetime | None
     unlinked_at: datetime
 
 
@@ -71,7 +72,7 @@ async def list_findings(
     """
     rows = await connection.fetch(
         """
-        select distinct e.event_id, e.log_index, e.client_id, e.at, u.unlinking_id, u.linked_at, u.recorded_at
+        select distinct e.event_id, e.log_index, e.client_id, e.at, u.unlinking_id, o.linked_at, u.recorded_at
         from registry.unlinkings u
         join registry.client_memberships m on m.network_id = $1 and m.group_id = u.left_group_id
         cross join lateral (
@@ -85,6 +86,10 @@ async def list_findings(
             where g.network_id = $1 and g.grant_id = used::uuid
               and (g.client_id = u.client_id) <> (e.client_id = u.client_id) offset 0
         ) g
+        left join lateral (
+            select max(l.recorded_at) as linked_at from registry.links l
+            where l.network_id = $1 and l.client_id = e.client_id and l.partner_id = $2 and l.recorded_at <= e.at
+        ) o on true
         where u.network_id = $1 and u.unlinking_id between $3 and $4 and u.recorded_at >= $5 and u.recorded_at < $6
           and not exists (
               select from registry.unlinkings earlier
