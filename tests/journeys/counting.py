@@ -107,12 +107,16 @@ Act = Callable[[Scene], Awaitable[Call]]
 async def observe(scene: Scene, act: Act) -> Seen:
     """Prepare an act and do it once."""
     call = await act(scene)
-    caller = call.by or scene.east.partner
     size, tries = await _counts(scene.registry)
-    answer = await caller.post(call.path, call.body)
+    answer = await do(scene, call)
     grown, tried = await _counts(scene.registry)
     headers = sorted((name, value) for name, value in answer.headers.items() if name not in _HEADERS)
     return Seen(grown - size, tried - tries, answer.status_code, tuple(headers), shape(_body(answer)))
+
+
+async def do(scene: Scene, call: Call) -> httpx.Response:
+    """Make a call that is ready."""
+    return await (call.by or scene.east.partner).post(call.path, call.body)
 
 
 async def _counts(registry: Registry) -> tuple[int, int]:

@@ -1,15 +1,16 @@
 """Counting tells nothing: entries, rows, tries and answers are the same however many others know the person."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 import pytest
 
 from consent_registry.domain.events import Event
 from consent_registry.operations import acts as operations
+from consent_registry.operations.acts import Reply
 from tests.installation import Registry
-from tests.journeys.counting import ACTS, Seen, play
+from tests.journeys.counting import ACTS, Scene, Seen, do, play
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (0, 1, 5)
@@ -34,6 +35,29 @@ REFUSED = {
     "/api/v1/credential-revocations 0",
     "/api/v1/withdrawals 2",
     "/api/v1/withdrawals 4",
+}
+
+# Answered after a constant time, errors too; by how many times the constant.
+EVEN = {
+    **dict.fromkeys((f"/api/v1/clients {number}" for number in (2, 3, 4)), 3),
+    **dict.fromkeys((f"/api/v1/withdrawals {number}" for number in range(5)), 3),
+    **dict.fromkeys((f"/api/v1/{path} 0" for path in ("link-codes", "unlinkings", "consents")), 1),
+    **dict.fromkeys((f"/api/v1/{path} 1" for path in ("unlinkings", "consents")), 1),
+    **dict.fromkeys(
+        (
+            f"/api/v1/consents/{{consent_id}}/{noun} 0"
+            for noun in (
+                "confirmations",
+                "endings",
+                "evidence",
+                "invalidations",
+                "receipt-codes",
+                "restriction-liftings",
+                "restrictions",
+            )
+        ),
+        1,
+    ),
 }
 
 
@@ -81,3 +105,26 @@ async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, mon
         "/api/v1/consents/{consent_id}/confirmations",
         "/api/v1/consents/{consent_id}/endings",
     }
+
+
+async def test_answers_whose_work_depends_on_others_leave_evenly(
+    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that lock or read more than the caller's own, and no others; with how many times the constant."""
+    constant = fresh_registry.app.state.doors.runtime.even_acts
+    waits: list[float] = []
+
+    async def noting(seconds: float, answering: Awaitable[Reply]) -> Reply:
+        waits.append(seconds)
+        return await answering
+
+    monkeypatch.setattr(operations, "evenly", noting)
+    scene = await Scene.of(fresh_registry, 0)
+    found = {}
+    for path, acts in ACTS.items():
+        for number, act in enumerate(acts):
+            call = await act(scene)
+            waits.clear()
+            await do(scene, call)
+            found[f"{path} {number}"] = [round(one / constant) for one in waits]
+    assert {act: times for act, times in found.items() if times} == {act: [times] for act, times in EVEN.items()}

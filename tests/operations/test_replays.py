@@ -411,8 +411,8 @@ async def test_a_setup_that_told_names_alone(installation: Installation) -> None
 
 
 async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Declared by one number of a client and concerning another's consent alone, the withdrawal's row outlasts what the
-    first number agreed to, as its event does; and goes with it in the end.
+    """Declared by one number of a client and concerning another's consent alone, the withdrawal has a row and an entry of
+    each; both outlast what the first number agreed to, and go with their numbers in the end.
     """
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
@@ -431,7 +431,7 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
     async with fresh_registry.sql() as connection:
         count = "select count(*) from registry.{} where network_id = 99"
         left = [await connection.fetchval(count.format(table)) for table in ("withdrawals", "consents")]
-    assert left == [1, 1]
+    assert left == [2, 1]
     await require_equal(fresh_registry)
     await in_years(fresh_registry, 20)
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
