@@ -411,8 +411,8 @@ async def test_a_setup_that_told_names_alone(installation: Installation) -> None
 
 
 async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Declared by one number of a client and concerning another's consent alone, the withdrawal has a row and an entry of
-    each; both outlast what the first number agreed to, and go with their numbers in the end.
+    """Declared by one number of a client and concerning another's consent alone, the withdrawal has a row and an entry
+    of each; both outlast what the first number agreed to, and go with their numbers in the end.
     """
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
