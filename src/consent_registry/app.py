@@ -47,6 +47,7 @@ from consent_registry.operations.watch import Watch
 from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
+from consent_registry.storage.queued_pool import QueuedPool
 
 PAGES = (*start_pages.ROUTES, *docs.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
@@ -111,8 +112,12 @@ def _lifespan(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         keys = load_keys(settings.keys)
         pool = await open_pool(settings.database_url, settings.pool_size)
+        slow_pool = await open_pool(settings.database_url, settings.oversight_pool_size)
+        oversight = QueuedPool(slow_pool, settings.oversight_pool_size, settings.oversight_queue)
         try:
-            runtime = runtime_class(pool, keys, settings.issuer, settings.even_acts_ms / 1000)
+            runtime = runtime_class(
+                pool, keys, settings.issuer, even_acts=settings.even_acts_ms / 1000, oversight=oversight
+            )
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(
                 runtime, log_public=settings.log_public, even=settings.even_ms / 1000, workers=settings.workers
@@ -129,6 +134,7 @@ def _lifespan(
                 task.cancel()
         finally:
             await pool.close()
+            await oversight.close()
 
     return lifespan
 

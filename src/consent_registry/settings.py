@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path
     issuer: str
     pool_size: int = 10
+    oversight_pool_size: int = 2
+    oversight_queue: int = 20
     even_ms: int = 5
     workers: int = 1
     # Three times this for withdrawals and redeemed codes. On two busy cores a withdrawal of 52 grants under 15 client
@@ -39,6 +41,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: bool = False
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections a worker may open."""
+        return self.pool_size + self.oversight_pool_size
 
     @property
     def is_reached_over_tls(self) -> bool:
@@ -90,6 +97,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         keys=Path(environment[PREFIX + "KEYS"]),
         issuer=_issuer(environment[PREFIX + "ISSUER"]),
         pool_size=_number(environment, "POOL_SIZE", 10, least=2),
+        oversight_pool_size=_number(environment, "OVERSIGHT_POOL_SIZE", 2, least=1),
+        oversight_queue=_number(environment, "OVERSIGHT_QUEUE", 20, least=1),
         even_ms=_number(environment, "EVEN_MS", 5, least=1),
         workers=_number(environment, "WORKERS", 1, least=1),
         even_acts_ms=_number(environment, "EVEN_ACTS_MS", 50, least=1),

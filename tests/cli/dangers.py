@@ -227,7 +227,7 @@ SERVER = [
     ),
     Danger(
         "more connections than the server has",
-        "the workers' pools may open 120 connections, and max_connections is 100 with … reserved: lower "
+        "the workers' pools may open 126 connections, and max_connections is 100 with … reserved: lower "
         "CONSENT_REGISTRY_POOL_SIZE or --workers",
         settings={"POOL_SIZE": "40"},
         arguments=["--workers", "3"],

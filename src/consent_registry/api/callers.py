@@ -92,6 +92,11 @@ class Doors:
         self.tokens = Tokens(runtime)
         self._deciders: dict[int, Decider] = {}
 
+    @property
+    def oversight(self) -> Runtime:
+        """What the searches, findings and exports of data-protection officers run on."""
+        return self.runtime.for_oversight()
+
     def decider(self, network: Network) -> Decider:
         """The one decider of this network in this process."""
         if network.network_id not in self._deciders:

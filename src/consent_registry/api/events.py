@@ -39,7 +39,7 @@ async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest])
     """What the caller's own partner did, and what others were permitted to send to it, newest first; no other's. A
     search, not a change: an Idempotency-Key is ignored. Each search is an event itself.
     """
-    return respond(await searches.search_events(doors(request).runtime, request.user, data))
+    return respond(await searches.search_events(doors(request).oversight, request.user, data))
 
 
 @post(
@@ -66,7 +66,7 @@ async def export_events(request: ApiRequest, data: JSONBody[EventExportRequest])
     the partner's own events alone and ends where the published checkpoint does. It arrives in pages, each after its own
     record in the log; one that is cut off ends without its last chunk. An Idempotency-Key is ignored.
     """
-    export = await exports.export_events(doors(request).runtime, request.user, data)
+    export = await exports.export_events(doors(request).oversight, request.user, data)
     name = f"events-{request.user.network.slug}-{request.user.slug}.{'csv' if data.format == 'csv' else 'jsonl'}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Stream(_chunks(export, data.format), media_type=_MEDIA_TYPES[data.format], headers=headers)

@@ -66,7 +66,7 @@ async def list_findings(
         page_limit(limit),
         cursor,
     )
-    return respond(await operations.list_findings(doors(request).runtime, request.user, asked))
+    return respond(await operations.list_findings(doors(request).oversight, request.user, asked))
 
 
 def _number(name: str, text: str | None, ordinary: int, bounds: tuple[int, int]) -> int:

@@ -34,7 +34,7 @@ async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[s
     settings = read_settings(os.environ)
     require_proxy(settings, service.host)
     load_keys(settings.keys)
-    await require_safe(settings.database_url, demonstration=False, connections=settings.pool_size * service.workers)
+    await require_safe(settings.database_url, demonstration=False, connections=settings.connections * service.workers)
     if os.environ.get(ERASER_URL) and settings.erasure_ledger is not None:
         erased = await replay_at_start(os.environ[ERASER_URL], settings.keys, settings.erasure_ledger)
         if erased:

@@ -1,6 +1,8 @@
 """What every operation of one process shares: connections, keys, networks, and the picture of each catalogue."""
 
 import time
+from copy import copy
+from typing import Self
 
 import msgspec
 
@@ -9,7 +11,7 @@ from consent_registry.domain.errors import NotAuthentic
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.clock import Clock
 from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
-from consent_registry.storage.database import Connection, Pool, transaction
+from consent_registry.storage.database import Connection, Connections, transaction
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.networks import list_networks
 
@@ -43,8 +45,17 @@ class Caller(msgspec.Struct, frozen=True):
 class Runtime:
     """Shared by the operations of one process; opened and closed with the application."""
 
-    def __init__(self, pool: Pool, keys: Keys, issuer: str, even_acts: float = 0.0) -> None:
+    def __init__(
+        self,
+        pool: Connections,
+        keys: Keys,
+        issuer: str,
+        even_acts: float = 0.0,
+        *,
+        oversight: Connections | None = None,
+    ) -> None:
         self.pool = pool
+        self._oversight = oversight or pool
         self.keys = keys
         self.issuer = issuer
         # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
@@ -53,6 +64,14 @@ class Runtime:
         self._networks: dict[str, Network] = {}
         self._catalogues: dict[int, Catalogue] = {}
         self._failed_at = float("-inf")
+
+    def for_oversight(self) -> Self:
+        """The same for one call of a data-protection officer's: its transactions get connections of their own, so that
+        slow ones wait for each other and no decision waits for them.
+        """
+        other = copy(self)
+        other.pool = self._oversight
+        return other
 
     def note_failure(self) -> None:
         """Remember that something could not be recorded; readiness then looks more closely."""

@@ -5,7 +5,8 @@ database says so, and is never reported as a failure (design.md promise 7).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol
 
 import asyncpg
 import structlog
@@ -16,6 +17,14 @@ from consent_registry.storage.connections import connect, create_pool
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Pool = asyncpg.Pool
+
+
+class Connections(Protocol):
+    """Where a transaction gets its connection: a pool, or what stands before one."""
+
+    def acquire(self, *, timeout: float) -> AbstractAsyncContextManager[Connection]:
+        """A connection for the length of a block."""
+
 
 # Two-integer advisory locks: the first names the class and the network, the second the thing (design.md section 5).
 # Order of the house: idempotency key, catalogue, attempts at codes, clients ascending, log.
@@ -123,7 +132,12 @@ async def widen_partners(connection: Connection, partner_ids: Iterable[int]) -> 
 
 @asynccontextmanager
 async def transaction(
-    pool: Pool, network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False, hold_catalogue: bool = False
+    pool: Connections,
+    network_id: int,
+    partner_ids: Iterable[int],
+    *,
+    one_plan: bool = False,
+    hold_catalogue: bool = False,
 ) -> AsyncIterator[Connection]:
     """One transaction in one network on behalf of these partners; commits when the block ends without an error.
 

@@ -1,0 +1,191 @@
+"""What DPOs search, find and export runs on connections of its own: slow ones hold up no decision."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from consent_registry.api.callers import Doors
+from consent_registry.api.openapi import make_document
+from consent_registry.domain.errors import CannotRecord
+from consent_registry.storage.database import open_pool
+from consent_registry.storage.queued_pool import QueuedPool
+from tests.installation import Partner, Registry
+from tests.small_network import question
+
+# The scopes of oversight; whatever they open runs on the connections of oversight.
+SCOPES = {"audit:read", "oversight:write"}
+CALLS = {
+    ("get", "/api/v1/findings"): None,
+    ("post", "/api/v1/events/search"): {},
+    ("post", "/api/v1/events/exports"): {"format": "jsonl"},
+}
+OTHERS = {
+    ("get", "/api/v1/me"): None,
+    ("get", "/api/v1/partners"): None,
+    ("post", "/api/v1/consents/search"): {},
+    ("post", "/api/v1/decisions"): question("N-1"),
+    ("post", "/api/v1/clients"): {"reference": "N-1"},
+}
+
+
+async def call(partner: Partner, method: str, path: str, body: object) -> httpx.Response:
+    """Make one of these calls."""
+    place = path.removeprefix("/api/v1")
+    return await (partner.get(place) if method == "get" else partner.post(place, body))
+
+
+def on_main_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let oversight run on what everything else runs on."""
+    monkeypatch.setattr(Doors, "oversight", property(lambda doors: doors.runtime))
+
+
+async def _until(truth: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds, ten seconds at most."""
+    for _ in range(1000):
+        if await truth():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+def _truth(is_so: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def ask() -> bool:
+        return is_so()
+
+    return ask
+
+
+@asynccontextmanager
+async def _all_taken(registry: Registry) -> AsyncIterator[None]:
+    """Hold every connection of oversight, and every place in its queue."""
+    pool: QueuedPool = registry.app.state.doors.runtime._oversight
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with pool.acquire(timeout=5):
+            await over.wait()
+
+    tasks = [asyncio.create_task(hold()) for _ in range(2 + 20)]
+    try:
+        await _until(_truth(lambda: pool._waiting == 20))
+        yield
+    finally:
+        over.set()
+        await asyncio.gather(*tasks)
+
+
+async def _refused(registry: Registry) -> set[tuple[str, str]]:
+    """The calls that are refused while oversight's connections and queue are full."""
+    partner, dpo = await registry.partner("north"), await registry.dpo("north")
+    found = set()
+    async with _all_taken(registry):
+        for (method, path), body in (CALLS | OTHERS).items():
+            answer = await call(dpo if (method, path) in CALLS else partner, method, path, body)
+            if answer.status_code == 503:
+                assert answer.headers["retry-after"] == "5"
+                assert "Too many searches" in answer.json()["detail"]
+                found.add((method, path))
+            else:
+                assert answer.status_code < 400, answer.text
+    return found
+
+
+def test_every_call_of_oversight_is_known(registry: Registry) -> None:
+    """A new one belongs into this table, and its route asks `Doors.oversight`."""
+    document: dict[str, Any] = make_document(registry.app)
+    found = {
+        (method, path)
+        for path, methods in document["paths"].items()
+        for method, said in methods.items()
+        if any(SCOPES & set(one.get("oauth2", ())) for one in said["security"])
+    }
+    assert found == set(CALLS)
+
+
+async def test_oversight_alone_waits_for_oversight(registry: Registry) -> None:
+    """With all its connections taken and its queue full its calls are 503, and all others are answered; afterwards its
+    calls are answered too.
+    """
+    assert await _refused(registry) == set(CALLS)
+    dpo = await registry.dpo("north")
+    for (method, path), body in CALLS.items():
+        assert (await call(dpo, method, path, body)).status_code == 200
+
+
+async def test_a_call_on_the_main_connections_is_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control."""
+    on_main_connections(monkeypatch)
+    assert await _refused(registry) == set()
+
+
+async def _beside_slow_findings(registry: Registry) -> tuple[set[int], set[int]]:
+    """Ask for findings ten times while the table they read is locked, and decide meanwhile; give the statuses of the
+    decisions, and those of the findings once the lock is gone.
+    """
+    partner, dpo = await registry.partner("north"), await registry.dpo("north")
+    async with registry.sql() as connection, AsyncExitStack() as stack:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("lock table registry.transfers in access exclusive mode")
+        slow = [asyncio.create_task(dpo.get("/findings")) for _ in range(10)]
+        stack.callback(lambda: [one.cancel() for one in slow])
+        blocked = "select count(*) from pg_locks where not granted and relation = 'registry.transfers'::regclass"
+        await _until(partial(connection.fetchval, f"select ({blocked}) >= 2"))
+        answers = [await partner.post("/decisions", question(f"N-{number}")) for number in range(5)]
+        answers += await asyncio.gather(*(partner.post("/decisions", question("N-1")) for _ in range(50)))
+        await transaction.rollback()
+        found = await asyncio.gather(*slow)
+    return {one.status_code for one in answers}, {one.status_code for one in found}
+
+
+async def test_ten_slow_searches_leave_decisions_alone(fresh_registry: Registry) -> None:
+    """Every decision is answered while ten findings wait for a table; the findings are, once they may read it."""
+    assert await _beside_slow_findings(fresh_registry) == ({200}, {200})
+
+
+async def test_on_the_main_connections_they_do_not(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: decisions find no connection."""
+    on_main_connections(monkeypatch)
+    decided, _ = await _beside_slow_findings(fresh_registry)
+    assert 503 in decided
+
+
+async def test_the_queue_is_one_of_turns(registry: Registry) -> None:
+    """So many go at a time and so many wait, in their order; who gives up, or finds no database, frees a place."""
+    pool = QueuedPool(await open_pool(registry.installation.dsn(registry.database), 2), 2, 3)
+    over, going, order = asyncio.Event(), [], []
+
+    async def hold(number: int) -> None:
+        async with pool.acquire(timeout=5):
+            going.append(number)
+            order.append(number)
+            await over.wait()
+        going.remove(number)
+
+    tasks = [asyncio.create_task(hold(number)) for number in range(5)]
+    await _until(_truth(lambda: len(going) == 2))
+    assert going == [0, 1]
+    for _ in range(3):
+        with pytest.raises(CannotRecord):
+            await hold(9)
+    tasks[3].cancel()
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(hold(5)))
+    await asyncio.sleep(0)
+    with pytest.raises(CannotRecord):
+        await hold(9)
+    over.set()
+    with suppress(asyncio.CancelledError):
+        await tasks[3]
+    await asyncio.gather(*tasks[:3], *tasks[4:])
+    assert order == [0, 1, 2, 4, 5]
+    await pool.close()
+    for _ in range(5):
+        with pytest.raises(Exception, match="closed"):
+            await hold(0)
+    assert not pool._turns.locked()
