@@ -417,7 +417,8 @@ create index events_log_idx on events (network_id, log_index);
 -- Ids rise with time over all networks: appended at its right end, this index is half as big as one that begins with
 -- the network.
 create index events_event_idx on events (event_id);
-create index events_client_idx on events (network_id, client_id) where client_id is not null;
+-- With the actor, which makes it no wider: what others did about a client is passed over in the index.
+create index events_client_idx on events (network_id, client_id, actor_id) where client_id is not null;
 -- Permits whose transfer is not reported yet (kind 1 is a decision, outcomes 1 and 2 permit).
 create index events_permits_idx on events (network_id, sender_id, event_id) where kind = 1 and outcome <= 2;
 create index events_at_idx on events using brin (at);

@@ -269,6 +269,21 @@ class Server:
         return await asyncpg.connect(**options, server_settings={"search_path": "registry"})
 
 
+@contextlib.contextmanager
+def serving(server: Server, target: str | None = None, **settings: str) -> Iterator[None]:
+    """Serve with other settings, or another application, for the length of a block."""
+    before = server.target, server.environment
+    server.stop()
+    server.target, server.environment = target, {f"CONSENT_REGISTRY_{name}": value for name, value in settings.items()}
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        server.target, server.environment = before
+        server.start()
+
+
 def alive(process: psutil.Process) -> bool:
     """Say whether a process still runs; a zombie nobody has waited for does not."""
     try:

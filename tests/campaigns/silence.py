@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.campaigns.scene import CREATED, Person, Scene, instant, register
+from tests.campaigns.silence_doors import Hall, two
 from tests.campaigns.wire import Answer
 
 STATES = (
     *("unknown", "another partner's", "never asked", "refused", "withdrawn", "often withdrawn", "expired"),
     # With another partner's reference, under which that partner recorded what is none of our business.
     *("linked", "unlinked"),
+    # With references of two others (`silence_doors.py`), who keep refusals of flows with us, or requests of each other.
+    *("refused elsewhere", "requested elsewhere"),
 )
 OFTEN = 20
 VARYING_HEADERS = {"date", "x-request-id", "content-length"}
@@ -26,7 +29,7 @@ async def persons(scene: Scene, each: int) -> dict[str, list[str]]:
     found = {state: [f"P-{uuid.uuid4()}" for _ in range(each)] for state in STATES}
     me = scene.person(scene.sender)
     stranger = scene.person(next(slug for slug in scene.partners if _sends_without(scene, slug)))
-    await register(me, [reference for state in STATES[2:] for reference in found[state]])
+    await register(me, [reference for state in STATES[2:-2] for reference in found[state]])
     await register(stranger, found["another partner's"])
     theirs = next(f for f in scene.flows if f.sender == stranger.access.partner and not f.statute)
     for reference in found["another partner's"]:
@@ -48,6 +51,12 @@ async def persons(scene: Scene, each: int) -> dict[str, list[str]]:
     for reference in found["unlinked"]:
         answer = await me.post("/unlinkings", {"client": reference}, str(uuid.uuid4()))
         assert answer.status == CREATED, answer.body
+    hall = Hall.of(scene)
+    for state in ("refused elsewhere", "requested elsewhere"):
+        for reference in found[state]:
+            names = two()
+            await hall.redeem(hall.me, reference, await hall.code(names))
+            await hall.keep(state, names, OFTEN)
     me.wire.close()
     stranger.wire.close()
     return found

@@ -1,6 +1,5 @@
 """Nobody learns from an answer, its headers, the work it caused or its time whether a person is a client, or was."""
 
-import contextlib
 import itertools
 import os
 import random
@@ -11,7 +10,7 @@ import pytest
 
 from tests.campaigns.ranks import auc, trimmed_t
 from tests.campaigns.scene import CREATED, OK, Person, Scene, play, register
-from tests.campaigns.server import Server, running
+from tests.campaigns.server import Server, running, serving
 from tests.campaigns.silence import STATES, lengths, persons, shape
 from tests.campaigns.statements import Statements, difference, usual
 from tests.campaigns.wire import Answer
@@ -240,20 +239,6 @@ def told_apart(found: Verdicts) -> list[tuple[str, str]]:
     """Return the pairs of states that somebody who measures can tell apart."""
     low, high = BAND
     return [pair for pair, (area, t) in found.items() if not low <= area <= high or abs(t) >= LARGEST_T]
-
-
-@contextlib.contextmanager
-def serving(server: Server, target: str | None = None, **settings: str) -> Iterator[None]:
-    """Serve with other settings, or another application, for the length of a block."""
-    server.stop()
-    server.target, server.environment = target, {f"CONSENT_REGISTRY_{name}": value for name, value in settings.items()}
-    server.start()
-    try:
-        yield
-    finally:
-        server.stop()
-        server.target, server.environment = None, {}
-        server.start()
 
 
 def test_times_do_not_betray_a_persons_state(server: Server) -> None:
