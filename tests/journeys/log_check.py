@@ -60,8 +60,9 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     number = await connection.fetchval("select network_id from registry.networks where slug = $1", network)
     rows = await connection.fetch(
         """
-        select l.log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at
+        select l.log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at, k.link_code_id
         from registry.leaves l left join registry.events e using (network_id, log_index)
+        left join registry.links k on k.network_id = l.network_id and k.link_id = e.event_id
         where l.network_id = $1 order by l.log_index
         """,
         number,
@@ -104,6 +105,10 @@ def _read(rows: Sequence[Row], network: str) -> list[Facts]:
             assert facts["client"] is None
             assert base64.urlsafe_b64decode(facts["client_commitment"] + "=") == committed
             facts["client"] = str(row["client_id"])
+        if "link_code_commitment" in facts:  # the other side's name for the code: in the table alone
+            committed = hmac.digest(row["nonce"], str(row["link_code_id"]).encode(), "sha256")
+            assert base64.urlsafe_b64decode(facts["link_code_commitment"] + "=") == committed
+            facts["link_code"] = str(row["link_code_id"])
         assert facts["client"] == (None if row["client_id"] is None else str(row["client_id"]))
         assert _at(facts["at"]) == row["at"]
         account.present(row["log_index"], facts)
@@ -227,13 +232,14 @@ async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs
 
 def _told_withdrawals(events: Sequence[Facts]) -> set[tuple[Any, ...]]:
     told: set[tuple[Any, ...]] = set()
-    client_of = {event["id"]: event["client"] for event in events if event["kind"] == "consent"}
+    consents = [event for event in events if event["kind"] == "consent"]
+    client_of = {grant["grant"]: event["client"] for event in consents for grant in event["grants"]}
     for event in events:
         if event["kind"] == "withdrawal":
             times = (_at(event["received_at"]), _at(event["at"]), _at(event["declared_at"]))
             for grant in event["grants"]:
                 parts = None if grant["categories"] is None else tuple(sorted(grant["categories"]))
-                clients = (client_of[grant["consent"]], event["client"])
+                clients = (client_of[grant["grant"]], event["client"])
                 told.add(
                     (
                         event["id"],

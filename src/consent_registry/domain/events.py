@@ -76,7 +76,8 @@ class Event(msgspec.Struct, frozen=True):
 
     `without_actor`: an entry of an act about a client number that the act's caller may not know, or padding; auditor
     and eraser alone read it. `client_unsaid`: the number is another partner's, so the bytes hold only a commitment to
-    it; the column has it, so that the event is erased with the client.
+    it; the column has it, so that the event is erased with the client. `committed`: members of which the bytes hold
+    only a commitment, because another partner's events name the same.
     """
 
     kind: str
@@ -90,3 +91,4 @@ class Event(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     without_actor: bool = False
     client_unsaid: bool = False
+    committed: Mapping[str, str] = {}

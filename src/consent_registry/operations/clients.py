@@ -103,8 +103,11 @@ async def _linked(
     """Redeem the code; a reference that is new is registered by the same entry of the log."""
     now = await act.clock()
     home = await _register(act, reference, now) if known is None else known
-    members, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
-    event = Event("link", members["group"], members | {"registered": known is None}, home.client_id, reference)
+    link_id, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
+    members = {"group": link_id, "registered": known is None}
+    # The code's number is the name of another partner's event: no identifier of a person is shared.
+    committed = {"link_code": code.link_code_id}
+    event = Event("link", link_id, members, home.client_id, reference, committed=committed)
     await act.append_padded(now, event, others)
     answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
     return Done(201 if known is None else 200, answer, client_ids=(home.client_id,))

@@ -94,12 +94,12 @@ async def may_be_one(act: Act, members: Collection[str], *, registers: bool) -> 
 
 async def link(
     act: Act, code: LinkCode, home: str, positions: dict[str, int], now: datetime
-) -> tuple[dict[str, str], list[Event]]:
+) -> tuple[str, list[Event]]:
     """Redeem a code for the client number `home` of the caller's: all numbers of `positions` become one client. All of
     them are held.
 
-    Returns the members of the caller's event, whose id is that of the group, and an event for each other number, about
-    that number alone: a number that leaves and is erased takes along nothing that another number's state is told by.
+    Returns the group's id, which is that of the caller's event, and an event for each other number, about that number
+    alone: a number that leaves and is erased takes along nothing that another number's state is told by.
     """
     link_id = new_id(now)
     row = storage.LinkRow(link_id, code.link_code_id, home, act.caller.partner_id, now)
@@ -107,4 +107,4 @@ async def link(
     await storage.add_memberships(act.connection, act.network.network_id, link_id, positions, now)
     told = {"group": link_id, "act": link_id}
     others = [Event("link", new_id(now), told, one, without_actor=True) for one in sorted(positions) if one != home]
-    return {"group": link_id, "link_code": code.link_code_id}, others
+    return link_id, others

@@ -18,6 +18,12 @@ from consent_registry.domain.told_rows import Facts
 from consent_registry.storage.keys import base64url
 from consent_registry.storage.log import EVENT_FORMAT
 
+# Where the tables have what an event may hold only a commitment to: by its member, the column read and its place.
+_COMMITTED = {
+    "client": ("client_id", "events client_id"),
+    "link_code": ("link_code_id", "links link_id={} link_code_id"),
+}
+
 
 class LogReading:
     """Takes in a log place by place. Held in memory: the state it tells, and the places where events are missing."""
@@ -69,16 +75,21 @@ class LogReading:
         if self._replay.unattached:
             self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
 
-    def _with_client(self, index: int, event: Facts, row: Mapping[str, Any]) -> Facts:
-        """The event with the client number that its column holds, if its bytes hold only a commitment to that."""
-        said = event.get("client_commitment")
-        if said is None:
-            return event
-        client = row["client_id"]
-        if client is None or said != base64url(reference_commitment(row["nonce"], client)):
-            detail = f"event {index}: its column client_id is not the number that the event commits to"
-            self._events.find("column_differs", detail, index=index, path="events client_id")
-        return {**event, "client": client}
+    def _with_committed(self, index: int, event: Facts, row: Mapping[str, Any]) -> Facts:
+        """The event with what its bytes hold only a commitment to, as the tables have it: the client's number, and the
+        number of the code that a link redeemed.
+        """
+        for member, (column, place) in _COMMITTED.items():
+            said = event.get(f"{member}_commitment")
+            if said is not None:
+                value, path = row[column], place.format(event["id"])
+                # That a link's row is missing is what the tables' check says.
+                missing = value is None and member != "client"
+                if not missing and said != base64url(reference_commitment(row["nonce"], value or "")):
+                    detail = f"event {index}: {path} is not what the event commits to"
+                    self._events.find("column_differs", detail, index=index, path=path)
+                event = {**event, member: value}
+        return event
 
     def _count(self, index: int, wrong: str | None) -> None:
         if wrong is not None:
@@ -114,7 +125,7 @@ class LogReading:
     def _take(self, index: int, event: Facts, row: Mapping[str, Any]) -> None:
         if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
             raise NotComplete("not of this network, of another format, or not in canonical form")
-        event = self._with_client(index, event, row)
+        event = self._with_committed(index, event, row)
         self._account.present(index, event)
         self._count(index, self._acts.present(index, event))
         if not self._replay.tell(event):

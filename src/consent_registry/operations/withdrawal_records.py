@@ -82,20 +82,24 @@ def _event(act: Act, taken: Taken, client_id: str, row_id: str) -> Event:
         "channel": taken.channel,
         "declared_at": format_instant(taken.declared_at),
         "received_at": format_instant(taken.received_at),
-        "grants": [_named(act.catalogue, one) for one in taken.withdrawn if one.grant.client_id == client_id],
+        "grants": [_named(act.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id],
         "releases": [one.release_id for one in taken.releases if taken.homes[one.consent_id] == client_id],
     }
     if client_id != taken.client_id:
         members |= {"act": taken.act_id, "partner": act.caller.slug}
         return Event("withdrawal", row_id, members, client_id, without_actor=True)
     others = [one for one in taken.withdrawn if one.grant.client_id != client_id and taken.may_be_told(one.grant)]
-    return Event("withdrawal", row_id, members | {"also": [_named(act.catalogue, one) for one in others]}, client_id)
+    return Event(
+        "withdrawal", row_id, members | {"also": [_named(act.catalogue, taken, one) for one in others]}, client_id
+    )
 
 
-def _named(catalogue: Catalogue, one: Withdrawn) -> dict[str, Any]:
+def _named(catalogue: Catalogue, taken: Taken, one: Withdrawn) -> dict[str, Any]:
+    """What was withdrawn; of which consent only where the caller takes part, not where the client brought its code."""
     parts = one.change.category_ids
+    consent = {"consent": one.grant.consent_id} if one.grant.grant_id in taken.known else {}
     return {
         "grant": one.grant.grant_id,
-        "consent": one.grant.consent_id,
+        **consent,
         "categories": None if parts is None else catalogue.category_slugs(parts),
     }

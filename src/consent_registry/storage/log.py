@@ -83,10 +83,14 @@ def event_bytes(network: Network, instant: str, actor: str | None, event: Event,
         "client": None if unsaid else event.client_id,
         **event.members,
     }
-    if unsaid and event.client_id is not None:
-        members["client_commitment"] = base64url(reference_commitment(nonce, event.client_id))
-    if event.reference is not None:
-        members["reference_commitment"] = base64url(reference_commitment(nonce, event.reference))
+    committed: dict[str, str | None] = {
+        "client": event.client_id if unsaid else None,
+        "reference": event.reference,
+        **event.committed,
+    }
+    for name, value in committed.items():
+        if value is not None:
+            members[f"{name}_commitment"] = base64url(reference_commitment(nonce, value))
     return canonical(members)
 
 

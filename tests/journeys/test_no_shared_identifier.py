@@ -1,0 +1,182 @@
+"""No identifier of a person that two partners share: in no search of the log and in nothing that is taken along, down
+to the bytes of the events (design.md section 8). Shared are a consent's own, between those who take part in it.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from consent_registry.domain.events import Event
+from consent_registry.operations import clients
+from consent_registry.operations.acts import Act, digest_of
+from tests.dpo_desk import EXPORTS, search_all
+from tests.installation import Registry
+from tests.journeys.log_check import check_log
+from tests.journeys.office import Body, Office, office
+from tests.small_network import NUMBER, PARTNERS, consent_body
+
+SLUGS = ("north", "south", "east")
+# What could name a person: identifiers, digests, keys and commitments; no word, no time.
+NAMES = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,}|[A-Za-z0-9+/_-]{22,}={0,2}"
+)
+YES: Body = {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
+BACK: Body = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
+AWAY: Body = {"sender": "east", "recipient": "north", "purpose": "support", "categories": ["identity"]}
+
+
+@dataclass(slots=True)
+class Story:
+    """Three offices that know one person, what each was answered about consents, and the words all of them know."""
+
+    registry: Registry
+    offices: dict[str, Office]
+    client: dict[str, str] = field(default_factory=dict)
+    told: dict[str, set[str]] = field(default_factory=lambda: {slug: set() for slug in SLUGS})
+
+    async def act(self, slug: str, path: str, body: Body, status: int = 201) -> Body:
+        """Have an office do something."""
+        return await self.offices[slug].post(path, body, status)
+
+    async def record(self, slug: str, *grants: Body, **members: object) -> Body:
+        """Have an office record a consent of its client."""
+        body = consent_body(self.client[slug], self.offices[slug].text) | members
+        body["grants"] = list(grants)
+        return await self.act(slug, "/consents", body)
+
+    async def look(self) -> None:
+        """Have each office read all that it takes part in, and note which identifiers that shows it."""
+        for slug, one in self.offices.items():
+            shown = (await one.post("/consents/search", {}, 200))["items"]
+            for consent in shown:
+                await one.get(f"/consents/{consent['consent_id']}")
+                grants = [grant["grant_id"] for grant in consent["grants"]]
+                releases = [release["release_id"] for release in consent["releases"]]
+                self.told[slug] |= {consent["consent_id"], digest_of([consent["consent_id"]]), *grants, *releases}
+
+
+async def story(registry: Registry) -> Story:
+    """Play everything that writes an event about one person whom three offices know by codes it carried."""
+    found = Story(registry, {slug: await office(registry, slug) for slug in SLUGS})
+    found.client = {slug: await one.client() for slug, one in found.offices.items()}
+    for giver, taker in (("north", "south"), ("south", "east"), ("east", "north")):
+        code = (await found.act(giver, "/link-codes", {"client": found.client[giver]}))["link_code"]
+        await found.act(taker, "/clients", {"reference": found.client[taker], "link_code": code}, 200)
+    await acts_on_consents(found)
+    await withdrawals(found)
+    await questions(found)
+    await found.look()
+    await found.act("east", "/unlinkings", {"client": found.client["east"]})
+    return found
+
+
+async def acts_on_consents(found: Story) -> None:
+    """Confirmed, renewed, restricted and lifted by both sides, ended, void; given a new code; refused."""
+    asked = await found.record("north", YES, BACK)
+    path = f"/consents/{asked['consent_id']}"
+    await found.act("south", f"{path}/confirmations", {})
+    await found.record("south", BACK, renews=asked["consent_id"])
+    for slug in ("south", "north"):
+        await found.act(slug, f"{path}/restrictions", {})
+        await found.act(slug, f"{path}/restriction-liftings", {})
+    await found.act("north", f"{path}/receipt-codes", {})
+    await found.act("south", f"{path}/endings", {"reason": "case_closed"})
+    await found.act("north", f"{path}/invalidations", {"reason": "form"})
+    await found.record("north", AWAY)
+    await found.record("south", BACK | {"answer": "refused"})
+
+
+async def withdrawals(found: Story) -> None:
+    """By consent and by client on both sides, and by the client's code at one that has no part in it."""
+    for slug, by in (("south", "consent_id"), ("north", "client"), ("east", "client")):
+        made = await found.record("east" if slug == "east" else "north", AWAY if slug == "east" else YES)
+        body = {by: found.client[slug] if by == "client" else made[by], "channel": "phone"}
+        await found.act(slug, "/withdrawals", body)
+    made = await found.record("north", YES)
+    taken = await found.act("east", "/withdrawals", {"receipt_code": made["receipt_code"], "channel": "in_person"})
+    # The answer names what the client's code stood for.
+    found.told["east"] |= set(taken["withdrawn"])
+
+
+async def questions(found: Story) -> None:
+    """Asked, reported and read again by the sender; the recipient is shown that something may come."""
+    await found.record("north", YES)
+    asked = {"client": found.client["north"], "recipient": "south", "purpose": "support", "categories": ["identity"]}
+    for outcome in ("permit", "permit"):
+        made = await found.act("north", "/decisions", asked | {"receipt": True}, 200)
+        assert made["outcome"] == outcome
+        report = {"outcome": "sent", "categories": ["identity"]}
+        await found.act("north", f"/decisions/{made['decision_id']}/transfers", report)
+        await found.offices["north"].get(f"/decisions/{made['decision_id']}")
+        for slug in ("north", "south"):
+            found.told[slug] |= {made["decision_id"], made["log"]["leaf"]}
+
+
+async def shown(registry: Registry, slug: str) -> set[str]:
+    """Return every name in what an officer finds, takes along, and could take along: the bytes of the partner's own."""
+    dpo = await registry.dpo(slug)
+    texts = [json.dumps(await search_all(dpo))]
+    texts += [(await dpo.post(EXPORTS, {"format": kind})).text for kind in ("jsonl", "csv")]
+    async with registry.sql("app") as connection, connection.transaction():
+        await connection.execute(f"set local registry.network = '{NUMBER}'")
+        await connection.execute(f"set local registry.partners = '{{{PARTNERS[slug]}}}'")
+        rows = await connection.fetch("select event, nonce from registry.events")
+    assert rows
+    texts += [row["event"].decode() + " " + row["nonce"].hex() for row in rows]
+    return names_in(texts)
+
+
+def names_in(texts: Iterable[str]) -> set[str]:
+    """Return what could name a person; what has no digit in it is a word of the wire's."""
+    return {name for text in texts for name in NAMES.findall(text) if any(map(str.isdigit, name))}
+
+
+def of_nobody(texts: Iterable[Any]) -> set[str]:
+    """Return the names in what says nothing about a person: the catalogue, and the paper that all tests use."""
+    return names_in(json.dumps(text) for text in texts) | {"ab" * 32}
+
+
+async def shared(found: Story) -> dict[tuple[str, str], set[str]]:
+    """Return for each two offices the names that both officers are shown and that are neither the catalogue's nor of
+    what both were told of as taking part.
+    """
+    seen = {slug: await shown(found.registry, slug) for slug in SLUGS}
+    partner = found.offices["north"].partner
+    common = of_nobody([(await partner.get(path)).json() for path in ("/texts", "/agreements", "/partners")])
+    return {(a, b): (seen[a] & seen[b]) - common - (found.told[a] & found.told[b]) for a, b in combinations(SLUGS, 2)}
+
+
+async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) -> None:
+    """After a day with every kind of act, no two officers find the same value but what is a shared consent's own."""
+    found = await story(fresh_registry)
+    events = await check_log(fresh_registry)
+    kinds = {one["kind"] for one in events if one["actor"] in SLUGS}
+    assert {"link_code", "link", "unlinking", "withdrawal", "confirmation", "ending", "invalidation"} <= kinds
+    assert {"restriction", "restriction_lifting", "receipt_code", "decision", "transfer", "read", "consent"} <= kinds
+    assert not any((await shared(found)).values()), await shared(found)
+
+
+async def test_a_name_that_is_shared_is_found(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: another partner's number of the client in an act's bytes is found, and the code's number in a link's."""
+
+    async def none(*_: object) -> set[str]:
+        return set()
+
+    def said(kind: str, event_id: str, members: Body, *more: Any, committed: Body | None = None) -> Event:  # noqa: ANN401
+        return Event(kind, event_id, members | (committed or {}), *more)
+
+    monkeypatch.setattr(Act, "_foreign_numbers", none)
+    monkeypatch.setattr(clients, "Event", said)
+    found = await story(fresh_registry)
+    names = await shared(found)
+    async with fresh_registry.sql() as connection:
+        numbers = await connection.fetch("select client_id::text as name from registry.clients where network_id = 99")
+        codes = await connection.fetch("select link_code_id::text as name from registry.link_codes")
+    every = set().union(*names.values())
+    assert every & {row["name"] for row in numbers}
+    assert every >= {row["name"] for row in codes}
