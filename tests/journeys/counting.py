@@ -119,6 +119,11 @@ async def do(scene: Scene, call: Call) -> httpx.Response:
     return await (call.by or scene.east.partner).post(call.path, call.body)
 
 
+async def entries(registry: Registry) -> int:
+    """Count the entries of all logs."""
+    return (await _counts(registry))[0]
+
+
 async def _counts(registry: Registry) -> tuple[int, int]:
     async with registry.sql() as connection:
         leaves, tries = [

@@ -1,6 +1,7 @@
 """Counting tells nothing: entries, rows, tries and answers are the same however many others know the person."""
 
 import json
+import uuid
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from consent_registry.domain.events import Event
 from consent_registry.operations import acts as operations
 from consent_registry.operations.acts import Reply
 from tests.installation import Registry
-from tests.journeys.counting import ACTS, Scene, Seen, do, play
+from tests.journeys.counting import ACTS, Scene, Seen, do, entries, play
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (0, 1, 5)
@@ -128,3 +129,18 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
             await do(scene, call)
             found[f"{path} {number}"] = [round(one / constant) for one in waits]
     assert {act: times for act, times in found.items() if times} == {act: [times] for act, times in EVEN.items()}
+
+
+async def test_a_repeated_key_writes_nothing(fresh_registry: Registry) -> None:
+    """No padding either, of whatever padded act; the answer is the first one."""
+    scene = await Scene.of(fresh_registry, 1)
+    for path in ("/api/v1/clients", "/api/v1/consents/{consent_id}/endings", "/api/v1/withdrawals"):
+        number = 2 if path == "/api/v1/clients" else 0
+        call = await ACTS[path][number](scene)
+        key = {"Idempotency_Key": uuid.uuid4().hex}
+        first = await scene.east.partner.post(call.path, call.body, **key)
+        assert first.is_success
+        size = await entries(fresh_registry)
+        again = await scene.east.partner.post(call.path, call.body, **key)
+        assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+        assert await entries(fresh_registry) == size

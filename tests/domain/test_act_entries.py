@@ -1,0 +1,109 @@
+"""An act writes a constant number of entries; a reading of the log finds each that is missing or too many."""
+
+from typing import Any
+
+import pytest
+
+from consent_registry.domain.act_entries import LARGEST_GROUP, ActEntries, entries_of, with_padding
+from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.retentions import STATE
+
+Entry = dict[str, Any]
+LINK: Entry = {"id": "g", "kind": "link"}
+
+
+def entry(number: int, kind: str = "padding", act: str = "g") -> Entry:
+    """An entry of an act beside its own."""
+    return {"id": f"e{number}", "kind": kind, "act": act}
+
+
+def whole(act: Entry) -> list[Entry]:
+    """An act with all its entries."""
+    return [act, *(entry(number, act=act["id"]) for number in range(1, entries_of(act["kind"], act)))]
+
+
+def faults(log: list[Entry | None], size: int | None = None) -> list[str]:
+    """What is wrong with a log; None is a place whose event was removed."""
+    reading = ActEntries()
+    found = [reading.present(index, one) for index, one in enumerate(log) if one is not None]
+    found.append(reading.conclude(len(log) if size is None else size))
+    return [one for one in found if one is not None]
+
+
+def test_the_number_of_entries_is_the_kinds() -> None:
+    """16 for what reaches all of a client's numbers, 2 for what reaches one other, 1 for all else."""
+    many = {kind for kind in KINDS if entries_of(kind, {}) == LARGEST_GROUP}
+    assert many == {"link", "withdrawal", "ending", "restriction", "restriction_lifting"}
+    assert {kind for kind in KINDS if entries_of(kind, {}) == 2} == {"confirmation", "invalidation"}
+    assert [entries_of("consent", {"renews": one}) for one in (None, "c")] == [1, 2]
+    assert LARGEST_GROUP == 16
+
+
+@pytest.mark.parametrize("others", [0, 1, 5, 15])
+def test_padding_fills_up_what_others_leave(others: int) -> None:
+    """Without an actor, about the act's own number, naming the act."""
+    acting = Event("link", "g", {}, "mine")
+    some = [Event("link", f"o{number}", {"act": "g"}, f"c{number}", without_actor=True) for number in range(others)]
+    written = with_padding(acting, some, [f"p{number}" for number in range(16)])
+    assert written[: 1 + others] == [acting, *some]
+    padding = written[1 + others :]
+    assert len(written) == 16
+    assert {(one.kind, one.client_id, one.without_actor, one.members["act"]) for one in padding} <= {
+        ("padding", "mine", True, "g")
+    }
+
+
+def test_more_numbers_than_a_client_can_have_are_a_mistake() -> None:
+    """Which must not be written, because nothing would hide it."""
+    some = [Event("link", f"o{number}", {"act": "g"}) for number in range(16)]
+    with pytest.raises(ValueError, match="more client numbers"):
+        with_padding(Event("link", "g", {}), some, [])
+
+
+def test_padding_goes_with_its_act() -> None:
+    """It is kept and removed as state is: no use, by age alone, nor for ever."""
+    assert {"padding", "renewal"} <= STATE
+
+
+def test_a_whole_log_has_no_fault() -> None:
+    """Acts of every size, one after the other; others' entries of any kind."""
+    link = whole(LINK)
+    link[1] = entry(1, "link")
+    ending = whole({"id": "x", "kind": "ending"})
+    single: Entry = {"id": "d", "kind": "decision"}
+    assert faults([single, *link, single, *ending, *whole({"id": "c", "kind": "consent", "renews": "b"}), single]) == []
+
+
+@pytest.mark.parametrize("place", [1, 8, 15])
+@pytest.mark.parametrize("follows", [{"id": "d", "kind": "decision"}, None])
+def test_a_missing_entry_is_found(place: int, follows: Entry | None) -> None:
+    """Wherever it was, and also at the log's end: the places behind move up."""
+    log = whole(LINK)
+    del log[place]
+    assert faults([*log, *([] if follows is None else [follows])]) != []
+
+
+def test_an_entry_too_many_is_found() -> None:
+    """A 17th, one of an act long past, and one of an act that never was."""
+    decision: Entry = {"id": "d", "kind": "decision"}
+    assert faults([*whole(LINK), entry(16)]) != []
+    assert faults([*whole(LINK), decision, entry(16)]) != []
+    assert faults([decision, entry(1, act="never")]) != []
+    assert faults([*whole(LINK)[:5], entry(5, act="never"), *whole(LINK)[6:]]) != []
+
+
+def test_what_was_removed_is_no_fault() -> None:
+    """Padding goes with the act; entries of other numbers stay, or go on their own."""
+    link: list[Entry | None] = [*whole(LINK)]
+    link[1], link[2] = entry(1, "link"), entry(2, "link")
+    without_one: list[Entry | None] = [*link]
+    without_one[2] = None
+    assert faults(without_one) == []
+    act_removed: list[Entry | None] = [None, link[1], link[2], *[None] * 13]
+    assert faults([*act_removed, {"id": "d", "kind": "decision"}]) == []
+    assert faults([*act_removed, {"id": "d", "kind": "decision"}, entry(3, "link")]) != []
+
+
+def test_padding_without_its_act_is_a_fault() -> None:
+    """Nothing removes the one and leaves the other."""
+    assert faults([None, *whole(LINK)[1:]]) != []
