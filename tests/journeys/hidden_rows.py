@@ -27,8 +27,9 @@ OTHER_YES = YES | {"purpose": "housing", "categories": ["identity"]}
 BACK: Body = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 AWAY: Body = {"sender": "east", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 NO = {"answer": "refused"}
-# So many own consents that are over that one row more ends a search's patience: ROUNDS pages of two rows each.
-OVER = 39
+# After so many rounds a search gives up its page here, so that few rows are enough to see it; and so many own consents
+# that are over, of which a round reads two, that one row more makes it give up.
+ROUNDS, OVER = 4, 7
 OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),
     *("agreement_endings", "flows", "texts", "text_languages", "credentials", "credential_revocations"),

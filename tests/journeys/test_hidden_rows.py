@@ -13,6 +13,7 @@ from tests.journeys.hidden_rows import (
     NO,
     OTHER_YES,
     OVER,
+    ROUNDS,
     YES,
     Day,
     Told,
@@ -184,6 +185,11 @@ async def day_of(installation: Installation, *, hidden: bool) -> list[Told]:
         for call in dict.fromkeys(CALLS.values()):
             await call(day)
         return numbered(day.told)
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consent_registry.operations.searches.ROUNDS", ROUNDS)
 
 
 def test_every_call_about_a_client_is_on_the_list() -> None:
