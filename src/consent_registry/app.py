@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
 
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
-from litestar.types import Message, Scope
+from litestar.routes import HTTPRoute
+from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from consent_registry.api import (
     administration,
@@ -34,9 +36,10 @@ from consent_registry.api import (
     withdrawals,
 )
 from consent_registry.api.callers import ApiRequest, Doors
+from consent_registry.api.edge import Edge
 from consent_registry.api.problems import http_error, internal_error, registry_error
 from consent_registry.api.request_log import note_answers
-from consent_registry.api.server_log import configure_log, request_id
+from consent_registry.api.server_log import configure_log
 from consent_registry.api.standing import after_standing
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
@@ -60,6 +63,27 @@ _ALWAYS = (
 )
 # RFC 6797: who was here once over TLS never asks this host in the clear again, for a year.
 _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000; includeSubDomains"),)
+
+
+class Application(Litestar):
+    """The framework's application, with the edge around it."""
+
+    def __init__(self, *, edge: Edge, **settings: Any) -> None:  # noqa: ANN401 - as Litestar takes them
+        super().__init__(**settings)
+        self._edge = edge
+        edge.learn({one.path_format: one.methods for one in self.routes if isinstance(one, HTTPRoute)})
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = scope["litestar_app"] = self  # for answers that the framework has no part in
+            await self._edge.serve(
+                super().__call__, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send)
+            )
 
 
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
@@ -86,13 +110,14 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             *findings.ROUTES,
         ],
     )
-    return Litestar(
+    return Application(
+        edge=Edge(
+            _ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()),
+            note_answers(every=chosen.access_log),
+            chosen.body_seconds,
+        ),
         route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *PAGES],
         lifespan=[_lifespan(chosen, runtime_class)],
-        before_send=[
-            note_answers(every=chosen.access_log),
-            _finish_headers(_ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ())),
-        ],
         request_class=ApiRequest,
         exception_handlers={
             RegistryError: after_standing(registry_error),
@@ -137,16 +162,3 @@ def _lifespan(
             await oversight.close()
 
     return lifespan
-
-
-def _finish_headers(always: Sequence[tuple[bytes, bytes]]) -> Callable[[Message, Scope], Awaitable[None]]:
-    """Every answer names its request, and has these headers unless it said otherwise itself."""
-
-    async def finish(message: Message, scope: Scope) -> None:
-        if message["type"] != "http.response.start":
-            return
-        headers = [*message["headers"], (b"x-request-id", request_id(scope).encode("latin-1"))]
-        said = [name for name, _ in headers]  # in lower case, as ASGI demands
-        message["headers"] = headers + [one for one in always if one[0] not in said]
-
-    return finish

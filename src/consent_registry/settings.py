@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Three times this for withdrawals and redeemed codes. On two busy cores a withdrawal of 52 grants under 15 client
     # numbers took 70 ms, an act on one consent 30; on idle ones a third of that.
     even_acts_ms: int = 50
+    body_seconds: int = 30
     log_public: bool = False
     access_log: bool = False
     trusted_proxies: Networks = ()
@@ -51,6 +52,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_reached_over_tls(self) -> bool:
         """Whether partners reach the registry over https, which its proxy speaks."""
         return urlsplit(self.issuer).scheme == "https"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a caller may take and how many may be connected, in each worker; CONSENT_REGISTRY_… as above."""
+
+    head_seconds: int = 20
+    """For the head of a request, from the connection or from the answer before on."""
+    reader_seconds: int = 30
+    """For which a caller may take nothing of its answer."""
+    connections: int = 3000
+    pool_size: int = 10
 
 
 class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +87,7 @@ OTHER_NAMES = (
 
 def known_names() -> frozenset[str]:
     """Every name after the prefix that some part of the registry reads."""
-    members = (*Settings.__struct_fields__, *SealerSettings.__struct_fields__)
+    members = (*Settings.__struct_fields__, *Limits.__struct_fields__, *SealerSettings.__struct_fields__)
     return frozenset(one.upper() for one in members) | frozenset(OTHER_NAMES)
 
 
@@ -102,10 +114,21 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         even_ms=_number(environment, "EVEN_MS", 5, least=1),
         workers=_number(environment, "WORKERS", 1, least=1),
         even_acts_ms=_number(environment, "EVEN_ACTS_MS", 50, least=1),
+        body_seconds=_number(environment, "BODY_SECONDS", 30, least=1),
         log_public=_yes(environment, "LOG_PUBLIC"),
         access_log=_yes(environment, "ACCESS_LOG"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
         erasure_ledger=_path(environment, "ERASURE_LEDGER"),
+    )
+
+
+def read_limits(environment: Mapping[str, str]) -> Limits:
+    """The limits in an environment; raises UnsafeSetting with one clear line."""
+    return Limits(
+        head_seconds=_number(environment, "HEAD_SECONDS", 20, least=1),
+        reader_seconds=_number(environment, "READER_SECONDS", 30, least=1),
+        connections=_number(environment, "CONNECTIONS", 3000, least=10, most=100_000),
+        pool_size=_number(environment, "POOL_SIZE", 10, least=2),
     )
 
 
@@ -171,10 +194,10 @@ def _yes(environment: Mapping[str, str], name: str) -> bool:
     return value == "true"
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int, most: int = LARGEST) -> int:
     value = environment.get(PREFIX + name, str(default))
-    if not (value.isascii() and value.isdigit() and least <= int(value) <= LARGEST):
-        raise UnsafeSetting(f"{PREFIX}{name} is {value!r}: it must be a number from {least} to {LARGEST}")
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise UnsafeSetting(f"{PREFIX}{name} is {value!r}: it must be a number from {least} to {most}")
     return int(value)
 
 

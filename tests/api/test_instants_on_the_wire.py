@@ -75,7 +75,7 @@ async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registr
     dpo = await registry.dpo("north")
     assert (await dpo.get(f"/findings?from={quote('2026-11-20T10:30:00+01:00')}")).status_code == 200
     plain = (await dpo.get("/findings?from=2026-11-20T10:30:00+01:00")).json()["errors"]
-    assert [(one["parameter"], "%2B" in one["detail"]) for one in plain] == [("from", True)]
+    assert [(one["detail"].split()[0], "%2B" in one["detail"]) for one in plain] == [("from", True)]
     for parameter, query in {
         "until": "until=2026-11-20",
         "kind": "kind=x",
@@ -86,7 +86,7 @@ async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registr
         "nonsense": "nonsense=1",
     }.items():
         faults = (await dpo.get(f"/findings?{query}")).json()["errors"]
-        assert [(one["pointer"], one["parameter"]) for one in faults] == [("", parameter)], query
+        assert [(one["pointer"], one["detail"].split()[0].strip("'")) for one in faults] == [("", parameter)], query
 
 
 @pytest.mark.parametrize("path", CALLS)

@@ -1,6 +1,7 @@
 """Who calls: the access token of each request, the scope it needs, and what every call may rely on."""
 
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Protocol, TypeVar, cast
@@ -8,17 +9,17 @@ from typing import Annotated, Any, Protocol, TypeVar, cast
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, InternalServerException
+from litestar.exceptions import HTTPException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, Receive, Scope, Send
+from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, HTTPRequestEvent, Receive, Scope, Send
 
 from consent_registry.api.bodies import decode
 from consent_registry.api.documentation import Operation
 from consent_registry.api.queries import require_declared
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NotAuthentic
+from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NoToken
 from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.decider import EVEN, Decider
@@ -34,8 +35,13 @@ class ApiRequest(Request[Caller, None, State]):
 
     @cached_property
     def header(self) -> Mapping[bytes, bytes]:
-        """The headers by lower-case name; of one that stands twice, the first counts."""
-        return dict(reversed(list(self.scope["headers"])))
+        """The headers by lower-case name; several lines of a name are one list (RFC 9110 section 5.3)."""
+        lines = list(self.scope["headers"])
+        found = dict(lines)
+        if len(found) != len(lines):
+            for repeated in {name for name, _ in lines}:
+                found[repeated] = b", ".join(value for name, value in lines if name == repeated)
+        return found
 
     async def body(self) -> bytes:
         """The body; raises RequestEntityTooLarge as soon as it is longer than the route allows."""
@@ -47,14 +53,13 @@ class ApiRequest(Request[Caller, None, State]):
                 raise RequestEntityTooLarge
             pieces, length, more = [], 0, True
             while more:
-                message = await self.receive()
-                if message["type"] != "http.request":
-                    raise InternalServerException("client disconnected prematurely")
+                # Whatever is no part of a body has become an exception at the edge.
+                message = cast("HTTPRequestEvent", await self.receive())
                 pieces.append(message["body"])
                 length += len(message["body"])
                 if length > longest:
                     raise RequestEntityTooLarge
-                more = message.get("more_body", False)
+                more = message["more_body"]
             state.body = b"".join(pieces)
         return state.body
 
@@ -122,7 +127,7 @@ def requires(scope: str, *given: str) -> Guard:
         request = cast("ApiRequest", connection)
         kind, __, token = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not token:
-            raise NotAuthentic(reason="no-token")
+            raise NoToken(reason="no-token")
         # RFC 6750 section 2.1 lets several blanks stand before a token, and nothing after it.
         caller = await doors(request).tokens.verify(token.lstrip(" "))
         connection.scope["user"] = caller
@@ -163,14 +168,29 @@ def asked_directly(scope: str, kind: type[Body], ask: Ask[Body]) -> BeforeReques
 
 
 def require_media_types(request: ApiRequest, taken: frozenset[str]) -> None:
-    """Raise 406 for a caller that will not take this answer, 415 for a body that does not say that it is JSON."""
+    """Raise 406 for a caller that will not take this answer, 415 for a body that is compressed or does not say that it
+    is JSON.
+    """
     accepted = request.header.get(b"accept", b"*/*").decode("latin-1")
-    if accepted not in taken and not any(_media_type(one) in taken for one in accepted.split(",")):
+    if accepted not in taken and not any(_is_taken(one, taken) for one in accepted.split(",")):
         raise HTTPException(status_code=406)
+    require_plain(request)
     if request.method == "POST":
         sent = request.header.get(b"content-type", b"")
         if sent != b"application/json" and _media_type(sent.decode("latin-1")) != "application/json":
             raise HTTPException(status_code=415)
+
+
+def require_plain(request: ApiRequest) -> None:
+    """Raise 415 for a body under any content coding: a small body must not become a large one."""
+    codings = request.header.get(b"content-encoding", b"")
+    if codings and any(one.strip().lower() not in {b"", b"identity"} for one in codings.split(b",")):
+        raise HTTPException(status_code=415, headers={"Accept-Encoding": "identity"})
+
+
+def _is_taken(accepted: str, taken: frozenset[str]) -> bool:
+    """Whether one element of an Accept header takes the answer: not with the weight 0 (RFC 9110 section 12.4.2)."""
+    return _media_type(accepted) in taken and not re.search(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", accepted, re.IGNORECASE)
 
 
 def _media_type(value: str) -> str:
@@ -193,7 +213,7 @@ async def once_given(request: ApiRequest, key: str | None) -> Once | None:
         return None
     if not 1 <= len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise Malformed(faults=(Fault("", "Idempotency-Key must be 1 to 64 printable ASCII characters"),))
-    return Once.of(request.user.partner_id, request.method, request.url.path, key, await request.body())
+    return Once.of(request.user.partner_id, request.method, request.scope["path"], key, await request.body())
 
 
 class _Ready(Response[bytes]):

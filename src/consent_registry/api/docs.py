@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response, route
+from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
-from consent_registry.api.files import READ, File, serve_file
+from consent_registry.api.files import File, serve_file
 from consent_registry.api.html_page import page
 from consent_registry.api.openapi import document_bytes
 from consent_registry.domain.errors import NotFound
@@ -35,13 +35,13 @@ STATIC = {
 }
 
 
-@route("/docs", http_method=READ)
+@get("/docs")
 async def show_docs(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The interface for people to read and try."""
     return serve_file(request, PAGE)
 
 
-@route("/openapi/openapi.json", http_method=READ)
+@get("/openapi/openapi.json")
 async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The interface for programs: the same bytes as the committed file."""
     file = request.app.state.get("document")
@@ -50,7 +50,7 @@ async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
     return serve_file(request, file)
 
 
-@route("/docs/files/{name:str}", http_method=READ)
+@get("/docs/files/{name:str}")
 async def show_docs_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """What the pages load. Looked up by name among the files there are: no path is ever made of what was asked."""
     file = STATIC.get(name)

@@ -13,9 +13,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 from litestar import Request, Response
-from litestar.enums import HttpMethod
 
-READ = [HttpMethod.GET, HttpMethod.HEAD]
 REVALIDATE = "public, no-cache"
 
 
@@ -49,20 +47,25 @@ class File(msgspec.Struct, frozen=True):
 def serve_file(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
     """The file, packed if the request takes that, or 304 if its sender has it already."""
     content, tag, headers = file.content, file.tag, dict(file.headers)
-    if file.packed is not None and takes_gzip(request.headers):
+    if file.packed is not None and takes_gzip(_listed(request, "accept-encoding")):
         content, tag = file.packed, f"{tag}-gzip"
         headers["Content-Encoding"] = "gzip"
     headers["ETag"] = f'"{tag}"'
     status: Literal[200, 304] = 200
-    if _known(request.headers.get("if-none-match", ""), headers["ETag"]):
+    if _known(_listed(request, "if-none-match"), headers["ETag"]):
         content, status = b"", 304
         headers.pop("Content-Encoding", None)
     return Response(content, status_code=status, media_type=file.media_type, headers=headers)
 
 
-def takes_gzip(headers: Mapping[str, str]) -> bool:
+def _listed(request: Request[Any, Any, Any], name: str) -> str:
+    """A header that is a list, all lines of it (RFC 9110 section 5.3)."""
+    return ", ".join(request.headers.getall(name, []))
+
+
+def takes_gzip(accepted: str) -> bool:
     """Whether gzip is named and not refused (RFC 9110 section 12.5.3)."""
-    for one in headers.get("accept-encoding", "").split(","):
+    for one in accepted.split(","):
         name, _, weight = one.replace(" ", "").lower().partition(";q=")
         if name == "gzip":
             return weight.strip("0.") != "" or weight == ""

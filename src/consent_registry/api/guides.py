@@ -9,23 +9,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response, route
+from litestar import Request, Response, get
 from litestar.params import FromPath
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from consent_registry.api.files import READ, File, serve_file
+from consent_registry.api.files import File, serve_file
 from consent_registry.api.html_page import page
 from consent_registry.domain.errors import NotFound
 
 
-@route("/guides", http_method=READ)
+@get("/guides")
 async def list_guides(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Every guide by its title."""
     return serve_file(request, _list())
 
 
-@route("/guides/{name:str}", http_method=READ)
+@get("/guides/{name:str}")
 async def show_guide(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """One guide."""
     if name not in _guides():

@@ -7,14 +7,14 @@ public a token of the network is needed, and any other network looks as if it we
 from typing import Annotated, Any, cast
 
 import msgspec
-from litestar import Request, Response, route
+from litestar import Response, get
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
 from consent_registry.api.documentation import answers
-from consent_registry.api.files import READ, File, serve_file
+from consent_registry.api.files import File, serve_file
 from consent_registry.api.queries import require_declared
 from consent_registry.audit.encoding import decode_decimal
 from consent_registry.audit.tile import Bundle
@@ -25,7 +25,7 @@ from consent_registry.operations.log import Consistency, Reader
 TEXT, BYTES = "text/plain", "application/octet-stream"
 Size = Annotated[str | None, QueryParameter(name="from", description="size of the earlier tree")]
 LaterSize = Annotated[str | None, QueryParameter(name="to", description="size of the later tree")]
-LogRequest = Request[Any, Any, Any]
+LogRequest = ApiRequest
 
 
 def _reads_log(answer: str) -> Guard:
@@ -51,9 +51,8 @@ def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
     return answers(200, kind, summary, quota="reads", any_query=True, media_type=media_type, headers=headers)
 
 
-@route(
+@get(
     "/log/{network:str}/checkpoint",
-    http_method=READ,
     guards=[_reads_log(TEXT)],
     **_file("The log's signed checkpoint", str, TEXT),
 )
@@ -63,9 +62,8 @@ async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
     return _serve(request, await operations.read_checkpoint(runtime, await _reader(request)), TEXT, "max-age=1")
 
 
-@route(
+@get(
     "/log/{network:str}/tile/{place:path}",
-    http_method=READ,
     guards=[_reads_log(BYTES)],
     **_file("A tile or an entry bundle", bytes, BYTES),
 )
@@ -81,9 +79,8 @@ async def read_log_tile(request: LogRequest) -> Response[bytes]:
     return _serve(request, await operations.read_tile(runtime, reader, place), BYTES, "max-age=31536000, immutable")
 
 
-@route(
+@get(
     "/log/{network:str}/proofs/{index:str}",
-    http_method=READ,
     guards=[_reads_log(TEXT)],
     **_file("The proof that an entry is in the log", str, TEXT),
 )
@@ -99,9 +96,8 @@ async def prove_inclusion(request: LogRequest) -> Response[bytes]:
     return _serve(request, proof, TEXT, "max-age=1")
 
 
-@route(
+@get(
     "/log/{network:str}/consistency",
-    http_method=READ,
     guards=[_reads_log("application/json")],
     **answers(
         200,
@@ -126,9 +122,8 @@ async def prove_consistency(request: LogRequest, old_size: Size = None, new_size
     return _serve(request, msgspec.json.encode(proof), "application/json", "max-age=1")
 
 
-@route(
+@get(
     "/log/{network:str}/vkeys",
-    http_method=READ,
     guards=[_reads_log(TEXT)],
     **_file("The log's verifier keys", str, TEXT),
 )

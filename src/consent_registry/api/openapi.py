@@ -156,12 +156,12 @@ def _failures(path: str, one: Operation) -> dict[int, JSON]:
     if path == TOKEN_PATH:
         content = {"application/json": {"schema": _schema(TokenError)}}
         answer = {"description": "RFC 6749 section 5.2", "headers": _headers(["X-Request-ID"]), "content": content}
-        return {400: answer, 401: answer, 413: _refers(413), 429: _refers(429), 500: _refers(500), 503: _refers(503)}
+        return {400: answer, 401: answer} | {status: _refers(status) for status in (408, 413, 415, 429, 500, 503)}
     return {status: _refers(status) for status in _problem_statuses(path, one)}
 
 
 def _problem_statuses(path: str, one: Operation) -> set[int]:
-    kinds: set[type[RegistryError]] = {*one.refusals}
+    kinds: set[type[RegistryError]] = {*one.refusals, Malformed}  # a Host that is none, for instance
     if one.scope is not None:
         kinds |= {NotAuthentic, CannotRecord}
     if one.quota != "free":
@@ -170,13 +170,11 @@ def _problem_statuses(path: str, one: Operation) -> set[int]:
         kinds.add(NotAllowed)
     if "{" in path:
         kinds.add(NotFound)
-    if one.takes is not None or not one.any_query:
-        kinds.add(Malformed)
     statuses = {TABLE[kind][0] for kind in kinds} | {500}
     if one.scope is not None:
         statuses.add(406)
     if one.takes is not None:
-        statuses |= {413, 415}
+        statuses |= {408, 413, 415}
     if one.key != "none":
         statuses |= {409, 422}  # the same key still running, or sent with another body
     return statuses

@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, route
+from litestar import Request, Response, get
 from litestar.params import FromPath
 
-from consent_registry.api.files import READ, File, serve_file
+from consent_registry.api.files import File, serve_file
 from consent_registry.api.html_page import page
 from consent_registry.api.problems import HTTP_TITLES, INTERNAL, TABLE
 from consent_registry.domain.errors import NotFound
@@ -45,6 +45,10 @@ EXPLANATIONS = {
     ),
     "method-not-allowed": Explanation(
         "The address exists, but not for this method.", "The header Allow names the methods that there are."
+    ),
+    "too-slow": Explanation(
+        "The body of the request did not come within 30 seconds, or within what the operator set.",
+        "Nothing was changed. Send it again, over a better connection or in smaller parts.",
     ),
     "not-acceptable": Explanation(
         "Your Accept header excludes what this address answers with.",
@@ -102,13 +106,13 @@ TITLES |= {slug: (status, title) for status, (slug, title) in HTTP_TITLES.items(
 TITLES["internal"] = (INTERNAL.status, INTERNAL.title)
 
 
-@route("/problems", http_method=READ)
+@get("/problems")
 async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Every problem type with its status and title."""
     return serve_file(request, _list())
 
 
-@route("/problems/{slug:str}", http_method=READ)
+@get("/problems/{slug:str}")
 async def show_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[bytes]:
     """When this problem happens and what to do."""
     if slug not in TITLES:

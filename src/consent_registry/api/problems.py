@@ -1,11 +1,13 @@
 """Errors on the wire: RFC 9457 problems, from one table. Anything not in the table is a 500 that says nothing."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.types import Scope
 
 from consent_registry.api.client_address import client_address
 from consent_registry.api.request_log import note_reason, route_of
@@ -19,6 +21,7 @@ from consent_registry.domain.errors import (
     NotAllowed,
     NotAuthentic,
     NotFound,
+    NoToken,
     OutcomeUnknown,
     OverQuota,
     Refused,
@@ -45,6 +48,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
     Malformed: (400, "malformed", "The request is not well formed"),
     NotAuthentic: (401, "not-authentic", "A valid access token is needed"),
+    NoToken: (401, "not-authentic", "A valid access token is needed"),
     NotAllowed: (403, "not-allowed", "The scope is missing"),
     NotFound: (404, "not-found", "Nothing here"),
     KeyInUse: (409, "key-in-use", "The Idempotency-Key is in use"),
@@ -59,6 +63,7 @@ TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
 HTTP_TITLES = {
     400: ("malformed", "The request is not well formed"),
     404: ("not-found", "Nothing here"),
+    408: ("too-slow", "The request came too slowly"),
     405: ("method-not-allowed", "This method is not for this resource"),
     406: ("not-acceptable", "JSON is the only answer there is"),
     413: ("too-large", "The request is too large"),
@@ -68,6 +73,11 @@ INTERNAL = Problem("/problems/internal", "Something went wrong here", 500, "It w
 PROBLEM_SLUGS = sorted(
     {slug for _, slug, _ in TABLE.values()} | {slug for slug, _ in HTTP_TITLES.values()} | {"internal"}
 )
+
+
+def encode_problem(problem: Problem) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The body of a problem and the headers that belong to it, for an answer that no route gives."""
+    return msgspec.json.encode(problem), [(b"content-type", PROBLEM_TYPE.encode())]
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -87,9 +97,10 @@ def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Res
     note_reason(request.scope, error.reason or slug)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if status == NOT_AUTHENTIC:
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        # RFC 6750 section 3.1: who showed no token is not told what is wrong with one.
+        headers["WWW-Authenticate"] = CHALLENGE if kind is NoToken else f'{CHALLENGE}, error="invalid_token"'
     if status == NOT_ALLOWED:
-        headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+        headers["WWW-Authenticate"] = f'{CHALLENGE}, error="insufficient_scope"'
     return problem_response(Problem(f"/problems/{slug}", title, status, error.detail, list(error.faults)), headers)
 
 
@@ -98,23 +109,34 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     if error.status_code not in HTTP_TITLES:
         return internal_error(request, error)
     slug, title = HTTP_TITLES[error.status_code]
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() in _KEPT}
     detail = title if error.status_code != MALFORMED else "The request is not well formed. Nothing was changed."
     return problem_response(Problem(f"/problems/{slug}", title, error.status_code, f"{detail.rstrip('.')}."), headers)
 
 
 def internal_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything unexpected: logged with its request id, answered without internals."""
-    _log.error(
-        "internal error",
-        request_id=request_id(request.scope),
-        path=route_of(request.scope),
-        client=client_address(request),
-        exc_info=error,
-    )
+    log_internal_error(request.scope, error)
     return problem_response(INTERNAL)
 
 
+def log_internal_error(scope: Scope, error: Exception) -> None:
+    """A line about anything unexpected: the path as its route has it, the caller's address, no word of the request."""
+    client = ""
+    with suppress(Exception):  # what a request brings must not keep the line from being written
+        client = client_address(Request(scope))
+    _log.error(
+        "internal error",
+        request_id=request_id(scope),
+        path=route_of(scope),
+        client=client,
+        exc_info=error,
+    )
+
+
+CHALLENGE = 'Bearer realm="consent registry"'
+# Of what the framework says with a refusal: which methods there are, and which codings (RFC 9110 section 15.5.16).
+_KEPT = frozenset({"allow", "accept-encoding"})
 MALFORMED = 400
 NOT_AUTHENTIC = 401
 NOT_ALLOWED = 403

@@ -9,7 +9,7 @@ from litestar import Request
 
 from consent_registry.api.documentation import Operation
 from consent_registry.api.openapi_words import PARAMETERS
-from consent_registry.domain.errors import Fault, Malformed, quoted, shortened
+from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.domain.instants import NotAnInstant, parse_instant
 
 MOST = 100
@@ -32,9 +32,7 @@ def require_declared(request: Request[Any, Any, Any]) -> None:
     except ValueError as error:
         raise Malformed(faults=[Fault("", f"the query has more than {MOST} parameters")]) from error
     faults = [
-        Fault("", f"{quoted(name)} is no parameter of this call", parameter=shortened(name))
-        for name in dict.fromkeys(given)
-        if name not in names
+        Fault("", f"{quoted(name)} is no parameter of this call") for name in dict.fromkeys(given) if name not in names
     ]
     faults += [Fault.of_query(name, "is given twice") for name in names if given.count(name) > 1]
     if faults:

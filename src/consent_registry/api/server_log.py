@@ -73,8 +73,8 @@ def request_id(scope: Any) -> str:  # noqa: ANN401 - an ASGI scope
     """The id the caller gave (at most 128 printable ASCII characters), or one made here; the same all along."""
     known = scope.get("request_id")
     if known is None:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        text = given.decode("latin-1")
+        given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+        text = given[0].decode("latin-1") if len(given) == 1 else ""
         usable = 1 <= len(text) <= REQUEST_ID_LENGTH and text.isascii() and text.isprintable()
         known = scope["request_id"] = text if usable else secrets.token_hex(16)
     return str(known)

@@ -3,10 +3,10 @@
 import html
 from typing import Any
 
-from litestar import Request, Response, route
+from litestar import Request, Response, get
 
 from consent_registry.api.callers import doors
-from consent_registry.api.files import READ, serve_file
+from consent_registry.api.files import serve_file
 from consent_registry.api.html_page import page
 
 START = page(
@@ -40,13 +40,13 @@ LOG = (
 NOT_PUBLIC = "<p>The logs of this registry are shown to callers with an access token of their network.</p>"
 
 
-@route("/", http_method=READ)
+@get("/")
 async def show_start(request: Request[Any, Any, Any]) -> Response[bytes]:
     """What this is and where to go on."""
     return serve_file(request, START)
 
 
-@route("/log", http_method=READ)
+@get("/log")
 async def list_logs(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Where each network's log is. Where logs are not public, not even which networks there are."""
     shared = doors(request)

@@ -1,7 +1,7 @@
 """The OAuth 2.0 token endpoint, its keys and its metadata (api.md section 2; RFC 6749, RFC 8414, RFC 7517)."""
 
 import base64
-import binascii
+import re
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -10,7 +10,7 @@ import structlog
 from litestar import Request, Response, get, post
 from msgspec import UNSET, UnsetType
 
-from consent_registry.api.callers import ApiRequest, doors, requires
+from consent_registry.api.callers import ApiRequest, doors, require_plain, requires
 from consent_registry.api.client_address import client_address
 from consent_registry.api.documentation import answers
 from consent_registry.api.request_log import note_client, note_reason
@@ -19,6 +19,8 @@ from consent_registry.operations.catalogue import CallerView
 from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
 
 FORM_LENGTH = 8192
+# RFC 6749 section 5.2: what an error_description may not hold.
+_NOT_DESCRIBING = re.compile(r"[^ !#-\[\]-~]")
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +61,9 @@ class KeySet(msgspec.Struct, frozen=True):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """RFC 8414 section 2; lists only what works."""
+    """RFC 8414 section 2; lists only what works. There is no authorization endpoint, so there are no response types:
+    section 2 asks for the member, section 3.2 forbids it without elements.
+    """
 
     issuer: str
     token_endpoint: str
@@ -67,7 +71,6 @@ class Metadata(msgspec.Struct, frozen=True):
     grant_types_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
     scopes_supported: list[str]
-    response_types_supported: list[str]
     service_documentation: str
 
 
@@ -77,7 +80,7 @@ class Metadata(msgspec.Struct, frozen=True):
     request_max_body_size=FORM_LENGTH,
     **answers(200, TokenAnswer, "Get an access token", quota="tokens", scope=None, any_query=True, takes=TokenRequest),
 )
-async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def issue_token(request: ApiRequest) -> Response[bytes]:
     """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
     try:
         fields = _fields(request, await request.body())
@@ -111,9 +114,11 @@ def _require_grant_type(fields: dict[str, str]) -> None:
         raise TokenRefused("unsupported_grant_type", "Only client_credentials is supported.")
 
 
-def _fields(request: Request[Any, Any, Any], body: bytes) -> dict[str, str]:
+def _fields(request: ApiRequest, body: bytes) -> dict[str, str]:
     """The form's fields; one that stands twice is an error (RFC 6749 section 3.2)."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+    require_plain(request)
+    sent = request.header.get(b"content-type", b"").decode("latin-1")
+    if sent.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise TokenRefused("invalid_request", "The body must be application/x-www-form-urlencoded.")
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20)
@@ -125,9 +130,9 @@ def _fields(request: Request[Any, Any, Any], body: bytes) -> dict[str, str]:
     return fields
 
 
-def _credentials(request: Request[Any, Any, Any], fields: dict[str, str]) -> tuple[str, str]:
+def _credentials(request: ApiRequest, fields: dict[str, str]) -> tuple[str, str]:
     """Client id and secret, by one method only (RFC 6749 section 2.3)."""
-    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    kind, _, encoded = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
     if not kind:
         if "client_id" not in fields or "client_secret" not in fields:
             raise TokenRefused("invalid_client", "Client id and secret are missing.")
@@ -136,7 +141,7 @@ def _credentials(request: Request[Any, Any, Any], fields: dict[str, str]) -> tup
         raise TokenRefused("invalid_request", "Use one way of authentication, not two.")
     try:
         plain = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, or no ASCII, or no UTF-8 in it
         raise TokenRefused("invalid_client", "The Authorization header is no Basic credential.") from error
     client_id, separator, client_secret = plain.partition(":")
     if kind.lower() != "basic" or not separator:
@@ -149,7 +154,8 @@ def _credentials(request: Request[Any, Any, Any], fields: dict[str, str]) -> tup
 
 def _refusal(error: TokenRefused) -> Response[bytes]:
     """RFC 6749 section 5.2: 401 for a client that failed to authenticate, 400 for the rest."""
-    body = msgspec.json.encode({"error": error.code, "error_description": error.description})
+    said = _NOT_DESCRIBING.sub("?", error.description)
+    body = msgspec.json.encode({"error": error.code, "error_description": said})
     is_client = error.code == "invalid_client"
     headers = {"WWW-Authenticate": 'Basic realm="consent registry"'} if is_client else {}
     return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
@@ -186,7 +192,6 @@ async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
         grant_types_supported=["client_credentials"],
         token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
         scopes_supported=list(SCOPES),
-        response_types_supported=[],
         service_documentation=f"{issuer}/docs",
     )
     return Response(

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from granian.constants import Interfaces, Loops
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from consent_registry.settings import PREFIX
+from consent_registry.cli.connections import BACKLOG, close_those_beyond, listen
+from consent_registry.settings import PREFIX, read_limits
 from consent_registry.storage.server_process import die_with
 
 DRAIN_SECONDS = 10
@@ -35,6 +39,15 @@ class _Server(MPServer):
 
     _short_lives = 0
 
+    def __init__(self, *arguments: Any, listener: socket.socket, **settings: Any) -> None:  # noqa: ANN401 - granian's
+        super().__init__(*arguments, **settings)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        """Let every worker accept from our socket; granian would make one in each, without the kernel's deadline."""
+        self._sso = None
+        self._shd = SocketHolder(self._listener.fileno(), uds=False, backlog=BACKLOG)  # type: ignore[call-arg,assignment]
+
     def _respawn_workers(
         self, workers: list[int], spawn_target: Callable[..., Any], target_loader: Callable[..., Any], delay: float = 0
     ) -> None:
@@ -53,28 +66,37 @@ def serve(target: str, host: str, port: int, workers: int) -> None:
     os.environ[PREFIX + "WORKERS"] = str(workers)
     # Workers are forked from here: with the application imported once, a killed worker is back at once.
     import_module(target.partition(":")[0])
+    limits = read_limits(os.environ)
+    listener = listen(host, port, limits.reader_seconds)
     _Server(
         target,
+        listener=listener,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
         workers=workers,
         loop=Loops.uvloop,
+        # No detection of HTTP/2, which would wait for a first byte without a deadline.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=limits.head_seconds * 1000),
+        websockets=False,
+        backpressure=limits.connections,
         respawn_failed_workers=True,  # the default ends the whole server when one worker was killed
         respawn_interval=0.2,
         workers_kill_timeout=DRAIN_SECONDS,
         log_access=False,  # the application logs requests itself, without what a path or query may hold
         log_level=LogLevels.warning,
-    ).serve(target_loader=partial(_load, os.getpid(), target), wrap_loader=False)
+    ).serve(target_loader=partial(_load, os.getpid(), target, listener, limits.connections), wrap_loader=False)
 
 
-def _load(parent: int, target: str) -> Callable[..., Any]:
+def _load(parent: int, target: str, listener: socket.socket, connections: int) -> Callable[..., Any]:
     """Make the application, in the worker.
 
     The worker dies with the main process: otherwise it would hold the port and serve on, watched by nobody. SIGKILL is
     safe here because nothing is acknowledged before it is durable; a request that is cut has an unknown outcome.
     """
     die_with(parent, signal.SIGKILL)()
+    close_those_beyond(listener, connections)
     module, _, factory = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), factory)()
     # What is there now stays: without this every batch of decisions, which makes no cycles, has it all searched again.

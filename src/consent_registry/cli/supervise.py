@@ -24,10 +24,12 @@ from cyclopts import Parameter, validators
 
 from consent_registry import __version__
 from consent_registry.api.server_log import configure_log
+from consent_registry.cli.connections import require_open_files
 from consent_registry.cli.data_folder import CannotServe, write_private
 from consent_registry.cli.ports import answers, refuse_taken_port
 from consent_registry.cli.server import DRAIN_SECONDS
 from consent_registry.cli.standard_streams import say, survive_without_output
+from consent_registry.settings import read_limits
 from consent_registry.storage.embedded import Cluster, EmbeddedError
 from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with
 
@@ -84,6 +86,7 @@ def supervise(
     Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
     """
     survive_without_output()
+    require_open_files(read_limits(os.environ))
     refuse_taken_port(service.host, service.port)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)

@@ -12,19 +12,18 @@ LONGEST_WORD = 80
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fault of a request: where (RFC 6901 pointer), what, and for a refusal by rule its rule and norm. One of the
-    query has the empty pointer and names its `parameter`.
+    query has the empty pointer, and its detail names the parameter.
     """
 
     pointer: str
     detail: str
     rule: str | None = None
     norm: str | None = None
-    parameter: str | None = None
 
     @classmethod
     def of_query(cls, parameter: str, detail: str) -> "Fault":
         """A fault of one parameter of the query; `detail` goes on after the parameter's name."""
-        return cls("", f"{parameter} {detail}", parameter=parameter)
+        return cls("", f"{parameter} {detail}")
 
 
 def shortened(word: str) -> str:
@@ -58,6 +57,10 @@ class Malformed(RegistryError):
 
 
 class NotAuthentic(RegistryError):
+    """A valid access token is needed."""
+
+
+class NoToken(NotAuthentic):
     """A valid access token is needed."""
 
 

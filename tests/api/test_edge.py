@@ -1,0 +1,143 @@
+"""The edge around the application: bodies have an end, answers have a head, and no exception gets past."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from consent_registry.api.edge import DRAINED_BYTES, CutOff, Edge, is_host
+from consent_registry.api.server_log import configure_log
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+ALWAYS = ((b"cache-control", b"no-store"),)
+
+
+class Behind:
+    """A small application behind the edge, with a body deadline of a fifth of a second."""
+
+    def __init__(self, application: Application, *, edge: bool = True) -> None:
+        self._application = application
+        self._edge = Edge(ALWAYS, 0.2) if edge else None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Serve one request."""
+        if self._edge is None:
+            await self._application(scope, receive, send)
+        else:
+            await self._edge.serve(self._application, scope, receive, send)
+
+    async def ask(self, method: str = "POST", **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx takes any
+        """Ask once."""
+        transport = httpx.ASGITransport(app=self)
+        async with httpx.AsyncClient(transport=transport, base_url="http://a") as http:
+            return await http.request(method, "/", **request)
+
+
+async def reading(_: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    """Read the whole body, then say how long it was."""
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length, more = length + len(message["body"]), message["more_body"]
+    await saying(str(length).encode(), send)
+
+
+async def at_once(_: Any, __: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    """Answer without reading anything."""
+    await saying(b"no", send, 401)
+
+
+async def saying(body: bytes, send: Any, status: int = 200) -> None:  # noqa: ANN401 - ASGI
+    """Send an answer."""
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def failing(_: Any, __: Any, ___: Any) -> None:  # noqa: ANN401 - ASGI
+    """Fail with words that a request might have brought."""
+    raise ValueError("a client's name")
+
+
+async def failing_midway(_: Any, __: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    """Fail when a part of the answer is out."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ValueError("a client's name")
+
+
+async def slowly(pieces: int = 100) -> AsyncIterator[bytes]:
+    """Send a body a byte at a time, faster than any deadline between two bytes."""
+    for _ in range(pieces):
+        await asyncio.sleep(0.01)
+        yield b"x"
+
+
+async def test_a_body_has_a_deadline_however_often_a_byte_comes() -> None:
+    """What is not there in time is 408, whether the application reads it or not; the connection is closed."""
+    assert (await Behind(reading).ask(content=slowly(5))).text == "5"
+    late = await Behind(reading).ask(content=slowly())
+    assert (late.status_code, late.headers["connection"]) == (408, "close")
+    unread = await Behind(at_once).ask(content=slowly())
+    assert (unread.status_code, unread.headers["connection"]) == (401, "close")
+
+
+async def test_without_the_edge_a_body_takes_as_long_as_it_likes() -> None:
+    """Control: the same body is waited for to its end."""
+    assert (await Behind(reading, edge=False).ask(content=slowly(60))).text == "60"
+
+
+@pytest.mark.parametrize("application", [at_once, failing])
+async def test_no_answer_leaves_before_the_body_is_read(application: Application) -> None:
+    """A body that nobody wants is read and dropped, up to a bound; otherwise the answer would be lost in a reset."""
+    for length, is_whole in ((1 << 20, True), (DRAINED_BYTES + (1 << 20), False)):
+        taken = 0
+
+        async def content(size: int = length) -> AsyncIterator[bytes]:
+            nonlocal taken
+            for _ in range(size >> 16):
+                yield b" " * (1 << 16)
+                taken += 1 << 16
+
+        answer = await Behind(application).ask(content=content())
+        assert answer.status_code in {401, 500}
+        assert (taken == length, "connection" not in answer.headers) == (is_whole, is_whole)
+
+
+async def test_an_exception_becomes_a_problem_and_its_words_stay_here(capsys: pytest.CaptureFixture[str]) -> None:
+    """A failure of any kind is 500 as a problem with its id; the log says where it happened, not what was said."""
+    configure_log()
+    answer = await Behind(failing).ask("GET", headers={"X-Request-ID": "here"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "here")
+    assert (answer.json()["type"], answer.headers["cache-control"]) == ("/problems/internal", "no-store")
+    with pytest.raises(CutOff) as cut:
+        await Behind(failing_midway).ask("GET")
+    assert (str(cut.value), cut.value.__cause__, cut.value.__suppress_context__) == ("", None, True)
+    said = capsys.readouterr().out
+    assert said.count("internal error") == 2
+    assert "client's name" not in said
+
+
+async def test_without_the_edge_an_exception_gets_past() -> None:
+    """Control: it reaches the server library, which answers without a body and prints the words."""
+    with pytest.raises(ValueError, match="name"):
+        await Behind(failing, edge=False).ask("GET")
+
+
+async def test_head_is_get_without_its_body() -> None:
+    """The application is asked for GET, and of its answer the head alone is sent."""
+    seen: list[str] = []
+
+    async def telling(scope: Any, _: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        seen.append(scope["method"])
+        await saying(b"hello", send)
+
+    answer = await Behind(telling).ask("HEAD")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "5", b"")
+    assert seen == ["GET"]
+
+
+@pytest.mark.parametrize("host", ["a", "a:", "a:65535", "127.0.0.1:80", "[::1]", "[2001:db8::1]:443", "a_b.c-d"])
+def test_hosts(host: str) -> None:
+    """RFC 9110 section 7.2: a name or an address, and perhaps a port."""
+    assert is_host(host.encode())
