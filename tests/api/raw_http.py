@@ -24,13 +24,13 @@ class Raw:
 
 def answers(port: int, request: bytes, seconds: float = 10.0) -> bytes:
     """Send bytes on a connection of their own and return everything that comes back until its end."""
-    received = b""
+    received = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as one:
         with suppress(BrokenPipeError, ConnectionResetError):  # what was answered before is still to be read
             one.sendall(request)
         while piece := one.recv(1 << 16):
             received += piece
-    return received
+    return bytes(received)
 
 
 def exchange(port: int, request: bytes, seconds: float = 10.0) -> Raw:

@@ -45,8 +45,10 @@ def require_free_port(host: str, port: int) -> None:
             raise CannotServe(f"cannot serve on {host}:{port}: {error.strerror}") from error
 
 
-def listen(host: str, port: int, reader_seconds: int) -> socket.socket:
-    """A listening socket. Connections accepted from it inherit that data nobody takes for so long ends them."""
+def bind(host: str, port: int, reader_seconds: int) -> socket.socket:
+    """A socket for the server's workers to listen on, which they do once they can answer. Connections accepted from it
+    inherit that data nobody takes for so long ends them.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +56,6 @@ def listen(host: str, port: int, reader_seconds: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, reader_seconds * 1000)
     listener.settimeout(0)
     listener.bind(address)
-    listener.listen(BACKLOG)
     listener.set_inheritable(True)
     return listener
 
@@ -71,7 +72,7 @@ def _keep_closing(listener: socket.socket, most: int) -> None:
     waited = False
     while True:
         time.sleep(LOOK_SECONDS)
-        waits = bool(poll.poll(0))
+        waits = any(event & select.POLLIN for _, event in poll.poll(0))
         if waits and waited and sum(1 for _ in OPEN_FILES.iterdir()) >= most:
             _close_waiting(listener)
         waited = waits

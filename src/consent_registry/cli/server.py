@@ -17,7 +17,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from consent_registry.cli.connections import BACKLOG, close_those_beyond, listen
+from consent_registry.cli.connections import BACKLOG, bind, close_those_beyond
 from consent_registry.settings import PREFIX, read_limits
 from consent_registry.storage.server_process import die_with
 
@@ -67,7 +67,7 @@ def serve(target: str, host: str, port: int, workers: int) -> None:
     # Workers are forked from here: with the application imported once, a killed worker is back at once.
     import_module(target.partition(":")[0])
     limits = read_limits(os.environ)
-    listener = listen(host, port, limits.reader_seconds)
+    listener = bind(host, port, limits.reader_seconds)
     _Server(
         target,
         listener=listener,

@@ -1,0 +1,34 @@
+"""An application behind the edge that reads its body or answers with much: for tests of the server's connections."""
+
+import os
+from typing import Any
+
+from consent_registry.api.edge import Edge
+
+MUCH = 24 * 1024 * 1024
+
+
+def create_app() -> Any:  # noqa: ANN401 - ASGI
+    """Return an ASGI application: `/much` answers with 24 MiB, everything else with the length of its body."""
+    edge = Edge((), float(os.environ["CONSENT_REGISTRY_BODY_SECONDS"]))
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await edge.serve(_answer, scope, receive, send)
+
+    return answer
+
+
+async def _answer(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length, more = length + len(message["body"]), message.get("more_body", False)
+    body = b"x" * MUCH if scope["path"] == "/much" else str(length).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
