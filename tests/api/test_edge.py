@@ -9,6 +9,7 @@ import pytest
 
 from consent_registry.api.edge import DRAINED_BYTES, CutOff, Edge, is_host
 from consent_registry.api.server_log import configure_log
+from tests.controls.edge_app import no_note
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 ALWAYS = ((b"cache-control", b"no-store"),)
@@ -19,7 +20,7 @@ class Behind:
 
     def __init__(self, application: Application, *, edge: bool = True) -> None:
         self._application = application
-        self._edge = Edge(ALWAYS, 0.2) if edge else None
+        self._edge = Edge(ALWAYS, no_note, 0.2) if edge else None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Serve one request."""

@@ -8,9 +8,13 @@ from consent_registry.api.edge import Edge
 MUCH = 24 * 1024 * 1024
 
 
+async def no_note(_: object, __: object) -> None:
+    """Write no log."""
+
+
 def create_app() -> Any:  # noqa: ANN401 - ASGI
     """Return an ASGI application: `/much` answers with 24 MiB, everything else with the length of its body."""
-    edge = Edge((), float(os.environ["CONSENT_REGISTRY_BODY_SECONDS"]))
+    edge = Edge((), no_note, float(os.environ["CONSENT_REGISTRY_BODY_SECONDS"]))
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         if scope["type"] == "lifespan":

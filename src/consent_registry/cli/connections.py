@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-from consent_registry.cli.data_folder import CannotServe
 from consent_registry.settings import PREFIX, Limits, UnsafeSetting
 
 BACKLOG = 1024
@@ -33,16 +32,6 @@ def require_open_files(limits: Limits) -> None:
         )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Raise CannotServe for a port somebody listens on: workers share theirs, and would share it with a stranger's."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CannotServe(f"cannot serve on {host}:{port}: {error.strerror}") from error
 
 
 def bind(host: str, port: int, reader_seconds: int) -> socket.socket:
