@@ -31,6 +31,10 @@ from consent_registry.storage.keys import Keys
 from consent_registry.storage.log import LogPlace, append_all
 from consent_registry.storage.questions import Asked, Whose, lock_clients, try_lock_others
 
+# A batch is read, decided and answered so many questions at a time, which is less than a millisecond: in between the
+# event loop has its turn, so that a batch of a thousand does not hold up what others ask meanwhile.
+AT_A_TIME = 16
+
 
 class BatchAnswer(msgspec.Struct, frozen=True):
     """The answers to a batch, in the order asked."""
@@ -59,11 +63,13 @@ class Waiting:
         self.events: list[Event] = []
         self.outcome: Reply | Exception | None = None
 
-    def read(self, catalogue: Catalogue, keys: Keys) -> None:
+    async def read(self, catalogue: Catalogue, keys: Keys) -> None:
         """Read the requests in the catalogue's terms; raises Malformed with the faults of the items, 100 at most."""
         faults: list[Fault] = []
         questions = []
         for number, request in enumerate(self.requests):
+            if number % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
             try:
                 pointer = f"/decisions/{number}" if self.is_batch else ""
                 questions.append(read_question(self.caller, catalogue, request, pointer))
@@ -120,16 +126,16 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
         latest = await runtime.clock.latest(connection, network.network_id, facts.now)
         await _replay(runtime, connection, keyed, catalogue)
-        postponed += _decide(runtime, catalogue, free, facts, latest)
+        postponed += await _decide(runtime, catalogue, free, facts, latest)
         places = await _record(connection, network, facts, free)
         # Answers with a key are made before the commit, because they are stored with it; the others after.
         for one in free:
             if one.once is not None and one.events:
-                _answer(runtime, catalogue, one, facts, places)
+                await _answer(runtime, catalogue, one, facts, places)
                 await _remember(connection, runtime, one)
     for one in free:
         if one.outcome is None and one.events:
-            _answer(runtime, catalogue, one, facts, places)
+            await _answer(runtime, catalogue, one, facts, places)
     for one in batch:
         if one.outcome is not None:
             one.settle(one.outcome)
@@ -211,7 +217,7 @@ async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Wait
                 one.outcome = error
 
 
-def _decide(
+async def _decide(
     runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], facts: Facts, latest: datetime
 ) -> list[Waiting]:
     """Decide what can be decided; returns the requests whose client was linked to another since it was locked."""
@@ -230,11 +236,13 @@ def _decide(
         try:
             require_standing(one.caller, catalogue)
             if one.catalogue_version != catalogue.version:
-                one.read(catalogue, runtime.keys)
+                await one.read(catalogue, runtime.keys)
         except (NotAuthentic, Malformed) as error:
             one.outcome = error
             continue
         for number, (request, question) in enumerate(zip(one.requests, one.questions, strict=True), start=first):
+            if number % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
             road = catalogue.road(
                 question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id
             )
@@ -259,10 +267,14 @@ async def _record(
     return {event.event_id: place for (_, event), place in zip(items, places, strict=True)}
 
 
-def _answer(runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, places: dict[str, LogPlace]) -> None:
+async def _answer(
+    runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, places: dict[str, LogPlace]
+) -> None:
     decided_at = format_instant(facts.now)
     answers = []
-    for event in one.events:
+    for number, event in enumerate(one.events):
+        if number % AT_A_TIME == AT_A_TIME - 1:
+            await asyncio.sleep(0)
         answer = make_answer(catalogue, event.members, decided_at, event.event_id, places[event.event_id])
         if "receipt" in event.members:
             answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event.members)

@@ -1,11 +1,14 @@
 """The decider: answers all decisions that wait, together, with one durable commit (design.md section 5).
 
 One a network and process. While one batch commits, the next one fills, and partners share it fairly (fair_queue.py): a
-partner's batch holds up another's question by one batch at most. No answer leaves before its record is durable, and
-nothing is remembered from one batch to the next but what the catalogue's version vouches for.
+partner's batch holds up another's question by one batch at most, and by no more than the time its entries take in the
+log. No answer leaves before its record is durable, and nothing is remembered from one batch to the next but what the
+catalogue's version vouches for.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -24,6 +27,10 @@ QUEUE = 16 * BATCH
 # A second batch sets out while the first is with the database, once so many decisions wait: one alone would leave
 # either this process or the database idle, and two small ones cost more than one.
 SECOND = BATCH // 2
+# Batches of more than a few questions have a queue and a transaction of their own: a single question does not wait for
+# what a batch takes, but for its entry in the log. Seconds without a question after which batches have the time alone.
+FEW = 16
+ALONE = 0.1
 # How long a request waits for a client that a consent act holds, and how soon it asks again.
 PATIENCE = 1.0
 PAUSE = 0.002
@@ -35,6 +42,14 @@ _EVEN_QUESTIONS = 50
 _log = structlog.get_logger(__name__)
 
 
+class _Lane:
+    """Requests of a kind that wait, and how many transactions are under way for them."""
+
+    def __init__(self) -> None:
+        self.waiting: FairQueue[Waiting] = FairQueue(QUEUE)
+        self.under_way = 0
+
+
 class Decider:
     """Answers the decisions of one network in this process."""
 
@@ -42,8 +57,10 @@ class Decider:
         self._runtime = runtime
         self._network = network
         self._even = even
-        self._waiting: FairQueue[Waiting] = FairQueue(QUEUE)
-        self._under_way = 0
+        self._questions, self._batches = _Lane(), _Lane()
+        # One batch at a time is read, so that several do not share the time of everybody else.
+        self._reading = asyncio.Lock()
+        self._asked_at = -math.inf
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(
@@ -53,37 +70,52 @@ class Decider:
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
         times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
-        if not self._waiting.has_room(caller.partner_id, len(requests)):
-            raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
-        catalogue = await self._runtime.picture(self._network)
-        if not all(request.is_known_to(catalogue) for request in requests):
-            # A slug may be newer than the picture; only a fresh one may say that it does not exist.
-            catalogue = await self._runtime.picture(self._network, fresh=True)
+        lane = self._questions if len(requests) <= FEW else self._batches
+        _require_room(lane, caller, requests)
         waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
-        waiting.read(catalogue, self._runtime.keys)
+        if lane is self._batches:
+            async with self._reading:
+                await self._read(waiting)
+            _require_room(lane, caller, requests)
+        else:
+            self._asked_at = time.monotonic()
+            await self._read(waiting)
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
-        even = self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS)
-        waiting.leaves_at = moment_after(even)
-        self._waiting.put(caller.partner_id, len(requests), waiting)
-        if self._under_way == 0 or (self._under_way == 1 and self._waiting.size >= SECOND):
-            self._under_way += 1
-            task = asyncio.create_task(self._run())
+        waiting.leaves_at = moment_after(self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS))
+        lane.waiting.put(caller.partner_id, len(requests), waiting)
+        if lane.under_way == 0 or (lane.waiting.size >= SECOND and lane.under_way < self._most_under_way(lane)):
+            lane.under_way += 1
+            task = asyncio.create_task(self._run(lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await waiting.reply
 
-    async def _run(self) -> None:
+    async def _read(self, waiting: Waiting) -> None:
+        """Read a request in the terms of the catalogue's picture, a fresh one if it names what the picture does not
+        know: a slug may be newer, and only a fresh one may say that it does not exist.
+        """
+        catalogue = await self._runtime.picture(self._network)
+        if not all(request.is_known_to(catalogue) for request in waiting.requests):
+            catalogue = await self._runtime.picture(self._network, fresh=True)
+        await waiting.read(catalogue, self._runtime.keys)
+
+    def _most_under_way(self, lane: _Lane) -> int:
+        """Two transactions, so that the database has work while this process has; one of batches while others ask."""
+        alone = time.monotonic() - self._asked_at > ALONE
+        return 2 if lane is self._questions or alone else 1
+
+    async def _run(self, lane: _Lane) -> None:
         try:
-            while self._waiting:
-                batch = self._waiting.take(BATCH)
+            while lane.waiting and lane.under_way <= self._most_under_way(lane):
+                batch = lane.waiting.take(BATCH)
                 postponed = set(await self._answer([place.item for place in batch]))
                 if postponed:
-                    self._postpone([place for place in batch if place.item in postponed])
+                    _postpone(lane, [place for place in batch if place.item in postponed])
                     if len(postponed) == len(batch):
                         await asyncio.sleep(PAUSE)
         finally:
             # Here, not when the task is collected: a question asked in between would find nobody who takes it.
-            self._under_way -= 1
+            lane.under_way -= 1
 
     async def _answer(self, batch: list[Waiting]) -> list[Waiting]:
         """Answer a batch, whatever happens; returns the requests that must wait for the next one."""
@@ -100,13 +132,19 @@ class Decider:
             _settle_all(batch, error)
         return []
 
-    def _postpone(self, postponed: Sequence[Place[Waiting]]) -> None:
-        now = asyncio.get_running_loop().time()
-        for place in postponed:
-            if now > place.item.deadline:
-                place.item.settle(CannotRecord(retry_after=1))
-            else:
-                self._waiting.put_back(place)
+
+def _require_room(lane: _Lane, caller: Caller, requests: Sequence[DecisionRequest]) -> None:
+    if not lane.waiting.has_room(caller.partner_id, len(requests)):
+        raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
+
+
+def _postpone(lane: _Lane, postponed: Sequence[Place[Waiting]]) -> None:
+    now = asyncio.get_running_loop().time()
+    for place in postponed:
+        if now > place.item.deadline:
+            place.item.settle(CannotRecord(retry_after=1))
+        else:
+            lane.waiting.put_back(place)
 
 
 def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:

@@ -1,5 +1,6 @@
 """Appending to a network's log, and reading places in it (design.md section 7)."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +17,9 @@ from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import base64url
 
 EVENT_FORMAT = 1
+
+# Events are written so many at a time before they are handed to the database: others have their turn in between.
+AT_A_TIME = 32
 
 
 class LogPlace(msgspec.Struct, frozen=True):
@@ -41,11 +45,12 @@ async def append_all(
     entropy = secrets.token_bytes(NONCE_LENGTH * len(items))
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
     instant = format_instant(at)
-    bodies = [
-        event_bytes(network, instant, None if event.without_actor else actor[1], event, nonce)
-        for (actor, event), nonce in zip(items, nonces, strict=True)
-    ]
-    leaves = [make_leaf(body, nonce) for body, nonce in zip(bodies, nonces, strict=True)]
+    bodies, leaves = [], []
+    for number, ((actor, event), nonce) in enumerate(zip(items, nonces, strict=True)):
+        if number % AT_A_TIME == AT_A_TIME - 1:
+            await asyncio.sleep(0)
+        bodies.append(event_bytes(network, instant, None if event.without_actor else actor[1], event, nonce))
+        leaves.append(make_leaf(bodies[-1], nonce))
     persons = [person_of(event.kind, event.members) for _, event in items]
     first = await connection.fetchval(
         "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
