@@ -12,6 +12,7 @@ VERDICTS: dict[str, str] = {
     "audit bundle": "",
     "audit reconcile": "",
     "audit replay": "",
+    "network": "check",
     "seal": "status",
     "verify": "",
     "verify receipt": "",

@@ -26,8 +26,10 @@ def find_faults(value: object, expected: inspect.Type, pointer: str) -> Iterator
             expected = _chosen(value, expected)
     if isinstance(expected, inspect.StructType):
         yield from _object_faults(value, expected, pointer)
-    elif isinstance(expected, inspect.ListType):
+    elif isinstance(expected, inspect.ListType | inspect.VarTupleType):
         yield from _list_faults(value, expected, pointer)
+    elif isinstance(expected, inspect.DictType):
+        yield from _map_faults(value, expected, pointer)
     elif not _is_good(value, expected):
         yield Fault(pointer, rule_of(expected, rule if isinstance(value, str) else None, value))
 
@@ -57,7 +59,7 @@ def _object_faults(value: object, expected: inspect.StructType, pointer: str) ->
             yield Fault(f"{pointer}/{name}", "is required")
 
 
-def _list_faults(value: object, expected: inspect.ListType, pointer: str) -> Iterator[Fault]:
+def _list_faults(value: object, expected: inspect.ListType | inspect.VarTupleType, pointer: str) -> Iterator[Fault]:
     """Faults of a list and of its items, but of none behind the greatest number of items."""
     if not isinstance(value, list):
         yield Fault(pointer, f"must be a list, not {_name(value)}")
@@ -67,6 +69,19 @@ def _list_faults(value: object, expected: inspect.ListType, pointer: str) -> Ite
         yield Fault(pointer, f"must have {_bounds(least, most)} items")
     for number, item in enumerate(islice(value, most)):
         yield from find_faults(item, expected.item_type, f"{pointer}/{number}")
+
+
+def _map_faults(value: object, expected: inspect.DictType, pointer: str) -> Iterator[Fault]:
+    """Faults of an object whose members have any names, and of these names."""
+    if not isinstance(value, dict):
+        yield Fault(pointer, f"must be an object, not {_name(value)}")
+        return
+    least, most = expected.min_length, expected.max_length
+    if len(value) < (least or 0) or (most is not None and len(value) > most):
+        yield Fault(pointer, f"must have {_bounds(least, most)} members")
+    for name, member in islice(value.items(), most):
+        yield from find_faults(name, expected.key_type, f"{pointer}/{_escape(name)}")
+        yield from find_faults(member, expected.value_type, f"{pointer}/{_escape(name)}")
 
 
 def _is_good(value: object, expected: inspect.Type) -> bool:

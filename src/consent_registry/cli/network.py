@@ -1,27 +1,89 @@
-"""`consent-registry network`: set up a real network from its document."""
+"""`consent-registry network`: set up a real network from its document, or check the document."""
 
+import sys
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
 
 from consent_registry.cli.data_folder import CannotServe
+from consent_registry.cli.demonstration.documents import schema as document_schema
 from consent_registry.cli.demonstration.plans import read_plan
 from consent_registry.cli.installation import run_on_installation
+from consent_registry.cli.report_text import plain
+from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.operations.network_plans import plan_faults
 from consent_registry.operations.networks import establish_network
 from consent_registry.operations.runtime import Runtime
 
+# For a check without the origin it will have: any that a log can have.
+SOME_ORIGIN = "log.example"
+Flag = Annotated[bool, Parameter(negative="")]
 
-def network(folder: Path, slug: str, *, log_origin: str) -> None:
+
+@gives_verdict(when="check")
+def network(
+    folder: Path | None = None,
+    slug: str | None = None,
+    *,
+    log_origin: str | None = None,
+    check: Flag = False,
+    schema: Flag = False,
+) -> Outcome | None:
     """Set up the network that FOLDER/networks/SLUG.json describes: partners, catalogue, agreement, texts.
 
     Parameters
     ----------
     folder
-        A folder like src/consent_registry/cli/demonstration: networks/, the catalogue they name, and the texts.
+        A folder like src/consent_registry/cli/demonstration: networks/, the catalogue they name, and the texts. With
+        --check it may be the document itself.
     slug
         The network's slug.
     log_origin
         The name of its log for ever, a URL without scheme, for example registry.example/paderborn.
+    check
+        Only check the document, without a database: every fault with its place (JSON pointer). Exit code 0: it can be
+        used. 1: it cannot. 2: it cannot be told.
+    schema
+        Only print the document's JSON Schema.
     """
+    if schema:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document_schema())).decode() + "\n")
+        return None
+    if check and slug is None and folder is not None and folder.suffix == ".json":
+        folder, slug = folder.resolve().parent.parent, folder.stem
+    if folder is None or slug is None:
+        raise CannotServe("name the folder and the network's slug")
+    if check:
+        return _check(folder, slug, SOME_ORIGIN if log_origin is None else log_origin)
+    if log_origin is None:
+        raise CannotServe("name the log with --log-origin: it keeps that name for ever")
+    _establish(folder, slug, log_origin)
+    print(f"{slug} is set up; its log is {log_origin}")
+    return None
 
+
+def _check(folder: Path, slug: str, log_origin: str) -> Outcome:
+    faults: list[Fault] = []
+    try:
+        plan = read_plan(folder, 1, slug, log_origin, demonstration=False)
+        faults += plan_faults(plan)
+    except Malformed as error:
+        faults += error.faults or [Fault("", error.detail)]
+    for one in faults:
+        rule = "" if one.rule is None else f" ({one.rule})"
+        print(plain(f"{one.pointer or '/'}: {one.detail.rstrip('.')}{rule}"))
+    if faults:
+        return Outcome.DOES_NOT_HOLD
+    print(
+        f"{slug} can be set up: {len(plan.partners)} partners, {len(plan.purposes)} purposes, {len(plan.texts)} texts"
+    )
+    return Outcome.HOLDS
+
+
+def _establish(folder: Path, slug: str, log_origin: str) -> None:
     async def work(runtime: Runtime) -> None:
         if await runtime.network(slug) is not None:
             raise CannotServe(f"network {slug} is set up already")
@@ -29,4 +91,3 @@ def network(folder: Path, slug: str, *, log_origin: str) -> None:
         await establish_network(runtime, read_plan(folder, number, slug, log_origin, demonstration=False))
 
     run_on_installation(work)
-    print(f"{slug} is set up; its log is {log_origin}")

@@ -14,7 +14,7 @@ LAST = {
 
 def as_text(report: Report, last: Mapping[Verdict, str] = LAST) -> str:
     """The whole report, with its last word; no control characters, whatever the log's bytes said."""
-    return "".join(f"{_plain(line)}\n" for line in _lines(report, last))
+    return "".join(f"{plain(line)}\n" for line in _lines(report, last))
 
 
 def _lines(report: Report, last: Mapping[Verdict, str]) -> Iterator[str]:
@@ -38,5 +38,6 @@ def _says(check: Check) -> str:
     return check.says
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
+    """The line without characters that a terminal would take as something else."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)

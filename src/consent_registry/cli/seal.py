@@ -19,6 +19,7 @@ from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.cli.standard_streams import survive_without_output
 from consent_registry.domain.errors import NotFound
+from consent_registry.domain.identifiers import origin_fault
 from consent_registry.operations import checkpoints
 from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.sealer import Sealer
@@ -100,7 +101,9 @@ async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
         print(
             f"{log.slug:24} leaves {one.leaves}, published {one.published or 0} {age}, signer at {one.remembered or 0}"
         )
-        if (problem := one.problem or one.unsealed) is not None:
+        fault = origin_fault(log.origin)
+        never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
+        if (problem := never or one.problem or one.unsealed) is not None:
             print(f"{'':24} {problem}")
             problems += 1
     return Outcome.DOES_NOT_HOLD if problems else Outcome.HOLDS

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)"
 REFERENCE_LENGTH = 128
+ORIGIN_LENGTH = 200
 
 # Crockford's base 32: no I, L, O, U, so that a code survives being read aloud and copied by hand.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -64,6 +65,23 @@ def reference_fault(reference: str) -> str | None:
             return "must be in Unicode normal form C"
     if reference[0].isspace() or reference[-1].isspace():
         return "must not begin or end with a space"
+    return None
+
+
+def origin_fault(origin: str) -> str | None:
+    """What is wrong with the name of a log, or None: it is a key's name and a checkpoint's first line for ever (C2SP
+    signed-note, tlog-checkpoint), a URL without a scheme.
+    """
+    if not 1 <= len(origin) <= ORIGIN_LENGTH:
+        return f"must have 1 to {ORIGIN_LENGTH} characters"
+    if "+" in origin or any(character.isspace() for character in origin):
+        return "must not contain a plus sign or a space, which end a key's name"
+    if any(unicodedata.category(character)[0] in "CZ" for character in origin):
+        return "must not contain control, format or unassigned characters"
+    if not unicodedata.is_normalized("NFC", origin):
+        return "must be in Unicode normal form C"
+    if "://" in origin:
+        return "must be without a scheme, like registry.example/paderborn"
     return None
 
 

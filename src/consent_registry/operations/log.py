@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from consent_registry.audit.encoding import encode_base64
+from consent_registry.audit.note import NoteRefused
 from consent_registry.audit.proof import TlogProof
 from consent_registry.audit.tile import TILE_WIDTH, Bundle, Tile, TileRefused, encode_bundle
 from consent_registry.audit.tile_proofs import (
@@ -118,7 +119,10 @@ async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:
     if reader.caller is not None:
         async with transaction(runtime.pool, reader.network.network_id, ()) as connection:
             await _require_standing(runtime, connection, reader)
-    return runtime.keys.log_vkeys(reader.network.log_origin)
+    try:
+        return runtime.keys.log_vkeys(reader.network.log_origin)
+    except NoteRefused as error:  # a network that was set up before origins were checked
+        raise NotFound("The log's origin cannot be the name of a key, so it has no verifier keys.") from error
 
 
 async def _tiles(connection: Connection, reader: Reader, tiles: Collection[Tile]) -> dict[Tile, bytes]:

@@ -8,6 +8,7 @@ import msgspec
 from consent_registry.domain.catalogue import Category, Flow, Network, Partner, Purpose, advice_offices
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
+from consent_registry.domain.identifiers import origin_fault
 
 # Words that stand where a partner's slug may stand: for a bundle of every event, and for the network's administration.
 RESERVED_SLUGS = frozenset({"all", "administration"})
@@ -41,7 +42,7 @@ class NetworkPlan(msgspec.Struct, frozen=True):
 
 def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
     """What a plan lists although its own flags, or the registry, forbid it, with its place in the document."""
-    yield from _reserved(plan.partners)
+    yield from _names(plan)
     categories = {one.category_id: one for one in plan.categories}
     purposes = {one.purpose_id: one for one in plan.purposes}
     for number, purpose in enumerate(plan.purposes):
@@ -63,8 +64,10 @@ def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
                         yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
 
 
-def _reserved(partners: Sequence[Partner]) -> Iterator[Fault]:
-    for number, partner in enumerate(partners):
+def _names(plan: NetworkPlan) -> Iterator[Fault]:
+    if (fault := origin_fault(plan.network.log_origin)) is not None:
+        yield Fault("/log_origin", f"The log's origin {fault}.", "log_origin")
+    for number, partner in enumerate(plan.partners):
         if partner.slug in RESERVED_SLUGS:
             detail = f"{partner.slug!r} is a word of the registry's own and no partner's slug."
             yield Fault(f"/partners/{number}/slug", detail, "reserved_slug")

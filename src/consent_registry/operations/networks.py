@@ -31,6 +31,9 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
     if faults := list(plan_faults(plan)):
         raise Refused("This network's document breaks a rule.", faults=tuple(faults))
     network_id = plan.network.network_id
+    if plan.network.log_origin in {one.log_origin for one in await runtime.networks()}:
+        taken = Fault("/log_origin", "The log's origin is another network's.", "log_origin")
+        raise Refused("This network's document breaks a rule.", faults=(taken,))
     async with transaction(runtime.pool, network_id, [ADMINISTRATION]) as connection:
         await lock_catalogue(connection, network_id, exclusive=True)
         now = await read_clock(connection)

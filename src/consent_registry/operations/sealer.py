@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
 from consent_registry.operations.checkpoints import HistoryChanged, Seal, seal
 from consent_registry.operations.witnesses import BelowQuorum
@@ -123,6 +124,9 @@ class Sealer:
             watch.not_before = self._clock() + STANDBY
         except (HistoryChanged, Unusable) as error:
             _log.error("SEALING IS HALTED: nothing is signed", network=log.slug, reason=error.detail)
+            watch.not_before = self._clock() + HALT
+        except AuditRefusal as error:
+            _log.error("SEALING IS IMPOSSIBLE: no note can carry this log", network=log.slug, reason=str(error))
             watch.not_before = self._clock() + HALT
         except BelowQuorum as error:
             _log.error("not published: too few witnesses", network=log.slug, reason=error.detail)

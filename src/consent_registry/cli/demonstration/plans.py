@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from consent_registry.cli.demonstration import documents
+from consent_registry.cli.demonstration.network_faults import read_whole
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
 from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
 
 
 def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstration: bool) -> NetworkPlan:
-    """The plan of the network that `folder`/networks/`slug`.json describes."""
-    document = documents.read_network(slug, folder)
-    shared = documents.read_catalogue(document, folder)
+    """The plan of the network that `folder`/networks/`slug`.json describes; raises Malformed with every fault."""
+    document, shared = read_whole(folder, slug)
     categories, purposes = read_catalogue_parts(shared)
     category_ids = {one.slug: one.category_id for one in categories}
     partners = [
@@ -73,7 +73,7 @@ def _agreement(
     one: documents.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
 ) -> AgreementPlan:
     begins, ends = (
-        None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        None if day is None else datetime.fromisoformat(day).replace(tzinfo=UTC)
         for day in (one.valid_from, one.valid_until)
     )
     frame = Agreement("", one.version, begins, ends, ended=False)
