@@ -102,7 +102,8 @@ def supervise(
     finally:
         _on_stop_signal(signal.SIG_IGN)  # impatience must not leave a process behind; every wait below has an end
         keeper.stop()
-        _log.info("stopped", **service.facts)
+        if keeper.has_served:
+            _log.info("stopped", **service.facts)
 
 
 def _on_stop_signal(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
@@ -156,6 +157,7 @@ class _Keeper:
     _server: subprocess.Popen[bytes] | None = None
     _server_started: float = 0.0
     _short_lives: int = 0
+    has_served: bool = False
     _sealer: subprocess.Popen[bytes] | None = None
     _sealer_started: float = float("-inf")
 
@@ -175,19 +177,18 @@ class _Keeper:
     def watch(self, bell: _Bell, when_serving: Callable[[], None]) -> None:
         """Serve until the bell says stop; whichever ends is started again."""
         self._start_server()
-        reached = False
         while not bell.stop:
-            bell.wait(self._sealer_rests() if reached else 0.05)
+            bell.wait(self._sealer_rests() if self.has_served else 0.05)
             collect_orphans(self._ours())
             if (code := _ended(self._postgres)) is not None and not bell.stop:
                 self._restart_cluster(bell, code)
             if (code := _ended(self._server)) is not None and not bell.stop:
-                self._restart_server(bell, code, reached=reached)
-            if not reached and answers(self.service.host, self.service.port):
-                reached = True
+                self._restart_server(bell, code, reached=self.has_served)
+            if not self.has_served and answers(self.service.host, self.service.port):
+                self.has_served = True
                 when_serving()
                 _log.info("serving", **self.service.facts)
-            if reached and not bell.stop:
+            if self.has_served and not bell.stop:
                 self._keep_sealer()
 
     def stop(self) -> None:

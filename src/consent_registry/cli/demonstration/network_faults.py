@@ -11,14 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from consent_registry.api.bodies import decode
 from consent_registry.cli.demonstration.documents import (
     Agreement,
     Catalogue,
     Flow,
     NetworkDocument,
     Text,
-    read_catalogue,
-    read_network,
 )
 from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
@@ -31,7 +30,7 @@ _NOT_JSON = Fault("", "must be JSON in UTF-8, without half characters")
 def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
     """A network's document and its catalogue; raises Malformed with every fault, and OSError without a document."""
     try:
-        document = read_network(slug, folder)
+        document = decode((folder / "networks" / f"{slug}.json").read_bytes(), NetworkDocument)
     except Malformed as error:
         raise Malformed(_UNUSABLE, faults=error.faults or [_NOT_JSON]) from error
     faults = list(_unwritable(msgspec.to_builtins(document), ""))
@@ -50,7 +49,7 @@ def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
 def _catalogue(document: NetworkDocument, folder: Path, faults: list[Fault]) -> Catalogue | None:
     try:
         _require_inside(document.catalogue, folder)
-        return read_catalogue(document, folder)
+        return decode((folder / document.catalogue).read_bytes(), Catalogue)
     except Malformed as error:
         faults.extend(_within(document.catalogue, one) for one in error.faults or [_NOT_JSON])
     except (OSError, ValueError):
