@@ -221,9 +221,9 @@ $$;
 -- The references of these clients, sealed, and a place in the log behind which each was registered: that of the last
 -- event about them that is no mere use.
 create function registry.references_of(p_network integer, p_clients uuid[])
-    returns table (partner_id integer, sealed bytea, before bigint)
+    returns table (partner_id integer, client_id uuid, digest bytea, sealed bytea, before bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select r.partner_id, r.sealed, (select max(e.log_index) from registry.events e
+    select r.partner_id, r.client_id, r.digest, r.sealed, (select max(e.log_index) from registry.events e
         where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
     from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
 $$;

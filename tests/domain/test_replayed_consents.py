@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.replayed_consents import CONSENT_ACTS
 from consent_registry.domain.replays import NotComplete, Replay
 from consent_registry.domain.told_rows import UNTOLD
@@ -35,7 +36,7 @@ OTHER: Row = GRANT | {
     "third_parties": None,
     "third_party_grants": [],
 }
-RELEASE: Row = {"release": "r1", "holder": "west", "towards": "east", "person": "doctor"}
+RELEASE: Row = {"release": "r1", "holder": "west", "towards": "east", "person": "doctor", "function_commitment": "F"}
 CONSENT: Row = event(
     "consent",
     5,
@@ -53,7 +54,8 @@ CONSENT: Row = event(
     },
     method="written",
     special_circumstances="S-1",
-    evidence={"sha256": "ee", "media_type": "application/pdf"},
+    evidence={"sha256": "ee", "media_type": "application/pdf", "kept_at_commitment": "K"},
+    receipt_code={"digest_key": "digest-1", "digest_commitment": "D"},
     information={
         "explained_by": "B-12",
         "interpreter": {"kind": "lay", "language": "ar"},
@@ -81,6 +83,7 @@ CONSENT_ROW: Row = {
     "special_circumstances": "S-1",
     "evidence_sha256": "ee",
     "evidence_media_type": "application/pdf",
+    "has_kept_at": True,
     "explained_by": "B-12",
     "interpreter_kind": "lay",
     "interpreter_language": "ar",
@@ -131,12 +134,15 @@ RELEASE_ROW: Row = {
     "holder_id": "west",
     "towards_id": "east",
     "person": "doctor",
+    "has_function": True,
 }
 CODE_ROW: Row = {
     "consent_id": "c1",
     "issue": 1,
     "client_id": "p",
     "partner_ids": ("north", "south"),
+    "digest_key": "digest-1",
+    "digest": Commitment("receipt_code", b"", "D"),
     "recorded_at": instant(5),
 }
 CHANGE_ROW: Row = {
@@ -183,7 +189,7 @@ def test_what_a_consent_may_lack() -> None:
     bare = CONSENT | {"evidence": None, "giver": giver, "grants": [early], "releases": []}
     del bare["renewed"]
     found = told(bare)
-    nothing = {"evidence_sha256": None, "evidence_media_type": None, "giver_mandate_until": None}
+    nothing = {"evidence_sha256": None, "evidence_media_type": None, "has_kept_at": False, "giver_mandate_until": None}
     parts = {"partner_ids": ("north", "south"), "valid_from": instant(2)}
     assert found["consents"] == [CONSENT_ROW | nothing | parts]
     assert found["grants"] == [GRANT_ROW | {"given_at": None, "third_parties": None, "third_party_grants": None}]
@@ -359,8 +365,11 @@ def test_evidence_that_follows() -> None:
 
 def test_a_further_receipt_code() -> None:
     """Is for the same partners as the consent's first; without the consent it is not complete."""
-    act = event("receipt_code", 7, id="x", client="p", consent="c1", issue=2)
-    assert told_after(CONSENT, act) == ({"receipt_codes": [CODE_ROW | {"issue": 2, "recorded_at": instant(7)}]}, 0)
+    members = {"digest_key": "digest-2", "digest_commitment": "E"}
+    act = event("receipt_code", 7, id="x", client="p", consent="c1", issue=2, **members)
+    digest = {"digest_key": "digest-2", "digest": Commitment("receipt_code", b"", "E")}
+    row = CODE_ROW | {"issue": 2, "recorded_at": instant(7), **digest}
+    assert told_after(CONSENT, act) == ({"receipt_codes": [row]}, 0)
     with pytest.raises(NotComplete, match="KeyError"):
         told(act)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.replayed_frame import FRAME_ACTS
 from consent_registry.domain.replayed_setup import SETUP_ACTS
 from tests.domain.told import Row, event, instant, text, told
@@ -98,7 +99,14 @@ TOLD: dict[str, tuple[Row, dict[str, list[Row]]]] = {
         },
     ),
     "link_code": (
-        {"id": "k", "client": "c", "partner": "south", "expires_at": text(9)},
+        {
+            "id": "k",
+            "client": "c",
+            "partner": "south",
+            "expires_at": text(9),
+            "digest_key": "digest-1",
+            "digest_commitment": "D",
+        },
         {
             "link_codes": [
                 {
@@ -107,6 +115,8 @@ TOLD: dict[str, tuple[Row, dict[str, list[Row]]]] = {
                     "partner_id": "north",
                     "for_partner_id": "south",
                     "expires_at": instant(9),
+                    "digest_key": "digest-1",
+                    "digest": Commitment("link_code", b"", "D"),
                 }
             ]
         },

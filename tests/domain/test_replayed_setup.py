@@ -2,6 +2,7 @@
 
 import pytest
 
+from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.replays import NotComplete, Replay
 from consent_registry.domain.told_rows import TABLES, UNTOLD
 from tests.domain.told import Row, event, instant, text, told
@@ -157,16 +158,18 @@ def test_policies_are_told_by_their_versions() -> None:
 
 
 def test_a_credential_is_told_by_whose_it_is() -> None:
-    """What proves it is nowhere in the log; the administration is told as no partner."""
-    given = event("credential", 1, client_id="small.north", partner="north", scopes=["read", "decide"])
+    """Of what proves it the log has a commitment alone; the administration is told as no partner."""
+    proof = {"secret_key": "digest-1", "secret_commitment": "S"}
+    given = event("credential", 1, client_id="small.north", partner="north", scopes=["read", "decide"], **proof)
+    columns = {"secret_key": "digest-1", "secret_mac": Commitment("secret", b"", "S")}
     revoked = event("credential_revocation", 2, client_id="small.north")
     assert told(given, revoked) == {
         "credentials": [
-            {"client_id": "small.north", "partner_id": "north", "scopes": ("read", "decide"), **WHEN},
+            {"client_id": "small.north", "partner_id": "north", "scopes": ("read", "decide"), **columns, **WHEN},
         ],
         "credential_revocations": [{"client_id": "small.north", "recorded_at": instant(2)}],
     }
-    (mine,) = told(event("credential", 1, client_id="small.admin", partner=None, scopes=[]))["credentials"]
+    (mine,) = told(event("credential", 1, client_id="small.admin", partner=None, scopes=[], **proof))["credentials"]
     assert mine["partner_id"] is None
 
 

@@ -102,8 +102,9 @@ def test_an_entry_itself() -> None:
 def test_times_are_instants() -> None:
     """By the columns' names: those in `_at` and three others; nothing stays nothing."""
     code = event("link_code", 1, id="c", client="a", partner="south", expires_at=text(9))
+    found = {"digest_key": None, "digest": None}
     (row,) = told_by(
-        code, "link_codes", link_code_id="id", client_id="client", partner_id="actor", for_partner_id="partner"
+        code, "link_codes", link_code_id="id", client_id="client", partner_id="actor", for_partner_id="partner", **found
     )
     assert (row["expires_at"], row["recorded_at"]) == (instant(9), instant(1))
     members = event("x", 1, **{name: text(2) for name in NOTHING["grants"]} | {"given_at": None})

@@ -14,6 +14,7 @@ from consent_registry.domain.told_rows import TABLES
 from consent_registry.operations.replays import auditing, replay_networks
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.replays import STATEMENTS
+from consent_registry.storage.sealed_places import place_of_reference, place_of_value
 from tests.erasing import erasing
 from tests.flag_network import with_flags
 from tests.founding import Facts, let_evidence_follow, tell_setup
@@ -157,14 +158,20 @@ async def test_every_kind_and_every_table_is_known(full: Registry) -> None:
     assert {row[0] for row in rows} == set(TABLES) | {"transfers", "events", "leaves"} | NOT_TOLD
 
 
+# Of these sealed columns events tell whether there is a text.
+PRESENCE = {"has_function": "function_sealed", "has_kept_at": "evidence_kept_at"}
+
+
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 async def test_an_edited_column_is_named(full: Registry, table: str, column: str) -> None:
     """Any column that events tell, of any table: row and column are named, and nothing else."""
     async with tampering(full) as connection:
         rule, place = await choose(connection, table)
         await drop_checks(connection, table)
-        name = NUMBERS[table] if column == "number" else column
+        name = NUMBERS[table] if column == "number" else PRESENCE.get(column, column)
         other = "77" if column == "number" else ANOTHER[await type_of(connection, table, name)].format(name)
+        if column in PRESENCE:
+            other = f"case when {name} is null then '\\x00'::bytea end"
         done = await connection.execute(f"update registry.{table} set {name} = {other} where {rule}")  # noqa: S608 - our names
         assert done == "UPDATE 1"
         seen = await findings(connection, network_of(table))
@@ -332,12 +339,11 @@ EXCHANGED = """
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ("digest = o.digest", "reference_digest"),
-        ("sealed = o.sealed", "reference_digest"),
-        ("sealed = o.sealed", "reference_other"),
-        ("digest = o.digest, digest_key = o.digest_key, sealed = o.sealed", "reference_other"),
+        ("digest = o.digest", "reference_not_opened"),
+        ("sealed = o.sealed", "reference_not_opened"),
+        ("digest = o.digest, digest_key = o.digest_key, sealed = o.sealed", "reference_not_opened"),
         ("digest_key = 'another'", "reference_digest"),
-        ("digest = null", "reference_digest"),
+        ("digest = null", "reference_not_opened"),
         ("sealed = set_byte(x.sealed, 40, get_byte(x.sealed, 40) # 1)", "reference_not_opened"),
         ("sealed = null", "reference_not_opened"),
     ],
@@ -360,8 +366,115 @@ async def test_a_reference_of_another_client_is_found_with_the_keys(full: Regist
         (without,) = [one async for one in replay_networks(connection, "small")]
         (audited,) = [one async for one in replay_networks(connection, "small", keys)]
     assert found(without.report) == []
-    assert without.report.checks[-1].verdict == "not_asked"
+    assert [one.verdict for one in without.report.checks[-2:]] == ["not_asked", "not_asked"]
     assert {f"{code} client_references client_id={row[0]}" for row in north} <= set(found(audited.report))
+
+
+TEXTS = {
+    "consents": ("evidence_kept_at", "consent_id", "recorder_id"),
+    "consent_evidence": (
+        "kept_at",
+        "consent_id",
+        "(select recorder_id from registry.consents c where c.consent_id = x.consent_id)",
+    ),
+    "releases": (
+        "function_sealed",
+        "release_id",
+        "(select recorder_id from registry.consents c where c.consent_id = x.consent_id)",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TEXTS)
+async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table: str) -> None:
+    """Altered, or sealed anew with another text by somebody who has the keys: what is stored does not open, or is not
+    what was recorded. Without the keys the report says that it was not asked.
+    """
+    keys = load_keys(full.installation.keys)
+    column, key, partner = TEXTS[table]
+    network = "paderborn" if table == "releases" else "small"
+    async with tampering(full) as connection:
+        row = await connection.fetchrow(
+            f"select network_id, {key}::text as id, {partner} as partner from registry.{table} x"  # noqa: S608
+            f" where {column} is not null and network_id ="
+            " (select network_id from registry.networks where slug = $1) limit 1",
+            network,
+        )
+        assert row is not None
+        place = place_of_value(f"{table}.{column}", row["network_id"], row["partner"], row["id"])
+        for sealed, code in (
+            (keys.seal(b"another text", place), "text_other"),
+            (keys.seal(b"another text", f"{place}x"), "text_not_opened"),
+            (b"nothing", "text_not_opened"),
+        ):
+            await connection.execute(
+                f"update registry.{table} set {column} = $2 where {key} = $1::uuid",  # noqa: S608
+                row["id"],
+                sealed,
+            )
+            async with as_auditor(connection):
+                (without,) = [one async for one in replay_networks(connection, network)]
+                (audited,) = [one async for one in replay_networks(connection, network, keys)]
+            assert found(without.report) == []
+            assert found(audited.report) == [f"{code} {table} {key}={row['id']} {column}"]
+
+
+@asynccontextmanager
+async def as_auditor(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Look with the auditor's rights for the length of a block."""
+    await connection.execute(f"set local role {ROLES['auditor']}")
+    yield
+    await connection.execute("reset role")
+
+
+async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> None:
+    """Somebody with the keys makes one person's reference another: the digest is not its own, and the event knows."""
+    keys = load_keys(full.installation.keys)
+    async with tampering(full) as connection:
+        row = await connection.fetchrow("select * from registry.client_references where network_id = 99 limit 1")
+        assert row is not None
+        place = place_of_reference(99, row["partner_id"], str(row["client_id"]), row["digest"])
+        await connection.execute(
+            "update registry.client_references set sealed = $2 where client_id = $1",
+            row["client_id"],
+            keys.seal(b"another", place),
+        )
+        async with as_auditor(connection):
+            (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+    said = {
+        f"{code} client_references client_id={row['client_id']}" for code in ("reference_digest", "reference_other")
+    }
+    assert set(found(audited.report)) == said
+
+
+OTHERS_SECRET = """credentials set secret_mac = (
+    select o.secret_mac from registry.credentials o where o.network_id = 99 and o.client_id <> x.client_id limit 1)"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "credentials set secret_mac = sha256(secret_mac)",
+        OTHERS_SECRET,
+        "credentials set secret_key = 'digest-9'",
+        "receipt_codes set digest = sha256(digest)",
+        "receipt_codes set digest_key = 'digest-9'",
+        "link_codes set digest = sha256(digest)",
+        "link_codes set digest_key = 'digest-9'",
+    ],
+)
+async def test_what_proves_or_finds_is_committed_to(full: Registry, change: str) -> None:
+    """A secret's keyed hash and the digests of codes: events commit to them, so another one is found without keys."""
+    table, _, assignment = change.partition(" set ")
+    column = assignment.partition(" ")[0]
+    async with tampering(full) as connection:
+        await connection.execute(
+            f"update registry.{table} x set {assignment} where ctid ="  # noqa: S608
+            f" (select ctid from registry.{table} where network_id = 99 limit 1)"
+        )
+        (finding,) = await findings(connection, "small")
+    assert finding.startswith(f"column_differs {table} ")
+    assert finding.endswith(f" {column}")
 
 
 async def test_references_as_they_were_registered(full: Registry) -> None:
@@ -370,7 +483,8 @@ async def test_references_as_they_were_registered(full: Registry) -> None:
     async with auditing(full.installation.dsn(full.database, "auditor")) as connection:
         for audited in [one async for one in replay_networks(connection, None, keys)]:
             assert audited.report.verdict == "holds", audited
-            assert "are found by their own digests" in audited.report.checks[-1].says
+            assert "are found by their own digests" in audited.report.checks[-2].says
+            assert "open in their places" in audited.report.checks[-1].says
 
 
 async def test_a_restored_client_is_found(full: Registry) -> None:

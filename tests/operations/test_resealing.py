@@ -24,6 +24,7 @@ from consent_registry.storage import resealing as storage
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.key_files import drop_key, read_key_files, rotate_key
 from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.sealed_places import place_of_value
 from tests.installation import ISSUER, Installation, Registry, serving
 from tests.journeys.office import Office, office
 from tests.small_network import NUMBER, consent_body
@@ -148,7 +149,7 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
     """Where a consent's later evidence is kept is sealed anew, and says the same."""
     north = await office(rotated.registry, "north")
     ((_, consent_id),) = await _consents(north, 1)
-    context = f"kept_at {NUMBER} 1"
+    context = place_of_value("consent_evidence.kept_at", NUMBER, 1, consent_id)
     before = rotated.app.keys.seal(b"File 2", context)
     async with rotated.registry.sql() as sql:
         await sql.execute(

@@ -51,6 +51,8 @@ KINDS = {
 # Entries of these kinds never have an actor, so no partner is shown one.
 WITHOUT_ACTOR = frozenset({"padding", "renewal"})
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
+# Kinds whose members hold values that the log only commits to (commitments.py).
+COMMITTING = frozenset({"consent", "evidence", "receipt_code", "link_code", "credential"})
 # The member by which events of these kinds name a member of staff; a consent names who explained it.
 _STAFF = {
     "approval": "approved_by",

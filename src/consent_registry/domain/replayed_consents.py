@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from consent_registry.domain.grants import readers_of
-from consent_registry.domain.tellings import Act, Computed, Said, rows
+from consent_registry.domain.tellings import Act, Computed, Said, code_columns, rows
 from consent_registry.domain.told_rows import UNTOLD, Facts, ToldRows, at, listed
 
 
@@ -133,6 +133,7 @@ _CONSENT = rows(
     guardian_id="giver.partner",
     evidence_sha256="evidence.sha256",
     evidence_media_type="evidence.media_type",
+    has_kept_at=lambda said: said.event["evidence"] is not None,
     explained_by="information.explained_by",
     interpreter_kind="information.interpreter.kind",
     interpreter_language="information.interpreter.language",
@@ -165,6 +166,7 @@ _RELEASES = rows(
     partner_ids=_release_readers,
     holder_id=".holder",
     towards_id=".towards",
+    has_function=lambda said: said.one["function_commitment"] is not None,
 )
 
 
@@ -183,7 +185,14 @@ def _release_changes(release: str, **columns: Any) -> Act:  # noqa: ANN401 - as 
 CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "consent": [
         _CONSENT,
-        rows("receipt_codes", consent_id="id", issue=1, client_id="client", partner_ids=_readers),
+        rows(
+            "receipt_codes",
+            consent_id="id",
+            issue=1,
+            client_id="client",
+            partner_ids=_readers,
+            **code_columns("receipt_code", of="receipt_code"),
+        ),
         _GRANTS,
         _RELEASES,
         _shown_text,
@@ -197,7 +206,15 @@ CONSENT_ACTS: Mapping[str, Sequence[Act]] = {
     "evidence": [
         rows("consent_evidence", evidence_id="id", consent_id="consent", client_id="client", partner_ids=_actor_alone)
     ],
-    "receipt_code": [rows("receipt_codes", consent_id="consent", client_id="client", partner_ids=_consent_readers)],
+    "receipt_code": [
+        rows(
+            "receipt_codes",
+            consent_id="consent",
+            client_id="client",
+            partner_ids=_consent_readers,
+            **code_columns("receipt_code"),
+        )
+    ],
     "confirmation": _act_on_grants("confirmed"),
     "ending": _act_on_grants("ended"),
     "invalidation": _act_on_grants("invalidated"),

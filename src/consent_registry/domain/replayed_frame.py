@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from consent_registry.domain.replayed_setup import SETUP_ACTS
-from consent_registry.domain.tellings import Act, Said, rows
+from consent_registry.domain.tellings import Act, Said, code_columns, rows
 from consent_registry.domain.told_rows import Facts, at
 
 
@@ -93,7 +93,9 @@ FRAME_ACTS: Mapping[str, Sequence[Act]] = {
         rows("unlinkings", unlinking_id="id", left_group_id=_left_group, linked_at=_linked_at, **_WHOSE),
         _membership("id"),
     ],
-    "link_code": [rows("link_codes", link_code_id="id", for_partner_id="partner", **_WHOSE)],
+    "link_code": [
+        rows("link_codes", link_code_id="id", for_partner_id="partner", **_WHOSE, **code_columns("link_code"))
+    ],
     "hold": [rows("holds", hold_id="id", client_id="client")],
     "hold_lifting": [rows("hold_liftings", hold_id="hold", client_id="client")],
     "erasure": [rows("erasures", erasure_id="id", events=_places)],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from consent_registry.domain.tellings import Act, Computed, Said, rows
+from consent_registry.domain.tellings import Act, Computed, Said, committed, rows
 from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, ToldRows
 
 
@@ -64,7 +64,15 @@ SETUP_ACTS: Mapping[str, Sequence[Act]] = {
         rows("texts", each=_names("texts"), version=".", text_id=UNTOLD),
         _unnamed,
     ],
-    "credential": [rows("credentials", client_id="client_id", partner_id="partner", scopes="scopes")],
     "policy": [rows("policies", version="version", policies="policies", set_by="set_by")],
+    "credential": [
+        rows(
+            "credentials",
+            client_id="client_id",
+            partner_id="partner",
+            scopes="scopes",
+            secret_mac=committed("secret", "secret_commitment"),
+        )
+    ],
     "credential_revocation": [rows("credential_revocations", client_id="client_id")],
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.events import KINDS, OUTCOMES, person_of
 from consent_registry.domain.replayed_consents import CONSENT_ACTS
 from consent_registry.domain.replayed_frame import FRAME_ACTS
@@ -44,9 +45,12 @@ class Replay:
         """How many changes concern grants and releases whose own events are no longer there."""
         return self._told.unattached
 
-    def tell(self, event: Facts) -> bool:
-        """Take in an event; False for a kind that is not known here. Raises NotComplete."""
+    def tell(self, event: Facts, nonce: bytes = b"") -> bool:
+        """Take in an event; its commitments are opened with `nonce`. False for a kind that is not known here. Raises
+        NotComplete.
+        """
         kind = event.get("kind")
+        self._told.nonce = nonce
         if kind in WITHOUT_STATE:
             return True
         if kind not in KINDS or kind not in ACTS:
@@ -64,15 +68,19 @@ class Replay:
         told = self._told.take(table, tuple(row[name] for name in keys))
         if told is None:
             return [] if self._told.says_nothing_of(table, row) else None
-        return [
-            Difference(name, value, row[name])
-            for name, value in zip(columns, told, strict=True)
-            if value is not UNTOLD and value != row[name]
-        ]
+        pairs = [(name, *_opened(value, row[name])) for name, value in zip(columns, told, strict=True)]
+        return [Difference(*one) for one in pairs if one[1] is not UNTOLD and one[1] != one[2]]
 
     def missing(self, table: str) -> Iterator[Key]:
         """The keys of rows that events tell of and that were not compared."""
         return iter(self._told.rows[table])
+
+
+def _opened(told: Any, held: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of whatever type a column has
+    """What is told and what is held: of a commitment what was said, and what would be said of what is there."""
+    if isinstance(told, Commitment):
+        return told.said, told.of(held) if isinstance(held, bytes) else held
+    return told, held
 
 
 def search_columns(event: Facts) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.told_rows import TABLES, Facts, ToldRows, at, listed
 
 Act = Callable[[ToldRows, Facts], None]
@@ -24,12 +25,25 @@ class Said(NamedTuple):
 
 
 Computed = Callable[[Said], Any]
+
+
+def committed(what: str, name: str, of: str = "") -> Computed:
+    """A column of which the event tells a commitment, as its member of this name or that of its member `of`."""
+    return lambda said: Commitment(what, said.told.nonce, (said.event[of] if of else said.event)[name])
+
+
 # Columns that hold times although their names do not end as times' names do, and those that hold several.
 _READ: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(("valid_from", "valid_until", "giver_mandate_until"), at),
     **dict.fromkeys(("partner_ids", "category_ids"), listed),
     **dict.fromkeys(("told", "remarks", "scopes"), tuple),
 }
+
+
+def code_columns(what: str, of: str = "") -> dict[str, Any]:
+    """The columns by which a code is found, as the event of its issue tells them (commitments.digest_members)."""
+    key = f"{of}.digest_key" if of else "digest_key"
+    return {"digest_key": key, "digest": committed(what, "digest_commitment", of)}
 
 
 def rows(

@@ -36,7 +36,8 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("agreement_id", "flow_number"),
         ("sender_id", "recipient_id", "purpose_id", "category_ids", "basis", "norm"),
     ),
-    "credentials": (("client_id",), ("partner_id", "scopes", "recorded_at")),
+    # `secret_mac` is the SHA-256 of what is stored; of it, and of the digests of codes, events tell commitments.
+    "credentials": (("client_id",), ("partner_id", "scopes", "secret_key", "secret_mac", "recorded_at")),
     "credential_revocations": (("client_id",), ("recorded_at",)),
     "texts": (("version",), ("text_id", "recorded_at")),
     # `content` is the SHA-256 of what is stored.
@@ -68,7 +69,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "clients": (("client_id",), ("recorded_at",)),
     "client_references": (("client_id",), ("partner_id", "recorded_at")),
     "client_memberships": (("client_id", "position"), ("group_id", "recorded_at")),
-    "link_codes": (("link_code_id",), ("client_id", "partner_id", "for_partner_id", "expires_at", "recorded_at")),
+    "link_codes": (
+        ("link_code_id",),
+        ("client_id", "partner_id", "for_partner_id", "expires_at", "digest_key", "digest", "recorded_at"),
+    ),
     "links": (("link_id",), ("link_code_id", "client_id", "partner_id", "recorded_at")),
     "unlinkings": (("unlinking_id",), ("client_id", "partner_id", "left_group_id", "linked_at", "recorded_at")),
     "consents": (
@@ -88,6 +92,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "special_circumstances",
             "evidence_sha256",
             "evidence_media_type",
+            "has_kept_at",
             "explained_by",
             "interpreter_kind",
             "interpreter_language",
@@ -105,7 +110,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("consent_id",),
         ("evidence_id", "client_id", "partner_ids", "sha256", "media_type", "recorded_at"),
     ),
-    "receipt_codes": (("consent_id", "issue"), ("client_id", "partner_ids", "recorded_at")),
+    "receipt_codes": (
+        ("consent_id", "issue"),
+        ("client_id", "partner_ids", "digest_key", "digest", "recorded_at"),
+    ),
     "grants": (
         ("grant_id",),
         (
@@ -131,7 +139,8 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "releases": (
         ("release_id",),
-        ("consent_id", "client_id", "partner_ids", "holder_id", "towards_id", "person"),
+        # Of the sealed text without keys only whether there is one.
+        ("consent_id", "client_id", "partner_ids", "holder_id", "towards_id", "person", "has_function"),
     ),
     "release_changes": (
         ("release_id", "act_id", "kind"),
@@ -150,6 +159,8 @@ class ToldRows:
     def __init__(self) -> None:
         self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
         self.unattached = 0
+        # Of the event that is being told: what its commitments are opened with.
+        self.nonce = b""
         self._untold_tables: set[str] = set()
         self._untold_texts: set[str] = set()
 

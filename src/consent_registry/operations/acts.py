@@ -24,6 +24,7 @@ from consent_registry.storage.database import Connection, transaction
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.idempotency import add_answer, find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
+from consent_registry.storage.sealed_places import place_of_answer, place_of_value
 
 # How often an act begins anew because a client it is about was linked while it waited for that client's lock.
 BEGINNINGS = 10
@@ -96,9 +97,10 @@ class Act:
         """The database's time; asked after the locks are held."""
         return await read_clock(self.connection)
 
-    def seal(self, member: str, value: str) -> bytes:
-        """A free text of the caller's, for the caller alone to read again."""
-        return self.keys.seal(value.encode(), f"{member} {self.network.network_id} {self.caller.partner_id}")
+    def seal(self, column: str, row_id: str, value: str) -> bytes:
+        """A free text of the caller's, for the caller alone to read again in this row's column (`table.column`)."""
+        place = place_of_value(column, self.network.network_id, self.caller.partner_id, row_id)
+        return self.keys.seal(value.encode(), place)
 
     async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
         """Write the log: the last thing an act does.
@@ -193,7 +195,7 @@ def stored_reply(keys: Keys, caller: Caller, once: Once, stored: tuple[bytes, by
             ),
         )
     status, location, body = msgspec.msgpack.decode(
-        keys.unseal(sealed, _context(caller)), type=tuple[int, str | None, bytes]
+        keys.unseal(sealed, _place(caller, once)), type=tuple[int, str | None, bytes]
     )
     return Reply(status, body, location, replayed=True)
 
@@ -202,7 +204,7 @@ async def remember(
     connection: Connection, keys: Keys, caller: Caller, once: Once, reply: Reply, client_ids: Sequence[str]
 ) -> None:
     """Keep a reply for the next request with its key, in the transaction it belongs to."""
-    sealed = keys.seal(msgspec.msgpack.encode((reply.status, reply.location, reply.body)), _context(caller))
+    sealed = keys.seal(msgspec.msgpack.encode((reply.status, reply.location, reply.body)), _place(caller, once))
     await add_answer(
         connection,
         caller.network.network_id,
@@ -215,8 +217,8 @@ async def remember(
     )
 
 
-def _context(caller: Caller) -> str:
-    return f"answer {caller.network.network_id} {caller.partner_id}"
+def _place(caller: Caller, once: Once) -> str:
+    return place_of_answer(caller.network.network_id, caller.partner_id, once.scope, once.body_sha256)
 
 
 def new_id(at: datetime) -> str:

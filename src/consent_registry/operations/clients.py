@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.domain.errors import Fault, Malformed, RegistryError
+from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unusable
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
@@ -29,6 +29,7 @@ from consent_registry.operations.links import find_usable_code, groups_within, l
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage.clients import (
     ClientReference,
+    SealedReference,
     add_client,
     add_reference,
     client_lock,
@@ -36,8 +37,10 @@ from consent_registry.storage.clients import (
     find_references,
     lock_client_shared,
 )
+from consent_registry.storage.keys import Keys
 from consent_registry.storage.link_codes import LinkCode
 from consent_registry.storage.links import Group, has_redeemed, lock_groups
+from consent_registry.storage.sealed_places import place_of_reference
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,20 +141,23 @@ async def _own_reference(act: Act, reference: str) -> ClientReference | None:
         return None
     await lock_client_shared(act.connection, network_id, client_lock(known.client_id))
     # It may have been erased while this waited.
-    return await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    if known is not None:
+        require_found(act.keys, network_id, act.caller.partner_id, known, reference)
+    return known
 
 
 async def _register(act: Act, reference: str, now: datetime) -> KnownClient:
     """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
-    client_id = str(uuid.uuid4())
+    client_id, digest = str(uuid.uuid4()), reference_digests(act, reference)[0]
     await add_client(act.connection, act.network.network_id, client_id, now)
     await add_reference(
         act.connection,
         act.network.network_id,
         act.caller.partner_id,
-        (act.keys.digest_key_id, reference_digests(act, reference)[0]),
+        (act.keys.digest_key_id, digest),
         client_id,
-        act.keys.seal(reference.encode(), _context(act)),
+        act.keys.seal(reference.encode(), _place(act, client_id, digest)),
         now,
     )
     return KnownClient(client_id, now, Group.alone(client_id))
@@ -183,6 +189,8 @@ async def _held_reference(act: Act, reference: str, *others: str) -> tuple[Known
         act.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
     )
     own = await find_reference(act.connection, network_id, partner_id, digests)
+    if own is not None:
+        require_found(act.keys, network_id, partner_id, own, reference)
     if own is not None and own.client_id not in locked:
         raise LinkedMeanwhile(retry_after=1)
     groups = await groups_within(act, [*others, *([] if own is None else [own.client_id])], locked)
@@ -192,8 +200,20 @@ async def _held_reference(act: Act, reference: str, *others: str) -> tuple[Known
 async def own_references(act: Act, client_ids: list[str]) -> dict[str, str]:
     """The caller's own references for these clients, by client; the only name a partner ever uses."""
     sealed = await find_references(act.connection, act.network.network_id, act.caller.partner_id, client_ids)
-    return {client_id: act.keys.unseal(value, _context(act)).decode() for client_id, value in sealed.items()}
+    return {client_id: open_reference(act, one) for client_id, one in sealed.items()}
 
 
-def _context(act: Act) -> str:
-    return f"reference {act.network.network_id} {act.caller.partner_id}"
+def open_reference(act: Act, stored: SealedReference) -> str:
+    """One of the caller's references as the caller wrote it; raises Unusable for one that stands in another's place."""
+    return act.keys.unseal(stored.sealed, _place(act, stored.client_id, stored.digest)).decode()
+
+
+def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
+    """Raise Unusable unless what was found by a reference's digest is that reference: two digests may be exchanged."""
+    place = place_of_reference(network_id, partner_id, stored.client_id, stored.digest)
+    if keys.unseal(stored.sealed, place).decode() != reference:
+        raise Unusable("a reference is found by another reference's digest")
+
+
+def _place(act: Act, client_id: str, digest: bytes) -> str:
+    return place_of_reference(act.network.network_id, act.caller.partner_id, client_id, digest)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
@@ -15,6 +16,7 @@ from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
 from consent_registry.operations.decisions import LogEntry
+from consent_registry.operations.evidence import evidence_members
 from consent_registry.operations.grant_changes import Changes, act_ids, renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
 from consent_registry.operations.receipt_codes import issue_code
@@ -58,12 +60,13 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         await add_grant_changes(act.connection, act.network.network_id, changes)
         releases = await _add_releases(act, request, consent_id, grants, now)
         opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
-        code = await issue_code(act, opens, 1, now)
+        code, of_code = await issue_code(act, opens, 1, now)
         await _tell_partners(act, consent_id, known.client_id, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
         await tell_parties(act, Notice("consent_renewed"), told, now, but=caller.partner_id)
         event = _event(act, request, row, grants, releases)
         event.members["renewed"] = _renewed_under(known.client_id, renewed)
+        event.members["receipt_code"] = of_code
         renewals = [
             Event("renewal", renewal_id, _of_act(consent_id, number, renewed), number, without_actor=True)
             for number, renewal_id in list(ids.items())[1:]
@@ -143,7 +146,9 @@ def _row(
         special_circumstances=request.act.special_circumstances,
         evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),
         evidence_media_type=None if evidence is None else evidence.media_type,
-        evidence_kept_at=None if evidence is None else act.seal("kept_at", evidence.kept_at),
+        evidence_kept_at=None
+        if evidence is None
+        else act.seal("consents.evidence_kept_at", consent_id, evidence.kept_at),
         explained_by=information.explained_by,
         interpreter_kind=information.interpreter.kind,
         interpreter_language=information.interpreter.language,
@@ -174,11 +179,20 @@ async def _add_releases(
         holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
         sides = (holder.partner_id, towards.partner_id)
         seen_by = sorted({act.caller.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
-        function = None if asked.function is None else act.seal("function", asked.function)
+        function = None if asked.function is None else act.seal("releases.function_sealed", release_id, asked.function)
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
         )
-        facts.append({"release": release_id, "holder": holder.slug, "towards": towards.slug, "person": asked.person})
+        function_said = None if asked.function is None else Committed(f"function {release_id}", asked.function.encode())
+        facts.append(
+            {
+                "release": release_id,
+                "holder": holder.slug,
+                "towards": towards.slug,
+                "person": asked.person,
+                "function_commitment": function_said,
+            }
+        )
     await storage.add_releases(act.connection, act.network.network_id, rows)
     return facts
 
@@ -247,8 +261,7 @@ def _event(
         "method": request.act.method,
         "special_circumstances": request.act.special_circumstances,
         "given_at": format_instant(row.given_at),
-        # Where the original is kept is free text and stays out of the log.
-        "evidence": None if evidence is None else {"sha256": evidence.sha256, "media_type": evidence.media_type},
+        "evidence": None if evidence is None else evidence_members(evidence),
         "information": msgspec.to_builtins(request.information),
         "remarks": row.remarks,
     }

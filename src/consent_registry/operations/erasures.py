@@ -26,6 +26,7 @@ from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.retentions import proof_periods
+from consent_registry.storage.sealed_places import place_of_reference
 
 # Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
 _USE_TABLES = frozenset({"transfers", "idempotency_keys"})
@@ -239,8 +240,8 @@ async def _questions(
     """
     found = []
     for one in await storage.references_of(connection, network.network_id, client_ids):
-        context = f"reference {network.network_id} {one.partner_id}"
-        reference = eraser.keys.unseal(one.sealed, context).decode()
+        place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
+        reference = eraser.keys.unseal(one.sealed, place).decode()
         asked = storage.questions_about_nobody(connection, network.network_id, one.partner_id, one.before or 0)
         async for question in asked:
             said = msgspec.json.decode(question.event).get("reference_commitment")

@@ -14,7 +14,7 @@ from msgspec import Meta
 from consent_registry.audit.leaf import reference_commitment
 from consent_registry.domain.events import OUTCOMES, Event
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
-from consent_registry.operations.clients import own_references
+from consent_registry.operations.clients import open_reference, own_references
 from consent_registry.operations.event_filters import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.event_views import EventView, Views
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
@@ -104,8 +104,7 @@ async def held_subject(act: Act, reference: str) -> Subject:
     asked = known or str(uuid.uuid4())
     client_ids = (await find_groups(act.connection, network_id, [asked]))[asked].client_ids
     sealed = await list_references(act.connection, network_id, partner_id, client_ids)
-    context = f"reference {network_id} {partner_id}"
-    return Subject(known, client_ids, [act.keys.unseal(one, context).decode() for one in sealed])
+    return Subject(known, client_ids, [open_reference(act, one) for one in sealed])
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:

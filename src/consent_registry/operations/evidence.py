@@ -4,8 +4,11 @@ Until it comes the consent counts, because the client gave it; that its proof is
 lists by `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller proves).
 """
 
+from typing import Any
+
 import msgspec
 
+from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
@@ -55,12 +58,11 @@ async def add_following_evidence(
             partner_ids=[caller.partner_id],
             sha256=bytes.fromhex(request.sha256),
             media_type=request.media_type,
-            kept_at=act.seal("kept_at", request.kept_at),
+            kept_at=act.seal("consent_evidence.kept_at", consent_id, request.kept_at),
             recorded_at=now,
         )
         await add_evidence(act.connection, network_id, row)
-        # Where the original is kept is free text and stays out of the log.
-        members = {"consent": consent_id, "sha256": request.sha256, "media_type": request.media_type}
+        members = {"consent": consent_id, **evidence_members(request)}
         place = (await act.append(now, Event("evidence", evidence_id, members, consent.client_id)))[0]
         answer = EvidenceAnswer(
             evidence_id, consent_id, request.sha256, request.media_type, format_instant(now), LogEntry.of(place)
@@ -68,3 +70,12 @@ async def add_following_evidence(
         return Done(201, answer, client_ids=(consent.client_id,))
 
     return await perform(runtime, caller, work, once=once, even=EVEN)
+
+
+def evidence_members(given: EvidenceRequest) -> dict[str, Any]:
+    """What an event says of evidence. Where the original is kept is free text: of it the log has the commitment."""
+    return {
+        "sha256": given.sha256,
+        "media_type": given.media_type,
+        "kept_at_commitment": Committed("kept_at", given.kept_at.encode()),
+    }

@@ -13,6 +13,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.acts import new_id
+from consent_registry.operations.clients import require_found
 from consent_registry.operations.erasures import ByConsent, ByReference
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage import holds as storage
@@ -92,6 +93,8 @@ async def _client_id(
         number = partners[target.partner].partner_id
         digests = runtime.keys.digests("reference", network.network_id, number, target.reference)
         known = await find_reference(connection, network.network_id, number, digests)
+        if known is not None:
+            require_found(runtime.keys, network.network_id, number, known, target.reference)
         client_id = None if known is None else known.client_id
     if client_id is None:
         raise NotFound("There is no such client.")

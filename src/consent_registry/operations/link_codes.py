@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.commitments import digest_members
 from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code
@@ -53,7 +54,11 @@ async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeReq
         digest = (act.keys.digest_key_id, link_code_digests(act, code)[0])
         await add_link_code(act.connection, act.network.network_id, digest, row)
         expires_at = format_instant(row.expires_at)
-        members = {"expires_at": expires_at, "partner": None if request.partner is UNSET else request.partner}
+        members = {
+            "expires_at": expires_at,
+            "partner": None if request.partner is UNSET else request.partner,
+            **digest_members("link_code", digest),
+        }
         await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
         return Done(201, LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 

@@ -1,8 +1,10 @@
 """Setting up a network: its catalogue in one act, then credentials for its partners' systems."""
 
+import hashlib
 import secrets
 
 from consent_registry.domain.catalogue import Network, Partner
+from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import new_id
@@ -78,7 +80,13 @@ async def issue_credential(
         mac = secret_mac(runtime.keys, client_id, client_secret)
         await add_credential(connection, network.network_id, client_id, partner_id, scopes, mac, now)
         await add_version(connection, network.network_id, now)
-        members = {"client_id": client_id, "partner": None if partner is None else partner.slug, "scopes": scopes}
+        members = {
+            "client_id": client_id,
+            "partner": None if partner is None else partner.slug,
+            "scopes": scopes,
+            "secret_key": mac[0],
+            "secret_commitment": Committed("secret", hashlib.sha256(mac[1]).digest()),
+        }
         await log.append(connection, network, _ACTOR, now, [Event("credential", new_id(now), members)])
     return client_id, client_secret
 

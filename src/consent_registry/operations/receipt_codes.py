@@ -2,9 +2,11 @@
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from consent_registry.domain.commitments import digest_members
 from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
@@ -32,12 +34,14 @@ class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def issue_code(act: Act, code: ReceiptCode, issue: int, now: datetime) -> str:
-    """Make a code for a consent, keep its digest, and return it; codes issued before are dead."""
+async def issue_code(act: Act, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Make a code for a consent, keep its digest, and return it with what its event says of the digest; codes issued
+    before are dead.
+    """
     text = make_code(secrets.token_bytes(8))
     digest = (act.keys.digest_key_id, receipt_code_digests(act, text)[0])
     await add_receipt_code(act.connection, act.network.network_id, digest, code, issue, now)
-    return text
+    return text, digest_members("receipt_code", digest)
 
 
 def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
@@ -72,9 +76,9 @@ async def reissue_receipt_code(
             )
             raise Refused(faults=(fault,))
         code, issue = last
-        text = await issue_code(act, code, issue + 1, now)
+        text, of_code = await issue_code(act, code, issue + 1, now)
         code_id = new_id(now)
-        members = {"consent": consent_id, "issue": issue + 1}
+        members = {"consent": consent_id, "issue": issue + 1, **of_code}
         place = (await act.append(now, Event("receipt_code", code_id, members, client_id)))[0]
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
         return Done(201, answer, client_ids=(client_id,))

@@ -128,7 +128,7 @@ class LogReading:
         event = self._with_committed(index, event, row)
         self._account.present(index, event)
         self._count(index, self._acts.present(index, event))
-        if not self._replay.tell(event):
+        if not self._replay.tell(event, row["nonce"]):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
         for one in differences(search_columns(event), row):
             says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.told}"

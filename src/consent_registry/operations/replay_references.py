@@ -10,6 +10,7 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import Keys, base64url
+from consent_registry.storage.sealed_places import place_of_reference
 
 
 async def check_references(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:
@@ -30,8 +31,8 @@ async def check_references(check: Check, connection: Connection, network_id: int
 def _compare(check: Check, place: str, one: storage.StoredReference, network_id: int, keys: Keys) -> None:
     # 1. The sealed reference opens for the partner it is stored for.
     try:
-        context = f"reference {network_id} {one.partner_id}"
-        reference = keys.unseal(one.sealed or b"", context).decode()
+        bound_to = place_of_reference(network_id, one.partner_id, str(one.client_id), one.digest or b"")
+        reference = keys.unseal(one.sealed or b"", bound_to).decode()
     except (Unusable, UnicodeDecodeError) as error:
         check.find("reference_not_opened", f"{place}: its sealed reference does not open: {error}", path=place)
         return

@@ -12,6 +12,7 @@ from consent_registry.domain.replays import Difference, Replay, differences, tol
 from consent_registry.domain.told_rows import TABLES, Facts
 from consent_registry.operations.replay_log import LogReading
 from consent_registry.operations.replay_references import check_references
+from consent_registry.operations.replay_sealed_texts import check_sealed_texts
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import Keys
@@ -33,7 +34,7 @@ async def auditing(dsn: str) -> AsyncIterator[Connection]:
 
 
 async def replay_networks(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
-    """Replay one network or, one after the other, all of them; with keys the references too. Raises NotFound."""
+    """Replay one network or, one after the other, all of them; with keys what is sealed too. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
@@ -56,6 +57,7 @@ async def _replay(connection: Connection, slug: str, network_id: int, origin: st
         comparison.conclude()
     await _transfers(report.check("transfers"), connection, network_id, names)
     await check_references(report.check("references"), connection, network_id, keys)
+    await check_sealed_texts(report.check("sealed texts"), connection, network_id, keys)
     return Audited(slug, report, _there(reading.removed, report.size or 0).spans)
 
 

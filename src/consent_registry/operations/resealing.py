@@ -1,9 +1,11 @@
-"""Stored values moved to the current keys, so that an earlier one can be dropped; while the servers serve.
+"""Stored values moved to the current keys, so that an earlier one can be dropped; while the servers serve. Values from
+before they were bound to their rows are bound (sealed_places.py).
 
 References get a new seal and a new digest, what consents have sealed a new seal. Codes and secrets are stored as
 digests alone and cannot move: they keep their key until they are gone. Answers kept for repetition go in two days.
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -20,10 +22,9 @@ from consent_registry.storage.database import Connection, transaction, widen_par
 from consent_registry.storage.grants import read_clock
 from consent_registry.storage.key_uses import list_partner_ids
 from consent_registry.storage.keys import Keys
+from consent_registry.storage.sealed_places import earlier_place, place_of_reference, place_of_value
 
 BATCH = 500
-# By table the word of the context under which its values are sealed (operations/consents.py).
-_WORDS = {"consents": "kept_at", "consent_evidence": "kept_at", "releases": "function"}
 _ACTOR = (ADMINISTRATION, "administration")
 
 
@@ -84,11 +85,11 @@ async def _references(connection: Connection, keys: Keys, network_id: int, after
     )
     changes = []
     for row in rows:
-        context = f"reference {network_id} {row.partner_id}"
-        reference = _opened(keys, row.sealed, context)
+        reference = _reference(keys, network_id, row)
         if reference is not None:
             digest = keys.digest("reference", network_id, row.partner_id, reference.decode())
-            changes.append((row, digest, keys.seal(reference, context)))
+            place = place_of_reference(network_id, row.partner_id, str(row.client_id), digest)
+            changes.append((row, digest, keys.seal(reference, place)))
     moved = await storage.reseal_references(connection, network_id, keys.digest_key_id, changes)
     last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == BATCH else None
     return _Batch(len(rows), moved, last)
@@ -98,19 +99,33 @@ async def _values(connection: Connection, keys: Keys, network_id: int, table: st
     rows = await storage.values_to_reseal(connection, table, network_id, keys.seal_beginning, after, BATCH)
     changes = []
     for row in rows:
-        context = f"{_WORDS[table]} {network_id} {row.partner_id}"
-        value = _opened(keys, row.sealed, context)
+        column = storage.COLUMNS[table]
+        place = place_of_value(column, network_id, row.partner_id, str(row.id))
+        value = _opened(keys, row.sealed, place, earlier_place(column, network_id, row.partner_id))
         if value is not None:
-            changes.append((row, keys.seal(value, context)))
+            changes.append((row, keys.seal(value, place)))
     moved = await storage.reseal_values(connection, table, network_id, changes)
     return _Batch(len(rows), moved, rows[-1].id if len(rows) == BATCH else None)
 
 
-def _opened(keys: Keys, sealed: bytes, context: str) -> bytes | None:
-    try:
-        return keys.unseal(sealed, context)
-    except Unusable:
-        return None
+def _reference(keys: Keys, network_id: int, row: storage.SealedReference) -> bytes | None:
+    """The reference of this row. In the form before values were bound to their rows it is the row's own if it has the
+    digest by which the row is found.
+    """
+    place = place_of_reference(network_id, row.partner_id, str(row.client_id), row.digest)
+    opened = _opened(keys, row.sealed, place, earlier_place("client_references.sealed", network_id, row.partner_id))
+    if opened is None or keys.is_bound(row.sealed):
+        return opened
+    digest = keys.digest_with(row.digest_key, "reference", network_id, row.partner_id, opened.decode())
+    return opened if digest == row.digest else None
+
+
+def _opened(keys: Keys, sealed: bytes, place: str, earlier: str) -> bytes | None:
+    """What stands in this place, in either form; None for what no key opens there."""
+    for unseal, bound_to in ((keys.unseal, place), (keys.unseal_earlier, earlier)):
+        with suppress(Unusable):
+            return unseal(sealed, bound_to)
+    return None
 
 
 async def _log(connection: Connection, keys: Keys, network: Network, table: str, moved: int) -> None:

@@ -10,7 +10,7 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
-from consent_registry.operations.clients import own_references, reference_digests, require_reference
+from consent_registry.operations.clients import own_references, reference_digests, require_found, require_reference
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.requests import SearchRequest
@@ -95,7 +95,10 @@ async def held_client(act: Act, reference: str) -> str | None:
     number = digest_locks(digests)[0] if known is None else client_lock(known.client_id)
     await lock_client_shared(act.connection, network_id, number)
     known = await find_reference(act.connection, network_id, partner_id, digests)
-    return None if known is None else known.client_id
+    if known is None:
+        return None
+    require_found(act.keys, network_id, partner_id, known, reference)
+    return known.client_id
 
 
 async def _matching(

@@ -10,11 +10,20 @@ from consent_registry.storage.database import LOCK_CLIENT, Connection
 
 class ClientReference(msgspec.Struct, frozen=True):
     """A partner's reference as stored: its home, which is the client number it has had since it was registered, since
-    when, and the reference sealed.
+    when, and the reference sealed, with the digest it was found by.
     """
 
     client_id: str
     recorded_at: datetime
+    sealed: bytes
+    digest: bytes
+
+
+class SealedReference(msgspec.Struct, frozen=True):
+    """A partner's reference as stored, with what it is bound to: its own client number and its digest."""
+
+    client_id: str
+    digest: bytes
     sealed: bytes
 
 
@@ -44,29 +53,29 @@ async def find_reference(
     """The client a partner knows by the reference with these digests, one for each digest key; stored is one."""
     row = await connection.fetchrow(
         """
-        select client_id, recorded_at, sealed from registry.client_references
+        select client_id, recorded_at, sealed, digest from registry.client_references
         where network_id = $1 and partner_id = $2 and digest = any ($3::bytea[])
         """,
         network_id,
         partner_id,
         digests,
     )
-    return None if row is None else ClientReference(str(row[0]), row[1], row[2])
+    return None if row is None else ClientReference(str(row[0]), *row[1:])
 
 
 async def find_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: list[str]
-) -> dict[str, bytes]:
+) -> dict[str, SealedReference]:
     """The sealed reference this partner has for each of these clients, by client; unknown ones are missing.
 
     Its own reference for that very number, or else the oldest for another number that means the same client.
     """
     rows = await connection.fetch(
         """
-        select w.client_id, own.sealed
+        select w.client_id as asked_for, own.*
         from (select distinct client_id from unnest($3::uuid[]) as asked (client_id)) w
         cross join lateral (
-            select r.sealed from registry.client_references r
+            select r.client_id, r.digest, r.sealed from registry.client_references r
             where r.network_id = $1 and r.partner_id = $2 and r.client_id = any (array(
                 select w.client_id
                 union all
@@ -80,7 +89,7 @@ async def find_references(
         partner_id,
         client_ids,
     )
-    return {str(row["client_id"]): row["sealed"] for row in rows}
+    return {str(asked_for): SealedReference(str(client_id), *stored) for asked_for, client_id, *stored in rows}
 
 
 async def find_own_clients(
@@ -101,18 +110,18 @@ async def find_own_clients(
 
 async def list_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
-) -> list[bytes]:
+) -> list[SealedReference]:
     """Every reference, sealed, that a partner has for these clients."""
     rows = await connection.fetch(
         """
-        select sealed from registry.client_references
+        select client_id, digest, sealed from registry.client_references
         where network_id = $1 and partner_id = $2 and client_id = any ($3::uuid[])
         """,
         network_id,
         partner_id,
         client_ids,
     )
-    return [row["sealed"] for row in rows]
+    return [SealedReference(str(client_id), *stored) for client_id, *stored in rows]
 
 
 async def add_client(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:

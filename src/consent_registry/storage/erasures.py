@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -39,9 +40,13 @@ class RemovalRecord(msgspec.Struct, frozen=True):
 
 
 class SealedReference(msgspec.Struct, frozen=True):
-    """A partner's reference for a person, sealed, and the place in the log before which nobody had registered it."""
+    """A partner's reference for a person, sealed, with what it is bound to (sealed_places.py), and the place in the log
+    before which nobody had registered it.
+    """
 
     partner_id: int
+    client_id: UUID
+    digest: bytes
     sealed: bytes
     before: int | None
 

@@ -28,7 +28,7 @@ async def count_key_uses(connection: Connection, network_id: int) -> list[tuple[
             select from registry.credential_revocations r where r.network_id = $1 and r.client_id = c.client_id)
         group by 2
         union all
-        select 'sealing', convert_from(substr(s.sealed, 2, get_byte(s.sealed, 0)), 'UTF8'), s.what, count(*)
+        select 'sealing', convert_from(substr(s.sealed, 2, get_byte(s.sealed, 0) & 127), 'UTF8'), s.what, count(*)
         from (
             select 'references' as what, sealed from registry.client_references where network_id = $1
             union all

@@ -25,6 +25,8 @@ from consent_registry.storage.key_files import Key, KeyFiles, current_key, read_
 from consent_registry.storage.log_keys import LogKeys, log_vkey, public_bytes
 
 _NONCE_LENGTH = 12
+# Added to the first byte, a key id's length, of values that are bound to their rows; those before begin without it.
+BOUND = 0x80
 
 
 class Keys:
@@ -90,18 +92,38 @@ class Keys:
 
     @property
     def seal_beginning(self) -> bytes:
-        """How the current key's seals begin: length and id."""
-        return bytes([len(self._current_sealing)]) + self._current_sealing.encode()
+        """How the current key's seals begin: length, with BOUND, and id."""
+        return bytes([BOUND | len(self._current_sealing)]) + self._current_sealing.encode()
 
     def seal(self, value: bytes, context: str) -> bytes:
-        """Encrypt (AES-256-GCM) for `context`: key id length, key id, nonce, ciphertext with tag."""
+        """Encrypt (AES-256-GCM) for `context`, the place where it will stand (sealed_places.py): key id length, key id,
+        nonce, ciphertext with tag.
+        """
         nonce = os.urandom(_NONCE_LENGTH)
         sealed = self._ciphers[self._current_sealing].encrypt(nonce, value, context.encode())
         return self.seal_beginning + nonce + sealed
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
-        """What `seal` hid under the same context; raises Unusable when the key is gone or the bytes were altered."""
-        end = 1 + int.from_bytes(sealed[:1], "big")
+        """What `seal` hid under the same context; raises Unusable when the key is gone, or when the bytes were altered,
+        belong elsewhere or are of the form before values were bound to their rows.
+        """
+        if not self.is_bound(sealed):
+            raise Unusable("a sealed value is not bound to its row: run `consent-registry keys reseal`")
+        return self._decrypt(sealed, context)
+
+    def unseal_earlier(self, sealed: bytes, context: str) -> bytes:
+        """What was sealed before values were bound to their rows; for resealing alone. Raises Unusable."""
+        if self.is_bound(sealed):
+            raise Unusable("a sealed value was altered or belongs elsewhere")
+        return self._decrypt(sealed, context)
+
+    @staticmethod
+    def is_bound(sealed: bytes) -> bool:
+        """Whether a sealed value is of the form that is bound to its row."""
+        return sealed[:1] >= bytes([BOUND])
+
+    def _decrypt(self, sealed: bytes, context: str) -> bytes:
+        end = 1 + (int.from_bytes(sealed[:1], "big") & ~BOUND)
         cipher = self._ciphers.get(sealed[1:end].decode("utf-8", "replace"))
         if cipher is None:
             raise Unusable("a sealed value names a sealing key that is not in the key file")

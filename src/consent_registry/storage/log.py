@@ -9,8 +9,9 @@ import msgspec
 
 from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.commitments import bind
 from consent_registry.domain.errors import RegistryError
-from consent_registry.domain.events import KINDS, OUTCOMES, Event, person_of
+from consent_registry.domain.events import COMMITTING, KINDS, OUTCOMES, Event, person_of
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.database import Connection
@@ -86,7 +87,7 @@ def event_bytes(network: Network, instant: str, actor: str | None, event: Event,
         "network": network.slug,
         "actor": actor,
         "client": None if unsaid else event.client_id,
-        **event.members,
+        **(bind(event.members, nonce) if event.kind in COMMITTING else event.members),
     }
     committed: dict[str, str | None] = {
         "client": event.client_id if unsaid else None,

@@ -72,7 +72,7 @@ STATEMENTS: Mapping[str, str] = {
         """,
     "client_memberships": "select * from registry.client_memberships where network_id = $1",
     "link_codes": """
-        select link_code_id, client_id, partner_id, for_partner_id, expires_at, recorded_at
+        select link_code_id, client_id, partner_id, for_partner_id, expires_at, digest_key, digest, recorded_at
         from registry.link_codes where network_id = $1
         """,
     "links": "select * from registry.links where network_id = $1",
@@ -80,7 +80,8 @@ STATEMENTS: Mapping[str, str] = {
     "consents": """
         select consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
             giver_insight_assessed_by, giver_mandate_until, guardian_id, method, special_circumstances, evidence_sha256,
-            evidence_media_type, explained_by, interpreter_kind, interpreter_language, told, copy_handed, given_at,
+            evidence_media_type, evidence_kept_at is not null as has_kept_at, explained_by,
+            interpreter_kind, interpreter_language, told, copy_handed, given_at,
             valid_from, valid_until, renews, remarks, recorded_at
         from registry.consents where network_id = $1
         """,
@@ -89,12 +90,14 @@ STATEMENTS: Mapping[str, str] = {
         from registry.consent_evidence where network_id = $1
         """,
     "receipt_codes": """
-        select consent_id, issue, client_id, partner_ids, recorded_at from registry.receipt_codes where network_id = $1
+        select consent_id, issue, client_id, partner_ids, digest_key, digest, recorded_at
+        from registry.receipt_codes where network_id = $1
         """,
     "grants": "select * from registry.grants where network_id = $1",
     "grant_changes": "select * from registry.grant_changes where network_id = $1",
     "releases": """
-        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person
+        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person,
+            function_sealed is not null as has_function
         from registry.releases where network_id = $1
         """,
     "release_changes": "select * from registry.release_changes where network_id = $1",
@@ -265,6 +268,49 @@ async def read_references(connection: Connection, network_id: int) -> AsyncItera
     )
     async for row in cursor:
         yield StoredReference(*row)
+
+
+class StoredText(msgspec.Struct, frozen=True):
+    """A sealed text as stored: its column, its row's key, the partner who may read it, and the event that told of it
+    with that event's nonce, None where that is gone.
+    """
+
+    column: str
+    row_id: uuid.UUID
+    partner_id: int
+    sealed: bytes
+    event: bytes | None
+    nonce: bytes | None
+
+
+async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
+    """Every sealed text of consents, their evidence and releases. (Kind 3 is a consent, 35 its evidence.)"""
+    cursor = connection.cursor(
+        """
+        select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
+        from (
+            select 'consents.evidence_kept_at' as place, consent_id as row_id, recorder_id as partner_id,
+                evidence_kept_at as sealed, consent_id as told_by, 3 as kind
+            from registry.consents where network_id = $1
+            union all
+            select 'consent_evidence.kept_at', v.consent_id, c.recorder_id, v.kept_at, v.evidence_id, 35
+            from registry.consent_evidence v
+            join registry.consents c on c.network_id = $1 and c.consent_id = v.consent_id
+            where v.network_id = $1
+            union all
+            select 'releases.function_sealed', r.release_id, c.recorder_id, r.function_sealed, r.consent_id, 3
+            from registry.releases r
+            join registry.consents c on c.network_id = $1 and c.consent_id = r.consent_id
+            where r.network_id = $1
+        ) o
+        left join registry.events e on e.network_id = $1 and e.event_id = o.told_by and e.kind = o.kind
+        where o.sealed is not null
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield StoredText(*row)
 
 
 async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:

@@ -52,6 +52,11 @@ _WRITE = {
     """,
 }
 TABLES = tuple(_READ)
+COLUMNS = {
+    "consents": "consents.evidence_kept_at",
+    "consent_evidence": "consent_evidence.kept_at",
+    "releases": "releases.function_sealed",
+}
 
 
 class SealedReference(msgspec.Struct, frozen=True):
@@ -60,6 +65,8 @@ class SealedReference(msgspec.Struct, frozen=True):
     partner_id: int
     digest: bytes
     sealed: bytes
+    client_id: UUID
+    digest_key: str
 
 
 class SealedValue(msgspec.Struct, frozen=True):
@@ -81,7 +88,7 @@ async def references_to_reseal(
     """The next references that are sealed or digested with another key; `seal` is how the current key's seals begin."""
     rows = await connection.fetch(
         """
-        select partner_id, digest, sealed from registry.client_references
+        select partner_id, digest, sealed, client_id, digest_key from registry.client_references
         where network_id = $1 and (substr(sealed, 1, octet_length($2::bytea)) <> $2::bytea or digest_key <> $3)
           and (partner_id, digest) > ($4, $5)
         order by partner_id, digest limit $6
