@@ -79,8 +79,8 @@ $$;
 create function registry.make_event_partitions(p_months integer) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
-    partition_name text;
+    first_day pg_catalog.date := date_trunc('month', statement_timestamp() at time zone 'UTC');
+    partition_name pg_catalog.text;
     made integer := 0;
 begin
     -- One at a time: two processes may find the same month missing.

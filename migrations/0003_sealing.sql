@@ -61,7 +61,7 @@ grant select on registry.leaves to {sealer};
 create function registry.log_sizes() returns table (network_id integer, slug text, log_origin text, log_size bigint)
     language plpgsql volatile as $$
 declare
-    one record;
+    one pg_catalog.record;
 begin
     for one in select n.network_id, n.slug, n.log_origin from registry.networks n order by n.network_id loop
         execute format('set local registry.network = %L', one.network_id);

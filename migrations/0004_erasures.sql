@@ -111,16 +111,16 @@ $$;
 create function registry.removable_tables() returns table (name text, depth integer)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive removable as (
-        select c.oid, c.relname from pg_class c join pg_policy p on p.polrelid = c.oid and p.polcmd = 'd'
-        where c.relnamespace = 'registry'::regnamespace and p.polname = c.relname || '_removal' and c.relname <> 'events'
+        select c.oid, c.relname from pg_catalog.pg_class c join pg_catalog.pg_policy p on p.polrelid = c.oid and p.polcmd = 'd'
+        where c.relnamespace = 'registry'::pg_catalog.regnamespace and p.polname = c.relname || '_removal' and c.relname <> 'events'
     ), below (oid, depth) as (
         select oid, 0 from removable
         union
         select f.conrelid, b.depth + 1 from below b
-        join pg_constraint f on f.confrelid = b.oid and f.contype = 'f' and f.conrelid <> f.confrelid
+        join pg_catalog.pg_constraint f on f.confrelid = b.oid and f.contype = 'f' and f.conrelid <> f.confrelid
         join removable r on r.oid = f.conrelid
     )
-    select r.relname::text, max(b.depth) from below b join removable r using (oid)
+    select r.relname::pg_catalog.text, max(b.depth) from below b join removable r using (oid)
     group by r.relname order by max(b.depth) desc, r.relname
 $$;
 revoke execute on function registry.removable_tables() from public;
@@ -131,7 +131,7 @@ create function registry.removal_rule(p_table text) returns text
     select '(' || string_agg(case attname when 'client_ids' then 'client_ids && $2' when 'client_id' then 'client_id = any ($2)'
         when 'consent_id' then 'consent_id = any ($3)' when 'grant_id' then 'grant_id = any ($4)'
         else 'release_id = any ($5)' end, ' or ') || ')'
-    from pg_attribute where attrelid = format('registry.%I', p_table)::regclass and not attisdropped
+    from pg_catalog.pg_attribute where attrelid = format('registry.%I', p_table)::pg_catalog.regclass and not attisdropped
         and attname in ('client_id', 'client_ids', 'consent_id', 'grant_id', 'release_id')
 $$;
 revoke execute on function registry.removal_rule(text) from public;
@@ -186,14 +186,14 @@ $$;
 create function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    tables jsonb := '{}';
-    one text;
+    tables pg_catalog.jsonb := '{}';
+    one pg_catalog.text;
     number bigint;
-    found jsonb;
+    found pg_catalog.jsonb;
 begin
     for one in select name from registry.removable_tables() loop
         execute format('select count(*) from registry.%I where network_id = $1 and %s', one, registry.removal_rule(one))
-            into number using p_network, p_clients, '{}'::uuid[], '{}'::uuid[], '{}'::uuid[];
+            into number using p_network, p_clients, '{}'::pg_catalog.uuid[], '{}'::pg_catalog.uuid[], '{}'::pg_catalog.uuid[];
         tables := tables || jsonb_build_object(one, number);
     end loop;
     select jsonb_build_object('events', coalesce(jsonb_object_agg(kind, amount), '{}'),
@@ -248,7 +248,7 @@ declare
 begin
     perform pg_advisory_xact_lock_shared((2 << 20) | p_network, 0);
     for number in
-        select ('x' || substr(c::text, 1, 8))::bit(32)::integer from unnest(p_clients) as c
+        select ('x' || substr(c::pg_catalog.text, 1, 8))::bit(32)::integer from unnest(p_clients) as c
         union
         select ('x' || encode(substr(r.digest, 1, 4), 'hex'))::bit(32)::integer from registry.client_references r
         where r.network_id = p_network and r.client_id = any (p_clients)
@@ -264,8 +264,8 @@ create function registry.remove_rows(
     p_network integer, p_clients uuid[], p_consents uuid[], p_grants uuid[], p_releases uuid[]
 ) returns jsonb language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-    removed jsonb := '{}';
-    one text;
+    removed pg_catalog.jsonb := '{}';
+    one pg_catalog.text;
     number bigint;
 begin
     set local registry.removal = 'on';
@@ -288,13 +288,13 @@ create function registry.append_removal(
     p_leaf bytea
 ) returns bigint language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-    said jsonb := convert_from(p_event, 'UTF8')::jsonb;
+    said pg_catalog.jsonb := convert_from(p_event, 'UTF8')::pg_catalog.jsonb;
 begin
     if said -> 'indices' is distinct from registry.spans(p_indices) then
         raise exception 'the event does not list what was removed' using errcode = 'serialization_failure';
     end if;
     -- Without an actor: the list's gaps would count what others wrote, so it is for auditors alone.
-    return registry.append(p_network, p_at, array[p_id], array[null]::uuid[], array[null]::integer[], array[null]::integer[],
+    return registry.append(p_network, p_at, array[p_id], array[null]::pg_catalog.uuid[], array[null]::integer[], array[null]::integer[],
         array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[p_event],
         array[p_nonce], array[p_leaf]);
 end
@@ -322,7 +322,7 @@ begin
         delete from registry.events e where e.network_id = p_network and (e.client_id = any (p_clients)
             or e.log_index = any (p_questions) and e.client_id is null and e.kind = 1)
         returning e.log_index, e.tableoid
-    ) select array_agg(r.log_index), array_agg(distinct r.tableoid::regclass::text) into gone, partitions from removed r;
+    ) select array_agg(r.log_index), array_agg(distinct r.tableoid::pg_catalog.regclass::pg_catalog.text) into gone, partitions from removed r;
     perform registry.remove_rows(p_network, p_clients, '{}', '{}', '{}');
     insert into registry.erasures (network_id, erasure_id, ground, events, recorded_at)
     values (p_network, p_id, p_ground, coalesce(cardinality(gone), 0), p_at);

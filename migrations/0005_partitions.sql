@@ -12,11 +12,11 @@ drop function registry.make_event_partitions(integer);
 create function registry.make_event_partitions(p_months integer, p_bytes bigint default 16777216) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
+    first_day pg_catalog.date := date_trunc('month', statement_timestamp() at time zone 'UTC');
     kept_back bigint := pg_table_size('registry.events_default');
-    partition_name text;
-    month_from timestamptz;
-    month_until timestamptz;
+    partition_name pg_catalog.text;
+    month_from pg_catalog.timestamptz;
+    month_until pg_catalog.timestamptz;
     made integer := 0;
 begin
     -- One at a time: two processes may find the same month missing.
@@ -24,8 +24,8 @@ begin
     for ahead in -1 .. p_months loop
         partition_name := 'events_' || to_char(first_day + make_interval(months => ahead), 'YYYYMM');
         continue when exists (
-            select from pg_inherits i join pg_class c on c.oid = i.inhrelid
-            where i.inhparent = 'registry.events'::regclass and c.relname = partition_name);
+            select from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+            where i.inhparent = 'registry.events'::pg_catalog.regclass and c.relname = partition_name);
         if kept_back > p_bytes then
             raise warning 'events_default holds % bytes: % is not made, run consent-registry migrate', kept_back, partition_name;
             return made;

@@ -7,10 +7,10 @@ create or replace function registry.make_event_partitions(p_months integer, p_by
     -- Who holds the log alone waits for that at most so long, because everybody else waits behind.
     language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' as $$
 declare
-    first_day date := date_trunc('month', statement_timestamp() at time zone 'UTC');
-    partition_name text;
-    month_from timestamptz;
-    month_until timestamptz;
+    first_day pg_catalog.date := date_trunc('month', statement_timestamp() at time zone 'UTC');
+    partition_name pg_catalog.text;
+    month_from pg_catalog.timestamptz;
+    month_until pg_catalog.timestamptz;
     kept_back bigint;
     made integer := 0;
 begin
@@ -19,8 +19,8 @@ begin
     for ahead in -1 .. p_months loop
         partition_name := 'events_' || to_char(first_day + make_interval(months => ahead), 'YYYYMM');
         continue when exists (
-            select from pg_inherits i join pg_class c on c.oid = i.inhrelid
-            where i.inhparent = 'registry.events'::regclass and c.relname = partition_name);
+            select from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+            where i.inhparent = 'registry.events'::pg_catalog.regclass and c.relname = partition_name);
         kept_back := pg_table_size('registry.events_default');
         if kept_back > p_bytes then
             raise warning 'events_default holds % bytes: % is not made, run consent-registry migrate', kept_back, partition_name;

@@ -58,7 +58,7 @@ create function registry.retention_terms(p_network integer)
     select t.use_years, t.consent_years,
         (year_begun - make_interval(years => t.use_years)) at time zone 'Europe/Berlin',
         (year_begun - make_interval(years => t.consent_years)) at time zone 'Europe/Berlin'
-    from (select p.use_years, p.consent_years, 1 as rank, p.period_id::text as latest from registry.retention_periods p
+    from (select p.use_years, p.consent_years, 1 as rank, p.period_id::pg_catalog.text as latest from registry.retention_periods p
             where p.network_id = p_network union all select 3::smallint, 3::smallint, 2, '') t,
         date_trunc('year', registry.retention_now() at time zone 'Europe/Berlin') as year_begun
     order by t.rank, t.latest desc limit 1
@@ -78,7 +78,7 @@ create function registry.last_reliance(p_network integer, p_consent uuid) return
         (select max(greatest(t.transferred_at, t.recorded_at)) from registry.transfers t
         left join registry.events e on e.network_id = p_network and e.event_id = t.decision_id
         where t.network_id = p_network and t.client_id = c.client_id and (e.event is null
-            or convert_from(e.event, 'UTF8')::jsonb -> 'grants' ?| array(select g.grant_id::text from registry.grants g
+            or convert_from(e.event, 'UTF8')::pg_catalog.jsonb -> 'grants' ?| array(select g.grant_id::pg_catalog.text from registry.grants g
                 where g.network_id = p_network and g.consent_id = c.consent_id))))
     from registry.consents c where c.network_id = p_network and c.consent_id = p_consent
 $$;
@@ -99,13 +99,13 @@ revoke execute on function registry.held_clients(integer) from public;
 create function registry.due_consents(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    due uuid[];
-    waiting uuid[];
+    due pg_catalog.uuid[];
+    waiting pg_catalog.uuid[];
 begin
     select array_agg(o.consent_id) into due from (
         select c.consent_id from registry.consents c
         where c.network_id = p_network and c.recorded_at < p_before
-            and c.client_id <> all ((select registry.held_clients(p_network))::uuid[])
+            and c.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[])
             and registry.last_reliance(p_network, c.consent_id) < p_before
         order by c.consent_id limit p_limit) o;
     loop
@@ -135,14 +135,14 @@ revoke execute on function registry.due_consents(integer, timestamptz, integer) 
 create function registry.places_of_consents(p_network integer, p_consents uuid[]) returns bigint[]
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with state as (
-        select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::jsonb as said from registry.events e
+        select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::pg_catalog.jsonb as said from registry.events e
         where e.network_id = p_network and e.kind <> all (registry.use_kinds())
             and e.client_id in (select c.client_id from registry.consents c
                 where c.network_id = p_network and c.consent_id = any (p_consents))
     ), told as (
-        select s.log_index, s.client_id, coalesce(s.said ->> 'act', s.event_id::text) as act from state s
+        select s.log_index, s.client_id, coalesce(s.said ->> 'act', s.event_id::pg_catalog.text) as act from state s
         where s.event_id = any (p_consents)
-            or s.said ->> 'consent' = any (p_consents::text[])
+            or s.said ->> 'consent' = any (p_consents::pg_catalog.text[])
             or s.event_id in (select x.act_id from registry.grant_changes x
                 join registry.grants g on g.network_id = p_network and g.grant_id = x.grant_id
                 where x.network_id = p_network and g.consent_id = any (p_consents))
@@ -152,7 +152,7 @@ create function registry.places_of_consents(p_network integer, p_consents uuid[]
     )
     select array_agg(distinct s.log_index) from state s where exists (select from told t
         where t.log_index = s.log_index
-            or t.client_id = s.client_id and t.act in (s.said ->> 'act', s.event_id::text))
+            or t.client_id = s.client_id and t.act in (s.said ->> 'act', s.event_id::pg_catalog.text))
 $$;
 revoke execute on function registry.places_of_consents(integer, uuid[]) from public;
 
@@ -164,7 +164,7 @@ create function registry.unused_clients(p_network integer, p_before timestamptz,
         select c.client_id from registry.clients c
         where c.network_id = p_network and c.recorded_at < p_before
             and not exists (select from registry.consents t where t.network_id = p_network and t.client_id = c.client_id)
-            and c.client_id <> all ((select registry.held_clients(p_network))::uuid[])
+            and c.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[])
             and not exists (
                 select from unnest(registry.clients_of_person(p_network, c.client_id)) as one (client_id) where exists (
                     select from registry.consents t where t.network_id = p_network and t.client_id = one.client_id)
@@ -179,7 +179,7 @@ create function registry.due_step(
     p_network integer, p_limit integer, out step text, out consents uuid[], out clients uuid[], out places bigint[]
 ) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    terms record;
+    terms pg_catalog.record;
 begin
     select * into terms from registry.retention_terms(p_network);
     consents := '{}';
@@ -188,7 +188,7 @@ begin
     select array_agg(o.log_index) into places from (
         select e.log_index from registry.events e
         where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
-            and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::uuid[]))
+            and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         order by e.log_index limit p_limit) o;
     if places is not null then
         return;
@@ -226,16 +226,16 @@ $$;
 create function registry.count_retention(p_network integer) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    terms record;
-    consents uuid[];
-    uses jsonb;
+    terms pg_catalog.record;
+    consents pg_catalog.uuid[];
+    uses pg_catalog.jsonb;
 begin
     select * into terms from registry.retention_terms(p_network);
     consents := registry.due_consents(p_network, terms.consents_before, null);
     select coalesce(jsonb_object_agg(kind, amount), '{}') into uses from (
         select e.kind, count(*) as amount from registry.events e
         where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
-            and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::uuid[]))
+            and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         group by e.kind) o;
     return jsonb_build_object('use_years', terms.use_years, 'consent_years', terms.consent_years,
         'uses_before', terms.uses_before, 'consents_before', terms.consents_before, 'uses', uses,
@@ -263,9 +263,9 @@ create function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    due record;
-    concerned uuid[];
-    transfers_gone uuid[];
+    due pg_catalog.record;
+    concerned pg_catalog.uuid[];
+    transfers_gone pg_catalog.uuid[];
 begin
     execute format('set local registry.network = %L', p_network);
     perform pg_advisory_xact_lock_shared((2 << 20) | p_network, 0);
@@ -312,7 +312,7 @@ $$;
 create function registry.drop_empty_event_partitions() returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    one regclass;
+    one pg_catalog.regclass;
     is_empty boolean;
     dropped integer := 0;
 begin
@@ -320,8 +320,8 @@ begin
     set local lock_timeout = '1s';
     perform pg_advisory_xact_lock(5 << 20, 0);
     for one in
-        select i.inhrelid::regclass from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = 'registry.events'::regclass and c.relname ~ '^events_[0-9]{6}$'
+        select i.inhrelid::pg_catalog.regclass from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'registry.events'::pg_catalog.regclass and c.relname ~ '^events_[0-9]{6}$'
             and c.relname < 'events_' || to_char(statement_timestamp() at time zone 'UTC' - interval '2 months', 'YYYYMM')
         order by c.relname
     loop

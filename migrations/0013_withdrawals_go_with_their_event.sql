@@ -7,9 +7,9 @@ create or replace function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    due record;
-    concerned uuid[];
-    transfers_gone uuid[];
+    due pg_catalog.record;
+    concerned pg_catalog.uuid[];
+    transfers_gone pg_catalog.uuid[];
 begin
     execute format('set local registry.network = %L', p_network);
     perform pg_advisory_xact_lock_shared((2 << 20) | p_network, 0);

@@ -11,12 +11,12 @@ alter table events add column person text collate "C";
 create function registry.person_of(p_kind smallint, p_event bytea) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case
-        when p_kind = 3 then convert_from(p_event, 'UTF8')::jsonb #>> '{information,explained_by}'
-        when p_kind = 17 then convert_from(p_event, 'UTF8')::jsonb ->> 'approved_by'
-        when p_kind = 18 then convert_from(p_event, 'UTF8')::jsonb ->> 'revoked_by'
-        when p_kind = 29 then convert_from(p_event, 'UTF8')::jsonb ->> 'placed_by'
-        when p_kind = 30 then convert_from(p_event, 'UTF8')::jsonb ->> 'lifted_by'
-        when p_kind = 40 then convert_from(p_event, 'UTF8')::jsonb ->> 'set_by'
+        when p_kind = 3 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb #>> '{information,explained_by}'
+        when p_kind = 17 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'approved_by'
+        when p_kind = 18 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'revoked_by'
+        when p_kind = 29 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'placed_by'
+        when p_kind = 30 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'lifted_by'
+        when p_kind = 40 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'set_by'
     end
 $$;
 revoke execute on function registry.person_of(smallint, bytea) from public;
@@ -81,9 +81,9 @@ create function registry.places_between(p_network integer, p_from timestamptz, p
     returns table (low bigint, high bigint)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-    first_id uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_from) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid;
-    last_id uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_until) * 1000), 0)::bigint + 1), 12, '0')
-        || repeat('0', 20))::uuid;
+    first_id pg_catalog.uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_from) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::pg_catalog.uuid;
+    last_id pg_catalog.uuid := (lpad(to_hex(greatest(floor(extract(epoch from p_until) * 1000), 0)::bigint + 1), 12, '0')
+        || repeat('0', 20))::pg_catalog.uuid;
 begin
     return query select
         (select min(e.log_index) from (select n.log_index, n.network_id from registry.events n
@@ -101,12 +101,12 @@ grant execute on function registry.places_between(integer, timestamptz, timestam
 create function registry.last_weeks(p_network integer, p_before bigint) returns table (low bigint, since timestamptz)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-    begins timestamptz;
-    first_id uuid;
+    begins pg_catalog.timestamptz;
+    first_id pg_catalog.uuid;
 begin
     select e.at - interval '35 days' into begins from registry.events e
     where e.network_id = p_network and e.log_index < p_before order by e.log_index desc limit 1;
-    first_id := (lpad(to_hex(greatest(floor(extract(epoch from begins) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid;
+    first_id := (lpad(to_hex(greatest(floor(extract(epoch from begins) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::pg_catalog.uuid;
     return query select max(e.log_index) + 1, begins - interval '3 days'
     from (select n.log_index, n.network_id from registry.events n
         where n.event_id < first_id order by n.event_id desc limit 200) e where e.network_id = p_network;

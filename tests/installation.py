@@ -53,6 +53,8 @@ class Installation:
         admin = await asyncpg.connect(self.cluster.dsn())
         try:
             await admin.execute(f"create database {name} template {TEMPLATE} strategy wal_log")
+            # A copy has a database's usual privileges again, not those of its template.
+            await admin.execute(f"revoke temporary on database {name} from public")
             yield name
             await admin.execute(f"drop database {name} with (force)")
         finally:

@@ -22,10 +22,11 @@ REFUSING = (
     "storage/connections.py",
     "storage/checks.py",
     "storage/login_checks.py",
+    "storage/definer_checks.py",
     "storage/row_security_checks.py",
     "storage/partitions.py",
 )
-OTHER_VERBS = {"require_safe_for_sealing", "require_no_real_network", "read_migrations"}
+OTHER_VERBS = {"require_safe_for_sealing", "require_safe_for_erasing", "require_no_real_network", "read_migrations"}
 
 
 def lines() -> list[str]:

@@ -107,6 +107,7 @@ async def estate(plain: Installation, folder: Path) -> AsyncIterator[Estate]:
             kept = first.kept
         admin = await asyncpg.connect(installation.cluster.dsn())
         await admin.execute(f"create database {database}_{OLDER} template {database}")
+        await admin.execute(f"revoke temporary on database {database}_{OLDER} from public")
         try:
             async with serving(installation, database) as registry:
                 receipts = await _later(registry, folder)

@@ -139,6 +139,7 @@ async def test_a_database_that_was_put_back_is_not_signed(
     await desk.sql.close()
     try:
         await admin.execute(f"create database {older} template {origin}")
+        await admin.execute(f"revoke temporary on database {older} from public")
         async with office(installation, origin, tmp_path / "heads") as first:
             await first.seal()
             signed = await head_of(first)

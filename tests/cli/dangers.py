@@ -171,6 +171,94 @@ LOGINS = [
     unlimited("statement_timeout", "10s"),
     unlimited("idle_in_transaction_session_timeout", "10s"),
 ]
+ONCE_MORE = "run what `consent-registry roles` prints once more"
+NOT_LAST = f"… runs as its owner and does not look in pg_temp last: {ONCE_MORE}"
+TEMPORARY = f"… may make temporary objects, which could stand in for the registry's: {ONCE_MORE}"
+UNSOUND = "… is … for this login, so its statements would not do what they are for: set it to …, with `alter role`"
+
+
+def unsound(name: str, value: str) -> Danger:
+    """A setting of the login's own, with which statements mean or do something else."""
+    return Danger(
+        f"{name} {value}",
+        UNSOUND,
+        ["alter role {app} in database {db} set " + f"{name} = {value}"],
+        ["alter role {app} in database {db} reset all"],
+    )
+
+
+WAYS_UP = [
+    Danger(
+        "a definer's function without pg_temp",
+        NOT_LAST,
+        ["alter function registry.make_event_partitions(integer, bigint) set search_path = pg_catalog"],
+    ),
+    Danger(
+        "a definer's function without a path", NOT_LAST, ["alter function registry.latest_event_at(integer) reset all"]
+    ),
+    Danger(
+        "a definer's function with pg_temp first",
+        NOT_LAST,
+        ["alter function registry.thin_checkpoints(integer) set search_path = pg_temp, pg_catalog, pg_temp"],
+    ),
+    Danger(
+        "somebody's definer's function",
+        "… runs as its owner and does not look in pg_temp last: `alter routine … set search_path = …, pg_temp`, or "
+        "`revoke execute on routine … from public`",
+        [
+            "create function public.theirs() returns integer language sql security definer as 'select 1'",
+            "grant usage on schema public to {auditor}",
+        ],
+        ["drop function public.theirs()", "revoke usage on schema public from {auditor}"],
+    ),
+    *(
+        Danger(f"{role} may make temporary objects", TEMPORARY, ["grant temporary on database {db} to {" + role + "}"])
+        for role in ("app", "sealer", "eraser", "auditor", "backup")
+    ),
+    Danger("everybody may make temporary objects", TEMPORARY, ["grant temporary on database {db} to public"]),
+    *(
+        Danger(
+            f"the login may create in a {kind}",
+            f"… may make objects in {kind} …: `revoke create on {kind} … from …, public`",
+            [f"grant create on {kind} {name} to {{app}}"],
+            [f"revoke create on {kind} {name} from {{app}}"],
+        )
+        for kind, name in (("database", "{db}"), ("schema", "registry"), ("schema", "public"))
+    ),
+    Danger(
+        "the login owns a function",
+        "… owns the …: log in as the app role, which owns nothing",
+        ["alter function registry.current_network() owner to {app}"],
+        ["alter function registry.current_network() owner to {owner}"],
+    ),
+    Danger(
+        "the login owns the database",
+        "… owns the …: log in as the app role, which owns nothing",
+        ["alter database {db} owner to {app}"],
+        ["alter database {db} owner to postgres"],
+    ),
+    Danger(
+        "the login reads the server's files",
+        "… may reach the server's files by …: `revoke execute on function … from …, public`",
+        ["grant execute on function pg_read_file(text) to {app}"],
+        ["revoke execute on function pg_read_file(text) from {app}"],
+    ),
+    Danger(
+        "the login may switch triggers off",
+        "… may set session_replication_role: `revoke set on parameter session_replication_role from …, public`",
+        ["grant set on parameter session_replication_role to {app}"],
+        ["revoke set on parameter session_replication_role from {app}"],
+    ),
+    unsound("search_path", "public, registry"),
+    unsound("row_security", "off"),
+    unsound("session_replication_role", "replica"),
+    unsound("default_transaction_isolation", "'repeatable read'"),
+    unsound("default_transaction_read_only", "on"),
+    unsound("transform_null_equals", "on"),
+    unsound("array_nulls", "off"),
+    unsound("standard_conforming_strings", "off"),
+    unsound("timezone", "'Europe/Berlin'"),
+]
 ROW_SECURITY = [
     Danger("row security off", NOT_FORCED, ["alter table registry.grants disable row level security"]),
     Danger("row security not forced", NOT_FORCED, ["alter table registry.clients no force row level security"]),
@@ -334,4 +422,4 @@ KEYS = [
     ),
     Danger("no key folder", "key file /nowhere/digest.json is missing", settings={"KEYS": "/nowhere"}),
 ]
-DANGERS = [*LOGINS, *ROW_SECURITY, *SERVER, *SCHEMA, *ADDRESSES, *KEYS]
+DANGERS = [*LOGINS, *WAYS_UP, *ROW_SECURITY, *SERVER, *SCHEMA, *ADDRESSES, *KEYS]

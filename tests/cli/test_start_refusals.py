@@ -80,6 +80,7 @@ async def endangered(ground: Ground, danger: Danger, keys: Path) -> AsyncIterato
         ground.restart(dict(danger.options))
     if danger.is_the_databases:
         await ground.sql([f"create database {database} template {SOUND_DATABASE}"])
+        await ground.sql([f"revoke temporary on database {database} from public"])
     for statement in danger.sql:
         await ground.sql([statement.format(**names)], database)
     if danger.is_the_servers:

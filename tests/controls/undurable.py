@@ -3,10 +3,11 @@
 from litestar.types import ASGIApp
 
 from consent_registry import app
-from consent_registry.storage import database
+from consent_registry.storage import session_checks
 
 
 def create_app() -> ASGIApp:
     """The application, content with any synchronous_commit."""
-    database.DURABLE_COMMIT |= {"off"}
+    name = "synchronous_commit"
+    session_checks.REQUIRED = {**session_checks.REQUIRED, name: session_checks.REQUIRED[name] | {"off"}}
     return app.create_app()

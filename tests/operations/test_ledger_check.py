@@ -32,6 +32,7 @@ async def copied(installation: Installation, source: str, target: str) -> None:
     admin = await asyncpg.connect(installation.cluster.dsn())
     try:
         await admin.execute(f"create database {target} template {source} strategy wal_log")
+        await admin.execute(f"revoke temporary on database {target} from public")
     finally:
         await admin.close()
 

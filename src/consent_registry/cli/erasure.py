@@ -16,6 +16,7 @@ from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations import erasures as operations
 from consent_registry.operations.erasures import ByConsent, ByReference, Erased, Eraser, Preview
+from consent_registry.storage.checks import require_safe_for_erasing
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys import load_keys
@@ -127,6 +128,7 @@ async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
 
 
 async def _with_eraser(dsn: str, keys: Path, ledger: Path, work: Callable[[Eraser], Awaitable[T]]) -> T:
+    await require_safe_for_erasing(dsn)
     pool = await open_pool(dsn, 1, statement_seconds=STATEMENT_SECONDS)
     try:
         return await work(Eraser(pool, load_keys(keys), ErasureLedger(ledger)))

@@ -9,12 +9,12 @@ import asyncpg
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
 from consent_registry.storage.connections import connect
-from consent_registry.storage.database import DURABLE_COMMIT
 from consent_registry.storage.login_checks import require_harmless_login
 from consent_registry.storage.migrations import check_schema
 from consent_registry.storage.networks import is_demonstration
 from consent_registry.storage.partitions import require_this_month
 from consent_registry.storage.row_security_checks import require_row_security
+from consent_registry.storage.session_checks import DURABLE_COMMIT
 
 OLDEST_VERSION = 150_000
 # A batch of 1000 decisions holds 1000 locks; several batches run at once.
@@ -70,6 +70,15 @@ async def require_safe_for_sealing(dsn: str) -> None:
             raise Unusable("the database lacks the sealer's tables: run `consent-registry migrate`")
     except asyncpg.InsufficientPrivilegeError as error:
         raise Unusable("the database has no schema yet, or this is not the sealer's login") from error
+    finally:
+        connection.terminate()
+
+
+async def require_safe_for_erasing(dsn: str) -> None:
+    """Raise Unusable unless the eraser's login in `dsn` may do nothing but call its functions."""
+    connection = await _connect(dsn, "ERASER_DATABASE_URL")
+    try:
+        await require_harmless_login(connection, "eraser")
     finally:
         connection.terminate()
 

@@ -14,6 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from consent_registry.domain.errors import CannotRecord, OutcomeUnknown, RegistryError
 from consent_registry.storage.connections import connect, create_pool
+from consent_registry.storage.session_checks import find_unsound
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Pool = asyncpg.Pool
@@ -35,9 +36,6 @@ LOCK_LOG = 4 << 20
 # A partner's attempts at codes, one after the other: taken after the catalogue's lock and before any client's.
 LOCK_ATTEMPTS = 7 << 20
 
-# The values of synchronous_commit with which COMMIT is answered after the record is on the disk.
-DURABLE_COMMIT = frozenset({"on", "remote_apply"})
-
 # How a connection ends without a word of the server. The driver's internal error is one of them: it is raised when the
 # server's end arrives in the middle of a message.
 _SILENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -54,7 +52,7 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
         dsn,
         min_size=0,
         max_size=size,
-        init=_require_durable,
+        init=_require_sound,
         reset=_keep,
         command_timeout=statement_seconds,
         timeout=5,
@@ -62,16 +60,17 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
     )
 
 
-async def _require_durable(connection: Connection) -> None:
-    """Refuse a new connection whose commits might be lost, and hold the setting as it is for the whole session: a
-    configuration that is weakened and loaded anew must not reach connections that were checked.
+async def _require_sound(connection: Connection) -> None:
+    """Refuse a new connection whose commits might be lost, whose guards are off or whose statements mean something else
+    (session_checks.py), and hold synchronous_commit as it is for the whole session: a configuration that is weakened
+    and loaded anew must not reach connections that were checked.
     """
-    kept = await connection.fetchval(
-        "select set_config('synchronous_commit', current_setting('synchronous_commit'), false)"
-    )
-    if kept not in DURABLE_COMMIT:
-        _log.error("connection refused", synchronous_commit=kept, cure="set it to on for this login and its database")
+    unsound = await find_unsound(connection)
+    if unsound is not None:
+        name, value, right = unsound
+        _log.error("connection refused", **{name: value}, cure=f"set it to {right} for this login and its database")
         raise CannotRecord(retry_after=1)
+    await connection.execute("select set_config('synchronous_commit', current_setting('synchronous_commit'), false)")
 
 
 async def _keep(connection: Connection) -> None:
@@ -86,6 +85,7 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
     connection = None
     try:
         connection = await connect(dsn, timeout=5, command_timeout=15)
+        await _require_sound(connection)
         yield connection
     except (asyncpg.PostgresError, *_SILENT) as error:
         if _is_defect(error):

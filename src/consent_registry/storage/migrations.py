@@ -13,6 +13,7 @@ import msgspec
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.connections import connect
+from consent_registry.storage.definer_checks import require_no_way_up
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
 
 # Any number that nothing else in this database uses as a one-integer advisory lock.
@@ -47,7 +48,8 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
 async def migrate(dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None = None) -> list[str]:
     """Bring the database up to date as the migrator's login in `dsn`; returns the names applied now.
 
-    Raises Unusable when the database holds a migration that this release does not know, or knows with other bytes.
+    Raises Unusable when the database holds a migration that this release does not know, or knows with other bytes; and
+    when a login could become the owner (definer_checks.py), before anything is applied and afterwards.
     """
     names = role_names(prefix)
     migrations = read_migrations(directory)
@@ -55,6 +57,7 @@ async def migrate(dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None
     try:
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(f"set role {names['owner']}")
+        await require_no_way_up(connection)
         await connection.execute(
             "create table if not exists registry.schema_migrations (version integer primary key, "
             "name text not null, sha256 text not null, applied_at timestamptz not null default statement_timestamp())"
@@ -64,6 +67,8 @@ async def migrate(dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None
         fresh = [one for one in migrations if one.version > applied]
         for one in fresh:
             await _apply(connection, one, names)
+        if fresh:
+            await require_no_way_up(connection)
     finally:
         await connection.close()
     return [one.name for one in fresh]

@@ -14,6 +14,7 @@ import msgspec
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.connections import connect
 from consent_registry.storage.database import Connection
+from consent_registry.storage.definer_checks import require_no_way_up
 
 _AT_ONCE = 2000
 _PARTNER = frozenset(
@@ -151,7 +152,7 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
     """A connection that sees the database as it is now for as long as it is open, and cannot change it.
 
     Raises Unusable for a login to which row-level security shows less than whole networks: to it rows would seem to be
-    missing.
+    missing; and for a database in which a login could become the owner of every table.
     """
     connection = await connect(dsn, timeout=10)
     try:
@@ -165,6 +166,7 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
             )
             if not whole:
                 raise Unusable("this login does not see whole networks: log in as the auditor role")
+            await require_no_way_up(connection)
             yield connection
     finally:
         await connection.close()

@@ -9,6 +9,9 @@ import re
 ROLE_SUFFIXES = ("owner", "migrator", "app", "sealer", "eraser", "auditor", "backup")
 LOGIN_SUFFIXES = ("migrator", "app", "sealer", "eraser", "auditor", "backup")
 DEFAULT_PREFIX = "consent_registry"
+# Of a function's settings in pg_proc.proconfig: a search path in which pg_temp is named once, and last. Otherwise
+# PostgreSQL looks for relations and types in pg_temp first (its manual: "Writing SECURITY DEFINER Functions Safely").
+LOOKS_IN_PG_TEMP_LAST = r"^search_path=(?!.*pg_temp.*pg_temp)(.*, *)?\"?pg_temp\"?$"
 
 # Every session of the application waits for its commit to reach the disk, and waits for locks and statements only so
 # long: a request that cannot be recorded in time is answered 503, never kept hanging.
@@ -58,9 +61,43 @@ def roles_sql(prefix: str = DEFAULT_PREFIX) -> str:
         f"alter role {names['migrator']} set search_path = registry;",
         f"alter role {names['migrator']} set timezone = 'UTC';",
     ]
+    statements += _take_away(names)
     for suffix, settings in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS), ("eraser", ERASER_SETTINGS)):
         statements += [f"alter role {names[suffix]} set {name} = '{value}';" for name, value in settings.items()]
     return "\n".join(statements) + "\n"
+
+
+def _take_away(names: dict[str, str]) -> list[str]:
+    """What no login may do: make temporary objects, schemas or extensions, large objects; and a definer's function of
+    the registry's that looks in pg_temp first is mended. Where the administrator may not revoke something, PostgreSQL
+    warns and the script goes on; start-up then refuses what must not be.
+    """
+    logins = ", ".join(["public", *(names[suffix] for suffix in LOGIN_SUFFIXES)])
+    return [
+        _TAKE_DATABASE.format(logins=logins),
+        _TAKE_LARGE_OBJECTS.format(logins=logins),
+        _MEND_DEFINERS.format(owner=names["owner"], last=LOOKS_IN_PG_TEMP_LAST),
+    ]
+
+
+_TAKE_DATABASE = (
+    "do $$ begin execute format('revoke temporary, create on database %I from {logins}', current_database()); end $$;"
+)
+# Large objects are under no row-level security and no erasure.
+_TAKE_LARGE_OBJECTS = """do $$ declare one regprocedure; begin
+  for one in select p.oid from pg_proc p
+      where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^(lo_|loread$|lowrite$)'
+      and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee = 0) loop
+    execute format('revoke execute on function %s from {logins}', one);
+  end loop;
+end $$;"""
+_MEND_DEFINERS = """do $$ declare one regprocedure; begin
+  for one in select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where p.prosecdef and (n.nspname = 'registry' or p.proowner = '{owner}'::regrole)
+      and not exists (select from unnest(p.proconfig) as s where s ~ '{last}') loop
+    execute format('alter routine %s set search_path = pg_catalog, pg_temp', one);
+  end loop;
+end $$;"""
 
 
 def _create_role(name: str, *, login: bool) -> str:

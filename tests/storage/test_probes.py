@@ -1,0 +1,26 @@
+"""Readiness looks whether there is room on the disk without making anything in the database."""
+
+import pytest
+
+from consent_registry.storage import probes
+from consent_registry.storage.probes import probe_room
+from tests.installation import Registry
+
+TEMP_BYTES = "select temp_bytes from pg_stat_database where datname = current_database()"
+
+
+async def written(registry: Registry) -> int:
+    """Probe with the application's login; return how many bytes of temporary files PostgreSQL wrote for it."""
+    async with registry.sql() as admin, registry.sql("app") as app:
+        before = await admin.fetchval(TEMP_BYTES)
+        async with app.transaction():
+            await probe_room(app)
+        await app.execute("select pg_stat_force_next_flush()")
+        return int(await admin.fetchval(TEMP_BYTES) - before)
+
+
+async def test_the_probe_writes_a_file(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes more than 64 kB; what fits into memory (the control) would never notice a full disk."""
+    assert await written(registry) > 64 * 1024
+    monkeypatch.setattr(probes, "ROWS", 1000)
+    assert await written(registry) == 0
