@@ -218,7 +218,7 @@ WAYS_UP = [
     Danger("everybody may make temporary objects", TEMPORARY, ["grant temporary on database {db} to public"]),
     *(
         Danger(
-            f"the login may create in a {kind}",
+            f"the login may create in the {kind} {name}",
             f"… may make objects in {kind} …: `revoke create on {kind} … from …, public`",
             [f"grant create on {kind} {name} to {{app}}"],
             [f"revoke create on {kind} {name} from {{app}}"],
