@@ -35,8 +35,8 @@ UNTOLD: Mapping[str, Mapping[str, str]] = {
     },
     "link_codes": {
         "digest": _DIGEST.format(
-            "a code that was handed out links another client than it was made for. The event of the link names which,"
-            " and both partners' DPOs see it."
+            "a code that was handed out links another client than it was made for. The row of the link names which,"
+            " and the link's event commits to it."
         ),
         "digest_key": _DIGEST.format("the code is refused."),
     },
