@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check bench openapi lock crash silence mutants clean
+.PHONY: help demo serve test check bench openapi lock crash silence contract mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
 	@echo 'make crash    the crash campaign at its full size'
 	@echo 'make silence  the campaigns of silence at their full size'
+	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
 	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
@@ -67,6 +68,9 @@ crash: $(TOOLS)
 
 silence: $(TOOLS)
 	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/test_silence.py tests/campaigns/test_silence_doors.py
+
+contract: $(TOOLS)
+	CONTRACT_SCALE=full $(PY) -m pytest -s tests/contract
 
 mutants: $(TOOLS)
 	$(PY) -m tests.mutations --jobs $(JOBS)

@@ -227,10 +227,19 @@ def _schemas(kinds: list[Any]) -> JSON:
     for name, schema in renamed.items():
         for member, said in schema.get("properties", {}).items():
             said.setdefault("description", MEMBERS_OF.get(f"{name}.{member}") or MEMBERS.get(member, ""))
+            if name.endswith("Request"):
+                _refuse_repeats(said)
         if name in EXACTLY_ONE:
             given = [{"required": [one], "properties": {one: {"type": "string"}}} for one in EXACTLY_ONE[name]]
             schema["oneOf"] = given
     return {name: renamed[name] for name in sorted(renamed)}
+
+
+def _refuse_repeats(said: JSON) -> None:
+    """A request's list of plain values names nothing twice; which objects are the same an operation says."""
+    for one in (said, *said.get("anyOf", ())):
+        if one.get("type") == "array" and "$ref" not in one["items"]:
+            one["uniqueItems"] = True
 
 
 def _schema(kind: Any) -> JSON:  # noqa: ANN401 - any type that msgspec can describe
