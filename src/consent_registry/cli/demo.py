@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from consent_registry.cli.audit import AUDITOR_URL
 from consent_registry.cli.data_folder import hold, write_private
-from consent_registry.cli.demonstration.environment import write_environments
+from consent_registry.cli.demonstration.environment import write_environments, write_example
 from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.demonstration.steps import step
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
@@ -133,6 +133,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
     migrator = {} if cluster is None else {MIGRATOR_URL: admin}
     auditor = {AUDITOR_URL: logins["auditor"]}
     write_environments(data, {"app": app, "sealer": sealer, "eraser": {**eraser, **migrator}, "auditor": auditor})
+    write_example(data, service.base_url)
     return {**app, **sealer, LEDGER: str(ledger)}
 
 
@@ -176,7 +177,7 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
         f"The consent registry serves five demonstration networks at {service.base_url}",
         f"  credentials     {data / 'demo.json'} (partners, their DPOs, network admins)",
         f"  documentation   {service.base_url}/docs, and {service.base_url}/ for guides, logs and problems",
-        f"  settings        {data / 'app.env'}, auditor.env, eraser.env, sealer.env (for the guides' lines)",
+        f"  settings        {data / 'app.env'}; auditor, eraser, sealer and example.env: for the guides' lines",
         f"  ready?          {service.base_url}/ready",
         f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
         'Try next: paste the curl lines of README.md, "A partner\'s day". Questions that are permitted just now:',
