@@ -6,6 +6,7 @@ from pathlib import Path
 from consent_registry.api.decisions import BATCH_BYTES
 from consent_registry.api.tokens import FORM_LENGTH
 from consent_registry.app import BODY_BYTES
+from consent_registry.settings import Limits, Settings
 from consent_registry.storage.roles import APP_SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,18 @@ def test_its_bodies_are_the_registrys() -> None:
 
 
 def test_it_waits_longer_than_the_registry() -> None:
-    """A statement of the registry's has ended before the proxy gives up, several times over."""
+    """What the registry gives up the proxy still waits for; a caller has as long as at the registry itself, and a
+    connection between the two is let go before the registry closes it.
+    """
+    ours, limits = Settings(database_url="", keys=Path(), issuer=""), Limits()
+    assert seconds("client_header_timeout") == limits.head_seconds
+    assert seconds("client_body_timeout") == ours.body_seconds
+    assert seconds("send_timeout") == limits.reader_seconds
+    upstream = re.search(r"upstream consent_registry \{(.*?)\n\}", SHIPPED, re.DOTALL)
+    assert upstream is not None
+    idle = re.search(r"keepalive_timeout (\d+)s;", upstream[1])
+    assert idle is not None
+    assert 2 * int(idle[1]) <= limits.head_seconds
     assert seconds("proxy_read_timeout") > 3 * int(APP_SETTINGS["statement_timeout"].removesuffix("s"))
     assert "proxy_next_upstream off;" in SHIPPED
 
