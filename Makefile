@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check bench openapi lock crash silence contract mutants clean
+.PHONY: help demo serve test check bench openapi lock crash crowd silence contract mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
 	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
 	@echo 'make crash    the crash campaign at its full size'
+	@echo 'make crowd    2,000 silent and 500 slow connections beside decisions'
 	@echo 'make silence  the campaigns of silence at their full size'
 	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
 	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
@@ -65,6 +66,9 @@ bench: $(TOOLS)
 
 crash: $(TOOLS)
 	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crash.py
+
+crowd: $(TOOLS)
+	CROWD_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crowd.py
 
 silence: $(TOOLS)
 	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/test_silence.py tests/campaigns/test_silence_doors.py

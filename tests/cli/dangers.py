@@ -401,6 +401,8 @@ ADDRESSES = [
     *(setting("POOL_SIZE", one, NO_NUMBER) for one in ("0", "-1", "many", "100000")),
     *(setting("EVEN_MS", one, NO_NUMBER_FROM_1) for one in ("0", "-5", "5.5", "1001")),
     *(setting("EVEN_ACTS_MS", one, NO_NUMBER_FROM_1) for one in ("0", "1001")),
+    *(setting(f"{one}_SECONDS", "0", NO_NUMBER_FROM_1) for one in ("HEAD", "BODY", "READER")),
+    setting("CONNECTIONS", "9", "is …: it must be a number from 10 to 100000"),
     Danger("an open host without a proxy", NO_PROXY, arguments=["--host", "0.0.0.0"]),  # noqa: S104 - refused
 ]
 KEYS = [
