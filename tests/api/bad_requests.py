@@ -229,7 +229,6 @@ def unlinkings(good: Body) -> Iterator[Case]:
     yield from without(good, "/client")
     yield from references(good, "/client")
     yield changed(good, "somebody unknown", put("/client", "nobody"), None, 404)
-    yield changed(good, "somebody who is not linked", lambda _: None, None, 409)
 
 
 def receipt_codes() -> Iterator[Case]:
