@@ -13,7 +13,7 @@ from consent_registry.domain.replays import ACTS, WITHOUT_STATE
 from consent_registry.domain.told_rows import TABLES
 from consent_registry.operations.replays import auditing, replay_networks
 from consent_registry.storage.keys import load_keys
-from consent_registry.storage.replays import STATEMENTS
+from consent_registry.storage.replayed_tables import STATEMENTS
 from consent_registry.storage.sealed_places import place_of_reference, place_of_value
 from tests.erasing import erasing
 from tests.flag_network import with_flags

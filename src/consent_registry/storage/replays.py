@@ -15,6 +15,7 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.storage.connections import connect
 from consent_registry.storage.database import Connection
 from consent_registry.storage.definer_checks import require_no_way_up
+from consent_registry.storage.replayed_tables import STATEMENTS
 
 _AT_ONCE = 2000
 _PARTNER = frozenset(
@@ -24,86 +25,6 @@ _PARTNER = frozenset(
 _PURPOSE = frozenset({"purpose_id", "subject_purpose_id"})
 # Number 0 is nobody's: by it the log's columns name the network's administration.
 _ADMINISTRATION = {0: "administration"}
-
-# Every table of domain/told_rows.py with its key, its compared columns and what else is needed to judge a row.
-STATEMENTS: Mapping[str, str] = {
-    "networks": """
-        select slug, name, about, log_origin, demonstration, created_at
-        from registry.networks where network_id = $1
-        """,
-    "policies": "select version, policies::text, set_by, recorded_at from registry.policies where network_id = $1",
-    "partners": """
-        select slug, partner_id as number, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
-            coordinating_post, recorded_at
-        from registry.partners where network_id = $1
-        """,
-    "data_categories": """
-        select slug, category_id as number, name_de, name_en, special, secrecy, flags::text
-        from registry.data_categories where network_id = $1
-        """,
-    "purposes": """
-        select slug, purpose_id as number, name_de, name_en, category_ids, flags::text
-        from registry.purposes where network_id = $1
-        """,
-    "agreements": "select * from registry.agreements where network_id = $1",
-    "agreement_endings": "select * from registry.agreement_endings where network_id = $1",
-    "flows": "select * from registry.flows where network_id = $1",
-    "credentials": "select * from registry.credential_holders($1)",
-    "credential_revocations": "select * from registry.credential_revocations where network_id = $1",
-    "texts": "select text_id, version, recorded_at from registry.texts where network_id = $1",
-    "text_languages": """
-        select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of, t.version
-        from registry.text_languages l left join registry.texts t on t.network_id = $1 and t.text_id = l.text_id
-        where l.network_id = $1
-        """,
-    "text_invalidations": "select * from registry.text_invalidations where network_id = $1",
-    "stale_translations": "select * from registry.stale_translations where network_id = $1",
-    "suspensions": "select * from registry.suspensions where network_id = $1",
-    "reinstatements": "select * from registry.reinstatements where network_id = $1",
-    "approvals": "select * from registry.approvals where network_id = $1",
-    "approval_revocations": "select * from registry.approval_revocations where network_id = $1",
-    "retention_periods": "select * from registry.retention_periods where network_id = $1",
-    "retentions": "select * from registry.retentions where network_id = $1",
-    "erasures": "select * from registry.erasures where network_id = $1",
-    "holds": "select * from registry.holds where network_id = $1",
-    "hold_liftings": "select * from registry.hold_liftings where network_id = $1",
-    "clients": "select * from registry.clients where network_id = $1",
-    "client_references": """
-        select client_id, partner_id, recorded_at from registry.client_references where network_id = $1
-        """,
-    "client_memberships": "select * from registry.client_memberships where network_id = $1",
-    "link_codes": """
-        select link_code_id, client_id, partner_id, for_partner_id, expires_at, digest_key, digest, recorded_at
-        from registry.link_codes where network_id = $1
-        """,
-    "links": "select * from registry.links where network_id = $1",
-    "unlinkings": "select * from registry.unlinkings where network_id = $1",
-    "consents": """
-        select consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
-            giver_insight_assessed_by, giver_mandate_until, guardian_id, method, special_circumstances, evidence_sha256,
-            evidence_media_type, evidence_kept_at is not null as has_kept_at, explained_by,
-            interpreter_kind, interpreter_language, told, copy_handed, given_at,
-            valid_from, valid_until, renews, remarks, recorded_at
-        from registry.consents where network_id = $1
-        """,
-    "consent_evidence": """
-        select consent_id, evidence_id, client_id, partner_ids, sha256, media_type, recorded_at
-        from registry.consent_evidence where network_id = $1
-        """,
-    "receipt_codes": """
-        select consent_id, issue, client_id, partner_ids, digest_key, digest, recorded_at
-        from registry.receipt_codes where network_id = $1
-        """,
-    "grants": "select * from registry.grants where network_id = $1",
-    "grant_changes": "select * from registry.grant_changes where network_id = $1",
-    "releases": """
-        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person,
-            function_sealed is not null as has_function
-        from registry.releases where network_id = $1
-        """,
-    "release_changes": "select * from registry.release_changes where network_id = $1",
-    "withdrawals": "select * from registry.withdrawals where network_id = $1",
-}
 
 
 class Names(msgspec.Struct, frozen=True):
