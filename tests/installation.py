@@ -201,6 +201,7 @@ async def serving(
     caller: str = "127.0.0.1",
     log_public: bool = False,
     access_log: bool = False,
+    sealer_state: Path | None = None,
     ledger: Path | None = None,
     workers: int = 1,
 ) -> AsyncIterator[Registry]:
@@ -216,6 +217,7 @@ async def serving(
         trusted_proxies=proxies,
         log_public=log_public,
         access_log=access_log,
+        sealer_state=sealer_state,
         erasure_ledger=ledger,
         workers=workers,
     )

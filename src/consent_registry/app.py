@@ -149,7 +149,7 @@ def _lifespan(
             )
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             housekeeping = app.state.housekeeping = Housekeeping(runtime)
-            watch = app.state.watch = Watch(runtime, housekeeping)
+            watch = app.state.watch = Watch(runtime, housekeeping, settings.sealer_state)
             tasks = [
                 asyncio.create_task(work)
                 for work in (housekeeping.keep_house(), watch.keep_looking(), KeyWatch(runtime, settings.keys).run())

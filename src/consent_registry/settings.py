@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: bool = False
     trusted_proxies: Networks = ()
     erasure_ledger: Path | None = None
+    sealer_state: Path | None = None
 
     @property
     def connections(self) -> int:
@@ -119,6 +120,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         access_log=_yes(environment, "ACCESS_LOG"),
         trusted_proxies=_trusted_proxies(environment.get(PREFIX + "TRUSTED_PROXIES", "")),
         erasure_ledger=_path(environment, "ERASURE_LEDGER"),
+        sealer_state=_path(environment, "SEALER_STATE"),
     )
 
 

@@ -30,6 +30,7 @@ from consent_registry.storage.checks import require_safe_for_sealing
 from consent_registry.storage.database import open_pool, session
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
+from consent_registry.storage.unsealed_logs import read_unsealed
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -94,7 +95,7 @@ async def _run(tools: Seal, settings: SealerSettings) -> None:
 
 
 async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
-    problems = 0
+    problems, reasons = 0, read_unsealed(settings.sealer_state)
     for log in await _logs(settings):
         one = await checkpoints.inspect(tools, log)
         age = "never" if one.age is None else f"{one.age:.0f} s ago"
@@ -103,7 +104,9 @@ async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
         )
         fault = origin_fault(log.origin)
         never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
-        if (problem := never or one.problem or one.unsealed) is not None:
+        why = reasons.get(log.slug)
+        late = one.unsealed if why is None or one.unsealed is None else f"{one.unsealed}: {why}"
+        if (problem := never or one.problem or late) is not None:
             print(f"{'':24} {problem}")
             problems += 1
     return Outcome.DOES_NOT_HOLD if problems else Outcome.HOLDS

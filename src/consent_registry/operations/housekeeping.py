@@ -39,7 +39,7 @@ class Housekeeping:
             try:
                 await tidy(self._runtime)
             except RegistryError as error:
-                _log.warning("housekeeping put off", error=type(error).__name__)
+                _log.warning("housekeeping put off", reason=error.detail)
             except Exception:  # noqa: BLE001 - logged; the next round may go better
                 _log.exception("housekeeping failed")
             else:

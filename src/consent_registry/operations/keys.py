@@ -46,7 +46,7 @@ class KeyWatch:
                 self.look(datetime.now(UTC))
                 await self.announce()
             except RegistryError as error:
-                _log.warning("key rotation not logged yet", error=type(error).__name__)
+                _log.warning("key rotation not logged yet", reason=error.detail)
             except Exception:  # noqa: BLE001 - a process that stopped looking would fail at the next rotation
                 _log.exception("following the key files failed")
             await asyncio.sleep(PERIOD)

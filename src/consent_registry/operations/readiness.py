@@ -48,8 +48,10 @@ class Readiness:
                     async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
                         await probe_room(connection)
                 return await self._ledger.reason_against()
-        except (RegistryError, TimeoutError, OSError) as error:
-            return f"nothing can be recorded: {type(error).__name__}"
-        except Exception as error:  # noqa: BLE001 - logged; not ready, whatever it is
+        except TimeoutError:
+            return "nothing can be recorded: the database does not answer in time"
+        except (RegistryError, OSError):
+            return "nothing can be recorded: the database cannot be reached, or refuses"
+        except Exception:  # noqa: BLE001 - logged; not ready, whatever it is
             _log.exception("readiness probe failed")
-            return f"nothing can be recorded: {type(error).__name__}"
+            return "nothing can be recorded: an unexpected error, which the server's log names"

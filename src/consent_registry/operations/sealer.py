@@ -16,11 +16,13 @@ import structlog
 from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
 from consent_registry.operations.checkpoints import HistoryChanged, Seal, seal
+from consent_registry.operations.reasons import reason_of
 from consent_registry.operations.witnesses import BelowQuorum
 from consent_registry.storage.checkpoints import Log, list_logs, thin_checkpoints, try_to_lead
 from consent_registry.storage.database import Connection, session, transaction
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import HeadMoved
+from consent_registry.storage.unsealed_logs import read_unsealed, write_unsealed
 
 # Seconds between two looks at all logs; a checkpoint is at most 1 s behind.
 PERIOD = 0.25
@@ -59,6 +61,7 @@ class Sealer:
         self._tools = tools
         self._clock = clock
         self._watches: dict[int, _Watch] = {}
+        self._reasons = read_unsealed(tools.heads.folder)
         self._keys_at = self._thinned_at = clock()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -69,7 +72,7 @@ class Sealer:
                     if await self._elected(connection, stop):
                         await self._lead(connection, stop)
             except RegistryError as error:
-                _log.warning("the sealer lost its connection", error=type(error).__name__)
+                _log.warning("the sealer lost its connection", reason=error.detail)
                 await _rest(stop, PATIENCE)
 
     async def _elected(self, connection: Connection, stop: asyncio.Event) -> bool:
@@ -122,25 +125,41 @@ class Sealer:
         except HeadMoved:
             _log.warning("another sealer signed in between", network=log.slug)
             watch.not_before = self._clock() + STANDBY
-        except (HistoryChanged, Unusable) as error:
-            _log.error("SEALING IS HALTED: nothing is signed", network=log.slug, reason=error.detail)
-            watch.not_before = self._clock() + HALT
-        except AuditRefusal as error:
-            _log.error("SEALING IS IMPOSSIBLE: no note can carry this log", network=log.slug, reason=str(error))
-            watch.not_before = self._clock() + HALT
-        except BelowQuorum as error:
-            _log.error("not published: too few witnesses", network=log.slug, reason=error.detail)
-            watch.not_before = self._clock() + PATIENCE
-        except RegistryError as error:
-            _log.warning("sealing is put off", network=log.slug, error=type(error).__name__, reason=error.detail)
-            watch.not_before = self._clock() + PATIENCE
-        except Exception:  # noqa: BLE001 - logged; the other networks' logs are sealed on
-            _log.exception("sealing failed", network=log.slug)
-            watch.not_before = self._clock() + HALT
+        except Exception as error:  # noqa: BLE001 - logged; the other networks' logs are sealed on
+            watch.not_before = self._clock() + self._put_off(log, error)
         else:
+            self._note(log, None)
             watch.size = sealed.size
             # The database's clock may have been set: an age is believed only as far as it makes sense.
             watch.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
+
+    def _put_off(self, log: Log, error: Exception) -> float:
+        """Say and note why a log is not sealed; returns the seconds after which it is tried again."""
+        reason = reason_of(error)
+        self._note(log, reason)
+        if isinstance(error, HistoryChanged | Unusable):
+            _log.error("SEALING IS HALTED: nothing is signed", network=log.slug, reason=reason)
+            return HALT
+        if isinstance(error, AuditRefusal):
+            _log.error("SEALING IS IMPOSSIBLE: no note can carry this log", network=log.slug, reason=reason)
+            return HALT
+        if isinstance(error, BelowQuorum):
+            _log.error("not published: too few witnesses", network=log.slug, reason=reason)
+            return PATIENCE
+        if isinstance(error, RegistryError):
+            _log.warning("sealing is put off", network=log.slug, reason=reason)
+            return PATIENCE
+        _log.error("sealing failed", network=log.slug, exc_info=error)
+        return HALT
+
+    def _note(self, log: Log, reason: str | None) -> None:
+        """Keep the reasons where others find them, written when one has changed."""
+        reasons = {slug: why for slug, why in self._reasons.items() if slug != log.slug}
+        if reason is not None:
+            reasons[log.slug] = reason
+        if reasons != self._reasons:
+            self._reasons = reasons
+            write_unsealed(self._tools.heads.folder, reasons)
 
     def _follow_keys(self) -> None:
         """Take up key files that were changed, and keys whose time has come or is over."""

@@ -5,6 +5,7 @@ begins and when it is over, in the server's log.
 """
 
 import asyncio
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +15,7 @@ from consent_registry.operations.runtime import NO_NETWORK, Runtime
 from consent_registry.operations.sealing_lag import SealingLag
 from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
 from consent_registry.storage.database import transaction
+from consent_registry.storage.parameter_logging import find_parameter_logging
 from consent_registry.storage.partitions import FEWEST_AHEAD, partition_state
 
 PERIOD = 2.0
@@ -24,10 +26,10 @@ _log = structlog.get_logger(__name__)
 class Watch:
     """What one process has to warn of, as of its last look."""
 
-    def __init__(self, runtime: Runtime, housekeeping: Housekeeping) -> None:
+    def __init__(self, runtime: Runtime, housekeeping: Housekeeping, sealer_state: Path | None = None) -> None:
         self._runtime = runtime
         self._housekeeping = housekeeping
-        self._sealing = SealingLag(runtime)
+        self._sealing = SealingLag(runtime, sealer_state)
         self.warnings: list[str] = []
 
     async def keep_looking(self) -> None:
@@ -46,6 +48,7 @@ class Watch:
         async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
             clocks = await compare_clocks(connection)
             partitions = await partition_state(connection)
+            logging = await find_parameter_logging(connection)
         self._runtime.clock.note(clocks.database_at)
         found = []
         if abs(clocks.behind) > CLOCKS_APART:
@@ -56,8 +59,10 @@ class Watch:
             found.append("partitions: the default partition of events holds rows")
         if self._housekeeping.is_overdue:
             found.append("housekeeping: no round has gone well for a day")
-        if await self._sealing.is_late():
-            found.append("sealing: logs have had no new checkpoint for too long")
+        if late := await self._sealing.late():
+            found.append(f"sealing: logs have had no new checkpoint for too long: {'; '.join(late)}")
+        if logging:
+            found.append(f"parameters: the database's log may show values: {', '.join(logging)}")
         for begun in set(found) - set(self.warnings):
             _log.warning("warning", warning=begun, behind=round(clocks.behind, 1), ahead=partitions.months_ahead)
         for over in set(self.warnings) - set(found):

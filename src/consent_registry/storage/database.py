@@ -158,10 +158,17 @@ async def transaction(
     except RegistryError:
         raise
     except (asyncpg.PostgresError, *_SILENT) as error:
-        _log.warning("not recorded", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
+        _log.warning("not recorded", reason=_kind(error), sqlstate=getattr(error, "sqlstate", None))
         if _is_defect(error):
             raise
         raise CannotRecord(retry_after=1) from error
+
+
+def _kind(error: BaseException) -> str:
+    """What happened, without the message: PostgreSQL quotes the values of a row in its own."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return "the database refused" if isinstance(error, asyncpg.PostgresError) else "the connection broke"
 
 
 def _is_defect(error: BaseException) -> bool:

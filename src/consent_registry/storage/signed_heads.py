@@ -45,7 +45,7 @@ class SignedHeads:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise Unusable(f"the sealer's folder {folder} is not there: make it, on a disk of the sealer's own machine")
-        self._folder = folder
+        self._folder = self.folder = folder
 
     def read(self, slug: str, origin: str) -> Head | None:
         """The last head, or None when this log was never signed; raises Unusable for a file that is not one."""
