@@ -19,7 +19,7 @@ OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),
     *("agreement_endings", "flows", "texts", "text_languages", "credentials", "credential_revocations", "leaves"),
     *("text_invalidations", "stale_translations", "tiles", "checkpoints"),
-    *("approvals", "approval_revocations"),
+    *("approvals", "approval_revocations", "policies"),
     "clients",  # a random number each
     "client_memberships",  # which of those numbers mean one client
     "link_codes",  # keyed digests: the code works at another partner

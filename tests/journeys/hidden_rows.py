@@ -33,7 +33,7 @@ ROUNDS, OVER = 4, 7
 OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),
     *("agreement_endings", "flows", "texts", "text_languages", "credentials", "credential_revocations"),
-    *("text_invalidations", "stale_translations", "approvals", "approval_revocations"),
+    *("text_invalidations", "stale_translations", "approvals", "approval_revocations", "policies"),
     # Numbers and digests that tell nobody whose they are, and the public log.
     *("clients", "client_memberships", "link_codes", "links", "unlinkings", "receipt_codes"),
     *("leaves", "tiles", "checkpoints"),
