@@ -11,6 +11,7 @@ from consent_registry.domain.events import KINDS
 from consent_registry.operations.event_exports import EventExportRequest
 from consent_registry.operations.event_filters import EventFilter
 from tests.campaigns.server import Server, wait_until
+from tests.campaigns.tampering_untold import UNTOLD
 from tests.pasting import paste, shell_lines
 
 GUIDE = (Path(__file__).parents[1] / "docs/verifying.md").read_text(encoding="utf-8")
@@ -50,3 +51,15 @@ def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     assert "only the slice awo-paderborn was given" in pasted.stdout
     assert len((tmp_path / "events.csv").read_text().splitlines()) > 2
     assert len((tmp_path / "events.jsonl").read_text().splitlines()) > 2
+
+
+def test_what_is_not_told_is_in_the_guide() -> None:
+    """Every column that the tampering campaign lists as not told, with its harm; and nothing that is told."""
+    rows = GUIDE.partition("| not told |")[2].partition("\n\n")[0].splitlines()[2:]
+    listed = set()
+    for row in rows:
+        names = re.findall(r"`([a-z_.]+)`", row.split(" | ")[0])
+        table = names[0].partition(".")[0]
+        listed |= {f"{table}{one}" if one.startswith(".") else one for one in names}
+    told = {table if column == "*" else f"{table}.{column}" for table, columns in UNTOLD.items() for column in columns}
+    assert listed == told

@@ -16,6 +16,7 @@ import asyncpg
 from consent_registry.audit.report import Report
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.replays import replay_networks
+from consent_registry.storage.keys import Keys
 from tests.installation import ROLES
 
 # What of a report is compared with what was expected: the finding's code, and its check with whatever names the place.
@@ -101,11 +102,11 @@ async def undone(sql: asyncpg.Connection) -> AsyncIterator[None]:
         await transaction.rollback()
 
 
-async def replayed(sql: asyncpg.Connection, network: str) -> list[Finding]:
-    """Replay, as the auditor, what this transaction sees."""
+async def replayed(sql: asyncpg.Connection, network: str, keys: Keys | None = None) -> list[Finding]:
+    """Replay, as the auditor, what this transaction sees; with keys, what is sealed as well."""
     await sql.execute(f"set local role {ROLES['auditor']}")
     try:
-        (audited,) = [one async for one in replay_networks(sql, network)]
+        (audited,) = [one async for one in replay_networks(sql, network, keys)]
     except NotFound:
         return [("no_such_network", "networks")]
     except (TypeError, ValueError, LookupError, AttributeError, asyncpg.PostgresError) as error:
@@ -114,7 +115,11 @@ async def replayed(sql: asyncpg.Connection, network: str) -> list[Finding]:
 
 
 async def try_all(
-    hands: Sequence[asyncpg.Connection], mutations: Iterable[Mutation], number: int, tally: Tally
+    hands: Sequence[asyncpg.Connection],
+    mutations: Iterable[Mutation],
+    number: int,
+    tally: Tally,
+    keys: Keys | None = None,
 ) -> None:
     """Make so many of these mutations, each alone in a transaction of its own, and let replay judge every one.
 
@@ -126,16 +131,16 @@ async def try_all(
         while tally.begun() < number and (one := next(left, None)) is not None:
             if tally.is_new(one.statement):
                 with tally.trying():
-                    await _try(sql, one, tally)
+                    await _try(sql, one, tally, keys)
 
     await asyncio.gather(*(work(sql) for sql in hands))
 
 
-async def _try(sql: asyncpg.Connection, one: Mutation, tally: Tally) -> None:
+async def _try(sql: asyncpg.Connection, one: Mutation, tally: Tally, keys: Keys | None) -> None:
     async with undone(sql):
         changed = await sql.fetchval(one.statement)
         if changed or one.statement.startswith("do "):  # a block that changes whole tables answers nothing
-            seen = await replayed(sql, one.network)
+            seen = await replayed(sql, one.network, keys)
             tally.count(one.kind, one.statement, seen, named=one.is_named(seen))
 
 

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -21,6 +21,11 @@ TRANSFERS = (
     ("decision_id", "partner_id", "client_id", "outcome", "category_ids", "transferred_at", "recorded_at"),
 )
 TOLD: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {**TABLES, "transfers": TRANSFERS}
+# What events tell of a sealed column without keys: whether there is a text.
+PRESENCE = frozenset({"has_function", "has_kept_at"})
+NOT_OPENED = frozenset(
+    {"reference_not_opened", "reference_digest", "reference_other", "text_not_opened", "text_other", "column_differs"}
+)
 GONE = frozenset({"row_missing", "no_such_network"})
 MOVED = frozenset({"row_missing", "row_added", "no_such_network"})
 EDITED = frozenset({"column_differs"})
@@ -57,7 +62,7 @@ class Table:
 
 def columns_of(table: str) -> list[str]:
     """What replay compares of a table, in the database's words."""
-    return [NUMBERS[table] if one == "number" else one for one in TOLD[table][1]]
+    return [NUMBERS[table] if one == "number" else one for one in TOLD[table][1] if one not in PRESENCE]
 
 
 async def read_table(sql: asyncpg.Connection, name: str, network: str) -> Table:
@@ -79,6 +84,13 @@ def cells(rng: random.Random, table: Table) -> Iterator[Iterator[Mutation]]:
     """Every column by itself: other values in every row, and two rows' values exchanged."""
     for column in (*table.keys, *table.columns, "network_id"):
         yield shuffled(rng, [*_edits(rng, table, column), *_exchanges(rng, table, column)])
+
+
+def sealed_cells(rng: random.Random, table: Table, columns: Sequence[str]) -> Iterator[Iterator[Mutation]]:
+    """Every column that only the keys tell of, by itself: other values in every row, and two rows' values exchanged."""
+    for column in columns:
+        mutations = [*_edits(rng, table, column), *_exchanges(rng, table, column)]
+        yield shuffled(rng, [replace(one, codes=NOT_OPENED) for one in mutations])
 
 
 def _edits(rng: random.Random, table: Table, column: str) -> Iterator[Mutation]:

@@ -5,46 +5,27 @@ Whoever adds a column lets an event tell it and replay compare it, or writes dow
 
 from collections.abc import Mapping
 
+_WITH_KEYS = "Found by `audit replay --keys`, which the campaign asks as well."
 _SEALED = (
-    "Sealed by AES-GCM under a key that the database does not have: another text cannot be put there, and one that was"
-    " altered is refused when it is read. Harm: a text is lost, or changed for another of the same partner's."
+    "Sealed by AES-GCM for its row under a key that the database does not have; the event commits to the text."
+    f" {_WITH_KEYS} Harm: without that, a text is lost, and whoever reads it gets an error."
 )
-_DIGEST = "A digest under a key that is rotated, so no event may hold it (design.md section 7). Harm: {}"
-_WITH_KEYS = "Found by `audit replay --keys` (tests/operations/test_replays.py)."
 _CHANGE_ID = "A random number that only keys the row; the change is compared by its act. Harm: none."
 
 # By table and column; `*` is every column of a table that is not replayed at all.
 UNTOLD: Mapping[str, Mapping[str, str]] = {
     "client_references": {
-        "digest": _DIGEST.format(
-            f"exchanged between two clients of one partner, each is answered for by the other's consents. {_WITH_KEYS}"
-        ),
-        "digest_key": _DIGEST.format(
-            f"the reference is not found, and is asked about as an unknown one: no permit. {_WITH_KEYS}"
-        ),
-        "sealed": f"{_SEALED} {_WITH_KEYS}",
+        "digest": f"A digest under a key that is rotated, so no event may hold it (design.md section 7). {_WITH_KEYS}"
+        " Harm: without that, a client is not found, and asked about as an unknown one; exchanged between two clients"
+        " of one partner, decisions about each are answered by the other's consents, and everything else is an error.",
+        "digest_key": f"Names the key of that digest. {_WITH_KEYS} Harm: without that, its key may be dropped early.",
+        "sealed": _SEALED,
     },
     "consents": {"evidence_kept_at": _SEALED},
     "consent_evidence": {"kept_at": _SEALED},
     "releases": {"function_sealed": _SEALED},
     "grant_changes": {"change_id": _CHANGE_ID},
     "release_changes": {"change_id": _CHANGE_ID},
-    "receipt_codes": {
-        "digest": _DIGEST.format("a client's code withdraws another's consent, or is refused; it never permits."),
-        "digest_key": _DIGEST.format("the code is refused; withdrawing by reference goes on."),
-    },
-    "link_codes": {
-        "digest": _DIGEST.format(
-            "a code that was handed out links another client than it was made for. The row of the link names which,"
-            " and the link's event commits to it."
-        ),
-        "digest_key": _DIGEST.format("the code is refused."),
-    },
-    "credentials": {
-        "secret_key": "Names the key of the next column. Harm: the credential proves nothing any more.",
-        "secret_mac": "A keyed digest of client id and secret: without the key file nobody can make one that a secret"
-        " of his own fits, and another credential's does not fit here. Harm: the credential proves nothing any more.",
-    },
     "catalogue_versions": {
         "*": "A counter by which processes notice a change. Harm: one keeps an older picture until it is started anew."
     },
@@ -54,8 +35,8 @@ UNTOLD: Mapping[str, Mapping[str, str]] = {
     },
     "code_failures": {"*": "Counted for a throttle and swept. Harm: guessing is throttled later, or sooner."},
     "idempotency_keys": {
-        "*": "Answers given before, sealed, kept for two days. Harm: a repeated request gets another answer of the"
-        " same partner's; that answer has an event and, as a receipt, its own client's commitment."
+        "*": "Answers given before, sealed, kept for two days. Each is sealed for its own key and body. Harm: a"
+        " repeated request gets an error, or is done again."
     },
     "key_rotations": {
         "*": "Which keys the log has named, so that it names each once. Harm: it names one twice, or not."
@@ -72,4 +53,11 @@ OF_THE_LOG: Mapping[str, frozenset[str]] = {
     "leaves": frozenset({"network_id", "log_index", "leaf"}),
     "tiles": frozenset({"network_id", "level", "number", "width", "data"}),
     "checkpoints": frozenset({"network_id", "size", "root", "note"}),
+}
+# Found by nobody but who has the keys: by table, the columns.
+WITH_KEYS: Mapping[str, tuple[str, ...]] = {
+    "client_references": ("digest", "digest_key", "sealed"),
+    "consents": ("evidence_kept_at",),
+    "consent_evidence": ("kept_at",),
+    "releases": ("function_sealed",),
 }

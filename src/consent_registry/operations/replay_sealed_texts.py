@@ -38,7 +38,7 @@ def _compare(check: Check, one: storage.StoredText, network_id: int, keys: Keys)
     place = f"{table} {key}={one.row_id} {column}"
     # 1. The text opens in its row, for its consent's recorder.
     try:
-        text = keys.unseal(one.sealed, place_of_value(one.column, network_id, one.partner_id, str(one.row_id)))
+        text = keys.unseal(one.sealed or b"", place_of_value(one.column, network_id, one.partner_id, str(one.row_id)))
     except Unusable as error:
         check.find("text_not_opened", f"{place} does not open: {error}", path=place)
         return

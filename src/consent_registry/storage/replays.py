@@ -201,13 +201,13 @@ class StoredText(msgspec.Struct, frozen=True):
     column: str
     row_id: uuid.UUID
     partner_id: int
-    sealed: bytes
+    sealed: bytes | None
     event: bytes | None
     nonce: bytes | None
 
 
 async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
-    """Every sealed text of consents, their evidence and releases. (Kind 3 is a consent, 35 its evidence.)"""
+    """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its evidence.)"""
     cursor = connection.cursor(
         """
         select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
@@ -227,7 +227,7 @@ async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIte
             where r.network_id = $1
         ) o
         left join registry.events e on e.network_id = $1 and e.event_id = o.told_by and e.kind = o.kind
-        where o.sealed is not null
+        where o.sealed is not null or o.place = 'consent_evidence.kept_at'
         """,
         network_id,
         prefetch=_AT_ONCE,
