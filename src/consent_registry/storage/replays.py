@@ -207,7 +207,9 @@ class StoredText(msgspec.Struct, frozen=True):
 
 
 async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
-    """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its evidence.)"""
+    """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its
+    evidence.)
+    """
     cursor = connection.cursor(
         """
         select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
