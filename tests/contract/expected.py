@@ -16,5 +16,9 @@ MALFORMED = {
     r"^must say what was sent$": "depends on `outcome`",
     r"^a release has no categories": "depends on what else is withdrawn",
     r"^must not be named twice$": "two entries of a list may mean the same in different words",
+    r"^must not contain control or format characters$": "a schema's patterns know no classes of Unicode",
+    r"^must be in Unicode normal form C$|^must not begin or end with a space$": "nor normal forms and all spaces",
+    r"^must be within the years ": "so are bounds of an instant",
+    r"^must be a whole number from ": "JSON Schema takes 15.0 for an integer, the registry takes 15 alone",
     r"^must be base64 of a text in UTF-8$": "a schema sees the characters, not what they decode to",
 }
