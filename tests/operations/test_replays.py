@@ -555,3 +555,13 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
             0
         ] * 3
     await require_equal(fresh_registry)
+
+
+async def test_a_link_without_its_code_is_named(full: Registry) -> None:
+    """Emptied past the column's constraint: the event commits to a code, and the row is there."""
+    async with tampering(full) as connection:
+        await connection.execute("alter table registry.links alter link_code_id drop not null")
+        await connection.execute("update registry.links set link_code_id = null where network_id = 99")
+        seen = await findings(connection, "small")
+    assert seen
+    assert all(one.startswith("column_differs links link_id=") for one in seen)

@@ -84,7 +84,7 @@ class LogReading:
             if said is not None:
                 value, path = row[column], place.format(event["id"])
                 # That a link's row is missing is what the tables' check says.
-                missing = value is None and member != "client"
+                missing = member == "link_code" and row["link_id"] is None
                 if not missing and said != base64url(reference_commitment(row["nonce"], value or "")):
                     detail = f"event {index}: {path} is not what the event commits to"
                     self._events.find("column_differs", detail, index=index, path=path)

@@ -125,7 +125,7 @@ async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asy
     cursor = connection.cursor(
         """
         select log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at, e.actor_id, e.sender_id,
-            e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person, k.link_code_id
+            e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person, k.link_code_id, k.link_id
         from (select log_index, leaf from registry.leaves where network_id = $1) l
         full join (select * from registry.events where network_id = $1) e using (log_index)
         left join registry.links k on k.network_id = $1 and k.link_id = e.event_id and e.kind = 23
