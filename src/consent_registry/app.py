@@ -141,7 +141,12 @@ def _lifespan(
         oversight = QueuedPool(slow_pool, settings.oversight_pool_size, settings.oversight_queue)
         try:
             runtime = runtime_class(
-                pool, keys, settings.issuer, even_acts=settings.even_acts_ms / 1000, oversight=oversight
+                pool,
+                keys,
+                settings.issuer,
+                even_acts=settings.even_acts_ms / 1000,
+                oversight=oversight,
+                acts_at_a_time=settings.pool_size // 2,
             )
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(

@@ -164,7 +164,7 @@ async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once |
 
 async def _perform_once(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
     network_id = caller.network.network_id
-    async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
+    async with runtime.turn(caller), transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
         if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:
             raise KeyInUse(retry_after=1)
         await lock_catalogue(connection, network_id, exclusive=exclusive)

@@ -1,6 +1,8 @@
 """What every operation of one process shares: connections, keys, networks, and the picture of each catalogue."""
 
+import asyncio
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
 from typing import Self
 
@@ -53,6 +55,7 @@ class Runtime:
         even_acts: float = 0.0,
         *,
         oversight: Connections | None = None,
+        acts_at_a_time: int | None = None,
     ) -> None:
         self.pool = pool
         self._oversight = oversight or pool
@@ -60,6 +63,8 @@ class Runtime:
         self.issuer = issuer
         # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
         self.even_acts = even_acts
+        self.acts_at_a_time = acts_at_a_time
+        self._turns: dict[tuple[int, str], asyncio.Semaphore] = {}
         self.clock = Clock()
         self._networks: dict[str, Network] = {}
         self._catalogues: dict[int, Catalogue] = {}
@@ -71,7 +76,19 @@ class Runtime:
         """
         other = copy(self)
         other.pool = self._oversight
+        other.acts_at_a_time = None  # these connections have a queue
         return other
+
+    def turn(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """A caller's turn to act: so many acts of one caller go at a time, and the next ones wait for them. So one that
+        floods leaves connections for the decisions and acts of others.
+        """
+        if self.acts_at_a_time is None:
+            return nullcontext()
+        key = (caller.network.network_id, caller.payer)
+        if key not in self._turns:
+            self._turns[key] = asyncio.Semaphore(self.acts_at_a_time)
+        return self._turns[key]
 
     def note_failure(self) -> None:
         """Remember that something could not be recorded; readiness then looks more closely."""
