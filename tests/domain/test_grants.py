@@ -218,9 +218,11 @@ def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...
     assert {who for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)} == seen_by
 
 
-@pytest.mark.parametrize("recorder", [AWO, JOBCENTER, OTHER])
+@pytest.mark.parametrize("recorder", [AWO, JOBCENTER, OTHER], ids=["sender", "recipient", "neither"])
 @pytest.mark.parametrize(
-    ("answer", "sides"), [("given", {AWO, JOBCENTER}), ("requested", {AWO}), ("refused", set())], ids=str
+    ("answer", "sides"),
+    [("given", {AWO, JOBCENTER}), ("requested", {AWO}), ("refused", set())],
+    ids=["given", "requested", "refused"],
 )
 def test_who_reads_the_rows_of_a_grant(answer: grants.Answer, sides: set[Partner], recorder: Partner) -> None:
     """Its recorder, and of its two sides those that may be told of it, whatever befell it: nobody sees what it cannot
