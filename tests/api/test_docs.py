@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from html import unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -136,9 +137,9 @@ async def test_every_guide_is_there(registry: Registry) -> None:
     listed = (await registry.http.get("/guides")).text
     for name, path in GUIDES.items():
         title = path.read_text().partition("\n")[0].removeprefix("# ")
-        assert f'<a href="/guides/{name}">{title}</a>' in listed
+        assert f'<a href="/guides/{name}">{title}</a>' in unescape(listed)
         drawn = (await registry.http.get(f"/guides/{name}")).text
-        assert f"<h1>{title}</h1>" in drawn
+        assert f"<h1>{title}</h1>" in unescape(drawn)
         for address in Addresses(drawn).found:
             page, _, place = address.partition("#")
             target = drawn if page == "" else (await registry.http.get(page)).text if place else ""

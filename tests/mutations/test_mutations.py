@@ -13,7 +13,7 @@ from tests.mutations.trial import SOURCE
 
 ROOT = Path(__file__).parents[2]
 # Of thousands: at least one of each module, as many as a minute or two allow. `make mutants` tries all.
-SHARE = 50
+SHARE = 60
 MODULE = '''
 def may(age: int, known: bool = False) -> bool:
     """Whether one may."""
