@@ -86,9 +86,9 @@ class World:
             check=False,
         )
 
-    def says(self, script: str) -> str:
+    def says(self, script: str, timeout: float = 300.0) -> str:
         """Return what lines print in there; they must not fail."""
-        done = self.run(script)
+        done = self.run(script, timeout)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
 

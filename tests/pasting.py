@@ -10,9 +10,11 @@ from pathlib import Path
 from tests.campaigns.server import Server, running
 
 
-def shell_lines(document: str) -> str:
-    """Return what stands in the document's blocks of shell lines, one after the other."""
-    return "\n".join(re.findall(r"```sh\n(.*?)```", document, re.DOTALL))
+def shell_lines(document: str, name: str = "") -> str:
+    """Return what stands in the document's blocks of shell lines, one after the other; with a name, in those alone that
+    bear it.
+    """
+    return "\n".join(re.findall(rf"```sh{name and ' ' + name}\n(.*?)```", document, re.DOTALL))
 
 
 def paste(

@@ -310,3 +310,20 @@ def test_an_absent_registry_is_a_problem_and_not_a_page(world: World) -> None:
     finally:
         world.says("systemctl start consent-registry")
         world.says("until curl -sf -o /dev/null http://127.0.0.1:8080/ready; do sleep 0.2; done")
+
+
+def test_a_lost_cluster_is_restored(world: World) -> None:
+    """With the lines of `docs/operating.md` a cluster whose files are gone comes back to its last commit: the log has
+    what it had, the registry is ready, and the sealer goes on from the heads it has signed.
+    """
+    ask_it = "runuser -u postgres -- psql consent_registry --tuples-only --no-align --command='{}'"
+    leaves = ask_it.format("select count(*) from registry.leaves")
+    before = world.says(leaves)
+    world.says("rm -rf /var/lib/postgresql/15/main/base")
+    world.says(shell_lines((ROOT / "docs/operating.md").read_text(), "debian-restore"))
+    world.says("until curl -sf -o /dev/null http://127.0.0.1:8080/ready; do sleep 0.2; done", timeout=60)
+    assert world.says(leaves) == before
+    assert int(before) > 0
+    assert ask(world, "/api/v1/me").status == 401
+    assert world.says("systemctl is-active consent-registry consent-registry-sealer").split() == ["active", "active"]
+    assert world.says(ask_it.format("show restore_command")).strip() == ""

@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     even_ms: int = 5
     workers: int = 1
     # Three times this for withdrawals and redeemed codes. On two busy cores a withdrawal of 52 grants under 15 client
-    # numbers took 70 ms, an act on one consent 30; on idle ones a third of that.
+    # numbers took 70 ms, an act on one consent 30.
     even_acts_ms: int = 50
     body_seconds: int = 30
     log_public: bool = False
