@@ -86,6 +86,14 @@ def test_an_event_without_a_place_in_the_log_is_found() -> None:
     assert promises(check([told(log[0], key="a")], log, {})) == {"duplicate"}
 
 
+def test_what_an_act_writes_beside_its_own_entry_is_its() -> None:
+    """Padding names the act; padding of an act that the log does not hold is a double effect."""
+    log = [entry(0), entry(1, kind="padding", act=entry(0).facts()["id"])]
+    assert check([told(log[0], key="a")], log, {}) == []
+    log = [entry(0), entry(1, kind="padding", act="event-9")]
+    assert promises(check([told(log[0], key="a")], log, {})) == {"duplicate"}
+
+
 def test_one_unknown_act_explains_one_event_only() -> None:
     """Two events for one lost request are one too many."""
     log = [entry(0), entry(1)]
