@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
 def eraser(server: Server, *words: str, reference: str = "") -> str:
     """Run a verb of `erasure` as the demonstration's operator would: its settings are in DATA/eraser.env."""
     lines = (server.data / "eraser.env").read_text().splitlines()
-    settings = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+    settings = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
     done = subprocess.run(
         [sys.executable, "-m", "consent_registry", "erasure", *words],
