@@ -3,8 +3,9 @@
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.storage.database import LOCK_LOG, Connection
 
-# Numbers of which PostgreSQL writes 14 bytes each: more than the free space a relation may have left in its last page.
-ROWS = 20_000
+# Numbers of which PostgreSQL writes 14 bytes each, 1.4 MB in all: more than it extends a relation by at once, which is
+# up to 64 pages of 8 kB. With less room than that decisions may fail while a smaller probe succeeds.
+ROWS = 100_000
 
 
 async def probe_log(connection: Connection, network_id: int) -> None:
