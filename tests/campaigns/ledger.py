@@ -190,9 +190,8 @@ def _check_keys(books: _Books, acts: Sequence[Act]) -> None:
 
 
 def _check_rest(books: _Books, acts: Sequence[Act]) -> None:
-    """Whatever else the log holds is explained by an act with an unknown outcome, each explaining one entry; what an act
-    writes beside its own entry, for other client numbers and as padding, by that entry. How many these are the table
-    check says.
+    """Whatever else the log holds is explained by an act with an unknown outcome, each explaining one entry. Entries
+    that an act writes for other client numbers and as padding are explained by its own; the table check counts them.
     """
     unknown = [act for act in acts if act.outcome is Outcome.UNKNOWN and act.key is None]
     for index in sorted(set(books.entries) - set(books.used)):

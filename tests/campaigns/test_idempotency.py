@@ -57,7 +57,8 @@ def test_one_effect_and_one_answer(server: Server) -> None:
     expected = Counter({"client": 40})
     for kind, number in kinds.items():
         expected["decision" if kind == "batch" else kind] += number * EVENTS[kind]
-    assert Counter(event["kind"] for event in events) == expected
+    # What an act writes beside its own event, for other client numbers and as padding, names the act.
+    assert Counter(event["kind"] for event in events if "act" not in event) == expected
     subjects = Counter(sending.subject for sending in sendings if sending.subject)
     assert set(subjects.values()) == {1}
     assert set(subjects) <= {event.get("id") for event in events}

@@ -178,16 +178,19 @@ async def test_an_older_copy_of_the_memory_is_not_believed(desk: Office, install
 
 async def test_a_database_that_refuses_to_write(desk: Office, installation: Installation) -> None:
     """Case 9 for the sealer: read-only for a while, it signs nothing, and catches up within seconds afterwards."""
-    before = await published(desk)
-    await desk.sql.execute(f"alter database {desk.database} set default_transaction_read_only = on")
+    ended = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'consent_registry_sealer'"
     with sealer(desk, installation.keys):
+        await until_sealed(desk, len(await desk.leaves()))
+        before = await published(desk)
+        await desk.sql.execute(f"alter database {desk.database} set default_transaction_read_only = on")
+        await desk.sql.execute(ended)
+        await desk.sql.execute("set default_transaction_read_only = off")
+        await desk.add_leaves(5)
         await asyncio.sleep(3)
         assert await published(desk) == before
-        assert "sealing is put off" in said(desk)
+        assert "the sealer lost its connection" in said(desk)
         await desk.sql.execute(f"alter database {desk.database} reset default_transaction_read_only")
-        await desk.sql.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'consent_registry_sealer'"
-        )
+        await desk.sql.execute(ended)
         assert await until_sealed(desk, len(await desk.leaves())) < 15
     await check_all(desk)
 
