@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from consent_registry.domain.act_entries import entries_of
 from tests.campaigns.model import FAR, PAST, SOON, Consent, Grant, World
 from tests.campaigns.scene import CREATED, OK, Person, Scene, instant
 from tests.campaigns.wire import Answer
@@ -197,6 +198,9 @@ class Run:
         still = self.world.still_given((owner.recorder, owner.reference), taken, partner)
         assert set(said["still_given"]) == still
         self.at_index(said["log"])
+        # Entries for other client numbers and padding follow: how many in all is a constant.
+        beside = entries_of("withdrawal", {}) - 1
+        self.world.events += [{"act": said["withdrawal_id"]}] * beside
 
     # --- asking -------------------------------------------------------------------------------------------------
 
