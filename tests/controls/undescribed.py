@@ -45,5 +45,5 @@ class _Changed:
                 message["body"] = self._body
             await send(message)
 
-        is_here = scope["type"] == "http" and scope["path"] == "/api/v1/network"
+        is_here = scope.get("path") == "/api/v1/network"  # which the lifespan has none of
         await self._inner(scope, receive, changed if is_here else send)
