@@ -151,7 +151,11 @@ async def test_ten_slow_searches_leave_decisions_alone(fresh_registry: Registry)
 async def test_on_the_main_connections_they_do_not(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: decisions find no connection. A search gives up its own after a second, so many more wait for it."""
     on_main_connections(monkeypatch)
-    decided, _ = await _beside_slow_findings(fresh_registry, searches=60)
+    decided: set[int] = set()
+    for _ in range(5):  # on a busy machine the decisions of a round may all come between two searches
+        decided |= (await _beside_slow_findings(fresh_registry, searches=60))[0]
+        if 503 in decided:
+            break
     assert 503 in decided
 
 
