@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest_asyncio
 
 from consent_registry.operations.erasures import Erased, Eraser, perform_erasure
 from consent_registry.storage.clients import client_lock, lock_client_shared
 from tests.erasing import erasing, north, search_everywhere, small
-from tests.installation import Partner, Registry
+from tests.installation import Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office
 from tests.operations.lives import GROUND, a_consent, clients_of, erase
@@ -29,15 +28,6 @@ DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_data
 ANSWERED = {200, 201, 404, 409, 422}
 
 
-async def _decided(partner: Partner, asked: Body) -> httpx.Response:
-    """Ask until there is an answer: where a commit takes the disk over a second, a decision that waits for the client's
-    lock is 503 with Retry-After.
-    """
-    while (answer := await partner.post("/decisions", asked)).status_code == 503:
-        assert "retry-after" in answer.headers
-    return answer
-
-
 async def _everything_at_once(eraser: Eraser, first: Office, second: Office, number: int) -> tuple[str, Body, set[int]]:
     """Erase a client while everybody works with it; return reference, first consent and the statuses answered."""
     reference = await first.client()
@@ -45,8 +35,8 @@ async def _everything_at_once(eraser: Eraser, first: Office, second: Office, num
     decision = await first.post("/decisions", question(reference), 200)
     path, one = f"/consents/{consent['consent_id']}", first.partner
     acts = [
-        _decided(one, question(reference)),
-        _decided(one, question(reference, receipt=True)),
+        one.post("/decisions", question(reference)),
+        one.post("/decisions", question(reference, receipt=True)),
         one.post("/consents", consent_body(reference, first.text)),
         one.post("/consents", consent_body(reference, first.text)),
         one.post("/withdrawals", {"client": reference, "channel": "phone"}),
