@@ -30,6 +30,8 @@ class Watch:
         self._runtime = runtime
         self._housekeeping = housekeeping
         self._sealing = SealingLag(runtime, sealer_state)
+        # One round at a time: a round that began earlier and ended later would put older findings over newer ones.
+        self._looking = asyncio.Lock()
         self.warnings: list[str] = []
 
     async def keep_looking(self) -> None:
@@ -44,7 +46,11 @@ class Watch:
             await asyncio.sleep(PERIOD)
 
     async def look(self) -> None:
-        """Look once."""
+        """Look once; what this round finds is what counts when it returns."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
             clocks = await compare_clocks(connection)
             partitions = await partition_state(connection)
