@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.campaigns.server import running, wait_until
+from tests.pasting import run_pasted
 
 ROOT = Path(__file__).parents[1]
 # Pasted into a Debian of its own: tests/test_installation_page.py, tests/test_proxy_page.py.
@@ -52,20 +53,11 @@ def test_every_block_is_run_or_shown() -> None:
 
 
 def paste(folder: Path, lines: str) -> subprocess.CompletedProcess[str]:
-    """Paste lines into a new shell in a folder beside the demonstration's data; the first that fails ends it. The
-    program is not in the shell's PATH: the guides say how it comes there.
+    """Paste lines in a folder beside the demonstration's data. The program is not in the shell's PATH: the guides say
+    how it comes there.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
-    return subprocess.run(
-        ["bash", "-eu", "-o", "pipefail"],
-        input=lines,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=inherited | {"PATH": "/usr/local/bin:/usr/bin:/bin"},
-    )
+    return run_pasted(lines, folder, inherited | {"PATH": "/usr/local/bin:/usr/bin:/bin"})
 
 
 @pytest.mark.system

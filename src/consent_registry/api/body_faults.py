@@ -4,7 +4,7 @@ msgspec stops at the first fault and speaks of Python's types and of regular exp
 and this is the one place where its rules become words. The walk is lazy: who takes 100 faults has no more looked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -64,10 +64,8 @@ def _list_faults(value: object, expected: inspect.ListType | inspect.VarTupleTyp
     if not isinstance(value, list):
         yield Fault(pointer, f"must be a list, not {_name(value)}")
         return
-    least, most = expected.min_length, expected.max_length
-    if len(value) < (least or 0) or (most is not None and len(value) > most):
-        yield Fault(pointer, f"must have {_bounds(least, most)} items")
-    for number, item in enumerate(islice(value, most)):
+    yield from _size_faults(value, expected, pointer, "items")
+    for number, item in enumerate(islice(value, expected.max_length)):
         yield from find_faults(item, expected.item_type, f"{pointer}/{number}")
 
 
@@ -76,12 +74,18 @@ def _map_faults(value: object, expected: inspect.DictType, pointer: str) -> Iter
     if not isinstance(value, dict):
         yield Fault(pointer, f"must be an object, not {_name(value)}")
         return
-    least, most = expected.min_length, expected.max_length
-    if len(value) < (least or 0) or (most is not None and len(value) > most):
-        yield Fault(pointer, f"must have {_bounds(least, most)} members")
-    for name, member in islice(value.items(), most):
+    yield from _size_faults(value, expected, pointer, "members")
+    for name, member in islice(value.items(), expected.max_length):
         yield from find_faults(name, expected.key_type, f"{pointer}/{_escape(name)}")
         yield from find_faults(member, expected.value_type, f"{pointer}/{_escape(name)}")
+
+
+def _size_faults(
+    value: Sized, expected: inspect.ListType | inspect.VarTupleType | inspect.DictType, pointer: str, noun: str
+) -> Iterator[Fault]:
+    least, most = expected.min_length, expected.max_length
+    if len(value) < (least or 0) or (most is not None and len(value) > most):
+        yield Fault(pointer, f"must have {_bounds(least, most)} {noun}")
 
 
 def _is_good(value: object, expected: inspect.Type) -> bool:

@@ -72,7 +72,7 @@ class SignedHeads:
         except FileExistsError as error:
             raise HeadMoved from error
         except OSError as error:
-            raise HeadNotKept(f"{self._folder}: {error.strerror}") from error
+            raise HeadNotKept(f"the sealer's own disk took no new head: {self._folder}: {error.strerror}") from error
         finally:
             draft.unlink(missing_ok=True)
         self._sync_folder()
