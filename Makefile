@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check bench openapi lock crash crowd silence contract mutants clean
+.PHONY: help demo serve test check bench openapi lock crash crowd flood silence contract mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
 	@echo 'make crash    the crash campaign at its full size'
 	@echo 'make crowd    2,000 silent and 500 slow connections beside decisions'
+	@echo 'make flood    ten partners, of which one floods, a minute for each kind of flood'
 	@echo 'make silence  the campaigns of silence at their full size'
 	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
 	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
@@ -69,6 +70,9 @@ crash: $(TOOLS)
 
 crowd: $(TOOLS)
 	CROWD_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crowd.py
+
+flood: $(TOOLS)
+	FLOOD_SCALE=full $(PY) -m pytest -m campaign -s tests/campaigns/test_flood.py
 
 silence: $(TOOLS)
 	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/test_silence.py tests/campaigns/test_silence_doors.py

@@ -46,6 +46,7 @@ from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
 from consent_registry.operations.readiness import Readiness
 from consent_registry.operations.runtime import Runtime
+from consent_registry.operations.turns import Turns
 from consent_registry.operations.watch import Watch
 from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database import open_pool
@@ -146,7 +147,7 @@ def _lifespan(
                 settings.issuer,
                 even_acts=settings.even_acts_ms / 1000,
                 oversight=oversight,
-                acts_at_a_time=settings.pool_size // 2,
+                turns=Turns(dict.fromkeys(("acts", "even acts", "reads"), settings.pool_size // 2)),
             )
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(

@@ -1,11 +1,8 @@
 """One caller's acts, however many it sends at once, leave connections for what others ask."""
 
 import asyncio
-from contextlib import nullcontext
 
-import pytest
-
-from consent_registry.operations.runtime import Runtime
+from consent_registry.operations.turns import Turns
 from tests.installation import Registry
 
 MANY = 20
@@ -36,9 +33,7 @@ async def test_acts_of_one_caller_leave_connections_for_others(fresh_registry: R
     assert await _held_up_at_once(fresh_registry) == 2
 
 
-async def test_without_turns_they_take_all_connections(
-    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_turns_they_take_all_connections(fresh_registry: Registry) -> None:
     """The control."""
-    monkeypatch.setattr(Runtime, "turn", lambda *_: nullcontext())
+    fresh_registry.app.state.doors.runtime.turns = Turns()
     assert await _held_up_at_once(fresh_registry) > 2

@@ -17,6 +17,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.even_answers import evenly
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, require_standing
+from consent_registry.operations.turns import Kind
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.clients import find_own_clients
@@ -139,18 +140,21 @@ async def perform(
     once: Once | None = None,
     exclusive: bool = False,
     even: int = 0,
+    kind: Kind = "acts",
 ) -> Reply:
     """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
 
     `even`: the work depends on what the caller may not know, such as how many others know the person, so the answer or
     error leaves after so many times the constant for acts. Only a lock that another act holds may make it later.
 
-    `exclusive` holds the catalogue alone. Work that returns an error instead of raising it has what it wrote committed
-    before the error is raised: a failed attempt that must be counted. Work that raises LinkedMeanwhile begins anew, in
-    a transaction of its own: locks are taken in order, so what is missing cannot be added to what is held.
+    `exclusive` holds the catalogue alone, `kind` says whether it is an act or a read. Work that returns an error
+    instead of raising it has what it wrote committed before the error is raised: a failed attempt that must be counted.
+    Work that raises LinkedMeanwhile begins anew, in a transaction of its own: locks are taken in order, so what is
+    missing cannot be added to what is held.
     """
-    answering = _perform(runtime, caller, work, once=once, exclusive=exclusive)
-    return await (evenly(even * runtime.even_acts, answering) if even else answering)
+    async with runtime.turn(caller, "even acts" if even else kind):
+        answering = _perform(runtime, caller, work, once=once, exclusive=exclusive)
+        return await (evenly(even * runtime.even_acts, answering) if even else answering)
 
 
 async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
@@ -164,7 +168,7 @@ async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once |
 
 async def _perform_once(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
     network_id = caller.network.network_id
-    async with runtime.turn(caller), transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
+    async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
         if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:
             raise KeyInUse(retry_after=1)
         await lock_catalogue(connection, network_id, exclusive=exclusive)

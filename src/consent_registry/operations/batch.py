@@ -33,7 +33,7 @@ from consent_registry.storage.questions import Asked, Whose, lock_clients, try_l
 
 # A batch is read, decided and answered so many questions at a time, which is less than a millisecond: in between the
 # event loop has its turn, so that a batch of a thousand does not hold up what others ask meanwhile.
-AT_A_TIME = 16
+AT_A_TIME = 4
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):

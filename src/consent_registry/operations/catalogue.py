@@ -122,7 +122,10 @@ View = Callable[[Act], dict[str, Any]]
 
 async def who_am_i(runtime: Runtime, caller: Caller) -> CallerView:
     """The caller as its token says; raises NotAuthentic for one suspended or revoked since."""
-    async with transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection:
+    async with (
+        runtime.turn(caller, "reads"),
+        transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection,
+    ):
         await lock_catalogue(connection, caller.network.network_id)
         require_standing(caller, await runtime.catalogue(connection, caller.network))
     expires_at = format_instant(datetime.fromtimestamp(caller.expires_at, UTC))
@@ -137,7 +140,7 @@ async def show_network(runtime: Runtime, caller: Caller) -> Reply:
         one = act.network
         return Done(200, NetworkView(one.slug, one.name, one.about, one.log_origin, act.catalogue.policies))
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def show_list(runtime: Runtime, caller: Caller, view: View, name: str, limit: int, cursor: str | None) -> Reply:
@@ -153,7 +156,7 @@ async def show_list(runtime: Runtime, caller: Caller, view: View, name: str, lim
         following = chosen[-1] if first + limit < len(names) else None
         return Done(200, Page([entries[one] for one in chosen], make_cursor(act.keys, filter_of_page, following)))
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> Reply:
@@ -165,12 +168,15 @@ async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> R
             raise NotFound
         return Done(200, entries[name])
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: str) -> bytes:
     """The exact bytes of a text in one language."""
-    async with transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection:
+    async with (
+        runtime.turn(caller, "reads"),
+        transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection,
+    ):
         await lock_catalogue(connection, caller.network.network_id)
         catalogue = await runtime.catalogue(connection, caller.network)
         require_standing(caller, catalogue)

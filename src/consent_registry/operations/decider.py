@@ -70,9 +70,17 @@ class Decider:
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
         times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
-        lane = self._questions if len(requests) <= FEW else self._batches
+        is_few = len(requests) <= FEW
+        give_back = await self._runtime.take_turn(caller, "questions" if is_few else "batches")
+        try:
+            lane = self._questions if is_few else self._batches
+            return await self._ask(lane, Waiting(caller, requests, is_batch=is_batch, once=once))
+        finally:
+            give_back()
+
+    async def _ask(self, lane: _Lane, waiting: Waiting) -> Reply:
+        caller, requests = waiting.caller, waiting.requests
         _require_room(lane, caller, requests)
-        waiting = Waiting(caller, requests, is_batch=is_batch, once=once)
         if lane is self._batches:
             async with self._reading:
                 await self._read(waiting)

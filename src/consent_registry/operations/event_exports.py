@@ -97,7 +97,7 @@ async def _page(
             await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
         return Done(200, None)
 
-    await perform(runtime, caller, work)
+    await perform(runtime, caller, work, kind="reads")
     return made[0]
 
 

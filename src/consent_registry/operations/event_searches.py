@@ -83,7 +83,7 @@ async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRe
         await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
         return Done(200, Page(views, make_cursor(act.keys, bound_to, following)))
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def _span(act: Act, criteria: Criteria, before: int, limit: int) -> Span:

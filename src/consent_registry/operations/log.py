@@ -4,7 +4,7 @@ Everything is cut at the checkpoint that is published: what was written beyond i
 """
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 
@@ -55,12 +55,17 @@ class Reader(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Connection, Published]]:
     """A transaction and the checkpoint as of which it reads; raises NotFound before the first one is published."""
-    async with transaction(runtime.pool, reader.network.network_id, ()) as connection:
+    async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
         await _require_standing(runtime, connection, reader)
         published = await latest_checkpoint(connection, reader.network.network_id)
         if published is None:
             raise NotFound
         yield connection, published
+
+
+def _turn(runtime: Runtime, reader: Reader) -> AbstractAsyncContextManager[None]:
+    """The reader's turn; who reads a public log without a token is one reader with all others who do."""
+    return runtime.turn(reader.caller or reader.network, "reads")
 
 
 async def _require_standing(runtime: Runtime, connection: Connection, reader: Reader) -> None:
@@ -117,7 +122,7 @@ async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new
 async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:
     """The verifier keys of the log, the current one first, then those that signed before (C2SP signed-note)."""
     if reader.caller is not None:
-        async with transaction(runtime.pool, reader.network.network_id, ()) as connection:
+        async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
             await _require_standing(runtime, connection, reader)
     try:
         return runtime.keys.log_vkeys(reader.network.log_origin)

@@ -1,8 +1,8 @@
 """What every operation of one process shares: connections, keys, networks, and the picture of each catalogue."""
 
-import asyncio
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from copy import copy
 from typing import Self
 
@@ -12,6 +12,7 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import NotAuthentic
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.clock import Clock
+from consent_registry.operations.turns import Kind, Turns
 from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.database import Connection, Connections, transaction
 from consent_registry.storage.keys import Keys
@@ -55,7 +56,7 @@ class Runtime:
         even_acts: float = 0.0,
         *,
         oversight: Connections | None = None,
-        acts_at_a_time: int | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.pool = pool
         self._oversight = oversight or pool
@@ -63,8 +64,7 @@ class Runtime:
         self.issuer = issuer
         # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
         self.even_acts = even_acts
-        self.acts_at_a_time = acts_at_a_time
-        self._turns: dict[tuple[int, str], asyncio.Semaphore] = {}
+        self.turns = turns or Turns()
         self.clock = Clock()
         self._networks: dict[str, Network] = {}
         self._catalogues: dict[int, Catalogue] = {}
@@ -76,19 +76,25 @@ class Runtime:
         """
         other = copy(self)
         other.pool = self._oversight
-        other.acts_at_a_time = None  # these connections have a queue
+        other.turns = Turns()  # these connections have a queue
         return other
 
-    def turn(self, caller: Caller) -> AbstractAsyncContextManager[None]:
-        """A caller's turn to act: so many acts of one caller go at a time, and the next ones wait for them. So one that
-        floods leaves connections for the decisions and acts of others.
+    async def take_turn(self, caller: Caller, kind: Kind) -> Callable[[], None]:
+        """Wait for the caller's turn for work of this kind, so that one that floods leaves time and connections for
+        others; what is returned gives it back. It is held until the answer leaves: when the next one begins depends on
+        nothing that the caller may not know. Raises CannotRecord when too many of the caller's wait.
         """
-        if self.acts_at_a_time is None:
-            return nullcontext()
-        key = (caller.network.network_id, caller.payer)
-        if key not in self._turns:
-            self._turns[key] = asyncio.Semaphore(self.acts_at_a_time)
-        return self._turns[key]
+        return await self.turns.take(f"{caller.network.slug}/{caller.payer}", kind)
+
+    @asynccontextmanager
+    async def turn(self, caller: Caller | Network, kind: Kind) -> AsyncIterator[None]:
+        """As `take_turn`, for the length of a block; a network is all who read its public log."""
+        who = caller.slug if isinstance(caller, Network) else f"{caller.network.slug}/{caller.payer}"
+        give_back = await self.turns.take(who, kind)
+        try:
+            yield
+        finally:
+            give_back()
 
     def note_failure(self) -> None:
         """Remember that something could not be recorded; readiness then looks more closely."""

@@ -48,7 +48,7 @@ async def read_consent(
             raise NotFound
         return await _shown(act, views, views[0], consent.client_id if consent else None)
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def _held_consent(act: Act, consent_id: str) -> storage.ConsentRow | None:
@@ -84,7 +84,7 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
         page = Page(views, make_cursor(act.keys, filter_of_page, before))
         return await _shown(act, views, page, client_id)
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 async def held_client(act: Act, reference: str) -> str | None:

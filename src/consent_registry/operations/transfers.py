@@ -128,7 +128,7 @@ async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> R
         await act.append(now, Event("read", new_id(now), members, stored.client_id))
         return Done(200, answer)
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 def answer_from_event(act: Act, facts: dict[str, Any], place: log.LogPlace) -> DecisionAnswer:
@@ -165,7 +165,7 @@ async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: 
         await act.append(now, Event("read", new_id(now), members))
         return Done(200, Page(items, make_cursor(act.keys, filter_of_page, following)))
 
-    return await perform(runtime, caller, work)
+    return await perform(runtime, caller, work, kind="reads")
 
 
 def _unreported(facts: dict[str, Any]) -> UnreportedDecision:

@@ -20,7 +20,7 @@ from consent_registry.storage.keys import base64url
 EVENT_FORMAT = 1
 
 # Events are written so many at a time before they are handed to the database: others have their turn in between.
-AT_A_TIME = 32
+AT_A_TIME = 8
 
 
 class LogPlace(msgspec.Struct, frozen=True):

@@ -1,0 +1,91 @@
+"""How many requests of one caller are under way at once: few while others ask as well, more while it is alone.
+
+What one caller sends at once takes the time of this process, connections and the log's lock from all others. So its
+next requests wait until earlier ones are answered. One that asks alone need not wait: nobody is held up.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from consent_registry.domain.errors import CannotRecord
+
+# Questions are decisions, a few at once; even acts are those whose answers leave after a constant time.
+Kind = Literal["questions", "batches", "acts", "even acts", "reads"]
+# While others ask. An act holds the log's lock by itself, a batch for long; decisions share a transaction.
+SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "acts": 1, "even acts": 2, "reads": 2}
+# Seconds for which a caller counts as asking after its last request.
+RECENT = 10.0
+# So many requests of one caller wait at most; with one more it is told to come again.
+WAITING = 1024
+
+
+class _Line:
+    """One caller's requests of a kind: how many are under way, and those that wait, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    async def wait(self) -> None:
+        """Wait until a request under way is answered; the turn is counted when this returns."""
+        if len(self.waiting) >= WAITING:
+            raise CannotRecord("Too many requests of this caller are waiting. Ask again shortly.", retry_after=1)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                # It was given the turn and cannot take it.
+                self.under_way -= 1
+                self.wake(self.under_way + 1)
+            raise
+
+    def wake(self, most: float) -> None:
+        """Give the turns that are free to those that have waited longest and still do."""
+        while self.waiting and self.under_way < most:
+            turn = self.waiting.popleft()
+            if not turn.done():
+                self.under_way += 1
+                turn.set_result(None)
+
+
+class Turns:
+    """The turns of all callers of one process. `alone` says how many requests of a kind a caller that asks alone has
+    under way; a kind that is not in it has no bound then.
+    """
+
+    def __init__(self, alone: dict[Kind, int] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._alone = alone or {}
+        self._clock = clock
+        self._lines: dict[tuple[str, Kind], _Line] = {}
+        # Who asked last and when, and when somebody else did last.
+        self._last = ""
+        self._last_at = self._other_at = float("-inf")
+
+    async def take(self, caller: str, kind: Kind) -> Callable[[], None]:
+        """Wait for this caller's turn; what is returned gives it back. Raises CannotRecord when too many wait."""
+        if caller != self._last:
+            self._last, self._other_at = caller, self._last_at
+        self._last_at = self._clock()
+        line = self._lines.get((caller, kind))
+        if line is None:
+            line = self._lines[caller, kind] = _Line()
+        if line.waiting or line.under_way >= self._most(caller, kind):
+            await line.wait()
+        else:
+            line.under_way += 1
+        return partial(self._give_back, line, caller, kind)
+
+    def _give_back(self, line: _Line, caller: str, kind: Kind) -> None:
+        line.under_way -= 1
+        line.wake(self._most(caller, kind))
+
+    def _most(self, caller: str, kind: Kind) -> float:
+        others_at = self._other_at if caller == self._last else self._last_at
+        alone = self._alone.get(kind, float("inf"))
+        return min(alone, SHARED[kind]) if self._clock() - others_at < RECENT else alone

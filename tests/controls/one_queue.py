@@ -1,0 +1,30 @@
+"""A registry whose decisions wait in one queue, as they came, whoever asked: one partner's flood holds up all."""
+
+from typing import Any
+
+from litestar.types import ASGIApp
+
+from consent_registry.app import create_app as real_app
+from consent_registry.operations import decider
+from consent_registry.operations.fair_queue import FairQueue
+from consent_registry.operations.turns import SHARED
+
+
+class InOrder(FairQueue[Any]):
+    """A queue that looks at nobody's share."""
+
+    def has_room(self, partner_id: int, size: int) -> bool:  # noqa: ARG002 - that is the defect
+        """Whether there is room for so many more."""
+        return self.size + size <= self._room
+
+    def put(self, partner_id: int, size: int, item: object) -> None:
+        """Add a request behind all others: under one name they are served as they come."""
+        super().put(0 * partner_id, size, item)
+
+
+def create_app() -> ASGIApp:
+    """Return the real application with that one queue, for questions and for batches, and without turns."""
+    SHARED.update(dict.fromkeys(SHARED, 1_000_000))
+    vars(decider)["FairQueue"] = InOrder
+    vars(decider)["FEW"] = decider.QUEUE
+    return real_app()

@@ -1,0 +1,111 @@
+"""Turns: how many requests of one caller are under way at once, alone and while others ask."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from consent_registry.domain.errors import CannotRecord
+from consent_registry.operations import turns as module
+from consent_registry.operations.turns import RECENT, SHARED, Kind, Turns
+
+KINDS: list[Kind] = ["questions", "batches", "acts", "even acts", "reads"]
+MANY = 30
+
+
+class Clock:
+    """A clock that is set by hand, in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Return its time."""
+        return self.now
+
+
+async def take(turns: Turns, kind: Kind, number: int) -> tuple[list[Callable[[], None]], list[asyncio.Task[None]]]:
+    """Let a caller ask so often at once; return what gives back the turns it has, and the requests that wait."""
+    had: list[Callable[[], None]] = []
+
+    async def ask() -> None:
+        had.append(await turns.take("north", kind))
+
+    waiting = [asyncio.create_task(ask()) for _ in range(number)]
+    await asyncio.sleep(0)
+    return had, waiting
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
+    """As many as it likes, or as many as the process has connections for."""
+    had, waiting = await take(Turns(), kind, MANY)
+    assert len(had) == MANY
+    had, waiting = await take(Turns({kind: 5}), kind, MANY)
+    assert len(had) == 5
+    had.pop()()
+    await asyncio.sleep(0)
+    assert len(had) == 5
+    for one in waiting:
+        one.cancel()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
+    """While another asks as well, and for a while after its last request; each answer lets the next one begin."""
+    clock = Clock()
+    turns = Turns({kind: 20}, clock)
+    (await turns.take("south", "questions"))()
+    had, waiting = await take(turns, kind, MANY)
+    assert len(had) == SHARED[kind]
+    for answered in range(1, MANY - SHARED[kind] + 1):
+        had.pop()()
+        await asyncio.sleep(0)
+        assert len(had) == SHARED[kind]
+        assert sum(one.done() for one in waiting) == SHARED[kind] + answered
+    clock.now = RECENT
+    more, waiting = await take(turns, kind, MANY)
+    assert len(had) + len(more) == 20
+    for one in waiting:
+        one.cancel()
+
+
+async def test_kinds_and_callers_do_not_wait_for_each_other() -> None:
+    """A batch that is under way holds up neither the caller's own questions nor anybody else's batch."""
+    turns = Turns()
+    (await turns.take("south", "batches"))()
+    for kind in KINDS:
+        for _ in range(SHARED[kind]):
+            await turns.take("north", kind)
+    await turns.take("south", "batches")
+
+
+async def test_who_is_gone_leaves_its_turn() -> None:
+    """A request that is cut off while it waits takes nobody's turn, nor one that was given to it at that moment."""
+    turns = Turns()
+    (await turns.take("south", "acts"))()
+    had, waiting = await take(turns, "acts", 4)
+    assert len(had) == 1
+    waiting[1].cancel()
+    had.pop()()  # the next in line is cut off just as it is given its turn
+    waiting[2].cancel()
+    await asyncio.gather(*waiting[:3], return_exceptions=True)
+    await asyncio.sleep(0)
+    assert len(had) == 1
+    assert waiting[3].done()
+    had.pop()()
+    assert len((await take(turns, "acts", 1))[0]) == 1
+
+
+async def test_too_many_that_wait_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller whose requests wait in great number hears 503 with a time for the next one; what waits, waits on."""
+    monkeypatch.setattr(module, "WAITING", 3)
+    turns = Turns()
+    (await turns.take("south", "acts"))()
+    had, waiting = await take(turns, "acts", 4)
+    with pytest.raises(CannotRecord) as refused:
+        await turns.take("north", "acts")
+    assert refused.value.retry_after == 1
+    for _ in waiting:
+        had.pop()()
+        await asyncio.sleep(0)
+    assert all(one.done() for one in waiting)
