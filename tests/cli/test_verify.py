@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -161,11 +162,19 @@ def test_a_receipt_offline(folder: Path) -> None:
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    """Any web server that serves the exported folder, to who brings the token."""
+    """Any web server that serves the exported folder, to who brings the token; some requests it puts off first."""
+
+    put_off: ClassVar[list[tuple[int, str | None]]] = []
 
     def do_GET(self) -> None:
         """Answer 401 without the token."""
-        if self.headers.get("Authorization") == "Bearer let-me-in":
+        if self.put_off:
+            status, later = self.put_off.pop()
+            self.send_response(status)
+            if later is not None:
+                self.send_header("Retry-After", later)
+            self.end_headers()
+        elif self.headers.get("Authorization") == "Bearer let-me-in":
             super().do_GET()
         else:
             self.send_error(401)
@@ -195,6 +204,13 @@ def test_from_an_address(folder: Path, address: str) -> None:
     refused = verify(address, "--vkey", VKEY)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "answered 401" in refused.stderr
+    _Files.put_off[:] = [(429, "1"), (503, "0"), (429, "1")]
+    assert verify(*asked).returncode == 0
+    for status, later in ((429, None), (429, "soon"), (503, "86400"), (500, "1")):
+        _Files.put_off[:] = [(status, later)]
+        refused = verify(*asked)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert f"answered {status}" in refused.stderr
     (folder / "log/tile/0/001").unlink()
     result = verify(*asked)
     assert result.returncode == 1

@@ -1,5 +1,6 @@
 """Where a log to be verified lies: an exported folder, or the address under which it is served."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ LARGEST_FILE = 256 * (65535 + 2)
 PATIENCE_SECONDS = 30.0
 CHECKPOINT = "checkpoint"
 OK, GONE = 200, frozenset({404, 410})
+# Answers that name a time to ask again, which is waited for so long at most: a quota is counted by the minute.
+LATER = frozenset({429, 503})
+LONGEST_WAIT_SECONDS, WAITS = 61, 30
 
 
 class Unreachable(Unusable):
@@ -84,7 +88,21 @@ def _served(prefix: str, token: str | None) -> Iterator[Read]:
 
 
 def _fetch(client: "httpx.Client", url: str) -> bytes | None:
+    """The bytes of a file, None where there is none; a server that names a time to ask again is asked again."""
+    for _ in range(WAITS):
+        fetched = _fetch_once(client, url)
+        if not isinstance(fetched, int):
+            return fetched
+        time.sleep(fetched)
+    raise Unreachable(f"{url} is put off again and again")
+
+
+def _fetch_once(client: "httpx.Client", url: str) -> bytes | int | None:
+    """As `_fetch`, or the seconds after which to ask again."""
     with client.stream("GET", url) as answer:
+        later = answer.headers.get("retry-after", "")
+        if answer.status_code in LATER and later.isdecimal() and int(later) <= LONGEST_WAIT_SECONDS:
+            return int(later)
         if answer.status_code in GONE:
             return None
         if answer.status_code != OK:
