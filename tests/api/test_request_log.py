@@ -134,6 +134,25 @@ async def test_no_line_holds_what_a_caller_sent(talkative: Registry, capsys: pyt
         assert one not in written
 
 
+async def test_the_access_log_says_what_was_asked(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each answer, with the method that was sent, also where HEAD is answered as GET is, and how long it
+    took; without the switch there is none.
+    """
+    north = await talkative.partner("north")
+    token = {"Authorization": f"Bearer {north.token}"}
+    capsys.readouterr()
+    for method in ("GET", "HEAD", "OPTIONS", "BREW"):
+        await talkative.http.request(method, "/api/v1/me", headers=token)
+    found = lines(capsys, "request")
+    assert [(one["method"], one["route"], one["status"]) for one in found] == [
+        ("GET", "/api/v1/me", 200),
+        ("HEAD", "/api/v1/me", 200),
+        ("OPTIONS", "/api/v1/me", 204),
+        ("other", "(no such path)", 405),
+    ]
+    assert all(0 < one["milliseconds"] < 60_000 for one in found)
+
+
 async def test_control_a_line_that_says_more_is_caught(
     talkative: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

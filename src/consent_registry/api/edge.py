@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from consent_registry.api.problems import HTTP_TITLES, INTERNAL, MALFORMED, Problem, encode_problem, log_internal_error
+from consent_registry.api.request_log import note_beginning
 from consent_registry.api.server_log import request_id
 from consent_registry.domain.errors import Fault
 
@@ -103,6 +104,7 @@ class _Exchange:
         self._send = send
         self._has_body, self._waits_for_100 = _announced(scope["headers"])
         self._until = edge.deadline() if self._has_body else 0.0
+        note_beginning(scope)
         self._is_head = str(scope["method"]) == "HEAD"
         self.is_answered = False
         if self._is_head:

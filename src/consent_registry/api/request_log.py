@@ -5,6 +5,7 @@ was sent, a query, a header or a body, which may hold a reference or a secret. I
 so no door can forget it.
 """
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,9 +19,14 @@ from consent_registry.operations.runtime import Caller
 
 REFUSALS = {401: "not-authentic", 403: "not-allowed", 429: "too-many"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_REASON, _CLIENT = "refusal_reason", "token_client_id"
+_REASON, _CLIENT, _BEGINNING = "refusal_reason", "token_client_id", "request_beginning"
 
 _log = structlog.get_logger(__name__)
+
+
+def note_beginning(scope: Scope) -> None:
+    """Remember when a request came and with which method: a HEAD is answered by the route of its GET."""
+    _members(scope)[_BEGINNING] = (str(scope.get("method")), time.monotonic())
 
 
 def note_reason(scope: Scope, reason: str) -> None:
@@ -48,14 +54,15 @@ def note_answers(*, every: bool) -> Callable[[Message, Scope], Awaitable[None]]:
         if status in REFUSALS:
             _log.info("refused", reason=_members(scope).get(_REASON) or REFUSALS[status], **_facts(scope, status))
         if every:
-            _log.info("request", **_facts(scope, status))
+            seconds = time.monotonic() - _members(scope)[_BEGINNING][1]
+            _log.info("request", milliseconds=round(1000 * seconds, 1), **_facts(scope, status))
 
     return note
 
 
 def _facts(scope: Scope, status: int) -> dict[str, Any]:
     caller = scope.get("user")
-    method = str(scope.get("method"))
+    method, _ = _members(scope)[_BEGINNING]
     return {
         "status": status,
         "method": method if method in METHODS else "other",
