@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import jsonschema_rs
 import msgspec
 import pytest
@@ -26,7 +27,7 @@ from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from tests.cli.forks import Forks, forking
-from tests.installation import Installation, Registry, empty_database
+from tests.installation import Installation, Registry, empty_database, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "kreis-herford"
@@ -270,29 +271,33 @@ def test_control_good_origins_are_taken() -> None:
 
 
 async def test_a_log_that_has_such_an_origin_all_the_same(
-    fresh_registry: Registry, forks: Forks, tmp_path: Path
+    installation: Installation, forks: Forks, tmp_path: Path
 ) -> None:
     """Set up by an earlier release: its keys are a 404 with the reason, other networks' are there, and the sealer's
     status is 1 and says why.
     """
-    async with fresh_registry.sql() as sql:
+    (tmp_path / "heads").mkdir(mode=0o700)
+    async with installation.copy() as database:
+        # Before anything serves: a process reads a network's origin once.
+        sql = await asyncpg.connect(installation.dsn(database, "postgres"))
         await sql.execute("set session_replication_role = replica")
         await sql.execute("update registry.networks set log_origin = 'a b+c' where slug = 'small'")
-    north = await fresh_registry.partner("north")
-    token = {"Authorization": f"Bearer {north.token}"}
-    answer = await fresh_registry.http.get("/log/small/vkeys", headers=token)
-    assert answer.status_code == 404
-    assert "cannot be the name of a key" in answer.json()["detail"]
-    assert (await fresh_registry.http.get("/.well-known/jwks.json")).status_code == 200
-    (tmp_path / "heads").mkdir(mode=0o700)
-    status = forks.run(
-        *("seal", "--status"),
-        environment={
-            "CONSENT_REGISTRY_SEALER_DATABASE_URL": fresh_registry.installation.dsn(fresh_registry.database, "sealer"),
-            "CONSENT_REGISTRY_SEALER_STATE": str(tmp_path / "heads"),
-            "CONSENT_REGISTRY_KEYS": str(fresh_registry.installation.keys),
-        },
-    )
+        await sql.close()
+        async with serving(installation, database) as registry:
+            north = await registry.partner("north")
+            token = {"Authorization": f"Bearer {north.token}"}
+            answer = await registry.http.get("/log/small/vkeys", headers=token)
+            assert answer.status_code == 404
+            assert "cannot be the name of a key" in answer.json()["detail"]
+            assert (await registry.http.get("/.well-known/jwks.json")).status_code == 200
+        status = forks.run(
+            *("seal", "--status"),
+            environment={
+                "CONSENT_REGISTRY_SEALER_DATABASE_URL": installation.dsn(database, "sealer"),
+                "CONSENT_REGISTRY_SEALER_STATE": str(tmp_path / "heads"),
+                "CONSENT_REGISTRY_KEYS": str(installation.keys),
+            },
+        )
     assert (status.code, status.err) == (1, ""), status
     assert "no note can carry the log's origin, which must not contain a plus sign" in status.out
 
