@@ -93,7 +93,7 @@ async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, on
         view = view_approval(act.catalogue, approval)
         members = msgspec.to_builtins(view)
         place = (await act.append(now, Event("approval", approval.approval_id, members)))[0]
-        return Done(201, ApprovalAnswer(view, LogEntry.of(place)), f"/api/v1/approvals/{approval.approval_id}")
+        return Done(201, ApprovalAnswer(view, LogEntry.of(place)))
 
     return await perform(runtime, caller, work, once=once, exclusive=True)
 
