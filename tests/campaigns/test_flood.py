@@ -7,10 +7,8 @@ a question may wait for one of them as well, for as long as its entries take in 
 """
 
 import asyncio
-import json
 import os
 import random
-import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +21,7 @@ import msgspec
 import pytest
 
 from tests.campaigns.flood import BATCH, Heard, Kind, Task
+from tests.campaigns.quotas import give_quotas
 from tests.campaigns.server import ROOT, Server, running
 from tests.campaigns.wire import Wire
 
@@ -200,7 +199,12 @@ async def test_with_a_quota_the_rest_is_429(kind: Kind, tmp_path: Path) -> None:
     """
     with running("flood-quota") as server:
         ten = await Ten.of(server)
-        await give_quotas(server, tmp_path)
+        await give_quotas(
+            *(server, NETWORK, tmp_path),
+            decisions=QUOTAS["questions"],
+            batch_items=QUOTAS["batches"],
+            writes=QUOTAS["writes"],
+        )
         async with ten.flooded(kind) as flooders:
             beside = await ten.ask(SECONDS / 2)
     statuses = flooders[0].statuses
@@ -214,28 +218,3 @@ async def test_with_a_quota_the_rest_is_429(kind: Kind, tmp_path: Path) -> None:
 
 # By kind of flood: what a partner of the network may ask in a minute, which the nine do not reach.
 QUOTAS = {"questions": 600, "batches": 3000, "writes": 60}
-
-
-async def give_quotas(server: Server, folder: Path) -> None:
-    """Set the network's quotas with the operator's command."""
-    file = folder / "policies.json"
-    shown = await operate(server, "show", NETWORK)
-    policies = json.loads(shown)
-    policies["quotas"] |= {
-        "decisions": QUOTAS["questions"], "batch_items": QUOTAS["batches"], "writes": QUOTAS["writes"],
-    }  # fmt: skip
-    file.write_text(json.dumps(policies), encoding="utf-8")
-    await operate(server, "set", NETWORK, str(file), "--staff", "OPS-1")
-
-
-async def operate(server: Server, *words: str) -> str:
-    """Run `consent-registry policy` as the demonstration's operator."""
-    line = shlex.join([sys.executable, "-m", "consent_registry", "policy", *words])
-    process = await asyncio.create_subprocess_shell(
-        f". {shlex.quote(str(server.data / 'app.env'))}; exec {line}",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, errors = await process.communicate()
-    assert process.returncode == 0, errors
-    return said.decode()

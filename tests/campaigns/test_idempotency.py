@@ -7,11 +7,13 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from tests.campaigns.quotas import give_quotas
 from tests.campaigns.repeats import Repeats, Sending
 from tests.campaigns.scene import CREATED, OK, Person, Scene, play, register
 from tests.campaigns.server import Server, running
@@ -32,10 +34,12 @@ def server() -> Iterator[Server]:
         yield one
 
 
-def test_one_effect_and_one_answer(server: Server) -> None:
+def test_one_effect_and_one_answer(server: Server, tmp_path: Path) -> None:
     """Thousands of operations, each sent one to five times: one is first, the others repeat it, the log knows one."""
 
     async def campaign(stage: Scene) -> tuple[list[Sending], list[dict[str, Any]]]:
+        # Thousands of acts in a few seconds: with the quota they would take a minute more.
+        await give_quotas(server, stage.network, tmp_path, writes=None)
         sql = await server.sql()
         repeats = Repeats(stage, OPERATIONS, random.Random(SEED))
         first = await _length(sql, stage.network)
