@@ -38,7 +38,7 @@ help:
 	@echo 'make flood    ten partners, of which one floods, a minute for each kind of flood'
 	@echo 'make silence  the campaigns of silence at their full size'
 	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
-	@echo 'make mutants  every small mistake in domain/, the token check and part of audit/, each before its tests'
+	@echo 'make mutants  every small mistake in domain/, the token check and part of tlog/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
-from consent_registry.audit.event_bundle import BundleHead, OpenedEvent, format_bundle
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.leaf import canonical, make_leaf
-from consent_registry.audit.merkle import leaf_hash
-from consent_registry.audit.note import SignerKey
-from consent_registry.audit.tile import TILE_WIDTH, Bundle, encode_bundle, right_edge
+from consent_registry.tlog.checkpoint import Checkpoint, sign_checkpoint
+from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.leaf import canonical, make_leaf
+from consent_registry.tlog.merkle import leaf_hash
+from consent_registry.tlog.note import SignerKey
+from consent_registry.tlog.tile import TILE_WIDTH, Bundle, encode_bundle, right_edge
 
 KEY = SignerKey.of_seed("registry.example/benchmark", bytes(32))
 

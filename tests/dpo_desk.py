@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from consent_registry.audit.leaf import reference_commitment
 from consent_registry.storage.keys import base64url
+from consent_registry.tlog.leaf import reference_commitment
 from tests.installation import Partner, Registry
 
 Item = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from consent_registry.audit.leaf import canonical, make_leaf
+from consent_registry.tlog.leaf import canonical, make_leaf
 from tests.small_network import NUMBER
 
 Facts = dict[str, Any]

@@ -1,7 +1,7 @@
 """`audit replay` as tests run it: inside the process, with the auditor's login."""
 
-from consent_registry.audit.report import Report
 from consent_registry.operations.replays import Audited, auditing, replay_networks
+from consent_registry.tlog.report import Report
 from tests.installation import Registry
 
 

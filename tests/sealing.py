@@ -8,13 +8,13 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.audit.checkpoint import OpenedCheckpoint, open_checkpoint
-from consent_registry.audit.note import SignerKey
 from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal, Sealed, seal
 from consent_registry.storage.checkpoints import Log, list_logs
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
+from consent_registry.tlog.checkpoint import OpenedCheckpoint, open_checkpoint
+from consent_registry.tlog.note import SignerKey
 from tests.installation import Installation
 
 NETWORK = "small"

@@ -36,10 +36,10 @@ def test_modules_stay_readable(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in MODULES if {"domain", "audit"} & set(path.parts)],
+    [path for path in MODULES if {"domain", "tlog"} & set(path.parts)],
     ids=lambda path: str(path.relative_to(ROOT / "src")),
 )
 def test_truth_reads_no_clock_and_no_environment(path: Path) -> None:
-    """In domain and audit time, randomness and the environment come in as arguments."""
+    """In domain and tlog time, randomness and the environment come in as arguments."""
     names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not names & CLOCKS

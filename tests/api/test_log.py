@@ -10,12 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint
-from consent_registry.audit.merkle import verify_consistency
-from consent_registry.audit.note import VerifierKey
-from consent_registry.audit.policy import Policy
-from consent_registry.audit.proof import TlogProof
-from consent_registry.audit.tile import decode_bundle, new_tiles, split_hashes
+from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint
+from consent_registry.tlog.merkle import verify_consistency
+from consent_registry.tlog.note import VerifierKey
+from consent_registry.tlog.policy import Policy
+from consent_registry.tlog.proof import TlogProof
+from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
 from tests.api.test_problems import assert_problem
 from tests.installation import Installation, Registry, serving
 from tests.sealing import Office, office, tree_root

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from consent_registry.audit.report import Report
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.replays import replay_networks
 from consent_registry.storage.keys import Keys
+from consent_registry.tlog.report import Report
 from tests.installation import ROLES
 
 # What of a report is compared with what was expected: the finding's code, and its check with whatever names the place.

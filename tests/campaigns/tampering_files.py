@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
-from consent_registry.audit.cosignature import cosign
-from consent_registry.audit.event_bundle import OpenedEvent
-from consent_registry.audit.note import SignedNote, SignerKey
-from consent_registry.audit.policy import Policy
-from consent_registry.audit.verify import Given, verify_log
+from consent_registry.tlog.checkpoint import Checkpoint, sign_checkpoint
+from consent_registry.tlog.cosignature import cosign
+from consent_registry.tlog.event_bundle import OpenedEvent
+from consent_registry.tlog.note import SignedNote, SignerKey
+from consent_registry.tlog.policy import Policy
+from consent_registry.tlog.verify import Given, verify_log
 from tests.campaigns.tampering import Finding, Tally, findings_of
 
 Files = Mapping[str, bytes]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.audit.event_bundle import BundleHead, OpenedEvent, format_bundle
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.checkpoints import inspect
 from consent_registry.operations.log_exports import export_log
+from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle
 from tests.campaigns.tampering import Finding, Mutation, Tally, shuffled
 from tests.campaigns.tampering_files import CHECKPOINT, ENTRIES, OLDER, TILES, Auditor, read_folder
 from tests.campaigns.tampering_register import FILES, Estate

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.audit.checkpoint import Checkpoint
-from consent_registry.audit.note import COSIGNATURE, SignedNote, SignerKey
-from consent_registry.audit.policy import Policy
-from consent_registry.audit.witness import AddCheckpoint
 from consent_registry.operations.runtime import Runtime
 from consent_registry.operations.witnesses import Prove
 from consent_registry.operations.witnessing import Witness
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.checkpoint import Checkpoint
+from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
+from consent_registry.tlog.policy import Policy
+from consent_registry.tlog.witness import AddCheckpoint
 from tests.erasing import erasing, north
 from tests.flag_network import with_flags
 from tests.founding import let_evidence_follow

@@ -11,12 +11,12 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from consent_registry.audit.checkpoint import Checkpoint, sign_checkpoint
-from consent_registry.audit.cosignature import cosign
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.leaf import canonical, make_leaf
-from consent_registry.audit.merkle import leaf_hash
-from consent_registry.audit.note import SignedNote, SignerKey
+from consent_registry.tlog.checkpoint import Checkpoint, sign_checkpoint
+from consent_registry.tlog.cosignature import cosign
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.leaf import canonical, make_leaf
+from consent_registry.tlog.merkle import leaf_hash
+from consent_registry.tlog.note import SignedNote, SignerKey
 from tests.campaigns.tampering_files import OLDER
 from tests.campaigns.tampering_log import REFUSED, Bench
 

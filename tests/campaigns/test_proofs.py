@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tests.audit.proof_mutations import (
+from tests.tlog.proof_mutations import (
     Tree,
     check_consistency,
     check_every_consistency,

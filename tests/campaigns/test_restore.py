@@ -14,10 +14,10 @@ import asyncpg
 import httpx
 import pytest
 
-from consent_registry.audit.leaf import opens
 from consent_registry.operations.checkpoints import HistoryChanged
 from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.unprivileged import account, binaries
+from consent_registry.tlog.leaf import opens
 from tests.installation import ROLES, Installation, Registry, install, serving
 from tests.sealing import office, tree_root
 from tests.small_network import question

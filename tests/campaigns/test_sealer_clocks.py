@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.cosignature import cosignatures
-from consent_registry.audit.note import COSIGNATURE, SignedNote, SignerKey
 from consent_registry.operations.witnessing import Witness
 from consent_registry.storage.embedded import prepare
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.cosignature import cosignatures
+from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
 from tests.campaigns.places import scratch
 from tests.campaigns.sealers import check_all, said, sealer, until_sealed
 from tests.campaigns.tampering_register import Attending

@@ -16,10 +16,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.note import COSIGNATURE, SignerKey
-from consent_registry.audit.policy import Policy, open_trusted
 from consent_registry.operations.checkpoints import MOST_LEAVES
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.note import COSIGNATURE, SignerKey
+from consent_registry.tlog.policy import Policy, open_trusted
 from tests.campaigns.places import free_port
 from tests.campaigns.sealers import LIMIT_S, check_all, published, said, sealer, start, until_sealed
 from tests.campaigns.server import ROOT

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.note import SignerKey
 from consent_registry.domain.told_rows import TABLES
 from consent_registry.operations import replays
 from consent_registry.operations.checkpoints import HistoryChanged
 from consent_registry.storage.keys import load_keys
+from consent_registry.tlog.note import SignerKey
 from tests.campaigns.figures import show
 from tests.campaigns.tampering import Tally, in_turns, replayed, try_all, undone
 from tests.campaigns.tampering_files import (
@@ -241,8 +241,8 @@ async def test_control_tiles_nobody_compares(register: Estate, monkeypatch: pyte
     """A verify that takes tiles as they are misses what is done to tiles, and to nothing else."""
     at = await bench(register, FILES)
     files = read_folder(await export(at))
-    monkeypatch.setattr("consent_registry.audit.tree_walk.TreeWalk._compare", lambda *_: None)
-    monkeypatch.setattr("consent_registry.audit.tree_walk.TreeWalk._compare_leaves", lambda *_: None)
+    monkeypatch.setattr("consent_registry.tlog.tree_walk.TreeWalk._compare", lambda *_: None)
+    monkeypatch.setattr("consent_registry.tlog.tree_walk.TreeWalk._compare_leaves", lambda *_: None)
     tally = Tally(SEED)
     try_files(at.auditor, files, file_changes(random.Random(SEED), files), 400, tally)
     missed = [one for one in tally.missed if "tile of level" in one]

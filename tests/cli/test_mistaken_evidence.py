@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.audit.small_log import KEY, SmallLog
 from tests.cli.forks import Ended, Forks, forking
+from tests.tlog.small_log import KEY, SmallLog
 
 VKEY = str(KEY.verifier)
 

@@ -19,16 +19,16 @@ import pytest
 from cyclopts import App
 
 import consent_registry.cli as verbs_folder
-from consent_registry.audit.note import NoteRefused
 from consent_registry.cli import running
 from consent_registry.cli.running import Outcome, gives_verdict, run
 from consent_registry.cli.standard_streams import OutputFailed
 from consent_registry.domain.errors import CannotRecord, Fault, NotFound, OutcomeUnknown, Refused, Unusable
 from consent_registry.settings import UnsafeSetting
-from tests.audit.small_log import KEY, SmallLog
+from consent_registry.tlog.note import NoteRefused
 from tests.cli.forks import Forks, forking
 from tests.cli.verbs import VERDICTS, every_verb
 from tests.installation import Registry
+from tests.tlog.small_log import KEY, SmallLog
 
 VKEY = str(KEY.verifier)
 EVERY_VERB = dict(every_verb())

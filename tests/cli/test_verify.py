@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import pytest
 
-from tests.audit.small_log import KEY, REFERENCE, SALT, WITNESSED, SmallLog, base64url
 from tests.cli.test_command_line import run
+from tests.tlog.small_log import KEY, REFERENCE, SALT, WITNESSED, SmallLog, base64url
 
 VKEY = str(KEY.verifier)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from consent_registry.audit.cosignature import cosignatures
-from consent_registry.audit.merkle import consistency_ranges, leaf_hash, root
-from consent_registry.audit.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey, sign_note
-from consent_registry.audit.witness import AddCheckpoint, read_cosignatures
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from consent_registry.tlog.cosignature import cosignatures
+from consent_registry.tlog.merkle import consistency_ranges, leaf_hash, root
+from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey, sign_note
+from consent_registry.tlog.witness import AddCheckpoint, read_cosignatures
 from tests.cli.test_command_line import run
 from tests.cli.test_supervise import free_port, until
 

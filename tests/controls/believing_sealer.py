@@ -2,8 +2,6 @@
 a database put back must see.
 """
 
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.merkle import leaf_hash
 from consent_registry.cli.seal import seal
 from consent_registry.operations import checkpoints, sealer
 from consent_registry.operations.checkpoints import Seal, Sealed
@@ -11,6 +9,8 @@ from consent_registry.storage.checkpoints import Log, latest_checkpoint
 from consent_registry.storage.database import transaction
 from consent_registry.storage.log import read_leaves
 from consent_registry.storage.signed_heads import Head
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.merkle import leaf_hash
 
 
 async def believe(tools: Seal, log: Log, *, again: bool = False) -> Sealed:

@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from consent_registry.audit.leaf import canonical, opens
-from consent_registry.audit.removals import Account
+from consent_registry.tlog.leaf import canonical, opens
+from consent_registry.tlog.removals import Account
 from tests.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.journeys.links_check import check_links
 from tests.replaying import found, replayed, require_equal

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from consent_registry.audit.event_bundle import BundleHead, OpenedEvent, format_bundle
-from consent_registry.audit.note import VerifierKey
-from consent_registry.audit.policy import Policy, TrustedLog
-from consent_registry.audit.report import Report, Verdict
-from consent_registry.audit.verify import Given, verify_log
-from consent_registry.audit.verify_receipts import verify_receipt
 from consent_registry.cli.log_source import open_log
 from consent_registry.domain.catalogue import Network
 from consent_registry.operations.log_exports import export_log
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
+from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle
+from consent_registry.tlog.note import VerifierKey
+from consent_registry.tlog.policy import Policy, TrustedLog
+from consent_registry.tlog.report import Report, Verdict
+from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.verify_receipts import verify_receipt
 from tests import sealing
 from tests.erasing import erasing, north
 from tests.installation import ISSUER, Partner, Registry

@@ -18,10 +18,10 @@ from tests.mutations.trial import SOURCE, passes, survives
 
 EXPLAINED: dict[str, str] = json.loads(Path(__file__).with_name("survivors.json").read_text(encoding="utf-8"))
 
-# Of domain every module, of audit all but the tree and its tiles, of operations the token check.
+# Of domain every module, of tlog all but the tree and its tiles, of operations the token check.
 MODULES: Mapping[str, frozenset[str] | None] = {
     "domain": None,
-    "audit": frozenset(
+    "tlog": frozenset(
         {
             *("checkpoint", "cosignature", "encoding", "event_bundle", "frontier", "leaf", "note", "policy", "proof"),
             *("receipt", "removals", "report", "tile_proofs", "tree_walk", "verify", "verify_events", "verify_quorum"),

@@ -21,18 +21,18 @@ from tests.oracle import oracle, samples, scenarios, small_scope  # noqa: F401 -
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "consent_registry"
 # Packages whose tests need nothing but themselves: all of them are tried; elsewhere those of a module's own name.
-PURE = ("domain", "audit")
+PURE = ("domain", "tlog")
 # Which tests find most mistakes of a module that has none of its own name; all of its package's tests follow anyway.
 FOUND_BY = {
-    "audit.checkpoint": "note",
-    "audit.event_bundle": "verify_events",
-    "audit.frontier": "tile",
-    "audit.policy": "proof",
-    "audit.tile_proofs": "tile",
-    "audit.verify": "findings",
-    "audit.verify_quorum": "findings",
-    "audit.verify_receipts": "findings",
-    "audit.witness": "cosignature",
+    "tlog.checkpoint": "note",
+    "tlog.event_bundle": "verify_events",
+    "tlog.frontier": "tile",
+    "tlog.policy": "proof",
+    "tlog.tile_proofs": "tile",
+    "tlog.verify": "findings",
+    "tlog.verify_quorum": "findings",
+    "tlog.verify_receipts": "findings",
+    "tlog.witness": "cosignature",
 }
 # Enough for every mutant that a hundred thousand scenarios find: survivors were looked at with all of them.
 SCENARIOS = 2_000
@@ -89,7 +89,7 @@ def _try_in_child(mutant: Mutant | None, tests: Sequence[Path]) -> int:
     for name in [
         one
         for one in sys.modules
-        if one.startswith(("consent_registry", "tests.audit", "tests.domain", "tests.operations"))
+        if one.startswith(("consent_registry", "tests.tlog", "tests.domain", "tests.operations"))
     ]:
         del sys.modules[name]
     if mutant is not None:

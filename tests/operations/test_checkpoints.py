@@ -9,13 +9,13 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.note import NoteRefused, SignerKey
 from consent_registry.operations import checkpoints
 from consent_registry.operations.checkpoints import HistoryChanged, Standing
 from consent_registry.operations.witnesses import BelowQuorum, Prove
 from consent_registry.storage.key_files import Key
 from consent_registry.storage.log_keys import LogKeys
 from consent_registry.storage.signed_heads import HeadMoved, SignedHeads
+from consent_registry.tlog.note import NoteRefused, SignerKey
 from tests.installation import Installation
 from tests.sealing import NETWORK, Office, office, tree_root
 

@@ -12,9 +12,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.audit.checkpoint import open_checkpoint
-from consent_registry.audit.note import VerifierKey
-from consent_registry.audit.tile import decode_bundle, new_tiles, split_hashes
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.log_exports import export_log
@@ -22,6 +19,9 @@ from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.static_log import StaticLog
+from consent_registry.tlog.checkpoint import open_checkpoint
+from consent_registry.tlog.note import VerifierKey
+from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
 from tests.campaigns.places import free_port
 from tests.installation import ISSUER, Installation
 from tests.sealing import NETWORK, Office, office, tree_root

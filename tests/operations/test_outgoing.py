@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consent_registry.audit.note import COSIGNATURE, SignerKey
-from consent_registry.audit.policy import Policy
 from consent_registry.operations.outgoing import CannotCall, make_async_client, make_client, why_not
 from consent_registry.operations.witnesses import Witnesses
-from tests.audit.small_log import KEY, SmallLog
+from consent_registry.tlog.note import COSIGNATURE, SignerKey
+from consent_registry.tlog.policy import Policy
 from tests.cli.forks import Forks, forking
+from tests.tlog.small_log import KEY, SmallLog
 
 SOURCES = Path(__file__).resolve().parents[2] / "src/consent_registry"
 LOG = SmallLog.of(3)

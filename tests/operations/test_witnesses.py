@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.audit.cosignature import cosign, cosignatures
-from consent_registry.audit.merkle import consistency_ranges, root
-from consent_registry.audit.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey
-from consent_registry.audit.policy import Policy, open_trusted
 from consent_registry.operations.witnesses import BelowQuorum, Collected, Witnesses
+from consent_registry.tlog.cosignature import cosign, cosignatures
+from consent_registry.tlog.merkle import consistency_ranges, root
+from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey
+from consent_registry.tlog.policy import Policy, open_trusted
 from tests.cli.test_supervise import free_port
 from tests.cli.test_witness import FORK, LEAVES, LOG, Running, checkpoint, make, start
 

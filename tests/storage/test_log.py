@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consent_registry.audit.leaf import canonical, opens
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import new_id
 from consent_registry.storage.database import Pool, transaction
 from consent_registry.storage.log import LogPlace, append, find_event, find_places
+from consent_registry.tlog.leaf import canonical, opens
 from tests.installation import Registry
 from tests.small_network import NUMBER
 from tests.storage.pools import ACTOR, NETWORK, count, pool_of

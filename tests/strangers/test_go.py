@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.small_log import KEY, OLD_KEY, SmallLog
+from tests.tlog.small_log import KEY, OLD_KEY, SmallLog
 
 pytestmark = pytest.mark.system
 

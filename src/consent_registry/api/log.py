@@ -16,11 +16,11 @@ from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, requir
 from consent_registry.api.documentation import answers
 from consent_registry.api.files import File, serve_file
 from consent_registry.api.queries import require_declared
-from consent_registry.audit.encoding import decode_decimal
-from consent_registry.audit.tile import Bundle
 from consent_registry.domain.errors import Fault, Malformed, NotFound
 from consent_registry.operations import log as operations
 from consent_registry.operations.log import Consistency, Reader
+from consent_registry.tlog.encoding import decode_decimal
+from consent_registry.tlog.tile import Bundle
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
 Size = Annotated[str | None, QueryParameter(name="from", description="size of the earlier tree")]

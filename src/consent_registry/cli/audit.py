@@ -13,7 +13,6 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from consent_registry.audit.report import Report, Verdict
 from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
 from consent_registry.cli.running import Outcome, gives_verdict
@@ -21,6 +20,7 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.operations.audited_findings import reconcile_networks
 from consent_registry.operations.replays import Audited, auditing, replay_networks
 from consent_registry.storage.keys import load_keys
+from consent_registry.tlog.report import Report, Verdict
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 OUTCOMES = {Verdict.FAILS: Outcome.DOES_NOT_HOLD, Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD}

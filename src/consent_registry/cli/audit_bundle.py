@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from consent_registry.audit.event_bundle import format_bundle, format_event
 from consent_registry.operations.event_bundles import open_bundle
 from consent_registry.operations.replays import auditing
+from consent_registry.tlog.event_bundle import format_bundle, format_event
 
 
 async def write_bundle(dsn: str, network: str, file: Path) -> tuple[int, int]:

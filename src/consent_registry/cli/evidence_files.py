@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.audit.checkpoint import Checkpoint
-from consent_registry.audit.event_bundle import read_head
-from consent_registry.audit.note import SignedNote
-from consent_registry.audit.policy import Policy
-from consent_registry.audit.proof import TlogProof
-from consent_registry.audit.receipt import require_receipt_shape
-from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import Unusable
+from consent_registry.tlog.checkpoint import Checkpoint
+from consent_registry.tlog.event_bundle import read_head
+from consent_registry.tlog.note import SignedNote
+from consent_registry.tlog.policy import Policy
+from consent_registry.tlog.proof import TlogProof
+from consent_registry.tlog.receipt import require_receipt_shape
+from consent_registry.tlog.refusal import AuditRefusal
 
 ACCESS_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 """RFC 6750 section 2.1."""

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consent_registry.audit.note import NoteRefused, SignedNote
-from consent_registry.audit.tree_walk import Read
 from consent_registry.domain.errors import Unusable
+from consent_registry.tlog.note import NoteRefused, SignedNote
+from consent_registry.tlog.tree_walk import Read
 
 if TYPE_CHECKING:
     import httpx

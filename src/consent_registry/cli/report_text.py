@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from consent_registry.audit.report import Check, Report, Verdict
+from consent_registry.tlog.report import Check, Report, Verdict
 
 MARKS = {Verdict.HOLDS: "holds", Verdict.FAILS: "FAILS", Verdict.UNTOLD: "untold", Verdict.NOT_ASKED: "-"}
 LAST = {

@@ -14,7 +14,6 @@ import structlog
 
 from consent_registry import __version__
 from consent_registry.api.server_log import configure_log
-from consent_registry.audit.policy import Policy
 from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.cli.standard_streams import survive_without_output
@@ -31,6 +30,7 @@ from consent_registry.storage.database import open_pool, session
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
 from consent_registry.storage.unsealed_logs import read_unsealed
+from consent_registry.tlog.policy import Policy
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)

@@ -13,9 +13,9 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
 
 from consent_registry.api.server_log import configure_log
-from consent_registry.audit.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
 from consent_registry.operations.witnessing import Witness
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
 
 FOLDER = "CONSENT_REGISTRY_WITNESS"
 """Names the witness's folder to the server process; the only thing it reads from its environment."""

@@ -6,7 +6,6 @@ For an office that is DPO of a whole cooperation. It says no client's name: refe
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from consent_registry.audit.report import Report, Verdict
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.findings import KINDS, Finding, Period
 from consent_registry.domain.instants import format_instant
@@ -15,6 +14,7 @@ from consent_registry.operations.replays import Audited
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.grants import read_clock
+from consent_registry.tlog.report import Report, Verdict
 
 # The throttle's memory, which the auditor's login does not see.
 HIDDEN = frozenset({"receipt_codes_guessed", "link_codes_guessed"})

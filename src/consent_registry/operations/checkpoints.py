@@ -18,12 +18,6 @@ from typing import Protocol
 
 import msgspec
 
-from consent_registry.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.merkle import EMPTY_ROOT, leaf_hash
-from consent_registry.audit.note import SignerKey
-from consent_registry.audit.tile import TILE_WIDTH, Tile, TileRefused, right_edge
-from consent_registry.audit.tile_proofs import consistency_path, tiles_for_consistency
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.witnesses import Prove
 from consent_registry.storage.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
@@ -32,6 +26,12 @@ from consent_registry.storage.log import LogHasGap, read_leaves, read_size
 from consent_registry.storage.log_keys import LogKeys
 from consent_registry.storage.signed_heads import Head, HeadMoved, SignedHeads
 from consent_registry.storage.tiles import TileDiffers, add_tiles, read_tiles
+from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.merkle import EMPTY_ROOT, leaf_hash
+from consent_registry.tlog.note import SignerKey
+from consent_registry.tlog.tile import TILE_WIDTH, Tile, TileRefused, right_edge
+from consent_registry.tlog.tile_proofs import consistency_path, tiles_for_consistency
 
 # Leaves sealed at once: a log that was left alone for long is caught up with in steps.
 MOST_LEAVES = 1 << 16

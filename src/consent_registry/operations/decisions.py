@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.audit.leaf import reference_commitment
 from consent_registry.domain.catalogue import Basis, Catalogue
 from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
@@ -20,6 +19,7 @@ from consent_registry.domain.obligations import Obligation, obligations_for
 from consent_registry.operations.runtime import Caller
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.log import LogPlace
+from consent_registry.tlog.leaf import reference_commitment
 
 Slug = Annotated[
     str,

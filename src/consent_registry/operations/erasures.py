@@ -9,8 +9,6 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.audit.leaf import canonical, reference_commitment
-from consent_registry.audit.removals import Places
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import ALWAYS_STAYS, GROUNDS, HOLD_NORMS, Stays
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
@@ -27,6 +25,8 @@ from consent_registry.storage.grants import read_clock
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.retentions import proof_periods
 from consent_registry.storage.sealed_places import place_of_reference
+from consent_registry.tlog.leaf import canonical, reference_commitment
+from consent_registry.tlog.removals import Places
 
 # Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
 _USE_TABLES = frozenset({"transfers", "idempotency_keys"})

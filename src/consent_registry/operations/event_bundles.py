@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-from consent_registry.audit.event_bundle import FORMAT, BundleHead, OpenedEvent
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.storage import replays as storage
 from consent_registry.storage.checkpoints import latest_checkpoint
 from consent_registry.storage.database import Connection
+from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 
 async def open_bundle(connection: Connection, slug: str) -> tuple[BundleHead, AsyncIterator[OpenedEvent]]:

@@ -9,7 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from consent_registry.audit.event_bundle import FORMAT, BundleHead, OpenedEvent
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import Act, Done, digest_of, new_id, perform
@@ -21,6 +20,7 @@ from consent_registry.storage.checkpoints import latest_checkpoint
 from consent_registry.storage.event_searches import Permit, Span, choose_one_plan, permits_received
 from consent_registry.storage.events import OwnEvent, Wanted, read_stretch
 from consent_registry.storage.log import read_size
+from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 Format = Literal["jsonl", "csv", "bundle"]
 # A page is full with so many events, and after so many places of the log, whatever it found there.

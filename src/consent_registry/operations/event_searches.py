@@ -11,7 +11,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from consent_registry.audit.leaf import reference_commitment
 from consent_registry.domain.events import OUTCOMES, Event
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
 from consent_registry.operations.clients import open_reference, own_references
@@ -27,6 +26,7 @@ from consent_registry.storage.events import OwnEvent, Place, read_events
 from consent_registry.storage.keys import base64url
 from consent_registry.storage.links import find_groups
 from consent_registry.storage.log import find_leaves
+from consent_registry.tlog.leaf import reference_commitment
 
 # So many questions about nobody are opened for one page; the cursor goes on from there.
 OPENED = 1000

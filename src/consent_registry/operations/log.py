@@ -8,16 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 
-from consent_registry.audit.encoding import encode_base64
-from consent_registry.audit.note import NoteRefused
-from consent_registry.audit.proof import TlogProof
-from consent_registry.audit.tile import TILE_WIDTH, Bundle, Tile, TileRefused, encode_bundle
-from consent_registry.audit.tile_proofs import (
-    consistency_path,
-    inclusion_path,
-    tiles_for_consistency,
-    tiles_for_inclusion,
-)
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
@@ -26,6 +16,16 @@ from consent_registry.storage.checkpoints import Published, latest_checkpoint
 from consent_registry.storage.database import Connection, transaction
 from consent_registry.storage.log import read_leaves
 from consent_registry.storage.tiles import read_tiles
+from consent_registry.tlog.encoding import encode_base64
+from consent_registry.tlog.note import NoteRefused
+from consent_registry.tlog.proof import TlogProof
+from consent_registry.tlog.tile import TILE_WIDTH, Bundle, Tile, TileRefused, encode_bundle
+from consent_registry.tlog.tile_proofs import (
+    consistency_path,
+    inclusion_path,
+    tiles_for_consistency,
+    tiles_for_inclusion,
+)
 
 
 class Consistency(msgspec.Struct, frozen=True, rename={"old_size": "from", "new_size": "to"}):

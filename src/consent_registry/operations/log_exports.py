@@ -3,8 +3,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.tile import (
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import NotFound, Unusable
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.checkpoints import Published, latest_checkpoint
+from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.log import read_leaves
+from consent_registry.storage.static_log import StaticLog
+from consent_registry.storage.tiles import read_tiles
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.tile import (
     TILE_WIDTH,
     Bundle,
     Tile,
@@ -14,14 +22,6 @@ from consent_registry.audit.tile import (
     new_tiles,
     right_edge,
 )
-from consent_registry.domain.catalogue import Network
-from consent_registry.domain.errors import NotFound, Unusable
-from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.checkpoints import Published, latest_checkpoint
-from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.log import read_leaves
-from consent_registry.storage.static_log import StaticLog
-from consent_registry.storage.tiles import read_tiles
 
 # Tiles read in one statement: 256 KiB of hashes.
 TILES_AT_ONCE = 32

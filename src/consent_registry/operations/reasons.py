@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import Fault, RegistryError
 from consent_registry.settings import UnsafeSetting
+from consent_registry.tlog.refusal import AuditRefusal
 
 _ROOT = Path(__file__).resolve().parents[2]
 # SQLSTATE classes whose messages quote what was sent: data exception, integrity constraint violation.

@@ -6,12 +6,12 @@ It has no actor: the list's gaps would count what others wrote, so auditor and e
 import secrets
 from datetime import datetime
 
-from consent_registry.audit.leaf import NONCE_LENGTH, make_leaf
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.erasures import RemovalRecord
 from consent_registry.storage.log import event_bytes
+from consent_registry.tlog.leaf import NONCE_LENGTH, make_leaf
 
 
 def removal_record(network: Network, at: datetime, said: Event) -> RemovalRecord:

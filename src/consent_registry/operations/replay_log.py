@@ -6,17 +6,17 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.audit.frontier import Frontier
-from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
-from consent_registry.audit.merkle import leaf_hash
-from consent_registry.audit.removals import Account, MalformedRemoval, Places
-from consent_registry.audit.report import Report
-from consent_registry.audit.tile import TILE_WIDTH
 from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.replays import NotComplete, Replay, differences, search_columns
 from consent_registry.domain.told_rows import Facts
 from consent_registry.storage.keys import base64url
 from consent_registry.storage.log import EVENT_FORMAT
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
+from consent_registry.tlog.merkle import leaf_hash
+from consent_registry.tlog.removals import Account, MalformedRemoval, Places
+from consent_registry.tlog.report import Report
+from consent_registry.tlog.tile import TILE_WIDTH
 
 # Where the tables have what an event may hold only a commitment to: by its member, the column read and its place.
 _COMMITTED = {

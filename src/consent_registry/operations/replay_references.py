@@ -4,13 +4,13 @@ registered. Without them nobody can tell: no event holds a digest, and the refer
 
 import msgspec
 
-from consent_registry.audit.leaf import reference_commitment
-from consent_registry.audit.report import Check, Verdict
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.sealed_places import place_of_reference
+from consent_registry.tlog.leaf import reference_commitment
+from consent_registry.tlog.report import Check, Verdict
 
 
 async def check_references(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:

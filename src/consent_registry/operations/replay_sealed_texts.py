@@ -9,13 +9,13 @@ from uuid import UUID
 
 import msgspec
 
-from consent_registry.audit.report import Check, Verdict
 from consent_registry.domain.commitments import commit
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.sealed_places import place_of_value
+from consent_registry.tlog.report import Check, Verdict
 
 
 async def check_sealed_texts(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:

@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from consent_registry.audit.removals import Places
-from consent_registry.audit.report import Check, Report
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.replays import Difference, Replay, differences, told_transfer
 from consent_registry.domain.told_rows import TABLES, Facts
@@ -16,6 +14,8 @@ from consent_registry.operations.replay_sealed_texts import check_sealed_texts
 from consent_registry.storage import replays as storage
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import Keys
+from consent_registry.tlog.removals import Places
+from consent_registry.tlog.report import Check, Report
 
 
 class Audited(msgspec.Struct, frozen=True):

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from consent_registry.audit.refusal import AuditRefusal
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
 from consent_registry.operations.checkpoints import HistoryChanged, Seal, seal
 from consent_registry.operations.reasons import reason_of
@@ -23,6 +22,7 @@ from consent_registry.storage.database import Connection, session, transaction
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import HeadMoved
 from consent_registry.storage.unsealed_logs import read_unsealed, write_unsealed
+from consent_registry.tlog.refusal import AuditRefusal
 
 # Seconds between two looks at all logs; a checkpoint is at most 1 s behind.
 PERIOD = 0.25

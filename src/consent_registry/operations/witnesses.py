@@ -12,13 +12,13 @@ from typing import Self
 import httpx
 import structlog
 
-from consent_registry.audit.checkpoint import Checkpoint
-from consent_registry.audit.note import NoteRefused, Signature, SignedNote, VerifierKey
-from consent_registry.audit.policy import Policy, TrustedWitness
-from consent_registry.audit.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.outgoing import CannotCall, make_async_client, why_not
 from consent_registry.operations.reasons import reason_of
+from consent_registry.tlog.checkpoint import Checkpoint
+from consent_registry.tlog.note import NoteRefused, Signature, SignedNote, VerifierKey
+from consent_registry.tlog.policy import Policy, TrustedWitness
+from consent_registry.tlog.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
 
 Prove = Callable[[int], Awaitable[Sequence[bytes]]]
 """Gives the consistency path from a witness's size, at least 1, to the checkpoint's, which is larger."""

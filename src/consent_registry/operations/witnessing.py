@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from consent_registry.audit.checkpoint import Checkpoint
-from consent_registry.audit.cosignature import cosign, cosignatures
-from consent_registry.audit.note import NoteRefused, SignedNote, SignerKey
-from consent_registry.audit.witness import AddCheckpoint, judge
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.witness_state import WitnessState
+from consent_registry.tlog.checkpoint import Checkpoint
+from consent_registry.tlog.cosignature import cosign, cosignatures
+from consent_registry.tlog.note import NoteRefused, SignedNote, SignerKey
+from consent_registry.tlog.witness import AddCheckpoint, judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.audit.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.commitments import bind
 from consent_registry.domain.errors import RegistryError
@@ -16,6 +15,7 @@ from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.database import Connection
 from consent_registry.storage.keys import base64url
+from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 
 EVENT_FORMAT = 1
 

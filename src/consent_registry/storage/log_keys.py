@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from consent_registry.audit.note import SignerKey
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.key_files import SECRET_LENGTH, Key, current_key, read_key_file
+from consent_registry.tlog.note import SignerKey
 
 
 class LogKeys:

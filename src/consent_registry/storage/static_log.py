@@ -8,10 +8,10 @@ import os
 import shutil
 from pathlib import Path
 
-from consent_registry.audit.checkpoint import Checkpoint
-from consent_registry.audit.note import NoteRefused, SignedNote
-from consent_registry.audit.tile import TILE_WIDTH, Bundle, Tile
 from consent_registry.domain.errors import Unusable
+from consent_registry.tlog.checkpoint import Checkpoint
+from consent_registry.tlog.note import NoteRefused, SignedNote
+from consent_registry.tlog.tile import TILE_WIDTH, Bundle, Tile
 
 
 class StaticLog:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from consent_registry.audit.tile import Tile
 from consent_registry.domain.errors import RegistryError
 from consent_registry.storage.database import Connection
+from consent_registry.tlog.tile import Tile
 
 
 class TileDiffers(RegistryError):

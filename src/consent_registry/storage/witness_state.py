@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from consent_registry.audit.note import COSIGNATURE, ED25519, NoteRefused, SignedNote, SignerKey, VerifierKey
 from consent_registry.domain.errors import Unusable
+from consent_registry.tlog.note import COSIGNATURE, ED25519, NoteRefused, SignedNote, SignerKey, VerifierKey
 
 _COMMENT = "#"
 

@@ -1,0 +1,67 @@
+"""Checkpoints (C2SP tlog-checkpoint): a log's origin, size and root, as the text of a signed note."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from consent_registry.tlog.encoding import decode_decimal, decode_hash, encode_base64
+from consent_registry.tlog.note import NoteRefused, SignedNote, SignerKey, VerifierKey, check_name, sign_note
+
+# Origin, size and root, each ended by a newline.
+_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a log says of itself: the tree of `origin` had this root at this size."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def body(self) -> str:
+        """The text that is signed: three lines."""
+        return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> "Checkpoint":
+        """Read a note's text; lines after the third are allowed, opaque, and not kept. Raises NoteRefused."""
+        lines = text.split("\n")
+        if len(lines) <= _LINES or "" in lines[:-1] or lines[-1]:
+            raise NoteRefused("a checkpoint has at least three lines, none of them empty, each ended by a newline")
+        try:
+            return cls(lines[0], decode_decimal(lines[1]), decode_hash(lines[2]))
+        except ValueError as error:
+            raise NoteRefused(f"the checkpoint of {lines[0][:80]!r} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCheckpoint:
+    """A checkpoint whose log signature was verified, the note it came in, and the log's keys that signed it."""
+
+    checkpoint: Checkpoint
+    note: SignedNote
+    keys: tuple[VerifierKey, ...]
+
+
+def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[SignerKey]) -> SignedNote:
+    """The checkpoint signed by the log's keys (more than one while a key is being rotated); repeatable byte for byte.
+
+    Raises NoteRefused for a key of another name: a log's key is named after its origin.
+    """
+    check_name(checkpoint.origin)
+    if any(signer.name != checkpoint.origin for signer in signers):
+        raise NoteRefused(f"a key of the log {checkpoint.origin} has its name")
+    return sign_note(checkpoint.body(), signers)
+
+
+def open_checkpoint(data: bytes, log_keys: Iterable[VerifierKey]) -> OpenedCheckpoint:
+    """Read a checkpoint and verify its log's signature with whichever of `log_keys` are keys of its origin.
+
+    Raises NoteRefused: malformed, signed by no known key of its origin, or one of these signatures does not hold.
+    """
+    note = SignedNote.parse(data)
+    checkpoint = Checkpoint.parse(note.text)
+    keys = note.verified(key for key in log_keys if key.name == checkpoint.origin)
+    if not keys:
+        raise NoteRefused(f"no known key of the log {checkpoint.origin} signed this checkpoint")
+    return OpenedCheckpoint(checkpoint, note, keys)

@@ -1,0 +1,184 @@
+"""Policies (C2SP tlog-policy): which logs and witnesses are trusted, and how many of these must have cosigned."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint
+from consent_registry.tlog.cosignature import cosignatures
+from consent_registry.tlog.note import COSIGNATURE, ED25519, NoteRefused, SignedNote, VerifierKey
+from consent_registry.tlog.refusal import AuditRefusal
+
+NONE = "none"
+_CONTROL = {*range(0x20), 0x7F} - {0x09, 0x0A}
+
+
+class PolicyRefused(AuditRefusal):
+    """A policy's text is malformed, or a checkpoint lacks its quorum; the message names the line or the witnesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedLog:
+    """A log: its key, named after its origin, and where it can be read, if that is said."""
+
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedWitness:
+    """A witness: its name in this policy, its key, and the prefix for submissions, if that is said."""
+
+    name: str
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group counts as a witness when `threshold` of its members do: witnesses, or groups defined before it."""
+
+    threshold: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Logs, witnesses and groups by their names, and the name of the one that must have cosigned, or `none`."""
+
+    logs: tuple[TrustedLog, ...] = ()
+    witnesses: dict[str, TrustedWitness] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    quorum: str = NONE
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a policy's text; raises PolicyRefused, which names the line."""
+        if set(data) & _CONTROL:
+            raise PolicyRefused("a policy holds no control character but tab and newline")
+        reader = _Reader()
+        # Octets that are not ASCII are opaque (tlog-policy, "Character set"): each stays one character of its own,
+        # except in keys, whose names are UTF-8.
+        for number, line in enumerate(data.split(b"\n"), 1):
+            words = [word for word in line.replace(b"\t", b" ").split(b" ") if word]
+            if words and not words[0].startswith(b"#"):
+                try:
+                    reader.read([word.decode("utf-8", "surrogateescape") for word in words])
+                except ValueError as error:
+                    raise PolicyRefused(f"line {number} of the policy: {error}") from error
+        if reader.quorum is None:
+            raise PolicyRefused("a policy has a quorum line")
+        return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum)
+
+    def format(self) -> bytes:
+        """The policy as text, in an order in which it can be read."""
+        logs = (("log", str(one.key), one.url or "") for one in self.logs)
+        witnesses = (("witness", one.name, str(one.key), one.url or "") for one in self.witnesses.values())
+        groups = (("group", name, str(one.threshold), *one.members) for name, one in self.groups.items())
+        lines = [" ".join(words).rstrip() for words in (*logs, *witnesses, *groups, ("quorum", self.quorum))]
+        return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+    def is_met_by(self, cosigners: Collection[VerifierKey]) -> bool:
+        """Whether these witnesses, each counted once, make up the quorum."""
+        return self._counts(self.quorum, {key.public for key in cosigners if key.kind == COSIGNATURE})
+
+    def _counts(self, name: str, publics: set[bytes]) -> bool:
+        if name == NONE:
+            return True
+        if name in self.witnesses:
+            return self.witnesses[name].key.public in publics
+        group = self.groups[name]
+        return sum(self._counts(member, publics) for member in group.members) >= group.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedCheckpoint:
+    """A checkpoint that a trusted log signed, with the witnesses that cosigned it and their POSIX times."""
+
+    checkpoint: Checkpoint
+    note: SignedNote
+    log_keys: tuple[VerifierKey, ...]
+    cosigned_at: dict[VerifierKey, int]
+
+
+def open_trusted(data: bytes, policy: Policy, *, demand_quorum: bool = True) -> TrustedCheckpoint:
+    """Read a checkpoint and verify log signature, cosignatures and quorum.
+
+    Raises NoteRefused for a note or signature that does not hold, PolicyRefused when the quorum is not met.
+    """
+    opened = open_checkpoint(data, [log.key for log in policy.logs])
+    times = cosignatures(opened.note, [witness.key for witness in policy.witnesses.values()])
+    if demand_quorum and not policy.is_met_by(times):
+        names = ", ".join(sorted(key.name for key in times)) or "no witness"
+        raise PolicyRefused(f"the quorum {policy.quorum} is not met: {names} cosigned size {opened.checkpoint.size}")
+    return TrustedCheckpoint(opened.checkpoint, opened.note, opened.keys, times)
+
+
+class _Reader:
+    """The lines of a policy so far."""
+
+    def __init__(self) -> None:
+        self.logs: list[TrustedLog] = []
+        self.witnesses: dict[str, TrustedWitness] = {}
+        self.groups: dict[str, Group] = {}
+        self.quorum: str | None = None
+        self._grouped: set[str] = set()
+
+    def read(self, words: list[str]) -> None:
+        """One line's words; raises ValueError."""
+        match words:
+            case ["log", vkey] | ["log", vkey, _]:
+                self._log(vkey, words[2:])
+            case ["witness", name, vkey] | ["witness", name, vkey, _]:
+                self._witness(name, vkey, words[3:])
+            case ["group", name, threshold, *members] if members:
+                self._group(name, threshold, members)
+            case ["quorum", name]:
+                if self.quorum is not None:
+                    raise PolicyRefused("a second quorum")
+                if name != NONE and name not in self._names():
+                    raise PolicyRefused(f"{name} is not defined above")
+                self.quorum = name
+            case _:
+                raise PolicyRefused(f"not a log, witness, group or quorum line: {' '.join(words)[:80]}")
+
+    def _log(self, vkey: str, url: list[str]) -> None:
+        key = _key(vkey, ED25519)
+        if any(log.key.public == key.public for log in self.logs):
+            raise PolicyRefused(f"the key of {key.name} stands twice")
+        self.logs.append(TrustedLog(key, *url))
+
+    def _witness(self, name: str, vkey: str, url: list[str]) -> None:
+        key = _key(vkey, COSIGNATURE)
+        self._require_new(name)
+        if any(witness.key.public == key.public for witness in self.witnesses.values()):
+            raise PolicyRefused(f"the key of {key.name} stands twice")
+        self.witnesses[name] = TrustedWitness(name, key, *url)
+
+    def _group(self, name: str, threshold: str, members: list[str]) -> None:
+        self._require_new(name)
+        for member in members:
+            if member not in self._names():
+                raise PolicyRefused(f"{member} is not defined above")
+            if member in self._grouped:
+                raise PolicyRefused(f"{member} is a member already: a witness counts in one way only")
+            self._grouped.add(member)
+        numbers = {"any": 1, "all": len(members)} | {str(number): number for number in range(1, len(members) + 1)}
+        if threshold not in numbers:
+            raise PolicyRefused(f"the threshold is any, all, or 1 to {len(members)}")
+        self.groups[name] = Group(numbers[threshold], tuple(members))
+
+    def _names(self) -> Iterator[str]:
+        yield from self.witnesses
+        yield from self.groups
+
+    def _require_new(self, name: str) -> None:
+        if name == NONE or name in self._names():
+            raise PolicyRefused(f"the name {name} is taken")
+
+
+def _key(vkey: str, kind: int) -> VerifierKey:
+    key = VerifierKey.parse(vkey)
+    if key.kind != kind:
+        raise NoteRefused(f"the key of {key.name} is of type {key.kind}, not {kind}")
+    return key

@@ -1,0 +1,103 @@
+"""A report: what counts as its verdict, what is kept of many findings, and how it is written for programs."""
+
+import itertools
+
+import msgspec
+import pytest
+
+from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent
+from consent_registry.tlog.receipt import Claims, Header, Place, Receipt
+from consent_registry.tlog.report import Check, Finding, Report, Verdict
+from consent_registry.tlog.verify import Given
+from consent_registry.tlog.verify_events import _Kind
+from tests.tlog.small_log import KEY_ONLY
+
+
+def test_the_verdict_of_the_whole() -> None:
+    """What fails outweighs what cannot be told, that outweighs what holds, and what was not asked weighs nothing."""
+    order = [Verdict.FAILS, Verdict.UNTOLD, Verdict.HOLDS]
+    assert Report().verdict == Verdict.HOLDS
+    for said in itertools.product(Verdict, repeat=3):
+        report = Report(checks=[Check("one", verdict) for verdict in said])
+        assert report.verdict == min({*said} - {Verdict.NOT_ASKED} or {Verdict.HOLDS}, key=order.index)
+
+
+def test_a_check() -> None:
+    """It holds until something is found; what failed is not untold afterwards, what was untold may still fail."""
+    report = Report()
+    check = report.check("events")
+    assert report.checks == [check] == [Check("events", Verdict.HOLDS, "", 0, [])]
+    check.untold("no file")
+    assert (check.verdict, check.says) == (Verdict.UNTOLD, "no file")
+    check.find("code", "detail", index=7, path="file")
+    check.untold("no other file")
+    assert (check.verdict, check.says, check.count) == (Verdict.FAILS, "no file", 1)
+    assert check.findings == [Finding("code", "detail", 7, "file")]
+    asked = report.check("entries", Verdict.NOT_ASKED, "nothing given")
+    assert (asked.verdict, asked.says, asked.findings) == (Verdict.NOT_ASKED, "nothing given", [])
+    assert (report.checks, report.codes()) == ([check, asked], {"code"})
+
+
+def test_the_first_hundred_are_kept_and_all_are_counted() -> None:
+    """In the order in which they were found."""
+    check = Check("events")
+    for number in range(1, 151):
+        check.find("code", str(number))
+        assert (check.count, len(check.findings)) == (number, min(number, 100))
+    assert [finding.detail for finding in check.findings] == [str(number) for number in range(1, 101)]
+
+
+def test_a_report_for_programs() -> None:
+    """A finding names a leaf or a file where there is one, and is silent where there is none."""
+    check = Check("events")
+    check.find("one", "a")
+    check.find("two", "b", index=0)
+    check.find("three", "c", path="file")
+    assert msgspec.to_builtins(Report("log", 3, "root", [check])) == {
+        "origin": "log",
+        "size": 3,
+        "root": "root",
+        "checks": [
+            {
+                "name": "events",
+                "verdict": "fails",
+                "says": "",
+                "count": 3,
+                "findings": [
+                    {"code": "one", "detail": "a"},
+                    {"code": "two", "detail": "b", "index": 0},
+                    {"code": "three", "detail": "c", "path": "file"},
+                ],
+            }
+        ],
+    }
+
+
+PLACE = Place("log", 0, "")
+CLAIMS = Claims("", 1, 2, "", "", "", "", "", "", [], "", PLACE, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "member"),
+    [
+        (Finding("code", "detail"), "code"),
+        (BundleHead(1, "log", 3), "size"),
+        (OpenedEvent(0, b"", b""), "index"),
+        (PLACE, "index"),
+        (CLAIMS, "outcome"),
+        (Header("", "", ""), "alg"),
+        (Receipt(CLAIMS, b"", ""), "leaf"),
+        (Given(policy=KEY_ONLY), "policy"),
+        (_Kind(), "indices"),
+    ],
+)
+def test_what_was_read_stays_as_it_was_read(value: msgspec.Struct, member: str) -> None:
+    """A value that was verified cannot be another one afterwards."""
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(value, member, None)
+
+
+def test_what_is_brought_is_named() -> None:
+    """Keys, checkpoints and receipts are told apart by name, never by their order."""
+    with pytest.raises(TypeError):
+        Given(KEY_ONLY)  # type: ignore[call-arg]
