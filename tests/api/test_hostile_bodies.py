@@ -13,10 +13,9 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from msgspec import inspect
 
-from consent_registry.api import bodies
 from consent_registry.api.decisions import BatchRequest
 from consent_registry.api.documentation import Operation
-from consent_registry.domain import errors
+from consent_registry.domain import errors, json_bodies
 from consent_registry.domain.errors import Malformed
 from tests.api.test_queries import DOCUMENT, PLACES, SOME_ID, caller
 from tests.installation import Registry
@@ -142,7 +141,7 @@ def test_items_behind_the_maximum_are_not_looked_at() -> None:
         ([0] * 5000, ["/decisions", *(f"/decisions/{number}" for number in range(99))]),
     ):
         with pytest.raises(Malformed) as refused:
-            bodies.decode(json.dumps({"decisions": items}).encode(), BatchRequest)
+            json_bodies.decode(json.dumps({"decisions": items}).encode(), BatchRequest)
         assert [fault.pointer for fault in refused.value.faults] == expected
 
 

@@ -15,11 +15,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, HTTPRequestEvent, Receive, Scope, Send
 
-from consent_registry.api.bodies import decode
 from consent_registry.api.documentation import Operation
 from consent_registry.api.queries import require_declared
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NoToken
+from consent_registry.domain.json_bodies import decode
 from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.acts import Once, Reply
 from consent_registry.operations.decider import EVEN, Decider

@@ -21,13 +21,13 @@ from consent_registry.api.openapi_words import (
     ABOUT,
     HEADERS,
     HEADERS_OF_STATUS,
-    PARAMETERS,
     PROBLEM_ERRORS,
     PROJECT,
     SCOPE_WORDS,
     TAG_OF_PATH,
     TAGS,
 )
+from consent_registry.api.parameters import PARAMETERS
 from consent_registry.api.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem
 from consent_registry.api.tokens import TokenError
 from consent_registry.domain.errors import (

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from litestar import Request
 
 from consent_registry.api.documentation import Operation
-from consent_registry.api.openapi_words import PARAMETERS
+from consent_registry.api.parameters import PARAMETERS
 from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.domain.instants import NotAnInstant, parse_instant
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.api.bodies import decode
 from consent_registry.cli.demonstration.documents import (
     Agreement,
     Catalogue,
@@ -20,6 +19,7 @@ from consent_registry.cli.demonstration.documents import (
     Text,
 )
 from consent_registry.domain.errors import Fault, Malformed, quoted
+from consent_registry.domain.json_bodies import decode
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
 
 LARGEST_TEXT = 1_000_000
