@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.storage import embedded
+from tests.campaigns.server import Server, running
 from tests.installation import Installation, Registry, install, serving
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,13 @@ async def fresh_registry(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of this test's own."""
     async with installation.copy() as database, serving(installation, database) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A demonstration of this test process's own, over a socket; tests use clients of their own."""
+    with running("api") as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

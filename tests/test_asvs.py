@@ -101,7 +101,7 @@ def test_every_requirement_has_its_row() -> None:
         ("| yes | `tests/test_installation_page.py", "| surely | `tests/test_installation_page.py"),
         ("test_no_hostile_token_is_accepted", "test_no_hostile_token_is_refused"),
         ("`tests/strangers/test_go.py`", "`tests/strangers/test_rust.py`"),
-        ("`no-referrer`: `tests/api/test_headers.py::test_every_answer_is_safe_in_a_browser`", "we are sure"),
+        ("`no-referrer`: `tests/web/test_headers.py::test_every_answer_is_safe_in_a_browser`", "we are sure"),
     ],
 )
 def test_a_page_that_is_wrong_is_found(said: str, instead: str) -> None:

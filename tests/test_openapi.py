@@ -21,18 +21,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from consent_registry import __version__
-from consent_registry.api.documentation import Operation
 from consent_registry.api.events import _COLUMNS, _PLACE
 from consent_registry.api.examples import read_examples
 from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.api.openapi import document_bytes
-from consent_registry.api.problem_pages import EXPLANATIONS
-from consent_registry.api.problems import PROBLEM_SLUGS, PROBLEM_TYPE
 from consent_registry.app import create_app
 from consent_registry.cli.demonstration.documents import read_catalogue, read_network
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.tokens import SCOPES
 from consent_registry.settings import Settings
+from consent_registry.web.operation import Operation
+from consent_registry.web.problem_pages import EXPLANATIONS
+from consent_registry.web.problems import PROBLEM_SLUGS, PROBLEM_TYPE
 
 JSON = dict[str, Any]
 SOURCE = Path(__file__).parents[1] / "src/consent_registry"

@@ -12,7 +12,6 @@ from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from consent_registry.api import (
-    administration,
     approvals,
     catalogue,
     clients,
@@ -27,20 +26,14 @@ from consent_registry.api import (
     health,
     link_codes,
     log,
-    problem_pages,
     receipt_codes,
     start_pages,
+    suspensions,
     texts,
     tokens,
     unlinkings,
     withdrawals,
 )
-from consent_registry.api.callers import ApiRequest, Doors
-from consent_registry.api.edge import Edge
-from consent_registry.api.problems import http_error, internal_error, registry_error
-from consent_registry.api.request_log import note_answers
-from consent_registry.api.server_log import configure_log
-from consent_registry.api.standing import after_standing
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
@@ -48,10 +41,17 @@ from consent_registry.operations.readiness import Readiness
 from consent_registry.operations.runtime import Runtime
 from consent_registry.operations.turns import Turns
 from consent_registry.operations.watch import Watch
+from consent_registry.process.server_log import configure_log
 from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.queued_pool import QueuedPool
+from consent_registry.web import problem_pages
+from consent_registry.web.callers import ApiRequest, Doors
+from consent_registry.web.edge import Edge
+from consent_registry.web.problems import http_error, internal_error, registry_error
+from consent_registry.web.request_log import note_answers
+from consent_registry.web.standing import after_standing
 
 PAGES = (*start_pages.ROUTES, *docs.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             *withdrawals.ROUTES,
             *decisions.ROUTES,
             *events.ROUTES,
-            *administration.ROUTES,
+            *suspensions.ROUTES,
             *approvals.ROUTES,
             *texts.ROUTES,
             *findings.ROUTES,

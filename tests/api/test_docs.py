@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from consent_registry.api.problems import PROBLEM_SLUGS
+from consent_registry.web.problems import PROBLEM_SLUGS
 from tests.campaigns.server import ROOT
 from tests.installation import Registry
 from tests.small_network import question
@@ -19,7 +19,7 @@ PAGES = (
     *(f"/guides/{name}" for name in GUIDES),
     *(f"/problems/{slug}" for slug in PROBLEM_SLUGS),
 )
-STATIC = files("consent_registry.api") / "static"
+STATIC = files("consent_registry.web") / "static"
 
 
 class Addresses(HTMLParser):

@@ -9,11 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from consent_registry.domain.instants import INSTANT_PATTERN, format_instant, parse_instant
-from tests.api.test_hostile_bodies import CALLS, example_of, places, send, with_
-from tests.api.test_queries import DOCUMENT
 from tests.installation import Registry
 from tests.journeys.office import office
 from tests.small_network import consent_body
+from tests.web.test_hostile_bodies import CALLS, example_of, places, send, with_
+from tests.web.test_queries import DOCUMENT
 
 GIVEN = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 # As JavaScript's toISOString(), Python's isoformat(), Go's RFC3339Nano, Java's OffsetDateTime and a person write it.

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from consent_registry.api.callers import Doors
 from consent_registry.api.openapi import make_document
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.queued_pool import QueuedPool
+from consent_registry.web.callers import Doors
 from tests.installation import Partner, Registry
 from tests.small_network import question
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.bad_requests import Body, Case, changed, not_strict, put, without, wrong_values
 from tests.installation import Registry
+from tests.web.bad_requests import Body, Case, changed, not_strict, put, without, wrong_values
 
 GERMAN = "Ja oder Nein?\n"
 UNKNOWN = "0190b9f0-0000-7000-8000-000000000000"

@@ -14,9 +14,9 @@ import pytest
 
 from consent_registry.cli.connections import OTHER_FILES, require_open_files
 from consent_registry.settings import Limits, UnsafeSetting, read_limits
-from tests.api.raw_http import exchange, request
 from tests.cli.test_supervise import free_port, until
 from tests.controls.edge_app import MUCH
+from tests.web.raw_http import exchange, request
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST = 60

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from consent_registry.api.edge import Edge
+from consent_registry.web.edge import Edge
 
 MUCH = 24 * 1024 * 1024
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consent_registry.domain.instants import format_instant
-from tests.api.bad_requests import approvals, not_strict
 from tests.installation import Partner, Registry
 from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, refusals
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body
+from tests.web.bad_requests import approvals, not_strict
 
 ADVICE = ("aid", "debts", "residence-advice")
 TO_FOREIGNERS = ("aid", "foreigners", "appointment")

@@ -12,8 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consent_registry.api.csv_rows import csv_row
-from consent_registry.api.edge import CutOff
 from consent_registry.domain.erasures import GROUNDS
 from consent_registry.operations import event_exports
 from consent_registry.operations.acts import digest_of
@@ -21,6 +19,8 @@ from consent_registry.operations.erasures import perform_erasure, preview_erasur
 from consent_registry.operations.event_exports import EventExportRequest, ExportPage
 from consent_registry.operations.log_exports import export_log
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.web.csv_rows import csv_row
+from consent_registry.web.edge import CutOff
 from tests.cli.test_command_line import run
 from tests.dpo_desk import EXPORTS, records, search_all
 from tests.erasing import administering, erasing, north, small

@@ -5,10 +5,6 @@ from typing import Annotated
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from consent_registry.api.acts import act_route
-from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.documentation import answers
-from consent_registry.api.queries import page_limit
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations import approvals as operations
 from consent_registry.operations.approvals import (
@@ -20,6 +16,10 @@ from consent_registry.operations.approvals import (
 )
 from consent_registry.operations.catalogue import show_list
 from consent_registry.operations.pages import Page
+from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.commands import act_route
+from consent_registry.web.operation import answers
+from consent_registry.web.queries import page_limit
 
 _SCOPE = "catalogue:write"
 

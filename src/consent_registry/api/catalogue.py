@@ -6,12 +6,12 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from consent_registry.api.acts import known_id
-from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.documentation import answers
-from consent_registry.api.queries import page_limit
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.pages import Page
+from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.commands import known_id
+from consent_registry.web.operation import answers
+from consent_registry.web.queries import page_limit
 
 _GUARDS = [requires("")]
 Limit = Annotated[str, QueryParameter(description="1 to 200, 50 by default")]

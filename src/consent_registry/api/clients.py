@@ -3,12 +3,12 @@
 from litestar import Response, post
 from litestar.params import JSONBody
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
-from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import TooMany
 from consent_registry.operations import clients as operations
 from consent_registry.operations.clients import ClientAnswer, ClientRequest
+from consent_registry.web.bodies import StrictBody
+from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
+from consent_registry.web.operation import answers
 
 
 @post(

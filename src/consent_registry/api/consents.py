@@ -3,16 +3,16 @@
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from consent_registry.api.acts import act_route, known_id
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.documentation import answers
-from consent_registry.api.queries import query_instant
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations import consents, searches
 from consent_registry.operations.pages import Page
 from consent_registry.operations.requests import ConsentRequest, SearchRequest
 from consent_registry.operations.views import ConsentView
+from consent_registry.web.bodies import StrictBody
+from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.commands import act_route, known_id
+from consent_registry.web.operation import answers
+from consent_registry.web.queries import query_instant
 
 RECORD = act_route(
     "/consents",

@@ -7,9 +7,14 @@ from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
-from consent_registry.api.acts import act_route, known_id
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import (
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.operations import transfers as operations
+from consent_registry.operations.batch import BatchAnswer
+from consent_registry.operations.decisions import DecisionAnswer, DecisionRequest
+from consent_registry.operations.pages import Page
+from consent_registry.operations.transfers import TransferAnswer, TransferRequest, UnreportedDecision
+from consent_registry.web.bodies import StrictBody
+from consent_registry.web.callers import (
     ApiRequest,
     IdempotencyKey,
     asked_directly,
@@ -18,14 +23,9 @@ from consent_registry.api.callers import (
     requires,
     respond,
 )
-from consent_registry.api.documentation import answers
-from consent_registry.api.queries import page_limit
-from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.operations import transfers as operations
-from consent_registry.operations.batch import BatchAnswer
-from consent_registry.operations.decisions import DecisionAnswer, DecisionRequest
-from consent_registry.operations.pages import Page
-from consent_registry.operations.transfers import TransferAnswer, TransferRequest, UnreportedDecision
+from consent_registry.web.commands import act_route, known_id
+from consent_registry.web.operation import answers
+from consent_registry.web.queries import page_limit
 
 BATCH_LENGTH = 1000
 BATCH_BYTES = 2 * 1024 * 1024

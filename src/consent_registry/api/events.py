@@ -7,10 +7,6 @@ from litestar import Response, post
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, doors, requires, respond
-from consent_registry.api.csv_rows import csv_row
-from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import Conflict
 from consent_registry.operations import event_exports as exports
 from consent_registry.operations import event_searches as searches
@@ -19,6 +15,10 @@ from consent_registry.operations.event_searches import EventSearchRequest
 from consent_registry.operations.event_views import EventView
 from consent_registry.operations.pages import Page
 from consent_registry.tlog.event_bundle import format_bundle, format_event
+from consent_registry.web.bodies import StrictBody
+from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.csv_rows import csv_row
+from consent_registry.web.operation import answers
 
 _GUARDS = [requires("audit:read")]
 JSON_LINES, CSV = "application/jsonl", "text/csv"

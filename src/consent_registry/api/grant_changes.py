@@ -4,7 +4,6 @@ from functools import partial
 
 from litestar.handlers import HTTPRouteHandler
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.grant_acts import CONFIRMATION, ENDING, INVALIDATION, LIFTING, RESTRICTION, GrantAct
 from consent_registry.operations.grant_changes import (
@@ -16,6 +15,7 @@ from consent_registry.operations.grant_changes import (
     RestrictionRequest,
     act_on_grants,
 )
+from consent_registry.web.commands import act_route
 
 
 def _route(

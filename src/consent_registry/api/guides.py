@@ -14,9 +14,9 @@ from litestar.params import FromPath
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from consent_registry.api.files import File, serve_file
-from consent_registry.api.html_page import page
 from consent_registry.domain.errors import NotFound
+from consent_registry.web.files import File, serve_file
+from consent_registry.web.html_page import page
 
 
 @get("/guides")

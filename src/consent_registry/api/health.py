@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 
-from consent_registry.api.documentation import answers
-from consent_registry.api.problems import Problem, problem_response
 from consent_registry.domain.errors import CannotRecord
+from consent_registry.web.operation import answers
+from consent_registry.web.problems import Problem, problem_response
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):

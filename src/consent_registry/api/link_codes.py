@@ -1,8 +1,8 @@
 """Codes by which two partners' references come to mean one client (api.md section 4)."""
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code
+from consent_registry.web.commands import act_route
 
 ROUTES = [
     act_route(

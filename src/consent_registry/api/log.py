@@ -12,15 +12,15 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
-from consent_registry.api.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
-from consent_registry.api.documentation import answers
-from consent_registry.api.files import File, serve_file
-from consent_registry.api.queries import require_declared
 from consent_registry.domain.errors import Fault, Malformed, NotFound
 from consent_registry.operations import log as operations
 from consent_registry.operations.log import Consistency, Reader
 from consent_registry.tlog.encoding import decode_decimal
 from consent_registry.tlog.tile import Bundle
+from consent_registry.web.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
+from consent_registry.web.files import File, serve_file
+from consent_registry.web.operation import answers
+from consent_registry.web.queries import require_declared
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
 Size = Annotated[str | None, QueryParameter(name="from", description="size of the earlier tree")]

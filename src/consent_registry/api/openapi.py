@@ -14,7 +14,6 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from consent_registry import __version__
-from consent_registry.api.documentation import Operation
 from consent_registry.api.examples import Example, read_examples
 from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.api.openapi_words import (
@@ -27,8 +26,6 @@ from consent_registry.api.openapi_words import (
     TAG_OF_PATH,
     TAGS,
 )
-from consent_registry.api.parameters import PARAMETERS
-from consent_registry.api.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem
 from consent_registry.api.tokens import TokenError
 from consent_registry.domain.errors import (
     CannotRecord,
@@ -40,6 +37,9 @@ from consent_registry.domain.errors import (
     RegistryError,
 )
 from consent_registry.operations.tokens import SCOPES
+from consent_registry.web.operation import Operation
+from consent_registry.web.parameters import PARAMETERS
+from consent_registry.web.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem
 
 JSON = dict[str, Any]
 

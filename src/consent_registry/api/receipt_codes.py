@@ -1,8 +1,8 @@
 """A new receipt code for a client that lost it (api.md section 5)."""
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.receipt_codes import ReceiptCodeAnswer, ReceiptCodeRequest, reissue_receipt_code
+from consent_registry.web.commands import act_route
 
 ROUTES = [
     act_route(

@@ -5,9 +5,9 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from consent_registry.api.callers import doors
-from consent_registry.api.files import serve_file
-from consent_registry.api.html_page import page
+from consent_registry.web.callers import doors
+from consent_registry.web.files import serve_file
+from consent_registry.web.html_page import page
 
 START = page(
     "Consent registry",

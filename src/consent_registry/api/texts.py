@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.text_invalidations import (
     TextInvalidationAnswer,
@@ -17,6 +16,7 @@ from consent_registry.operations.texts import (
     mark_stale,
     publish_text,
 )
+from consent_registry.web.commands import act_route
 
 _route = partial(act_route, scope="catalogue:write")
 

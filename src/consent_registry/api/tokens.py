@@ -10,13 +10,13 @@ import structlog
 from litestar import Request, Response, get, post
 from msgspec import UNSET, UnsetType
 
-from consent_registry.api.callers import ApiRequest, doors, require_plain, requires
-from consent_registry.api.client_address import client_address
-from consent_registry.api.documentation import answers
-from consent_registry.api.request_log import note_client, note_reason
 from consent_registry.operations import catalogue as operations
 from consent_registry.operations.catalogue import CallerView
 from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
+from consent_registry.web.callers import ApiRequest, doors, require_plain, requires
+from consent_registry.web.client_address import client_address
+from consent_registry.web.operation import answers
+from consent_registry.web.request_log import note_client, note_reason
 
 FORM_LENGTH = 8192
 # RFC 6749 section 5.2: what an error_description may not hold.

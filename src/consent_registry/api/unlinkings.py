@@ -1,8 +1,8 @@
 """Taking a reference out of a client it was linked to (api.md section 4)."""
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client
+from consent_registry.web.commands import act_route
 
 ROUTES = [
     act_route(

@@ -1,9 +1,9 @@
 """Withdrawing a consent (api.md section 5; Art. 7 Abs. 3 DSGVO)."""
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound, TooMany
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.withdrawals import WithdrawalAnswer, withdraw_consent
+from consent_registry.web.commands import act_route
 
 ROUTES = [
     act_route(

@@ -23,12 +23,12 @@ import structlog
 from cyclopts import Parameter, validators
 
 from consent_registry import __version__
-from consent_registry.api.server_log import configure_log
 from consent_registry.cli.connections import require_open_files
 from consent_registry.cli.data_folder import CannotServe, write_private
 from consent_registry.cli.ports import answers, refuse_taken_port
 from consent_registry.cli.server import DRAIN_SECONDS
 from consent_registry.cli.standard_streams import say, survive_without_output
+from consent_registry.process.server_log import configure_log
 from consent_registry.settings import read_limits
 from consent_registry.storage.embedded import Cluster, EmbeddedError
 from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with

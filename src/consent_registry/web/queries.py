@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 
 from litestar import Request
 
-from consent_registry.api.documentation import Operation
-from consent_registry.api.parameters import PARAMETERS
 from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.domain.instants import NotAnInstant, parse_instant
+from consent_registry.web.operation import Operation
+from consent_registry.web.parameters import PARAMETERS
 
 MOST = 100
 """How many parameters of a query are read."""

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.api import bad_consents, bad_requests
-from tests.api.bad_requests import GOOD_REFERENCES, MIB, Case
 from tests.campaigns.scene import CREATED, OK, Person, Scene, register, scene
 from tests.campaigns.server import Server
 from tests.campaigns.wire import Answer
+from tests.web import bad_consents, bad_requests
+from tests.web.bad_requests import GOOD_REFERENCES, MIB, Case
 
 LONGEST_ID = 128
 

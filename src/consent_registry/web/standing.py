@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from consent_registry.api.callers import doors
-from consent_registry.api.problems import registry_error
 from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
 from consent_registry.operations.runtime import Caller, require_standing
+from consent_registry.web.callers import doors
+from consent_registry.web.problems import registry_error
 
 E = TypeVar("E", bound=Exception)
 ErrorHandler = Callable[[Request[Any, Any, Any], E], Response[bytes]]

@@ -2,7 +2,7 @@
 
 import html
 
-from consent_registry.api.files import File
+from consent_registry.web.files import File
 
 STRICT = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 ICON = (

@@ -14,11 +14,11 @@ from litestar.routes import HTTPRoute
 from msgspec import inspect
 
 from consent_registry.api.decisions import BatchRequest
-from consent_registry.api.documentation import Operation
 from consent_registry.domain import errors, json_bodies
 from consent_registry.domain.errors import Malformed
-from tests.api.test_queries import DOCUMENT, PLACES, SOME_ID, caller
+from consent_registry.web.operation import Operation
 from tests.installation import Registry
+from tests.web.test_queries import DOCUMENT, PLACES, SOME_ID, caller
 
 WORD = "W" * 5000
 LONGEST_ANSWER = 40_000

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.raw_http import LIBRARY, Raw, answers, chunked, exchange, parse, request
-from tests.api.test_queries import DOCUMENT, PLACES, SOME_ID
 from tests.campaigns.server import Server, wait_until
+from tests.web.raw_http import LIBRARY, Raw, answers, chunked, exchange, parse, request
+from tests.web.test_queries import DOCUMENT, PLACES, SOME_ID
 
 MIB = 1 << 20
 BUNDLE = 256

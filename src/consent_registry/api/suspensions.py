@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from consent_registry.api.acts import act_route
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.administration import (
     RevocationAnswer,
@@ -13,6 +12,7 @@ from consent_registry.operations.administration import (
     revoke_secret,
     suspend_partner,
 )
+from consent_registry.web.commands import act_route
 
 _route = partial(act_route, scope="catalogue:write")
 

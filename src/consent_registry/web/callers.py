@@ -15,8 +15,6 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, HTTPRequestEvent, Receive, Scope, Send
 
-from consent_registry.api.documentation import Operation
-from consent_registry.api.queries import require_declared
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NoToken
 from consent_registry.domain.json_bodies import decode
@@ -26,6 +24,8 @@ from consent_registry.operations.decider import EVEN, Decider
 from consent_registry.operations.quotas import QuotaKeeper
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.tokens import PARTNER_SCOPES, Tokens
+from consent_registry.web.operation import Operation
+from consent_registry.web.queries import require_declared
 
 
 class ApiRequest(Request[Caller, None, State]):

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from consent_registry.api.edge import DRAINED_BYTES, CutOff, Edge, is_host
-from consent_registry.api.server_log import configure_log
+from consent_registry.process.server_log import configure_log
+from consent_registry.web.edge import DRAINED_BYTES, CutOff, Edge, is_host
 from tests.controls.edge_app import no_note
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]

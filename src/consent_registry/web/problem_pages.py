@@ -8,10 +8,10 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
-from consent_registry.api.files import File, serve_file
-from consent_registry.api.html_page import page
-from consent_registry.api.problems import HTTP_TITLES, INTERNAL, TABLE
 from consent_registry.domain.errors import NotFound
+from consent_registry.web.files import File, serve_file
+from consent_registry.web.html_page import page
+from consent_registry.web.problems import HTTP_TITLES, INTERNAL, TABLE
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.api.bad_requests import (
+from tests.web.bad_requests import (
     BAD_INSTANTS,
     Body,
     Case,

@@ -9,9 +9,6 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import Scope
 
-from consent_registry.api.client_address import client_address
-from consent_registry.api.request_log import note_reason, route_of
-from consent_registry.api.server_log import request_id
 from consent_registry.domain.errors import (
     CannotRecord,
     Conflict,
@@ -28,6 +25,9 @@ from consent_registry.domain.errors import (
     RegistryError,
     TooMany,
 )
+from consent_registry.process.server_log import request_id
+from consent_registry.web.client_address import client_address
+from consent_registry.web.request_log import note_reason, route_of
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -13,10 +13,17 @@ from typing import cast
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from consent_registry.api.problems import HTTP_TITLES, INTERNAL, MALFORMED, Problem, encode_problem, log_internal_error
-from consent_registry.api.request_log import note_beginning
-from consent_registry.api.server_log import request_id
 from consent_registry.domain.errors import Fault
+from consent_registry.process.server_log import request_id
+from consent_registry.web.problems import (
+    HTTP_TITLES,
+    INTERNAL,
+    MALFORMED,
+    Problem,
+    encode_problem,
+    log_internal_error,
+)
+from consent_registry.web.request_log import note_beginning
 
 Headers = Iterable[tuple[bytes, bytes]]
 Note = Callable[[Message, Scope], Awaitable[None]]

@@ -115,7 +115,7 @@ async def test_a_public_log_is_as_strict(registry: Registry, monkeypatch: pytest
 
 async def test_an_overlooked_parameter_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: with the check out of the guard an answer comes as if nothing had been asked, and is told apart."""
-    monkeypatch.setattr("consent_registry.api.callers.require_declared", lambda _: None)
+    monkeypatch.setattr("consent_registry.web.callers.require_declared", lambda _: None)
     for path in ("/api/v1/partners", "/api/v1/approvals", "/api/v1/me"):
         answer = await ask(registry, "GET", path, f"{UNHEARD_OF}=1")
         assert answer.status_code == 200

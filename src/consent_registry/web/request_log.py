@@ -13,9 +13,9 @@ import structlog
 from litestar import Request
 from litestar.types import Message, Scope
 
-from consent_registry.api.client_address import client_address
-from consent_registry.api.server_log import request_id
 from consent_registry.operations.runtime import Caller
+from consent_registry.process.server_log import request_id
+from consent_registry.web.client_address import client_address
 
 REFUSALS = {401: "not-authentic", 403: "not-allowed", 429: "too-many"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -9,12 +9,12 @@ from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
-from consent_registry.api.bodies import StrictBody
-from consent_registry.api.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
-from consent_registry.api.documentation import answers
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.acts import Reply
+from consent_registry.web.bodies import StrictBody
+from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
+from consent_registry.web.operation import answers
 
 # Called with the runtime, the caller, the ids of the path in their order, the body, and what lets it happen once.
 Operation = Callable[..., Awaitable[Reply]]

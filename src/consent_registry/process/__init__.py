@@ -1,0 +1,1 @@
+"""The processes of an installation: the server, its log, what supervises it, and the embedded PostgreSQL."""
