@@ -17,7 +17,6 @@ from consent_registry.api import (
     clients,
     consents,
     decisions,
-    docs,
     events,
     evidence,
     findings,
@@ -34,6 +33,7 @@ from consent_registry.api import (
     unlinkings,
     withdrawals,
 )
+from consent_registry.api.openapi import pages
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
@@ -53,7 +53,7 @@ from consent_registry.web.problems import http_error, internal_error, registry_e
 from consent_registry.web.request_log import note_answers
 from consent_registry.web.standing import after_standing
 
-PAGES = (*start_pages.ROUTES, *docs.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
+PAGES = (*start_pages.ROUTES, *pages.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
 # For every answer that does not say otherwise itself; a browser that is led to one may do nothing with it.
 _ALWAYS = (
@@ -126,7 +126,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,
-        openapi_config=None,  # api/openapi.py writes the document from what the routes say of themselves
+        openapi_config=None,  # api/openapi/document.py writes the document from what the routes say of themselves
         debug=False,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from consent_registry.api.openapi import make_document
+from consent_registry.api.openapi.document import make_document
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.queued_pool import QueuedPool

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.api.openapi import make_document
+from consent_registry.api.openapi.document import make_document
 from consent_registry.app import create_app
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import QuotaClass, Quotas

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import consent_registry.app
-from consent_registry.api.openapi import make_document
+from consent_registry.api.openapi.document import make_document
 from tests.installation import Installation, Registry, serving
 from tests.small_network import question
 

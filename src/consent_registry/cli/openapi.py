@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from consent_registry.api.openapi import document_bytes
+from consent_registry.api.openapi.document import document_bytes
 from consent_registry.app import create_app
 from consent_registry.settings import Settings
 

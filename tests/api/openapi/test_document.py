@@ -22,9 +22,9 @@ from litestar.routes import HTTPRoute
 
 from consent_registry import __version__
 from consent_registry.api.events import _COLUMNS, _PLACE
-from consent_registry.api.examples import read_examples
-from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
-from consent_registry.api.openapi import document_bytes
+from consent_registry.api.openapi.document import document_bytes
+from consent_registry.api.openapi.examples import read_examples
+from consent_registry.api.openapi.member_texts import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.app import create_app
 from consent_registry.cli.demonstration.documents import read_catalogue, read_network
 from consent_registry.domain.json_bodies import decode
@@ -35,8 +35,8 @@ from consent_registry.web.problem_pages import EXPLANATIONS
 from consent_registry.web.problems import PROBLEM_SLUGS, PROBLEM_TYPE
 
 JSON = dict[str, Any]
-SOURCE = Path(__file__).parents[1] / "src/consent_registry"
-COMMITTED = Path(__file__).parents[1] / "openapi" / "consent-registry.json"
+SOURCE = Path(__file__).parents[3] / "src/consent_registry"
+COMMITTED = Path(__file__).parents[3] / "openapi" / "consent-registry.json"
 PAGES = {"/", "/docs", "/guides", "/guides/{name}", "/log", "/openapi/openapi.json", "/problems", "/problems/{slug}"}
 
 
@@ -207,7 +207,7 @@ def test_examples_speak_of_a_network_of_the_demonstration() -> None:
     paderborn = read_network("paderborn")
     shared = read_catalogue(paderborn)
     partners = {one.slug for one in paderborn.partners}
-    for example in json.loads((files("consent_registry.api") / "examples.json").read_bytes()).values():
+    for example in json.loads((files("consent_registry.api.openapi") / "examples.json").read_bytes()).values():
         for said in walk(example):
             assert {said[name] for name in ("sender", "recipient") if name in said} <= partners
             assert {said["purpose"]} - {None} <= {one.slug for one in shared.purposes} if "purpose" in said else True

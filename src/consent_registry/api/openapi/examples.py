@@ -20,5 +20,5 @@ class Example(msgspec.Struct, frozen=True):
 
 def read_examples() -> dict[str, Example]:
     """The examples by the operation's name."""
-    content = (files("consent_registry.api") / "examples.json").read_bytes()
+    content = (files("consent_registry.api.openapi") / "examples.json").read_bytes()
     return msgspec.json.decode(content, type=dict[str, Example])

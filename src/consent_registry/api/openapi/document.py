@@ -14,9 +14,9 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from consent_registry import __version__
-from consent_registry.api.examples import Example, read_examples
-from consent_registry.api.member_words import EXACTLY_ONE, MEMBERS, MEMBERS_OF
-from consent_registry.api.openapi_words import (
+from consent_registry.api.openapi.examples import Example, read_examples
+from consent_registry.api.openapi.member_texts import EXACTLY_ONE, MEMBERS, MEMBERS_OF
+from consent_registry.api.openapi.texts import (
     ABOUT,
     HEADERS,
     HEADERS_OF_STATUS,

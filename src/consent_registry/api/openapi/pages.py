@@ -7,12 +7,12 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
-from consent_registry.api.openapi import document_bytes
+from consent_registry.api.openapi.document import document_bytes
 from consent_registry.domain.errors import NotFound
 from consent_registry.web.files import File, serve_file
 from consent_registry.web.html_page import page
 
-FILES = Path(__file__).parents[1] / "web" / "static"
+FILES = Path(__file__).parents[2] / "web" / "static"
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 # Swagger UI writes style attributes and shows pictures of its own as data: URLs; it may call this host to try things.
 POLICY = "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'"
