@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.domain import grant_acts
+from consent_registry.domain import grant_changes
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.form_rules import FORM_RULES
 from consent_registry.domain.remarks import REMARKS
@@ -50,7 +50,7 @@ def rules_of(tree: ast.Module) -> Iterator[str]:
 
 def nouns_of_acts() -> set[str]:
     """The nouns of all acts on grants."""
-    return {one.noun for one in vars(grant_acts).values() if isinstance(one, grant_acts.GrantAct)}
+    return {one.noun for one in vars(grant_changes).values() if isinstance(one, grant_changes.GrantAct)}
 
 
 def test_every_rule_that_refuses_is_in_the_document_and_the_reverse() -> None:

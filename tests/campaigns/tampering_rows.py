@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from consent_registry.domain.told_rows import TABLES
+from consent_registry.domain.table_check.expected_rows import TABLES
 from tests.campaigns.tampering import Mutation, shuffled
 from tests.campaigns.tampering_register import OLDER
 from tests.campaigns.tampering_values import others

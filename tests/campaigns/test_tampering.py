@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.domain.told_rows import TABLES
+from consent_registry.domain.table_check.expected_rows import TABLES
 from consent_registry.operations import replays
 from consent_registry.operations.checkpoints import HistoryChanged
 from consent_registry.storage.keys import load_keys

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from consent_registry.domain import grants, replayed_consents
+from consent_registry.domain import grants
+from consent_registry.domain.table_check import consent_rows
 from tests.campaigns.server import ROOT
 from tests.installation import Installation
 from tests.journeys.hidden_rows import (
@@ -245,7 +246,7 @@ async def test_the_policy_of_before_is_caught(installation: Installation, monkey
     def parties(_: object, *partners: int) -> frozenset[int]:
         return frozenset(partners)
 
-    for module in (grants, replayed_consents):
+    for module in (grants, consent_rows):
         monkeypatch.setattr(module, "readers_of", parties)
     told = {}
     for hidden in (False, True):

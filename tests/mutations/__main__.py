@@ -37,10 +37,15 @@ def every_mutant() -> list[Mutant]:
     return [
         one
         for package, chosen in MODULES.items()
-        for path in sorted((SOURCE / package).glob("*.py"))
+        for path in sorted((SOURCE / package).rglob("*.py"))
         if chosen is None or path.stem in chosen
-        for one in mutants_of(f"{package}.{path.stem}", path.read_text(encoding="utf-8"))
+        for one in mutants_of(module_of(path), path.read_text(encoding="utf-8"))
     ]
+
+
+def module_of(path: Path) -> str:
+    """The module's name below the package that is tried: `domain.table_check.row_mapping`."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
 
 
 def sample_of(mutants: Sequence[Mutant], size: int) -> list[Mutant]:

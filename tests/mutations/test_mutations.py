@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.__main__ import EXPLAINED, MODULES, complaints, every_mutant, sample_of
+from tests.mutations.__main__ import EXPLAINED, MODULES, complaints, every_mutant, module_of, sample_of
 from tests.mutations.operators import mutants_of
 from tests.mutations.trial import SOURCE
 
@@ -70,10 +70,11 @@ def test_what_a_list_of_survivors_is_blamed_for() -> None:
 def test_no_module_is_left_out() -> None:
     """Neither of all mutants nor of the share: whatever module there is, or comes, is tried."""
     modules = {
-        f"{package}.{one}"
+        module_of(path)
         for package, chosen in MODULES.items()
-        for one in ({path.stem for path in (SOURCE / package).glob("*.py")} if chosen is None else chosen)
-    } - {"domain.__init__", "tlog.__init__", "tlog.refusal"}  # names alone: there is nothing to get wrong
+        for path in (SOURCE / package).rglob("*.py")
+        if path.stem != "__init__" and (chosen is None or path.stem in chosen)
+    } - {"tlog.refusal"}  # names alone: there is nothing to get wrong
     assert {one.module for one in every_mutant()} == modules
     assert {one.module for one in sample_of(every_mutant(), SHARE)} == modules
 

@@ -60,8 +60,8 @@ def survives(mutant: Mutant, tests: Sequence[Path] | None = None) -> bool:
 
 def _tests_of(module: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """First a module's own tests, then its package's, the longest last."""
-    package, _, name = module.partition(".")
-    paths = sorted((ROOT / "tests" / package).glob("test_*.py"), key=lambda one: one.stem == "test_against_oracle")
+    package, name = module.partition(".")[0], module.rpartition(".")[2]
+    paths = sorted((ROOT / "tests" / package).rglob("test_*.py"), key=lambda one: one.stem == "test_against_oracle")
     own = tuple(one for one in paths if one.stem == f"test_{FOUND_BY.get(module, name)}")
     return own, tuple(paths) if package in PURE else ()
 

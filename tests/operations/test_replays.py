@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.events import KINDS
-from consent_registry.domain.replays import ACTS, WITHOUT_STATE
-from consent_registry.domain.told_rows import TABLES
+from consent_registry.domain.table_check.expected_rows import TABLES
+from consent_registry.domain.table_check.table_check import ACTS, WITHOUT_STATE
 from consent_registry.operations.replays import auditing, replay_networks
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.replayed_tables import STATEMENTS

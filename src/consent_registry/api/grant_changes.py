@@ -5,7 +5,14 @@ from functools import partial
 from litestar.handlers import HTTPRouteHandler
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.grant_acts import CONFIRMATION, ENDING, INVALIDATION, LIFTING, RESTRICTION, GrantAct
+from consent_registry.domain.grant_changes import (
+    CONFIRMATION,
+    ENDING,
+    INVALIDATION,
+    LIFTING,
+    RESTRICTION,
+    GrantAct,
+)
 from consent_registry.operations.grant_changes import (
     ChosenGrants,
     EndingRequest,

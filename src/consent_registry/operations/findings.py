@@ -22,7 +22,7 @@ from consent_registry.domain.findings import (
     pressing_order,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
-from consent_registry.domain.transfers import Decided
+from consent_registry.domain.transfer_findings import Decided
 from consent_registry.operations.acts import Act, Reply, digest_of, new_id
 from consent_registry.operations.clients import own_references
 from consent_registry.operations.pages import make_cursor, read_cursor

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
-from consent_registry.domain.grant_acts import GrantAct, change_grants
+from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew

@@ -1,5 +1,5 @@
 """What the event that sets a network up tells: its whole catalogue by slugs, versions and ids, so that it can be held
-against the tables for as long as the log is there (domain/replayed_setup.py reads it).
+against the tables for as long as the log is there (domain/table_check/network_rows.py reads it).
 """
 
 import hashlib

@@ -32,7 +32,7 @@ from consent_registry.domain.lookups import (
     lookups_refused,
     lookups_without_transfer,
 )
-from consent_registry.domain.transfers import Decided, Sent, Stopped, UsedGrant, judge_transfer
+from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, UsedGrant, judge_transfer
 from consent_registry.operations.code_failures import FAILURES_AN_HOUR
 from consent_registry.storage import findings as storage
 from consent_registry.storage import lookups

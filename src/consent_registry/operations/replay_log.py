@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from consent_registry.domain.act_entries import ActEntries
-from consent_registry.domain.replays import NotComplete, Replay, differences, search_columns
-from consent_registry.domain.told_rows import Facts
+from consent_registry.domain.table_check.expected_rows import Facts
+from consent_registry.domain.table_check.table_check import NotComplete, Replay, differences, search_columns
 from consent_registry.storage.keys import base64url
 from consent_registry.storage.log import EVENT_FORMAT
 from consent_registry.tlog.frontier import Frontier

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.replays import Difference, Replay, differences, told_transfer
-from consent_registry.domain.told_rows import TABLES, Facts
+from consent_registry.domain.table_check.expected_rows import TABLES, Facts
+from consent_registry.domain.table_check.table_check import Difference, Replay, differences, told_transfer
 from consent_registry.operations.replay_log import LogReading
 from consent_registry.operations.replay_references import check_references
 from consent_registry.operations.replay_sealed_texts import check_sealed_texts

@@ -10,7 +10,7 @@ from consent_registry.domain.act_entries import with_padding
 from consent_registry.domain.catalogue import Text
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
-from consent_registry.domain.grant_acts import INVALIDATION, change_grants
+from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew

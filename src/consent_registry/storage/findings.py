@@ -15,7 +15,7 @@ import msgspec
 
 from consent_registry.domain.findings import Permit
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
-from consent_registry.domain.transfers import StopKind
+from consent_registry.domain.transfer_findings import StopKind
 from consent_registry.storage.database import LOCK_CATALOGUE, Connection
 
 # What is asked of: network, partner, and a period from its begin until before its end.

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-# Every table of domain/told_rows.py with its key, its compared columns and what else is needed to judge a row.
+# Every table of domain/table_check/expected_rows.py with its key, its compared columns and what else is needed to
+# judge a row.
 STATEMENTS: Mapping[str, str] = {
     "networks": """
         select slug, name, about, log_origin, demonstration, created_at

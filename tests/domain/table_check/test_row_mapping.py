@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from consent_registry.domain.tellings import Said, rows
-from consent_registry.domain.told_rows import TABLES, UNTOLD, ToldRows
-from tests.domain.told import Row, event, instant, shown, text
+from consent_registry.domain.table_check.expected_rows import TABLES, UNTOLD, ToldRows
+from consent_registry.domain.table_check.row_mapping import Said, rows
+from tests.domain.table_check.expected import Row, event, instant, shown, text
 
 HOLD = event("hold", 1, id="h", client="a", norm="legal_claims", placed_by="DPO-1")
 WHOLE = {"hold_id": "h", "client_id": "a", "norm": "legal_claims", "placed_by": "DPO-1", "recorded_at": instant(1)}

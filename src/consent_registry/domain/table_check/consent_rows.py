@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from consent_registry.domain.grants import readers_of
-from consent_registry.domain.tellings import Act, Computed, Said, code_columns, rows
-from consent_registry.domain.told_rows import UNTOLD, Facts, ToldRows, at, listed
+from consent_registry.domain.table_check.expected_rows import UNTOLD, Facts, ToldRows, at, listed
+from consent_registry.domain.table_check.row_mapping import Act, Computed, Said, code_columns, rows
 
 
 def _readers(said: Said) -> tuple[str, ...]:

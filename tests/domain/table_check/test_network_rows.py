@@ -3,9 +3,9 @@
 import pytest
 
 from consent_registry.domain.commitments import Commitment
-from consent_registry.domain.replays import NotComplete, Replay
-from consent_registry.domain.told_rows import TABLES, UNTOLD
-from tests.domain.told import Row, event, instant, text, told
+from consent_registry.domain.table_check.expected_rows import TABLES, UNTOLD
+from consent_registry.domain.table_check.table_check import NotComplete, Replay
+from tests.domain.table_check.expected import Row, event, instant, text, told
 
 PARTNER: Row = {
     "slug": "north",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from consent_registry.domain.told_rows import TABLES, ToldRows, at, listed
-from tests.domain.told import instant, shown, text
+from consent_registry.domain.table_check.expected_rows import TABLES, ToldRows, at, listed
+from tests.domain.table_check.expected import instant, shown, text
 
 MEMBERSHIP = {"client_id": "a", "position": 1, "group_id": "g", "recorded_at": instant(1)}
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consent_registry.domain.replays import Replay
-from consent_registry.domain.told_rows import TABLES, Key, ToldRows
+from consent_registry.domain.table_check.expected_rows import TABLES, Key, ToldRows
+from consent_registry.domain.table_check.table_check import Replay
 
 Row = dict[str, Any]
 _START = datetime(2026, 3, 1, 9, tzinfo=UTC)

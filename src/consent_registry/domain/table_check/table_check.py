@@ -12,10 +12,10 @@ import msgspec
 
 from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.events import KINDS, OUTCOMES, person_of
-from consent_registry.domain.replayed_consents import CONSENT_ACTS
-from consent_registry.domain.replayed_frame import FRAME_ACTS
-from consent_registry.domain.tellings import Act
-from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, Key, ToldRows, at, listed
+from consent_registry.domain.table_check.consent_rows import CONSENT_ACTS
+from consent_registry.domain.table_check.expected_rows import TABLES, UNTOLD, Facts, Key, ToldRows, at, listed
+from consent_registry.domain.table_check.other_rows import FRAME_ACTS
+from consent_registry.domain.table_check.row_mapping import Act
 
 ACTS: Mapping[str, Sequence[Act]] = {**CONSENT_ACTS, **FRAME_ACTS}
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.

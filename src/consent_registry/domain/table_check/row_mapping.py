@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from consent_registry.domain.commitments import Commitment
-from consent_registry.domain.told_rows import TABLES, Facts, ToldRows, at, listed
+from consent_registry.domain.table_check.expected_rows import TABLES, Facts, ToldRows, at, listed
 
 Act = Callable[[ToldRows, Facts], None]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from consent_registry.domain.tellings import Act, Computed, Said, committed, rows
-from consent_registry.domain.told_rows import TABLES, UNTOLD, Facts, ToldRows
+from consent_registry.domain.table_check.expected_rows import TABLES, UNTOLD, Facts, ToldRows
+from consent_registry.domain.table_check.row_mapping import Act, Computed, Said, committed, rows
 
 
 def _periods(said: Said) -> Sequence[Facts]:

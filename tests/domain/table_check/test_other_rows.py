@@ -3,9 +3,9 @@
 import pytest
 
 from consent_registry.domain.commitments import Commitment
-from consent_registry.domain.replayed_frame import FRAME_ACTS
-from consent_registry.domain.replayed_setup import SETUP_ACTS
-from tests.domain.told import Row, event, instant, text, told
+from consent_registry.domain.table_check.network_rows import SETUP_ACTS
+from consent_registry.domain.table_check.other_rows import FRAME_ACTS
+from tests.domain.table_check.expected import Row, event, instant, text, told
 
 SUBJECT = {"sender": "north", "recipient": "east", "purpose": "advice", "norm": "Art. 35", "approved_by": "D-1"}
 APPROVED = {

@@ -5,9 +5,9 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from consent_registry.domain.replayed_setup import SETUP_ACTS
-from consent_registry.domain.tellings import Act, Said, code_columns, rows
-from consent_registry.domain.told_rows import Facts, at
+from consent_registry.domain.table_check.expected_rows import Facts, at
+from consent_registry.domain.table_check.network_rows import SETUP_ACTS
+from consent_registry.domain.table_check.row_mapping import Act, Said, code_columns, rows
 
 
 def _next_position(said: Said) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.findings import CLOCKS_DIFFER, Finding, FindingKind
-from consent_registry.domain.transfers import Decided, Sent, StopKind, Stopped, UsedGrant, judge_transfer
+from consent_registry.domain.transfer_findings import Decided, Sent, StopKind, Stopped, UsedGrant, judge_transfer
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 STEP = timedelta(microseconds=1)

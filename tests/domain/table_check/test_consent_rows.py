@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.commitments import Commitment
-from consent_registry.domain.replayed_consents import CONSENT_ACTS
-from consent_registry.domain.replays import NotComplete, Replay
-from consent_registry.domain.told_rows import UNTOLD
-from tests.domain.told import Row, event, instant, shown, text, told
+from consent_registry.domain.table_check.consent_rows import CONSENT_ACTS
+from consent_registry.domain.table_check.expected_rows import UNTOLD
+from consent_registry.domain.table_check.table_check import NotComplete, Replay
+from tests.domain.table_check.expected import Row, event, instant, shown, text, told
 
 GRANT: Row = {
     "grant": "g1",

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.events import KINDS, OUTCOMES
-from consent_registry.domain.replays import (
+from consent_registry.domain.table_check.expected_rows import TABLES
+from consent_registry.domain.table_check.table_check import (
     ACTS,
     WITHOUT_STATE,
     Difference,
@@ -15,9 +16,8 @@ from consent_registry.domain.replays import (
     search_columns,
     told_transfer,
 )
-from consent_registry.domain.told_rows import TABLES
-from tests.domain.test_replayed_consents import CONSENT, CONSENT_ROW
-from tests.domain.told import Row, event, instant, text
+from tests.domain.table_check.expected import Row, event, instant, text
+from tests.domain.table_check.test_consent_rows import CONSENT, CONSENT_ROW
 
 SUSPENSION = event("suspension", 1, id="s", partner="east")
 SUSPENDED: Row = {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consent_registry.domain.grant_acts import (
+from consent_registry.domain.grant_changes import (
     CONFIRMATION,
     ENDING,
     INVALIDATION,
