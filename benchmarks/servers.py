@@ -92,7 +92,7 @@ def empty_endpoint(port: int, workers: int) -> Iterator[Service]:
     """Run the empty endpoint for the length of a block."""
     address = f"http://127.0.0.1:{port}"
     with _process(
-        ["-m", "consent_registry.cli.server", "benchmarks.empty:create_app", "127.0.0.1", str(port), str(workers)]
+        ["-m", "consent_registry.process.server", "benchmarks.empty:create_app", "127.0.0.1", str(port), str(workers)]
     ) as process:
         _wait_for(process, lambda: _answers(f"{address}/"))
         yield Service(address, process)

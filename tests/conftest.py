@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage import embedded
+from consent_registry.process.postgres import cluster as embedded
 from tests.campaigns.server import Server, running
 from tests.installation import Installation, Registry, install, serving
 

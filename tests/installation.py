@@ -19,10 +19,10 @@ from consent_registry.cli.demonstration.documents import SLUGS
 from consent_registry.cli.demonstration.loader import load_network
 from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
+from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.settings import Networks, Settings
 from consent_registry.storage.administration import create_database, create_roles
 from consent_registry.storage.database import open_pool
-from consent_registry.storage.embedded import Cluster
 from consent_registry.storage.key_files import make_keys
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.migrations import migrate

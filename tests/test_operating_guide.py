@@ -19,7 +19,7 @@ SOURCE = ROOT / "src/consent_registry"
 # Where `serve` refuses from, and the functions in there that other verbs use alone.
 REFUSING = (
     "settings.py",
-    "cli/connections.py",
+    "process/connections.py",
     "storage/connections.py",
     "storage/checks.py",
     "storage/login_checks.py",

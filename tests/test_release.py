@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from consent_registry import __version__
-from consent_registry.storage.unprivileged import EmbeddedError, binaries
+from consent_registry.process.postgres.account import EmbeddedError, binaries
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

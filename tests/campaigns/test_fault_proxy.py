@@ -16,7 +16,7 @@ from typing import Any, Literal
 import asyncpg
 import pytest
 
-from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.process.postgres.cluster import Cluster, prepare
 from tests.campaigns.access import Access
 from tests.campaigns.figures import show
 from tests.campaigns.places import scratch

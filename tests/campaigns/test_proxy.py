@@ -8,7 +8,7 @@ from typing import Literal
 import asyncpg
 import pytest
 
-from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.process.postgres.cluster import Cluster, prepare
 from tests.campaigns.places import scratch
 from tests.campaigns.proxy import Proxy
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from consent_registry.operations.checkpoints import HistoryChanged
-from consent_registry.storage.embedded import Cluster, prepare
-from consent_registry.storage.unprivileged import account, binaries
+from consent_registry.process.postgres.account import account, binaries
+from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.tlog.leaf import opens
 from tests.installation import ROLES, Installation, Registry, install, serving
 from tests.sealing import office, tree_root

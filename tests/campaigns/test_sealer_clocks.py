@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.witnessing import Witness
-from consent_registry.storage.embedded import prepare
+from consent_registry.process.postgres.cluster import prepare
 from consent_registry.storage.witness_state import WitnessState
 from consent_registry.tlog.cosignature import cosignatures
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey

@@ -17,11 +17,11 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.cli.demonstration.documents import DEMONSTRATION
-from consent_registry.storage.embedded import Cluster
+from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.roles import role_names
 from tests.cli.test_command_line import run
-from tests.cli.test_supervise import free_port, until
 from tests.installation import Registry
+from tests.process.test_supervisor import free_port, until
 
 PREFIX = f"verbs_{uuid.uuid4().hex[:8]}"
 ROLES = role_names(PREFIX)

@@ -21,8 +21,8 @@ from cyclopts import App
 import consent_registry.cli as verbs_folder
 from consent_registry.cli import running
 from consent_registry.cli.running import Outcome, gives_verdict, run
-from consent_registry.cli.standard_streams import OutputFailed
 from consent_registry.domain.errors import CannotRecord, Fault, NotFound, OutcomeUnknown, Refused, Unusable
+from consent_registry.process.standard_streams import OutputFailed
 from consent_registry.settings import UnsafeSetting
 from consent_registry.tlog.note import NoteRefused
 from tests.cli.forks import Forks, forking

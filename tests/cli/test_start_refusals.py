@@ -20,11 +20,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.storage.key_files import make_keys
 from tests.cli.dangers import DANGERS, Danger
-from tests.cli.test_supervise import free_port
 from tests.installation import ROLES, empty_database
+from tests.process.test_supervisor import free_port
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WITHIN_S = 5.0

@@ -20,7 +20,7 @@ from consent_registry.tlog.merkle import consistency_ranges, leaf_hash, root
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey, sign_note
 from consent_registry.tlog.witness import AddCheckpoint, read_cosignatures
 from tests.cli.test_command_line import run
-from tests.cli.test_supervise import free_port, until
+from tests.process.test_supervisor import free_port, until
 
 LOG = SignerKey.of_seed("registry.test/small", bytes(32))
 LEAVES = [leaf_hash(number.to_bytes(2, "big")) for number in range(600)]

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from consent_registry.cli.data_folder import hold
-from consent_registry.cli.supervise import Service, supervise
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.embedded import Cluster, prepare
+from consent_registry.process.data_folder import hold
+from consent_registry.process.postgres.cluster import Cluster, prepare
+from consent_registry.process.supervisor import Service, supervise
 
 
 async def _environment(cluster: Cluster | None) -> Mapping[str, str]:

@@ -13,8 +13,8 @@ from consent_registry.tlog.cosignature import cosign, cosignatures
 from consent_registry.tlog.merkle import consistency_ranges, root
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey
 from consent_registry.tlog.policy import Policy, open_trusted
-from tests.cli.test_supervise import free_port
 from tests.cli.test_witness import FORK, LEAVES, LOG, Running, checkpoint, make, start
+from tests.process.test_supervisor import free_port
 
 PATIENCE = 1.0
 STRANGER = SignerKey.of_seed("stranger.test", bytes([9]) * 32, COSIGNATURE)

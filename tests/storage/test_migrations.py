@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.administration import create_database, create_roles
-from consent_registry.storage.embedded import Cluster
 from consent_registry.storage.migrations import check_schema, migrate, read_migrations
 from tests.installation import ROLES, empty_database
 

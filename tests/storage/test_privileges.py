@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.embedded import Cluster
+from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.roles import (
     APP_SETTINGS,
     ERASER_SETTINGS,

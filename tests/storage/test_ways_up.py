@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.errors import CannotRecord, Unusable
+from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.checks import require_safe, require_safe_for_erasing, require_safe_for_sealing
 from consent_registry.storage.database import open_pool, session
-from consent_registry.storage.embedded import Cluster
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.replays import one_moment
 from consent_registry.storage.roles import LOOKS_IN_PG_TEMP_LAST, roles_sql

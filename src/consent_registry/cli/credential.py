@@ -1,10 +1,10 @@
 """`consent-registry credential`: give a partner's system, its coordinating post or its DPO a secret."""
 
-from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.networks import issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.operations.tokens import Holder
+from consent_registry.process.data_folder import CannotServe
 
 
 def credential(network_slug: str, partner: str | None = None, *, dpo: bool = False, coordinating: bool = False) -> None:

@@ -15,21 +15,28 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from cyclopts import Parameter
 
 from consent_registry.cli.audit import AUDITOR_URL
-from consent_registry.cli.data_folder import hold, write_private
 from consent_registry.cli.demonstration.environment import write_environments, write_example
 from consent_registry.cli.demonstration.loader import load
 from consent_registry.cli.demonstration.steps import step
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
-from consent_registry.cli.standard_streams import show
-from consent_registry.cli.supervise import APPLICATION, SEALER_DATABASE_URL, Port, Service, Workers, supervise
+from consent_registry.process.data_folder import hold, write_private
+from consent_registry.process.postgres.cluster import Cluster, prepare
+from consent_registry.process.postgres.processes import die_with
+from consent_registry.process.standard_streams import show
+from consent_registry.process.supervisor import (
+    APPLICATION,
+    SEALER_DATABASE_URL,
+    Port,
+    Service,
+    Workers,
+    supervise,
+)
 from consent_registry.storage.administration import count_rows, create_database, create_roles
 from consent_registry.storage.checks import require_no_real_network
-from consent_registry.storage.embedded import Cluster, prepare
 from consent_registry.storage.key_files import make_keys
 from consent_registry.storage.migrations import migrate
 from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
 from consent_registry.storage.scrubbing import scrub
-from consent_registry.storage.server_process import die_with
 
 DATABASE = "consent_registry"
 WITH_REQUEST_LINES = "consent_registry.cli.demonstration.request_lines:create_app"

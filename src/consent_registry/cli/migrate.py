@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from consent_registry.cli.data_folder import CannotServe
+from consent_registry.process.data_folder import CannotServe
 from consent_registry.storage import migrations
 from consent_registry.storage.partitions import settle_partitions
 from consent_registry.storage.roles import DEFAULT_PREFIX

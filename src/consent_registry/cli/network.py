@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from consent_registry.cli.data_folder import CannotServe
 from consent_registry.cli.demonstration.documents import schema as document_schema
 from consent_registry.cli.demonstration.plans import read_plan
 from consent_registry.cli.installation import run_on_installation
@@ -17,6 +16,7 @@ from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.network_plans import plan_faults
 from consent_registry.operations.networks import establish_network
 from consent_registry.operations.runtime import Runtime
+from consent_registry.process.data_folder import CannotServe
 
 # For a check without the origin it will have: any that a log can have.
 SOME_ORIGIN = "log.example"

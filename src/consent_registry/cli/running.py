@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 from cyclopts import App, CycloptsError
 
-from consent_registry.cli.standard_streams import OutputFailed, give_up_output, open_streams, say
 from consent_registry.operations.reasons import reason_of
+from consent_registry.process.standard_streams import OutputFailed, give_up_output, open_streams, say
 from consent_registry.settings import refuse_unknown_names
 
 FAILED, NOT_UNDERSTOOD, INTERRUPTED = 1, 2, 130

@@ -15,7 +15,6 @@ import structlog
 from consent_registry import __version__
 from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
-from consent_registry.cli.standard_streams import survive_without_output
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.identifiers import origin_fault
 from consent_registry.operations import checkpoints
@@ -23,6 +22,7 @@ from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.sealer import Sealer
 from consent_registry.operations.witnesses import Witnesses
 from consent_registry.process.server_log import configure_log
+from consent_registry.process.standard_streams import survive_without_output
 from consent_registry.settings import SealerSettings, read_sealer_settings
 from consent_registry.storage.checkpoints import Log, list_logs
 from consent_registry.storage.checks import require_safe_for_sealing

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from consent_registry.cli.erasure import ERASER_URL, replay_at_start
-from consent_registry.cli.standard_streams import say
-from consent_registry.cli.supervise import Port, Service, Workers, supervise
+from consent_registry.process.postgres.cluster import Cluster
+from consent_registry.process.standard_streams import say
+from consent_registry.process.supervisor import Port, Service, Workers, supervise
 from consent_registry.settings import read_settings, require_proxy
 from consent_registry.storage.checks import require_safe
-from consent_registry.storage.embedded import Cluster
 from consent_registry.storage.keys import load_keys
 
 

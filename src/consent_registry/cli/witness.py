@@ -6,9 +6,9 @@ from pathlib import Path
 
 from cyclopts import App
 
-from consent_registry.cli.supervise import Port, Service, supervise
 from consent_registry.cli.witness_server import FOLDER
-from consent_registry.storage.embedded import Cluster
+from consent_registry.process.postgres.cluster import Cluster
+from consent_registry.process.supervisor import Port, Service, supervise
 from consent_registry.storage.witness_state import WitnessState
 from consent_registry.tlog.note import COSIGNATURE, KEY_LENGTH, SignerKey, VerifierKey, check_name
 

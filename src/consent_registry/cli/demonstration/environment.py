@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from consent_registry.cli.data_folder import write_private
+from consent_registry.process.data_folder import write_private
 
 Settings = Mapping[str, str]
 EXAMPLE = "awo-paderborn"

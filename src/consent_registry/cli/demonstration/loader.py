@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.cli.data_folder import write_private
 from consent_registry.cli.demonstration import documents
 from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
 from consent_registry.cli.demonstration.plans import read_plan
@@ -23,6 +22,7 @@ from consent_registry.operations.networks import establish_network, issue_creden
 from consent_registry.operations.requests import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.withdrawals import withdraw_consent
+from consent_registry.process.data_folder import write_private
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 

@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent_registry import app
-from consent_registry.cli.standard_streams import show
+from consent_registry.process.standard_streams import show
 
 EVERY_SECONDS = 0.2
 LINES = 40

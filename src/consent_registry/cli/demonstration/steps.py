@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from consent_registry.cli.standard_streams import show
+from consent_registry.process.standard_streams import show
 
 
 @contextmanager

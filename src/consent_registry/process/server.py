@@ -17,9 +17,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from consent_registry.cli.connections import BACKLOG, bind, close_those_beyond
+from consent_registry.process.connections import BACKLOG, bind, close_those_beyond
+from consent_registry.process.postgres.processes import die_with
 from consent_registry.settings import PREFIX, read_limits
-from consent_registry.storage.server_process import die_with
 
 DRAIN_SECONDS = 10
 """How long requests in flight may take to end after SIGTERM."""

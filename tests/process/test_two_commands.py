@@ -13,8 +13,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from consent_registry.storage.embedded import POINTER
-from tests.cli.test_supervise import free_port, until
+from consent_registry.process.postgres.cluster import POINTER
+from tests.process.test_supervisor import free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 300.0

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from consent_registry.storage.server_process import find
-from consent_registry.storage.unprivileged import short_hash
+from consent_registry.process.postgres.account import short_hash
+from consent_registry.process.postgres.processes import find
 
 ROOT = Path(__file__).resolve().parents[2]
 FolderMaker = Callable[[str], Path]

@@ -2,7 +2,7 @@
 
 import socket
 
-from consent_registry.cli.data_folder import CannotServe
+from consent_registry.process.data_folder import CannotServe
 
 
 def refuse_taken_port(host: str, port: int) -> None:

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from consent_registry.storage.server_process import die_with, end_leftovers
-from consent_registry.storage.unprivileged import (
+from consent_registry.process.postgres.account import (
     SHARED,
     Account,
     EmbeddedError,
@@ -27,6 +26,7 @@ from consent_registry.storage.unprivileged import (
     reachable,
     short_hash,
 )
+from consent_registry.process.postgres.processes import die_with, end_leftovers
 
 __all__ = ["Cluster", "EmbeddedError", "prepare"]
 

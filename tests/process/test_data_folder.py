@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.cli.data_folder import CannotServe, hold, write_private
+from consent_registry.process.data_folder import CannotServe, hold, write_private
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
