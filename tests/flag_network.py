@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.cli.demonstration import documents
-from consent_registry.cli.demonstration.plans import read_catalogue_parts
+from consent_registry.demo.documents import read_catalogue, read_network
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
-from consent_registry.operations.networks import establish_network, issue_credential
+from consent_registry.operations.catalogue.network_document_plan import read_catalogue_parts
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
@@ -69,7 +69,7 @@ def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of
 
 def parts() -> tuple[list[Category], list[Purpose]]:
     """The demonstration's catalogue, with protected identity among what health advice may need."""
-    categories, purposes = read_catalogue_parts(documents.read_catalogue(documents.read_network("herne")))
+    categories, purposes = read_catalogue_parts(read_catalogue(read_network("herne")))
     protected = next(one.category_id for one in categories if one.slug == "protected-identity")
     return categories, [
         msgspec.structs.replace(one, category_ids=one.category_ids | {protected}) if one.slug == "health" else one

@@ -15,9 +15,11 @@ import httpx
 from litestar import Litestar
 
 from consent_registry.app import create_app
-from consent_registry.cli.demonstration.documents import SLUGS
-from consent_registry.cli.demonstration.loader import load_network
-from consent_registry.operations.networks import establish_network, issue_credential
+from consent_registry.demo.documents import (
+    SLUGS,
+)
+from consent_registry.demo.loader import load_network
+from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.settings import Networks, Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
 
 SLUG = "small"
 NUMBER = 99

@@ -9,7 +9,7 @@ from typing import Any, cast
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
-from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from consent_registry.api import (
     approvals,
@@ -34,6 +34,7 @@ from consent_registry.api import (
     withdrawals,
 )
 from consent_registry.api.openapi import pages
+from consent_registry.demo.request_lines import RequestLines
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.housekeeping import Housekeeping
 from consent_registry.operations.keys import KeyWatch
@@ -129,6 +130,11 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         openapi_config=None,  # api/openapi/document.py writes the document from what the routes say of themselves
         debug=False,
     )
+
+
+def create_shown_app() -> ASGIApp:
+    """The same with a short line for each request on standard output, for a demonstration."""
+    return RequestLines(create_app())
 
 
 def _lifespan(

@@ -7,7 +7,11 @@ import asyncpg
 import httpx
 import pytest
 
-from consent_registry.cli.demonstration.documents import read_catalogue, read_network, read_text
+from consent_registry.demo.documents import (
+    read_catalogue,
+    read_network,
+    read_text,
+)
 from tests.installation import Registry
 from tests.small_network import NORM, TEXTS
 

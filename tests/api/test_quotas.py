@@ -15,7 +15,7 @@ from consent_registry.app import create_app
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import QuotaClass, Quotas
 from consent_registry.operations import quotas as keeping
-from consent_registry.operations.policies import set_policies
+from consent_registry.operations.catalogue.policies import set_policies
 from consent_registry.operations.runtime import Runtime
 from consent_registry.settings import Settings
 from consent_registry.storage.database import open_pool

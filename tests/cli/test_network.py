@@ -17,12 +17,18 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from consent_registry.cli.demonstration.documents import DEMONSTRATION, SLUGS, schema
-from consent_registry.cli.demonstration.plans import read_plan
+from consent_registry.demo.documents import (
+    FOLDER,
+    SLUGS,
+)
 from consent_registry.domain.errors import Malformed, Refused
 from consent_registry.domain.identifiers import origin_fault
-from consent_registry.operations.network_plans import plan_faults
-from consent_registry.operations.networks import establish_network
+from consent_registry.operations.catalogue.network_document import (
+    schema,
+)
+from consent_registry.operations.catalogue.network_document_plan import read_plan
+from consent_registry.operations.catalogue.network_plan import plan_faults
+from consent_registry.operations.catalogue.network_setup import establish_network
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
@@ -89,7 +95,7 @@ def forks() -> Iterator[Forks]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give the demonstration's documents, to be spoiled."""
-    return shutil.copytree(DEMONSTRATION, tmp_path / "documents", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return shutil.copytree(FOLDER, tmp_path / "documents", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
 
 
 def faults(folder: Path, origin: str = ORIGIN) -> list[str]:
@@ -311,8 +317,8 @@ def test_the_schema_is_the_committed_one_and_holds_for_the_demonstration() -> No
     whole = jsonschema_rs.validator_for(committed)
     catalogue = jsonschema_rs.validator_for({**committed, "$ref": "#/$defs/Catalogue"})
     for slug in SLUGS:
-        document = json.loads((DEMONSTRATION / f"networks/{slug}.json").read_bytes())
+        document = json.loads((FOLDER / f"networks/{slug}.json").read_bytes())
         assert whole.is_valid(document), slug
-        assert catalogue.is_valid(json.loads((DEMONSTRATION / document["catalogue"]).read_bytes()))
+        assert catalogue.is_valid(json.loads((FOLDER / document["catalogue"]).read_bytes()))
         del document["partners"]
         assert not whole.is_valid(document)

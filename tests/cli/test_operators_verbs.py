@@ -16,7 +16,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.cli.demonstration.documents import DEMONSTRATION
+from consent_registry.demo.documents import (
+    FOLDER,
+)
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.roles import role_names
 from tests.cli.test_command_line import run
@@ -99,10 +101,10 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     line = refused("network", str(folder), "herne", "--log-origin", ORIGIN, **app)
     assert "/partners/0/slug: 'all' is a word" in line
     assert "(reserved_slug)" in line
-    assert ORIGIN in said("network", str(DEMONSTRATION), "herne", "--log-origin", ORIGIN, **app)
+    assert ORIGIN in said("network", str(FOLDER), "herne", "--log-origin", ORIGIN, **app)
     _set_policies(ground, app)
-    assert "is set up already" in refused("network", str(DEMONSTRATION), "herne", "--log-origin", "other", **app)
-    assert "nowhere" in refused("network", str(DEMONSTRATION), "nowhere", "--log-origin", ORIGIN, **app)
+    assert "is set up already" in refused("network", str(FOLDER), "herne", "--log-origin", "other", **app)
+    assert "nowhere" in refused("network", str(FOLDER), "nowhere", "--log-origin", ORIGIN, **app)
     assert "there is no network" in refused("credential", "nowhere", **app)
     assert "is no partner of herne" in refused("credential", "herne", "nobody", **app)
     lines = said("credential", "herne", "herne-soziales", **app).split()
@@ -145,7 +147,7 @@ def _set_policies(ground: Ground, app: dict[str, str]) -> None:
 
 def _with_a_partner_called_all(ground: Ground) -> Path:
     """The demonstration's documents, with the first partner of Herne renamed."""
-    folder = shutil.copytree(DEMONSTRATION, ground.keys.parent / "documents")
+    folder = shutil.copytree(FOLDER, ground.keys.parent / "documents")
     document = folder / "networks" / "herne.json"
     slug = json.loads(document.read_bytes())["partners"][0]["slug"]
     document.write_text(document.read_text().replace(f'"{slug}"', '"all"'))

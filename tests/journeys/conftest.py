@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from consent_registry.cli.demonstration.documents import SLUGS
-from consent_registry.cli.demonstration.loader import load_network
+from consent_registry.demo.documents import (
+    SLUGS,
+)
+from consent_registry.demo.loader import load_network
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys

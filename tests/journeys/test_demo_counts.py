@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from consent_registry.cli.demonstration.documents import SLUGS
+from consent_registry.demo.documents import (
+    SLUGS,
+)
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import office

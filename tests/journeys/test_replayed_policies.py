@@ -2,7 +2,7 @@
 
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import Quotas
-from consent_registry.operations.policies import set_policies
+from consent_registry.operations.catalogue.policies import set_policies
 from tests.erasing import administering
 from tests.installation import Registry
 from tests.journeys.log_check import check_log

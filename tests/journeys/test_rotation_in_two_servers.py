@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations import clients
-from consent_registry.operations.networks import issue_credential
+from consent_registry.operations.catalogue.network_setup import issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.clients import ClientReference, find_reference
 from consent_registry.storage.database import Connection

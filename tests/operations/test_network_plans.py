@@ -7,10 +7,11 @@ from shutil import copytree
 import msgspec
 import pytest
 
-from consent_registry.cli.demonstration import documents
+from consent_registry.demo import documents
 from consent_registry.domain.errors import Refused
-from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan, plan_faults
-from consent_registry.operations.networks import establish_network
+from consent_registry.operations.catalogue import network_document
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan, plan_faults
+from consent_registry.operations.catalogue.network_setup import establish_network
 from tests.flag_network import FLOWS, flag_network, flows, parts
 from tests.installation import Registry
 
@@ -86,11 +87,12 @@ async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
 )
 def test_an_unknown_flag_is_refused_by_its_name(tmp_path: Path, place: str, member: str | None) -> None:
     """A flag, policy or mark that no rule knows is not read as if it said nothing."""
-    copytree(documents.DEMONSTRATION, tmp_path / "folder")
+    copytree(documents.FOLDER, tmp_path / "folder")
     path = tmp_path / "folder" / ("catalogue.json" if member == "flags" else "networks/herne.json")
     content = json.loads(path.read_bytes())
     entry = content[place] if place == "network" else content[place][0]
     (entry if member is None else entry.setdefault(member, {}))["shiny"] = True
     path.write_text(json.dumps(content), encoding="utf-8")
+    folder = tmp_path / "folder"
     with pytest.raises(msgspec.ValidationError, match="shiny"):
-        documents.read_catalogue(documents.read_network("herne", tmp_path / "folder"), tmp_path / "folder")
+        network_document.read_catalogue(network_document.read_network("herne", folder), folder)

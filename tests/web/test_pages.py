@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from consent_registry.operations.networks import establish_network, issue_credential
+from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys

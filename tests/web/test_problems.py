@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from consent_registry.operations import catalogue
+from consent_registry.operations.catalogue import catalogue
 from consent_registry.web.problems import PROBLEM_SLUGS
 from tests.installation import Registry
 from tests.small_network import consent_body, question

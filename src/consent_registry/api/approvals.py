@@ -6,15 +6,15 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations import approvals as operations
-from consent_registry.operations.approvals import (
+from consent_registry.operations.catalogue import approvals as operations
+from consent_registry.operations.catalogue.approvals import (
     ApprovalAnswer,
     ApprovalRequest,
     ApprovalRevocationAnswer,
     ApprovalRevocationRequest,
     ApprovalView,
 )
-from consent_registry.operations.catalogue import show_list
+from consent_registry.operations.catalogue.catalogue import show_list
 from consent_registry.operations.pages import Page
 from consent_registry.web.callers import ApiRequest, doors, requires, respond
 from consent_registry.web.commands import act_route

@@ -6,7 +6,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from consent_registry.operations import catalogue as operations
+from consent_registry.operations.catalogue import catalogue as operations
 from consent_registry.operations.pages import Page
 from consent_registry.web.callers import ApiRequest, doors, requires, respond
 from consent_registry.web.commands import known_id

@@ -3,7 +3,7 @@
 from functools import partial
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.administration import (
+from consent_registry.operations.catalogue.suspensions import (
     RevocationAnswer,
     RevocationRequest,
     SuspensionAnswer,

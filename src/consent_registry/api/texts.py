@@ -3,18 +3,18 @@
 from functools import partial
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.text_invalidations import (
-    TextInvalidationAnswer,
-    TextInvalidationRequest,
-    invalidate_text,
-)
-from consent_registry.operations.texts import (
+from consent_registry.operations.catalogue.texts import (
     PublicationRequest,
     PublishedText,
     StalingAnswer,
     StalingRequest,
     mark_stale,
     publish_text,
+)
+from consent_registry.operations.text_invalidations import (
+    TextInvalidationAnswer,
+    TextInvalidationRequest,
+    invalidate_text,
 )
 from consent_registry.web.commands import act_route
 

@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from cyclopts import Parameter
 
 from consent_registry.cli.audit import AUDITOR_URL
-from consent_registry.cli.demonstration.environment import write_environments, write_example
-from consent_registry.cli.demonstration.loader import load
-from consent_registry.cli.demonstration.steps import step
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
+from consent_registry.demo.environment import write_environments, write_example
+from consent_registry.demo.loader import load
+from consent_registry.demo.steps import step
 from consent_registry.process.data_folder import hold, write_private
 from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.process.postgres.processes import die_with
@@ -39,7 +39,7 @@ from consent_registry.storage.roles import DEFAULT_PREFIX, role_names
 from consent_registry.storage.scrubbing import scrub
 
 DATABASE = "consent_registry"
-WITH_REQUEST_LINES = "consent_registry.cli.demonstration.request_lines:create_app"
+WITH_REQUEST_LINES = "consent_registry.app:create_shown_app"
 # The roles that log in, and where each one's password is kept when the database is not the demonstration's own.
 LOGINS = {
     "app": "database-password",

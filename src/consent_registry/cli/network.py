@@ -7,14 +7,14 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from consent_registry.cli.demonstration.documents import schema as document_schema
-from consent_registry.cli.demonstration.plans import read_plan
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.cli.report_text import plain
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.operations.network_plans import plan_faults
-from consent_registry.operations.networks import establish_network
+from consent_registry.operations.catalogue.network_document import schema as document_schema
+from consent_registry.operations.catalogue.network_document_plan import read_plan
+from consent_registry.operations.catalogue.network_plan import plan_faults
+from consent_registry.operations.catalogue.network_setup import establish_network
 from consent_registry.operations.runtime import Runtime
 from consent_registry.process.data_folder import CannotServe
 
@@ -37,7 +37,7 @@ def network(
     Parameters
     ----------
     folder
-        A folder like src/consent_registry/cli/demonstration: networks/, the catalogue they name, and the texts. With
+        A folder like src/consent_registry/demo: networks/, the catalogue they name, and the texts. With
         --check it may be the document itself.
     slug
         The network's slug.

@@ -10,7 +10,7 @@ from consent_registry.cli.hold import Staff, known_network
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.json_bodies import decode
-from consent_registry.operations import policies as operations
+from consent_registry.operations.catalogue import policies as operations
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.policies import PolicyVersion
 

@@ -26,7 +26,10 @@ from consent_registry.api.openapi.document import document_bytes
 from consent_registry.api.openapi.examples import read_examples
 from consent_registry.api.openapi.member_texts import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.app import create_app
-from consent_registry.cli.demonstration.documents import read_catalogue, read_network
+from consent_registry.demo.documents import (
+    read_catalogue,
+    read_network,
+)
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.tokens import SCOPES
 from consent_registry.settings import Settings

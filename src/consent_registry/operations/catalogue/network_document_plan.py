@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from consent_registry.cli.demonstration import documents
-from consent_registry.cli.demonstration.network_faults import read_whole
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
-from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue import network_document
+from consent_registry.operations.catalogue.network_document import read_text
+from consent_registry.operations.catalogue.network_document_faults import read_whole
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
 
 
 def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstration: bool) -> NetworkPlan:
@@ -41,14 +42,14 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
         purposes=purposes,
         agreements=[_agreement(one, numbers, purpose_ids, category_ids) for one in document.agreements],
         texts={
-            one.version: {language: documents.read_text(path, folder) for language, path in one.languages.items()}
+            one.version: {language: read_text(path, folder) for language, path in one.languages.items()}
             for one in document.texts
         },
         demonstration=demonstration,
     )
 
 
-def read_catalogue_parts(shared: documents.Catalogue) -> tuple[list[Category], list[Purpose]]:
+def read_catalogue_parts(shared: network_document.Catalogue) -> tuple[list[Category], list[Purpose]]:
     """The data categories and purposes of a shared catalogue, numbered in its order."""
     categories = [
         Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy, one.flags)
@@ -70,7 +71,7 @@ def read_catalogue_parts(shared: documents.Catalogue) -> tuple[list[Category], l
 
 
 def _agreement(
-    one: documents.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
+    one: network_document.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
 ) -> AgreementPlan:
     begins, ends = (
         None if day is None else datetime.fromisoformat(day).replace(tzinfo=UTC)

@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from consent_registry.cli.demonstration.documents import SLUGS, read_network
-from consent_registry.cli.demonstration.people import Client, clients, permit_example
+from consent_registry.demo.documents import (
+    SLUGS,
+    read_network,
+)
+from consent_registry.demo.people import Client, clients, permit_example
 
 NOW = datetime(2026, 11, 22, 5, 7, tzinfo=UTC)
 with_flows = pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != "widunetz"])

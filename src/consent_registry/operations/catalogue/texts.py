@@ -17,7 +17,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
-from consent_registry.operations.catalogue import TextView, texts
+from consent_registry.operations.catalogue.catalogue import TextView, texts
 from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.requests import Language, Sha256
 from consent_registry.operations.runtime import Caller, Runtime

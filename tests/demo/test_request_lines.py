@@ -6,7 +6,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from consent_registry.cli.demonstration.request_lines import EVERY_SECONDS, LINES, RequestLines
+from consent_registry.demo.request_lines import EVERY_SECONDS, LINES, RequestLines
 from tests.installation import Registry
 
 SECRET = "AWO-SECRET-4711"

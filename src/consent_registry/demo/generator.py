@@ -5,9 +5,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from consent_registry.cli.demonstration import acts
-from consent_registry.cli.demonstration.acts import JSON
-from consent_registry.cli.demonstration.documents import Flow, Partner, read_catalogue, read_network
+from consent_registry.demo import acts
+from consent_registry.demo.acts import JSON
+from consent_registry.demo.documents import (
+    read_catalogue,
+    read_network,
+)
+from consent_registry.operations.catalogue.network_document import (
+    Flow,
+    Partner,
+)
 
 # The DSG-EKD's rules begin on 1 May 2025 and nothing is on file for earlier acts; a day more is left for the time zone.
 DSG_EKD_SINCE = datetime(2025, 5, 2, tzinfo=UTC)

@@ -10,9 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from consent_registry.cli.demonstration.documents import SLUGS, read_catalogue, read_network
-from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
-from tests.cli.demonstration.wire import FORMS, RULES, Body
+from consent_registry.demo.documents import (
+    SLUGS,
+    read_catalogue,
+    read_network,
+)
+from consent_registry.demo.people import Client, Consent, clients, permit_example
+from tests.demo.wire import FORMS, RULES, Body
 
 NOW = datetime(2026, 11, 22, 5, 7, tzinfo=UTC)
 WITH_FLOWS = tuple(slug for slug in SLUGS if slug != "widunetz")

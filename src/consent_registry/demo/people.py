@@ -11,9 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from consent_registry.cli.demonstration import acts
-from consent_registry.cli.demonstration.acts import JSON
-from consent_registry.cli.demonstration.scene import EXAMPLES, PREFIXES, Example, Scene, Terms, read_scene
+from consent_registry.demo import acts
+from consent_registry.demo.acts import JSON
+from consent_registry.demo.generator import EXAMPLES, PREFIXES, Example, Scene, Terms, read_scene
 
 State = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import jwt
 
-from consent_registry.cli.demonstration import documents
-from consent_registry.cli.demonstration.loader import load
+from consent_registry.demo import documents
+from consent_registry.demo.loader import load
 from tests.installation import ISSUER, Registry
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consent_registry.cli.demo import _forget_own_database
-from consent_registry.cli.demonstration.environment import write_environments
+from consent_registry.demo.environment import write_environments
 
 FILES = {"app": {"A_URL": "postgresql:///x?host=/a b", "KEYS": "/k"}, "auditor": {"B_URL": "it's $HOME"}}
 

@@ -14,9 +14,6 @@ from msgspec import Meta
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.identifiers import SLUG_PATTERN
 
-DEMONSTRATION = Path(__file__).parent
-SLUGS = ("kreis-herford", "paderborn", "widunetz", "kreis-wesel", "herne")
-
 Slug = Annotated[
     str, Meta(pattern=SLUG_PATTERN, extra={"rule": "must be 1 to 63 lower-case letters, digits and hyphens"})
 ]
@@ -150,16 +147,16 @@ def schema() -> dict[str, Any]:
     }
 
 
-def read_network(slug: str, folder: Path = DEMONSTRATION) -> NetworkDocument:
+def read_network(slug: str, folder: Path) -> NetworkDocument:
     """The document of one network; `msgspec.ValidationError` names the place of a fault."""
     return msgspec.json.decode((folder / "networks" / f"{slug}.json").read_bytes(), type=NetworkDocument)
 
 
-def read_catalogue(document: NetworkDocument, folder: Path = DEMONSTRATION) -> Catalogue:
+def read_catalogue(document: NetworkDocument, folder: Path) -> Catalogue:
     """The catalogue that the document refers to."""
     return msgspec.json.decode((folder / document.catalogue).read_bytes(), type=Catalogue)
 
 
-def read_text(path: str, folder: Path = DEMONSTRATION) -> bytes:
+def read_text(path: str, folder: Path) -> bytes:
     """The exact bytes of one text in one language: what was shown is what is hashed."""
     return (folder / path).read_bytes()

@@ -8,8 +8,8 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import new_id
-from consent_registry.operations.network_facts import facts_of
-from consent_registry.operations.network_plans import NetworkPlan, plan_faults
+from consent_registry.operations.catalogue.network_event import facts_of
+from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.operations.tokens import (
     ADMINISTRATION_SCOPES,

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import msgspec
 
-from consent_registry.cli.demonstration.documents import (
+from consent_registry.domain.errors import Fault, Malformed, quoted
+from consent_registry.domain.json_bodies import decode
+from consent_registry.operations.catalogue.network_document import (
     Agreement,
     Catalogue,
     Flow,
     NetworkDocument,
     Text,
 )
-from consent_registry.domain.errors import Fault, Malformed, quoted
-from consent_registry.domain.json_bodies import decode
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
 
 LARGEST_TEXT = 1_000_000

@@ -5,15 +5,17 @@ import unicodedata
 
 import pytest
 
-from consent_registry.cli.demonstration.documents import (
-    DEMONSTRATION,
+from consent_registry.demo.documents import (
+    FOLDER,
     SLUGS,
-    Flow,
-    NetworkDocument,
-    Partner,
     read_catalogue,
     read_network,
     read_text,
+)
+from consent_registry.operations.catalogue.network_document import (
+    Flow,
+    NetworkDocument,
+    Partner,
 )
 
 WITH_FLOWS = tuple(slug for slug in SLUGS if slug != "widunetz")
@@ -182,7 +184,7 @@ def test_texts_exist_in_five_languages(slug: str) -> None:
     (text,) = read_network(slug).texts
     assert text.version == "2026-1"
     assert text.languages == {language: f"texts/{slug}/{language}.txt" for language in LANGUAGES}
-    files = {path.name for path in (DEMONSTRATION / "texts" / slug).iterdir()}
+    files = {path.name for path in (FOLDER / "texts" / slug).iterdir()}
     assert files == {f"{language}.txt" for language in LANGUAGES}
 
 

@@ -11,17 +11,11 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from consent_registry import app
 from consent_registry.process.standard_streams import show
 
 EVERY_SECONDS = 0.2
 LINES = 40
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-def create_app() -> ASGIApp:
-    """The application of one process, with its request lines."""
-    return RequestLines(app.create_app())
 
 
 class RequestLines:

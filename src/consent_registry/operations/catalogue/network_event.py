@@ -10,7 +10,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.network_plans import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.cli.demonstration import documents
-from consent_registry.cli.demonstration.people import Client, Consent, clients, permit_example
-from consent_registry.cli.demonstration.plans import read_plan
-from consent_registry.cli.demonstration.steps import step
+from consent_registry.demo import documents
+from consent_registry.demo.people import Client, Consent, clients, permit_example
+from consent_registry.demo.steps import step
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.acts import Once
+from consent_registry.operations.catalogue.network_document_plan import read_plan
+from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.clients import ClientRequest, register_client
 from consent_registry.operations.consents import record_consent
-from consent_registry.operations.networks import establish_network, issue_credential
 from consent_registry.operations.requests import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.withdrawals import withdraw_consent
@@ -32,7 +32,7 @@ TEXTS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
     """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
-    plan = read_plan(documents.DEMONSTRATION, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
+    plan = read_plan(documents.FOLDER, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
     plan = msgspec.structs.replace(plan, text_ids={version: text_id(slug, version) for version in plan.texts})
     if slug not in {one.slug for one in await runtime.networks()}:
         await establish_network(runtime, plan)
