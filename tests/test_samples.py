@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from consent_registry.api.documentation import Operation
-from consent_registry.api.openapi import _operations
-from consent_registry.audit.leaf import canonical, opens
+from consent_registry.api.openapi.document import _operations
 from consent_registry.domain.events import KINDS
+from consent_registry.tlog.leaf import canonical, opens
+from consent_registry.web.operation import Operation
 from tests.cli.forks import Forks, forking
 from tests.cli.verbs import every_verb
 from tests.installation import Registry
