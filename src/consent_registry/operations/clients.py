@@ -24,9 +24,9 @@ from consent_registry.operations.acts import (
     perform,
 )
 from consent_registry.operations.code_failures import require_few_failures
-from consent_registry.operations.decisions import Reference
 from consent_registry.operations.links import find_usable_code, groups_within, link, may_be_one, refuse_code
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Reference
 from consent_registry.storage.clients import (
     ClientReference,
     SealedReference,

@@ -15,7 +15,6 @@ from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client
-from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.evidence import evidence_members
 from consent_registry.operations.grant_changes import Changes, act_ids, renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
@@ -28,6 +27,7 @@ from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.terms import Terms, read_terms
 from consent_registry.operations.third_parties import Others, find_others
 from consent_registry.operations.views import ConsentView, Moment, view_consent
+from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage import consents as storage
 from consent_registry.storage.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.log import LogPlace

@@ -1,6 +1,5 @@
 """Decisions: what a partner asks, what it is answered, and the record it leaves (api.md section 6)."""
 
-import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,22 +12,15 @@ from consent_registry.domain.catalogue import Basis, Catalogue
 from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import Event
-from consent_registry.domain.identifiers import SLUG_PATTERN, reference_fault
+from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
 from consent_registry.operations.runtime import Caller
+from consent_registry.operations.wire_members import LogEntry, Reference, Slug
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.log import LogPlace
 from consent_registry.tlog.leaf import reference_commitment
 
-Slug = Annotated[
-    str,
-    Meta(
-        pattern=SLUG_PATTERN,
-        extra={"rule": "must be a slug: 1 to 63 of a to z, 0 to 9 and hyphens, not a hyphen first"},
-    ),
-]
-Reference = Annotated[str, Meta(min_length=1, max_length=128, description="Your own identifier for a client.")]
 Norm = Annotated[
     str,
     Meta(
@@ -57,19 +49,6 @@ class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and self.purpose in catalogue.purposes
             and all(slug in catalogue.categories for slug in self.categories)
         )
-
-
-class LogEntry(msgspec.Struct, frozen=True):
-    """Where the record stands: the log's origin, the zero-based index, and the 33 bytes of the leaf in base64."""
-
-    origin: str
-    index: int
-    leaf: str
-
-    @classmethod
-    def of(cls, place: LogPlace) -> "LogEntry":
-        """The wire form of a place in the log."""
-        return cls(place.origin, place.index, base64.b64encode(place.leaf).decode())
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True):

@@ -14,12 +14,11 @@ from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
-from consent_registry.operations.decisions import LogEntry, Slug
 from consent_registry.operations.links import held_groups
 from consent_registry.operations.notices import Notice, tell_parties
-from consent_registry.operations.requests import Uuid
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import visible_grants
+from consent_registry.operations.wire_members import LogEntry, Slug, Uuid
 from consent_registry.storage.consents import ConsentRow, find_consent
 from consent_registry.storage.grants import GrantChange, add_grant_changes, find_grants_of_clients
 

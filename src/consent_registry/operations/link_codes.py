@@ -17,9 +17,9 @@ from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
-from consent_registry.operations.decisions import Reference, Slug
 from consent_registry.operations.links import link_code_digests
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Reference, Slug
 from consent_registry.storage.link_codes import LinkCodeRow, add_link_code
 
 LIFETIME = timedelta(days=7)

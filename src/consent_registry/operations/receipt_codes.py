@@ -12,10 +12,10 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
-from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.links import held_groups
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import visible_grants
+from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents import find_consent
 from consent_registry.storage.grants import find_grants_of_consents
 from consent_registry.storage.receipt_codes import ReceiptCode, add_receipt_code, last_receipt_code

@@ -5,48 +5,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.domain.identifiers import UUID_PATTERN
-from consent_registry.domain.instants import DATE_TIME_PATTERN, FORM
-from consent_registry.operations.decisions import Reference, Slug
+from consent_registry.operations.wire_members import (
+    Instant,
+    Language,
+    MediaType,
+    Reference,
+    Sha256,
+    ShortText,
+    Slug,
+    StaffReference,
+    Uuid,
+)
 
-# `rule` is what a caller hears whose text does not have the form.
-Instant = Annotated[
-    str,
-    Meta(
-        pattern=DATE_TIME_PATTERN,
-        examples=["2026-11-20T09:30:00.000000Z", "2026-11-20T10:30:00+01:00"],
-        extra_json_schema={"format": "date-time"},
-        extra={"rule": FORM},
-    ),
-]
-Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, extra={"rule": "must be a UUID in lower case, with its hyphens"})]
-StaffReference = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9-]{1,32}$(?!\n)",
-        examples=["B-12"],
-        extra={"rule": "must have 1 to 32 letters (A to Z), digits or hyphens"},
-    ),
-]
-ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Sealed at rest, for the recorder only.")]
-Language = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,7}$(?!\n)",
-        examples=["de", "ar"],
-        extra={"rule": "must be a language tag like de or zh-Hans (RFC 5646)"},
-    ),
-]
-Sha256 = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", extra={"rule": "must have 64 hexadecimal digits in lower case"})
-]
-MediaType = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z]+/[A-Za-z0-9.+-]{1,80}$(?!\n)",
-        extra={"rule": "must be a media type like application/pdf, without parameters"},
-    ),
-]
 Told = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
 
 

@@ -11,11 +11,11 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
 from consent_registry.operations.clients import own_references, reference_digests, require_found, require_reference
-from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.requests import SearchRequest
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.views import ConsentView, Moment, view_consent, visible_grants
+from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage import consents as storage
 from consent_registry.storage.clients import client_lock, digest_locks, find_reference, lock_client_shared
 from consent_registry.storage.grants import find_grants_of_consents

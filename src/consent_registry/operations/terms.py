@@ -9,8 +9,8 @@ from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purp
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.grants import ThirdParties
 from consent_registry.domain.identifiers import reference_fault
-from consent_registry.domain.instants import NotAnInstant, parse_instant
 from consent_registry.operations.requests import ConsentRequest, GrantRequest
+from consent_registry.operations.wire_members import instant_at
 
 # api.md section 5: a consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24
@@ -30,17 +30,6 @@ class Terms(msgspec.Struct, frozen=True):
     # The end that was asked for: a representative's yes ends with the mandate at the latest.
     asked_until: datetime
     third_parties: ThirdParties | None
-
-
-def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime | None:
-    """The instant, or None for none; a day that does not exist is a fault."""
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except NotAnInstant as error:
-        faults.append(Fault(pointer, str(error)))
-        return None
 
 
 def months_after(at: datetime, months: int) -> datetime:

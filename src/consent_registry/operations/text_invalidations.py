@@ -15,11 +15,10 @@ from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
-from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.grant_changes import Reason, act_ids, renewal_members
 from consent_registry.operations.notices import Notice, tell_parties
-from consent_registry.operations.requests import Language, Uuid
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Language, LogEntry, Uuid
 from consent_registry.storage import texts as storage
 from consent_registry.storage.catalogue import add_version
 from consent_registry.storage.database import widen_partners

@@ -12,8 +12,8 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import locked_client, require_reference
-from consent_registry.operations.decisions import LogEntry, Reference
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry, Reference
 from consent_registry.storage.links import add_memberships
 from consent_registry.storage.unlinkings import UnlinkingRow, add_unlinking, linked_since
 

@@ -10,10 +10,9 @@ from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
 from consent_registry.operations.acts import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients import require_reference
-from consent_registry.operations.decisions import LogEntry
 from consent_registry.operations.requests import WithdrawalRequest
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.operations.terms import instant_at
+from consent_registry.operations.wire_members import LogEntry, instant_at
 from consent_registry.operations.withdrawal_reach import choose, find_reach
 from consent_registry.operations.withdrawal_records import Taken, record_withdrawal
 

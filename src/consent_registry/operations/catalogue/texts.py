@@ -18,9 +18,8 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.decisions import LogEntry
-from consent_registry.operations.requests import Language, Sha256
 from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage import texts as storage
 from consent_registry.storage.catalogue import REFERENCE_LANGUAGE, add_version
 from consent_registry.storage.setup import add_text
