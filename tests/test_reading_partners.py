@@ -9,12 +9,18 @@ SOURCE = Path(__file__).resolve().parents[1] / "src/consent_registry"
 NARROW = {"()", "[caller.partner_id]", "[partner_id]", "[ADMINISTRATION]"}
 """Partners a transaction may begin with anywhere: none, its caller, the network's administration."""
 WIDER = {
-    "operations/batch.py answer_batch": "Each question's facts are joined with the asking sender; it decides for all.",
+    "operations/decisions/batch.py answer_batch": (
+        "Each question's facts are joined with the asking sender; it decides for all."
+    ),
 }
 """Functions that begin a transaction for several partners, and why."""
 WIDENING = {
-    "operations/withdrawal_reach.py _reach_by_code": "The client withdraws all of a consent, at whatever partner.",
-    "operations/text_invalidations.py invalidate_text": "A void text voids every consent on it, whoever recorded it.",
+    "operations/consents/withdrawal_scope.py _reach_by_code": (
+        "The client withdraws all of a consent, at whatever partner."
+    ),
+    "operations/consents/text_invalidations.py invalidate_text": (
+        "A void text voids every consent on it, whoever recorded it."
+    ),
     "operations/holds.py _client_id": "The operator names a client by any partner's reference.",
     "operations/key_uses.py count_key_uses": "The operator counts what is sealed, of every partner.",
     "operations/resealing.py _reseal_table": "The operator seals anew what every partner sealed.",

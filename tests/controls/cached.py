@@ -9,11 +9,11 @@ from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
 from consent_registry.domain.grants import Grant
-from consent_registry.operations import batch
-from consent_registry.storage import decisions
+from consent_registry.operations.decisions import batch
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Facts
-from consent_registry.storage.questions import NOBODY, Asked, Whose
+from consent_registry.storage.decisions import facts as decisions
+from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
+from consent_registry.storage.decisions.facts import Facts
 
 SHORT_S, LONG_S = 0.05, 10.0
 

@@ -13,7 +13,7 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from consent_registry import app
-from consent_registry.operations import batch
+from consent_registry.operations.decisions import batch
 from consent_registry.storage import database, log
 from consent_registry.storage.database import Connection
 

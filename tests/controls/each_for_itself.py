@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations import batch
-from consent_registry.storage import decisions
+from consent_registry.operations.decisions import batch
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Facts
-from consent_registry.storage.questions import Asked
+from consent_registry.storage.decisions import facts
+from consent_registry.storage.decisions.client_locks import Asked
+from consent_registry.storage.decisions.facts import Facts
 
 
 async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
@@ -32,4 +32,4 @@ def create_app() -> ASGIApp:
     return real_app()
 
 
-_real = decisions.load_facts
+_real = facts.load_facts

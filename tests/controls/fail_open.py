@@ -10,9 +10,9 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations import batch, decider
 from consent_registry.operations.acts import Reply
-from consent_registry.operations.batch import Waiting
+from consent_registry.operations.decisions import batch, queue
+from consent_registry.operations.decisions.batch import Waiting
 from consent_registry.operations.runtime import Runtime
 
 
@@ -31,7 +31,7 @@ async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Wai
 
 def create_app() -> ASGIApp:
     """Return the real application with the defect in it."""
-    vars(decider)["answer_batch"] = answer_batch
+    vars(queue)["answer_batch"] = answer_batch
     return app.create_app()
 
 

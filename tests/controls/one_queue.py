@@ -5,8 +5,8 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations import decider
-from consent_registry.operations.fair_queue import FairQueue
+from consent_registry.operations.decisions import queue
+from consent_registry.operations.decisions.fair_queue import FairQueue
 from consent_registry.operations.turns import SHARED
 
 
@@ -25,6 +25,6 @@ class InOrder(FairQueue[Any]):
 def create_app() -> ASGIApp:
     """Return the real application with that one queue, for questions and for batches, and without turns."""
     SHARED.update(dict.fromkeys(SHARED, 1_000_000))
-    vars(decider)["FairQueue"] = InOrder
-    vars(decider)["FEW"] = decider.QUEUE
+    vars(queue)["FairQueue"] = InOrder
+    vars(queue)["FEW"] = queue.QUEUE
     return real_app()

@@ -10,12 +10,12 @@ import msgspec
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations import batch
 from consent_registry.operations.clock import Clock
-from consent_registry.storage import decisions
+from consent_registry.operations.decisions import batch
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Facts
-from consent_registry.storage.questions import Asked
+from consent_registry.storage.decisions import facts as decisions
+from consent_registry.storage.decisions.client_locks import Asked
+from consent_registry.storage.decisions.facts import Facts
 
 
 class _ByOurClock:

@@ -7,11 +7,12 @@ from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
 from consent_registry.domain.grants import Grant
-from consent_registry.operations import batch
-from consent_registry.storage import decisions, questions
+from consent_registry.operations.decisions import batch
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Facts
-from consent_registry.storage.questions import NOBODY, Asked, Whose
+from consent_registry.storage.decisions import client_locks
+from consent_registry.storage.decisions import facts as decisions
+from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
+from consent_registry.storage.decisions.facts import Facts
 
 KEPT_S = 0.2
 
@@ -51,4 +52,4 @@ def create_app() -> ASGIApp:
     return real_app()
 
 
-_real_lock, _real_facts = questions.lock_clients, decisions.load_facts
+_real_lock, _real_facts = client_locks.lock_clients, decisions.load_facts

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations import clients
-from consent_registry.storage import links
-from consent_registry.storage.clients import client_lock, lock_client
+from consent_registry.operations.clients import clients
+from consent_registry.storage.clients import links
+from consent_registry.storage.clients.clients import client_lock, lock_client
 from consent_registry.storage.database import Connection
 
 

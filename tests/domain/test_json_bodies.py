@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consent_registry.api.decisions import BatchRequest
 from consent_registry.domain import json_bodies
 from consent_registry.domain.errors import Malformed
-from consent_registry.operations.decisions import DecisionRequest
+from consent_registry.operations.decisions.decisions import DecisionRequest
 
 GOOD = {"client": "A-1", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
 # Members and values as a careless or hostile client would send them; each may stand twice.

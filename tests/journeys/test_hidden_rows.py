@@ -190,7 +190,7 @@ async def day_of(installation: Installation, *, hidden: bool) -> list[Told]:
 
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consent_registry.operations.searches.ROUNDS", ROUNDS)
+    monkeypatch.setattr("consent_registry.operations.consents.search.ROUNDS", ROUNDS)
 
 
 def test_every_call_about_a_client_is_on_the_list() -> None:

@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from consent_registry.operations import code_failures
-from consent_registry.storage.code_failures import CodeKind, count_failures
+from consent_registry.operations.clients import code_attempts
+from consent_registry.storage.clients.code_attempts import CodeKind, count_failures
 from consent_registry.storage.database import Connection
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
@@ -107,7 +107,7 @@ async def test_counting_without_a_lock_is_seen(fresh_registry: Registry, monkeyp
         await asyncio.sleep(0.3)
         return number
 
-    monkeypatch.setattr(code_failures, "lock_attempts", no_lock)
-    monkeypatch.setattr(code_failures, "count_failures", slow_count)
+    monkeypatch.setattr(code_attempts, "lock_attempts", no_lock)
+    monkeypatch.setattr(code_attempts, "count_failures", slow_count)
     south = await office(fresh_registry, "south")
     assert (await guesses(south, "link_code", 5 + AT_ONCE)).count(422) > 5

@@ -11,7 +11,7 @@ import pytest
 from consent_registry.domain.catalogue import Road
 from consent_registry.domain.decisions import Decision, Question, decide
 from consent_registry.domain.grants import Grant
-from consent_registry.operations import batch
+from consent_registry.operations.decisions import batch
 from tests.installation import Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office

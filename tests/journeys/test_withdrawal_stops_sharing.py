@@ -15,10 +15,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent_registry.domain.grants import Grant
-from consent_registry.operations import batch
+from consent_registry.operations.decisions import batch
 from consent_registry.storage.database import Connection
-from consent_registry.storage.decisions import Facts, load_facts
-from consent_registry.storage.questions import Asked
+from consent_registry.storage.decisions.client_locks import Asked
+from consent_registry.storage.decisions.facts import Facts, load_facts
 from tests.installation import ISSUER, Registry
 from tests.journeys.log_check import check_log
 from tests.journeys.office import Body, Office, office

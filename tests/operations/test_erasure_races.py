@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from consent_registry.operations import decider
+from consent_registry.operations.decisions import queue
 from consent_registry.operations.erasures import Erased, Eraser, perform_erasure
-from consent_registry.storage.clients import client_lock, lock_client_shared
+from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from tests.erasing import erasing, north, search_everywhere, small
 from tests.installation import ROLES, Registry
 from tests.journeys.log_check import check_log
@@ -32,7 +32,7 @@ async def patient(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> 
     Nine acts hold the one client's lock one after another in these rounds. On a busy machine that takes longer than a
     second, and whoever then hears 503 hears it by contract: it would say nothing about deadlocks.
     """
-    monkeypatch.setattr(decider, "PATIENCE", 30.0)
+    monkeypatch.setattr(queue, "PATIENCE", 30.0)
     async with fresh_registry.sql() as sql:
         login = f"{ROLES['app']} in database {fresh_registry.database}"
         await sql.execute(f"alter role {login} set lock_timeout = '30s'")

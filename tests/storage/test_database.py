@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from consent_registry.domain.errors import CannotRecord, Conflict, OutcomeUnknown
-from consent_registry.storage.clients import add_client
+from consent_registry.storage.clients.clients import add_client
 from consent_registry.storage.database import Connection, Pool, transaction
 from tests.installation import ROLES, Registry
 from tests.small_network import NUMBER, question

@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from consent_registry.storage import findings, lookups
+from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.findings import Slice
-from consent_registry.storage.unlinkings import list_findings
 from tests.installation import Registry
 from tests.journeys.office import Office, office
 from tests.small_network import NUMBER, PARTNERS, question

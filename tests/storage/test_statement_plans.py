@@ -14,19 +14,19 @@ from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.acts import new_id
 from consent_registry.storage import event_searches as searches
 from consent_registry.storage import findings, lookups
-from consent_registry.storage.clients import find_reference, find_references, list_references
+from consent_registry.storage.clients.clients import find_reference, find_references, list_references
+from consent_registry.storage.clients.link_codes import find_link_code
+from consent_registry.storage.clients.links import find_groups, lock_groups
+from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.consents.grants import find_grants_of_clients, find_grants_of_consents
+from consent_registry.storage.consents.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.database import Connection, begin_sql
-from consent_registry.storage.decisions import load_facts
+from consent_registry.storage.decisions.client_locks import Asked, lock_clients
+from consent_registry.storage.decisions.facts import load_facts
+from consent_registry.storage.decisions.transfers import list_unreported, outcomes_of
 from consent_registry.storage.events import Place, read_events
-from consent_registry.storage.grants import find_grants_of_clients, find_grants_of_consents
 from consent_registry.storage.idempotency import find_answers
-from consent_registry.storage.link_codes import find_link_code
-from consent_registry.storage.links import find_groups, lock_groups
 from consent_registry.storage.log import find_event, find_leaves, find_places
-from consent_registry.storage.questions import Asked, lock_clients
-from consent_registry.storage.receipt_codes import find_receipt_code, last_receipt_code
-from consent_registry.storage.transfers import list_unreported, outcomes_of
-from consent_registry.storage.unlinkings import list_findings
 from tests.installation import Registry
 from tests.small_network import NUMBER
 from tests.storage.pools import NETWORK

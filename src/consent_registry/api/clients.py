@@ -4,8 +4,8 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from consent_registry.domain.errors import TooMany
-from consent_registry.operations import clients as operations
-from consent_registry.operations.clients import ClientAnswer, ClientRequest
+from consent_registry.operations.clients import clients as operations
+from consent_registry.operations.clients.clients import ClientAnswer, ClientRequest
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
 from consent_registry.web.operation import answers

@@ -4,10 +4,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations import consents, searches
+from consent_registry.operations.consents import record, search
+from consent_registry.operations.consents.schemas import ConsentRequest, SearchRequest
+from consent_registry.operations.consents.views import ConsentView
 from consent_registry.operations.pages import Page
-from consent_registry.operations.requests import ConsentRequest, SearchRequest
-from consent_registry.operations.views import ConsentView
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, doors, requires, respond
 from consent_registry.web.commands import act_route, known_id
@@ -16,7 +16,7 @@ from consent_registry.web.queries import query_instant
 
 RECORD = act_route(
     "/consents",
-    consents.record_consent,
+    record.record_consent,
     name="record_consent",
     scope="consents:write",
     takes=ConsentRequest,
@@ -39,7 +39,7 @@ RECORD = act_route(
 )
 async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
     """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
-    return respond(await searches.search_consents(doors(request).runtime, request.user, data))
+    return respond(await search.search_consents(doors(request).runtime, request.user, data))
 
 
 @get(
@@ -58,7 +58,7 @@ async def read_consent(
     """
     moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
     shared = doors(request)
-    return respond(await searches.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))
+    return respond(await search.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))
 
 
 ROUTES = [RECORD, search_consents, read_consent]

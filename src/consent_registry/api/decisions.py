@@ -8,11 +8,11 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.operations import transfers as operations
-from consent_registry.operations.batch import BatchAnswer
-from consent_registry.operations.decisions import DecisionAnswer, DecisionRequest
+from consent_registry.operations.decisions import transfers as operations
+from consent_registry.operations.decisions.batch import BatchAnswer
+from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest
+from consent_registry.operations.decisions.transfers import TransferAnswer, TransferRequest, UnreportedDecision
 from consent_registry.operations.pages import Page
-from consent_registry.operations.transfers import TransferAnswer, TransferRequest, UnreportedDecision
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import (
     ApiRequest,

@@ -1,8 +1,8 @@
 """Evidence that follows a recorded consent (api.md section 5)."""
 
 from consent_registry.domain.errors import Conflict, NotFound
-from consent_registry.operations.evidence import EvidenceAnswer, add_following_evidence
-from consent_registry.operations.requests import EvidenceRequest
+from consent_registry.operations.consents.evidence import EvidenceAnswer, add_following_evidence
+from consent_registry.operations.consents.schemas import EvidenceRequest
 from consent_registry.web.commands import act_route
 
 ROUTES = [

@@ -13,7 +13,7 @@ from consent_registry.domain.grant_changes import (
     RESTRICTION,
     GrantAct,
 )
-from consent_registry.operations.grant_changes import (
+from consent_registry.operations.consents.grant_changes import (
     ChosenGrants,
     EndingRequest,
     GrantActRequest,

@@ -1,7 +1,7 @@
 """Codes by which two partners' references come to mean one client (api.md section 4)."""
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code
+from consent_registry.operations.clients.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code
 from consent_registry.web.commands import act_route
 
 ROUTES = [

@@ -1,7 +1,11 @@
 """A new receipt code for a client that lost it (api.md section 5)."""
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.receipt_codes import ReceiptCodeAnswer, ReceiptCodeRequest, reissue_receipt_code
+from consent_registry.operations.consents.receipt_codes import (
+    ReceiptCodeAnswer,
+    ReceiptCodeRequest,
+    reissue_receipt_code,
+)
 from consent_registry.web.commands import act_route
 
 ROUTES = [

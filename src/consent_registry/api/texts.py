@@ -11,7 +11,7 @@ from consent_registry.operations.catalogue.texts import (
     mark_stale,
     publish_text,
 )
-from consent_registry.operations.text_invalidations import (
+from consent_registry.operations.consents.text_invalidations import (
     TextInvalidationAnswer,
     TextInvalidationRequest,
     invalidate_text,

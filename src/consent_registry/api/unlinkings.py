@@ -1,7 +1,7 @@
 """Taking a reference out of a client it was linked to (api.md section 4)."""
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client
+from consent_registry.operations.clients.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client
 from consent_registry.web.commands import act_route
 
 ROUTES = [

@@ -1,8 +1,8 @@
 """Withdrawing a consent (api.md section 5; Art. 7 Abs. 3 DSGVO)."""
 
 from consent_registry.domain.errors import NotFound, TooMany
-from consent_registry.operations.requests import WithdrawalRequest
-from consent_registry.operations.withdrawals import WithdrawalAnswer, withdraw_consent
+from consent_registry.operations.consents.schemas import WithdrawalRequest
+from consent_registry.operations.consents.withdrawals import WithdrawalAnswer, withdraw_consent
 from consent_registry.web.commands import act_route
 
 ROUTES = [

@@ -17,11 +17,11 @@ from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.acts import Once
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
-from consent_registry.operations.clients import ClientRequest, register_client
-from consent_registry.operations.consents import record_consent
-from consent_registry.operations.requests import ConsentRequest, WithdrawalRequest
+from consent_registry.operations.clients.clients import ClientRequest, register_client
+from consent_registry.operations.consents.record import record_consent
+from consent_registry.operations.consents.schemas import ConsentRequest, WithdrawalRequest
+from consent_registry.operations.consents.withdrawals import withdraw_consent
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.operations.withdrawals import withdraw_consent
 from consent_registry.process.data_folder import write_private
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys

@@ -12,8 +12,8 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.operations.reconciliation import Limits, Reconciliation, reconcile
 from consent_registry.operations.replays import Audited
 from consent_registry.storage import replays as storage
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection
-from consent_registry.storage.grants import read_clock
 from consent_registry.tlog.report import Report, Verdict
 
 # The throttle's memory, which the auditor's login does not see.

@@ -19,9 +19,9 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.removal_records import removal_record
 from consent_registry.operations.runtime import NO_NETWORK
 from consent_registry.storage import erasures as storage
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, Pool, transaction
 from consent_registry.storage.erasure_ledger import ErasureLedger
-from consent_registry.storage.grants import read_clock
 from consent_registry.storage.keys import Keys, base64url
 from consent_registry.storage.retentions import proof_periods
 from consent_registry.storage.sealed_places import place_of_reference

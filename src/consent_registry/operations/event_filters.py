@@ -12,7 +12,7 @@ from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
 from consent_registry.domain.instants import EARLIEST, LATEST
-from consent_registry.operations.clients import require_reference
+from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.runtime import ADMINISTRATION, Caller
 from consent_registry.operations.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.events import Flow

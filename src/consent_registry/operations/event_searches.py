@@ -13,18 +13,18 @@ from msgspec import Meta
 
 from consent_registry.domain.events import OUTCOMES, Event
 from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
-from consent_registry.operations.clients import open_reference, own_references
+from consent_registry.operations.clients.clients import open_reference, own_references
+from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.event_filters import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.event_views import EventView, Views
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime
-from consent_registry.operations.searches import held_client
 from consent_registry.storage import event_searches as storage
-from consent_registry.storage.clients import list_references
+from consent_registry.storage.clients.clients import list_references
+from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.event_searches import Permit, Span
 from consent_registry.storage.events import OwnEvent, Place, read_events
 from consent_registry.storage.keys import base64url
-from consent_registry.storage.links import find_groups
 from consent_registry.storage.log import find_leaves
 from consent_registry.tlog.leaf import reference_commitment
 

@@ -24,14 +24,14 @@ from consent_registry.domain.findings import (
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
 from consent_registry.operations.acts import Act, Reply, digest_of, new_id
-from consent_registry.operations.clients import own_references
+from consent_registry.operations.clients.clients import own_references
 from consent_registry.operations.pages import make_cursor, read_cursor
 from consent_registry.operations.reconciliation import Limits, Reconciliation, decisions, read_decided, reconcile
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage import findings as storage
 from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.grants import read_clock
 
 PERIOD = timedelta(days=30)
 # A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.

@@ -13,16 +13,16 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.acts import new_id
-from consent_registry.operations.clients import require_found
+from consent_registry.operations.clients.clients import require_found
 from consent_registry.operations.erasures import ByConsent, ByReference
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage import holds as storage
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
-from consent_registry.storage.clients import client_lock, find_reference, lock_client
-from consent_registry.storage.consents import find_consent
+from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
+from consent_registry.storage.consents.consents import find_consent
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, transaction, widen_partners
-from consent_registry.storage.grants import read_clock
 
 _ACTOR = (ADMINISTRATION, "administration")
 _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")

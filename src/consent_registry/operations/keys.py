@@ -18,8 +18,8 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
-from consent_registry.storage.grants import read_clock
 from consent_registry.storage.key_files import FILES, FileMarks, Key, key_file_marks
 from consent_registry.storage.key_rotations import add_key_rotation
 from consent_registry.storage.keys import Keys, load_keys

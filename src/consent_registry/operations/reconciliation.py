@@ -33,12 +33,12 @@ from consent_registry.domain.lookups import (
     lookups_without_transfer,
 )
 from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, UsedGrant, judge_transfer
-from consent_registry.operations.code_failures import FAILURES_AN_HOUR
+from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.storage import findings as storage
 from consent_registry.storage import lookups
-from consent_registry.storage.code_failures import CodeKind
+from consent_registry.storage.clients.code_attempts import CodeKind
+from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.database import Connection
-from consent_registry.storage.unlinkings import list_findings
 
 # How many ids one statement asks for.
 _AT_ONCE = 5000

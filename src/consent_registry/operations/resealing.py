@@ -18,8 +18,8 @@ from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runt
 from consent_registry.storage import log
 from consent_registry.storage import resealing as storage
 from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, transaction, widen_partners
-from consent_registry.storage.grants import read_clock
 from consent_registry.storage.key_uses import list_partner_ids
 from consent_registry.storage.keys import Keys
 from consent_registry.storage.sealed_places import earlier_place, place_of_reference, place_of_value

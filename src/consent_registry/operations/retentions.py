@@ -12,8 +12,8 @@ from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runt
 from consent_registry.storage import log
 from consent_registry.storage import retentions as storage
 from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
-from consent_registry.storage.grants import read_clock
 
 # So many uses, consents or clients go in one transaction: their list is one event, and others wait for none of it long.
 BATCH = 10_000

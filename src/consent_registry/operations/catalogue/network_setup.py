@@ -19,9 +19,9 @@ from consent_registry.operations.tokens import (
 )
 from consent_registry.storage import log, setup
 from consent_registry.storage.catalogue import add_version, lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.credentials import add_credential
 from consent_registry.storage.database import transaction
-from consent_registry.storage.grants import read_clock
 from consent_registry.storage.networks import add_network
 from consent_registry.storage.policies import PolicyVersion, add_policies
 

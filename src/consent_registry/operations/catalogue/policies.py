@@ -15,8 +15,8 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage import log
 from consent_registry.storage.catalogue import add_version, lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
-from consent_registry.storage.grants import read_clock
 from consent_registry.storage.policies import PolicyVersion, add_policies, load_policies
 
 _ACTOR = (ADMINISTRATION, "administration")

@@ -1,0 +1,1 @@
+"""Clients, the references that mean them, and what links references."""

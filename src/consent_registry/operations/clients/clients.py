@@ -1,0 +1,225 @@
+"""Clients: a partner registers its own reference before it asks or records anything, and may link it to another
+partner's by the code its client brought along (api.md section 4).
+"""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unusable
+from consent_registry.domain.events import Event
+from consent_registry.domain.identifiers import reference_fault
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import (
+    EVEN_FOR_ALL_NUMBERS,
+    Act,
+    Done,
+    LinkedMeanwhile,
+    Once,
+    Reply,
+    new_id,
+    perform,
+)
+from consent_registry.operations.clients.code_attempts import require_few_failures
+from consent_registry.operations.clients.links import (
+    find_usable_code,
+    groups_within,
+    link,
+    may_be_one,
+    refuse_code,
+)
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Reference
+from consent_registry.storage.clients.clients import (
+    ClientReference,
+    SealedReference,
+    add_client,
+    add_reference,
+    client_lock,
+    find_reference,
+    find_references,
+    lock_client_shared,
+)
+from consent_registry.storage.clients.link_codes import LinkCode
+from consent_registry.storage.clients.links import Group, has_redeemed, lock_groups
+from consent_registry.storage.keys import Keys
+from consent_registry.storage.sealed_places import place_of_reference
+
+
+class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A client as the caller knows it, with the code it carries from another partner that knows it."""
+
+    reference: Reference
+    link_code: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
+
+
+class ClientAnswer(msgspec.Struct, frozen=True):
+    """The registered reference; `linked` says whether the caller itself redeemed a code with it and has not unlinked it
+    since, and nothing of others.
+    """
+
+    reference: str
+    linked: bool
+    created_at: AnsweredInstant
+
+
+class KnownClient(msgspec.Struct, frozen=True):
+    """The client behind the caller's reference, held alone: the reference's home, since when it is registered, and
+    everybody who means the same client.
+    """
+
+    client_id: str
+    recorded_at: datetime
+    group: Group
+
+
+async def register_client(runtime: Runtime, caller: Caller, request: ClientRequest, once: Once | None = None) -> Reply:
+    """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before. With a
+    code it means from then on the client whom the code is about as well.
+
+    Raises Refused alike for whatever is wrong with a code, and TooMany for guessing.
+    """
+    require_reference(request.reference, "/reference")
+
+    async def work(act: Act) -> Done | RegistryError:
+        if isinstance(request.link_code, UnsetType):
+            return await _registered(act, request.reference)
+        await require_few_failures(act, "link_code")
+        code = await find_usable_code(act, request.link_code)
+        if code is None:
+            return await refuse_code(act)
+        known, groups = await _held_reference(act, request.reference, code.client_id)
+        # Somebody else may have redeemed it while this waited for the client.
+        code = await find_usable_code(act, request.link_code)
+        if code is None:
+            return await refuse_code(act)
+        positions = groups[code.client_id].positions | ({} if known is None else known.group.positions)
+        if not await may_be_one(act, positions, registers=known is None):
+            return await refuse_code(act)
+        return await _linked(act, request.reference, known, code, positions)
+
+    # Without a code nothing is looked at but the caller's own reference.
+    even = 0 if isinstance(request.link_code, UnsetType) else EVEN_FOR_ALL_NUMBERS
+    return await perform(runtime, caller, work, once=once, even=even)
+
+
+async def _linked(
+    act: Act, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
+) -> Done:
+    """Redeem the code; a reference that is new is registered by the same entry of the log."""
+    now = await act.clock()
+    home = await _register(act, reference, now) if known is None else known
+    link_id, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
+    members = {"group": link_id, "registered": known is None}
+    # The code's number is the name of another partner's event: no identifier of a person is shared.
+    committed = {"link_code": code.link_code_id}
+    event = Event("link", link_id, members, home.client_id, reference, committed=committed)
+    await act.append_padded(now, event, others)
+    answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
+    return Done(201 if known is None else 200, answer, client_ids=(home.client_id,))
+
+
+async def _registered(act: Act, reference: str) -> Done:
+    status = 200
+    known: ClientReference | KnownClient | None = await _own_reference(act, reference)
+    if known is None:
+        known, _ = await _held_reference(act, reference)
+    if known is None:
+        now = await act.clock()
+        known = await _register(act, reference, now)
+        await act.append(now, Event("client", new_id(now), {}, known.client_id, reference))
+        status = 201
+    linked = await has_redeemed(act.connection, act.network.network_id, act.caller.partner_id, known.client_id)
+    answer = ClientAnswer(reference, linked=linked, created_at=format_instant(known.recorded_at))
+    return Done(status, answer, client_ids=(known.client_id,))
+
+
+async def _own_reference(act: Act, reference: str) -> ClientReference | None:
+    """What the caller registered the reference as, its own number alone held beside others: the same work however many
+    other references mean the client.
+    """
+    network_id, digests = act.network.network_id, reference_digests(act, reference)
+    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    if known is None:
+        return None
+    await lock_client_shared(act.connection, network_id, client_lock(known.client_id))
+    # It may have been erased while this waited.
+    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    if known is not None:
+        require_found(act.keys, network_id, act.caller.partner_id, known, reference)
+    return known
+
+
+async def _register(act: Act, reference: str, now: datetime) -> KnownClient:
+    """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
+    client_id, digest = str(uuid.uuid4()), reference_digests(act, reference)[0]
+    await add_client(act.connection, act.network.network_id, client_id, now)
+    await add_reference(
+        act.connection,
+        act.network.network_id,
+        act.caller.partner_id,
+        (act.keys.digest_key_id, digest),
+        client_id,
+        act.keys.seal(reference.encode(), _place(act, client_id, digest)),
+        now,
+    )
+    return KnownClient(client_id, now, Group.alone(client_id))
+
+
+def require_reference(reference: str, pointer: str) -> None:
+    """Raise Malformed for a reference that breaks the contract's rules."""
+    if wrong := reference_fault(reference):
+        raise Malformed(faults=(Fault(pointer, wrong),))
+
+
+def reference_digests(act: Act, reference: str) -> tuple[bytes, ...]:
+    """The digests by which the caller's own reference is found, one for each digest key, the current one's first."""
+    return act.keys.digests("reference", act.network.network_id, act.caller.partner_id, reference)
+
+
+async def locked_client(act: Act, reference: str) -> KnownClient | None:
+    """The client behind the caller's reference and everybody who means the same client, held alone until the act ends;
+    None when it is not registered.
+    """
+    return (await _held_reference(act, reference))[0]
+
+
+async def _held_reference(act: Act, reference: str, *others: str) -> tuple[KnownClient | None, dict[str, Group]]:
+    """As `locked_client`, with the groups of these other client numbers, all taken in one order."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    digests = reference_digests(act, reference)
+    locked = await lock_groups(
+        act.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
+    )
+    own = await find_reference(act.connection, network_id, partner_id, digests)
+    if own is not None:
+        require_found(act.keys, network_id, partner_id, own, reference)
+    if own is not None and own.client_id not in locked:
+        raise LinkedMeanwhile(retry_after=1)
+    groups = await groups_within(act, [*others, *([] if own is None else [own.client_id])], locked)
+    return None if own is None else KnownClient(own.client_id, own.recorded_at, groups[own.client_id]), groups
+
+
+async def own_references(act: Act, client_ids: list[str]) -> dict[str, str]:
+    """The caller's own references for these clients, by client; the only name a partner ever uses."""
+    sealed = await find_references(act.connection, act.network.network_id, act.caller.partner_id, client_ids)
+    return {client_id: open_reference(act, one) for client_id, one in sealed.items()}
+
+
+def open_reference(act: Act, stored: SealedReference) -> str:
+    """One of the caller's references as the caller wrote it; raises Unusable for one that stands in another's place."""
+    return act.keys.unseal(stored.sealed, _place(act, stored.client_id, stored.digest)).decode()
+
+
+def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
+    """Raise Unusable unless what was found by a reference's digest is that reference: two digests may be exchanged."""
+    place = place_of_reference(network_id, partner_id, stored.client_id, stored.digest)
+    if keys.unseal(stored.sealed, place).decode() != reference:
+        raise Unusable("a reference is found by another reference's digest")
+
+
+def _place(act: Act, client_id: str, digest: bytes) -> str:
+    return place_of_reference(act.network.network_id, act.caller.partner_id, client_id, digest)

@@ -1,0 +1,79 @@
+"""Link codes: a client carries one from a partner that knows it to another (api.md section 4).
+
+There is no search by name or birth date and no identifier that two partners share: the client is the link.
+"""
+
+import secrets
+from datetime import timedelta
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.commitments import digest_members
+from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.identifiers import make_code
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.clients import locked_client, require_reference
+from consent_registry.operations.clients.links import link_code_digests
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Reference, Slug
+from consent_registry.storage.clients.link_codes import LinkCodeRow, add_link_code
+
+LIFETIME = timedelta(days=7)
+
+
+class LinkCodeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom the code is about, and the one partner that may redeem it, if it is for one."""
+
+    client: Reference
+    partner: Slug | UnsetType = UNSET
+
+
+class LinkCodeAnswer(msgspec.Struct, frozen=True):
+    """The code, told this once, and until when it can be redeemed."""
+
+    link_code: str
+    expires_at: AnsweredInstant
+
+
+async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeRequest, once: Once) -> Reply:
+    """Issue a code for the caller's client: good for one use and seven days. Raises NotFound for an unknown client."""
+    require_reference(request.client, "/client")
+
+    async def work(act: Act) -> Done:
+        for_partner_id = _redeemer(act.catalogue, caller, request)
+        known = await locked_client(act, request.client)
+        if known is None:
+            raise NotFound
+        now = await act.clock()
+        code = make_code(secrets.token_bytes(8))
+        row = LinkCodeRow(new_id(now), known.client_id, caller.partner_id, for_partner_id, now + LIFETIME, now)
+        digest = (act.keys.digest_key_id, link_code_digests(act, code)[0])
+        await add_link_code(act.connection, act.network.network_id, digest, row)
+        expires_at = format_instant(row.expires_at)
+        members = {
+            "expires_at": expires_at,
+            "partner": None if request.partner is UNSET else request.partner,
+            **digest_members("link_code", digest),
+        }
+        await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
+        return Done(201, LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)
+
+
+def _redeemer(catalogue: Catalogue, caller: Caller, request: LinkCodeRequest) -> int | None:
+    if isinstance(request.partner, UnsetType):
+        return None
+    partner = catalogue.partners.get(request.partner)
+    if partner is None:
+        raise Malformed(faults=(Fault("/partner", f"{request.partner!r} is no partner of this network"),))
+    if partner.partner_id == caller.partner_id:
+        raise Malformed(faults=(Fault("/partner", "must be another partner than the caller"),))
+    if not partner.selectable:
+        fault = Fault("/partner", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO")
+        raise Refused(faults=(fault,))
+    return partner.partner_id

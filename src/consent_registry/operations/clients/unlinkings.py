@@ -1,0 +1,57 @@
+"""Unlinkings: a partner takes its reference out of a client it was linked to (api.md section 4).
+
+What was recorded under the reference stays under it and follows it; what the others recorded stays with them. Nothing
+is moved, because it never was. What was permitted meanwhile on the others' consents is to be looked at:
+`operations.findings`.
+"""
+
+import msgspec
+
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.events import Event
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.clients import locked_client, require_reference
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry, Reference
+from consent_registry.storage.clients.links import add_memberships
+from consent_registry.storage.clients.unlinkings import UnlinkingRow, add_unlinking, linked_since
+
+
+class UnlinkingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of the caller's references is to be a client of its own."""
+
+    client: Reference
+
+
+class UnlinkingAnswer(msgspec.Struct, frozen=True):
+    """The reference that is a client of its own from now on."""
+
+    unlinking_id: str
+    client: str
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequest, once: Once) -> Reply:
+    """Make the caller's reference a client of its own, also when it is one already: the answer does not depend on
+    whether another reference means the client. Raises NotFound for an unknown reference.
+    """
+    require_reference(request.client, "/client")
+
+    async def work(act: Act) -> Done:
+        known = await locked_client(act, request.client)
+        if known is None:
+            raise NotFound
+        now = await act.clock()
+        network_id, home = act.network.network_id, known.client_id
+        linked_at = await linked_since(act.connection, network_id, home) or now
+        row = UnlinkingRow(new_id(now), home, caller.partner_id, known.group.group_id, linked_at, now)
+        await add_unlinking(act.connection, network_id, row)
+        await add_memberships(act.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now)
+        # Which group it left and since when it was in it are not said: the latest link may be one between others.
+        place = (await act.append(now, Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
+        answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
+        return Done(201, answer, client_ids=(home,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)

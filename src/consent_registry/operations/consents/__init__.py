@@ -1,0 +1,1 @@
+"""Consents, what changes them and what is drawn from them."""

@@ -1,0 +1,81 @@
+"""Evidence that follows: a network may let a consent be recorded before its paper was scanned (api.md section 5).
+
+Until it comes the consent counts, because the client gave it; that its proof is missing is a finding that its recorder
+lists by `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller proves).
+"""
+
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.consents.schemas import EvidenceRequest
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry
+from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
+
+
+class EvidenceAnswer(msgspec.Struct, frozen=True):
+    """Evidence on record."""
+
+    id: str
+    consent_id: str
+    sha256: str
+    media_type: str
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def add_following_evidence(
+    runtime: Runtime, caller: Caller, consent_id: str, request: EvidenceRequest, once: Once
+) -> Reply:
+    """Add the evidence of a consent, once and for good. Raises NotFound for everybody but its recorder, Refused where
+    the network wants evidence at once, Conflict when there is evidence.
+    """
+
+    async def work(act: Act) -> Done:
+        network_id = act.network.network_id
+        consent = await find_consent(act.connection, network_id, consent_id)
+        if consent is None or consent.recorder_id != caller.partner_id:
+            raise NotFound
+        await held_groups(act, [consent.client_id])
+        if not act.catalogue.policies.evidence_may_follow:
+            detail = "In this network a consent is recorded with its evidence."
+            raise Refused(faults=(Fault("", detail, "evidence_follows", "Art. 7 Abs. 1 DSGVO"),))
+        if await has_evidence(act.connection, network_id, consent_id):
+            raise Conflict("This consent has its evidence.")
+        now = await act.clock()
+        evidence_id = new_id(now)
+        row = NewEvidence(
+            consent_id=consent_id,
+            evidence_id=evidence_id,
+            client_id=consent.client_id,
+            partner_ids=[caller.partner_id],
+            sha256=bytes.fromhex(request.sha256),
+            media_type=request.media_type,
+            kept_at=act.seal("consent_evidence.kept_at", consent_id, request.kept_at),
+            recorded_at=now,
+        )
+        await add_evidence(act.connection, network_id, row)
+        members = {"consent": consent_id, **evidence_members(request)}
+        place = (await act.append(now, Event("evidence", evidence_id, members, consent.client_id)))[0]
+        answer = EvidenceAnswer(
+            evidence_id, consent_id, request.sha256, request.media_type, format_instant(now), LogEntry.of(place)
+        )
+        return Done(201, answer, client_ids=(consent.client_id,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)
+
+
+def evidence_members(given: EvidenceRequest) -> dict[str, Any]:
+    """What an event says of evidence. Where the original is kept is free text: of it the log has the commitment."""
+    return {
+        "sha256": given.sha256,
+        "media_type": given.media_type,
+        "kept_at_commitment": Committed("kept_at", given.kept_at.encode()),
+    }

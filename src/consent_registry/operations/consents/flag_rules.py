@@ -1,0 +1,158 @@
+"""What the catalogue's flags and the network's policies say to a consent about to be recorded (docs/rules.md)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.errors import Fault
+from consent_registry.domain.flags import ATTENDANCE
+from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+
+GERMAN = frozenset({"de", "de-simple"})
+# Either says that nothing happens to whoever refuses; the contract knows the first, the second is plainer.
+SAID_NO_EFFECT = frozenset({"consequences_of_refusal", "no_effect_on_benefits"})
+
+
+def flag_refusals(
+    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, terms: Sequence[Terms], now: datetime
+) -> Iterator[Fault]:
+    """What is wrong by a flag of a category, purpose, partner or network."""
+    for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
+        pointer = f"/grants/{number}"
+        yield from _never_shared(one, pointer)
+        yield from _closed_walls(catalogue, one, given_at, pointer, now)
+        if grant.answer == "refused":
+            continue  # a no needs no form
+        yield from _own_tick(grant, one, pointer)
+        yield from _way_back(catalogue, one, pointer)
+        yield from _conference(request, grant, one, pointer)
+    yield from _participants(terms)
+    yield from _sheets(terms)
+    yield from _of_the_whole(catalogue, request, terms)
+
+
+def needs_benefits_notice(terms: Sequence[Terms]) -> bool:
+    """Whether a Jobcenter takes part in a grant for a purpose that asks for the notice."""
+    return any(one.purpose.flags.notice and "jobcenter" in {one.sender.kind, one.recipient.kind} for one in terms)
+
+
+def is_special(one: Terms) -> bool:
+    """Whether a grant is about special data: by a category, or because the flow itself says it (Art. 9 DSGVO)."""
+    return one.purpose.flags.flow_itself_is_special or any(category.special for category in one.categories)
+
+
+def _never_shared(one: Terms, pointer: str) -> Iterator[Fault]:
+    for number, category in enumerate(one.categories):
+        if category.flags.default == "not_shareable":
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "This category is never shared, whatever a client agrees to.",
+                "never_shared",
+                "§ 203 StGB, § 65 SGB VIII",
+            )
+
+
+def _closed_walls(catalogue: Catalogue, one: Terms, given_at: datetime, pointer: str, now: datetime) -> Iterator[Fault]:
+    road = catalogue.road(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+    for wall in road.walls:
+        place = f"{pointer}/{wall.member}"
+        if wall.is_open(given_at, now):
+            continue
+        if wall.rule == "dpo_approval":
+            detail = "No data-protection officer had approved this purpose when the consent was given."
+            yield Fault(place, detail, "dpo_approval", "Art. 35 DSGVO")
+        else:
+            detail = "This partner is isolated: no data-protection officer had approved the flow by then."
+            yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
+
+
+def _own_tick(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
+    for number, category in enumerate(one.categories):
+        if category.flags.default == "off" and (len(one.categories) > 1 or not grant.explicit):
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "This category is off unless a grant of its own, with an explicit yes, holds it and nothing else.",
+                "own_tick",
+                "Art. 9 Abs. 2 lit. a DSGVO",
+            )
+
+
+def _way_back(catalogue: Catalogue, one: Terms, pointer: str) -> Iterator[Fault]:
+    if not catalogue.road(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id).way_back:
+        return
+    for number, category in enumerate(one.categories):
+        if category.slug not in ATTENDANCE:
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "An office that advises for this purpose says back who came, and nothing else.",
+                "attendance_only",
+                "Art. 5 Abs. 1 lit. c DSGVO",
+            )
+
+
+def _conference(request: ConsentRequest, grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
+    if one.purpose.flags.every_participant_named and (grant.valid_until or request.valid_until) is None:
+        yield Fault(
+            f"{pointer}/valid_until",
+            "A consent to a conference is for one date or series: say when it ends.",
+            "conference_end",
+            "Art. 5 Abs. 1 lit. b DSGVO",
+        )
+
+
+def _participants(terms: Sequence[Terms]) -> Iterator[Fault]:
+    """Each participant has a grant of its own, so that the client can refuse one and not another."""
+    seen: set[tuple[int, int, int]] = set()
+    for number, one in enumerate(terms):
+        key = (one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+        if one.purpose.flags.every_participant_named and key in seen:
+            yield Fault(
+                f"/grants/{number}/recipient",
+                "Each participant of a conference is named once, by a grant of its own.",
+                "participant_named_once",
+                "Art. 4 Nr. 11 DSGVO",
+            )
+        seen.add(key)
+
+
+def _sheets(terms: Sequence[Terms]) -> Iterator[Fault]:
+    purposes = {one.purpose.purpose_id for one in terms}
+    for number, one in enumerate(terms):
+        if one.purpose.flags.separate_sheet and len(purposes) > 1:
+            yield Fault(
+                f"/grants/{number}/purpose",
+                "This purpose needs a consent of its own, with no other purpose on the sheet.",
+                "separate_sheet",
+                "Art. 7 Abs. 2 DSGVO",
+            )
+
+
+def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, terms: Sequence[Terms]) -> Iterator[Fault]:
+    given = [one for grant, one in zip(request.grants, terms, strict=True) if grant.answer == "given"]
+    about_children = any(
+        one.purpose.flags.minors or any(category.flags.minors for category in one.categories) for one in given
+    )
+    if about_children and request.giver.age_band is None:
+        yield Fault(
+            "/giver/age_band",
+            "Data about school and day care are mostly a child's: say how old the client is.",
+            "age_band",
+            "§ 36 SGB I",
+        )
+    told = frozenset(request.information.told)
+    if needs_benefits_notice(given) and told and not told & SAID_NO_EFFECT:
+        yield Fault(
+            "/information/told",
+            "Towards a Jobcenter the client must be told that refusing has no effect on benefits.",
+            "benefits_notice",
+            "§ 67b Abs. 2 Satz 3 SGB X",
+        )
+    interpreter = request.information.interpreter
+    if catalogue.policies.interpreter_required and interpreter.kind == "none" and request.text.language not in GERMAN:
+        yield Fault(
+            "/information/interpreter/kind",
+            "This network asks who interpreted whenever the text was not German.",
+            "interpreter_required",
+            "Art. 12 Abs. 1 DSGVO",
+        )

@@ -1,0 +1,214 @@
+"""Partners' acts on recorded grants: confirm, end, invalidate, restrict, lift. A row each, never a flag."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.grant_changes import GrantAct, change_grants
+from consent_registry.domain.grants import Change, Grant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.renewals import renew, same_yes, unrenew
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.consents.views import visible_grants
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry, Slug, Uuid
+from consent_registry.storage.consents.consents import ConsentRow, find_consent
+from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_clients
+
+Grants = Annotated[list[Uuid], Meta(min_length=1, max_length=50)]
+Reason = Literal["form", "capacity", "pressure", "vague_text"]
+Changes = list[tuple[Grant, Change]]
+
+
+class ChosenGrants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which grants of the consent: those named, or all the caller may do this to."""
+
+    grants: Grants | UnsetType = UNSET
+
+
+class EndingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why grants end without the client's doing."""
+
+    reason: Literal["case_closed", "purpose_reached", "partner_left"]
+    grants: Grants | UnsetType = UNSET
+
+
+class InvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why grants were void from the start."""
+
+    reason: Reason
+    grants: Grants | UnsetType = UNSET
+
+
+class RestrictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which grants of the consent, and which data categories of them; all unless said otherwise."""
+
+    grants: Grants | UnsetType = UNSET
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+
+
+GrantActRequest = ChosenGrants | EndingRequest | InvalidationRequest | RestrictionRequest
+
+
+class GrantChangeAnswer(msgspec.Struct, frozen=True):
+    """The act on record, and the grants it changed: of this consent, and of those that renewed it or that it renews."""
+
+    id: str
+    consent_id: str
+    grants: list[str]
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def act_on_grants(
+    kind: GrantAct, runtime: Runtime, caller: Caller, consent_id: str, request: GrantActRequest, once: Once
+) -> Reply:
+    """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
+    is not the caller's to do, Conflict when no grant is open to it.
+    """
+
+    async def work(act: Act) -> Done:
+        category_ids = _category_ids(act, request)
+        consent, seen = await _reach(act, consent_id)
+        now = await act.clock()
+        chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], caller)
+        if kind.spreads:
+            chosen += same_yes(chosen, seen)
+        changes = change_grants(kind, chosen, consent.given_at, now, category_ids)
+        if not changes:
+            raise Conflict("No grant of this consent is open to this now.")
+        renewals = _renewals(kind, [grant for grant, _ in changes], seen, now)
+        act_id = new_id(now)
+        ids = act_ids(consent.client_id, act_id, [grant for grant, _ in changes + renewals], now)
+        rows = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in changes + renewals]
+        await add_grant_changes(act.connection, act.network.network_id, rows)
+        await _tell_partners(act, kind, changes, renewals, now)
+        own, *others = [_event(kind, consent, number, ids, request, changes, renewals) for number in ids]
+        place = await act.append_padded(now, own, others)
+        answer = GrantChangeAnswer(
+            act_id, consent_id, [grant.grant_id for grant, _ in changes], format_instant(now), LogEntry.of(place)
+        )
+        return Done(201, answer, client_ids=(consent.client_id,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)
+
+
+def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:
+    if not isinstance(request, RestrictionRequest) or isinstance(request.categories, UnsetType):
+        return None
+    faults = [
+        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
+        for number, slug in enumerate(request.categories)
+        if slug not in act.catalogue.categories
+    ]
+    if len(set(request.categories)) != len(request.categories):
+        faults.append(Fault("/categories", "must not name a category twice"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return frozenset(act.catalogue.categories[slug].category_id for slug in request.categories)
+
+
+async def _reach(act: Act, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
+    """The consent, its client held alone, and the client's grants that the caller may see, some of this consent."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    consent = await find_consent(act.connection, network_id, consent_id)
+    if consent is None:
+        raise NotFound
+    group = (await held_groups(act, [consent.client_id]))[consent.client_id]
+    grants = await find_grants_of_clients(act.connection, network_id, group.client_ids)
+    seen = visible_grants(grants, partner_id, await act.clock())
+    if all(grant.consent_id != consent_id for grant in seen):
+        raise NotFound
+    return consent, seen
+
+
+def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], caller: Caller) -> list[Grant]:
+    by_id = {grant.grant_id: grant for grant in own}
+    named = list(by_id) if isinstance(request.grants, UnsetType) else request.grants
+    if not set(named) <= set(by_id):
+        raise NotFound
+    chosen = [by_id[one] for one in dict.fromkeys(named) if kind.may(by_id[one], caller.partner_id)]
+    if not chosen:
+        raise Refused(faults=(Fault("/grants", kind.who, f"who_may_{kind.noun}", kind.norm),))
+    return chosen
+
+
+def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], now: datetime) -> Changes:
+    """What becomes of the earlier consent: a renewal counts once it is confirmed, and never when it was void."""
+    if kind.kind == "confirmed":
+        earlier_ids = {grant.renews for grant in changed}
+        return renew([grant for grant in seen if grant.consent_id in earlier_ids], changed, now, now)
+    return unrenew(seen, changed, now) if kind.kind == "invalidated" else []
+
+
+async def _tell_partners(act: Act, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime) -> None:
+    """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
+    told = [(one, change.effective_at) for one, change in changes if one.was_given or kind.kind == "confirmed"]
+    loses = kind.kind in {"ended", "invalidated", "restricted"}
+    notice = Notice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
+    await tell_parties(act, notice, told, now)
+    for word in ("renewed", "unrenewed"):
+        of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == word]
+        await tell_parties(act, Notice(f"consent_{word}"), of_kind, now)
+
+
+def _event(
+    kind: GrantAct,
+    consent: ConsentRow,
+    number: str,
+    ids: Mapping[str, str],
+    request: GrantActRequest,
+    changes: Changes,
+    renewals: Changes,
+) -> Event:
+    """The entry of one client number: of the consent's, which is the caller's, or of another that says the same yes."""
+    members: dict[str, Any] = {
+        "grants": [grant.grant_id for grant, _ in changes if grant.client_id == number],
+        "effective_at": format_instant(changes[0][1].effective_at),
+    }
+    if isinstance(request, RestrictionRequest):
+        members["categories"] = None if isinstance(request.categories, UnsetType) else list(request.categories)
+    if kind.kind in {"confirmed", "invalidated"}:
+        members |= renewal_members([one for one in renewals if one[0].client_id == number])
+    if number != consent.client_id:
+        members["act"] = ids[consent.client_id]
+        return Event(kind.noun, ids[number], members, number, without_actor=True)
+    if isinstance(request, EndingRequest | InvalidationRequest):
+        members["reason"] = request.reason
+    members["consent"] = consent.consent_id
+    members["also"] = [grant.grant_id for grant, _ in changes if grant.client_id != number]
+    return Event(kind.noun, ids[number], members, number)
+
+
+def act_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
+    """For each client number that an act changes the id of its entry, first the one the act itself is about."""
+    others = {grant.client_id for grant in grants} - {client_id}
+    return {client_id: act_id} | {number: new_id(now) for number in sorted(others)}
+
+
+def renewal_members(renewals: Changes) -> dict[str, Any]:
+    """What an event says about grants of earlier consents that were renewed by its act, or whose renewal was void."""
+    return {
+        "renewed": [
+            {
+                "grant": grant.grant_id,
+                "by": change.by_grant_id,
+                "effective_at": format_instant(change.effective_at),
+                "valid_until": format_instant(change.valid_until),
+            }
+            for grant, change in renewals
+            if change.kind == "renewed" and change.valid_until is not None
+        ],
+        "unrenewed": [
+            {"grant": grant.grant_id, "by": change.by_grant_id, "effective_at": format_instant(change.effective_at)}
+            for grant, change in renewals
+            if change.kind == "unrenewed"
+        ],
+    }

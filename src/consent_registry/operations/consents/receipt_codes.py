@@ -1,0 +1,86 @@
+"""Receipt codes: what the client carries home and withdraws with, at any partner of the network (api.md section 5)."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.commitments import digest_members
+from consent_registry.domain.errors import Fault, NotFound, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.identifiers import make_code, read_code
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.consents.views import visible_grants
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry
+from consent_registry.storage.consents.consents import find_consent
+from consent_registry.storage.consents.grants import find_grants_of_consents
+from consent_registry.storage.consents.receipt_codes import ReceiptCode, add_receipt_code, last_receipt_code
+
+
+class ReceiptCodeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing is asked for but a new code."""
+
+
+class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
+    """The consent's only code from now on, told this once."""
+
+    consent_id: str
+    receipt_code: str
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def issue_code(act: Act, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Make a code for a consent, keep its digest, and return it with what its event says of the digest; codes issued
+    before are dead.
+    """
+    text = make_code(secrets.token_bytes(8))
+    digest = (act.keys.digest_key_id, receipt_code_digests(act, text)[0])
+    await add_receipt_code(act.connection, act.network.network_id, digest, code, issue, now)
+    return text, digest_members("receipt_code", digest)
+
+
+def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
+    """The digests by which a receipt code is found, one for each digest key. What cannot be a code has some as well:
+    a wrong check digit costs the same look as a code that nobody issued.
+    """
+    return act.keys.digests("receipt code", act.network.network_id, 0, read_code(text) or text)
+
+
+async def reissue_receipt_code(
+    runtime: Runtime, caller: Caller, consent_id: str, _: ReceiptCodeRequest, once: Once
+) -> Reply:
+    """Issue a new code for a consent the caller recorded; the old one is dead from this answer on.
+
+    Raises NotFound alike for unknown and for not the caller's to see, Refused for who has a part but did not record it.
+    """
+
+    async def work(act: Act) -> Done:
+        network_id = act.network.network_id
+        consent = await find_consent(act.connection, network_id, consent_id)
+        # The same work for a consent that is not there as for one whose grants the caller may not see.
+        client_id = consent_id if consent is None else consent.client_id
+        await held_groups(act, [client_id])
+        now = await act.clock()
+        grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
+        last = await last_receipt_code(act.connection, network_id, consent_id)
+        if consent is None or last is None or not visible_grants(grants, caller.partner_id, now):
+            raise NotFound
+        if consent.recorder_id != caller.partner_id:
+            fault = Fault(
+                "", "Only who recorded the consent hands out its code.", "who_may_reissue", "Art. 7 Abs. 3 DSGVO"
+            )
+            raise Refused(faults=(fault,))
+        code, issue = last
+        text, of_code = await issue_code(act, code, issue + 1, now)
+        code_id = new_id(now)
+        members = {"consent": consent_id, "issue": issue + 1, **of_code}
+        place = (await act.append(now, Event("receipt_code", code_id, members, client_id)))[0]
+        answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
+        return Done(201, answer, client_ids=(client_id,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)

@@ -1,0 +1,290 @@
+"""Consents: one act of a client, recorded with its grants, releases and receipt code (api.md section 5)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.events import Event
+from consent_registry.domain.grants import Grant
+from consent_registry.domain.instants import format_instant, parse_instant
+from consent_registry.domain.renewals import renew
+from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.clients import locked_client
+from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.consents.evidence import evidence_members
+from consent_registry.operations.consents.grant_changes import Changes, act_ids, renewal_members
+from consent_registry.operations.consents.receipt_codes import issue_code
+from consent_registry.operations.consents.recording_rules import require_recordable
+from consent_registry.operations.consents.remarks import remark_codes
+from consent_registry.operations.consents.renewals import earlier_grants
+from consent_registry.operations.consents.resolve import Terms, read_terms
+from consent_registry.operations.consents.schemas import ConsentRequest
+from consent_registry.operations.consents.third_parties import Others, find_others
+from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry
+from consent_registry.storage.consents import consents as storage
+from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
+from consent_registry.storage.consents.receipt_codes import ReceiptCode
+from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
+from consent_registry.storage.log import LogPlace
+
+
+async def record_consent(runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once) -> Reply:
+    """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
+
+    async def work(act: Act) -> Done:
+        given_at, terms = read_terms(act.catalogue, request)
+        known = await locked_client(act, request.client)
+        now = await act.clock()
+        client_ids = [] if known is None else known.group.client_ids
+        earlier = [] if known is None else await earlier_grants(act, client_ids, request, now)
+        others = await find_others(act, request, terms, client_ids, now)
+        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier, others)
+        if known is None:
+            fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
+            raise Refused("This client is not registered.", faults=(fault,))
+        consent_id = new_id(now)
+        grants = _grants(consent_id, known.client_id, caller, request, terms, others, given_at, now)
+        row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
+        await storage.add_consent(act.connection, act.network.network_id, row)
+        await add_grants(act.connection, act.network.network_id, grants)
+        renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
+        ids = act_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
+        changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
+        await add_grant_changes(act.connection, act.network.network_id, changes)
+        releases = await _add_releases(act, request, consent_id, grants, now)
+        opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
+        code, of_code = await issue_code(act, opens, 1, now)
+        await _tell_partners(act, consent_id, known.client_id, grants, now)
+        told = [(grant, given_at) for grant, _ in renewed]
+        await tell_parties(act, Notice("consent_renewed"), told, now, but=caller.partner_id)
+        event = _event(act, request, row, grants, releases)
+        event.members["renewed"] = _renewed_under(known.client_id, renewed)
+        event.members["receipt_code"] = of_code
+        renewals = [
+            Event("renewal", renewal_id, _of_act(consent_id, number, renewed), number, without_actor=True)
+            for number, renewal_id in list(ids.items())[1:]
+        ]
+        place = await act.append_padded(now, event, renewals)
+        view = await _view_of_new(act, row, grants, request.client, place, now)
+        answer = msgspec.structs.replace(view, receipt_code=code)
+        return Done(201, answer, f"/api/v1/consents/{consent_id}", (known.client_id,))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN)
+
+
+def _grants(
+    consent_id: str,
+    client_id: str,
+    caller: Caller,
+    request: ConsentRequest,
+    terms: Sequence[Terms],
+    others: Sequence[Others],
+    given_at: datetime,
+    now: datetime,
+) -> list[Grant]:
+    grants = []
+    # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
+    ids = sorted(new_id(now) for _ in request.grants)
+    for grant_id, asked, one, leans_on in zip(ids, request.grants, terms, others, strict=True):
+        # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
+        answer = asked.answer if asked.answer == "refused" or one.sender.slug == caller.slug else "requested"
+        grants.append(
+            Grant(
+                grant_id=grant_id,
+                consent_id=consent_id,
+                client_id=client_id,
+                sender_id=one.sender.partner_id,
+                recipient_id=one.recipient.partner_id,
+                purpose_id=one.purpose.purpose_id,
+                category_ids=tuple(category.category_id for category in one.categories),
+                explicit=asked.explicit,
+                answer=answer,
+                valid_from=one.valid_from,
+                valid_until=one.valid_until,
+                recorder_id=caller.partner_id,
+                renews=request.renews,
+                given_at=given_at,
+                third_parties=one.third_parties,
+                third_party_grants=leans_on.grant_ids,
+            )
+        )
+    return grants
+
+
+def _row(
+    act: Act,
+    request: ConsentRequest,
+    consent_id: str,
+    client_id: str,
+    grants: Sequence[Grant],
+    terms: Sequence[Terms],
+    given_at: datetime,
+    now: datetime,
+) -> storage.NewConsent:
+    evidence, information = request.act.evidence, request.information
+    mandate = request.giver.mandate_until
+    guardian = act.catalogue.partners.get(request.giver.partner or "")
+    return storage.NewConsent(
+        consent_id=consent_id,
+        client_id=client_id,
+        recorder_id=act.caller.partner_id,
+        partner_ids=_readers(grants),
+        text_id=request.text.id,
+        language=request.text.language,
+        giver_role=request.giver.role,
+        giver_age_band=request.giver.age_band,
+        giver_insight_assessed_by=request.giver.insight_assessed_by,
+        giver_mandate_until=None if mandate is None else parse_instant(mandate),
+        method=request.act.method,
+        special_circumstances=request.act.special_circumstances,
+        evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),
+        evidence_media_type=None if evidence is None else evidence.media_type,
+        evidence_kept_at=None
+        if evidence is None
+        else act.seal("consents.evidence_kept_at", consent_id, evidence.kept_at),
+        explained_by=information.explained_by,
+        interpreter_kind=information.interpreter.kind,
+        interpreter_language=information.interpreter.language,
+        told=list(information.told),
+        copy_handed=information.copy_handed,
+        given_at=given_at,
+        valid_from=min(one.valid_from for one in terms),
+        valid_until=max(one.valid_until for one in terms),
+        recorded_at=now,
+        renews=request.renews,
+        guardian_id=None if guardian is None else guardian.partner_id,
+        remarks=remark_codes(act.catalogue, request, terms),
+    )
+
+
+def _readers(grants: Sequence[Grant]) -> list[int]:
+    return sorted({partner_id for grant in grants for partner_id in grant.readers})
+
+
+async def _add_releases(
+    act: Act, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
+) -> list[dict[str, Any]]:
+    """Add the releases, each readable by its recorder and by the readers of the grants it serves."""
+    client_id = grants[0].client_id
+    rows, facts = [], []
+    ids = sorted(new_id(now) for _ in request.releases)
+    for release_id, asked in zip(ids, request.releases, strict=True):
+        holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
+        sides = (holder.partner_id, towards.partner_id)
+        seen_by = sorted({act.caller.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
+        function = None if asked.function is None else act.seal("releases.function_sealed", release_id, asked.function)
+        rows.append(
+            (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
+        )
+        function_said = None if asked.function is None else Committed(f"function {release_id}", asked.function.encode())
+        facts.append(
+            {
+                "release": release_id,
+                "holder": holder.slug,
+                "towards": towards.slug,
+                "person": asked.person,
+                "function_commitment": function_said,
+            }
+        )
+    await storage.add_releases(act.connection, act.network.network_id, rows)
+    return facts
+
+
+async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> None:
+    concerned: defaultdict[int, list[Grant]] = defaultdict(list)
+    for grant in grants:
+        if grant.answer == "given":
+            for partner_id in {grant.sender_id, grant.recipient_id} - {act.caller.partner_id}:
+                concerned[partner_id].append(grant)
+        elif grant.answer == "requested":
+            concerned[grant.sender_id].append(grant)
+    rows = [
+        ChangeRow(
+            partner_id,
+            new_id(now),
+            "consent_given" if any(one.answer == "given" for one in several) else "consent_requested",
+            consent_id,
+            client_id,
+            tuple(one.grant_id for one in several),
+            min(one.valid_from for one in several),
+            acknowledge_by=None,
+            use_ban=False,
+            recorded_at=now,
+        )
+        for partner_id, several in concerned.items()
+    ]
+    await add_changes(act.connection, act.network.network_id, rows)
+
+
+def _event(
+    act: Act,
+    request: ConsentRequest,
+    row: storage.NewConsent,
+    grants: Sequence[Grant],
+    releases: list[dict[str, Any]],
+) -> Event:
+    catalogue = act.catalogue
+    evidence = request.act.evidence
+    text = catalogue.texts[request.text.id]
+    members: dict[str, Any] = {
+        "renews": request.renews,
+        "text": {
+            "id": text.text_id,
+            "language": request.text.language,
+            "sha256": text.languages[request.text.language].sha256,
+        },
+        "grants": [
+            {
+                "grant": grant.grant_id,
+                "sender": catalogue.partner_by_id[grant.sender_id].slug,
+                "recipient": catalogue.partner_by_id[grant.recipient_id].slug,
+                "purpose": catalogue.purpose_by_id[grant.purpose_id].slug,
+                "categories": catalogue.category_slugs(grant.category_ids),
+                "explicit": grant.explicit,
+                "answer": grant.answer,
+                "valid_from": format_instant(grant.valid_from),
+                "valid_until": format_instant(grant.valid_until),
+                "third_parties": grant.third_parties,
+                "third_party_grants": list(grant.third_party_grants),
+            }
+            for grant in grants
+        ],
+        "releases": releases,
+        "giver": msgspec.to_builtins(request.giver),
+        "method": request.act.method,
+        "special_circumstances": request.act.special_circumstances,
+        "given_at": format_instant(row.given_at),
+        "evidence": None if evidence is None else evidence_members(evidence),
+        "information": msgspec.to_builtins(request.information),
+        "remarks": row.remarks,
+    }
+    return Event("consent", row.consent_id, members, row.client_id, request.client)
+
+
+def _renewed_under(client_id: str, renewed: Changes) -> list[dict[str, Any]]:
+    members = renewal_members([one for one in renewed if one[0].client_id == client_id])
+    return list(members["renewed"])
+
+
+def _of_act(consent_id: str, client_id: str, renewed: Changes) -> dict[str, Any]:
+    """What the log says, without an actor, of an earlier consent that is under another client number."""
+    return {"act": consent_id, "renewed": _renewed_under(client_id, renewed)}
+
+
+async def _view_of_new(
+    act: Act, row: storage.NewConsent, grants: Sequence[Grant], reference: str, place: LogPlace, now: datetime
+) -> ConsentView:
+    names = storage.ConsentRow.__struct_fields__
+    consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
+    releases = await storage.find_releases(act.connection, act.network.network_id, [row.consent_id])
+    moment = Moment(now, now)
+    return view_consent(
+        act.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, remarks=row.remarks
+    )

@@ -1,0 +1,127 @@
+"""A consent's request in the catalogue's terms: what cannot be read that way is malformed, with every fault named."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purpose
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.grants import ThirdParties
+from consent_registry.domain.identifiers import reference_fault
+from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+from consent_registry.operations.wire_members import instant_at
+
+# api.md section 5: a consent lasts 24 months unless it says otherwise.
+DEFAULT_MONTHS = 24
+# Who decides for the client for as long as a court's mandate lasts.
+REPRESENTATIVES = frozenset({"guardian", "custodian"})
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """A grant in the catalogue's terms, with its own validity."""
+
+    sender: Partner
+    recipient: Partner
+    purpose: Purpose
+    categories: tuple[Category, ...]
+    valid_from: datetime
+    valid_until: datetime
+    # The end that was asked for: a representative's yes ends with the mandate at the latest.
+    asked_until: datetime
+    third_parties: ThirdParties | None
+
+
+def months_after(at: datetime, months: int) -> datetime:
+    """The same day and time `months` later; the last day of the month where that day does not exist."""
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    for day in (at.day, 30, 29, 28):
+        try:
+            return at.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    raise AssertionError  # pragma: no cover - every month has 28 days
+
+
+def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[Terms]]:
+    """When the consent was given and its grants in the catalogue's terms; raises Malformed with every fault."""
+    faults: list[Fault] = []
+    if wrong := reference_fault(request.client):
+        faults.append(Fault("/client", wrong))
+    given_at = instant_at(request.act.given_at, "/act/given_at", faults)
+    mandate_until = instant_at(request.giver.mandate_until, "/giver/mandate_until", faults)
+    valid_from = instant_at(request.valid_from, "/valid_from", faults) or given_at
+    valid_until = instant_at(request.valid_until, "/valid_until", faults)
+    own = [
+        (
+            instant_at(grant.valid_from, f"/grants/{number}/valid_from", faults),
+            instant_at(grant.valid_until, f"/grants/{number}/valid_until", faults),
+        )
+        for number, grant in enumerate(request.grants)
+    ]
+    for number, grant in enumerate(request.grants):
+        faults += _grant_faults(catalogue, grant, f"/grants/{number}")
+    faults += _list_faults(catalogue, request)
+    if faults or given_at is None or valid_from is None:
+        raise Malformed(faults=tuple(faults))
+    terms = []
+    for grant, (own_from, own_until) in zip(request.grants, own, strict=True):
+        begins = own_from or valid_from
+        ends = own_until or valid_until or months_after(begins, DEFAULT_MONTHS)
+        terms.append(
+            Terms(
+                catalogue.partners[grant.sender],
+                catalogue.partners[grant.recipient],
+                catalogue.purposes[grant.purpose],
+                tuple(catalogue.categories[slug] for slug in grant.categories),
+                begins,
+                _with_mandate(request, ends, given_at, mandate_until),
+                ends,
+                _third_parties(catalogue, grant),
+            )
+        )
+    return given_at, terms
+
+
+def _with_mandate(
+    request: ConsentRequest, ends: datetime, given_at: datetime, mandate_until: datetime | None
+) -> datetime:
+    """The end of a grant; not after the end of the mandate by which it was given (a mandate over before is refused)."""
+    if request.giver.role not in REPRESENTATIVES or mandate_until is None or mandate_until <= given_at:
+        return ends
+    return min(ends, mandate_until)
+
+
+def _third_parties(catalogue: Catalogue, grant: GrantRequest) -> ThirdParties | None:
+    """What is recorded about others' data: unstated where the request is silent, nothing where there can be none."""
+    if not any(catalogue.categories[slug].flags.third_party_data for slug in grant.categories):
+        return None
+    return grant.third_parties or "unstated"
+
+
+def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> Iterator[Fault]:
+    for member, slug in (("sender", grant.sender), ("recipient", grant.recipient)):
+        if slug not in catalogue.partners:
+            yield Fault(f"{pointer}/{member}", f"{slug!r} is no partner of this network")
+    if grant.sender == grant.recipient:
+        yield Fault(f"{pointer}/recipient", "must not be the sender")
+    if grant.purpose not in catalogue.purposes:
+        yield Fault(f"{pointer}/purpose", f"{grant.purpose!r} is no purpose of this network")
+    for number, slug in enumerate(grant.categories):
+        if slug not in catalogue.categories:
+            yield Fault(f"{pointer}/categories/{number}", f"{slug!r} is no data category of this network")
+    if len(set(grant.categories)) != len(grant.categories):
+        yield Fault(f"{pointer}/categories", "must not name a category twice")
+    if len(set(grant.third_party_consents)) != len(grant.third_party_consents):
+        yield Fault(f"{pointer}/third_party_consents", "must not name a consent twice")
+
+
+def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fault]:
+    if request.giver.partner is not None and request.giver.partner not in catalogue.partners:
+        yield Fault("/giver/partner", f"{request.giver.partner!r} is no partner of this network")
+    if len(set(request.information.told)) != len(request.information.told):
+        yield Fault("/information/told", "must not name a point twice")
+    for number, release in enumerate(request.releases):
+        for member, slug in (("holder", release.holder), ("towards", release.towards)):
+            if slug not in catalogue.partners:
+                yield Fault(f"/releases/{number}/{member}", f"{slug!r} is no partner of this network")

@@ -1,0 +1,174 @@
+"""A text is void, and with it every consent on it, back to when each was given (domain.md 3.5; fixture case 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.act_entries import with_padding
+from consent_registry.domain.catalogue import Text
+from consent_registry.domain.errors import Conflict, Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.domain.grant_changes import INVALIDATION, change_grants
+from consent_registry.domain.grants import Change, Grant
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.renewals import unrenew
+from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Language, LogEntry, Uuid
+from consent_registry.storage import texts as storage
+from consent_registry.storage.catalogue import add_version
+from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents
+from consent_registry.storage.database import widen_partners
+
+_NOTICES = {
+    "invalidated": Notice("consent_invalidated", acknowledge=True, use_ban=True),
+    "unrenewed": Notice("consent_unrenewed"),
+}
+# So many consents are read, voided and logged in one go; all of them in one transaction.
+AT_ONCE = 1000
+Changes = list[tuple[Grant, Change]]
+
+
+class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The text that was void, in one language or in all, and why."""
+
+    text: Uuid
+    reason: Reason
+    language: Language | None = None
+
+
+class TextInvalidationAnswer(msgspec.Struct, frozen=True):
+    """A void text on record, with how many consents and grants were voided with it."""
+
+    id: str
+    text: str
+    language: str | None
+    consents: int
+    grants: int
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once) -> Reply:
+    """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
+
+    Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
+    its client, so that each can be erased for itself, and then of the act. Raises Malformed for an unknown text or
+    language, Conflict for what is void already.
+    """
+
+    async def work(act: Act) -> Done:
+        _require_not_void(_text(act, request), request.language)
+        # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
+        # no client's lock is needed, and no order between thousands of them.
+        await widen_partners(act.connection, act.catalogue.partner_by_id)
+        now = await act.clock()
+        invalidation_id, text = new_id(now), (request.text, request.language)
+        await storage.add_text_invalidation(
+            act.connection, act.network.network_id, invalidation_id, text, request.reason, now
+        )
+        await add_version(act.connection, act.network.network_id, now)
+        consents = await storage.list_consents_on_text(act.connection, act.network.network_id, text)
+        events: list[Event] = []
+        for first in range(0, len(consents), AT_ONCE):
+            events += await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
+        # The others are about earlier consents, or padding.
+        voided = [event.members for event in events if event.kind == "invalidation"]
+        members: dict[str, Any] = {
+            "text": request.text,
+            "language": request.language,
+            "reason": request.reason,
+            "consents": len(voided),
+            "grants": sum(len(one["grants"]) for one in voided),
+            "digest": digest_of([one["consent"] for one in voided]),
+        }
+        events.append(Event("text_invalidation", invalidation_id, members))
+        # The log's lock is taken once everything else is done, and held until the commit.
+        for first in range(0, len(events), AT_ONCE):
+            places = await act.append(now, *events[first : first + AT_ONCE])
+        answer = TextInvalidationAnswer(
+            invalidation_id,
+            request.text,
+            request.language,
+            members["consents"],
+            members["grants"],
+            format_instant(now),
+            LogEntry.of(places[-1]),
+        )
+        return Done(201, answer)
+
+    return await perform(runtime, caller, work, once=once, exclusive=True)
+
+
+def _text(act: Act, request: TextInvalidationRequest) -> Text:
+    text = act.catalogue.texts.get(request.text)
+    if text is None:
+        raise Malformed(faults=(Fault("/text", "is no text of this network"),))
+    if request.language is not None and request.language not in text.languages:
+        raise Malformed(faults=(Fault("/language", "is no language of this text"),))
+    return text
+
+
+def _require_not_void(text: Text, language: str | None) -> None:
+    languages = text.languages.values() if language is None else [text.languages[language]]
+    if all(one.void for one in languages):
+        raise Conflict("This text is void already.")
+
+
+async def _void(
+    act: Act, consents: Sequence[storage.ConsentOnText], invalidation_id: str, reason: str, now: datetime
+) -> list[Event]:
+    """Void some consents as one by one would be voided; returns what the log is to say: for each its entry and one
+    more, about what it had renewed under another client number, or padding.
+    """
+    ids = {one.consent_id for one in consents} | {one.renews for one in consents if one.renews is not None}
+    grants: dict[str, list[Grant]] = {}
+    for grant in await find_grants_of_consents(act.connection, act.network.network_id, sorted(ids)):
+        grants.setdefault(grant.consent_id, []).append(grant)
+    events: list[Event] = []
+    rows: list[GrantChange] = []
+    for one in consents:
+        changes = change_grants(INVALIDATION, grants.get(one.consent_id, ()), one.given_at, now)
+        if not changes:
+            continue  # refused, or void before
+        earlier = grants.get(one.renews, []) if one.renews is not None else []
+        fallen = unrenew(earlier, [grant for grant, _ in changes], now)
+        numbers = act_ids(one.client_id, new_id(now), [grant for grant, _ in fallen], now)
+        own = _event(one, changes, fallen, invalidation_id, reason, numbers[one.client_id])
+        others = [
+            _renewal(fallen, number, own.event_id, renewal_id) for number, renewal_id in list(numbers.items())[1:]
+        ]
+        events += with_padding(own, others, [new_id(now)])
+        rows += [
+            GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + fallen
+        ]
+    await add_grant_changes(act.connection, act.network.network_id, rows)
+    for kind, notice in _NOTICES.items():
+        # What was only asked for concerns nobody but who asked.
+        of_kind = [one for one in rows if one.change.kind == kind and one.grant.was_given]
+        await tell_parties(act, notice, [(one.grant, one.change.effective_at) for one in of_kind], now)
+    return events
+
+
+def _event(
+    one: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
+) -> Event:
+    members = {
+        "consent": one.consent_id,
+        "grants": [grant.grant_id for grant, _ in changes],
+        "effective_at": format_instant(one.given_at),
+        "reason": reason,
+        "text_invalidation": invalidation_id,
+        **renewal_members([pair for pair in fallen if pair[0].client_id == one.client_id]),
+    }
+    return Event("invalidation", event_id, members, one.client_id)
+
+
+def _renewal(fallen: Changes, client_id: str, act_id: str, event_id: str) -> Event:
+    """That renewals of grants under another client number fall."""
+    members = renewal_members([pair for pair in fallen if pair[0].client_id == client_id])
+    return Event("renewal", event_id, {"act": act_id, **members}, client_id, without_actor=True)

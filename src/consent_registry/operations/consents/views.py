@@ -1,0 +1,179 @@
+"""How a partner sees a consent: its own slice, and nothing that would tell it more (design.md promises 5 and 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.grants import (
+    Change,
+    Grant,
+    Status,
+    ThirdParties,
+    counting_changes,
+    end_of_validity,
+    restricted_categories,
+    status_of,
+    status_of_consent,
+    withdrawn_categories,
+)
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.releases import RecordedRelease, status_of_release
+from consent_registry.domain.remarks import Remark, remarks_of
+from consent_registry.operations.wire_members import LogEntry
+from consent_registry.storage.consents.consents import ConsentRow
+
+
+class ShownTextView(msgspec.Struct, frozen=True):
+    """The text the client was shown, down to its bytes (SHA-256, hex)."""
+
+    id: str
+    version: str
+    language: str
+    sha256: str
+
+
+class GrantView(msgspec.Struct, frozen=True):
+    """A grant as of now. `restricted_categories` only while there are any (Art. 18 DSGVO); `use_ban` only for what was
+    void from the start: what was passed on by it may not be used (§ 78 Abs. 1 SGB X).
+    """
+
+    grant_id: str
+    sender: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+    explicit: bool
+    status: Status
+    valid_from: AnsweredInstant
+    valid_until: AnsweredInstant
+    withdrawn_at: AnsweredInstant | None
+    withdrawn_categories: list[str]
+    third_parties: ThirdParties | None
+    restricted_categories: list[str] | msgspec.UnsetType = msgspec.UNSET
+    use_ban: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReleaseView(msgspec.Struct, frozen=True):
+    """A release from professional secrecy as of now: withdrawn alone, or as the grants it serves."""
+
+    release_id: str
+    holder: str
+    towards: str
+    status: Status
+
+
+class GiverView(msgspec.Struct, frozen=True):
+    """Who gave the consent."""
+
+    role: str
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """A consent as its recorder, or a sender or recipient of some of its grants, may see it."""
+
+    consent_id: str
+    client: str | None
+    status: Status
+    text: ShownTextView
+    grants: list[GrantView]
+    releases: list[ReleaseView]
+    giver: GiverView
+    recorded_by: str
+    given_at: AnsweredInstant
+    recorded_at: AnsweredInstant
+    valid_from: AnsweredInstant
+    valid_until: AnsweredInstant
+    log: LogEntry
+    remarks: list[Remark]
+    renews: str | msgspec.UnsetType = msgspec.UNSET
+    receipt_code: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A point of both time axes: when it was true, and when the registry knew it."""
+
+    at: datetime
+    known_at: datetime
+
+
+def visible_grants(grants: Sequence[Grant], partner_id: int, now: datetime) -> list[Grant]:
+    """The grants this partner may learn of."""
+    return [grant for grant in grants if grant.is_visible_to(partner_id, status_of(grant, now, now))]
+
+
+def view_consent(
+    catalogue: Catalogue,
+    consent: ConsentRow,
+    grants: Sequence[Grant],
+    releases: Sequence[RecordedRelease],
+    reference: str | None,
+    log: LogEntry,
+    moment: Moment,
+    *,
+    remarks: Sequence[str],
+) -> ConsentView:
+    """The consent at a moment, with those of its grants, releases and remarks that were selected for the viewer."""
+    text = catalogue.texts[consent.text_id]
+    shown = [view_grant(catalogue, grant, moment) for grant in grants]
+    return ConsentView(
+        consent_id=consent.consent_id,
+        client=reference,
+        status=status_of_consent(grants, moment.at, moment.known_at),
+        text=ShownTextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
+        grants=shown,
+        releases=[_view_release(catalogue, release, grants, moment) for release in releases],
+        giver=GiverView(consent.giver_role),
+        recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
+        given_at=format_instant(consent.given_at),
+        recorded_at=format_instant(consent.recorded_at),
+        # Of what the viewer sees: another grant's validity is not its business.
+        valid_from=min(grant.valid_from for grant in shown),
+        valid_until=max(grant.valid_until for grant in shown),
+        log=log,
+        remarks=remarks_of(remarks),
+        renews=consent.renews or msgspec.UNSET,
+    )
+
+
+def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
+    """A grant in the wire's terms, at a moment."""
+    changes = counting_changes(grant, moment.at, moment.known_at)
+    status = status_of(grant, moment.at, moment.known_at)
+    return GrantView(
+        grant_id=grant.grant_id,
+        sender=catalogue.partner_by_id[grant.sender_id].slug,
+        recipient=catalogue.partner_by_id[grant.recipient_id].slug,
+        purpose=catalogue.purpose_by_id[grant.purpose_id].slug,
+        categories=catalogue.category_slugs(grant.category_ids),
+        explicit=grant.explicit,
+        status=status,
+        valid_from=format_instant(grant.valid_from),
+        valid_until=format_instant(end_of_validity(grant, changes)),
+        withdrawn_at=_withdrawn_at(changes),
+        withdrawn_categories=_in_order(catalogue, grant, withdrawn_categories(grant, changes)),
+        third_parties=grant.third_parties,
+        restricted_categories=_in_order(catalogue, grant, restricted_categories(grant, changes)) or msgspec.UNSET,
+        use_ban=True if status == "invalidated" else msgspec.UNSET,
+    )
+
+
+def _withdrawn_at(changes: Sequence[Change]) -> str | None:
+    times = [change.effective_at for change in changes if change.kind == "withdrawn"]
+    return format_instant(max(times)) if times else None
+
+
+def _in_order(catalogue: Catalogue, grant: Grant, chosen: frozenset[int]) -> list[str]:
+    return catalogue.category_slugs([one for one in grant.category_ids if one in chosen])
+
+
+def _view_release(
+    catalogue: Catalogue, release: RecordedRelease, grants: Sequence[Grant], moment: Moment
+) -> ReleaseView:
+    return ReleaseView(
+        release.release_id,
+        catalogue.partner_by_id[release.holder_id].slug,
+        catalogue.partner_by_id[release.towards_id].slug,
+        status_of_release(release, grants, moment.at, moment.known_at),
+    )

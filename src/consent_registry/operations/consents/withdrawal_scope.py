@@ -1,0 +1,124 @@
+"""What a withdrawal reaches: by consent, by client or by the code the client carries, and by whom it is recorded."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UnsetType
+
+from consent_registry.domain.errors import NotFound, RegistryError
+from consent_registry.domain.grants import Grant
+from consent_registry.domain.releases import RecordedRelease
+from consent_registry.domain.renewals import related_consents, same_release, same_yes
+from consent_registry.operations.acts import Act
+from consent_registry.operations.clients.clients import locked_client
+from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
+from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.consents.receipt_codes import receipt_code_digests
+from consent_registry.operations.consents.schemas import WithdrawalRequest
+from consent_registry.operations.consents.views import visible_grants
+from consent_registry.storage.clients.links import Group
+from consent_registry.storage.consents.consents import find_consent, find_releases
+from consent_registry.storage.consents.grants import find_grants_of_clients
+from consent_registry.storage.consents.receipt_codes import find_receipt_code
+from consent_registry.storage.database import widen_partners
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """What the caller may withdraw: by which client number, which grants and releases. All that may be withdrawn of
+    that client, of the releases those that a renewal could bind to these; and what the caller itself may see of it.
+    """
+
+    client_id: str
+    grants: list[Grant]
+    releases: list[RecordedRelease]
+    all_grants: list[Grant]
+    all_releases: list[RecordedRelease]
+    seen: list[Grant]
+
+
+async def find_reach(act: Act, request: WithdrawalRequest) -> Reach | RegistryError:
+    """Find and lock the client, by all its numbers: another partner may withdraw by another name."""
+    if isinstance(request.receipt_code, str):
+        return await _reach_by_code(act, request.receipt_code)
+    if isinstance(request.client, str):
+        known = await locked_client(act, request.client)
+        if known is None:
+            raise NotFound
+        return await _reach_of(act, known.client_id, known.group, None, [act.caller.partner_id])
+    if isinstance(request.consent_id, str):
+        consent = await find_consent(act.connection, act.network.network_id, request.consent_id)
+        # The same work for a consent that is not there as for one whose grants the caller may not see: a refusal.
+        client_id = request.consent_id if consent is None else consent.client_id
+        group = (await held_groups(act, [client_id]))[client_id]
+        reach = await _reach_of(act, client_id, group, request.consent_id, [act.caller.partner_id])
+        if not reach.grants:
+            raise NotFound
+        return reach
+    raise NotFound  # pragma: no cover - one target is required
+
+
+async def _reach_by_code(act: Act, code: str) -> Reach | RegistryError:
+    """By the client's own code, at any partner of the network; a wrong one is counted, and said to be unknown."""
+    network_id = act.network.network_id
+    await require_few_failures(act, "receipt_code")
+    digests = receipt_code_digests(act, code)
+    found = await find_receipt_code(act.connection, network_id, digests)
+    if found is not None:
+        group = (await held_groups(act, [found.client_id]))[found.client_id]
+        # It may have been replaced while this waited for the client.
+        found = await find_receipt_code(act.connection, network_id, digests)
+    if found is None:
+        await count_failure(act, "receipt_code")
+        return NotFound()
+    # The client acts here, through whatever partner it went to: the whole consent is in reach.
+    await widen_partners(act.connection, {act.caller.partner_id, *found.partner_ids})
+    return await _reach_of(act, found.client_id, group, found.consent_id, found.partner_ids)
+
+
+async def _reach_of(
+    act: Act, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
+) -> Reach:
+    """What may be withdrawn for these partners of a client's grants, and what of it belongs to the consent in question;
+    of other consents the caller is told only what it has a part in itself.
+    """
+    now = await act.clock()
+    everything = await find_grants_of_clients(act.connection, act.network.network_id, group.client_ids)
+    visible = {grant.grant_id for one in for_partners for grant in visible_grants(everything, one, now)}
+    all_grants = [grant for grant in everything if grant.grant_id in visible]
+    grants = [grant for grant in all_grants if consent_id in {None, grant.consent_id}]
+    related = related_consents(all_grants)
+    consents = sorted(frozenset().union(*(related[grant.consent_id] for grant in grants)))
+    releases = [
+        release
+        for release in await find_releases(act.connection, act.network.network_id, consents)
+        if any(release.is_visible_to(one, all_grants) for one in for_partners)
+    ]
+    own = [release for release in releases if consent_id in {None, release.consent_id}]
+    seen = visible_grants(everything, act.caller.partner_id, now)
+    return Reach(client_id, grants, own, all_grants, releases, seen)
+
+
+def choose(request: WithdrawalRequest, reach: Reach) -> Reach:
+    """The grants and releases the request names; naming neither means all of both. A foreign one is not found."""
+    if isinstance(request.grants, UnsetType) and isinstance(request.releases, UnsetType):
+        return _with_renewals(reach)
+    grant_ids = [] if isinstance(request.grants, UnsetType) else request.grants
+    release_ids = [] if isinstance(request.releases, UnsetType) else request.releases
+    by_id = {grant.grant_id: grant for grant in reach.grants}
+    releases = {release.release_id: release for release in reach.releases}
+    if not set(grant_ids) <= set(by_id) or not set(release_ids) <= set(releases):
+        raise NotFound
+    return _with_renewals(
+        msgspec.structs.replace(
+            reach, grants=[by_id[one] for one in grant_ids], releases=[releases[one] for one in release_ids]
+        )
+    )
+
+
+def _with_renewals(reach: Reach) -> Reach:
+    """A consent and its renewal are one yes said twice: whoever takes back one takes back both."""
+    return msgspec.structs.replace(
+        reach,
+        grants=[*reach.grants, *same_yes(reach.grants, reach.all_grants)],
+        releases=[*reach.releases, *same_release(reach.releases, reach.all_releases, reach.all_grants)],
+    )

@@ -1,0 +1,123 @@
+"""Withdrawals: by consent, by client or by the code the client carries; effective at once (design.md section 6)."""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.withdrawals import still_given, withdraw
+from consent_registry.operations.acts import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.clients.clients import require_reference
+from consent_registry.operations.consents.schemas import WithdrawalRequest
+from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
+from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import LogEntry, instant_at
+
+
+class WithdrawalAnswer(msgspec.Struct, frozen=True):
+    """What was withdrawn now, as far as it was given under the reference in question or the caller takes part in it;
+    and which grants of other consents for the same flows go on, as far as the caller takes part in them.
+    """
+
+    withdrawal_id: str
+    withdrawn: list[str]
+    still_given: list[str]
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def withdraw_consent(runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once) -> Reply:
+    """Record a withdrawal. From this answer on no decision permits what was withdrawn.
+
+    Raises NotFound alike for unknown and for not the caller's, Conflict when nothing is left, TooMany for guessing.
+    """
+    _require_one_target(request)
+
+    async def work(act: Act) -> Done | RegistryError:
+        category_ids = _category_ids(act, request)
+        reach = await find_reach(act, request)
+        if isinstance(reach, RegistryError):
+            return reach
+        now = await act.clock()
+        declared_at, received_at = _times(request, now)
+        chosen = choose(request, reach)
+        withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
+        releases = [one for one in chosen.releases if one.live] if category_ids is None else []
+        if not withdrawn and not releases:
+            raise Conflict("Nothing is left to withdraw.")
+        taken = Taken(
+            act_id=new_id(now),
+            client_id=reach.client_id,
+            homes={grant.consent_id: grant.client_id for grant in reach.all_grants},
+            known=frozenset(grant.grant_id for grant in reach.seen),
+            by=_target(request),
+            channel=request.channel,
+            declared_at=declared_at,
+            received_at=received_at,
+            withdrawn=withdrawn,
+            releases=releases,
+        )
+        place = await record_withdrawal(act, taken, request.client if isinstance(request.client, str) else None, now)
+        answer = WithdrawalAnswer(
+            taken.act_id,
+            [one.grant.grant_id for one in withdrawn if taken.may_be_told(one.grant)],
+            [grant.grant_id for grant in still_given(reach.seen, withdrawn, now)],
+            format_instant(now),
+            LogEntry.of(place),
+        )
+        return Done(201, answer, client_ids=tuple(taken.numbers))
+
+    return await perform(runtime, caller, work, once=once, even=EVEN_FOR_ALL_NUMBERS)
+
+
+def _target(request: WithdrawalRequest) -> str:
+    if request.consent_id is not UNSET:
+        return "consent"
+    return "client" if request.client is not UNSET else "receipt_code"
+
+
+def _require_one_target(request: WithdrawalRequest) -> None:
+    targets = [request.consent_id, request.client, request.receipt_code]
+    if sum(target is not UNSET for target in targets) != 1:
+        raise Malformed(faults=(Fault("", "needs exactly one of consent_id, client and receipt_code"),))
+    if isinstance(request.client, str):
+        require_reference(request.client, "/client")
+    for member in ("grants", "releases", "categories"):
+        values = getattr(request, member)
+        if values is not UNSET and len(set(values)) != len(values):
+            raise Malformed(faults=(Fault(f"/{member}", "must not name anything twice"),))
+    if request.categories is not UNSET and request.releases is not UNSET:
+        raise Malformed(faults=(Fault("/releases", "a release has no categories: withdraw it on its own"),))
+
+
+def _category_ids(act: Act, request: WithdrawalRequest) -> frozenset[int] | None:
+    if isinstance(request.categories, UnsetType):
+        return None
+    categories = act.catalogue.categories
+    faults = [
+        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
+        for number, slug in enumerate(request.categories)
+        if slug not in categories
+    ]
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return frozenset(categories[slug].category_id for slug in request.categories)
+
+
+def _times(request: WithdrawalRequest, now: datetime) -> tuple[datetime, datetime]:
+    """Declared and received: not in the future, in this order; neither delays the effect."""
+    faults: list[Fault] = []
+    received = instant_at(None if request.received_at is UNSET else request.received_at, "/received_at", faults)
+    declared = instant_at(None if request.declared_at is UNSET else request.declared_at, "/declared_at", faults)
+    received_at = received or now
+    declared_at = declared or received_at
+    if received_at > now:
+        faults.append(Fault("/received_at", "must not be in the future"))
+    if declared_at > received_at:
+        faults.append(Fault("/declared_at", "must not be after received_at"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return declared_at, received_at

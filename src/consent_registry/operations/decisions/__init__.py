@@ -1,0 +1,1 @@
+"""Decisions and the transfers they permit."""

@@ -1,0 +1,173 @@
+"""Transfers: what the sender did after a decision. A log of questions is no log of transfers (domain.md 7.21)."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
+from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
+from consent_registry.operations.pages import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.wire_members import Instant, LogEntry, Slug, instant_at
+from consent_registry.storage import log
+from consent_registry.storage.clients.clients import client_lock, lock_client_shared
+from consent_registry.storage.decisions import transfers as storage
+
+
+class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of a decision: what was sent, and when."""
+
+    outcome: Literal["sent", "not_sent", "failed"]
+    categories: Annotated[list[Slug], Meta(max_length=100)]
+    at: Instant | UnsetType = UNSET
+
+
+class TransferAnswer(msgspec.Struct, frozen=True):
+    """The recorded transfer."""
+
+    transfer_id: str
+    decision_id: str
+    outcome: str
+    categories: list[str]
+    at: AnsweredInstant
+    recorded_at: AnsweredInstant
+    log: LogEntry
+
+
+async def report_transfer(
+    runtime: Runtime, caller: Caller, decision_id: str, request: TransferRequest, once: Once
+) -> Reply:
+    """Record a transfer. Broader than permitted is recorded all the same: it is a finding, not a mistake to hide."""
+
+    async def work(act: Act) -> Done:
+        category_ids = _category_ids(act, request)
+        stored = await _own_decision(act, decision_id)
+        await storage.lock_decision(act.connection, act.network.network_id, decision_id)
+        reported = await storage.outcomes_of(act.connection, act.network.network_id, decision_id)
+        if request.outcome == "not_sent" and "sent" in reported:
+            raise Conflict("This transfer was reported as sent.")
+        now = await act.clock()
+        faults: list[Fault] = []
+        at = instant_at(None if request.at is UNSET else request.at, "/at", faults) or now
+        if at > now:
+            faults.append(Fault("/at", "must not be in the future"))
+        if faults:
+            raise Malformed(faults=tuple(faults))
+        row = storage.TransferRow(
+            new_id(now), decision_id, caller.partner_id, stored.client_id, request.outcome, category_ids, at, now
+        )
+        await storage.add_transfer(act.connection, act.network.network_id, row)
+        facts = msgspec.json.decode(stored.event)
+        members = {
+            "decision": decision_id,
+            "outcome": request.outcome,
+            "categories": request.categories,
+            "beyond_permit": [one for one in request.categories if one not in facts["permitted"]],
+            "transferred_at": format_instant(at),
+        }
+        event = Event("transfer", row.transfer_id, members, stored.client_id, sender_id=caller.partner_id)
+        place = (await act.append(now, event))[0]
+        answer = TransferAnswer(
+            row.transfer_id,
+            decision_id,
+            request.outcome,
+            request.categories,
+            format_instant(at),
+            format_instant(now),
+            LogEntry.of(place),
+        )
+        client_ids = () if stored.client_id is None else (stored.client_id,)
+        return Done(201, answer, client_ids=client_ids)
+
+    return await perform(runtime, caller, work, once=once)
+
+
+def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
+    categories = act.catalogue.categories
+    faults = [
+        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
+        for number, slug in enumerate(request.categories)
+        if slug not in categories
+    ]
+    if len(set(request.categories)) != len(request.categories):
+        faults.append(Fault("/categories", "must not name a category twice"))
+    if request.outcome == "sent" and not request.categories:
+        faults.append(Fault("/categories", "must say what was sent"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    return tuple(categories[slug].category_id for slug in request.categories)
+
+
+async def _own_decision(act: Act, decision_id: str) -> log.StoredEvent:
+    """The caller's decision, its client held beside others: what is written about a client would survive its erasure.
+
+    The same work for a decision about nobody, or of nobody, as for one about a client.
+    """
+    stored = await log.find_event(act.connection, act.network, decision_id)
+    subject = decision_id if stored is None or stored.client_id is None else stored.client_id
+    await lock_client_shared(act.connection, act.network.network_id, client_lock(subject))
+    stored = await log.find_event(act.connection, act.network, decision_id)
+    if stored is None or stored.kind != KINDS["decision"]:
+        raise NotFound
+    return stored
+
+
+async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> Reply:
+    """The same bytes as when it was decided, for its sender only; made from the log's record, and logged as read."""
+
+    async def work(act: Act) -> Done:
+        stored = await _own_decision(act, decision_id)
+        answer = answer_from_event(act, msgspec.json.decode(stored.event), stored.place)
+        members = {"what": "decision", "count": 1, "digest": digest_of([decision_id])}
+        now = await act.clock()
+        await act.append(now, Event("read", new_id(now), members, stored.client_id))
+        return Done(200, answer)
+
+    return await perform(runtime, caller, work, kind="reads")
+
+
+def answer_from_event(act: Act, facts: dict[str, Any], place: log.LogPlace) -> DecisionAnswer:
+    """The answer a decision's event stands for."""
+    answer = make_answer(act.catalogue, facts, facts["at"], facts["id"], place)
+    return with_receipt(answer, act.keys, facts["network"], facts) if "receipt" in facts else answer
+
+
+class UnreportedDecision(msgspec.Struct, frozen=True):
+    """A permit whose transfer was not reported."""
+
+    decision_id: str
+    recipient: str
+    purpose: str
+    outcome: str
+    permitted_categories: list[str]
+    decided_at: AnsweredInstant
+
+
+async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Reply:
+    """The caller's permits that were not followed by a report, newest first."""
+    filter_of_page = f"unreported {caller.network.slug} {caller.slug}".encode()
+
+    async def work(act: Act) -> Done:
+        before = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
+        events = await storage.list_unreported(
+            act.connection, act.network.network_id, caller.partner_id, before, limit + 1
+        )
+        items = [_unreported(msgspec.json.decode(event)) for event in events[:limit]]
+        following = items[-1].decision_id if len(events) > limit else None
+        now = await act.clock()
+        ids = [one.decision_id for one in items]
+        members = {"what": "decisions", "count": len(items), "digest": digest_of(ids)}
+        await act.append(now, Event("read", new_id(now), members))
+        return Done(200, Page(items, make_cursor(act.keys, filter_of_page, following)))
+
+    return await perform(runtime, caller, work, kind="reads")
+
+
+def _unreported(facts: dict[str, Any]) -> UnreportedDecision:
+    return UnreportedDecision(
+        facts["id"], facts["recipient"], facts["purpose"], facts["outcome"], facts["permitted"], facts["at"]
+    )

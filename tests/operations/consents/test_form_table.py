@@ -1,0 +1,158 @@
+"""Form, explicitness and age together, as a consent about to be recorded meets them: every row against every act.
+
+What is expected is worked out here from domain.md 3.7 in words of its own: no rule of the code is asked.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import msgspec
+import pytest
+
+from consent_registry.domain.catalogue import Category, Purpose
+from consent_registry.domain.errors import Fault
+from consent_registry.domain.flags import PurposeFlags
+from consent_registry.operations.consents.form_rules import form_refusals
+from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.schemas import ConsentRequest
+from tests.domain.cases import day, partner
+
+OLD, NEW = datetime(2025, 11, 15, 12, tzinfo=UTC), datetime(2026, 4, 15, 12, tzinfo=UTC)
+PLAIN = Category(1, "identity", "Stammdaten", "Identity", special=False, secrecy=False)
+HEALTH = Category(2, "health", "Gesundheit", "Health", special=True, secrecy=False)
+# The rows of the table by regime and day; social law's two are told apart by the category.
+ROWS = (
+    ("sgb_x", NEW),
+    ("gdpr_bdsg", NEW),
+    ("kdg", OLD),
+    ("kdg", NEW),
+    ("dsg_ekd", NEW),
+    ("dsg_nrw", NEW),
+)
+METHODS = ("written", "signature_pad", "electronic", "oral")
+BANDS = ("under_14", "14", "15_17", "adult")
+CASES = list(product(ROWS, METHODS, (False, True), (False, True), BANDS, (False, True)))
+
+
+def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **giver: object) -> ConsentRequest:
+    """A consent of one grant by this method and a client of this age."""
+    body: dict[str, Any] = {
+        "client": "N-1",
+        "text": {"id": "0190b9f0-0000-7000-8000-000000000000", "language": "de"},
+        "grants": [{"sender": "a", "recipient": "b", "purpose": "p", "categories": ["c"], "explicit": explicit}],
+        "giver": {"role": "self", "age_band": band} | giver,
+        "act": {
+            "method": method,
+            "given_at": "2026-04-15T12:00:00.000000Z",
+            "special_circumstances": "remote" if circumstances else None,
+        },
+        "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
+    }
+    return msgspec.convert(body, ConsentRequest)
+
+
+def terms(sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None) -> list[Terms]:
+    """One grant between two regimes."""
+    purpose = Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags())
+    sides = (partner(1, regime=sender), partner(2, regime=recipient))
+    return [Terms(*sides, purpose, (category,), day(0), day(1), day(1), None)]
+
+
+def broken(request: ConsentRequest, at: datetime, of: list[Terms]) -> set[tuple[str, str]]:
+    """Rule and place of what is refused; each refusal says a norm and a sentence."""
+    faults: list[Fault] = list(form_refusals(request, at, of))
+    assert all(one.norm and one.detail for one in faults)
+    return {(one.rule or "", one.pointer) for one in faults}
+
+
+def expected(
+    regime: str, at: datetime, method: str, band: str, *, special: bool, explicit: bool, circumstances: bool
+) -> Iterator[tuple[str, str]]:
+    """What the table of the field refuses."""
+    if special and not explicit:
+        yield "explicit_for_special", "/grants/0/explicit"
+    written_only = regime == "kdg" and at == OLD
+    fits = method == "written" or (method != "oral" and not written_only)
+    free = regime in {"gdpr_bdsg", "dsg_ekd", "dsg_nrw"} or (regime == "kdg" and at == NEW)
+    if not (free or fits or circumstances):
+        yield "form", "/act/method"
+    alone_from = {"sgb_x": "15_17", "dsg_ekd": "14"}.get(regime, "adult")
+    if BANDS.index(band) < BANDS.index(alone_from):
+        yield "capacity", "/giver"
+
+
+def test_the_table_is_large_enough() -> None:
+    """Rows × methods × special × explicit × ages, and each with and without special circumstances."""
+    assert len(CASES) >= 2 * 120
+
+
+@pytest.mark.parametrize(("row", "method", "special", "explicit", "band", "circumstances"), CASES)
+def test_every_row_meets_every_act(
+    row: tuple[str, datetime], method: str, special: bool, explicit: bool, band: str, circumstances: bool
+) -> None:
+    """Exactly the rules of the table refuse, each at its place, between two partners of the row's regime."""
+    request = consent(method, band, explicit=explicit, circumstances=circumstances)
+    found = broken(request, row[1], terms(row[0], row[0], HEALTH if special else PLAIN))
+    assert found == set(expected(*row, method, band, special=special, explicit=explicit, circumstances=circumstances))
+
+
+@pytest.mark.parametrize(("one", "other"), list(product(ROWS, ROWS)))
+def test_the_stricter_side_wins_whichever_it_is(one: tuple[str, datetime], other: tuple[str, datetime]) -> None:
+    """Between two regimes what either refuses is refused, sent one way or the other."""
+    if one[1] != other[1]:
+        other = (other[0], one[1])
+    request = consent("oral", "15_17", explicit=True, circumstances=False)
+    both = broken(request, one[1], terms(one[0], other[0], HEALTH))
+    alone = [broken(request, at, terms(regime, regime, HEALTH)) for regime, at in (one, other)]
+    assert both == alone[0] | alone[1] == broken(request, one[1], terms(other[0], one[0], HEALTH))
+
+
+@pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
+def test_a_gap_is_named_with_its_norm(regime: str) -> None:
+    """A day before every rule: refused, the regime and the day named, and where a rule would stand."""
+    before = datetime(2018, 5, 1, tzinfo=UTC)
+    request = consent("written", "adult", explicit=True, circumstances=False)
+    faults = list(form_refusals(request, before, terms(regime, regime, PLAIN)))
+    assert {(one.rule, one.pointer) for one in faults} == {("form_rule_gap", "/grants/0/categories/0")}
+    assert all(regime in one.detail and "2018-05-01" in one.detail and one.norm for one in faults)
+
+
+@pytest.mark.parametrize(("method", "circumstances"), list(product(METHODS, (False, True))))
+def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str, circumstances: bool) -> None:
+    """Identity for a psychosocial purpose under social law: as health data, by the rule of special data."""
+    request = consent(method, "adult", explicit=False, circumstances=circumstances)
+    of_flow = terms("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
+    assert broken(request, NEW, of_flow) == broken(request, NEW, terms("sgb_x", "sgb_x", HEALTH))
+    refused = [one for one in form_refusals(request, NEW, of_flow) if one.rule == "form"]
+    assert all(one.norm == "§ 67b Abs. 2 Satz 2 SGB X" for one in refused)
+
+
+@pytest.mark.parametrize(
+    ("role", "band", "mandate", "rule"),
+    [
+        ("parent", "under_14", None, None),
+        ("parent", "adult", None, ("representation", "/giver/role")),
+        ("guardian", "15_17", "2027-01-01T00:00:00.000000Z", None),
+        ("guardian", "adult", "2027-01-01T00:00:00.000000Z", ("representation", "/giver/role")),
+        ("guardian", "15_17", None, ("mandate", "/giver/mandate_until")),
+        ("guardian", "15_17", "2026-04-15T12:00:00.000000Z", ("mandate", "/giver/mandate_until")),
+        ("custodian", "adult", "2027-01-01T00:00:00.000000Z", None),
+        ("custodian", "15_17", "2027-01-01T00:00:00.000000Z", ("representation", "/giver/role")),
+        ("custodian", "adult", None, ("mandate", "/giver/mandate_until")),
+        ("entrusting_person", "under_14", None, None),
+    ],
+)
+def test_who_may_give(role: str, band: str, mandate: str | None, rule: tuple[str, str] | None) -> None:
+    """Parents and guardians for minors, custodians for adults, mandates with their end, entrusting persons for both."""
+    request = consent("written", band, explicit=False, circumstances=False, role=role, mandate_until=mandate)
+    assert broken(request, NEW, terms("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
+
+
+@pytest.mark.parametrize(("row", "band"), list(product(ROWS, BANDS)))
+def test_assessed_insight(row: tuple[str, datetime], band: str) -> None:
+    """With insight assessed a client of any age decides alone, but under the DSG-EKD nobody below 14."""
+    request = consent("written", band, explicit=False, circumstances=False, insight_assessed_by="B-12")
+    too_young = row[0] == "dsg_ekd" and band == "under_14"
+    assert broken(request, row[1], terms(row[0], row[0], PLAIN)) == ({("capacity", "/giver")} if too_young else set())

@@ -1,0 +1,26 @@
+"""The decider: one request's defect is not the others'."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from consent_registry.domain.decisions import Decision, decide
+from consent_registry.operations.decisions import batch
+from tests.installation import Registry
+from tests.small_network import question
+
+
+async def test_a_defect_stays_with_its_own_request(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When deciding one request fails unexpectedly, it alone is a 500; all others of its batch are answered."""
+
+    def broken(asked: object, *facts: object, **more: object) -> Decision:
+        if asked.purpose.slug == "housing":  # type: ignore[attr-defined]
+            raise RuntimeError("a defect")
+        return decide(asked, *facts, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "decide", broken)
+    north = await registry.partner("north")
+    bodies = [question(f"N-{uuid.uuid4()}", purpose="housing" if number == 7 else "support") for number in range(20)]
+    answers = await asyncio.gather(*(north.post("/decisions", body) for body in bodies))
+    assert [answer.status_code for answer in answers] == [500 if number == 7 else 200 for number in range(20)]
