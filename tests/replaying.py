@@ -1,6 +1,6 @@
 """`audit replay` as tests run it: inside the process, with the auditor's login."""
 
-from consent_registry.operations.replays import Audited, auditing, replay_networks
+from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
 from consent_registry.tlog.report import Report
 from tests.installation import Registry
 

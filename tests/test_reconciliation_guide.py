@@ -8,7 +8,7 @@ import pytest
 from consent_registry.domain.findings import CLOCKS_DIFFER, EVIDENCE_AFTER, GROUNDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
-from consent_registry.operations.findings import LONGEST, PERIOD
+from consent_registry.operations.oversight.findings import LONGEST, PERIOD
 from tests.pasting import paste, shell_lines
 
 GUIDE = (Path(__file__).parents[1] / "docs/reconciliation.md").read_text(encoding="utf-8")

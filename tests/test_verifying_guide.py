@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from consent_registry.domain.events import KINDS
-from consent_registry.operations.event_exports import EventExportRequest
-from consent_registry.operations.event_filters import EventFilter
+from consent_registry.operations.oversight.event_export import EventExportRequest
+from consent_registry.operations.oversight.event_filter import EventFilter
 from tests.campaigns.server import Server, wait_until
 from tests.campaigns.tampering_untold import UNTOLD
 from tests.pasting import paste, shell_lines

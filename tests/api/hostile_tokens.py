@@ -12,7 +12,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from consent_registry.operations.access_tokens import LIFETIME, with_low_s
+from consent_registry.operations.access.access_tokens import LIFETIME, with_low_s
 from consent_registry.storage.keys import Keys
 
 Claims = dict[str, Any]

@@ -10,8 +10,8 @@ import httpx
 import jwt
 import pytest
 
-from consent_registry.operations.access_tokens import LIFETIME
-from consent_registry.operations.tokens import ADMINISTRATION_SCOPES, PARTNER_SCOPES
+from consent_registry.operations.access.access_tokens import LIFETIME
+from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, PARTNER_SCOPES
 from consent_registry.storage.keys import load_keys
 from tests.api.hostile_tokens import Forge
 from tests.installation import ISSUER, Partner, Registry

@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.checkpoints import inspect
-from consent_registry.operations.log_exports import export_log
+from consent_registry.operations.log.checkpoints import inspect
+from consent_registry.operations.log.export import export_log
 from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle
 from tests.campaigns.tampering import Finding, Mutation, Tally, shuffled
 from tests.campaigns.tampering_files import CHECKPOINT, ENTRIES, OLDER, TILES, Auditor, read_folder

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import asyncpg
 
+from consent_registry.operations.log.witness_service import Witness
+from consent_registry.operations.log.witnesses import Prove
 from consent_registry.operations.runtime import Runtime
-from consent_registry.operations.witnesses import Prove
-from consent_registry.operations.witnessing import Witness
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys
 from consent_registry.storage.witness_state import WitnessState

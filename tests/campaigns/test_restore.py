@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from consent_registry.operations.checkpoints import HistoryChanged
+from consent_registry.operations.log.checkpoints import HistoryChanged
 from consent_registry.process.postgres.account import account, binaries
 from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.tlog.leaf import opens

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from consent_registry.operations.witnessing import Witness
+from consent_registry.operations.log.witness_service import Witness
 from consent_registry.process.postgres.cluster import prepare
 from consent_registry.storage.witness_state import WitnessState
 from consent_registry.tlog.cosignature import cosignatures

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from consent_registry.operations.checkpoints import MOST_LEAVES
+from consent_registry.operations.log.checkpoints import MOST_LEAVES
 from consent_registry.storage.witness_state import WitnessState
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
 from consent_registry.tlog.policy import Policy, open_trusted

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.table_check.expected_rows import TABLES
-from consent_registry.operations import replays
-from consent_registry.operations.checkpoints import HistoryChanged
+from consent_registry.operations.log.checkpoints import HistoryChanged
+from consent_registry.operations.oversight import table_check
 from consent_registry.storage.keys import load_keys
 from consent_registry.tlog.note import SignerKey
 from tests.campaigns.figures import show
@@ -63,7 +63,7 @@ async def register(installation: Installation, tmp_path_factory: pytest.TempPath
 async def told_tables(register: Estate) -> list[Table]:
     """Return each table in the network that has most to tell of it: the small one, or else another.
 
-    No act ends an agreement yet: tests/operations/test_replays.py puts an ending in by hand.
+    No act ends an agreement yet: tests/operations/oversight/test_table_check.py puts an ending in by hand.
     """
     chosen = []
     for name in TOLD.keys() - {"agreement_endings"}:
@@ -228,7 +228,7 @@ async def test_an_older_copy_put_back(register: Estate) -> None:
 
 async def test_control_a_table_nobody_compares(register: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay that leaves grants out misses what is done to grants, and the campaign says so with its seed."""
-    monkeypatch.setattr(replays, "TABLES", {name: one for name, one in TABLES.items() if name != "grants"})
+    monkeypatch.setattr(table_check, "TABLES", {name: one for name, one in TABLES.items() if name != "grants"})
     rng, tally = random.Random(SEED), Tally(SEED)
     table = await read_table(register.sql, "grants", "small")
     await try_all(register.hands, in_turns(list(cells(rng, table))), 100, tally)

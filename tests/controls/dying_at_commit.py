@@ -14,8 +14,9 @@ from litestar.types import ASGIApp
 
 from consent_registry import app
 from consent_registry.operations.decisions import batch
-from consent_registry.storage import database, log
+from consent_registry.storage import database
 from consent_registry.storage.database import Connection
+from consent_registry.storage.log import append
 
 _decided: ContextVar[bool] = ContextVar("decided", default=False)
 
@@ -62,4 +63,4 @@ def create_app_that_dies_after() -> ASGIApp:
     return _make(after)
 
 
-_append, _commit = log.append_all, database._commit
+_append, _commit = append.append_all, database._commit

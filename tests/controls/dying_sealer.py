@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from consent_registry.cli.seal import seal
-from consent_registry.operations import checkpoints
+from consent_registry.operations.log import checkpoints
 from consent_registry.storage.signed_heads import SignedHeads
 from tests.small_network import NUMBER, SLUG
 

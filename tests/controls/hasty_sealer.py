@@ -1,7 +1,7 @@
 """A sealer that publishes whatever witnesses say: the defect that the tests with witnesses must see."""
 
 from consent_registry.cli.seal import seal
-from consent_registry.operations.witnesses import BelowQuorum, Prove, Witnesses
+from consent_registry.operations.log.witnesses import BelowQuorum, Prove, Witnesses
 
 
 async def cosign(self: Witnesses, note: bytes, size: int, prove: Prove) -> bytes:

@@ -7,7 +7,7 @@ import random
 import time
 
 from consent_registry.cli.seal import seal
-from consent_registry.operations import sealer
+from consent_registry.operations.log import sealer
 from consent_registry.storage.database import Connection
 from consent_registry.storage.signed_heads import Head, SignedHeads
 

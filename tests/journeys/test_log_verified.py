@@ -4,7 +4,7 @@ from pathlib import Path
 
 from consent_registry.cli.log_source import open_log
 from consent_registry.domain.catalogue import Network
-from consent_registry.operations.log_exports import export_log
+from consent_registry.operations.log.export import export_log
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.database import open_pool
 from consent_registry.storage.keys import load_keys

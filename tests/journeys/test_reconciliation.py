@@ -317,7 +317,7 @@ async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeyp
     async def nothing(*_: object) -> list[object]:
         return []
 
-    monkeypatch.setattr("consent_registry.storage.findings.sent_before", nothing)
+    monkeypatch.setattr("consent_registry.storage.oversight.findings.sent_before", nothing)
     assert await about(registry, client, begin=later) == {}
 
 

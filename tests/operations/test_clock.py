@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from consent_registry.operations import tokens
+from consent_registry.operations.access import tokens
 from tests.installation import Installation, Registry, serving
 from tests.small_network import NUMBER, consent_body, question
 

@@ -15,7 +15,7 @@ from tests.journeys.office import Body, Office, office
 from tests.journeys.test_links import code_of, redeem
 from tests.journeys.test_renewal import renewing
 from tests.operations.lives import clients_of, erase
-from tests.operations.test_replays import findings, tampering
+from tests.operations.oversight.test_table_check import findings, tampering
 from tests.operations.test_retentions import in_years, retain
 from tests.replaying import require_equal
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.operations.outgoing import CannotCall, make_async_client, make_client, why_not
-from consent_registry.operations.witnesses import Witnesses
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
 from consent_registry.tlog.policy import Policy
 from tests.cli.forks import Forks, forking

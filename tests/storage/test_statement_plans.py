@@ -12,8 +12,6 @@ import pytest_asyncio
 
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.acts import new_id
-from consent_registry.storage import event_searches as searches
-from consent_registry.storage import findings, lookups
 from consent_registry.storage.clients.clients import find_reference, find_references, list_references
 from consent_registry.storage.clients.link_codes import find_link_code
 from consent_registry.storage.clients.links import find_groups, lock_groups
@@ -24,9 +22,11 @@ from consent_registry.storage.database import Connection, begin_sql
 from consent_registry.storage.decisions.client_locks import Asked, lock_clients
 from consent_registry.storage.decisions.facts import load_facts
 from consent_registry.storage.decisions.transfers import list_unreported, outcomes_of
-from consent_registry.storage.events import Place, read_events
 from consent_registry.storage.idempotency import find_answers
-from consent_registry.storage.log import find_event, find_leaves, find_places
+from consent_registry.storage.log.append import find_event, find_leaves, find_places
+from consent_registry.storage.oversight import event_search as searches
+from consent_registry.storage.oversight import findings, lookups
+from consent_registry.storage.oversight.events import Place, read_events
 from tests.installation import Registry
 from tests.small_network import NUMBER
 from tests.storage.pools import NETWORK

@@ -8,11 +8,11 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 
 from consent_registry.domain.errors import Conflict
-from consent_registry.operations import event_exports as exports
-from consent_registry.operations import event_searches as searches
-from consent_registry.operations.event_exports import EventExportRequest, Export, ExportPage, Format
-from consent_registry.operations.event_searches import EventSearchRequest
-from consent_registry.operations.event_views import EventView
+from consent_registry.operations.oversight import event_export as exports
+from consent_registry.operations.oversight import event_search as searches
+from consent_registry.operations.oversight.event_export import EventExportRequest, Export, ExportPage, Format
+from consent_registry.operations.oversight.event_search import EventSearchRequest
+from consent_registry.operations.oversight.event_views import EventView
 from consent_registry.operations.pages import Page
 from consent_registry.tlog.event_bundle import format_bundle, format_event
 from consent_registry.web.bodies import StrictBody

@@ -9,9 +9,9 @@ from litestar.params import FromQuery, QueryParameter
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
-from consent_registry.operations import findings as operations
-from consent_registry.operations.findings import FindingsRequest, FindingsView
-from consent_registry.operations.reconciliation import Limits
+from consent_registry.operations.oversight import findings as operations
+from consent_registry.operations.oversight.findings import FindingsRequest, FindingsView
+from consent_registry.operations.oversight.reconciliation import Limits
 from consent_registry.web.callers import ApiRequest, doors, requires, respond
 from consent_registry.web.operation import answers
 from consent_registry.web.queries import page_limit, query_instant, query_number

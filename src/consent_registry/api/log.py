@@ -13,8 +13,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from consent_registry.domain.errors import Fault, Malformed, NotFound
-from consent_registry.operations import log as operations
-from consent_registry.operations.log import Consistency, Reader
+from consent_registry.operations.log import reading as operations
+from consent_registry.operations.log.reading import Consistency, Reader
 from consent_registry.tlog.encoding import decode_decimal
 from consent_registry.tlog.tile import Bundle
 from consent_registry.web.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires

@@ -10,9 +10,9 @@ import structlog
 from litestar import Request, Response, get, post
 from msgspec import UNSET, UnsetType
 
+from consent_registry.operations.access.tokens import SCOPES, TokenAnswer, TokenRefused
 from consent_registry.operations.catalogue import catalogue as operations
 from consent_registry.operations.catalogue.catalogue import CallerView
-from consent_registry.operations.tokens import SCOPES, TokenAnswer, TokenRefused
 from consent_registry.web.callers import ApiRequest, doors, require_plain, requires
 from consent_registry.web.client_address import client_address
 from consent_registry.web.operation import answers

@@ -17,8 +17,8 @@ from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.audited_findings import reconcile_networks
-from consent_registry.operations.replays import Audited, auditing, replay_networks
+from consent_registry.operations.oversight.audited_findings import reconcile_networks
+from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
 from consent_registry.storage.keys import load_keys
 from consent_registry.tlog.report import Report, Verdict
 

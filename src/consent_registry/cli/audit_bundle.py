@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from consent_registry.operations.event_bundles import open_bundle
-from consent_registry.operations.replays import auditing
+from consent_registry.operations.oversight.event_bundle import open_bundle
+from consent_registry.operations.oversight.table_check import auditing
 from consent_registry.tlog.event_bundle import format_bundle, format_event
 
 

@@ -1,9 +1,9 @@
 """`consent-registry credential`: give a partner's system, its coordinating post or its DPO a secret."""
 
 from consent_registry.cli.installation import run_on_installation
+from consent_registry.operations.access.tokens import Holder
 from consent_registry.operations.catalogue.network_setup import issue_credential
 from consent_registry.operations.runtime import Runtime
-from consent_registry.operations.tokens import Holder
 from consent_registry.process.data_folder import CannotServe
 
 

@@ -17,16 +17,16 @@ from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.identifiers import origin_fault
-from consent_registry.operations import checkpoints
-from consent_registry.operations.checkpoints import Cosigners, NoWitnesses, Seal
-from consent_registry.operations.sealer import Sealer
-from consent_registry.operations.witnesses import Witnesses
+from consent_registry.operations.log import checkpoints
+from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Seal
+from consent_registry.operations.log.sealer import Sealer
+from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.process.server_log import configure_log
 from consent_registry.process.standard_streams import survive_without_output
 from consent_registry.settings import SealerSettings, read_sealer_settings
-from consent_registry.storage.checkpoints import Log, list_logs
 from consent_registry.storage.checks import require_safe_for_sealing
 from consent_registry.storage.database import open_pool, session
+from consent_registry.storage.log.checkpoints import Log, list_logs
 from consent_registry.storage.log_keys import load_log_keys
 from consent_registry.storage.signed_heads import SignedHeads
 from consent_registry.storage.unsealed_logs import read_unsealed

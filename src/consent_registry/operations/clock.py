@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from consent_registry.storage.database import Connection
-from consent_registry.storage.log import latest_event_at
+from consent_registry.storage.log.append import latest_event_at
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

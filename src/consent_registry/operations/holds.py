@@ -17,12 +17,12 @@ from consent_registry.operations.clients.clients import require_found
 from consent_registry.operations.erasures import ByConsent, ByReference
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage import holds as storage
-from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, transaction, widen_partners
+from consent_registry.storage.log import append
 
 _ACTOR = (ADMINISTRATION, "administration")
 _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
@@ -44,7 +44,7 @@ async def place_hold(
         hold_id = new_id(now)
         await storage.add_hold(connection, network.network_id, hold_id, client_id, norm, placed_by, now)
         event = Event("hold", hold_id, {"norm": norm, "placed_by": placed_by}, client_id)
-        await log.append(connection, network, _ACTOR, now, [event])
+        await append.append(connection, network, _ACTOR, now, [event])
     return hold_id
 
 
@@ -62,7 +62,7 @@ async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_
         now = await read_clock(connection)
         await storage.add_lifting(connection, network.network_id, hold_id, hold.client_id, lifted_by, now)
         event = Event("hold_lifting", new_id(now), {"hold": hold_id, "lifted_by": lifted_by}, hold.client_id)
-        await log.append(connection, network, _ACTOR, now, [event])
+        await append.append(connection, network, _ACTOR, now, [event])
 
 
 async def list_holds(runtime: Runtime, network: Network) -> list[storage.Hold]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from consent_registry.operations.access_tokens import LIFETIME
+from consent_registry.operations.access.access_tokens import LIFETIME
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage.database import transaction, widen_partners
 from consent_registry.storage.key_uses import count_key_uses as count_in_network

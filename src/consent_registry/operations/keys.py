@@ -16,13 +16,13 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.storage import log
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
 from consent_registry.storage.key_files import FILES, FileMarks, Key, key_file_marks
 from consent_registry.storage.key_rotations import add_key_rotation
 from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.log import append
 
 PERIOD = 0.5
 _ACTOR = (ADMINISTRATION, "administration")
@@ -109,7 +109,7 @@ async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: 
             if await add_key_rotation(connection, network.network_id, name, key.id, now):
                 events.append(Event("key_rotation", new_id(now), _members(keys, network, name, key, former)))
         if events:
-            await log.append(connection, network, _ACTOR, now, events)
+            await append.append(connection, network, _ACTOR, now, events)
 
 
 def _members(keys: Keys, network: Network, name: str, key: Key, former: Key) -> dict[str, str]:

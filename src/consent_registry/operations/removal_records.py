@@ -10,7 +10,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.erasures import RemovalRecord
-from consent_registry.storage.log import event_bytes
+from consent_registry.storage.log.append import event_bytes
 from consent_registry.tlog.leaf import NONCE_LENGTH, make_leaf
 
 

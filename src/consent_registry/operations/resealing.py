@@ -15,13 +15,13 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
 from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
-from consent_registry.storage import log
 from consent_registry.storage import resealing as storage
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import Connection, transaction, widen_partners
 from consent_registry.storage.key_uses import list_partner_ids
 from consent_registry.storage.keys import Keys
+from consent_registry.storage.log import append
 from consent_registry.storage.sealed_places import earlier_place, place_of_reference, place_of_value
 
 BATCH = 500
@@ -134,4 +134,4 @@ async def _log(connection: Connection, keys: Keys, network: Network, table: str,
     members["sealing_key"] = keys.ids("sealing")[0]
     if table == "client_references":
         members["digest_key"] = keys.digest_key_id
-    await log.append(connection, network, _ACTOR, now, [Event("key_rotation", new_id(now), members)])
+    await append.append(connection, network, _ACTOR, now, [Event("key_rotation", new_id(now), members)])

@@ -9,11 +9,11 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.erasures import Eraser
 from consent_registry.operations.removal_records import removal_record
 from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
-from consent_registry.storage import log
 from consent_registry.storage import retentions as storage
 from consent_registry.storage.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
+from consent_registry.storage.log import append
 
 # So many uses, consents or clients go in one transaction: their list is one event, and others wait for none of it long.
 BATCH = 10_000
@@ -137,4 +137,4 @@ async def set_periods(runtime: Runtime, network: Network, use_years: int, consen
         period_id = new_id(now)
         await storage.add_periods(connection, network.network_id, period_id, use_years, consent_years, now)
         members = {"retention": {"use_years": use_years, "consent_years": consent_years}}
-        await log.append(connection, network, _ACTOR, now, [Event("catalogue", period_id, members)])
+        await append.append(connection, network, _ACTOR, now, [Event("catalogue", period_id, members)])

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.identifiers import origin_fault
-from consent_registry.operations.checkpoints import BEHIND, STALE
+from consent_registry.operations.log.checkpoints import BEHIND, STALE
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.checkpoints import latest_checkpoint
 from consent_registry.storage.database import transaction
-from consent_registry.storage.log import read_size
+from consent_registry.storage.log.append import read_size
+from consent_registry.storage.log.checkpoints import latest_checkpoint
 from consent_registry.storage.unsealed_logs import read_unsealed
 
 # Between two looks the last answer holds.

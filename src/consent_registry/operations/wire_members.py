@@ -10,7 +10,7 @@ from msgspec import Meta
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.identifiers import SLUG_PATTERN, UUID_PATTERN
 from consent_registry.domain.instants import DATE_TIME_PATTERN, FORM, NotAnInstant, parse_instant
-from consent_registry.storage.log import LogPlace
+from consent_registry.storage.log.append import LogPlace
 
 # `rule` is what a caller hears whose text does not have the form.
 Slug = Annotated[

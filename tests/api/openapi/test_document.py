@@ -31,7 +31,7 @@ from consent_registry.demo.documents import (
     read_network,
 )
 from consent_registry.domain.json_bodies import decode
-from consent_registry.operations.tokens import SCOPES
+from consent_registry.operations.access.tokens import SCOPES
 from consent_registry.settings import Settings
 from consent_registry.web.operation import Operation
 from consent_registry.web.problem_pages import EXPLANATIONS

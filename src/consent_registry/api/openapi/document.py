@@ -36,7 +36,7 @@ from consent_registry.domain.errors import (
     OverQuota,
     RegistryError,
 )
-from consent_registry.operations.tokens import SCOPES
+from consent_registry.operations.access.tokens import SCOPES
 from consent_registry.web.operation import Operation
 from consent_registry.web.parameters import PARAMETERS
 from consent_registry.web.problems import HTTP_TITLES, INTERNAL, PROBLEM_TYPE, TABLE, Problem

@@ -7,21 +7,17 @@ from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
+from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
 from consent_registry.operations.acts import new_id
 from consent_registry.operations.catalogue.network_event import facts_of
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.operations.tokens import (
-    ADMINISTRATION_SCOPES,
-    HOLDER_SCOPES,
-    Holder,
-    secret_mac,
-)
-from consent_registry.storage import log, setup
+from consent_registry.storage import setup
+from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import add_version, lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.credentials import add_credential
 from consent_registry.storage.database import transaction
+from consent_registry.storage.log import append
 from consent_registry.storage.networks import add_network
 from consent_registry.storage.policies import PolicyVersion, add_policies
 
@@ -56,7 +52,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
             await setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
         members = facts_of(plan, agreement_ids, text_ids)
-        await log.append(connection, plan.network, _ACTOR, now, [Event("catalogue", new_id(now), members)])
+        await append.append(connection, plan.network, _ACTOR, now, [Event("catalogue", new_id(now), members)])
 
 
 async def issue_credential(
@@ -87,7 +83,7 @@ async def issue_credential(
             "secret_key": mac[0],
             "secret_commitment": Committed("secret", hashlib.sha256(mac[1]).digest()),
         }
-        await log.append(connection, network, _ACTOR, now, [Event("credential", new_id(now), members)])
+        await append.append(connection, network, _ACTOR, now, [Event("credential", new_id(now), members)])
     return client_id, client_secret
 
 

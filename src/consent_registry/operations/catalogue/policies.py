@@ -13,10 +13,10 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.storage import log
 from consent_registry.storage.catalogue import add_version, lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database import transaction
+from consent_registry.storage.log import append
 from consent_registry.storage.policies import PolicyVersion, add_policies, load_policies
 
 _ACTOR = (ADMINISTRATION, "administration")
@@ -48,5 +48,5 @@ async def set_policies(runtime: Runtime, network: Network, policies: Policies, *
         await add_policies(connection, network_id, fresh)
         await add_version(connection, network_id, now)
         members = {"version": fresh.version, "policies": msgspec.to_builtins(policies), "set_by": set_by}
-        await log.append(connection, network, _ACTOR, now, [Event("policy", new_id(now), members)])
+        await append.append(connection, network, _ACTOR, now, [Event("policy", new_id(now), members)])
     return fresh

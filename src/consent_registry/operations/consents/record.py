@@ -32,7 +32,7 @@ from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.consents.receipt_codes import ReceiptCode
 from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
-from consent_registry.storage.log import LogPlace
+from consent_registry.storage.log.append import LogPlace
 
 
 async def record_consent(runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once) -> Reply:

@@ -25,7 +25,7 @@ from consent_registry.storage.clients.clients import client_lock, digest_locks, 
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import find_grants_of_consents
-from consent_registry.storage.log import LogPlace, find_places
+from consent_registry.storage.log.append import LogPlace, find_places
 
 # A search for a rare status gives up its page after so many reads; the cursor goes on from there.
 ROUNDS = 20

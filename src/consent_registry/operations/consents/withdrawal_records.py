@@ -21,7 +21,7 @@ from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.storage.consents import withdrawals as storage
 from consent_registry.storage.consents.consents import add_release_withdrawals
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes
-from consent_registry.storage.log import LogPlace
+from consent_registry.storage.log.append import LogPlace
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from consent_registry.storage.decisions.client_locks import Asked, Whose, lock_c
 from consent_registry.storage.decisions.facts import Facts, load_facts
 from consent_registry.storage.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.keys import Keys
-from consent_registry.storage.log import LogPlace, append_all
+from consent_registry.storage.log.append import LogPlace, append_all
 
 # A batch is read, decided and answered so many questions at a time, which is less than a millisecond: in between the
 # event loop has its turn, so that a batch of a thousand does not hold up what others ask meanwhile.

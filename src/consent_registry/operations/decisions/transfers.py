@@ -13,9 +13,9 @@ from consent_registry.operations.decisions.decisions import DecisionAnswer, make
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, instant_at
-from consent_registry.storage import log
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from consent_registry.storage.decisions import transfers as storage
+from consent_registry.storage.log import append
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,15 +102,15 @@ def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
     return tuple(categories[slug].category_id for slug in request.categories)
 
 
-async def _own_decision(act: Act, decision_id: str) -> log.StoredEvent:
+async def _own_decision(act: Act, decision_id: str) -> append.StoredEvent:
     """The caller's decision, its client held beside others: what is written about a client would survive its erasure.
 
     The same work for a decision about nobody, or of nobody, as for one about a client.
     """
-    stored = await log.find_event(act.connection, act.network, decision_id)
+    stored = await append.find_event(act.connection, act.network, decision_id)
     subject = decision_id if stored is None or stored.client_id is None else stored.client_id
     await lock_client_shared(act.connection, act.network.network_id, client_lock(subject))
-    stored = await log.find_event(act.connection, act.network, decision_id)
+    stored = await append.find_event(act.connection, act.network, decision_id)
     if stored is None or stored.kind != KINDS["decision"]:
         raise NotFound
     return stored
@@ -130,7 +130,7 @@ async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> R
     return await perform(runtime, caller, work, kind="reads")
 
 
-def answer_from_event(act: Act, facts: dict[str, Any], place: log.LogPlace) -> DecisionAnswer:
+def answer_from_event(act: Act, facts: dict[str, Any], place: append.LogPlace) -> DecisionAnswer:
     """The answer a decision's event stands for."""
     answer = make_answer(act.catalogue, facts, facts["at"], facts["id"], place)
     return with_receipt(answer, act.keys, facts["network"], facts) if "receipt" in facts else answer

@@ -1,0 +1,1 @@
+"""Access tokens, credentials and quotas: who may call, and how much."""

@@ -1,0 +1,183 @@
+"""The sealer: of all that run one leads, and brings every network's checkpoint up to date several times a second.
+
+It is no part of a decision: when it stands still, is cut off or refuses to sign, decisions go on and their leaves wait.
+What must not happen is that it signs what it should not, so each network's sealing is compare and swap by itself
+(checkpoints.py), and the lock that elects a leader only saves two of them from working in vain.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
+from consent_registry.operations.log.checkpoints import HistoryChanged, Seal, seal
+from consent_registry.operations.log.witnesses import BelowQuorum
+from consent_registry.operations.reasons import reason_of
+from consent_registry.storage.database import Connection, session, transaction
+from consent_registry.storage.log.checkpoints import Log, list_logs, thin_checkpoints, try_to_lead
+from consent_registry.storage.log_keys import load_log_keys
+from consent_registry.storage.signed_heads import HeadMoved
+from consent_registry.storage.unsealed_logs import read_unsealed, write_unsealed
+from consent_registry.tlog.refusal import AuditRefusal
+
+# Seconds between two looks at all logs; a checkpoint is at most 1 s behind.
+PERIOD = 0.25
+# Without new leaves a checkpoint is signed and cosigned again, so that its freshness can be told.
+AGAIN_AFTER = 600.0
+# Between two attempts of one who does not lead, after a failure, and after a refusal to sign.
+STANDBY, PATIENCE, HALT = 1.0, 1.0, 10.0
+# Key files are looked at this often, checkpoints thinned this often.
+KEYS_EVERY, THIN_EVERY = 1.0, 3600.0
+# How long the last round may take when asked to stop.
+LAST_ROUND = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class _Watch(msgspec.Struct):
+    """What the leader knows of one log: the size it saw published and when, and the work under way."""
+
+    size: int = -1
+    published_at: float = float("-inf")
+    not_before: float = float("-inf")
+    task: asyncio.Task[None] | None = None
+
+    def is_due(self, log: Log, now: float) -> bool:
+        """Whether something is to be done for it now."""
+        idle = self.task is None or self.task.done()
+        return idle and now >= self.not_before and (log.size != self.size or now - self.published_at >= AGAIN_AFTER)
+
+
+class Sealer:
+    """Seals every network's log while it leads. `clock` counts seconds and is never set."""
+
+    def __init__(self, dsn: str, keys: Path, tools: Seal, clock: Callable[[], float]) -> None:
+        self._dsn = dsn
+        self._keys = keys
+        self._tools = tools
+        self._clock = clock
+        self._watches: dict[int, _Watch] = {}
+        self._reasons = read_unsealed(tools.heads.folder)
+        self._keys_at = self._thinned_at = clock()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Lead whenever nobody else does, until `stop`; then seal what is there once more."""
+        while not stop.is_set():
+            try:
+                async with session(self._dsn) as connection:
+                    if await self._elected(connection, stop):
+                        await self._lead(connection, stop)
+            except RegistryError as error:
+                _log.warning("the sealer lost its connection", reason=error.detail)
+                await _rest(stop, PATIENCE)
+
+    async def _elected(self, connection: Connection, stop: asyncio.Event) -> bool:
+        while not await try_to_lead(connection):
+            await _rest(stop, STANDBY)
+            if stop.is_set():
+                return False
+        _log.info("this sealer leads")
+        return True
+
+    async def _lead(self, connection: Connection, stop: asyncio.Event) -> None:
+        self._watches = {}  # another may have led in between
+        try:
+            while not stop.is_set():
+                await self._look(connection)
+                await _rest(stop, PERIOD)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ROUND):
+                    await self._finish(connection)
+        finally:
+            for watch in self._watches.values():
+                if watch.task is not None:
+                    watch.task.cancel()
+            await asyncio.gather(*self._tasks(), return_exceptions=True)
+
+    async def _look(self, connection: Connection) -> None:
+        """Begin whatever is due, each log on its own: a witness that is slow for one does not hold up the others."""
+        self._follow_keys()
+        for log in await list_logs(connection):
+            watch = self._watches.setdefault(log.network_id, _Watch())
+            if watch.is_due(log, self._clock()):
+                watch.task = asyncio.create_task(self._seal(watch, log))
+        if self._clock() - self._thinned_at >= THIN_EVERY:
+            self._thinned_at = self._clock()
+            await self._thin(await list_logs(connection))
+
+    async def _finish(self, connection: Connection) -> None:
+        """Let everything end that is under way, and seal what came since."""
+        await asyncio.gather(*self._tasks())
+        await self._look(connection)
+        await asyncio.gather(*self._tasks())
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [watch.task for watch in self._watches.values() if watch.task is not None]
+
+    async def _seal(self, watch: _Watch, log: Log) -> None:
+        again = watch.size == log.size
+        try:
+            sealed = await seal(self._tools, log, again=again)
+        except HeadMoved:
+            _log.warning("another sealer signed in between", network=log.slug)
+            watch.not_before = self._clock() + STANDBY
+        except Exception as error:  # noqa: BLE001 - logged; the other networks' logs are sealed on
+            watch.not_before = self._clock() + self._put_off(log, error)
+        else:
+            self._note(log, None)
+            watch.size = sealed.size
+            # The database's clock may have been set: an age is believed only as far as it makes sense.
+            watch.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
+
+    def _put_off(self, log: Log, error: Exception) -> float:
+        """Say and note why a log is not sealed; returns the seconds after which it is tried again."""
+        reason = reason_of(error)
+        self._note(log, reason)
+        if isinstance(error, HistoryChanged | Unusable):
+            _log.error("SEALING IS HALTED: nothing is signed", network=log.slug, reason=reason)
+            return HALT
+        if isinstance(error, AuditRefusal):
+            _log.error("SEALING IS IMPOSSIBLE: no note can carry this log", network=log.slug, reason=reason)
+            return HALT
+        if isinstance(error, BelowQuorum):
+            _log.error("not published: too few witnesses", network=log.slug, reason=reason)
+            return PATIENCE
+        if isinstance(error, RegistryError):
+            _log.warning("sealing is put off", network=log.slug, reason=reason)
+            return PATIENCE
+        _log.error("sealing failed", network=log.slug, exc_info=error)
+        return HALT
+
+    def _note(self, log: Log, reason: str | None) -> None:
+        """Keep the reasons where others find them, written when one has changed."""
+        reasons = {slug: why for slug, why in self._reasons.items() if slug != log.slug}
+        if reason is not None:
+            reasons[log.slug] = reason
+        if reasons != self._reasons:
+            self._reasons = reasons
+            write_unsealed(self._tools.heads.folder, reasons)
+
+    def _follow_keys(self) -> None:
+        """Take up key files that were changed, and keys whose time has come or is over."""
+        if self._clock() - self._keys_at < KEYS_EVERY:
+            return
+        self._keys_at = self._clock()
+        try:
+            self._tools = msgspec.structs.replace(self._tools, keys=load_log_keys(self._keys))
+        except (Unusable, OSError) as error:
+            _log.error("the log's keys cannot be read; those read before are used", reason=str(error))
+
+    async def _thin(self, logs: list[Log]) -> None:
+        for log in logs:
+            with suppress(CannotRecord):  # the next hour will do
+                async with transaction(self._tools.pool, log.network_id, ()) as connection:
+                    await thin_checkpoints(connection, log.network_id)
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

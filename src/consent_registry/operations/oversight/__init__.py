@@ -1,0 +1,1 @@
+"""What data-protection officers and auditors look at: findings, searches, bundles and the check of the tables."""

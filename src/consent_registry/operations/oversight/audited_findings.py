@@ -1,0 +1,58 @@
+"""`audit reconcile`: the findings of every partner of a network, with the auditor's login (domain.md 5.1).
+
+For an office that is DPO of a whole cooperation. It says no client's name: references are sealed for their partners.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.findings import KINDS, Finding, Period
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.oversight.reconciliation import Limits, Reconciliation, reconcile
+from consent_registry.operations.oversight.table_check import Audited
+from consent_registry.storage.consents.grants import read_clock
+from consent_registry.storage.database import Connection
+from consent_registry.storage.oversight import table_check as storage
+from consent_registry.tlog.report import Report, Verdict
+
+# The throttle's memory, which the auditor's login does not see.
+HIDDEN = frozenset({"receipt_codes_guessed", "link_codes_guessed"})
+TOLD = tuple(kind for kind in KINDS if kind not in HIDDEN)
+
+
+async def reconcile_networks(connection: Connection, slug: str | None, days: int) -> AsyncIterator[Audited]:
+    """Reconcile the last days of one network or, one after the other, of all. Raises NotFound."""
+    networks = await storage.list_networks(connection)
+    if slug is not None and slug not in networks:
+        raise NotFound("There is no such network.")
+    for one in networks if slug is None else [slug]:
+        yield Audited(one, await _reconcile(connection, networks[one][0], days), ())
+
+
+async def _reconcile(connection: Connection, network_id: int, days: int) -> Report:
+    names = await storage.enter_network(connection, network_id)
+    now = await read_clock(connection)
+    period = Period(now - timedelta(days=days), now)
+    report = Report()
+    checks = {kind: report.check(kind, says="nothing found") for kind in TOLD}
+    for partner_id, partner in names.partners.items():
+        given = Reconciliation(connection, network_id, partner_id, names.categories, period, Limits())
+        for kind, found in (await reconcile(given, TOLD)).items():
+            for one in sorted(found, key=lambda each: (each.known_at, each.finding_id)):
+                checks[kind].find(kind, _facts(partner, one), index=one.log_index, path=one.finding_id)
+    for kind in KINDS:
+        if kind in HIDDEN:
+            report.check(kind, Verdict.NOT_ASKED, "for the partner's own DPO: GET /api/v1/findings")
+    return report
+
+
+def _facts(partner: str, finding: Finding) -> str:
+    """Whose finding, and the facts that made it one, in codes."""
+    subject = {"decision": finding.decision_id, "entry": finding.log_index, "consent": finding.consent_id}
+    facts = [f"{name} {value}" for name, value in subject.items() if value is not None]
+    facts += [f"categories {','.join(finding.categories)}"] if finding.categories else []
+    facts += [f"surplus {','.join(finding.surplus)}"] if finding.surplus else []
+    facts += [f"{name} {format_instant(at)}" for name, at in finding.times.items()]
+    facts += [f"{name} {number}" for name, number in finding.numbers.items()]
+    return f"{partner}: {', '.join(facts)}"

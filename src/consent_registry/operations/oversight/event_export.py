@@ -1,0 +1,173 @@
+"""Taking events along: the search's slice from the log's beginning to where it ends now, page by page, oldest first.
+
+Each page is a transaction of its own, and leaves only after its record in the log is durable: what was cut off had been
+shown as far as the log says. What is erased meanwhile is not in the pages that follow.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.errors import Conflict
+from consent_registry.domain.events import Event
+from consent_registry.operations.acts import Act, Done, digest_of, new_id, perform
+from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
+from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
+from consent_registry.operations.oversight.event_views import EventView
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.storage.log.append import read_size
+from consent_registry.storage.log.checkpoints import latest_checkpoint
+from consent_registry.storage.oversight.event_search import Permit, Span, choose_one_plan, permits_received
+from consent_registry.storage.oversight.events import OwnEvent, Wanted, read_stretch
+from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
+
+Format = Literal["jsonl", "csv", "bundle"]
+# A page is full with so many events, and after so many places of the log, whatever it found there.
+FULL = 1000
+STRETCH = 5000
+STRETCHES = 20
+
+
+class EventExportRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events to take along, and how: as JSON Lines, as CSV, or as a bundle that can be verified offline."""
+
+    format: Format
+
+
+class Export(msgspec.Struct, frozen=True):
+    """What leaves: pages of views or, after the head of a bundle, of what opens their leaves."""
+
+    head: BundleHead | None
+    pages: AsyncIterator["ExportPage"]
+
+
+class ExportPage(msgspec.Struct, frozen=True):
+    """One page; of its two lists one is empty. `start` is where the next begins, None at the end; `end` is the place
+    before which the whole export ends.
+    """
+
+    views: list[EventView]
+    opened: list[OpenedEvent]
+    start: int | None
+    end: int
+
+
+async def export_events(runtime: Runtime, caller: Caller, request: EventExportRequest) -> Export:
+    """Begin an export; its first page is there when this returns. Raises Malformed, and Conflict for a bundle of a log
+    that has no checkpoint yet.
+    """
+    first = await _page(runtime, caller, request, 0, None)
+    head = None
+    if request.format == "bundle":
+        head = BundleHead(FORMAT, caller.network.log_origin, first.end, slice=caller.slug, actor=caller.slug)
+    return Export(head, _pages(runtime, caller, request, first))
+
+
+async def _pages(
+    runtime: Runtime, caller: Caller, request: EventExportRequest, first: ExportPage
+) -> AsyncIterator[ExportPage]:
+    page = first
+    yield page
+    while page.start is not None:
+        page = await _page(runtime, caller, request, page.start, page.end)
+        yield page
+
+
+async def _page(
+    runtime: Runtime, caller: Caller, request: EventExportRequest, start: int, end: int | None
+) -> ExportPage:
+    """The page from this place on, on record when this returns."""
+    made: list[ExportPage] = []
+
+    async def work(act: Act) -> Done:
+        criteria = read_criteria(act.catalogue, caller, request)
+        until = await _end(act, request.format) if end is None else end
+        await choose_one_plan(act.connection)
+        subject = None if request.client is None else await held_subject(act, request.client)
+        stretches = _Stretches(act, criteria, subject, request.format)
+        while start + stretches.passed < until and not stretches.is_full:
+            await stretches.read(start + stretches.passed, until)
+        ids, page = await stretches.page(start, until)
+        made[:] = [page]
+        # A page without events shows nothing; that there was an export is on record all the same.
+        if ids or end is None:
+            now = await act.clock()
+            members = {"what": "event export", "format": request.format, "count": len(ids), "digest": digest_of(ids)}
+            await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
+        return Done(200, None)
+
+    await perform(runtime, caller, work, kind="reads")
+    return made[0]
+
+
+async def _end(act: Act, kind: Format) -> int:
+    """Where the log ends now; for a bundle, what of it is signed."""
+    network_id = act.network.network_id
+    if kind != "bundle":
+        return await read_size(act.connection, network_id)
+    published = await latest_checkpoint(act.connection, network_id)
+    if published is None:
+        raise Conflict("This log has no published checkpoint yet, so nothing could be verified. Ask again shortly.")
+    return published.size
+
+
+class _Stretches:
+    """One page's reading, stretch by stretch of the log."""
+
+    def __init__(self, act: Act, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
+        self._act, self._criteria, self._subject, self._kind = act, criteria, subject, kind
+        self._own: list[OwnEvent] = []
+        self._received: list[Permit] = []
+        self._named: dict[int, str] = {}
+        self.passed = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this is enough for a page."""
+        return len(self._own) + len(self._received) >= FULL or self.passed >= STRETCHES * STRETCH
+
+    async def read(self, start: int, until: int) -> None:
+        """Read the next stretch."""
+        end = min(start + STRETCH, until)
+        network_id, criteria = self._act.network.network_id, self._criteria
+        if criteria.own and (self._subject is None or self._subject.client_id is not None):
+            rows = await read_stretch(self._act.connection, network_id, start, end, self._wanted())
+            self._own += [row for row in rows if self._is_meant(row)]
+        if criteria.others and self._kind != "bundle":
+            span = Span(network_id, start, end, criteria.since, criteria.until, end - start)
+            self._received += await permits_received(
+                self._act.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
+            )
+        self.passed += end - start
+
+    async def page(self, start: int, until: int) -> tuple[list[str], ExportPage]:
+        """The ids of what was found, and the page."""
+        following = start + self.passed if start + self.passed < until else None
+        if self._kind == "bundle":
+            opened = [OpenedEvent(row.place.index, row.event, row.nonce) for row in self._own]
+            return [row.event_id for row in self._own], ExportPage([], opened, following, until)
+        views = (await show_events(self._act, self._own, self._received, self._named))[::-1]
+        return [view.id for view in views], ExportPage(views, [], following, until)
+
+    def _wanted(self) -> Wanted:
+        criteria = self._criteria
+        client_ids = None if self._subject is None else self._subject.client_ids
+        return Wanted(
+            self._act.caller.partner_id,
+            criteria.kinds,
+            criteria.flow,
+            criteria.person,
+            client_ids,
+            criteria.since,
+            criteria.until,
+        )
+
+    def _is_meant(self, row: OwnEvent) -> bool:
+        """Whether an event is about the client asked for; questions about nobody are opened to tell."""
+        if self._subject is None or row.client_id is not None:
+            return True
+        reference = is_about(row.nonce, row.event, self._subject.references)
+        if reference is not None:
+            self._named[row.place.index] = reference
+        return reference is not None

@@ -1,0 +1,146 @@
+"""What a data-protection officer asks the log for, and the same in the catalogue's numbers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.decisions import Outcome
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
+from consent_registry.domain.instants import EARLIEST, LATEST
+from consent_registry.operations.clients.clients import require_reference
+from consent_registry.operations.runtime import ADMINISTRATION, Caller
+from consent_registry.operations.wire_members import Instant, Reference, Slug, StaffReference, instant_at
+from consent_registry.storage.oversight.events import Flow
+
+# The kinds of event that can be somebody's own.
+_OWN_KINDS = tuple(kind for kind in KINDS if kind not in WITHOUT_ACTOR)
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[_OWN_KINDS]
+DECISION = KINDS["decision"]
+# What a recipient sees of other partners' decisions: those that let something come to it.
+_LETTING = (OUTCOMES["permit"], OUTCOMES["partial"])
+
+
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events; what is left out restricts nothing. `partner` is who acted; `recipient`, `purpose` and `outcome`
+    are those of decisions; `person` is who of the own staff explained, approved or placed a hold; `from` is the first
+    instant, `until` the first one no more.
+    """
+
+    client: Reference | None = None
+    partner: Slug | None = None
+    recipient: Slug | None = None
+    purpose: Slug | None = None
+    outcome: Outcome | None = None
+    kind: Kind | Annotated[list[Kind], Meta(min_length=1, max_length=len(_OWN_KINDS))] | None = None
+    person: StaffReference | None = None
+    from_: Instant | None = msgspec.field(default=None, name="from")
+    until: Instant | None = None
+
+
+class Criteria(msgspec.Struct, frozen=True):
+    """A filter in numbers. `own`: whether events of the caller's own can be meant; `others`: whether what others were
+    permitted to send to it can be, of `sender_id` alone unless that is None.
+    """
+
+    kinds: tuple[int, ...]
+    recipient_id: int | None
+    purpose_id: int | None
+    outcome: int | None
+    person: str | None
+    since: datetime
+    until: datetime
+    own: bool
+    others: bool
+    sender_id: int | None
+
+    @property
+    def flow(self) -> Flow:
+        """Recipients, purposes and outcomes; None for any."""
+        return _one(self.recipient_id), _one(self.purpose_id), _one(self.outcome)
+
+    @property
+    def is_limited_in_time(self) -> bool:
+        """Whether not every time is meant."""
+        return (self.since, self.until) != (EARLIEST, LATEST)
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Whether it names what only decisions have."""
+        return any(one is not None for one in (self.recipient_id, self.purpose_id, self.outcome))
+
+
+def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> Criteria:
+    """The filter in numbers; raises Malformed with every fault."""
+    if asked.client is not None:
+        require_reference(asked.client, "/client")
+    faults = list(_unknown(catalogue, asked))
+    since = instant_at(asked.from_, "/from", faults) or EARLIEST
+    until = instant_at(asked.until, "/until", faults) or LATEST
+    if since >= until:
+        faults.append(Fault("/until", "must be after from"))
+    names = _listed(asked.kind)
+    if len(set(names)) != len(names):
+        faults.append(Fault("/kind", "must not name a kind twice"))
+    if faults:
+        raise Malformed(faults=tuple(faults))
+    if caller.partner_id == ADMINISTRATION:
+        # Of a text it voids it is told how many consents that was, and not whose they are or when each was given.
+        names = [one for one in names or _OWN_KINDS if one != "invalidation"]
+    else:
+        names = names or list(_OWN_KINDS)
+    found = Criteria(
+        kinds=tuple(KINDS[one] for one in names),
+        recipient_id=None if asked.recipient is None else catalogue.partners[asked.recipient].partner_id,
+        purpose_id=None if asked.purpose is None else catalogue.purposes[asked.purpose].purpose_id,
+        outcome=None if asked.outcome is None else OUTCOMES[asked.outcome],
+        person=asked.person,
+        since=since,
+        until=until,
+        own=asked.partner in {None, caller.slug},
+        others=False,
+        sender_id=None if asked.partner is None else catalogue.partners[asked.partner].partner_id,
+    )
+    if found.is_about_decisions:
+        found = msgspec.structs.replace(found, kinds=tuple(one for one in found.kinds if one == DECISION))
+    return msgspec.structs.replace(found, others=_may_be_others(caller, asked, found))
+
+
+def _listed(kinds: str | list[str] | None) -> list[str]:
+    return [kinds] if isinstance(kinds, str) else kinds or []
+
+
+def _unknown(catalogue: Catalogue, asked: EventFilter) -> list[Fault]:
+    named = {"partner": asked.partner, "recipient": asked.recipient}
+    faults = [
+        Fault(f"/{member}", f"{slug!r} is no partner of this network")
+        for member, slug in named.items()
+        if slug is not None and slug not in catalogue.partners
+    ]
+    if asked.purpose is not None and asked.purpose not in catalogue.purposes:
+        faults.append(Fault("/purpose", f"{asked.purpose!r} is no purpose of this network"))
+    return faults
+
+
+def _may_be_others(caller: Caller, asked: EventFilter, found: Criteria) -> bool:
+    """Whether the filter can be met by another's decision: whom that was about, and who there asked, is not shown."""
+    return (
+        caller.partner_id != ADMINISTRATION
+        and asked.client is None
+        and asked.person is None
+        and DECISION in found.kinds
+        and found.outcome in {None, *_LETTING}
+        and found.recipient_id in {None, caller.partner_id}
+        and found.sender_id != caller.partner_id
+    )
+
+
+def _one(number: int | None) -> Sequence[int] | None:
+    return None if number is None else [number]

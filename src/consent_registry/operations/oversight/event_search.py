@@ -1,0 +1,217 @@
+"""The data-protection officer's search over the log: her own controller's slice, newest first, each look on record.
+
+What her partner did she sees whole. Of what others did only that something was permitted to come to her partner: when,
+who, for what; not about whom. Row-level security holds both (design.md promise 6).
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from consent_registry.domain.events import OUTCOMES, Event
+from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.clients.clients import open_reference, own_references
+from consent_registry.operations.consents.search import held_client
+from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
+from consent_registry.operations.oversight.event_views import EventView, Views
+from consent_registry.operations.pages import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.storage.clients.clients import list_references
+from consent_registry.storage.clients.links import find_groups
+from consent_registry.storage.keys import base64url
+from consent_registry.storage.log.append import find_leaves
+from consent_registry.storage.oversight import event_search as storage
+from consent_registry.storage.oversight.event_search import Permit, Span
+from consent_registry.storage.oversight.events import OwnEvent, Place, read_events
+from consent_registry.tlog.leaf import reference_commitment
+
+# So many questions about nobody are opened for one page; the cursor goes on from there.
+OPENED = 1000
+_END = (1 << 63) - 1
+
+
+class EventSearchRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events to list. A page may be short, or empty, and `next` still lead on."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The client a search is about: the number to log it under, every number that means it, and the own references for
+    it. For a reference nobody registered, numbers that nothing is about.
+    """
+
+    client_id: str | None
+    client_ids: list[str]
+    references: list[str]
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What a page begins with, newest first; nothing below `floor` was looked at. `named` tells by place whom a
+    question was about before that reference was registered.
+    """
+
+    own: list[Place]
+    received: list[Permit]
+    floor: int = 0
+    named: Mapping[int, str] = {}
+
+
+async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRequest) -> Reply:
+    """One page of the caller's slice; logged as read, with count and digest of the list. Raises Malformed."""
+    bound_to = msgspec.json.encode(["events", caller.network.slug, caller.slug, _without_place(request)])
+
+    async def work(act: Act) -> Done:
+        criteria = read_criteria(act.catalogue, caller, request)
+        cursor = read_cursor(act.keys, bound_to, request.cursor)
+        await storage.choose_one_plan(act.connection)
+        span = await _span(act, criteria, _END if cursor is None else int(cursor), request.limit + 1)
+        subject = None if request.client is None else await held_subject(act, request.client)
+        found = await _find(act, criteria, subject, span)
+        following = None
+        if len(found.own) + len(found.received) > request.limit:
+            found, following = _cut(found, request.limit)
+        elif found.floor:
+            following = str(found.floor)
+        views = await _views(act, found)
+        now = await act.clock()
+        members = {"what": "events", "count": len(views), "digest": digest_of([one.id for one in views])}
+        await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
+        return Done(200, Page(views, make_cursor(act.keys, bound_to, following)))
+
+    return await perform(runtime, caller, work, kind="reads")
+
+
+async def _span(act: Act, criteria: Criteria, before: int, limit: int) -> Span:
+    """Where to look: a limit in time is found in the log first, so that what is younger need not be passed by."""
+    network_id = act.network.network_id
+    low, high = 0, _END
+    if criteria.is_limited_in_time:
+        first, last = await storage.places_between(act.connection, network_id, criteria.since, criteria.until)
+        low = 0 if first is None else first
+        high = _END if last is None else last + 1
+    return Span(network_id, low, min(before, high), criteria.since, criteria.until, limit)
+
+
+async def held_subject(act: Act, reference: str) -> Subject:
+    """Whom the caller's reference means, held beside others; the same work for one that nobody registered."""
+    network_id, partner_id = act.network.network_id, act.caller.partner_id
+    known = await held_client(act, reference)
+    asked = known or str(uuid.uuid4())
+    client_ids = (await find_groups(act.connection, network_id, [asked]))[asked].client_ids
+    sealed = await list_references(act.connection, network_id, partner_id, client_ids)
+    return Subject(known, client_ids, [open_reference(act, one) for one in sealed])
+
+
+def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
+    """Which of these references a question that names no client was about, if any: the log holds a commitment to it."""
+    said = msgspec.json.decode(event).get("reference_commitment")
+    return next((one for one in references if base64url(reference_commitment(nonce, one)) == said), None)
+
+
+def _without_place(request: EventSearchRequest) -> EventSearchRequest:
+    """The filter alone: a cursor goes on with pages of another length, and with no other filter."""
+    return msgspec.structs.replace(request, limit=1, cursor=None)
+
+
+async def _find(act: Act, criteria: Criteria, subject: Subject | None, span: Span) -> _Found:
+    """One more than a page, so that it is known whether there is more."""
+    if subject is not None:
+        found = await _find_about(act, criteria, subject, span)
+        # The work is done for a reference nobody registered too; there is nothing to show for it.
+        return found if subject.client_id is not None and criteria.own else _Found([], [])
+    recent = await storage.last_weeks(act.connection, span.network_id, span.before)
+    if recent is not None:
+        low, since = max(span.low, recent[0]), max(span.since, recent[1])
+        found = await _find_within(act, criteria, msgspec.structs.replace(span, low=low, since=since))
+        if len(found.own) + len(found.received) >= span.limit:
+            return found
+    return await _find_within(act, criteria, span)
+
+
+async def _find_within(act: Act, criteria: Criteria, span: Span) -> _Found:
+    own = await _own_places(act, criteria, span) if criteria.own else []
+    received = []
+    if criteria.others:
+        received = await storage.permits_received(
+            act.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
+        )
+    return _Found(own, received)
+
+
+async def _own_places(act: Act, criteria: Criteria, span: Span) -> list[Place]:
+    actor_id = act.caller.partner_id
+    if criteria.is_about_decisions:
+        if not criteria.kinds or criteria.person is not None:
+            return []  # no decision names a member of staff
+        catalogue = act.catalogue
+        recipients, purposes, outcomes = criteria.flow
+        return await storage.places_by_flow(
+            act.connection,
+            span,
+            actor_id,
+            recipients or sorted(catalogue.partner_by_id),
+            purposes or sorted(catalogue.purpose_by_id),
+            outcomes or sorted(OUTCOMES.values()),
+        )
+    if criteria.person is not None:
+        return await storage.places_by_person(act.connection, span, actor_id, criteria.person, criteria.kinds)
+    return await storage.places_by_kind(act.connection, span, actor_id, criteria.kinds)
+
+
+async def _find_about(act: Act, criteria: Criteria, subject: Subject, span: Span) -> _Found:
+    """What is about the client, and what was asked about its references before they were registered."""
+    actor_id = act.caller.partner_id
+    own = await storage.places_of_clients(
+        act.connection, span, actor_id, subject.client_ids, criteria.kinds, criteria.flow, criteria.person
+    )
+    if DECISION not in criteria.kinds or criteria.person is not None:
+        return _Found(own, [])
+    registered = await storage.registered_at(act.connection, span.network_id, actor_id, subject.client_ids)
+    before = span.before if registered is None else min(span.before, registered)
+    low = own[-1].index if len(own) == span.limit else span.low
+    to_open = msgspec.structs.replace(span, low=low, before=before, limit=OPENED)
+    opened = await storage.questions_about_nobody(act.connection, to_open, actor_id)
+    named: dict[int, str] = {}
+    for one in opened:
+        asked = (one.recipient_id, one.purpose_id, one.outcome)
+        if all(wanted is None or has in wanted for has, wanted in zip(asked, criteria.flow, strict=True)):
+            reference = is_about(one.nonce, one.event, subject.references)
+            if reference is not None:
+                named[one.place.index] = reference
+                own.append(one.place)
+    own.sort(key=lambda place: place.index, reverse=True)
+    floor = opened[-1].place.index if len(opened) == OPENED else 0
+    return _Found([place for place in own if place.index >= floor], [], floor, named)
+
+
+def _cut(found: _Found, limit: int) -> tuple[_Found, str]:
+    """The page alone, and the place after which the next one goes on."""
+    indices = [place.index for place in found.own] + [permit.place.index for permit in found.received]
+    last = sorted(indices, reverse=True)[limit - 1]
+    own = [place for place in found.own if place.index >= last]
+    received = [permit for permit in found.received if permit.place.index >= last]
+    return _Found(own, received, found.floor, found.named), str(last)
+
+
+async def _views(act: Act, found: _Found) -> list[EventView]:
+    network_id = act.network.network_id
+    own = await read_events(act.connection, network_id, found.own)
+    return await show_events(act, own, found.received, found.named)
+
+
+async def show_events(
+    act: Act, own: Sequence[OwnEvent], received: Sequence[Permit], named: Mapping[int, str]
+) -> list[EventView]:
+    """These events as the caller may see them, newest first."""
+    indices = [row.place.index for row in own] + [row.place.index for row in received]
+    leaves = await find_leaves(act.connection, act.network.network_id, indices)
+    references = await own_references(act, [row.client_id for row in own if row.client_id is not None])
+    views = Views(act.catalogue, leaves, references)
+    shown = [views.own(act.caller.slug, row, named.get(row.place.index)) for row in own]
+    shown += [views.received(row) for row in received]
+    return sorted(shown, key=lambda one: one.log.index, reverse=True)

@@ -1,0 +1,242 @@
+"""Findings for the own data-protection officer: her partner's slice of a period, judged now, and each look on record.
+
+What was checked and found empty is told apart from what was not checked (console.md 4.1).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from heapq import nsmallest
+
+import msgspec
+
+from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.domain.findings import (
+    KINDS,
+    Finding,
+    FindingKind,
+    Period,
+    Severity,
+    order_of,
+    pressing_order,
+)
+from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
+from consent_registry.domain.transfer_findings import Decided
+from consent_registry.operations.acts import Act, Reply, digest_of, new_id
+from consent_registry.operations.clients.clients import own_references
+from consent_registry.operations.oversight.reconciliation import (
+    Limits,
+    Reconciliation,
+    decisions,
+    read_decided,
+    reconcile,
+)
+from consent_registry.operations.pages import make_cursor, read_cursor
+from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
+from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.oversight import findings as storage
+
+PERIOD = timedelta(days=30)
+# A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.
+LONGEST = timedelta(days=366)
+
+
+class FindingsRequest(msgspec.Struct, frozen=True):
+    """Which findings: of one kind or all, of which period, by which limits; and which page."""
+
+    kind: FindingKind | None
+    begin: datetime | None
+    end: datetime | None
+    limits: Limits
+    limit: int
+    cursor: str | None
+
+
+class FindingView(msgspec.Struct, frozen=True):
+    """One thing to look at: what, when, from here to whom, and the facts that made it a finding. `client` is the own
+    reference, where there is one.
+    """
+
+    finding_id: str
+    kind: FindingKind
+    severity: Severity
+    norm: str
+    known_at: AnsweredInstant
+    decision_id: str | None
+    log_index: int | None
+    consent_id: str | None
+    client: str | None
+    recipient: str | None
+    purpose: str | None
+    categories: Sequence[str]
+    surplus: Sequence[str]
+    times: dict[str, AnsweredInstant]
+    numbers: dict[str, int]
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """A kind that was looked for, and how many were found."""
+
+    kind: FindingKind
+    count: int
+
+
+class CheckedView(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "until"}):
+    """What was checked: whose slice, which period, when, by which limits; what is not among `checks` was not."""
+
+    partner: str | None
+    begin: AnsweredInstant
+    end: AnsweredInstant
+    at: AnsweredInstant
+    limits: dict[str, int]
+    checks: list[CheckView]
+
+
+class FindingsView(msgspec.Struct, frozen=True):
+    """A page of findings, what presses most first, then what became known last; `next` is None at the end."""
+
+    items: list[FindingView]
+    next: str | None
+    checked: CheckedView
+
+
+class _Place(msgspec.Struct, array_like=True):
+    """Where a page ended, and the period all pages are of: what a cursor holds."""
+
+    begin: str
+    end: str
+    severity: Severity
+    known_at: str
+    finding_id: str
+
+    @classmethod
+    def of(cls, period: Period, last: Finding) -> str:
+        """The place after this finding."""
+        instants = [format_instant(one) for one in (period.begin, period.end, last.known_at)]
+        place = cls(instants[0], instants[1], last.ground.severity, instants[2], last.finding_id)
+        return msgspec.json.encode(place).decode()
+
+    @property
+    def period(self) -> Period:
+        """The period of all pages."""
+        return Period(parse_instant(self.begin), parse_instant(self.end))
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """The place of the last finding in the order of the list."""
+        return order_of(self.severity, parse_instant(self.known_at), self.finding_id)
+
+
+async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> Reply:
+    """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
+    Malformed for a period that is none, or too long.
+
+    One transaction that holds the catalogue only once it has judged: that may take seconds, during which nobody who
+    changes the catalogue, and so no decision behind him, is to wait.
+    """
+    asked = [caller.network.slug, caller.slug, request.kind, request.begin, request.end, request.limits]
+    filter_of_page = msgspec.json.encode(asked)
+    cursor = read_cursor(runtime.keys, filter_of_page, request.cursor, in_query=True)
+    after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
+    picture = await runtime.picture(caller.network, fresh=True)
+    require_standing(caller, picture)
+    categories = {number: one.slug for number, one in picture.category_by_id.items()}
+    network_id, partner_id = caller.network.network_id, caller.partner_id
+    async with transaction(runtime.pool, network_id, [partner_id]) as connection:
+        period = await _period(connection, network_id, request) if after is None else after.period
+        given = Reconciliation(connection, network_id, partner_id, categories, period, request.limits)
+        found = await reconcile(given, KINDS if request.kind is None else [request.kind])
+        page = await asyncio.to_thread(_following, found, after, request.limit + 1)
+        following = _Place.of(period, page[request.limit - 1]) if len(page) > request.limit else None
+        answer = FindingsView(
+            items=await _recorded(runtime, caller, given, page[: request.limit]),
+            next=make_cursor(runtime.keys, filter_of_page, following),
+            checked=_checked(caller, given, await read_clock(connection), found),
+        )
+    return Reply(200, msgspec.json.encode(answer))
+
+
+async def _recorded(
+    runtime: Runtime, caller: Caller, given: Reconciliation, page: Sequence[Finding]
+) -> list[FindingView]:
+    """The page as it will be shown, and on record that it is."""
+    connection = given.connection
+    await lock_catalogue(connection, given.network_id)
+    catalogue = await runtime.catalogue(connection, caller.network)
+    require_standing(caller, catalogue)
+    now = await read_clock(connection)
+    act = Act(runtime, connection, caller, catalogue, now)
+    views = await _views(act, given, page)
+    ids = [one.finding_id for one in page]
+    members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
+    await act.append(now, Event("read", new_id(now), members))
+    return views
+
+
+def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None, number: int) -> list[Finding]:
+    """So many findings behind a place, in the order of the list."""
+    everything = (one for several in found.values() for one in several)
+    behind = everything if after is None else (one for one in everything if pressing_order(one) > after.order)
+    return nsmallest(number, behind, key=pressing_order)
+
+
+async def _period(connection: Connection, network_id: int, request: FindingsRequest) -> Period:
+    """The period asked for, as far as nothing can be recorded in it any more: so the next one may begin at its end."""
+    settled_at = await storage.settled_at(connection, network_id)
+    end = min(request.end or settled_at, settled_at)
+    begin = request.begin or end - PERIOD
+    if begin >= end:
+        raise Malformed(faults=[Fault.of_query("from", "must be before until, and not in the future")])
+    if end - begin > LONGEST:
+        raise Malformed(faults=[Fault.of_query("until", f"must be at most {LONGEST.days} days after from")])
+    return Period(begin, end)
+
+
+async def _views(act: Act, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:
+    asked = sorted({one.decision_id for one in page if one.decision_id is not None})
+    decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
+    references = await own_references(act, sorted({one.client_id for one in page if one.client_id is not None}))
+    return [_view(one, decided.get(one.decision_id or ""), references.get(one.client_id or "")) for one in page]
+
+
+def _view(finding: Finding, decided: Decided | None, reference: str | None) -> FindingView:
+    permitted = () if decided is None else decided.permitted
+    return FindingView(
+        finding_id=finding.finding_id,
+        kind=finding.kind,
+        severity=finding.ground.severity,
+        norm=finding.ground.norm,
+        known_at=format_instant(finding.known_at),
+        decision_id=finding.decision_id,
+        log_index=finding.log_index,
+        consent_id=finding.consent_id,
+        client=reference,
+        recipient=None if decided is None else decided.recipient,
+        purpose=None if decided is None else decided.purpose,
+        categories=finding.categories or permitted,
+        surplus=finding.surplus,
+        times={name: format_instant(at) for name, at in finding.times.items()},
+        numbers=dict(finding.numbers),
+    )
+
+
+def _checked(
+    caller: Caller, given: Reconciliation, now: datetime, found: Mapping[FindingKind, list[Finding]]
+) -> CheckedView:
+    limits = {
+        "report_days": given.limits.report_after.days,
+        "evidence_days": given.limits.evidence_after.days,
+        "refused_references": given.limits.refused_references,
+        "questions_without_transfer": given.limits.questions_without_transfer,
+    }
+    return CheckedView(
+        caller.slug if caller.partner_id else None,
+        format_instant(given.period.begin),
+        format_instant(given.period.end),
+        format_instant(now),
+        limits,
+        [CheckView(kind, len(several)) for kind, several in found.items()],
+    )

@@ -1,0 +1,228 @@
+"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain` (domain.md 5.1).
+
+What is judged row by row is judged in a thread: the process decides meanwhile.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.findings import (
+    EVIDENCE_AFTER,
+    KINDS,
+    REPORT_AFTER,
+    Finding,
+    FindingKind,
+    Period,
+    Permit,
+    on_undone_link,
+    unproven,
+    unreported,
+)
+from consent_registry.domain.lookups import (
+    DAY,
+    HOUR,
+    QUESTIONS_WITHOUT_TRANSFER,
+    REFUSED_REFERENCES,
+    codes_guessed,
+    looked_at_since,
+    lookups_refused,
+    lookups_without_transfer,
+)
+from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, UsedGrant, judge_transfer
+from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
+from consent_registry.storage.clients.code_attempts import CodeKind
+from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.database import Connection
+from consent_registry.storage.oversight import findings as storage
+from consent_registry.storage.oversight import lookups
+
+# How many ids one statement asks for.
+_AT_ONCE = 5000
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """From when on something is a finding: after which time, or from which number on."""
+
+    report_after: timedelta = REPORT_AFTER
+    evidence_after: timedelta = EVIDENCE_AFTER
+    refused_references: int = REFUSED_REFERENCES
+    questions_without_transfer: int = QUESTIONS_WITHOUT_TRANSFER
+
+
+class Reconciliation(msgspec.Struct, frozen=True):
+    """Whose slice is judged, in which period, by which limits; `categories` are the network's slugs by number."""
+
+    connection: Connection
+    network_id: int
+    partner_id: int
+    categories: Mapping[int, str]
+    period: Period
+    limits: Limits
+
+    def slice(self, *, earlier: timedelta = timedelta(0), since: datetime | None = None) -> storage.Slice:
+        """What a statement is asked of: the period, moved earlier, or from an earlier begin on."""
+        begin, end = self.period.begin if since is None else since, self.period.end
+        return (self.network_id, self.partner_id, begin - earlier, end - earlier)
+
+    def slugs(self, category_ids: Sequence[int]) -> tuple[str, ...]:
+        """The categories' slugs, in their order."""
+        return tuple(self.categories[one] for one in category_ids)
+
+
+Check = Callable[[Reconciliation], Awaitable[list[Finding]]]
+
+
+async def reconcile(given: Reconciliation, kinds: Sequence[FindingKind] = KINDS) -> dict[FindingKind, list[Finding]]:
+    """The findings of these kinds that the period holds, in no order; a kind without findings has an empty list."""
+    found: dict[FindingKind, list[Finding]] = {kind: [] for kind in kinds}
+    for check, its_kinds in _CHECKS.items():
+        if found.keys() & set(its_kinds):
+            for one in await check(given):
+                if one.kind in found and given.period.holds(one.known_at):
+                    found[one.kind].append(one)
+    return found
+
+
+async def _transfers(given: Reconciliation) -> list[Finding]:
+    rows = await storage.sent_in(given.connection, given.slice())
+    rows += await storage.sent_before(given.connection, given.slice())
+    asked = sorted({row.decision_id for row in rows})
+    decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
+    grants = await _used_grants(given, sorted({used for one in decided.values() for used in one.grant_ids}))
+    return await asyncio.to_thread(_judged, given, rows, decided, grants)
+
+
+def _judged(
+    given: Reconciliation,
+    rows: Sequence[storage.SentRow],
+    decided: Mapping[str, Decided],
+    grants: Mapping[str, UsedGrant],
+) -> list[Finding]:
+    found = []
+    for row in rows:
+        # A decision may be gone before the report on it, by retention; nothing tells then what it had permitted.
+        if row.decision_id in decided:
+            categories = given.slugs(row.category_ids)
+            sent = Sent(row.transfer_id, row.decision_id, categories, row.transferred_at, row.recorded_at)
+            found += judge_transfer(sent, decided[row.decision_id], grants)
+    return found
+
+
+async def decisions(given: Reconciliation, decision_ids: Sequence[str]) -> list[storage.DecisionRow]:
+    """The slice's decisions with these ids (ascending, so that those of one time are asked for together)."""
+    found = []
+    for first in range(0, len(decision_ids), _AT_ONCE):
+        some = decision_ids[first : first + _AT_ONCE]
+        found += await storage.decisions(given.connection, given.network_id, given.partner_id, some)
+    return found
+
+
+def read_decided(row: storage.DecisionRow) -> Decided:
+    """What a decision said, from its event."""
+    facts: dict[str, Any] = msgspec.json.decode(row.event)
+    return Decided(
+        decision_id=row.decision_id,
+        log_index=row.log_index,
+        client_id=row.client_id,
+        outcome=facts["outcome"],
+        decided_at=row.decided_at,
+        expires_at=datetime.fromisoformat(facts["expires_at"]),
+        recipient=facts["recipient"],
+        purpose=facts["purpose"],
+        permitted=tuple(facts["permitted"]),
+        not_consent_based=tuple(facts.get("not_consent_based", ())),
+        grant_ids=tuple(facts["grants"]),
+    )
+
+
+async def _used_grants(given: Reconciliation, grant_ids: Sequence[str]) -> dict[str, UsedGrant]:
+    grants: dict[str, UsedGrant] = {}
+    for first in range(0, len(grant_ids), _AT_ONCE):
+        some = grant_ids[first : first + _AT_ONCE]
+        for row in await storage.used_grants(given.connection, given.network_id, some):
+            categories = frozenset(given.slugs(row.category_ids))
+            known = grants.get(row.grant_id, UsedGrant(categories))
+            grants[row.grant_id] = UsedGrant(categories, (*known.stops, *_stops(given, row, categories)))
+    return grants
+
+
+def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozenset[str]) -> list[Stopped]:
+    stop = row.stop
+    if stop is None:
+        return []
+    taken = categories if stop.category_ids is None else frozenset(given.slugs(stop.category_ids))
+    return [Stopped(taken, stop.effective_at, stop.recorded_at, stop.kind, stop.of_id)]
+
+
+async def _unreported(given: Reconciliation) -> list[Finding]:
+    after = given.limits.report_after
+    permits = await storage.unreported_permits(given.connection, given.slice(earlier=after))
+    return await asyncio.to_thread(lambda: [unreported(one, one.decided_at + after) for one in permits])
+
+
+async def _undone_links(given: Reconciliation) -> list[Finding]:
+    rows = await list_findings(given.connection, *given.slice())
+    return [
+        on_undone_link(
+            Permit(row.decision_id, row.log_index, row.client_id, row.decided_at),
+            row.unlinking_id,
+            row.linked_at,
+            row.unlinked_at,
+        )
+        for row in rows
+    ]
+
+
+async def _unproven(given: Reconciliation) -> list[Finding]:
+    after = given.limits.evidence_after
+    rows = await storage.unproven_consents(given.connection, given.slice(earlier=after))
+    return [unproven(consent_id, client_id, at, at + after) for consent_id, client_id, at in rows]
+
+
+async def _refused(given: Reconciliation) -> list[Finding]:
+    asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
+    limit = given.limits.refused_references
+    asked_in_vain = await lookups.refused_lookups(given.connection, asked)
+    return await asyncio.to_thread(lookups_refused, asked_in_vain, limit)
+
+
+async def _without_transfer(given: Reconciliation) -> list[Finding]:
+    asked = given.slice(since=looked_at_since(given.period.begin, DAY))
+    limit = given.limits.questions_without_transfer
+    questions = await lookups.repeated_lookups(given.connection, asked, limit)
+    return await asyncio.to_thread(lookups_without_transfer, questions, limit)
+
+
+def _guessed(kind: FindingKind, code: CodeKind) -> Check:
+    async def check(given: Reconciliation) -> list[Finding]:
+        asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
+        failures = await lookups.wrong_codes(given.connection, asked, code)
+        return codes_guessed(kind, failures, FAILURES_AN_HOUR[code])
+
+    return check
+
+
+# Each check with the kinds of finding it tells.
+_CHECKS: Mapping[Check, tuple[FindingKind, ...]] = {
+    _transfers: (
+        "transfer_without_permit",
+        "transfer_after_withdrawal",
+        "transfer_on_void_grant",
+        "transfer_under_restriction",
+        "transfer_broader",
+        "transfer_before_permit",
+        "transfer_after_ending",
+        "transfer_after_expiry",
+    ),
+    _unreported: ("permit_unreported",),
+    _undone_links: ("permit_on_undone_link",),
+    _unproven: ("evidence_missing",),
+    _refused: ("lookups_refused",),
+    _without_transfer: ("lookups_without_transfer",),
+    _guessed("receipt_codes_guessed", "receipt_code"): ("receipt_codes_guessed",),
+    _guessed("link_codes_guessed", "link_code"): ("link_codes_guessed",),
+}

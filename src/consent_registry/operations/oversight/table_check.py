@@ -1,0 +1,131 @@
+"""`audit replay`: a network's state recomputed from its log and held against the tables (design.md section 7)."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.table_check.expected_rows import TABLES, Facts
+from consent_registry.domain.table_check.table_check import Difference, Replay, differences, told_transfer
+from consent_registry.operations.oversight.table_check_log import LogReading
+from consent_registry.operations.oversight.table_check_references import check_references
+from consent_registry.operations.oversight.table_check_sealed_texts import check_sealed_texts
+from consent_registry.storage.database import Connection
+from consent_registry.storage.keys import Keys
+from consent_registry.storage.oversight import table_check as storage
+from consent_registry.tlog.removals import Places
+from consent_registry.tlog.report import Check, Report
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """One network's report. `removed` lists first and last places whose events were erased or retained on record."""
+
+    network: str
+    report: Report
+    removed: Sequence[tuple[int, int]]
+
+
+@asynccontextmanager
+async def auditing(dsn: str) -> AsyncIterator[Connection]:
+    """The auditor's door: the database as it is now, for as long as this is open. Raises Unusable."""
+    async with storage.one_moment(dsn) as connection:
+        yield connection
+
+
+async def replay_networks(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
+    """Replay one network or, one after the other, all of them; with keys what is sealed too. Raises NotFound."""
+    networks = await storage.list_networks(connection)
+    if slug is not None and slug not in networks:
+        raise NotFound("There is no such network.")
+    for one in networks if slug is None else [slug]:
+        yield await _replay(connection, one, *networks[one], keys)
+
+
+async def _replay(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
+    names = await storage.enter_network(connection, network_id)
+    report, replay = Report(origin=origin), Replay()
+    reading = LogReading(report, replay, slug)
+    async for place in storage.read_log(connection, network_id):
+        reading.read(place["log_index"], names.row(place))
+    reading.conclude()
+    for table in TABLES:
+        check = report.check(table)
+        comparison = _Comparison(check, replay, table)
+        async for row in storage.read_table(connection, network_id, names, table):
+            comparison.row(row)
+        comparison.conclude()
+    await _transfers(report.check("transfers"), connection, network_id, names)
+    await check_references(report.check("references"), connection, network_id, keys)
+    await check_sealed_texts(report.check("sealed texts"), connection, network_id, keys)
+    return Audited(slug, report, _there(reading.removed, report.size or 0).spans)
+
+
+def _there(removed: Places, size: int) -> Places:
+    return Places((low, min(high, size - 1)) for low, high in removed.spans if low < size)
+
+
+class _Comparison:
+    """One table against what the log tells of it."""
+
+    def __init__(self, check: Check, replay: Replay, table: str) -> None:
+        self._check, self._replay, self._table = check, replay, table
+        self._equal = 0
+
+    def row(self, row: Facts) -> None:
+        """Compare a row of the table."""
+        keys = TABLES[self._table][0]
+        place = _place(self._table, keys, [row[name] for name in keys])
+        found = self._replay.compare(self._table, row)
+        if found is None:
+            self._check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
+        elif found:
+            tell_differences(self._check, place, found)
+        else:
+            self._equal += 1
+
+    def conclude(self) -> None:
+        """Name what is missing, and say how many rows are as told."""
+        keys = TABLES[self._table][0]
+        for key in self._replay.missing(self._table):
+            place = _place(self._table, keys, key)
+            self._check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
+        self._check.says = f"{self._equal} rows are as the log tells"
+
+
+async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.Names) -> None:
+    equal, before = 0, None
+    async for row in storage.read_transfers(connection, network_id, names):
+        again = row["transfer_id"] is not None and row["transfer_id"] == before
+        before = row["transfer_id"]
+        if row["event"] is None or again:
+            place = _place("transfers", ("transfer_id",), [row["transfer_id"]])
+            check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
+            continue
+        try:
+            told = told_transfer(msgspec.json.decode(row["event"]))
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+            continue  # named where the log was read
+        place = _place("transfers", ("transfer_id",), [told["transfer_id"]])
+        if row["transfer_id"] is None:
+            check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
+        elif found := differences(told, row):
+            tell_differences(check, place, found)
+        else:
+            equal += 1
+    check.says = f"{equal} rows are as the log tells"
+
+
+def tell_differences(check: Check, place: str, found: Sequence[Difference]) -> None:
+    """A finding for each column that is not as told."""
+    for one in found:
+        says = f"{place}: {one.column} is {_shown(one.held)}, the log tells {_shown(one.told)}"
+        check.find("column_differs", says, path=f"{place} {one.column}")
+
+
+def _place(table: str, names: Sequence[str], key: Sequence[object]) -> str:
+    return " ".join([table, *(f"{name}={value}" for name, value in zip(names, key, strict=True))])
+
+
+def _shown(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,139 @@
+"""The first half of a replay: the log in its order, every leaf against its event, and what the events tell."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.act_entries import ActEntries
+from consent_registry.domain.table_check.expected_rows import Facts
+from consent_registry.domain.table_check.table_check import NotComplete, Replay, differences, search_columns
+from consent_registry.storage.keys import base64url
+from consent_registry.storage.log.append import EVENT_FORMAT
+from consent_registry.tlog.frontier import Frontier
+from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
+from consent_registry.tlog.merkle import leaf_hash
+from consent_registry.tlog.removals import Account, MalformedRemoval, Places
+from consent_registry.tlog.report import Report
+from consent_registry.tlog.tile import TILE_WIDTH
+
+# Where the tables have what an event may hold only a commitment to: by its member, the column read and its place.
+_COMMITTED = {
+    "client": ("client_id", "events client_id"),
+    "link_code": ("link_code_id", "links link_id={} link_code_id"),
+}
+
+
+class LogReading:
+    """Takes in a log place by place. Held in memory: the state it tells, and the places where events are missing."""
+
+    def __init__(self, report: Report, replay: Replay, network: str) -> None:
+        self._report, self._replay, self._network = report, replay, network
+        self._entries, self._events = report.check("entries"), report.check("events")
+        self._removals = report.check("removals")
+        self._account = Account()
+        self._acts = ActEntries()
+        self._frontier = Frontier()
+        self._hashes: list[bytes] = []
+        self._next = self._opened = 0
+
+    def read(self, index: int | None, row: Mapping[str, Any]) -> None:
+        """The next place: its leaf, event and nonce and the event's search columns, slugs for numbers."""
+        if index is None or index < 0:
+            self._events.find("event_misplaced", f"a leaf or event stands at {index}, which is no place")
+            return
+        if index < self._next:
+            self._events.find("place_twice", f"there are several events at place {index}", index=index)
+        elif index > self._next:
+            self._entries.find("leaf_missing", f"places {self._next} to {index - 1} are not there", index=self._next)
+        self._next = max(self._next, index + 1)
+        if row["leaf"] is None or len(row["leaf"]) != LEAF_LENGTH:
+            self._entries.find("leaf_missing", f"place {index} has no leaf", index=index)
+            return
+        self._add(row["leaf"])
+        if row["event"] is None:
+            self._account.missing(index)
+        else:
+            self._present(index, row)
+
+    def conclude(self) -> None:
+        """Say what holds of the log itself."""
+        self._flush()
+        self._report.size = self._next
+        self._count(self._next, self._acts.conclude(self._next))
+        if not self._entries.count:
+            self._report.root = _base64(self._frontier.root)
+        self._entries.says = f"{self._next} places without a gap"
+        self._events.says = f"{self._opened} events open their leaves"
+        for index in self._account.unaccounted():
+            detail = f"event {index} is missing, and no erasure or retention lists it"
+            self._removals.find("event_missing", detail, index=index)
+        for index in self._account.returned():
+            self._removals.find("event_returned", f"event {index} was removed on record, and is there", index=index)
+        self._removals.says = f"{len(self.removed)} events were erased or retained on record"
+        if self._replay.unattached:
+            self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
+
+    def _with_committed(self, index: int, event: Facts, row: Mapping[str, Any]) -> Facts:
+        """The event with what its bytes hold only a commitment to, as the tables have it: the client's number, and the
+        number of the code that a link redeemed.
+        """
+        for member, (column, place) in _COMMITTED.items():
+            said = event.get(f"{member}_commitment")
+            if said is not None:
+                value, path = row[column], place.format(event["id"])
+                # That a link's row is missing is what the tables' check says.
+                missing = member == "link_code" and row["link_id"] is None
+                if not missing and said != base64url(reference_commitment(row["nonce"], value or "")):
+                    detail = f"event {index}: {path} is not what the event commits to"
+                    self._events.find("column_differs", detail, index=index, path=path)
+                event = {**event, member: value}
+        return event
+
+    def _count(self, index: int, wrong: str | None) -> None:
+        if wrong is not None:
+            self._events.find("entries_of_act", f"at place {index}: {wrong}", index=index)
+
+    @property
+    def removed(self) -> Places:
+        """The places that erasures and retentions list."""
+        return self._account.removed
+
+    def _add(self, leaf: bytes) -> None:
+        self._hashes.append(leaf_hash(leaf))
+        if len(self._hashes) == TILE_WIDTH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._frontier, _ = self._frontier.extend(self._hashes)
+        self._hashes = []
+
+    def _present(self, index: int, row: Mapping[str, Any]) -> None:
+        if len(row["nonce"] or b"") != NONCE_LENGTH or not opens(row["leaf"], row["event"], row["nonce"]):
+            self._events.find("event_not_opened", f"event {index} does not open its leaf", index=index)
+            return
+        self._opened += 1
+        try:
+            event: Facts = msgspec.json.decode(row["event"])
+            self._take(index, event, row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, MalformedRemoval, NotComplete) as error:
+            self._events.find("event_malformed", f"event {index}: {error}", index=index)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._events.find("event_malformed", f"event {index}: {type(error).__name__}: {error}", index=index)
+
+    def _take(self, index: int, event: Facts, row: Mapping[str, Any]) -> None:
+        if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
+            raise NotComplete("not of this network, of another format, or not in canonical form")
+        event = self._with_committed(index, event, row)
+        self._account.present(index, event)
+        self._count(index, self._acts.present(index, event))
+        if not self._replay.tell(event, row["nonce"]):
+            self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
+        for one in differences(search_columns(event), row):
+            says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.told}"
+            self._events.find("column_differs", says, index=index, path=f"events {one.column}")
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()

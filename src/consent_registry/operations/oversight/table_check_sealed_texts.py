@@ -1,0 +1,63 @@
+"""With the installation's keys at hand: whether every sealed text opens where it stands, and is what was recorded.
+
+Events commit to these texts (domain/commitments.py); resealing changes what is stored and not what is committed to.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from consent_registry.domain.commitments import commit
+from consent_registry.domain.errors import Unusable
+from consent_registry.storage.database import Connection
+from consent_registry.storage.keys import Keys
+from consent_registry.storage.oversight import table_check as storage
+from consent_registry.storage.sealed_places import place_of_value
+from consent_registry.tlog.report import Check, Verdict
+
+
+async def check_sealed_texts(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:
+    """Open every sealed text, and hold it against the commitment of the event that told of it."""
+    if keys is None:
+        check.verdict, check.says = Verdict.NOT_ASKED, "no keys were given"
+        return
+    equal = 0
+    async for one in storage.read_sealed_texts(connection, network_id):
+        found = check.count
+        _compare(check, one, network_id, keys)
+        equal += found == check.count
+    if check.verdict == Verdict.HOLDS:
+        check.says = f"{equal} sealed texts open in their places, and are those that were recorded"
+
+
+def _compare(check: Check, one: storage.StoredText, network_id: int, keys: Keys) -> None:
+    table, _, column = one.column.partition(".")
+    key = "release_id" if table == "releases" else "consent_id"
+    place = f"{table} {key}={one.row_id} {column}"
+    # 1. The text opens in its row, for its consent's recorder.
+    try:
+        text = keys.unseal(one.sealed or b"", place_of_value(one.column, network_id, one.partner_id, str(one.row_id)))
+    except Unusable as error:
+        check.find("text_not_opened", f"{place} does not open: {error}", path=place)
+        return
+    # 2. It is the text that was recorded.
+    if one.event is not None and one.nonce is not None:
+        what, said = _commitment(one.column, one.row_id, one.event)
+        if said is not None and said != commit(one.nonce, what, text):
+            check.find("text_other", f"{place} has another text than was recorded", path=place)
+
+
+def _commitment(column: str, row_id: UUID, event: bytes) -> tuple[str, str | None]:
+    """What the commitment is of, and what the event says; None for an event that says nothing of it, or that is none,
+    which is named where the log is read.
+    """
+    try:
+        told: Mapping[str, Any] = msgspec.json.decode(event)
+        if column == "releases.function_sealed":
+            releases = {one["release"]: one for one in told["releases"]}
+            return f"function {row_id}", releases[str(row_id)].get("function_commitment")
+        return "kept_at", (told["evidence"] if column.startswith("consents.") else told).get("kept_at_commitment")
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return "", None

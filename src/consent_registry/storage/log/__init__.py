@@ -1,0 +1,1 @@
+"""The transparency log: what is appended, signed, witnessed, read and exported: their statements."""

@@ -1,0 +1,264 @@
+"""A data-protection officer's search: where in the log the events are that she asks for, newest first.
+
+Entries that an act writes about client numbers its caller may not know have no actor, so no slice holds them.
+
+Each statement descends an index that ends with the place in the log, once for every combination that the filter leaves
+open, and takes no more from each than a page holds. So a page costs the same wherever it begins, and a rare event costs
+what a common one does. Only a page's own events are then read whole.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+
+from consent_registry.storage.database import Connection
+from consent_registry.storage.oversight.events import Flow, Place
+
+# Longer than an act waits for the log.
+_A_WAIT = timedelta(minutes=1)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Which part of one network's log is looked at: places from `low` to below `before`, times from `since` to before
+    `until`; at most `limit` of them.
+    """
+
+    network_id: int
+    low: int
+    before: int
+    since: datetime
+    until: datetime
+    limit: int
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A question about a reference nobody had registered, with what tells which reference it was about."""
+
+    place: Place
+    recipient_id: int
+    purpose_id: int
+    outcome: int
+    nonce: bytes
+    event: bytes
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """What another partner was permitted to send to one of this transaction's: columns alone."""
+
+    place: Place
+    event_id: str
+    actor_id: int
+    recipient_id: int
+    purpose_id: int
+    outcome: int
+
+
+async def choose_one_plan(connection: Connection) -> None:
+    """Let each statement keep the plan it has until the transaction ends: with a partition for every month, planning
+    takes longer than finding.
+    """
+    await connection.execute("set local plan_cache_mode = force_generic_plan")
+
+
+async def places_between(
+    connection: Connection, network_id: int, since: datetime, until: datetime
+) -> tuple[int | None, int | None]:
+    """The first and the last place at which events of this time can be, as far as the log has any near its ends. A
+    minute is allowed at both: an act reads its clock before it waits for the log, and may be overtaken meanwhile.
+    """
+    row = await connection.fetchrow(
+        "select low, high from registry.places_between($1, $2, $3)", network_id, since - _A_WAIT, until + _A_WAIT
+    )
+    return (None, None) if row is None else (row["low"], row["high"])
+
+
+async def last_weeks(connection: Connection, network_id: int, before: int) -> tuple[int, datetime] | None:
+    """From which place and time on the log's last weeks before this place are; None where it is not older than that."""
+    row = await connection.fetchrow("select low, since from registry.last_weeks($1, $2)", network_id, before)
+    return None if row is None or row["low"] is None else (row["low"], row["since"])
+
+
+async def places_by_kind(connection: Connection, span: Span, actor_id: int, kinds: Sequence[int]) -> list[Place]:
+    """Events of one actor and of these kinds. Decisions (1) have an index of their own, which is small."""
+    rows = await connection.fetch(
+        """
+        (
+            select e.log_index, e.at from registry.events e
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = 1 and 1 = any ($3::smallint[])
+              and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
+            order by e.log_index desc limit $8
+        )
+        union all
+        select p.log_index, p.at
+        from unnest($3::smallint[]) as k (kind)
+        cross join lateral (
+            select e.log_index, e.at from registry.events e
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = k.kind and e.kind <> 1
+              and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
+            order by e.log_index desc limit $8
+        ) p
+        order by log_index desc limit $8
+        """,
+        span.network_id,
+        actor_id,
+        kinds,
+        *_ends(span),
+    )
+    return [Place(*row) for row in rows]
+
+
+async def places_by_flow(
+    connection: Connection,
+    span: Span,
+    actor_id: int,
+    recipients: Sequence[int],
+    purposes: Sequence[int],
+    outcomes: Sequence[int],
+) -> list[Place]:
+    """Decisions that one actor asked for, with any of these recipients, purposes and outcomes. (Kind 1.)"""
+    rows = await connection.fetch(
+        """
+        select p.log_index, p.at
+        from unnest($3::integer[]) as r (recipient_id)
+        cross join unnest($9::smallint[]) as u (purpose_id)
+        cross join unnest($10::smallint[]) as o (outcome)
+        cross join lateral (
+            select e.log_index, e.at from registry.events e
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = 1 and e.recipient_id = r.recipient_id
+              and e.purpose_id = u.purpose_id and e.outcome = o.outcome
+              and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
+            order by e.log_index desc limit $8
+        ) p
+        order by p.log_index desc limit $8
+        """,
+        span.network_id,
+        actor_id,
+        recipients,
+        *_ends(span),
+        purposes,
+        outcomes,
+    )
+    return [Place(*row) for row in rows]
+
+
+async def places_by_person(
+    connection: Connection, span: Span, actor_id: int, person: str, kinds: Sequence[int]
+) -> list[Place]:
+    """Events of one actor and of these kinds that name this member of staff."""
+    rows = await connection.fetch(
+        """
+        select e.log_index, e.at from registry.events e
+        where e.network_id = $1 and e.actor_id = $2 and e.person = $3 and e.kind = any ($9::smallint[])
+          and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
+        order by e.log_index desc limit $8
+        """,
+        span.network_id,
+        actor_id,
+        person,
+        *_ends(span),
+        kinds,
+    )
+    return [Place(*row) for row in rows]
+
+
+async def places_of_clients(
+    connection: Connection,
+    span: Span,
+    actor_id: int,
+    client_ids: Sequence[str],
+    kinds: Sequence[int],
+    flow: Flow,
+    person: str | None,
+) -> list[Place]:
+    """Events of one actor about these clients. A person's events are few, so all of them are looked at: an index that
+    ended with the place could not be kept small.
+    """
+    rows = await connection.fetch(
+        """
+        with about as materialized (
+            select e.log_index, e.at, e.kind, e.recipient_id, e.purpose_id, e.outcome, e.person from registry.events e
+            where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2
+        )
+        select a.log_index, a.at from about a
+        where a.kind = any ($9::smallint[])
+          and ($10::integer[] is null or a.recipient_id = any ($10))
+          and ($11::smallint[] is null or a.purpose_id = any ($11))
+          and ($12::smallint[] is null or a.outcome = any ($12))
+          and ($13::text is null or a.person = $13)
+          and a.log_index >= $4 and a.log_index < $5 and a.at >= $6 and a.at < $7
+        order by a.log_index desc limit $8
+        """,
+        span.network_id,
+        actor_id,
+        client_ids,
+        *_ends(span),
+        kinds,
+        *flow,
+        person,
+    )
+    return [Place(*row) for row in rows]
+
+
+async def questions_about_nobody(connection: Connection, span: Span, actor_id: int) -> list[Candidate]:
+    """The last questions that one actor asked about references nobody had registered. (Kind 1.)"""
+    rows = await connection.fetch(
+        """
+        select e.log_index, e.at, e.recipient_id, e.purpose_id, e.outcome, e.nonce, e.event from registry.events e
+        where e.network_id = $1 and e.sender_id = $2 and e.actor_id = $2 and e.kind = 1 and e.client_id is null
+          and e.log_index >= $3 and e.log_index < $4 and e.at >= $5 and e.at < $6
+        order by e.log_index desc limit $7
+        """,
+        span.network_id,
+        actor_id,
+        *_ends(span),
+    )
+    return [Candidate(Place(row[0], row[1]), *row[2:]) for row in rows]
+
+
+def _ends(span: Span) -> tuple[int, int, datetime, datetime, int]:
+    return span.low, span.before, span.since, span.until, span.limit
+
+
+async def registered_at(
+    connection: Connection, network_id: int, actor_id: int, client_ids: Sequence[str]
+) -> int | None:
+    """The last place at which this actor registered one of these clients, by itself or with a code. (Kinds 2 and 23: a
+    client, a link.) None once that was let go.
+    """
+    index: int | None = await connection.fetchval(
+        """
+        select max(first.log_index) from (
+            select min(e.log_index) as log_index from registry.events e
+            where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2 and e.kind in (2, 23)
+            group by e.client_id) first
+        """,
+        network_id,
+        actor_id,
+        client_ids,
+    )
+    return index
+
+
+async def permits_received(
+    connection: Connection, span: Span, sender_id: int | None, purpose_id: int | None, outcome: int | None
+) -> list[Permit]:
+    """What others were permitted to send to this transaction's partners; None is any."""
+    rows = await connection.fetch(
+        """
+        select log_index, at, event_id, actor_id, recipient_id, purpose_id, outcome
+        from registry.permits_received($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        span.network_id,
+        *_ends(span),
+        sender_id,
+        purpose_id,
+        outcome,
+    )
+    return [permit_of(row) for row in rows]
+
+
+def permit_of(row: asyncpg.Record) -> Permit:
+    """The permit that a row of `registry.permits_received` tells of."""
+    return Permit(Place(row[0], row[1]), str(row[2]), *row[3:7])

@@ -1,0 +1,258 @@
+"""What a replay reads, as the auditor: a log in its order, and the tables its events tell of, as one moment saw them.
+
+Rows come through server-side cursors, numbers of the catalogue as slugs, bytes in hexadecimal, ids as text.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from consent_registry.domain.errors import Unusable
+from consent_registry.storage.connections import connect
+from consent_registry.storage.database import Connection
+from consent_registry.storage.definer_checks import require_no_way_up
+from consent_registry.storage.oversight.table_check_tables import STATEMENTS
+
+_AT_ONCE = 2000
+_PARTNER = frozenset(
+    {"partner_id", "recorder_id", "sender_id", "recipient_id", "holder_id", "towards_id", "guardian_id"}
+    | {"for_partner_id", "actor_id"}
+)
+_PURPOSE = frozenset({"purpose_id", "subject_purpose_id"})
+# Number 0 is nobody's: by it the log's columns name the network's administration.
+_ADMINISTRATION = {0: "administration"}
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The slugs of a network's partners, purposes and categories by their numbers."""
+
+    partners: dict[int, str]
+    purposes: dict[int, str]
+    categories: dict[int, str]
+
+    def row(self, record: asyncpg.Record) -> dict[str, Any]:
+        """A row as events would tell it."""
+        return {name: self._value(name, value) for name, value in record.items()}
+
+    def _value(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type a column has
+        if isinstance(value, uuid.UUID):
+            return str(value)
+        if name in _PARTNER:
+            return _named(self.partners, value)
+        if name in _PURPOSE:
+            return _named(self.purposes, value)
+        if name in {"sha256", "content", "translation_of", "evidence_sha256"}:
+            return None if value is None else value.hex()
+        if name in {"policies", "flags"}:
+            return None if value is None else msgspec.json.decode(value)
+        if isinstance(value, list):
+            slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)
+            return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, one) for one in value)
+        return value
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _sorted(some: Iterable[str | None]) -> tuple[str, ...]:
+    """Sorted and not made a set: an entry that stands twice is not as told."""
+    return tuple(sorted(one or "" for one in some))
+
+
+def _named(slugs: Mapping[int, str], number: int | None) -> str | None:
+    return None if number is None else slugs.get(number, f"number {number}")
+
+
+@asynccontextmanager
+async def one_moment(dsn: str) -> AsyncIterator[Connection]:
+    """A connection that sees the database as it is now for as long as it is open, and cannot change it.
+
+    Raises Unusable for a login to which row-level security shows less than whole networks: to it rows would seem to be
+    missing; and for a database in which a login could become the owner of every table.
+    """
+    connection = await connect(dsn, timeout=10)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            whole = await connection.fetchval(
+                """
+                select not row_security_active('registry.consents') or exists (
+                    select from pg_policies where schemaname = 'registry' and policyname = 'consents_audit'
+                        and current_user = any (roles))
+                """
+            )
+            if not whole:
+                raise Unusable("this login does not see whole networks: log in as the auditor role")
+            await require_no_way_up(connection)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Number and log origin of every network, by slug."""
+    rows = await connection.fetch(
+        """
+        select slug, network_id, log_origin from registry.networks
+        where slug is not null and network_id is not null order by slug
+        """
+    )
+    return {row["slug"]: (row["network_id"], row["log_origin"]) for row in rows}
+
+
+async def enter_network(connection: Connection, network_id: int) -> Names:
+    """Let this transaction see one network, and return its names."""
+    await connection.execute(f"set local registry.network = {int(network_id)}")
+    statements = (
+        "select partner_id, slug from registry.partners where network_id = $1",
+        "select purpose_id, slug from registry.purposes where network_id = $1",
+        "select category_id, slug from registry.data_categories where network_id = $1",
+    )
+    partners, purposes, categories = [
+        {row[0]: row[1] for row in await connection.fetch(one, network_id)} for one in statements
+    ]
+    return Names(_ADMINISTRATION | partners, purposes, categories)
+
+
+async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asyncpg.Record]:
+    """Every place of the log in its order: leaf, event, nonce, search columns, and the code that a link (kind 23)
+    redeemed; leaf or event may be missing.
+    """
+    cursor = connection.cursor(
+        """
+        select log_index, l.leaf, e.event, e.nonce, e.event_id, e.client_id, e.at, e.actor_id, e.sender_id,
+            e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person, k.link_code_id, k.link_id
+        from (select log_index, leaf from registry.leaves where network_id = $1) l
+        full join (select * from registry.events where network_id = $1) e using (log_index)
+        left join registry.links k on k.network_id = $1 and k.link_id = e.event_id and e.kind = 23
+        order by log_index
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield row
+
+
+async def has_removal_from(connection: Connection, network_id: int, start: int) -> bool:
+    """Whether something was removed on record from this place of the log on. (Kinds 27 and 28: erasure, retention.)"""
+    there: bool = await connection.fetchval(
+        """
+        select exists (
+            select from registry.events where network_id = $1 and kind in (27, 28) and log_index >= $2)
+        """,
+        network_id,
+        start,
+    )
+    return there
+
+
+async def read_table(
+    connection: Connection, network_id: int, names: Names, table: str
+) -> AsyncIterator[dict[str, Any]]:
+    """The rows of a table, in no order."""
+    async for row in connection.cursor(STATEMENTS[table], network_id, prefetch=_AT_ONCE):
+        yield names.row(row)
+
+
+class StoredReference(msgspec.Struct, frozen=True):
+    """A reference as stored, with the event of its registration and that event's nonce, None where that is gone."""
+
+    client_id: uuid.UUID
+    partner_id: int
+    digest: bytes | None
+    digest_key: str | None
+    sealed: bytes | None
+    event: bytes | None
+    nonce: bytes | None
+
+
+async def read_references(connection: Connection, network_id: int) -> AsyncIterator[StoredReference]:
+    """Every reference with what was logged when it was registered, by itself or with a code. (Kinds 2 and 23: a client,
+    a link; what has no actor is about another number than the act's own.)
+    """
+    cursor = connection.cursor(
+        """
+        select r.client_id, r.partner_id, r.digest, r.digest_key, r.sealed, e.event, e.nonce
+        from registry.client_references r
+        left join lateral (
+            select o.event, o.nonce from registry.events o
+            where o.network_id = $1 and o.client_id = r.client_id and o.kind in (2, 23) and o.actor_id is not null
+            order by o.log_index limit 1
+        ) e on true
+        where r.network_id = $1
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield StoredReference(*row)
+
+
+class StoredText(msgspec.Struct, frozen=True):
+    """A sealed text as stored: its column, its row's key, the partner who may read it, and the event that told of it
+    with that event's nonce, None where that is gone.
+    """
+
+    column: str
+    row_id: uuid.UUID
+    partner_id: int
+    sealed: bytes | None
+    event: bytes | None
+    nonce: bytes | None
+
+
+async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
+    """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its
+    evidence.)
+    """
+    cursor = connection.cursor(
+        """
+        select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
+        from (
+            select 'consents.evidence_kept_at' as place, consent_id as row_id, recorder_id as partner_id,
+                evidence_kept_at as sealed, consent_id as told_by, 3 as kind
+            from registry.consents where network_id = $1
+            union all
+            select 'consent_evidence.kept_at', v.consent_id, c.recorder_id, v.kept_at, v.evidence_id, 35
+            from registry.consent_evidence v
+            join registry.consents c on c.network_id = $1 and c.consent_id = v.consent_id
+            where v.network_id = $1
+            union all
+            select 'releases.function_sealed', r.release_id, c.recorder_id, r.function_sealed, r.consent_id, 3
+            from registry.releases r
+            join registry.consents c on c.network_id = $1 and c.consent_id = r.consent_id
+            where r.network_id = $1
+        ) o
+        left join registry.events e on e.network_id = $1 and e.event_id = o.told_by and e.kind = o.kind
+        where o.sealed is not null or o.place = 'consent_evidence.kept_at'
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield StoredText(*row)
+
+
+async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
+    """Every reported transfer with the bytes of its event, rows of one id together; either may be missing. (Kind 5 is a
+    transfer.)
+    """
+    cursor = connection.cursor(
+        """
+        select t.transfer_id, t.decision_id, t.partner_id, t.client_id, t.outcome, t.category_ids, t.transferred_at,
+            t.recorded_at, e.event, e.log_index
+        from (select * from registry.transfers where network_id = $1) t
+        full join (select event_id, event, log_index from registry.events where network_id = $1 and kind = 5) e
+          on e.event_id = t.transfer_id
+        order by t.transfer_id
+        """,
+        network_id,
+        prefetch=_AT_ONCE,
+    )
+    async for row in cursor:
+        yield names.row(row)

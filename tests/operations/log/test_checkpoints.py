@@ -1,0 +1,219 @@
+"""Sealing step by step: what is published, what is remembered, and when nothing is signed."""
+
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from consent_registry.operations.log import checkpoints
+from consent_registry.operations.log.checkpoints import HistoryChanged, Standing
+from consent_registry.operations.log.witnesses import BelowQuorum, Prove
+from consent_registry.storage.key_files import Key
+from consent_registry.storage.log_keys import LogKeys
+from consent_registry.storage.signed_heads import HeadMoved, SignedHeads
+from consent_registry.tlog.note import NoteRefused, SignerKey
+from tests.installation import Installation
+from tests.sealing import NETWORK, Office, office, tree_root
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Office]:
+    """Give a sealer on a database of this test's own."""
+    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as sealer:
+        yield sealer
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 255, 256, 257), (256, 65535, 65536, 65537, 70000)])
+async def test_every_size_is_sealed_with_the_root_of_its_leaves(desk: Office, sizes: tuple[int, ...]) -> None:
+    """Across the edges of tiles and levels the published root is RFC 6962's, and each tile is stored once."""
+    start = len(await desk.leaves())
+    for size in (one for one in sizes if one > start):
+        await desk.add_leaves(size - len(await desk.leaves()))
+        while (await desk.seal()).size < size:
+            pass
+        assert await desk.check() == size
+    widths = await desk.sql.fetch(
+        "select level, number, count(*) from registry.tiles where network_id = $1 group by 1, 2 having count(*) > 1",
+        (await desk.log()).network_id,
+    )
+    assert widths == [], "a narrower stage of a tile was kept"
+
+
+async def test_sealing_again_publishes_the_same_root_anew(desk: Office) -> None:
+    """Without new leaves nothing happens, unless it is asked for: then the same note is published once more."""
+    size = (await desk.seal()).size
+    first = await desk.checkpoint()
+    assert (await desk.seal()).age > 0
+    assert (await desk.seal(again=True)) == checkpoints.Sealed(size, 0.0)
+    assert await desk.sql.fetchval("select count(*) from registry.checkpoints") == 2
+    assert (await desk.checkpoint()).note == first.note
+
+
+async def test_networks_have_their_own_trees(desk: Office) -> None:
+    """Each log is sealed under its own origin and by its own key."""
+    for slug in (NETWORK, "paderborn", "widunetz"):
+        await desk.seal(slug)
+        assert await desk.check(slug) == len(await desk.leaves(slug))
+        assert (await desk.checkpoint(slug)).checkpoint.origin == (await desk.log(slug)).origin
+
+
+REWRITES = {
+    "the last leaf is another": "update registry.leaves set leaf = '\\x01'::bytea || sha256(leaf)"
+    " where network_id = {n} and log_index = {size} - 1",
+    "the last leaves are gone": "delete from registry.leaves where log_index > 5 and network_id = {n}",
+    "the right edge's tile is gone": "delete from registry.tiles where network_id = {n}",
+    "the right edge's tile is another": "update registry.tiles set data = set_byte(data, 6, get_byte(data, 6) # 1)"
+    " where network_id = {n}",
+    "a checkpoint nobody remembers": "insert into registry.checkpoints select network_id, size + 1, now(), root, note"
+    " from registry.checkpoints where network_id = {n}",
+    "a checkpoint with another root": "update registry.checkpoints set root = sha256(root) where network_id = {n}",
+}
+
+
+@pytest.mark.parametrize("rewrite", REWRITES, ids=str)
+async def test_nothing_is_signed_when_history_changed(desk: Office, rewrite: str) -> None:
+    """Whatever of the signed part of the log a superuser takes away or changes, the sealer refuses, and says so."""
+    await desk.add_leaves(10)
+    size = (await desk.seal()).size
+    published = await desk.sql.fetchval("select count(*) from registry.checkpoints")
+    await desk.sql.execute("set session_replication_role = replica")
+    changed = await desk.sql.execute(REWRITES[rewrite].format(n=(await desk.log()).network_id, size=size))
+    assert not changed.endswith(" 0")
+    added = changed.startswith("INSERT")
+    await desk.add_leaves(20)
+    with pytest.raises(HistoryChanged):
+        await desk.seal(again=True)
+    assert await desk.sql.fetchval("select count(*) from registry.checkpoints") == published + added
+
+
+async def test_a_gap_in_the_new_leaves_is_not_signed(desk: Office) -> None:
+    """Leaves that were never sealed are read in order and without a gap, or not at all."""
+    await desk.seal()
+    await desk.add_leaves(10)
+    await desk.sql.execute("set session_replication_role = replica")
+    await desk.sql.execute(
+        "delete from registry.leaves where log_index = (select max(log_index) - 3 from registry.leaves"
+        " where network_id = $1) and network_id = $1",
+        (await desk.log()).network_id,
+    )
+    with pytest.raises(HistoryChanged, match="gap"):
+        await desk.seal()
+
+
+async def test_a_lost_memory_is_not_made_up(desk: Office) -> None:
+    """With an empty folder, or an older copy of it, a log that has checkpoints is not signed."""
+    await desk.seal()
+    shutil.copytree(desk.folder, older := desk.folder.with_name("older"))
+    await desk.add_leaves(3)
+    await desk.seal()
+    for folder in (older, desk.folder.with_name("none")):
+        folder.mkdir(exist_ok=True)
+        forgetful = msgspec.structs.replace(desk.tools, heads=SignedHeads(folder))
+        with pytest.raises(HistoryChanged, match="does not remember"):
+            await checkpoints.seal(forgetful, await desk.log())
+
+
+async def test_of_two_sealers_one_goes_on(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sealer whose head was moved by another while it worked signs nothing, and finds its way back."""
+    await desk.seal()
+    await desk.add_leaves(5)
+    extend, log = checkpoints.extend, await desk.log()
+
+    async def overtaken(*arguments: object) -> object:
+        monkeypatch.undo()
+        await desk.add_leaves(7)
+        await desk.seal()
+        return await extend(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checkpoints, "extend", overtaken)
+    with pytest.raises(HeadMoved):
+        await checkpoints.seal(desk.tools, log)
+    await desk.seal()
+    assert await desk.check() == len(await desk.leaves())
+
+
+class Absent:
+    """A witness that never answers in time, and one that asks for proofs from everywhere."""
+
+    def __init__(self) -> None:
+        self.proofs: list[Sequence[bytes]] = []
+
+    async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
+        """Refuse, after having asked for every proof."""
+        assert note
+        self.proofs = [await prove(old) for old in range(1, size + 1)]
+        raise BelowQuorum
+
+
+async def test_below_quorum_nothing_is_published(installation: Installation, tmp_path: Path) -> None:
+    """The head is remembered and not published; once witnesses are there the same head comes first, then the rest."""
+    async with installation.copy() as database, office(installation, database, tmp_path / "h", Absent()) as desk:
+        with pytest.raises(BelowQuorum):
+            await desk.seal()
+        size = len(await desk.leaves())
+        assert await desk.sql.fetchval("select count(*) from registry.checkpoints") == 0
+        await desk.add_leaves(9)
+        desk.tools = msgspec.structs.replace(desk.tools, witnesses=checkpoints.NoWitnesses())
+        assert (await desk.seal()).size == size
+        assert (await desk.seal()).size == size + 9
+        assert (await desk.checkpoint()).checkpoint.root == tree_root(await desk.leaves())
+
+
+async def test_how_a_log_stands(desk: Office) -> None:
+    """Before, between and after: leaves, published, remembered; and what does not fit is named."""
+    size = len(await desk.leaves())
+    assert await checkpoints.inspect(desk.tools, await desk.log()) == Standing(size, None, None, None, None)
+    await desk.seal()
+    await desk.add_leaves(2)
+    one = await checkpoints.inspect(desk.tools, await desk.log())
+    assert (one.leaves, one.published, one.remembered, one.problem) == (size + 2, size, size, None)
+    await desk.sql.execute("set session_replication_role = replica")
+    await desk.sql.execute("delete from registry.tiles")
+    problem = (await checkpoints.inspect(desk.tools, await desk.log())).problem
+    assert problem is not None
+    assert "is missing" in problem
+
+
+async def test_a_signer_without_memory_adopts_what_the_database_contains(desk: Office) -> None:
+    """A checkpoint of this log's own key, that is published or beyond, and only where there is no memory."""
+    await desk.seal()
+    old = (await desk.checkpoint()).note.format()
+    await desk.add_leaves(4)
+    await desk.seal()
+    new = (await desk.checkpoint()).note.format()
+    (empty := desk.folder.with_name("empty")).mkdir()
+    forgetful = msgspec.structs.replace(desk.tools, heads=SignedHeads(empty))
+    with pytest.raises(HistoryChanged):
+        await checkpoints.adopt(forgetful, await desk.log(), old)
+    with pytest.raises(NoteRefused):
+        await checkpoints.adopt(forgetful, await desk.log("paderborn"), new)
+    with pytest.raises(NoteRefused):
+        await checkpoints.adopt(forgetful, await desk.log(), new.replace(b"\n", b"\n1", 1))
+    with pytest.raises(HeadMoved):
+        await checkpoints.adopt(desk.tools, await desk.log(), new)
+    assert (await checkpoints.adopt(forgetful, await desk.log(), new)).size == len(await desk.leaves())
+    await desk.add_leaves(1)
+    assert (await checkpoints.seal(forgetful, await desk.log())).size == await desk.check()
+
+
+async def test_a_new_key_signs_beside_the_old_one_and_then_alone(desk: Office) -> None:
+    """During the overlap a checkpoint has a line of each; before its time a key does not sign; all of them verify."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    old = Key("log-1", bytes(range(32)), until=now + timedelta(days=20))
+    new = Key("log-2", bytes(range(100, 132)), active_from=now + timedelta(days=10))
+    origin, lines = (await desk.log()).origin, []
+    for days in (0, 10, 19, 20):
+        keys = LogKeys((old, new), now + timedelta(days=days))
+        desk.tools = msgspec.structs.replace(desk.tools, keys=keys)
+        await desk.seal(again=True)
+        opened = await desk.checkpoint()
+        lines.append([one.key_id for one in opened.note.signatures])
+        assert {key.name for key in opened.keys} == {origin}
+        assert {SignerKey(origin, key).verifier for key in keys.signing(origin)} == set(opened.keys)
+    (first,), both, same, (second,) = lines
+    assert first != second
+    assert both == same == [second, first], "the current key's line comes first"

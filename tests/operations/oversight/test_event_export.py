@@ -1,0 +1,312 @@
+"""Taking events along: the search's slice, safe in a spreadsheet, on record before it leaves, verifiable offline."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import random
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from consent_registry.domain.erasures import GROUNDS
+from consent_registry.operations.acts import digest_of
+from consent_registry.operations.erasures import perform_erasure, preview_erasure
+from consent_registry.operations.log.export import export_log
+from consent_registry.operations.oversight import event_export
+from consent_registry.operations.oversight.event_export import EventExportRequest, ExportPage
+from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.web.csv_rows import csv_row
+from consent_registry.web.edge import CutOff
+from tests.cli.test_command_line import run
+from tests.dpo_desk import EXPORTS, records, search_all
+from tests.erasing import administering, erasing, north, small
+from tests.installation import Partner, Registry
+from tests.journeys.office import office
+from tests.sealing import office as sealing_office
+from tests.small_network import question
+
+AUDITOR = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
+WIDE = "\uff1d\uff0b\uff0d\uff20"
+STARTS = "=+-@\t\r\n" + WIDE
+
+
+async def taken(dpo: Partner, form: str, **asked: object) -> httpx.Response:
+    """Take an export."""
+    answer = await dpo.post(EXPORTS, {"format": form, **asked})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    return answer
+
+
+async def live(registry: Registry) -> str:
+    """Let north and south do something with each other; returns north's client."""
+    ours, theirs = await office(registry, "north"), await office(registry, "south")
+    await ours.post("/decisions", question("N-1"), 200)
+    await ours.post("/clients", {"reference": "N-1"})
+    await ours.consent("N-1")
+    await ours.outcome("N-1")
+    await theirs.post("/clients", {"reference": "S-1"})
+    await theirs.consent("S-1", sender="south", recipient="north", categories=["identity"])
+    await theirs.post("/decisions", question("S-1", recipient="north", categories=["identity"]), 200)
+    return "N-1"
+
+
+async def test_json_lines_are_the_search_oldest_first(fresh_registry: Registry) -> None:
+    """The same items as the search shows, for every filter tried, and nothing from after its beginning."""
+    await live(fresh_registry)
+    for partner in ("north", "south", "east"):
+        dpo = await fresh_registry.dpo(partner)
+        filters: list[dict[str, object]] = [{}, {"client": "N-1"}, {"kind": "decision"}, {"purpose": "support"}]
+        filters.append({"partner": "south"})
+        for asked in filters:
+            shown = await search_all(dpo, limit=200, **asked)
+            last = (await records(fresh_registry))[-1].index
+            answer = await taken(dpo, "jsonl", **asked)
+            assert answer.headers["content-type"] == "application/jsonl"
+            name = f'attachment; filename="events-small-{partner}.jsonl"'
+            assert answer.headers["content-disposition"] == name
+            lines = [json.loads(line) for line in answer.text.splitlines()]
+            looks = {last} if lines and lines[-1]["log"]["index"] == last else set()  # the search just made
+            assert [one for one in lines if one["log"]["index"] not in looks] == shown[::-1], (partner, asked)
+
+
+async def test_each_page_is_on_record_before_it_leaves(
+    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With pages of two there is a record for each, with count and digest; together they are what left."""
+    await live(fresh_registry)
+    dpo = await fresh_registry.dpo("north")
+    for name in ("STRETCH", "FULL"):
+        monkeypatch.setattr(event_export, name, 2)
+    before = (await records(fresh_registry))[-1].index
+    left = [json.loads(line)["id"] for line in (await taken(dpo, "jsonl")).text.splitlines()]
+    looks = [one.facts for one in await records(fresh_registry) if one.index > before]
+    assert {(one["kind"], one["what"], one["actor"]) for one in looks} == {("read", "event export", "north")}
+    assert sum(one["count"] for one in looks) == len(left)
+    assert len(looks) > 2
+    digests = []
+    for one in looks:
+        shown, left = left[: one["count"]], left[one["count"] :]
+        digests.append(digest_of(shown))
+    assert digests == [one["digest"] for one in looks]
+
+
+async def test_an_export_that_finds_nothing_is_on_record(fresh_registry: Registry) -> None:
+    """One record with count 0; the answer is empty, and CSV has its head."""
+    dpo = await fresh_registry.dpo("east")
+    assert (await taken(dpo, "jsonl", client="nobody")).text == ""
+    assert (await records(fresh_registry))[-1].facts["count"] == 0
+    text = (await taken(dpo, "csv", client="nobody")).text
+    assert text == "id,kind,at,actor,client,recipient,purpose,outcome,person,log_index,leaf\r\n"
+
+
+def hostile() -> list[str]:
+    """Two hundred references that a spreadsheet would take for something else."""
+    chance = random.Random(4180)
+    payloads = [
+        *("=1+1", "+1", "-1", "@SUM(1)", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0", "'=1", "''", "'"),
+        *(
+            "a;=1+1",
+            "a; =1+1;b",
+            'a"";=1',
+            "a,=1",
+            '",=1',
+            '";=1;"',
+            f"{WIDE[0]}1+1",
+            f"a;{WIDE[0]}1",
+            "-2+3+cmd|'x'!A",
+            "@",
+            "=",
+        ),
+        *('"', '""', ",", ";", "a;b", "x;-1;+2;@3", "%0A=1", "a|=1", "=1;=2;=3", ";=1", ";;==1"),
+    ]
+    letters = "=+-@';\",|%!()a1ß " + WIDE
+    while len(payloads) < 200:
+        text = "".join(chance.choice(letters) for _ in range(chance.randrange(1, 20))).strip()
+        if text:
+            payloads.append(text)
+    return payloads
+
+
+def test_no_cell_begins_a_formula_in_any_spreadsheet() -> None:
+    """200 hostile values: read back with the comma no cell begins a formula, cut at semicolons none either; with the
+    apostrophes taken away each is what it was. A row written plainly fails the same look.
+    """
+    payloads = hostile()
+    assert len(payloads) >= 200
+    rows = b"".join(csv_row(["id", one, 7, None]) for one in payloads)
+    read = list(csv.reader(io.StringIO(rows.decode(), newline=""), strict=True))
+    assert [len(row) for row in read] == [4] * len(payloads)
+    for row, payload in zip(read, payloads, strict=True):
+        assert not dangerous(row[1]), row[1]
+        assert restored(row[1]) == payload
+        assert (row[0], row[2], row[3]) == ("id", "7", "")
+    plain = [one for one in payloads if dangerous(one)]
+    assert len(plain) > 100
+
+
+def dangerous(cell: str) -> bool:
+    """Whether a spreadsheet would see a formula in a cell, or in what it cuts out of it at semicolons."""
+    return any(piece.lstrip(" ")[:1] in set(STARTS) for piece in cell.split(";") if piece.lstrip(" "))
+
+
+def restored(cell: str) -> str:
+    """Take one apostrophe away from where a cell, or what follows a semicolon, begins with one."""
+    return ";".join(piece.removeprefix("'") for piece in cell.split(";"))
+
+
+async def test_csv_is_safe_end_to_end(fresh_registry: Registry) -> None:
+    """References that look like formulas, registered as partners may: RFC 4180 with as many cells in each row."""
+    ours = await office(fresh_registry, "north")
+    references = hostile()[:40]
+    for one in references:
+        await ours.partner.post("/clients", {"reference": one})
+    answer = await taken(await fresh_registry.dpo("north"), "csv", kind="client")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].endswith('.csv"')
+    assert "\n" not in answer.text.replace("\r\n", "")
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
+    registered = {one["client"] for one in await search_all(await fresh_registry.dpo("north"), kind="client")}
+    assert {restored(row["client"]) for row in rows} == registered
+    assert registered >= set(references) - {"=1;=2;=3 "}
+    for row in rows:
+        assert None not in row
+        assert not any(dangerous(cell) for cell in row.values()), row
+
+
+async def test_a_bundle_needs_a_checkpoint(fresh_registry: Registry) -> None:
+    """Before the first one: 409, and words; nothing left."""
+    before = len(await records(fresh_registry))
+    dpo = await fresh_registry.dpo("north")
+    answer = await dpo.post(EXPORTS, {"format": "bundle"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
+    assert "no published checkpoint" in answer.json()["detail"]
+    assert len(await records(fresh_registry)) == before
+
+
+async def test_bad_exports_are_problems(fresh_registry: Registry) -> None:
+    """What is wrong with the filter or the format is said before anything leaves."""
+    dpo = await fresh_registry.dpo("north")
+    for body, pointer in (
+        ({}, "/format"),
+        ({"format": "pdf"}, "/format"),
+        ({"format": "csv", "purpose": "nothing"}, "/purpose"),
+        ({"format": "csv", "limit": 5}, "/limit"),
+        ({"format": "bundle", "client": " x"}, "/client"),
+    ):
+        answer = await dpo.post(EXPORTS, body)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Registry, tmp_path: Path) -> None:
+    """A DPO's bundle over HTTP and the auditor's whole one, with the exported log: `verify` says that both hold. With
+    one bit of an event flipped it says no, and which.
+    """
+    await live(fresh_registry)
+    async with sealing_office(fresh_registry.installation, fresh_registry.database, tmp_path / "heads") as sealer:
+        await sealer.seal()
+    folder = tmp_path / "log"
+    async with administering(fresh_registry) as (runtime, network):
+        await export_log(runtime, network, folder)
+        vkey = runtime.keys.log_vkey(network.log_origin)
+    dpo = await fresh_registry.dpo("north")
+    own = tmp_path / "north.jsonl"
+    own.write_text((await taken(dpo, "bundle")).text)
+    head, *lines = [json.loads(line) for line in own.read_text().splitlines()]
+    size = head["size"]
+    assert head == {"bundle": 1, "origin": network.log_origin, "size": size, "slice": "north", "actor": "north"}
+    every = [one for one in await records(fresh_registry) if one.index < size]
+    assert [one["index"] for one in lines] == [one.index for one in every if one.facts["actor"] == "north"]
+
+    auditor = fresh_registry.installation.dsn(fresh_registry.database, "auditor")
+    whole = tmp_path / "events.jsonl.gz"
+    said = run("audit", "bundle", "small", str(whole), **{AUDITOR: auditor})
+    assert (said.returncode, said.stderr) == (0, "")
+    assert json.loads(gzip.decompress(whole.read_bytes()).splitlines()[0]) == {
+        "bundle": 1,
+        "origin": network.log_origin,
+        "size": size,
+        "slice": "all",
+    }
+    assert said.stdout == f"{len(every)} events of {size} entries in {whole}\n"
+    assert stat.S_IMODE(whole.stat().st_mode) == 0o600
+
+    def verified(file: Path) -> tuple[int, str]:
+        done = run("verify", str(folder), "--vkey", vkey, "--events", str(file))
+        return done.returncode, done.stdout
+
+    code, report = verified(own)
+    assert code == 0, report
+    assert f"{len(lines)} events open their leaves; only the slice north was given" in report
+    code, report = verified(whole)
+    assert code == 0, report
+    assert f"{len(every)} events open their leaves; 0 were removed on record" in report
+
+    altered = bytearray(base64.b64decode(lines[3]["event"]))
+    altered[len(altered) // 2] ^= 1
+    lines[3]["event"] = base64.b64encode(altered).decode()
+    own.write_text("".join(json.dumps(one) + "\n" for one in [head, *lines]))
+    code, report = verified(own)
+    assert (code, f"event {lines[3]['index']} does not open its leaf" in report) == (1, True), report
+
+
+async def test_the_auditors_bundle_refuses_in_one_line(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Unknown network, no checkpoint, another login, no setting: 2, a line, and no file."""
+    file = tmp_path / "events.jsonl"
+    dsn = fresh_registry.installation.dsn
+    auditor = {AUDITOR: dsn(fresh_registry.database, "auditor")}
+    for network, environment, words in (
+        ("nowhere", auditor, "There is no such network."),
+        ("small", auditor, "no checkpoint yet"),
+        ("small", {AUDITOR: dsn(fresh_registry.database, "app")}, "does not see whole networks"),
+        ("small", {}, f"set {AUDITOR}"),
+    ):
+        said = run("audit", "bundle", network, str(file), **environment)
+        assert (said.returncode, len(said.stderr.splitlines())) == (2, 1), said.stderr
+        assert words in said.stderr
+        assert not file.exists()
+
+
+async def test_an_erased_client_is_in_no_export(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Its events are absent, the questions from before it was registered as well."""
+    client = await live(fresh_registry)
+    dpo = await fresh_registry.dpo("north")
+    about = [json.loads(line)["id"] for line in (await taken(dpo, "jsonl", client=client)).text.splitlines()]
+    assert len(about) >= 4
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        network = await small(eraser)
+        preview = await preview_erasure(eraser, network, north(client))
+        await perform_erasure(eraser, network, north(client), ground=next(iter(GROUNDS)), confirmed=preview.digest)
+    assert (await taken(dpo, "jsonl", client=client)).text == ""
+    text = (await taken(dpo, "jsonl")).text
+    assert text
+    assert not any(one in text for one in about)
+
+
+async def test_a_suspended_partners_export_ends(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is suspended while pages leave is given no further one: the answer breaks off, and is not complete."""
+    await live(fresh_registry)
+    monkeypatch.setattr(event_export, "STRETCH", 1)
+    monkeypatch.setattr(event_export, "FULL", 1)
+    dpo, admin = await fresh_registry.dpo("north"), await fresh_registry.partner("admin")
+    pages = 0
+    original = event_export._page
+
+    async def suspending(
+        runtime: Runtime, caller: Caller, request: EventExportRequest, start: int, end: int | None
+    ) -> ExportPage:
+        nonlocal pages
+        pages += 1
+        if pages == 3:
+            assert (await admin.post("/suspensions", {"partner": "north"})).status_code == 201
+        return await original(runtime, caller, request, start, end)
+
+    monkeypatch.setattr(event_export, "_page", suspending)
+    with pytest.raises(CutOff):
+        await taken(dpo, "jsonl")
+    assert pages == 3

@@ -1,0 +1,515 @@
+"""A DPO's search: her own slice and no row more, every filter as brute force has it, pages that stay what they were."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from consent_registry.domain.erasures import GROUNDS
+from consent_registry.domain.events import KINDS, WITHOUT_ACTOR
+from consent_registry.operations.erasures import perform_erasure, preview_erasure
+from consent_registry.operations.oversight import event_search
+from consent_registry.operations.oversight.event_filter import EventFilter
+from tests.dpo_desk import SEARCH, Record, expected, records, search, search_all
+from tests.erasing import erasing, hold, north, small
+from tests.installation import Installation, Registry, serving
+from tests.journeys.office import office
+from tests.replaying import found, replayed, require_equal
+from tests.small_network import NUMBER, question
+
+CANARY = "CANARY-4711-ßé"
+PARTNERS = ("north", "south", "east")
+# What a partner may search for; nothing of the others is anybody's own.
+OWN_KINDS = [kind for kind in KINDS if kind not in WITHOUT_ACTOR]
+
+
+class Log:
+    """A log with something of everything: a registry, its events until now, the clients north can name."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.events: list[Record] = []
+        # Which numbers and references each of north's references means.
+        self.clients: dict[str, tuple[set[str], set[str]]] = {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def log(installation: Installation) -> AsyncIterator[Log]:
+    """Live a few days of the small network."""
+    async with installation.copy() as database, serving(installation, database) as registry:
+        made = Log(registry)
+        await _live(made)
+        yield made
+
+
+async def _live(log: Log) -> None:
+    registry = log.registry
+    ours, theirs, third = [await office(registry, slug) for slug in PARTNERS]
+    before = ["N-early", "N-early", "N-never", "N-other"]
+    for reference in before:
+        await ours.post("/decisions", question(reference), 200)
+    for reference in ("N-early", "N-plain", "N-other"):
+        await ours.post("/clients", {"reference": reference})
+    await theirs.post("/clients", {"reference": "S-1"})
+    await third.post("/clients", {"reference": "E-1"})
+    consent = await ours.consent("N-early")
+    await ours.consent("N-plain", purpose="housing", categories=["identity"])
+    await third.consent("E-1", sender="east", recipient="north", categories=["identity"])
+    await theirs.consent("S-1", sender="south", recipient="north", categories=["identity"])
+    for client in ("N-early", "N-plain", "N-other"):
+        for purpose in ("support", "housing"):
+            for categories in (["identity"], ["identity", "health"]):
+                await ours.post("/decisions", question(client, purpose=purpose, categories=categories), 200)
+    to_north = {"recipient": "north", "categories": ["identity"]}
+    for client in ("S-1", "S-nobody"):
+        await theirs.post("/decisions", question(client, **to_north), 200)
+        await third.post("/decisions", question("E-1", **to_north), 200)
+        await third.post("/decisions", question("E-1", recipient="north", categories=["identity", "contact"]), 200)
+    await theirs.post("/decisions", question("S-1", recipient="east", purpose="housing", categories=["debts"]), 200)
+    decision = await ours.post("/decisions", question("N-early", categories=["identity"]), 200)
+    sent = {"outcome": "sent", "categories": ["identity"]}
+    await ours.post(f"/decisions/{decision['decision_id']}/transfers", sent)
+    code = await ours.post("/link-codes", {"client": "N-other"})
+    await theirs.post("/clients", {"reference": "S-2", "link_code": code["link_code"]})
+    await theirs.consent("S-2", sender="north", recipient="south")
+    await ours.post("/withdrawals", {"client": "N-plain", "channel": "phone"})
+    await hold(registry, north("N-plain"))
+    await ours.post("/consents/search", {"client": "N-early"}, 200)
+    await ours.get(f"/consents/{consent['consent_id']}")
+    log.events = await records(registry)
+    async with registry.sql() as sql:
+        rows = await sql.fetch("select client_id, partner_id from registry.client_references where network_id = 99")
+    assert len(rows) == 6
+    for reference in ("N-early", "N-plain", "N-other"):
+        log.clients[reference] = await _meant(registry, reference)
+    log.clients["N-never"] = set(), set()
+
+
+async def _meant(registry: Registry, reference: str) -> tuple[set[str], set[str]]:
+    """Whom a reference of north's means, told by the rows alone."""
+    north_office = await office(registry, "north")
+    async with registry.sql() as sql:
+        before = await sql.fetchval("select max(log_index) from registry.events where network_id = 99")
+        await north_office.post("/link-codes", {"client": reference})
+        own = await sql.fetchval(
+            "select client_id::text from registry.events where network_id = 99 and log_index > $1 and kind = 22", before
+        )
+        others = await sql.fetch(
+            "select m.client_id::text from registry.current_memberships o join registry.current_memberships m"
+            " using (network_id, group_id) where o.network_id = 99 and o.client_id = $1",
+            own,
+        )
+    return {own, *(row[0] for row in others)}, {reference}
+
+
+def until_now(log: Log, items: list[dict[str, Any]]) -> list[int]:
+    """The places of what was found, as far as it was there when the brute force looked."""
+    last = log.events[-1].index
+    return [one["log"]["index"] for one in items if one["log"]["index"] <= last]
+
+
+async def forget_looks(log: Log) -> None:
+    """Take out what was written since, most of it the searches themselves: with pages of one they would be doubled by
+    every search.
+    """
+    async with log.registry.sql() as sql:
+        await sql.execute("set session_replication_role = replica")
+        for table in ("events", "leaves"):
+            statement = f"delete from registry.{table} where network_id = 99 and log_index > $1"  # noqa: S608
+            await sql.execute(statement, log.events[-1].index)
+
+
+INSTANTS = st.integers(0, 200)
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "partner": st.sampled_from([*PARTNERS, "closed"]),
+        "recipient": st.sampled_from([*PARTNERS, "closed"]),
+        "purpose": st.sampled_from(["support", "housing"]),
+        "outcome": st.sampled_from(["permit", "partial", "no_permission", "not_consent_based"]),
+        "kind": st.sampled_from(["decision", "consent", "client", "read"])
+        | st.lists(st.sampled_from(OWN_KINDS), min_size=1, max_size=4, unique=True),
+        "person": st.sampled_from(["B-12", "DPO-1", "B-99"]),
+        "client": st.sampled_from(["N-early", "N-plain", "N-other", "N-never"]),
+        "from": INSTANTS,
+        "until": INSTANTS,
+    },
+)
+
+
+def _asked(log: Log, drawn: dict[str, Any]) -> dict[str, Any]:
+    """A drawn filter with instants that are events' own."""
+    times = sorted(str(one.facts["at"]) for one in log.events)
+    asked = dict(drawn)
+    for name in {"from", "until"} & set(asked):
+        asked[name] = times[asked[name] % len(times)]
+    if "from" in asked and "until" in asked and asked["from"] >= asked["until"]:
+        del asked["until"]
+    return asked
+
+
+@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(drawn=FILTERS, partner=st.sampled_from(PARTNERS), limit=st.sampled_from([1, 3, 7, 200]))
+async def test_filters_find_what_brute_force_finds(log: Log, drawn: dict[str, Any], partner: str, limit: int) -> None:
+    """Any filter of any partner's DPO, in pages of any length: the places that a look at every event gives."""
+    asked = _asked(log, drawn)
+    dpo = await log.registry.dpo(partner)
+    clients = log.clients[asked["client"]] if "client" in asked and partner == "north" else (set(), set())
+    if asked.get("client") == "N-never":
+        clients = (set(), set())
+    await forget_looks(log)
+    places = until_now(log, await search_all(dpo, limit=limit, **asked))
+    assert places == expected(log.events, partner, asked, clients), asked
+
+
+async def test_every_single_filter(log: Log) -> None:
+    """Each member alone, with each of its values, for each DPO: as brute force has it, and not all of it empty."""
+    total = 0
+    singles: list[dict[str, Any]] = [{}]
+    singles += [{name: slug} for name in ("partner", "recipient") for slug in PARTNERS]
+    singles += [{"purpose": "support"}, {"purpose": "housing"}, {"person": "B-12"}]
+    singles += [{"outcome": one} for one in ("permit", "partial", "no_permission", "not_consent_based")]
+    singles += [{"kind": one} for one in OWN_KINDS]
+    for partner in PARTNERS:
+        dpo = await log.registry.dpo(partner)
+        for asked in singles:
+            places = until_now(log, await search_all(dpo, limit=200, **asked))
+            assert places == expected(log.events, partner, asked), (partner, asked)
+            total += len(places)
+    assert total > 200
+
+
+async def test_pages_across_the_last_weeks(log: Log) -> None:
+    """A page looks at the log's last weeks first: were they a twentieth of a second, the places would be the same."""
+    async with log.registry.sql() as owner:
+        source = await owner.fetchval("select pg_get_functiondef('registry.last_weeks'::regproc)")
+        assert "35 days" in source
+        await owner.execute(source.replace("35 days", "50 milliseconds").replace("3 days", "20 milliseconds"))
+        try:
+            for partner in PARTNERS:
+                dpo = await log.registry.dpo(partner)
+                for asked in ({"kind": "decision"}, {"purpose": "support"}, {"outcome": "permit"}, {"kind": "consent"}):
+                    for limit in (1, 4):
+                        places = until_now(log, await search_all(dpo, limit=limit, **asked))
+                        assert places == expected(log.events, partner, asked), (partner, asked)
+        finally:
+            await owner.execute(source)
+
+
+async def test_a_slice_holds_nothing_foreign(log: Log) -> None:
+    """Own events come whole; others' are permits to this partner, without bytes, client, or staff; no other row."""
+    for partner in PARTNERS:
+        dpo = await log.registry.dpo(partner)
+        items = await search_all(dpo, limit=200)
+        by_index = {one.index: one for one in log.events}
+        kinds = set()
+        for one in items:
+            record = by_index.get(one["log"]["index"])
+            if record is None:
+                assert one["actor"] == partner  # younger: the searches themselves
+                continue
+            if one["actor"] == partner:
+                assert one["event"] == record.facts
+                kinds.add("own")
+            else:
+                assert "event" not in one
+                assert (one["kind"], one["recipient"], one["client"], one["person"]) == (
+                    "decision",
+                    partner,
+                    None,
+                    None,
+                )
+                assert one["outcome"] in {"permit", "partial"}
+                assert record.facts["client"] not in json.dumps(one)
+                assert record.facts.get("reference_commitment", "-") not in json.dumps(one)
+                kinds.add("received")
+        assert kinds == {"own", "received"} - ({"received"} if partner == "east" else set()), partner
+
+
+async def test_own_references_are_shown_and_no_others(log: Log) -> None:
+    """North's DPO reads north's references; those of south and east never reach her, nor hers them."""
+    shown = {partner: json.dumps(await search_all(await log.registry.dpo(partner), limit=200)) for partner in PARTNERS}
+    assert '"N-early"' in shown["north"]
+    assert '"S-1"' in shown["south"]
+    for partner, text in shown.items():
+        for other, beginning in {"north": "N-", "south": "S-", "east": "E-"}.items():
+            assert (f'"{beginning}' in text) is (other == partner), (partner, other)
+
+
+async def test_the_administration_sees_what_it_did_itself(log: Log) -> None:
+    """Credentials, catalogue, the hold: actor 0, and no event of a partner."""
+    admin = await log.registry.partner("admin")
+    items = await search_all(admin, limit=200)
+    assert {one["actor"] for one in items} == {"administration"}
+    assert {"catalogue", "credential", "hold"} <= {one["kind"] for one in items}
+    assert all(one["client"] is None for one in items)
+    assert [one["person"] for one in await search_all(admin, person="DPO-1")] == ["DPO-1"]
+    assert (await search(admin, client="N-early"))["items"] == []
+
+
+@pytest.mark.parametrize("partners", ["", "{}", "{1}", "{2}", "{3}", "{0}"])
+async def test_row_security_holds_the_slice(log: Log, partners: str) -> None:
+    """By direct SQL with the application's login: whatever is asked, only rows of the partners that are set; without a
+    network none.
+    """
+    numbers = [int(one) for one in partners.strip("{}").split(",") if one]
+    everything = "-infinity", "infinity"
+    async with log.registry.sql("app") as app:
+        for network in ("99", "1", ""):
+            async with app.transaction():
+                await app.execute(f"set local registry.network = '{network}'")
+                await app.execute(f"set local registry.partners = '{partners}'")
+                own = await app.fetch("select actor_id from registry.events where network_id = 99")
+                received = await app.fetch(
+                    "select * from registry.permits_received(99, 0, 1000000, $1::text::timestamptz,"
+                    " $2::text::timestamptz, 1000, null, null, null)",
+                    *everything,
+                )
+            allowed = numbers if network == "99" else []
+            assert {row["actor_id"] for row in own} <= set(allowed)
+            assert {row["recipient_id"] for row in received} <= set(allowed)
+            assert {row["outcome"] for row in received} <= {1, 2}
+            assert not {"event", "nonce", "client_id"} & set(received[0].keys() if received else [])
+            if allowed in ([1], [2], [3]):
+                assert own
+
+
+async def test_the_function_cannot_be_talked_into_more(log: Log) -> None:
+    """Another network in the call than in the setting gives nothing."""
+    async with log.registry.sql("app") as app, app.transaction():
+        await app.execute("set local registry.network = '1'")
+        await app.execute("set local registry.partners = '{1}'")
+        rows = await app.fetch(
+            "select * from registry.permits_received(99, 0, 1000000, $1::text::timestamptz, $2::text::timestamptz,"
+            " 1000, null, null, null)",
+            "-infinity",
+            "infinity",
+        )
+        low = await app.fetchrow("select * from registry.places_between(99, now() - interval '1 day', now())")
+    assert rows == []
+    assert low is not None
+    assert tuple(low) == (None, None)
+
+
+async def test_a_policy_less_function_is_found(fresh_registry: Registry) -> None:
+    """Control: with the partners' rule taken out of the function a stranger's rows come along, and the slice test's
+    rule catches them.
+    """
+    theirs = await office(fresh_registry, "south")
+    client = await theirs.client()
+    await theirs.consent(client, sender="south", recipient="north", categories=["identity"])
+    asked = question(client, recipient="north", categories=["identity"])
+    assert (await theirs.post("/decisions", asked, 200))["outcome"] == "permit"
+    assert await search_all(await fresh_registry.dpo("east"), partner="south") == []
+    async with fresh_registry.sql() as owner:
+        source = await owner.fetchval("select pg_get_functiondef('registry.permits_received'::regproc)")
+        rule = "g.recipient_id = any ((select registry.current_partners())::integer[])"
+        assert rule in source
+        await owner.execute(source.replace(rule, "true"))
+    assert len(await search_all(await fresh_registry.dpo("east"), partner="south")) == 1
+
+
+async def test_pages_stay_what_they_were_while_decisions_arrive(log: Log) -> None:
+    """While north goes on asking, no item is skipped or comes twice, and the cursor does not move."""
+    dpo, ours = await log.registry.dpo("north"), await office(log.registry, "north")
+    whole = [one["id"] for one in await search_all(dpo, limit=200, kind="decision", partner="north")]
+    page = await search(dpo, limit=3, kind="decision", partner="north")
+    seen = [one["id"] for one in page["items"]]
+    while page["next"]:
+        await asyncio.gather(*(ours.post("/decisions", question("N-early"), 200) for _ in range(5)))
+        again = await search(dpo, limit=3, kind="decision", partner="north", cursor=page["next"])
+        page = await search(dpo, limit=3, kind="decision", partner="north", cursor=page["next"])
+        assert again["items"] == page["items"]
+        seen += [one["id"] for one in page["items"]]
+    assert seen == whole
+    log.events = await records(log.registry)
+
+
+async def test_a_cursor_belongs_to_its_filter_and_its_caller(log: Log) -> None:
+    """With another filter, DPO or list, or altered, it is refused, with its pointer; the length may change."""
+    north_dpo, south_dpo = await log.registry.dpo("north"), await log.registry.dpo("south")
+    cursor = (await search(north_dpo, limit=1))["next"]
+    assert cursor
+    assert (await search(north_dpo, limit=7, cursor=cursor))["items"]
+    ours = await log.registry.partner("north")
+    consents = (await ours.post("/consents/search", {"limit": 1})).json()["next"]
+    hostile = ["x", cursor[:-2], cursor + "A", "A" * 400, cursor.swapcase(), consents, "0", "-1", "' or 1=1 --"]
+    tried = [(north_dpo, {"cursor": one}) for one in hostile if one]
+    tried += [(north_dpo, {"cursor": cursor, "kind": "decision"}), (south_dpo, {"cursor": cursor})]
+    tried += [(north_dpo, {"cursor": cursor, "client": "N-early"})]
+    for dpo, asked in tried:
+        answer = await dpo.post(SEARCH, asked)
+        assert answer.status_code == 400, (asked, answer.text)
+        assert [one["pointer"] for one in answer.json()["errors"]] == ["/cursor"]
+
+
+async def test_questions_from_before_the_reference_was_registered_are_found(log: Log) -> None:
+    """They name no client in the log; her partner's reference opens them, and is shown with them."""
+    items = await search_all(await log.registry.dpo("north"), client="N-early", kind="decision")
+    nobody = [one for one in items if one["event"]["client"] is None]
+    assert [one["client"] for one in nobody] == ["N-early", "N-early"]
+    assert all(one["client"] == "N-early" for one in items)
+    only = await search_all(await log.registry.dpo("north"), client="N-early", purpose="housing")
+    assert only
+    assert all(one["purpose"] == "housing" for one in only)
+
+
+async def test_many_questions_about_nobody_are_opened_page_by_page(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few a page opens, the pages together hold the same; a page may be short and lead on."""
+    dpo = await log.registry.dpo("north")
+    whole = [one["id"] for one in await search_all(dpo, client="N-early", limit=200)]
+    for opened in (1, 2, 3):
+        monkeypatch.setattr(event_search, "OPENED", opened)
+        found = [one["id"] for one in await search_all(dpo, client="N-early", limit=200)]
+        assert [one for one in found if one in whole] == whole
+        found = [one["id"] for one in await search_all(dpo, client="N-early", limit=1)]
+        assert [one for one in found if one in whole] == whole
+
+
+async def test_a_client_nobody_registered_is_an_empty_list(log: Log) -> None:
+    """Unknown, another partner's and only ever asked about look the same: nothing, and no more pages."""
+    dpo = await log.registry.dpo("north")
+    for reference in ("N-never", "S-1", "E-1", "nobody at all"):
+        assert await search(dpo, client=reference) == {"items": [], "next": None}
+
+
+async def test_unknown_things_are_named(log: Log) -> None:
+    """Every fault with its pointer, and nothing is recorded."""
+    dpo = await log.registry.dpo("north")
+    before = len(await records(log.registry))
+    bad: list[tuple[dict[str, Any], list[str]]] = [
+        ({"partner": "nobody"}, ["/partner"]),
+        ({"recipient": "nobody", "purpose": "nothing"}, ["/purpose", "/recipient"]),
+        ({"kind": "thing"}, ["/kind"]),
+        ({"kind": ["decision", "thing"]}, ["/kind/1"]),
+        ({"kind": []}, ["/kind"]),
+        ({"kind": ["read", "read"]}, ["/kind"]),
+        ({"outcome": "maybe"}, ["/outcome"]),
+        ({"person": "Frau Müller"}, ["/person"]),
+        ({"client": " N-1"}, ["/client"]),
+        ({"from": "2026-02-30T00:00:00.000000Z"}, ["/from"]),
+        ({"until": "yesterday"}, ["/until"]),
+        ({"from": "2026-02-03T00:00:00.000000Z", "until": "2026-02-03T00:00:00.000000Z"}, ["/until"]),
+        ({"limit": 0}, ["/limit"]),
+        ({"limit": 201}, ["/limit"]),
+        ({"name": "x"}, ["/name"]),
+    ]
+    for asked, pointers in bad:
+        answer = await dpo.post(SEARCH, asked)
+        assert answer.status_code == 400, (asked, answer.text)
+        assert sorted(one["pointer"] for one in answer.json()["errors"]) == pointers, (asked, answer.text)
+    assert len(await records(log.registry)) == before
+
+
+async def test_each_look_is_on_record(log: Log) -> None:
+    """One event a page, by the partner, with count and digest; for a client under its number."""
+    dpo = await log.registry.dpo("north")
+    page = await search(dpo, limit=5)
+    last = (await records(log.registry))[-1].facts
+    assert (last["kind"], last["actor"], last["what"], last["count"]) == ("read", "north", "events", 5)
+    assert last["client"] is None
+    page = await search(dpo, client="N-early", limit=2)
+    last = (await records(log.registry))[-1].facts
+    assert (last["count"], len(page["items"])) == (2, 2)
+    assert last["client"] in log.clients["N-early"][0]
+
+
+def test_filters_are_all_tried() -> None:
+    """The drawn filters know every member of the request."""
+    members = {one.encode_name for one in msgspec.structs.fields(EventFilter)}
+    drawn = {"client", "partner", "recipient", "purpose", "outcome", "kind", "person", "from", "until"}
+    assert members == drawn
+
+
+async def test_an_unlinked_client_is_not_found(fresh_registry: Registry) -> None:
+    """While two references mean one client, both partners' own events are found; afterwards each its own again."""
+    ours, theirs = await office(fresh_registry, "north"), await office(fresh_registry, "south")
+    first, second = await ours.client(), await ours.client()
+    code = await ours.post("/link-codes", {"client": first})
+    await theirs.post("/clients", {"reference": "S-1", "link_code": code["link_code"]})
+    code = await theirs.post("/link-codes", {"client": "S-1"})
+    await ours.post("/clients", {"reference": second, "link_code": code["link_code"]}, 200)
+    await ours.consent(first)
+    await ours.outcome(second)
+    dpo = await fresh_registry.dpo("north")
+    linked = {one["id"] for one in await search_all(dpo, client=first)}
+    assert {one["id"] for one in await search_all(dpo, client=second)} >= linked
+    assert {"consent", "decision"} <= {one["kind"] for one in await search_all(dpo, client=second)}
+    await ours.post("/unlinkings", {"client": first})
+    assert "consent" not in {one["kind"] for one in await search_all(dpo, client=second)}
+    assert "decision" not in {one["kind"] for one in await search_all(dpo, client=first)}
+
+
+async def test_an_erased_client_is_gone(fresh_registry: Registry, tmp_path: Path) -> None:
+    """After the erasure neither its events nor what was asked before it was registered are found by any filter."""
+    ours = await office(fresh_registry, "north")
+    await ours.post("/decisions", question("N-gone"), 200)
+    await ours.post("/clients", {"reference": "N-gone"})
+    await ours.consent("N-gone")
+    await ours.post("/decisions", question("N-gone"), 200)
+    dpo = await fresh_registry.dpo("north")
+    gone = {one["id"] for one in await search_all(dpo, client="N-gone")}
+    assert len(gone) >= 4
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        network = await small(eraser)
+        preview = await preview_erasure(eraser, network, north("N-gone"))
+        ground = next(iter(GROUNDS))
+        await perform_erasure(eraser, network, north("N-gone"), ground=ground, confirmed=preview.digest)
+    assert await search(dpo, client="N-gone") == {"items": [], "next": None}
+    for asked in ({}, {"kind": "consent"}, {"purpose": "support"}, {"person": "B-12"}):
+        assert not gone & {one["id"] for one in await search_all(dpo, **asked)}
+    async with fresh_registry.sql() as sql:
+        assert await sql.fetchval("select count(*) from registry.events where person = 'B-12' and network_id = 99") == 0
+
+
+async def test_the_previous_release_fills_the_column_too(fresh_registry: Registry) -> None:
+    """Its call, with one parameter less, leaves the same in the table, so that replay finds what the log tells."""
+    ours = await office(fresh_registry, "north")
+    await ours.consent(await ours.client())
+    async with fresh_registry.sql() as sql:
+        row = await sql.fetchrow("select * from registry.events where kind = 3 and network_id = 99")
+        assert row is not None
+        assert row["person"] == "B-12"
+        await sql.execute("set registry.network = '99'")
+        place = await sql.fetchval(
+            "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            *(NUMBER, row["at"], [row["event_id"]] * 2, [row["client_id"]] * 2, [1, 1], [None] * 2, [None] * 2),
+            *([None] * 2, [3, 6], [None] * 2, [row["event"]] * 2, [row["nonce"]] * 2, [b"\1" * 33] * 2),
+        )
+        persons = await sql.fetch(
+            "select person from registry.events where log_index >= $1 and network_id = 99 order by log_index", place
+        )
+    assert [one["person"] for one in persons] == ["B-12", None]
+
+
+async def test_a_searched_reference_reaches_no_log_and_no_address(
+    fresh_registry: Registry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what the server prints nor any row that it leaves holds the reference that was searched for."""
+    ours, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
+    await ours.post("/clients", {"reference": CANARY})
+    assert await search_all(dpo, client=CANARY)
+    assert (await dpo.post(SEARCH, {"client": CANARY, "cursor": CANARY})).status_code == 400
+    assert (await dpo.post(SEARCH, {"client": CANARY, "partner": CANARY.lower()})).status_code == 400
+    said = capfd.readouterr()
+    assert "CANARY" not in said.out + said.err
+    async with fresh_registry.sql() as sql:
+        for event in await sql.fetch("select event from registry.events"):
+            assert b"CANARY" not in event["event"]
+
+
+async def test_a_changed_person_is_found_by_replay(fresh_registry: Registry) -> None:
+    """The column is compared with what the event says."""
+    ours = await office(fresh_registry, "north")
+    await ours.consent(await ours.client())
+    await require_equal(fresh_registry)
+    async with fresh_registry.sql() as sql:
+        await sql.execute("update registry.events set person = 'B-13' where kind = 3 and network_id = 99")
+    assert found((await replayed(fresh_registry)).report) == ["column_differs events person"]

@@ -1,0 +1,567 @@
+"""Replay: nothing is found in what the registry did, and whatever was edited behind its back is found and named."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from consent_registry.domain.events import KINDS
+from consent_registry.domain.table_check.expected_rows import TABLES
+from consent_registry.domain.table_check.table_check import ACTS, WITHOUT_STATE
+from consent_registry.operations.oversight.table_check import auditing, replay_networks
+from consent_registry.storage.keys import load_keys
+from consent_registry.storage.oversight.table_check_tables import STATEMENTS
+from consent_registry.storage.sealed_places import place_of_reference, place_of_value
+from tests.erasing import erasing
+from tests.flag_network import with_flags
+from tests.founding import Facts, let_evidence_follow, tell_setup
+from tests.installation import ROLES, Installation, Registry, serving
+from tests.journeys.office import office
+from tests.journeys.test_links import code_of, redeem
+from tests.operations.a_full_register import fill
+from tests.operations.test_retentions import in_years, retain
+from tests.replaying import found, replayed, require_equal
+
+# Where the full register has rows of these tables; of all others the small network has.
+OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}
+OF_OTHERS |= {"approvals": "flags", "approval_revocations": "flags", "credential_revocations": "flags"}
+# A retention needs years to pass: tests/operations/test_retentions.py has them, and replays each of its logs.
+ELSEWHERE = {"retentions"}
+# No act ends an agreement yet, and there is one network: what is put in or taken out here has tests of its own.
+ALONE = {"agreement_endings", "networks"}
+# How the catalogue's tables call the number by which all others name their entries.
+NUMBERS = {"partners": "partner_id", "data_categories": "category_id", "purposes": "purpose_id"}
+# What events do not tell: docs/verifying.md says so to whoever relies on a replay.
+NOT_TOLD = {"schema_migrations", "catalogue_versions", "changes", "code_failures"}
+NOT_TOLD |= {"idempotency_keys", "key_rotations", "tiles", "checkpoints"}
+# Taking a name away makes everything that bears it another.
+SPREADS = {"partners", "data_categories", "purposes"}
+# How to make another value of a column, by its type; rules that a table's owner can drop are dropped before.
+ANOTHER = {
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 s'",
+    "text": "coalesce({0}, '') || 'x'",
+    "integer": "coalesce({0}, 0) % 4 + 1",
+    "smallint": "3 - coalesce({0}, 1)",
+    "bigint": "{0} + 1",
+    "uuid": "gen_random_uuid()",
+    "boolean": "not coalesce({0}, false)",
+    "bytea": "sha256(coalesce({0}, ''))",
+    "integer[]": "{0} || 4",
+    "smallint[]": "coalesce({0}, '{{}}') || 4::smallint",
+    "text[]": "coalesce({0}, '{{}}') || 'x'::text",
+    "uuid[]": "coalesce({0}, '{{}}') || gen_random_uuid()",
+    "jsonb": "{0} || '{{\"minors\": true}}'",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def full(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Registry]:
+    """Run the application where everything was done, and replay finds nothing."""
+    async with installation.copy() as database:
+        await let_evidence_follow(installation.dsn(database, "postgres"))
+        async with serving(await with_flags(installation, database), database) as registry:
+            await fill(registry, tmp_path_factory.mktemp("ledger") / "ledger")
+            yield registry
+
+
+@asynccontextmanager
+async def tampering(full: Registry) -> AsyncIterator[asyncpg.Connection]:
+    """Give a superuser's connection past every trigger; what it does is undone when the block ends."""
+    async with full.sql() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute("set local session_replication_role = replica")
+            yield connection
+        finally:
+            await transaction.rollback()
+
+
+async def findings(connection: asyncpg.Connection, network: str) -> list[str]:
+    """Replay as the auditor what this transaction sees."""
+    await connection.execute(f"set local role {ROLES['auditor']}")
+    (audited,) = [one async for one in replay_networks(connection, network)]
+    assert (audited.report.verdict == "fails") is bool(found(audited.report))
+    return found(audited.report)
+
+
+def network_of(table: str) -> str:
+    """Return the network that has rows of this table."""
+    return OF_OTHERS.get(table, "small")
+
+
+async def choose(connection: asyncpg.Connection, table: str) -> tuple[str, str]:
+    """Choose the youngest row; returns the rule that finds it and how a finding names it."""
+    names = TABLES[table][0]
+    row = await connection.fetchrow(
+        f"select ctid::text as ctid, * from registry.{table}"  # noqa: S608 - our own names
+        " where network_id = (select network_id from registry.networks where slug = $1) order by "
+        + ", ".join(f"{name} desc" for name in names)
+        + " limit 1",
+        network_of(table),
+    )
+    assert row is not None, f"the full register has no row in {table}"
+    return f"ctid = '{row['ctid']}'", named(table, row)
+
+
+def named(table: str, row: asyncpg.Record) -> str:
+    """Say how a finding names a row."""
+    return " ".join([table, *(f"{name}={row[name]}" for name in TABLES[table][0])])
+
+
+async def type_of(connection: asyncpg.Connection, table: str, column: str) -> str:
+    """Return the type of a column."""
+    kind = await connection.fetchval(
+        "select format_type(atttypid, null) from pg_attribute where attrelid = $1::regclass and attname = $2",
+        f"registry.{table}",
+        column,
+    )
+    return str(kind)
+
+
+async def drop_checks(connection: asyncpg.Connection, table: str) -> None:
+    """Drop the table's own rules, as its owner can."""
+    for name in await connection.fetch(
+        "select conname from pg_constraint where conrelid = $1::regclass and contype in ('c', 'u')", f"registry.{table}"
+    ):
+        await connection.execute(f"alter table registry.{table} drop constraint {name[0]}")
+
+
+ROWS = [table for table in TABLES if table not in ELSEWHERE | ALONE]
+COLUMNS = [(table, column) for table in [*ROWS, "networks"] for column in TABLES[table][1]]
+
+
+async def test_nothing_is_found_in_what_the_registry_did(full: Registry) -> None:
+    """After every kind of act, in each network; the places of the erased client's events are listed."""
+    for network in full.installation.networks:
+        await require_equal(full, network)
+    audited = await replayed(full)
+    assert sum(high - low + 1 for low, high in audited.removed) > 10
+    compared = {check.name: check.says for check in audited.report.checks}
+    assert compared["grants"] != "0 rows are as the log tells"
+    assert compared["transfers"] == "2 rows are as the log tells"
+    assert set(STATEMENTS) == set(TABLES)
+
+
+async def test_every_kind_and_every_table_is_known(full: Registry) -> None:
+    """Each kind of event tells something or is known to leave the state as it is; each table is replayed or listed."""
+    assert set(ACTS) | WITHOUT_STATE == set(KINDS)
+    assert not set(ACTS) & WITHOUT_STATE
+    async with full.sql() as connection:
+        rows = await connection.fetch(
+            "select relname from pg_class where relnamespace = 'registry'::regnamespace and relkind in ('r', 'p')"
+            " and not relispartition"
+        )
+    assert {row[0] for row in rows} == set(TABLES) | {"transfers", "events", "leaves"} | NOT_TOLD
+
+
+# Of these sealed columns events tell whether there is a text.
+PRESENCE = {"has_function": "function_sealed", "has_kept_at": "evidence_kept_at"}
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+async def test_an_edited_column_is_named(full: Registry, table: str, column: str) -> None:
+    """Any column that events tell, of any table: row and column are named, and nothing else."""
+    async with tampering(full) as connection:
+        rule, place = await choose(connection, table)
+        await drop_checks(connection, table)
+        name = NUMBERS[table] if column == "number" else PRESENCE.get(column, column)
+        other = "77" if column == "number" else ANOTHER[await type_of(connection, table, name)].format(name)
+        if column in PRESENCE:
+            other = f"case when {name} is null then '\\x00'::bytea end"
+        done = await connection.execute(f"update registry.{table} set {name} = {other} where {rule}")  # noqa: S608 - our names
+        assert done == "UPDATE 1"
+        seen = await findings(connection, network_of(table))
+    assert f"column_differs {place} {column}" in seen
+    assert len(seen) == 1 or column == "number"
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_removed_row_is_named(full: Registry, table: str) -> None:
+    """Whatever row is taken out of any table."""
+    async with tampering(full) as connection:
+        rule, place = await choose(connection, table)
+        await connection.execute(f"delete from registry.{table} where {rule}")  # noqa: S608 - our own names
+        seen = await findings(connection, network_of(table))
+    assert f"row_missing {place}" in seen
+    assert len(seen) == 1 or table in SPREADS
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_an_added_row_is_named(full: Registry, table: str) -> None:
+    """Whatever row is put into any table, under a key of its own."""
+    async with tampering(full) as connection:
+        rule, _ = await choose(connection, table)
+        await drop_checks(connection, table)
+        key = TABLES[table][0][0]
+        other = ANOTHER[await type_of(connection, table, key)].format(f"t.{key}")
+        more = f", 'recorded_at', '{AT_THE_END}'" if (table, "recorded_at") in COLUMNS else ""
+        extra = OWN_KEYS.get(table, "")
+        row = await connection.fetchrow(
+            f"insert into registry.{table} select (jsonb_populate_record(t, jsonb_build_object('{key}', {other}"  # noqa: S608 - our own names
+            f"{more}{extra}))).* from registry.{table} t where {rule} returning *"
+        )
+        assert row is not None
+        place = named(table, row)
+        seen = await findings(connection, network_of(table))
+    assert f"row_added {place}" in seen
+    assert len(seen) == 1 or table in SPREADS
+
+
+async def test_an_ended_agreement_and_a_network_by_another_name(full: Registry) -> None:
+    """No event ends an agreement, so an ending is somebody's own; under another name the network is not the log's."""
+    async with tampering(full) as connection:
+        row = await connection.fetchrow(
+            "insert into registry.agreement_endings select network_id, agreement_id, now() from registry.agreements"
+            " where network_id = 99 returning *"
+        )
+        assert row is not None
+        assert await findings(connection, "small") == [f"row_added {named('agreement_endings', row)}"]
+    async with tampering(full) as connection:
+        await connection.execute("update registry.networks set slug = 'other' where network_id = 99")
+        seen = await findings(connection, "other")
+    assert {"event_malformed", "row_added", "row_missing"} & {one.partition(" ")[0] for one in seen}
+
+
+# A change recorded when an erased client's were may be left of it; one recorded at another time may not.
+AT_THE_END = "2999-01-01T00:00:00Z"
+# What the database keeps single beside the key that is compared.
+OWN_KEYS = {
+    "partners": ", 'partner_id', 77",
+    "data_categories": ", 'category_id', 77",
+    "purposes": ", 'purpose_id', 77",
+    "agreements": ", 'agreement_id', gen_random_uuid()",
+    "texts": ", 'text_id', gen_random_uuid()",
+    "stale_translations": ", 'language', 'xx'",
+    "client_references": ", 'digest', '\\xabcd'",
+    "link_codes": ", 'digest', '\\xabcd'",
+    "receipt_codes": ", 'digest', '\\xabcd'",
+    "grant_changes": ", 'change_id', gen_random_uuid()",
+    "release_changes": ", 'change_id', gen_random_uuid()",
+}
+
+# The last consent's place in the log; CHOSEN stands for it.
+LAST_CONSENT = "(select max(log_index) from registry.events where network_id = 99 and kind = 3)"
+LOG_TAMPERINGS = {
+    "bytes": (
+        """update registry.events set event = convert_to(replace(convert_from(event, 'UTF8'), '"south"', '"east"'),
+        'UTF8') where network_id = 99 and log_index = CHOSEN""",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "nonce": (
+        "update registry.events set nonce = sha256(nonce) where network_id = 99 and log_index = CHOSEN",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "deleted event": (
+        "delete from registry.events where network_id = 99 and log_index = CHOSEN",
+        "event_missing event {0} is missing, and no erasure or retention lists it",
+    ),
+    "deleted leaf": (
+        "delete from registry.leaves where network_id = 99 and log_index = CHOSEN",
+        "leaf_missing place {0} has no leaf",
+    ),
+    "deleted both": (
+        """with gone as (delete from registry.events where network_id = 99 and log_index = CHOSEN)
+        delete from registry.leaves where network_id = 99 and log_index = CHOSEN""",
+        "leaf_missing places {0} to {0} are not there",
+    ),
+    "swapped leaves": (
+        """update registry.leaves l set leaf = o.leaf from registry.leaves o where l.network_id = 99
+        and o.network_id = 99 and l.log_index in (CHOSEN, CHOSEN - 1) and o.log_index = CHOSEN * 2 - 1
+        - l.log_index""",
+        "event_not_opened event {0} does not open its leaf",
+    ),
+    "an event twice": (
+        "insert into registry.events select * from registry.events where network_id = 99 and log_index = CHOSEN",
+        "place_twice there are several events at place {0}",
+    ),
+    "an event of a removed place": (
+        """update registry.events set log_index = (select l.log_index from registry.leaves l where network_id = 99
+            and not exists (select from registry.events e where e.network_id = 99 and e.log_index = l.log_index)
+            limit 1)
+        where network_id = 99 and log_index = CHOSEN""",
+        "event_not_opened",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOG_TAMPERINGS)
+async def test_a_tampered_log_is_named(full: Registry, name: str) -> None:
+    """Events and leaves, rewritten, removed, exchanged, doubled, put where one was erased: the place is named."""
+    statement, expected = LOG_TAMPERINGS[name]
+    async with tampering(full) as connection:
+        index = await connection.fetchval(f"select {LAST_CONSENT}")
+        await connection.execute(statement.replace("CHOSEN", str(index)))
+        seen = await findings(connection, "small")
+    assert any(one.startswith(expected.format(index)) for one in seen), seen
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["event_id", "client_id", "at", "actor_id", "sender_id", "recipient_id", "purpose_id", "kind", "outcome"],
+)
+async def test_an_edited_search_column_is_named(full: Registry, column: str) -> None:
+    """What a data-protection officer searches by is what the event says."""
+    async with tampering(full) as connection:
+        other = ANOTHER[await type_of(connection, "events", column)].format(column)
+        rule = "(select max(log_index) from registry.events where network_id = 99 and kind = 1)"
+        await connection.execute(
+            f"update registry.events set {column} = {other} where network_id = 99 and log_index = {rule}"  # noqa: S608 - our names
+        )
+        assert await findings(connection, "small") == [f"column_differs events {column}"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("update registry.transfers set {} where transfer_id = $1", "column_differs transfers transfer_id={} outcome"),
+        ("delete from registry.transfers where transfer_id = $1", "row_missing transfers transfer_id={}"),
+    ],
+)
+async def test_a_tampered_transfer_is_named(full: Registry, statement: str, expected: str) -> None:
+    """A transfer said to have failed, and one that is gone."""
+    async with tampering(full) as connection:
+        one = await connection.fetchval("select transfer_id from registry.transfers where network_id = 99 limit 1")
+        await connection.execute(statement.format("outcome = 'failed'"), one)
+        assert await findings(connection, "small") == [expected.format(one)]
+
+
+EXCHANGED = """
+    update registry.client_references x set {} from registry.client_references o
+    where x.network_id = 99 and o.network_id = 99 and x.client_id = $1 and o.client_id = $2
+       or x.network_id = 99 and o.network_id = 99 and x.client_id = $2 and o.client_id = $1
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("digest = o.digest", "reference_not_opened"),
+        ("sealed = o.sealed", "reference_not_opened"),
+        ("digest = o.digest, digest_key = o.digest_key, sealed = o.sealed", "reference_not_opened"),
+        ("digest_key = 'another'", "reference_digest"),
+        ("digest = null", "reference_not_opened"),
+        ("sealed = set_byte(x.sealed, 40, get_byte(x.sealed, 40) # 1)", "reference_not_opened"),
+        ("sealed = null", "reference_not_opened"),
+    ],
+)
+async def test_a_reference_of_another_client_is_found_with_the_keys(full: Registry, change: str, code: str) -> None:
+    """Whoever lets one person's reference find another: what no event may tell, the keys and its commitment do; without
+    them the report says that it was not asked.
+    """
+    keys = load_keys(full.installation.keys)
+    async with tampering(full) as connection:
+        await drop_checks(connection, "client_references")
+        await connection.execute("alter table registry.client_references drop constraint client_references_pkey")
+        for name in ("digest", "sealed"):
+            await connection.execute(f"alter table registry.client_references alter column {name} drop not null")
+        north = await connection.fetch(
+            "select client_id from registry.client_references where network_id = 99 and partner_id = 1 limit 2"
+        )
+        await connection.execute(EXCHANGED.format(change), *(row[0] for row in north))
+        await connection.execute(f"set local role {ROLES['auditor']}")
+        (without,) = [one async for one in replay_networks(connection, "small")]
+        (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+    assert found(without.report) == []
+    assert [one.verdict for one in without.report.checks[-2:]] == ["not_asked", "not_asked"]
+    assert {f"{code} client_references client_id={row[0]}" for row in north} <= set(found(audited.report))
+
+
+TEXTS = {
+    "consents": ("evidence_kept_at", "consent_id", "recorder_id"),
+    "consent_evidence": (
+        "kept_at",
+        "consent_id",
+        "(select recorder_id from registry.consents c where c.consent_id = x.consent_id)",
+    ),
+    "releases": (
+        "function_sealed",
+        "release_id",
+        "(select recorder_id from registry.consents c where c.consent_id = x.consent_id)",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TEXTS)
+async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table: str) -> None:
+    """Altered, or sealed anew with another text by somebody who has the keys: what is stored does not open, or is not
+    what was recorded. Without the keys the report says that it was not asked.
+    """
+    keys = load_keys(full.installation.keys)
+    column, key, partner = TEXTS[table]
+    network = "paderborn" if table == "releases" else "small"
+    async with tampering(full) as connection:
+        row = await connection.fetchrow(
+            f"select network_id, {key}::text as id, {partner} as partner from registry.{table} x"  # noqa: S608
+            f" where {column} is not null and network_id ="
+            " (select network_id from registry.networks where slug = $1) limit 1",
+            network,
+        )
+        assert row is not None
+        place = place_of_value(f"{table}.{column}", row["network_id"], row["partner"], row["id"])
+        for sealed, code in (
+            (keys.seal(b"another text", place), "text_other"),
+            (keys.seal(b"another text", f"{place}x"), "text_not_opened"),
+            (b"nothing", "text_not_opened"),
+        ):
+            await connection.execute(
+                f"update registry.{table} set {column} = $2 where {key} = $1::uuid",  # noqa: S608
+                row["id"],
+                sealed,
+            )
+            async with as_auditor(connection):
+                (without,) = [one async for one in replay_networks(connection, network)]
+                (audited,) = [one async for one in replay_networks(connection, network, keys)]
+            assert found(without.report) == []
+            assert found(audited.report) == [f"{code} {table} {key}={row['id']} {column}"]
+
+
+@asynccontextmanager
+async def as_auditor(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Look with the auditor's rights for the length of a block."""
+    await connection.execute(f"set local role {ROLES['auditor']}")
+    yield
+    await connection.execute("reset role")
+
+
+async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> None:
+    """Somebody with the keys makes one person's reference another: the digest is not its own, and the event knows."""
+    keys = load_keys(full.installation.keys)
+    async with tampering(full) as connection:
+        row = await connection.fetchrow("select * from registry.client_references where network_id = 99 limit 1")
+        assert row is not None
+        place = place_of_reference(99, row["partner_id"], str(row["client_id"]), row["digest"])
+        await connection.execute(
+            "update registry.client_references set sealed = $2 where client_id = $1",
+            row["client_id"],
+            keys.seal(b"another", place),
+        )
+        async with as_auditor(connection):
+            (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+    said = {
+        f"{code} client_references client_id={row['client_id']}" for code in ("reference_digest", "reference_other")
+    }
+    assert set(found(audited.report)) == said
+
+
+OTHERS_SECRET = """credentials set secret_mac = (
+    select o.secret_mac from registry.credentials o where o.network_id = 99 and o.client_id <> x.client_id limit 1)"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "credentials set secret_mac = sha256(secret_mac)",
+        OTHERS_SECRET,
+        "credentials set secret_key = 'digest-9'",
+        "receipt_codes set digest = sha256(digest)",
+        "receipt_codes set digest_key = 'digest-9'",
+        "link_codes set digest = sha256(digest)",
+        "link_codes set digest_key = 'digest-9'",
+    ],
+)
+async def test_what_proves_or_finds_is_committed_to(full: Registry, change: str) -> None:
+    """A secret's keyed hash and the digests of codes: events commit to them, so another one is found without keys."""
+    table, _, assignment = change.partition(" set ")
+    column = assignment.partition(" ")[0]
+    async with tampering(full) as connection:
+        await connection.execute(
+            f"update registry.{table} x set {assignment} where ctid ="  # noqa: S608
+            f" (select ctid from registry.{table} where network_id = 99 limit 1)"
+        )
+        (finding,) = await findings(connection, "small")
+    assert finding.startswith(f"column_differs {table} ")
+    assert finding.endswith(f" {column}")
+
+
+async def test_references_as_they_were_registered(full: Registry) -> None:
+    """With the keys, in every network: each reference is found by its own digest."""
+    keys = load_keys(full.installation.keys)
+    async with auditing(full.installation.dsn(full.database, "auditor")) as connection:
+        for audited in [one async for one in replay_networks(connection, None, keys)]:
+            assert audited.report.verdict == "holds", audited
+            assert "are found by their own digests" in audited.report.checks[-2].says
+            assert "open in their places" in audited.report.checks[-1].says
+
+
+async def test_a_restored_client_is_found(full: Registry) -> None:
+    """Rows without any event that told of them, as after half a restore, are named; each table by its own."""
+    async with tampering(full) as connection:
+        await connection.execute(
+            "insert into registry.clients values (99, '00000000-0000-4000-8000-000000000001', '2026-01-01')"
+        )
+        seen = await findings(connection, "small")
+    assert seen == ["row_added clients client_id=00000000-0000-4000-8000-000000000001"]
+
+
+async def test_a_setup_that_told_names_alone(installation: Installation) -> None:
+    """A network set up by an earlier release told what its catalogue lists and no more: what it told is compared, and
+    the rest is no finding.
+    """
+
+    def names(event: Facts) -> Facts:
+        head = {name: event[name] for name in ("v", "kind", "id", "at", "network", "actor", "client")}
+        listed = {"partners": "slug", "agreements": "version", "texts": "version"}
+        return head | {nouns: [one[name] for one in event[nouns]] for nouns, name in listed.items()}
+
+    async with installation.copy() as database:
+        await tell_setup(installation.dsn(database, "postgres"), names)
+        async with serving(installation, database) as registry:
+            first = await office(registry, "north")
+            await first.consent(await first.client())
+            await require_equal(registry)
+            async with tampering(registry) as connection:
+                await connection.execute("update registry.partners set isolated = true where network_id = 99")
+                assert await findings(connection, "small") == []
+            async with tampering(registry) as connection:
+                await connection.execute("update registry.partners set slug = 'west' where slug = 'closed'")
+                assert await findings(connection, "small") == [
+                    "row_added partners slug=west",
+                    "row_missing partners slug=closed",
+                ]
+
+
+async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
+    """Declared by one number of a client and concerning another's consent alone, the withdrawal has a row and an entry
+    of each; both outlast what the first number agreed to, and go with their numbers in the end.
+    """
+    first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
+    client = await first.client()
+    ended = await first.consent(client)
+    other = await redeem(second, await code_of(first, client))
+    kept = await second.consent(other)
+    await first.post(f"/consents/{kept['consent_id']}/confirmations", {})
+    await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
+    some = {"grants": [kept["grants"][0]["grant_id"]], "categories": ["contact"]}
+    await first.post("/withdrawals", {"client": client, "channel": "letter"} | some)
+    await require_equal(fresh_registry)
+    await in_years(fresh_registry, 4)
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        steps = [one.step for one in await retain(eraser)]
+    assert "consents" in steps
+    async with fresh_registry.sql() as connection:
+        count = "select count(*) from registry.{} where network_id = 99"
+        left = [await connection.fetchval(count.format(table)) for table in ("withdrawals", "consents")]
+    assert left == [2, 1]
+    await require_equal(fresh_registry)
+    await in_years(fresh_registry, 20)
+    async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
+        await retain(eraser)
+    async with fresh_registry.sql() as connection:
+        assert [await connection.fetchval(count.format(one)) for one in ("withdrawals", "consents", "clients")] == [
+            0
+        ] * 3
+    await require_equal(fresh_registry)
+
+
+async def test_a_link_without_its_code_is_named(full: Registry) -> None:
+    """Emptied past the column's constraint: the event commits to a code, and the row is there."""
+    async with tampering(full) as connection:
+        await connection.execute("alter table registry.links alter link_code_id drop not null")
+        await connection.execute("update registry.links set link_code_id = null where network_id = 99")
+        seen = await findings(connection, "small")
+    assert seen
+    assert all(one.startswith("column_differs links link_id=") for one in seen)

@@ -1,0 +1,132 @@
+"""The append: gap-free whoever comes at once and whoever gives up, and bytes that open the leaf."""
+
+import asyncio
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from consent_registry.domain.events import Event
+from consent_registry.operations.acts import new_id
+from consent_registry.storage.database import Pool, transaction
+from consent_registry.storage.log.append import LogPlace, append, find_event, find_places
+from consent_registry.tlog.leaf import canonical, opens
+from tests.installation import Registry
+from tests.small_network import NUMBER
+from tests.storage.pools import ACTOR, NETWORK, count, pool_of
+
+NOW = datetime.now(UTC)
+
+
+class GaveUp(Exception):
+    """An act that ends without a commit."""
+
+
+def events(number: int) -> list[Event]:
+    """Return so many events that say nothing."""
+    return [Event("read", new_id(NOW), {"what": "test", "number": one}) for one in range(number)]
+
+
+async def write(pool: Pool, number: int, *, give_up: bool = False) -> list[LogPlace]:
+    """Append in a transaction of its own, which may give up after the append."""
+    async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
+        places = await append(connection, NETWORK, ACTOR, NOW, events(number))
+        await asyncio.sleep(0.002)
+        if give_up:
+            raise GaveUp
+    return places
+
+
+async def at_once(pool: Pool) -> list[list[LogPlace] | BaseException]:
+    """Let twenty transactions append between one and five events each, every third of which gives up."""
+    lengths = random.Random(7).choices(range(1, 6), k=20)
+    writes = [write(pool, length, give_up=place % 3 == 2) for place, length in enumerate(lengths)]
+    return await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def test_twenty_at_once_leave_no_gap(registry: Registry) -> None:
+    """Twenty transactions at once, a third of them rolled back: indices follow each other without gap or double."""
+    before = await count(registry, "leaves")
+    async with pool_of(registry, 20) as pool:
+        written = await at_once(pool)
+    kept = [one for one in written if isinstance(one, list)]
+    assert [one for one in written if not isinstance(one, list | GaveUp)] == []
+    assert len(kept) == 14
+    indices = [[place.index for place in places] for places in kept]
+    assert sorted(index for several in indices for index in several) == list(
+        range(before, await count(registry, "leaves"))
+    )
+    assert all(several == list(range(several[0], several[0] + len(several))) for several in indices)
+    assert await count(registry, "events") == await count(registry, "leaves")
+
+
+async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> None:
+    """Control: with the lock taken out of the append function twenty at once do not get through."""
+    async with fresh_registry.sql() as owner:
+        source = await owner.fetchval(
+            "select pg_get_functiondef(oid) from pg_proc where proname = 'append' order by pronargs desc limit 1"
+        )
+        lock = "perform pg_advisory_xact_lock((4 << 20) | p_network, 0);"
+        assert lock in source
+        await owner.execute(source.replace(lock, ""))
+    async with pool_of(fresh_registry, 20) as pool:
+        written = await at_once(pool)
+    assert any(isinstance(one, asyncpg.UniqueViolationError) for one in written)
+
+
+async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
+    """Bytes and nonce kept for an event open the leaf that was answered, and the bytes are canonical and complete."""
+    client = "00000000-0000-4000-8000-000000000001"
+    event = Event(
+        "decision", new_id(NOW), {"outcome": "permit", "norm": "§ 69 SGB X"}, client, "N-1", 1, 2, 1, "permit"
+    )
+    async with pool_of(registry) as pool:
+        async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
+            (place,) = await append(connection, NETWORK, ACTOR, NOW, [event])
+        async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
+            stored = await find_event(connection, NETWORK, event.event_id)
+    assert stored is not None
+    assert (stored.place, stored.client_id, stored.kind) == (place, client, 1)
+    assert opens(place.leaf, stored.event, stored.place.nonce)
+    facts: dict[str, Any] = json.loads(stored.event)
+    assert canonical(facts) == stored.event
+    head = {name: facts[name] for name in ("v", "kind", "id", "network", "actor", "client")}
+    assert head == {
+        "v": 1,
+        "kind": "decision",
+        "id": event.event_id,
+        "network": "small",
+        "actor": "north",
+        "client": client,
+    }
+    assert b"N-1" not in stored.event
+    assert facts["reference_commitment"]
+
+
+async def test_an_event_is_its_actors_and_its_place_is_everybodys(registry: Registry) -> None:
+    """Another partner, another network and no partner at all find no event; index and leaf any partner may learn."""
+    async with pool_of(registry) as pool:
+        (place,) = await write(pool, 1)
+        async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
+            event_id = await connection.fetchval(
+                "select event_id from registry.events where network_id = $1 and log_index = $2", NUMBER, place.index
+            )
+        for network_id, partners, sees in ((NUMBER, [2], True), (NUMBER, [], True), (1, [1], False)):
+            async with transaction(pool, network_id, partners) as connection:
+                assert await find_event(connection, NETWORK, str(event_id)) is None
+                found = await find_places(connection, NETWORK, [str(event_id)])
+                assert found == ({str(event_id): (place.index, place.leaf)} if sees else {})
+
+
+@pytest.mark.parametrize("statement", ["update registry.leaves set leaf = leaf", "delete from registry.leaves"])
+async def test_the_application_cannot_alter_the_log(registry: Registry, statement: str) -> None:
+    """The application's role may neither change nor remove a leaf; the owner's session meets a trigger."""
+    async with registry.sql("app") as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    async with registry.sql() as connection:
+        with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+            await connection.execute(statement)
