@@ -17,7 +17,7 @@ import asyncpg
 
 from benchmarks.servers import Registry
 from consent_registry.domain.identifiers import uuid7
-from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.keys.keyring import Keys, load_keys
 
 CHUNK = 50_000
 GRANTS_OF_CLIENTS = (1, 1, 2, 3)

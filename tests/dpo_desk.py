@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from consent_registry.storage.keys import base64url
+from consent_registry.storage.keys.keyring import base64url
 from consent_registry.tlog.leaf import reference_commitment
 from tests.installation import Partner, Registry
 

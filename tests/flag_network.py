@@ -12,8 +12,8 @@ from consent_registry.operations.catalogue.network_document_plan import read_cat
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from tests.installation import ISSUER, Installation
 from tests.small_network import TEXTS
 

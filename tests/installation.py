@@ -23,12 +23,12 @@ from consent_registry.operations.catalogue.network_setup import establish_networ
 from consent_registry.operations.runtime import Runtime
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.settings import Networks, Settings
-from consent_registry.storage.administration import create_database, create_roles
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.key_files import make_keys
-from consent_registry.storage.keys import load_keys
-from consent_registry.storage.migrations import migrate
-from consent_registry.storage.roles import role_names
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.database.migrations import migrate
+from consent_registry.storage.database.provisioning import create_database, create_roles
+from consent_registry.storage.database.roles import role_names
+from consent_registry.storage.files.key_files import make_keys
+from consent_registry.storage.keys.keyring import load_keys
 from tests.small_network import small_network
 
 ISSUER = "https://registry.example"

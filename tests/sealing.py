@@ -9,10 +9,10 @@ from pathlib import Path
 import asyncpg
 
 from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Seal, Sealed, seal
-from consent_registry.storage.database import open_pool
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.files.signed_heads import SignedHeads
+from consent_registry.storage.keys.log_keys import load_log_keys
 from consent_registry.storage.log.checkpoints import Log, list_logs
-from consent_registry.storage.log_keys import load_log_keys
-from consent_registry.storage.signed_heads import SignedHeads
 from consent_registry.tlog.checkpoint import OpenedCheckpoint, open_checkpoint
 from consent_registry.tlog.note import SignerKey
 from tests.installation import Installation

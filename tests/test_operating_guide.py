@@ -20,12 +20,12 @@ SOURCE = ROOT / "src/consent_registry"
 REFUSING = (
     "settings.py",
     "process/connections.py",
-    "storage/connections.py",
+    "storage/database/connections.py",
     "storage/checks.py",
-    "storage/login_checks.py",
-    "storage/definer_checks.py",
-    "storage/row_security_checks.py",
-    "storage/partitions.py",
+    "storage/database/login_checks.py",
+    "storage/database/definer_checks.py",
+    "storage/database/row_security_checks.py",
+    "storage/database/partitions.py",
 )
 OTHER_VERBS = {"require_safe_for_sealing", "require_safe_for_erasing", "require_no_real_network", "read_migrations"}
 

@@ -7,7 +7,7 @@ from consent_registry.api.decisions import BATCH_BYTES
 from consent_registry.api.tokens import FORM_LENGTH
 from consent_registry.app import BODY_BYTES
 from consent_registry.settings import Limits, Settings
-from consent_registry.storage.roles import APP_SETTINGS
+from consent_registry.storage.database.roles import APP_SETTINGS
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (ROOT / "deploy/nginx.conf").read_text()

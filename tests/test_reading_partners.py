@@ -21,9 +21,9 @@ WIDENING = {
     "operations/consents/text_invalidations.py invalidate_text": (
         "A void text voids every consent on it, whoever recorded it."
     ),
-    "operations/holds.py _client_id": "The operator names a client by any partner's reference.",
-    "operations/key_uses.py count_key_uses": "The operator counts what is sealed, of every partner.",
-    "operations/resealing.py _reseal_table": "The operator seals anew what every partner sealed.",
+    "operations/erasure/holds.py _client_id": "The operator names a client by any partner's reference.",
+    "operations/keys/key_uses.py count_key_uses": "The operator counts what is sealed, of every partner.",
+    "operations/keys/reencryption.py _reseal_table": "The operator seals anew what every partner sealed.",
 }
 """Functions that widen the partners of a running transaction, and why. A new one is looked at, and named here."""
 
@@ -62,7 +62,7 @@ def wider(texts: Mapping[str, str]) -> set[str]:
     found = set()
     for path, text in texts.items():
         for name, node in functions(text):
-            if not isinstance(node, ast.Call) or path == "storage/database.py":
+            if not isinstance(node, ast.Call) or path == "storage/database/database.py":
                 continue
             called = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
             if called == "begin_sql" or (called == "transaction" and len(node.args) > 1):
@@ -90,7 +90,7 @@ def test_an_act_that_reads_for_others_is_on_the_list() -> None:
 
 def test_partners_are_set_in_one_place() -> None:
     """No module but the one that begins transactions writes the setting."""
-    assert settings(modules()) == {"storage/database.py"}
+    assert settings(modules()) == {"storage/database/database.py"}
 
 
 def test_a_new_one_would_be_found() -> None:

@@ -36,17 +36,17 @@ from consent_registry.api import (
 from consent_registry.api.openapi import pages
 from consent_registry.demo.request_lines import RequestLines
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.housekeeping import Housekeeping
-from consent_registry.operations.keys import KeyWatch
-from consent_registry.operations.readiness import Readiness
+from consent_registry.operations.background.housekeeping import Housekeeping
+from consent_registry.operations.background.readiness import Readiness
+from consent_registry.operations.background.warnings import Watch
+from consent_registry.operations.keys.following import KeyWatch
 from consent_registry.operations.runtime import Runtime
 from consent_registry.operations.turns import Turns
-from consent_registry.operations.watch import Watch
 from consent_registry.process.server_log import configure_log
 from consent_registry.settings import Settings, read_settings
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
-from consent_registry.storage.queued_pool import QueuedPool
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.database.queued_pool import QueuedPool
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.web import problem_pages
 from consent_registry.web.callers import ApiRequest, Doors
 from consent_registry.web.edge import Edge

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from consent_registry.operations.access.access_tokens import LIFETIME, with_low_s
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.keys.keyring import Keys
 
 Claims = dict[str, Any]
 FOREIGN_KEY = ec.generate_private_key(ec.SECP256R1())

@@ -11,8 +11,8 @@ import pytest
 
 from consent_registry.api.openapi.document import make_document
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.queued_pool import QueuedPool
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.database.queued_pool import QueuedPool
 from consent_registry.web.callers import Doors
 from tests.installation import Partner, Registry
 from tests.small_network import question

@@ -12,7 +12,7 @@ import pytest
 
 from consent_registry.operations.access.access_tokens import LIFETIME
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, PARTNER_SCOPES
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.keys.keyring import load_keys
 from tests.api.hostile_tokens import Forge
 from tests.installation import ISSUER, Partner, Registry
 from tests.small_network import question

@@ -15,7 +15,7 @@ import asyncpg
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.oversight.table_check import replay_networks
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.keys.keyring import Keys
 from consent_registry.tlog.report import Report
 from tests.installation import ROLES
 

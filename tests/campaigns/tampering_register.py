@@ -14,9 +14,9 @@ import asyncpg
 from consent_registry.operations.log.witness_service import Witness
 from consent_registry.operations.log.witnesses import Prove
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.files.witness_state import WitnessState
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.checkpoint import Checkpoint
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
 from consent_registry.tlog.policy import Policy
@@ -27,8 +27,8 @@ from tests.founding import let_evidence_follow
 from tests.installation import ISSUER, Installation, Registry, serving
 from tests.journeys.office import Office, office
 from tests.operations.a_full_register import consents, fill, links, releases
+from tests.operations.erasure.test_retention import in_years, retain
 from tests.operations.lives import a_life, erase
-from tests.operations.test_retentions import in_years, retain
 from tests.sealing import Office as Desk
 from tests.sealing import office as sealing
 from tests.small_network import consent_body, question

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from consent_registry.storage.partitions import PartitionState, make_event_partitions, partition_state
-from consent_registry.storage.roles import role_names
+from consent_registry.storage.database.partitions import PartitionState, make_event_partitions, partition_state
+from consent_registry.storage.database.roles import role_names
 from tests.campaigns.figures import show
 from tests.campaigns.scene import OK, Person, Scene, play
 from tests.campaigns.timepiece import SEEN_S, Timepiece, ticking

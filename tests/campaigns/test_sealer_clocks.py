@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from consent_registry.operations.log.witness_service import Witness
 from consent_registry.process.postgres.cluster import prepare
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.cosignature import cosignatures
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
 from tests.campaigns.places import scratch

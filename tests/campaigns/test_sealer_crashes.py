@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.signed_heads import Head
+from consent_registry.storage.files.signed_heads import Head
 from tests.campaigns.sealers import (
     LIMIT_S,
     check_all,

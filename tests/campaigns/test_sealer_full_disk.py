@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.signed_heads import Head, HeadNotKept, SignedHeads
+from consent_registry.storage.files.signed_heads import Head, HeadNotKept, SignedHeads
 from tests.campaigns.sealers import check_all, published, said, sealer, until_sealed
 from tests.campaigns.test_blocked_log import disk_full, small_disk
 from tests.installation import Installation

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.log.checkpoints import MOST_LEAVES
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
 from consent_registry.tlog.policy import Policy, open_trusted
 from tests.campaigns.places import free_port

@@ -11,7 +11,7 @@ import pytest_asyncio
 from consent_registry.domain.table_check.expected_rows import TABLES
 from consent_registry.operations.log.checkpoints import HistoryChanged
 from consent_registry.operations.oversight import table_check
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.note import SignerKey
 from tests.campaigns.figures import show
 from tests.campaigns.tampering import Tally, in_turns, replayed, try_all, undone

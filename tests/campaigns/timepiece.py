@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 
 from consent_registry.process.postgres.cluster import Cluster, prepare
-from consent_registry.storage.administration import create_database
+from consent_registry.storage.database.provisioning import create_database
 from tests.campaigns.places import scratch
 from tests.campaigns.server import Server
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consent_registry.storage.migrations import read_migrations
+from consent_registry.storage.database.migrations import read_migrations
 
 LAST = read_migrations()[-1].name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.storage.erasure_ledger import ErasureLedger
+from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from tests.cli.test_command_line import run
 from tests.installation import Registry
 from tests.journeys.log_check import check_log

@@ -30,8 +30,8 @@ from consent_registry.operations.catalogue.network_document_plan import read_pla
 from consent_registry.operations.catalogue.network_plan import plan_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from tests.cli.forks import Forks, forking
 from tests.installation import Installation, Registry, empty_database, serving
 

@@ -20,7 +20,7 @@ from consent_registry.demo.documents import (
     FOLDER,
 )
 from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.storage.roles import role_names
+from consent_registry.storage.database.roles import role_names
 from tests.cli.test_command_line import run
 from tests.installation import Registry
 from tests.process.test_supervisor import free_port, until

@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.process.postgres.cluster import Cluster, prepare
-from consent_registry.storage.key_files import make_keys
+from consent_registry.storage.files.key_files import make_keys
 from tests.cli.dangers import DANGERS, Danger
 from tests.installation import ROLES, empty_database
 from tests.process.test_supervisor import free_port

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from consent_registry.tlog.cosignature import cosignatures
 from consent_registry.tlog.merkle import consistency_ranges, leaf_hash, root

@@ -5,10 +5,10 @@ a database put back must see.
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import checkpoints, sealer
 from consent_registry.operations.log.checkpoints import Seal, Sealed
-from consent_registry.storage.database import transaction
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.files.signed_heads import Head
 from consent_registry.storage.log.append import read_leaves
 from consent_registry.storage.log.checkpoints import Log, latest_checkpoint
-from consent_registry.storage.signed_heads import Head
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.merkle import leaf_hash
 

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 from consent_registry.app import create_app as real_app
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts as decisions
 from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
 from consent_registry.storage.decisions.facts import Facts

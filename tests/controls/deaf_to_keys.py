@@ -7,7 +7,7 @@ from pathlib import Path
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.keys import KeyWatch
+from consent_registry.operations.keys.following import KeyWatch
 
 
 def create_app() -> ASGIApp:

@@ -14,8 +14,8 @@ from litestar.types import ASGIApp
 
 from consent_registry import app
 from consent_registry.operations.decisions import batch
-from consent_registry.storage import database
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database import database
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.log import append
 
 _decided: ContextVar[bool] = ContextVar("decided", default=False)

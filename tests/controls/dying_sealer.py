@@ -13,7 +13,7 @@ from typing import Any
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import checkpoints
-from consent_registry.storage.signed_heads import SignedHeads
+from consent_registry.storage.files.signed_heads import SignedHeads
 from tests.small_network import NUMBER, SLUG
 
 Step = Callable[..., Awaitable[Any]]

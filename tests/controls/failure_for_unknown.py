@@ -4,8 +4,8 @@ from litestar.types import ASGIApp
 
 from consent_registry import app
 from consent_registry.domain.errors import CannotRecord, OutcomeUnknown
-from consent_registry.storage import database
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database import database
+from consent_registry.storage.database.database import Connection
 
 
 async def commit(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from consent_registry.cli.seal import seal
-from consent_registry.storage.signed_heads import Head, HeadNotKept, SignedHeads
+from consent_registry.storage.files.signed_heads import Head, HeadNotKept, SignedHeads
 
 
 def advance(self: SignedHeads, slug: str, origin: str, old: Head | None, new: Head) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 
 from consent_registry.__main__ import main
-from consent_registry.storage.erasure_ledger import ErasureLedger
+from consent_registry.storage.files.erasure_ledger import ErasureLedger
 
 _intend = ErasureLedger.intend
 

@@ -8,8 +8,8 @@ import time
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import sealer
-from consent_registry.storage.database import Connection
-from consent_registry.storage.signed_heads import Head, SignedHeads
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.files.signed_heads import Head, SignedHeads
 
 LINGER_S = 0.2
 

@@ -3,7 +3,7 @@
 from litestar.types import ASGIApp
 
 from consent_registry import app
-from consent_registry.storage import session_checks
+from consent_registry.storage.database import session_checks
 
 
 def create_app() -> ASGIApp:

@@ -9,7 +9,7 @@ from consent_registry.app import create_app as real_app
 from consent_registry.operations.clients import clients
 from consent_registry.storage.clients import links
 from consent_registry.storage.clients.clients import client_lock, lock_client
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 
 async def lock_groups(

@@ -9,8 +9,8 @@ from consent_registry.demo.documents import (
 )
 from consent_registry.demo.loader import load_network
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from tests.flag_network import with_flags
 from tests.installation import ISSUER, Installation, Registry, serving
 from tests.journeys.log_check import reading_again

@@ -6,8 +6,8 @@ from consent_registry.cli.log_source import open_log
 from consent_registry.domain.catalogue import Network
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedLog

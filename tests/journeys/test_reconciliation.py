@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from consent_registry.domain.findings import GROUNDS, KINDS
 from consent_registry.operations.acts import new_id
-from consent_registry.storage.database import begin_sql
+from consent_registry.storage.database.database import begin_sql
 from tests.erasing import erasing
 from tests.erasing import north as by_north
 from tests.founding import let_evidence_follow

@@ -17,9 +17,9 @@ from consent_registry.operations.clients import clients
 from consent_registry.operations.runtime import Runtime
 from consent_registry.storage.clients.clients import ClientReference, find_reference
 from consent_registry.storage.clients.links import lock_groups
-from consent_registry.storage.database import Connection
-from consent_registry.storage.key_files import FILES, read_key_files, rotate_key
-from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.files.key_files import FILES, read_key_files, rotate_key
+from consent_registry.storage.keys.keyring import Keys, load_keys
 from tests.installation import Installation, Partner, Registry, serving
 from tests.journeys.office import office
 from tests.small_network import NUMBER

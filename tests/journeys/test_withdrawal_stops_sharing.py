@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import Asked
 from consent_registry.storage.decisions.facts import Facts, load_facts
 from tests.installation import ISSUER, Registry

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from consent_registry.operations.erasures import ByReference
-from consent_registry.operations.retentions import set_periods
+from consent_registry.operations.erasure.erasures import ByReference
+from consent_registry.operations.erasure.retention import set_periods
 from tests.erasing import administering, erasing, hold, lift, north
 from tests.installation import Partner, Registry
 from tests.journeys.office import Body, Office, office

@@ -3,7 +3,7 @@
 import secrets
 import uuid
 
-from consent_registry.operations.erasures import Erased, Eraser, Target, perform_erasure, preview_erasure
+from consent_registry.operations.erasure.erasures import Erased, Eraser, Target, perform_erasure, preview_erasure
 from tests.erasing import small
 from tests.installation import Registry
 from tests.journeys.office import Body, Office

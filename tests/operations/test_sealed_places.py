@@ -15,11 +15,11 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.resealing import reseal
+from consent_registry.operations.keys.reencryption import reseal
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import Keys, load_keys
-from consent_registry.storage.sealed_places import (
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import Keys, load_keys
+from consent_registry.storage.keys.sealed_places import (
     EARLIER_WORDS,
     earlier_place,
     place_of_answer,
@@ -30,7 +30,7 @@ from tests.founding import let_evidence_follow
 from tests.installation import ISSUER, Installation, Registry, serving
 from tests.journeys.office import office
 from tests.operations.a_full_register import consents, releases
-from tests.operations.test_resealing import NOT_SEALED
+from tests.operations.keys.test_reencryption import NOT_SEALED
 
 # By column: where a value of it stands, by table, row and the partner who may read it.
 PLACES: dict[str, tuple[str, Callable[[asyncpg.Record], str]]] = {

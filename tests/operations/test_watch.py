@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from consent_registry.operations.watch import Watch
+from consent_registry.operations.background.warnings import Watch
 from tests.installation import Registry
 
 

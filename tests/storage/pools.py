@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.storage.database import Pool, open_pool
+from consent_registry.storage.database.database import Pool, open_pool
 from tests.installation import Registry
 from tests.small_network import NUMBER, small_network
 

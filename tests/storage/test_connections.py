@@ -10,9 +10,9 @@ import pytest
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.settings import UnsafeSetting
-from consent_registry.storage import connections
-from consent_registry.storage.connections import connect, create_pool, require_private
-from consent_registry.storage.database import open_pool, session
+from consent_registry.storage.database import connections
+from consent_registry.storage.database.connections import connect, create_pool, require_private
+from consent_registry.storage.database.database import open_pool, session
 from tests.cli.forks import Forks, forking
 
 SOURCES = Path(__file__).resolve().parents[2] / "src/consent_registry"
@@ -143,7 +143,7 @@ def registry_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder of keys."""
     from datetime import UTC, datetime
 
-    from consent_registry.storage.key_files import make_keys
+    from consent_registry.storage.files.key_files import make_keys
 
     folder = tmp_path_factory.mktemp("keys") / "keys"
     make_keys(folder, datetime.now(UTC))

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from consent_registry.storage.parameter_logging import find_parameter_logging
+from consent_registry.storage.database.parameter_logging import find_parameter_logging
 from tests.installation import Registry
 
 LOGGING: list[tuple[dict[str, str], str]] = [

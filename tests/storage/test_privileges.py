@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.storage.roles import (
+from consent_registry.storage.database.roles import (
     APP_SETTINGS,
     ERASER_SETTINGS,
     LOGIN_SUFFIXES,

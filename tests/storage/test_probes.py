@@ -2,8 +2,8 @@
 
 import pytest
 
-from consent_registry.storage import probes
-from consent_registry.storage.probes import probe_room
+from consent_registry.storage.database import probes
+from consent_registry.storage.database.probes import probe_room
 from tests.installation import Registry
 
 TEMP_BYTES = "select temp_bytes from pg_stat_database where datname = current_database()"

@@ -18,11 +18,11 @@ from consent_registry.storage.clients.links import find_groups, lock_groups
 from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.consents.grants import find_grants_of_clients, find_grants_of_consents
 from consent_registry.storage.consents.receipt_codes import find_receipt_code, last_receipt_code
-from consent_registry.storage.database import Connection, begin_sql
+from consent_registry.storage.database.database import Connection, begin_sql
+from consent_registry.storage.database.idempotency import find_answers
 from consent_registry.storage.decisions.client_locks import Asked, lock_clients
 from consent_registry.storage.decisions.facts import load_facts
 from consent_registry.storage.decisions.transfers import list_unreported, outcomes_of
-from consent_registry.storage.idempotency import find_answers
 from consent_registry.storage.log.append import find_event, find_leaves, find_places
 from consent_registry.storage.oversight import event_search as searches
 from consent_registry.storage.oversight import findings, lookups

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from tests.installation import ISSUER, Installation, Partner, Registry, serving
 from tests.small_network import consent_body, question, small_network
 

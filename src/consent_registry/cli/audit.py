@@ -19,7 +19,7 @@ from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.oversight.audited_findings import reconcile_networks
 from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.report import Report, Verdict
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"

@@ -12,15 +12,15 @@ from cyclopts import App, Parameter
 from consent_registry.cli.reference_file import read_reference
 from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations import erasures as operations
-from consent_registry.operations.erasures import ByConsent, ByReference, Erased, Eraser, Preview
+from consent_registry.operations.erasure import erasures as operations
+from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Erased, Eraser, Preview
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.process.standard_streams import say
 from consent_registry.storage.checks import require_safe_for_erasing
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.erasure_ledger import ErasureLedger
-from consent_registry.storage.keys import load_keys
-from consent_registry.storage.scrubbing import scrub as scrub_tables
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.database.rewriting import scrub as scrub_tables
+from consent_registry.storage.files.erasure_ledger import ErasureLedger
+from consent_registry.storage.keys.keyring import load_keys
 
 T = TypeVar("T")
 ERASER_URL = "CONSENT_REGISTRY_ERASER_DATABASE_URL"

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from consent_registry.operations.runtime import Runtime
 from consent_registry.settings import read_settings
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 
 T = TypeVar("T")
 

@@ -11,14 +11,14 @@ from typing import Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from consent_registry.operations.key_uses import KeyUse, count_key_uses, still_needed
-from consent_registry.operations.resealing import Resealed
-from consent_registry.operations.resealing import reseal as reseal_values
+from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses, still_needed
+from consent_registry.operations.keys.reencryption import Resealed
+from consent_registry.operations.keys.reencryption import reseal as reseal_values
 from consent_registry.operations.runtime import Runtime
 from consent_registry.process.data_folder import CannotServe
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.key_files import FILES, Key, drop_key, make_keys, rotate_key
-from consent_registry.storage.keys import Keys, load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.files.key_files import FILES, Key, drop_key, make_keys, rotate_key
+from consent_registry.storage.keys.keyring import Keys, load_keys
 
 T = TypeVar("T")
 DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"

@@ -4,9 +4,9 @@ import asyncio
 import os
 
 from consent_registry.process.data_folder import CannotServe
-from consent_registry.storage import migrations
-from consent_registry.storage.partitions import settle_partitions
-from consent_registry.storage.roles import DEFAULT_PREFIX
+from consent_registry.storage.database import migrations
+from consent_registry.storage.database.partitions import settle_partitions
+from consent_registry.storage.database.roles import DEFAULT_PREFIX
 
 
 def migrate() -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-from consent_registry.storage.roles import DEFAULT_PREFIX, roles_sql
+from consent_registry.storage.database.roles import DEFAULT_PREFIX, roles_sql
 
 
 def roles(*, prefix: str | None = None) -> None:

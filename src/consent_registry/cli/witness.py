@@ -9,7 +9,7 @@ from cyclopts import App
 from consent_registry.cli.witness_server import FOLDER
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.process.supervisor import Port, Service, supervise
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.note import COSIGNATURE, KEY_LENGTH, SignerKey, VerifierKey, check_name
 
 witness = App(name="witness", help="Be a witness of logs: cosign checkpoints that continue what was seen before.")

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from consent_registry.operations.log.witness_service import Witness
 from consent_registry.process.server_log import configure_log
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
 
 FOLDER = "CONSENT_REGISTRY_WITNESS"

@@ -23,8 +23,8 @@ from consent_registry.operations.consents.schemas import ConsentRequest, Withdra
 from consent_registry.operations.consents.withdrawals import withdraw_consent
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.process.data_folder import write_private
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 
 LOG_ORIGIN = "consent-registry.demo"
 TEXTS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,14 +18,14 @@ from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.response_delay import evenly
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, require_standing
 from consent_registry.operations.turns import Kind
-from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database import Connection, transaction
-from consent_registry.storage.idempotency import add_answer, find_answers, try_lock_keys
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.database.database import Connection, transaction
+from consent_registry.storage.database.idempotency import add_answer, find_answers, try_lock_keys
+from consent_registry.storage.keys.keyring import Keys
+from consent_registry.storage.keys.sealed_places import place_of_answer, place_of_value
 from consent_registry.storage.log import append as log
-from consent_registry.storage.sealed_places import place_of_answer, place_of_value
 
 # How often an act begins anew because a client it is about was linked while it waited for that client's lock.
 BEGINNINGS = 10

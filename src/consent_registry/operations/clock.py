@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.log.append import latest_event_at
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from consent_registry.domain.errors import Fault, Malformed, Unusable
-from consent_registry.storage.keys import Keys, base64url
+from consent_registry.storage.keys.keyring import Keys, base64url
 
 Item = TypeVar("Item")
 

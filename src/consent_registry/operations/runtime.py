@@ -13,10 +13,10 @@ from consent_registry.domain.errors import NotAuthentic
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.clock import Clock
 from consent_registry.operations.turns import Kind, Turns
-from consent_registry.storage.catalogue import catalogue_version, load_catalogue, lock_catalogue
-from consent_registry.storage.database import Connection, Connections, transaction
-from consent_registry.storage.keys import Keys
-from consent_registry.storage.networks import list_networks
+from consent_registry.storage.catalogue.catalogue import catalogue_version, load_catalogue, lock_catalogue
+from consent_registry.storage.catalogue.networks import list_networks
+from consent_registry.storage.database.database import Connection, Connections, transaction
+from consent_registry.storage.keys.keyring import Keys
 
 # The administration of a network is nobody's partner; in row-level security it is number 0.
 ADMINISTRATION = 0

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import asyncpg
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.clock import CLOCKS_APART, compare_clocks
-from consent_registry.storage.connections import connect
-from consent_registry.storage.login_checks import require_harmless_login
-from consent_registry.storage.migrations import check_schema
-from consent_registry.storage.networks import is_demonstration
-from consent_registry.storage.partitions import require_this_month
-from consent_registry.storage.row_security_checks import require_row_security
-from consent_registry.storage.session_checks import DURABLE_COMMIT
+from consent_registry.storage.catalogue.networks import is_demonstration
+from consent_registry.storage.database.clock import CLOCKS_APART, compare_clocks
+from consent_registry.storage.database.connections import connect
+from consent_registry.storage.database.login_checks import require_harmless_login
+from consent_registry.storage.database.migrations import check_schema
+from consent_registry.storage.database.partitions import require_this_month
+from consent_registry.storage.database.row_security_checks import require_row_security
+from consent_registry.storage.database.session_checks import DURABLE_COMMIT
 
 OLDEST_VERSION = 150_000
 # A batch of 1000 decisions holds 1000 locks; several batches run at once.

@@ -18,8 +18,8 @@ from consent_registry.operations.access import quotas as keeping
 from consent_registry.operations.catalogue.policies import set_policies
 from consent_registry.operations.runtime import Runtime
 from consent_registry.settings import Settings
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
 from tests.installation import ISSUER, Installation, Partner, Registry, serving
 from tests.small_network import NUMBER, question
 

@@ -12,9 +12,9 @@ import pytest_asyncio
 from consent_registry.operations.log import checkpoints
 from consent_registry.operations.log.checkpoints import HistoryChanged, Standing
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove
-from consent_registry.storage.key_files import Key
-from consent_registry.storage.log_keys import LogKeys
-from consent_registry.storage.signed_heads import HeadMoved, SignedHeads
+from consent_registry.storage.files.key_files import Key
+from consent_registry.storage.files.signed_heads import HeadMoved, SignedHeads
+from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.tlog.note import NoteRefused, SignerKey
 from tests.installation import Installation
 from tests.sealing import NETWORK, Office, office, tree_root

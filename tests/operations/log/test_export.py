@@ -16,9 +16,9 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import open_pool
-from consent_registry.storage.keys import load_keys
-from consent_registry.storage.static_log import StaticLog
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.files.static_log import StaticLog
+from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.checkpoint import open_checkpoint
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
@@ -169,7 +169,7 @@ async def test_tiles_that_do_not_give_the_root_are_not_exported(desk: Office, ru
 def nginx(folder: Path, scratch: Path) -> Iterator[str]:
     """Serve a folder with nginx as docs/sealing.md says."""
     port = free_port()
-    guide = (Path(__file__).parents[2] / "docs" / "sealing.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "sealing.md").read_text()
     server = guide.split("```nginx\n")[1].split("```")[0].replace("/srv/consent-log", str(folder.parent))
     server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     settings = (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from consent_registry.domain.erasures import GROUNDS
-from consent_registry.operations.erasures import perform_erasure, preview_erasure
+from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
 from tests.cli.test_command_line import run
 from tests.erasing import administering, erasing, north, small

@@ -14,7 +14,7 @@ import pytest
 
 from consent_registry.domain.erasures import GROUNDS
 from consent_registry.operations.acts import digest_of
-from consent_registry.operations.erasures import perform_erasure, preview_erasure
+from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.oversight import event_export
 from consent_registry.operations.oversight.event_export import EventExportRequest, ExportPage

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from consent_registry.domain.erasures import GROUNDS
 from consent_registry.domain.events import KINDS, WITHOUT_ACTOR
-from consent_registry.operations.erasures import perform_erasure, preview_erasure
+from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.oversight import event_search
 from consent_registry.operations.oversight.event_filter import EventFilter
 from tests.dpo_desk import SEARCH, Record, expected, records, search, search_all

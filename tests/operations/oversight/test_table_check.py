@@ -12,9 +12,9 @@ from consent_registry.domain.events import KINDS
 from consent_registry.domain.table_check.expected_rows import TABLES
 from consent_registry.domain.table_check.table_check import ACTS, WITHOUT_STATE
 from consent_registry.operations.oversight.table_check import auditing, replay_networks
-from consent_registry.storage.keys import load_keys
+from consent_registry.storage.keys.keyring import load_keys
+from consent_registry.storage.keys.sealed_places import place_of_reference, place_of_value
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
-from consent_registry.storage.sealed_places import place_of_reference, place_of_value
 from tests.erasing import erasing
 from tests.flag_network import with_flags
 from tests.founding import Facts, let_evidence_follow, tell_setup
@@ -22,13 +22,13 @@ from tests.installation import ROLES, Installation, Registry, serving
 from tests.journeys.office import office
 from tests.journeys.test_links import code_of, redeem
 from tests.operations.a_full_register import fill
-from tests.operations.test_retentions import in_years, retain
+from tests.operations.erasure.test_retention import in_years, retain
 from tests.replaying import found, replayed, require_equal
 
 # Where the full register has rows of these tables; of all others the small network has.
 OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}
 OF_OTHERS |= {"approvals": "flags", "approval_revocations": "flags", "credential_revocations": "flags"}
-# A retention needs years to pass: tests/operations/test_retentions.py has them, and replays each of its logs.
+# A retention needs years to pass: tests/operations/erasure/test_retention.py has them, and replays each of its logs.
 ELSEWHERE = {"retentions"}
 # No act ends an agreement yet, and there is one network: what is put in or taken out here has tests of its own.
 ALONE = {"agreement_endings", "networks"}

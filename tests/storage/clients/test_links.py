@@ -10,7 +10,7 @@ import pytest_asyncio
 from consent_registry.storage.clients.clients import client_lock, digest_locks
 from consent_registry.storage.clients.links import Group, add_memberships, find_groups, lock_groups
 from consent_registry.storage.clients.unlinkings import list_findings
-from consent_registry.storage.database import LOCK_CLIENT, begin_sql
+from consent_registry.storage.database.database import LOCK_CLIENT, begin_sql
 from consent_registry.storage.decisions.client_locks import NOBODY, Asked, lock_clients
 from tests.installation import Registry
 from tests.journeys.office import Office, office

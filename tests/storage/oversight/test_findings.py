@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from consent_registry.storage.clients.unlinkings import list_findings
-from consent_registry.storage.database import Connection, begin_sql
+from consent_registry.storage.database.database import Connection, begin_sql
 from consent_registry.storage.oversight import findings, lookups
 from consent_registry.storage.oversight.findings import Slice
 from tests.installation import Registry

@@ -19,7 +19,7 @@ from consent_registry.domain.errors import NotAuthentic
 
 # Seconds.
 LIFETIME = 600
-# Two machines that issue and verify may differ by as much as a start allows (storage/clock.py).
+# Two machines that issue and verify may differ by as much as a start allows (storage/database/clock.py).
 LEEWAY = 5
 # RFC 7515 section 7.1, without padding; nothing we issue is longer.
 _COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)

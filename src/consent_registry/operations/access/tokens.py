@@ -25,9 +25,9 @@ from consent_registry.operations.access.access_tokens import (
 )
 from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, is_standing
 from consent_registry.storage.access.credentials import find_credential
-from consent_registry.storage.catalogue import lock_catalogue
-from consent_registry.storage.database import transaction
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.keys.keyring import Keys
 
 REMEMBERED = 10_000
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")

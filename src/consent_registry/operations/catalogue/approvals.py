@@ -18,8 +18,8 @@ from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, per
 from consent_registry.operations.decisions.decisions import Norm
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
-from consent_registry.storage.approvals import add_approval, revoke_approval
-from consent_registry.storage.catalogue import add_version
+from consent_registry.storage.catalogue.approvals import add_approval, revoke_approval
+from consent_registry.storage.catalogue.catalogue import add_version
 
 
 class SubjectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,8 +13,8 @@ from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.acts import Act, Done, Reply, perform
 from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
-from consent_registry.storage.catalogue import find_text, lock_catalogue
-from consent_registry.storage.database import transaction
+from consent_registry.storage.catalogue.catalogue import find_text, lock_catalogue
+from consent_registry.storage.database.database import transaction
 
 
 class NetworkView(msgspec.Struct, frozen=True):

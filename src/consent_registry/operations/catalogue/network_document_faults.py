@@ -20,7 +20,7 @@ from consent_registry.operations.catalogue.network_document import (
     NetworkDocument,
     Text,
 )
-from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
+from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
 
 LARGEST_TEXT = 1_000_000
 _UNUSABLE = "The network's document cannot be used."

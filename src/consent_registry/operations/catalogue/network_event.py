@@ -11,7 +11,7 @@ import msgspec
 from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
-from consent_registry.storage.catalogue import REFERENCE_LANGUAGE
+from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
 
 
 def facts_of(plan: NetworkPlan, agreement_ids: Mapping[str, str], text_ids: Mapping[str, str]) -> dict[str, Any]:

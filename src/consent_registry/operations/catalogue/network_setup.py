@@ -12,14 +12,14 @@ from consent_registry.operations.acts import new_id
 from consent_registry.operations.catalogue.network_event import facts_of
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.storage import setup
 from consent_registry.storage.access.credentials import add_credential
-from consent_registry.storage.catalogue import add_version, lock_catalogue
+from consent_registry.storage.catalogue import network_setup
+from consent_registry.storage.catalogue.catalogue import add_version, lock_catalogue
+from consent_registry.storage.catalogue.networks import add_network
+from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database import transaction
+from consent_registry.storage.database.database import transaction
 from consent_registry.storage.log import append
-from consent_registry.storage.networks import add_network
-from consent_registry.storage.policies import PolicyVersion, add_policies
 
 _ACTOR = (ADMINISTRATION, "administration")
 
@@ -37,19 +37,19 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         now = await read_clock(connection)
         await add_network(connection, plan.network, demonstration=plan.demonstration, at=now)
         await add_policies(connection, network_id, PolicyVersion(1, plan.policies, None, now))
-        await setup.add_partners(connection, network_id, plan.partners, now)
-        await setup.add_categories(connection, network_id, plan.categories)
-        await setup.add_purposes(connection, network_id, plan.purposes)
+        await network_setup.add_partners(connection, network_id, plan.partners, now)
+        await network_setup.add_categories(connection, network_id, plan.categories)
+        await network_setup.add_purposes(connection, network_id, plan.purposes)
         agreement_ids = {one.version: new_id(now) for one in plan.agreements}
         for agreement in plan.agreements:
             validity = (agreement.valid_from, agreement.valid_until)
             agreement_id = agreement_ids[agreement.version]
-            await setup.add_agreement(
+            await network_setup.add_agreement(
                 connection, network_id, agreement_id, agreement.version, validity, agreement.flows, now
             )
         text_ids = {version: plan.text_ids.get(version) or new_id(now) for version in plan.texts}
         for version, languages in plan.texts.items():
-            await setup.add_text(connection, network_id, text_ids[version], version, languages, now)
+            await network_setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
         members = facts_of(plan, agreement_ids, text_ids)
         await append.append(connection, plan.network, _ACTOR, now, [Event("catalogue", new_id(now), members)])

@@ -13,11 +13,11 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.acts import new_id
 from consent_registry.operations.runtime import ADMINISTRATION, Runtime
-from consent_registry.storage.catalogue import add_version, lock_catalogue
+from consent_registry.storage.catalogue.catalogue import add_version, lock_catalogue
+from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies, load_policies
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database import transaction
+from consent_registry.storage.database.database import transaction
 from consent_registry.storage.log import append
-from consent_registry.storage.policies import PolicyVersion, add_policies, load_policies
 
 _ACTOR = (ADMINISTRATION, "administration")
 _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")

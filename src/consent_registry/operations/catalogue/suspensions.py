@@ -15,8 +15,8 @@ from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, per
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Slug
 from consent_registry.storage.access.credentials import revoke_credential
-from consent_registry.storage.catalogue import add_version
-from consent_registry.storage.suspensions import add_reinstatement, add_suspension, open_suspension
+from consent_registry.storage.catalogue.catalogue import add_version
+from consent_registry.storage.catalogue.suspensions import add_reinstatement, add_suspension, open_suspension
 
 
 class SuspensionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,9 +20,9 @@ from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, per
 from consent_registry.operations.catalogue.catalogue import TextView, texts
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import Language, LogEntry, Sha256
-from consent_registry.storage import texts as storage
-from consent_registry.storage.catalogue import REFERENCE_LANGUAGE, add_version
-from consent_registry.storage.setup import add_text
+from consent_registry.storage.catalogue import texts as storage
+from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
+from consent_registry.storage.catalogue.network_setup import add_text
 
 _NORM = "Art. 12 Abs. 1 DSGVO"
 

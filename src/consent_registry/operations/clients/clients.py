@@ -45,8 +45,8 @@ from consent_registry.storage.clients.clients import (
 )
 from consent_registry.storage.clients.link_codes import LinkCode
 from consent_registry.storage.clients.links import Group, has_redeemed, lock_groups
-from consent_registry.storage.keys import Keys
-from consent_registry.storage.sealed_places import place_of_reference
+from consent_registry.storage.keys.keyring import Keys
+from consent_registry.storage.keys.sealed_places import place_of_reference
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,10 +19,10 @@ from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import Language, LogEntry, Uuid
-from consent_registry.storage import texts as storage
-from consent_registry.storage.catalogue import add_version
+from consent_registry.storage.catalogue import texts as storage
+from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents
-from consent_registry.storage.database import widen_partners
+from consent_registry.storage.database.database import widen_partners
 
 _NOTICES = {
     "invalidated": Notice("consent_invalidated", acknowledge=True, use_ban=True),

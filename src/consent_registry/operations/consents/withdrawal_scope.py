@@ -20,7 +20,7 @@ from consent_registry.storage.clients.links import Group
 from consent_registry.storage.consents.consents import find_consent, find_releases
 from consent_registry.storage.consents.grants import find_grants_of_clients
 from consent_registry.storage.consents.receipt_codes import find_receipt_code
-from consent_registry.storage.database import widen_partners
+from consent_registry.storage.database.database import widen_partners
 
 
 class Reach(msgspec.Struct, frozen=True):

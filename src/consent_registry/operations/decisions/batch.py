@@ -23,12 +23,12 @@ from consent_registry.operations.decisions.decisions import (
 )
 from consent_registry.operations.response_delay import KEEPER
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
-from consent_registry.storage.catalogue import lock_catalogue
-from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
+from consent_registry.storage.database.database import Connection, transaction
+from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.decisions.client_locks import Asked, Whose, lock_clients, try_lock_others
 from consent_registry.storage.decisions.facts import Facts, load_facts
-from consent_registry.storage.idempotency import find_answers, try_lock_keys
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.log.append import LogPlace, append_all
 
 # A batch is read, decided and answered so many questions at a time, which is less than a millisecond: in between the

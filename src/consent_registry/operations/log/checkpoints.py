@@ -20,12 +20,12 @@ import msgspec
 
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.log.witnesses import Prove
-from consent_registry.storage.database import Connection, Pool, transaction
+from consent_registry.storage.database.database import Connection, Pool, transaction
+from consent_registry.storage.files.signed_heads import Head, HeadMoved, SignedHeads
+from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.storage.log.append import LogHasGap, read_leaves, read_size
 from consent_registry.storage.log.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
 from consent_registry.storage.log.tiles import TileDiffers, add_tiles, read_tiles
-from consent_registry.storage.log_keys import LogKeys
-from consent_registry.storage.signed_heads import Head, HeadMoved, SignedHeads
 from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.merkle import EMPTY_ROOT, leaf_hash

@@ -6,11 +6,11 @@ from pathlib import Path
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.runtime import Runtime
-from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.database.database import Connection, transaction
+from consent_registry.storage.files.static_log import StaticLog
 from consent_registry.storage.log.append import read_leaves
 from consent_registry.storage.log.checkpoints import Published, latest_checkpoint
 from consent_registry.storage.log.tiles import read_tiles
-from consent_registry.storage.static_log import StaticLog
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.tile import (
     TILE_WIDTH,

@@ -17,11 +17,11 @@ from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
 from consent_registry.operations.log.checkpoints import HistoryChanged, Seal, seal
 from consent_registry.operations.log.witnesses import BelowQuorum
 from consent_registry.operations.reasons import reason_of
-from consent_registry.storage.database import Connection, session, transaction
+from consent_registry.storage.database.database import Connection, session, transaction
+from consent_registry.storage.files.signed_heads import HeadMoved
+from consent_registry.storage.files.unsealed_logs import read_unsealed, write_unsealed
+from consent_registry.storage.keys.log_keys import load_log_keys
 from consent_registry.storage.log.checkpoints import Log, list_logs, thin_checkpoints, try_to_lead
-from consent_registry.storage.log_keys import load_log_keys
-from consent_registry.storage.signed_heads import HeadMoved
-from consent_registry.storage.unsealed_logs import read_unsealed, write_unsealed
 from consent_registry.tlog.refusal import AuditRefusal
 
 # Seconds between two looks at all logs; a checkpoint is at most 1 s behind.

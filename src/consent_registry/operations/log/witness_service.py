@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.witness_state import WitnessState
+from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.checkpoint import Checkpoint
 from consent_registry.tlog.cosignature import cosign, cosignatures
 from consent_registry.tlog.note import NoteRefused, SignedNote, SignerKey

@@ -12,7 +12,7 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.operations.oversight.reconciliation import Limits, Reconciliation, reconcile
 from consent_registry.operations.oversight.table_check import Audited
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.report import Report, Verdict
 

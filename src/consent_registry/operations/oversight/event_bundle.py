@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from consent_registry.domain.errors import NotFound, Unusable
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.log.checkpoints import latest_checkpoint
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent

@@ -21,7 +21,7 @@ from consent_registry.operations.pages import Page, make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
-from consent_registry.storage.keys import base64url
+from consent_registry.storage.keys.keyring import base64url
 from consent_registry.storage.log.append import find_leaves
 from consent_registry.storage.oversight import event_search as storage
 from consent_registry.storage.oversight.event_search import Permit, Span

@@ -34,9 +34,9 @@ from consent_registry.operations.oversight.reconciliation import (
 )
 from consent_registry.operations.pages import make_cursor, read_cursor
 from consent_registry.operations.runtime import Caller, Runtime, require_standing
-from consent_registry.storage.catalogue import lock_catalogue
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database import Connection, transaction
+from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.oversight import findings as storage
 
 PERIOD = timedelta(days=30)

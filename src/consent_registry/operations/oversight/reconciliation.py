@@ -36,7 +36,7 @@ from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, Us
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.storage.clients.code_attempts import CodeKind
 from consent_registry.storage.clients.unlinkings import list_findings
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import findings as storage
 from consent_registry.storage.oversight import lookups
 

@@ -11,8 +11,8 @@ from consent_registry.domain.table_check.table_check import Difference, Replay, 
 from consent_registry.operations.oversight.table_check_log import LogReading
 from consent_registry.operations.oversight.table_check_references import check_references
 from consent_registry.operations.oversight.table_check_sealed_texts import check_sealed_texts
-from consent_registry.storage.database import Connection
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.removals import Places
 from consent_registry.tlog.report import Check, Report

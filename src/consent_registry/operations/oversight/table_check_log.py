@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.table_check.expected_rows import Facts
 from consent_registry.domain.table_check.table_check import NotComplete, Replay, differences, search_columns
-from consent_registry.storage.keys import base64url
+from consent_registry.storage.keys.keyring import base64url
 from consent_registry.storage.log.append import EVENT_FORMAT
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment

@@ -5,10 +5,10 @@ registered. Without them nobody can tell: no event holds a digest, and the refer
 import msgspec
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.database import Connection
-from consent_registry.storage.keys import Keys, base64url
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.keyring import Keys, base64url
+from consent_registry.storage.keys.sealed_places import place_of_reference
 from consent_registry.storage.oversight import table_check as storage
-from consent_registry.storage.sealed_places import place_of_reference
 from consent_registry.tlog.leaf import reference_commitment
 from consent_registry.tlog.report import Check, Verdict
 

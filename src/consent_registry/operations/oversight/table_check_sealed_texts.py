@@ -11,10 +11,10 @@ import msgspec
 
 from consent_registry.domain.commitments import commit
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.database import Connection
-from consent_registry.storage.keys import Keys
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.keyring import Keys
+from consent_registry.storage.keys.sealed_places import place_of_value
 from consent_registry.storage.oversight import table_check as storage
-from consent_registry.storage.sealed_places import place_of_value
 from consent_registry.tlog.report import Check, Verdict
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.storage.database import LOCK_CLIENT, Connection
+from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class ClientReference(msgspec.Struct, frozen=True):

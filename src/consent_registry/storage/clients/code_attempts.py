@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from consent_registry.storage.database import LOCK_ATTEMPTS, Connection
+from consent_registry.storage.database.database import LOCK_ATTEMPTS, Connection
 
 CodeKind = Literal["receipt_code", "link_code"]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 
 class LinkCodeRow(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from consent_registry.domain.grants import Change
 from consent_registry.domain.releases import RecordedRelease
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 
 class ConsentRow(msgspec.Struct, frozen=True):

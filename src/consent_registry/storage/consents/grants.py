@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.grants import Change, Grant, Release
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 GrantRow = asyncpg.Record | Mapping[str, Any]
 

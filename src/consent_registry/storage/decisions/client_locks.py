@@ -10,7 +10,7 @@ import msgspec
 
 from consent_registry.storage.clients.clients import client_lock
 from consent_registry.storage.consents.grants import GrantRow
-from consent_registry.storage.database import LOCK_CLIENT, Connection
+from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from itertools import accumulate
 import msgspec
 
 from consent_registry.domain.grants import Grant
-from consent_registry.storage.catalogue import catalogue_version
+from consent_registry.storage.catalogue.catalogue import catalogue_version
 from consent_registry.storage.consents.grants import OTHERS, GrantRow, grants_from_rows, read_clock
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose, references_of, whose
 
 CLIENT_OF_OTHER = OTHERS.index("client_id")

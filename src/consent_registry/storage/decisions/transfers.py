@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.storage.database import LOCK_CLIENT, Connection
+from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class TransferRow(msgspec.Struct, frozen=True):

@@ -13,8 +13,8 @@ from consent_registry.domain.errors import RegistryError
 from consent_registry.domain.events import COMMITTING, KINDS, OUTCOMES, Event, person_of
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
-from consent_registry.storage.database import Connection
-from consent_registry.storage.keys import base64url
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.keyring import base64url
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
 
 EVENT_FORMAT = 1

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 # Beside the classes of the house's locks, and none of them: it is held for a session, by sealers only.
 LOCK_SEALER = 6 << 20

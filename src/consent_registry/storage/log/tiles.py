@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from consent_registry.domain.errors import RegistryError
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.tlog.tile import Tile
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight.events import Flow, Place
 
 # Longer than an act waits for the log.

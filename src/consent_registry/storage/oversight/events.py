@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 
 # Recipients, purposes and outcomes that a decision may have; None for any.
 Flow = tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None]

@@ -16,7 +16,7 @@ import msgspec
 from consent_registry.domain.findings import Permit
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
 from consent_registry.domain.transfer_findings import StopKind
-from consent_registry.storage.database import LOCK_CATALOGUE, Connection
+from consent_registry.storage.database.database import LOCK_CATALOGUE, Connection
 
 # What is asked of: network, partner, and a period from its begin until before its end.
 Slice = tuple[int, int, datetime, datetime]

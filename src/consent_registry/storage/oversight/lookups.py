@@ -9,7 +9,7 @@ from datetime import datetime
 from consent_registry.domain.identifiers import uuid7_between
 from consent_registry.domain.lookups import Lookup
 from consent_registry.storage.clients.code_attempts import CodeKind
-from consent_registry.storage.database import Connection
+from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight.findings import Slice
 
 

@@ -12,9 +12,9 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.connections import connect
-from consent_registry.storage.database import Connection
-from consent_registry.storage.definer_checks import require_no_way_up
+from consent_registry.storage.database.connections import connect
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.definer_checks import require_no_way_up
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
 
 _AT_ONCE = 2000

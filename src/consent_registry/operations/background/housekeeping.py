@@ -1,0 +1,57 @@
+"""Housekeeping: what each process looks after now and then. Doing it twice does no harm, so nobody is elected."""
+
+import asyncio
+import time
+
+import structlog
+
+from consent_registry.domain.errors import RegistryError
+from consent_registry.operations.runtime import NO_NETWORK, Runtime
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.database.idempotency import forget_answers
+from consent_registry.storage.database.partitions import make_event_partitions
+
+PERIOD = 3600.0
+# After a failure that may be over in a moment.
+SOON = 60.0
+OVERDUE = 24 * 3600.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """One process's round: stored answers older than two days forgotten, the log's partitions made ahead."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.done_at = time.monotonic()
+        self.rounds = 0
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether no round has gone well for a day."""
+        return time.monotonic() - self.done_at > OVERDUE
+
+    async def keep_house(self) -> None:
+        """Go round every hour, sooner after a failure, until cancelled."""
+        while True:
+            pause = SOON
+            try:
+                await tidy(self._runtime)
+            except RegistryError as error:
+                _log.warning("housekeeping put off", reason=error.detail)
+            except Exception:  # noqa: BLE001 - logged; the next round may go better
+                _log.exception("housekeeping failed")
+            else:
+                self.done_at, pause = time.monotonic(), PERIOD
+                self.rounds += 1
+            await asyncio.sleep(pause)
+
+
+async def tidy(runtime: Runtime) -> None:
+    """Do what is due, once."""
+    for network in await runtime.networks():
+        async with transaction(runtime.pool, network.network_id, ()) as connection:
+            await forget_answers(connection, network.network_id)
+    async with transaction(runtime.pool, NO_NETWORK, ()) as connection:
+        await make_event_partitions(connection)

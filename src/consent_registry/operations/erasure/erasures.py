@@ -1,0 +1,286 @@
+"""Erasing a person (Art. 17 DSGVO): previewed, then done in one transaction that says so in the log.
+
+The eraser has a login of its own and reaches the database through the functions of `storage/erasure/erasures.py` alone.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.erasures import ALWAYS_STAYS, GROUNDS, HOLD_NORMS, Stays
+from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
+from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.identifiers import is_uuid
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import new_id
+from consent_registry.operations.erasure.removal_record import removal_record
+from consent_registry.operations.runtime import NO_NETWORK
+from consent_registry.storage.consents.grants import read_clock
+from consent_registry.storage.database.database import Connection, Pool, transaction
+from consent_registry.storage.erasure import erasures as storage
+from consent_registry.storage.erasure.retention import proof_periods
+from consent_registry.storage.files.erasure_ledger import ErasureLedger
+from consent_registry.storage.keys.keyring import Keys, base64url
+from consent_registry.storage.keys.sealed_places import place_of_reference
+from consent_registry.tlog.leaf import canonical, reference_commitment
+from consent_registry.tlog.removals import Places
+
+# Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
+_USE_TABLES = frozenset({"transfers", "idempotency_keys"})
+_KIND_NAMES = {number: kind for kind, number in KINDS.items()}
+
+
+class Eraser:
+    """What the erasing operations share: connections of the eraser's role, the keys, and the ledger."""
+
+    def __init__(self, pool: Pool, keys: Keys, ledger: ErasureLedger) -> None:
+        self.pool = pool
+        self.keys = keys
+        self.ledger = ledger
+
+
+class ByReference(msgspec.Struct, frozen=True):
+    """A person as one partner (slug) knows it."""
+
+    partner: str
+    reference: str
+
+
+class ByConsent(msgspec.Struct, frozen=True):
+    """The person who gave a consent."""
+
+    consent_id: str
+
+
+class ByLedger(msgspec.Struct, frozen=True):
+    """A person as the erasure ledger knows it: these clients, and nobody they were linked with since."""
+
+    client_ids: tuple[str, ...]
+
+
+Target = ByReference | ByConsent | ByLedger
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What goes and what stays. `digest` is what the act confirms; `rows` are by table, `events` by kind, `questions`
+    those asked about the person before anybody had registered it. `held` names the norms of open legal holds, `proofs`
+    counts consents within their period as proof, which for the last of them ends at `proofs_until`.
+    """
+
+    network: str
+    digest: str
+    clients: int
+    rows: dict[str, int]
+    events: dict[str, int]
+    questions: int
+    partners: list[str]
+    held: list[str]
+    proofs: int
+    proofs_until: str | None
+    stays: tuple[Stays, ...]
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """An erasure on record: its id, its place in the log, how many events went, the event partitions they were in."""
+
+    erasure_id: str
+    network: str
+    log_index: int
+    events: int
+    partitions: list[str]
+
+
+class _Person(msgspec.Struct, frozen=True):
+    """A person found: its clients, what there is of them, and the places of the questions about them."""
+
+    client_ids: tuple[str, ...]
+    survey: storage.Survey
+    questions: tuple[int, ...]
+
+
+async def find_network(eraser: Eraser, slug: str) -> Network:
+    """The network with this slug; raises NotFound."""
+    async with transaction(eraser.pool, NO_NETWORK, ()) as connection:
+        network = await storage.find_network(connection, slug)
+    if network is None:
+        raise NotFound("There is no such network.")
+    return network
+
+
+async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> Preview:
+    """What erasing this person would remove, and what it would leave; nothing is changed.
+
+    Raises NotFound alike for an unknown reference, partner and consent.
+    """
+    async with transaction(eraser.pool, network.network_id, ()) as connection:
+        person = await _find(eraser, connection, network, target)
+        proofs, until = await proof_periods(connection, network.network_id, list(person.client_ids))
+    survey = person.survey
+    return Preview(
+        network=network.slug,
+        digest=_digest(network, person),
+        clients=len(person.client_ids),
+        rows={table: number for table, number in sorted(survey.tables.items()) if number},
+        events={_KIND_NAMES.get(int(kind), f"kind {kind}"): number for kind, number in sorted(survey.events.items())},
+        questions=len(person.questions),
+        partners=survey.partners,
+        held=[HOLD_NORMS.get(one["norm"], one["norm"]) for one in survey.holds],
+        proofs=proofs,
+        proofs_until=None if until is None else format_instant(until),
+        stays=ALWAYS_STAYS,
+    )
+
+
+async def perform_erasure(
+    eraser: Eraser, network: Network, target: Target, *, ground: str, confirmed: str | None
+) -> Erased:
+    """Erase this person; durable, logged and in the ledger when this returns.
+
+    `confirmed` is the digest of the preview (None only when the ledger is replayed). Raises NotFound when the person is
+    not known (any more), Refused while a legal hold is open, Conflict when there is something the preview did not show.
+    """
+    if ground not in GROUNDS:
+        raise Malformed(faults=(Fault("/ground", f"must be one of {', '.join(GROUNDS)}"),))
+    intended = ""
+    try:
+        async with transaction(eraser.pool, network.network_id, ()) as connection:
+            person = await _find(eraser, connection, network, target, alone=True)
+            _require_erasable(network, person, confirmed)
+            now = await read_clock(connection)
+            at = format_instant(now)
+            erasure_id = new_id(now)
+            erased = await _erase(connection, network, person, ground, now, erasure_id)
+            # The last thing before the commit: from here on the person counts as erased, whatever happens.
+            eraser.ledger.intend(erasure_id, at, network.slug, person.client_ids, ground)
+            intended = erasure_id
+    except OutcomeUnknown:
+        raise  # the intent stands, and is carried out at the next start unless it was
+    except RegistryError:
+        if intended:
+            eraser.ledger.settle(intended, "abandoned", at)
+        raise
+    eraser.ledger.settle(erasure_id, "done", at)
+    return erased
+
+
+async def outstanding(eraser: Eraser) -> list[tuple[Network, ByLedger, str]]:
+    """The persons the ledger calls erased whom the database still knows, each with the ground: a backup was restored,
+    or an erasure was cut off before its commit.
+    """
+    found = []
+    for line in eraser.ledger.entries():
+        async with transaction(eraser.pool, NO_NETWORK, ()) as connection:
+            network = await storage.find_network(connection, line.network)
+        if network is None:
+            continue  # a backup from before this network was set up knows none of its clients
+        async with transaction(eraser.pool, network.network_id, ()) as connection:
+            known = await storage.known_clients(connection, network.network_id, line.clients)
+        if known:
+            found.append((network, ByLedger(tuple(known)), line.ground))
+    return found
+
+
+async def replay_ledger(eraser: Eraser) -> list[Erased]:
+    """Erase again whoever the ledger calls erased. Raises Refused for a person on whom a hold was placed since."""
+    erased = []
+    for network, target, ground in await outstanding(eraser):
+        try:
+            erased.append(await perform_erasure(eraser, network, target, ground=ground, confirmed=None))
+        except NotFound:  # another process was faster
+            continue
+    return erased
+
+
+async def _find(
+    eraser: Eraser, connection: Connection, network: Network, target: Target, *, alone: bool = False
+) -> _Person:
+    """Find a person; `alone` holds its clients until the transaction ends, and nothing of it changes any more."""
+    network_id = network.network_id
+    client_ids = await _client_ids(eraser, connection, network, target)
+    if alone:
+        await storage.lock_clients(connection, network_id, client_ids)
+        if await _client_ids(eraser, connection, network, target) != client_ids:
+            raise Conflict("This person's clients were linked or unlinked just now. Preview again.")
+    survey = await storage.survey_clients(connection, network_id, client_ids)
+    return _Person(client_ids, survey, await _questions(eraser, connection, network, client_ids))
+
+
+async def _client_ids(eraser: Eraser, connection: Connection, network: Network, target: Target) -> tuple[str, ...]:
+    network_id = network.network_id
+    if isinstance(target, ByLedger):
+        known = await storage.known_clients(connection, network_id, target.client_ids)
+    else:
+        client_id = await _client_id(eraser, connection, network_id, target)
+        known = [] if client_id is None else await storage.clients_of_person(connection, network_id, client_id)
+    if not known:
+        raise NotFound("There is no such client.")
+    return tuple(sorted(known))
+
+
+async def _client_id(
+    eraser: Eraser, connection: Connection, network_id: int, target: ByReference | ByConsent
+) -> str | None:
+    if isinstance(target, ByConsent):
+        if not is_uuid(target.consent_id):
+            return None
+        return await storage.find_client_of_consent(connection, network_id, target.consent_id)
+    number = await storage.partner_number(connection, network_id, target.partner)
+    digests = eraser.keys.digests("reference", network_id, -1 if number is None else number, target.reference)
+    return await storage.find_client(connection, network_id, target.partner, digests)
+
+
+async def _questions(
+    eraser: Eraser, connection: Connection, network: Network, client_ids: Sequence[str]
+) -> tuple[int, ...]:
+    """The places of decisions about this person's references from before they were registered: they name no client,
+    but whoever knows the reference recognises it in them.
+    """
+    found = []
+    for one in await storage.references_of(connection, network.network_id, client_ids):
+        place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
+        reference = eraser.keys.unseal(one.sealed, place).decode()
+        asked = storage.questions_about_nobody(connection, network.network_id, one.partner_id, one.before or 0)
+        async for question in asked:
+            said = msgspec.json.decode(question.event).get("reference_commitment")
+            if said == base64url(reference_commitment(question.nonce, reference)):
+                found.append(question.log_index)
+    return tuple(sorted(set(found)))
+
+
+def _digest(network: Network, person: _Person) -> str:
+    """What the act confirms: whose data, and all of it that is state. Uses may be added until the moment of the act,
+    and go as well; else a partner that keeps asking could keep a person from being erased.
+    """
+    said = {
+        "network": network.slug,
+        "clients": person.client_ids,
+        "rows": {table: number for table, number in person.survey.tables.items() if table not in _USE_TABLES},
+        "state": person.survey.state,
+    }
+    return hashlib.sha256(canonical(said)).hexdigest()
+
+
+def _require_erasable(network: Network, person: _Person, confirmed: str | None) -> None:
+    if person.survey.holds:
+        faults = tuple(
+            Fault("", "A legal hold is open.", "legal_hold", HOLD_NORMS.get(one["norm"], one["norm"]))
+            for one in person.survey.holds
+        )
+        raise Refused("A legal hold stands against this erasure. Lift it first.", faults=faults)
+    if confirmed is not None and confirmed != _digest(network, person):
+        raise Conflict("There is something else to erase than the preview showed. Preview again.")
+
+
+async def _erase(
+    connection: Connection, network: Network, person: _Person, ground: str, now: datetime, erasure_id: str
+) -> Erased:
+    places = Places([*person.survey.indices, *((index, index) for index in person.questions)])
+    members = {"ground": ground, "norm": GROUNDS[ground], "indices": places.spans}
+    record = removal_record(network, now, Event("erasure", erasure_id, members))
+    log_index, partitions = await storage.erase_clients(
+        connection, network.network_id, person.client_ids, person.questions, ground, now, record
+    )
+    return Erased(erasure_id, network.slug, log_index, len(places), partitions)

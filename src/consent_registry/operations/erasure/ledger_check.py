@@ -1,0 +1,62 @@
+"""Nobody who was erased is back: the erasure ledger, outside the database, compared with what the database holds.
+
+A restored backup knows persons who were erased since it was made. Until they are erased again the registry is not
+ready.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Unusable
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.erasure.erasures import Mark, erasure_ids, erasure_mark, known_clients
+from consent_registry.storage.files.erasure_ledger import ErasureLedger, Line
+
+SETTING = "CONSENT_REGISTRY_ERASURE_LEDGER"
+
+
+class LedgerCheck:
+    """Compares once, and again whenever the database was started anew or its erasures are other ones than before."""
+
+    def __init__(self, runtime: Runtime, path: Path | None) -> None:
+        self._runtime = runtime
+        self._ledger = None if path is None else ErasureLedger(path)
+        self._agreed: dict[str, Mark] | None = None
+
+    async def reason_against(self) -> str | None:
+        """None when nobody who was erased is in the database; else what is wrong, with its cure."""
+        networks = await self._runtime.networks()
+        marks = {network.slug: await self._mark(network) for network in networks}
+        if marks == self._agreed:
+            return None
+        try:
+            reason = await self._compare(networks, marks)
+        except Unusable as error:
+            return str(error)
+        self._agreed = marks if reason is None else None
+        return reason
+
+    async def _mark(self, network: Network) -> Mark:
+        async with transaction(self._runtime.pool, network.network_id, ()) as connection:
+            return await erasure_mark(connection, network.network_id)
+
+    async def _compare(self, networks: list[Network], marks: dict[str, Mark]) -> str | None:
+        if self._ledger is None:
+            done = any(mark.erasures for mark in marks.values())
+            return f"persons were erased, but {SETTING} does not say where the erasure ledger is" if done else None
+        lines: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in self._ledger.entries():
+            lines[line.network].append(line)
+        back = 0
+        for network in networks:
+            of_network = lines[network.slug]
+            async with transaction(self._runtime.pool, network.network_id, ()) as connection:
+                if await erasure_ids(connection, network.network_id) - {line.erasure for line in of_network}:
+                    return f"the erasure ledger lacks erasures of {network.slug}: does {SETTING} name the right file?"
+                clients = sorted({client for line in of_network for client in line.clients})
+                back += len(await known_clients(connection, network.network_id, clients))
+        if back:
+            return f"{back} clients that were erased are in the database again: run `consent-registry erasure replay`"
+        return None

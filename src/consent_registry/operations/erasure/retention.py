@@ -1,0 +1,140 @@
+"""Retention: what is no longer needed as proof goes, by class and by each network's periods (domain.md 2.8)."""
+
+import msgspec
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Conflict, Fault, Malformed
+from consent_registry.domain.events import KINDS, Event
+from consent_registry.operations.acts import new_id
+from consent_registry.operations.erasure.erasures import Eraser
+from consent_registry.operations.erasure.removal_record import removal_record
+from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.erasure import retention as storage
+from consent_registry.storage.log import append
+
+# So many uses, consents or clients go in one transaction: their list is one event, and others wait for none of it long.
+BATCH = 10_000
+PATIENCE = 10
+YEARS = range(1, 31)
+_KIND_NAMES = {number: kind for kind, number in KINDS.items()}
+_ACTOR = (ADMINISTRATION, "administration")
+
+
+class RetentionPreview(msgspec.Struct, frozen=True):
+    """What is due: periods in calendar years after the one something ended in, the moments before which it must have
+    ended, uses by kind, consents with the events that tell of them, clients who have nothing left, clients held.
+    """
+
+    network: str
+    use_years: int
+    consent_years: int
+    uses_before: str
+    consents_before: str
+    uses: dict[str, int]
+    consents: int
+    events_of_consents: int
+    clients: int
+    held: int
+
+
+class Retained(msgspec.Struct, frozen=True):
+    """A step on record: its id, its place in the log, what went (`uses`, `consents` or `clients`), how many events."""
+
+    retention_id: str
+    log_index: int
+    step: str
+    consents: int
+    clients: int
+    events: int
+
+
+async def preview_retention(eraser: Eraser, network: Network) -> RetentionPreview:
+    """What is due in a network now; nothing is changed. Clients who will have nothing left afterwards come later."""
+    async with transaction(eraser.pool, network.network_id, ()) as connection:
+        due = await storage.count_due(connection, network.network_id)
+    return RetentionPreview(
+        network=network.slug,
+        use_years=due.use_years,
+        consent_years=due.consent_years,
+        uses_before=due.uses_before.isoformat(),
+        consents_before=due.consents_before.isoformat(),
+        uses={_KIND_NAMES[int(kind)]: number for kind, number in sorted(due.uses.items())},
+        consents=due.consents,
+        events_of_consents=due.events_of_consents,
+        clients=due.clients,
+        held=due.held,
+    )
+
+
+async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BATCH) -> list[Retained]:
+    """Let everything go that is due, step by step, each step one transaction with its event in the log; then drop the
+    log's partitions that are empty.
+    """
+    steps: list[Retained] = []
+    crossed = 0
+    while True:
+        try:
+            one = await _retain(eraser, network, batch)
+        except Conflict:  # something changed between counting and removing: count anew
+            crossed += 1
+            if crossed > PATIENCE:
+                raise
+            continue
+        if one is None:
+            break
+        steps.append(one)
+    async with transaction(eraser.pool, NO_NETWORK, ()) as connection:
+        await storage.drop_empty_partitions(connection)
+    return steps
+
+
+async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | None:
+    network_id = network.network_id
+    async with transaction(eraser.pool, network_id, ()) as connection:
+        due = await storage.next_step(connection, network_id, batch)
+        if due.step is None:
+            return None
+        now = await read_clock(connection)
+        retention_id = new_id(now)
+        members = {
+            "step": due.step,
+            "use_years": due.use_years,
+            "consent_years": due.consent_years,
+            "consents": due.consents,
+            "clients": due.clients,
+            "events": due.places,
+            "indices": due.indices,
+        }
+        said = Event("retention", retention_id, members)
+        record = removal_record(network, now, said)
+        place = await storage.retain(connection, network_id, batch, now, record)
+    if place is None:
+        return None
+    return Retained(retention_id, place, due.step, due.consents, due.clients, due.places)
+
+
+async def read_terms(runtime: Runtime, network: Network) -> storage.Terms:
+    """A network's periods and the moments that follow from them now."""
+    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        return await storage.read_terms(connection, network.network_id)
+
+
+async def set_periods(runtime: Runtime, network: Network, use_years: int, consent_years: int) -> None:
+    """Set a network's periods, in calendar years after the one something ended in; on record in the log."""
+    faults = [
+        Fault(f"/{name}", f"must be between {YEARS[0]} and {YEARS[-1]}")
+        for name, years in (("use_years", use_years), ("consent_years", consent_years))
+        if years not in YEARS
+    ]
+    if faults:
+        raise Malformed(" ".join(f"{one.pointer[1:]} {one.detail}." for one in faults), faults=tuple(faults))
+    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        await lock_catalogue(connection, network.network_id, exclusive=True)
+        now = await read_clock(connection)
+        period_id = new_id(now)
+        await storage.add_periods(connection, network.network_id, period_id, use_years, consent_years, now)
+        members = {"retention": {"use_years": use_years, "consent_years": consent_years}}
+        await append.append(connection, network, _ACTOR, now, [Event("catalogue", period_id, members)])

@@ -1,0 +1,1 @@
+"""Keys: how they are read, followed, rotated, and where they are used."""

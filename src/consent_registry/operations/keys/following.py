@@ -1,0 +1,123 @@
+"""Keys while serving: every process follows its key files, and each network's log names every new key.
+
+A new key is in the files before it is current (storage/files/key_files.py), so a process that looks twice a second
+knows it before anybody uses it. What cannot be used is refused aloud, and the keys at hand stay in use.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import RegistryError, Unusable
+from consent_registry.domain.events import Event
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.acts import new_id
+from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.storage.catalogue.catalogue import lock_catalogue
+from consent_registry.storage.consents.grants import read_clock
+from consent_registry.storage.database.database import transaction
+from consent_registry.storage.files.key_files import FILES, FileMarks, Key, key_file_marks
+from consent_registry.storage.keys.key_rotations import add_key_rotation
+from consent_registry.storage.keys.keyring import Keys, load_keys
+from consent_registry.storage.log import append
+
+PERIOD = 0.5
+_ACTOR = (ADMINISTRATION, "administration")
+
+_log = structlog.get_logger(__name__)
+
+
+class KeyWatch:
+    """Keeps a process's keys as its key files say, and tells the logs of new ones."""
+
+    def __init__(self, runtime: Runtime, directory: Path) -> None:
+        self._runtime = runtime
+        self._directory = directory
+        self._marks: FileMarks | None = None
+        self._announced: frozenset[tuple[str, str]] = frozenset()
+
+    async def run(self) -> None:
+        """Look twice a second until cancelled."""
+        while True:
+            try:
+                self.look(datetime.now(UTC))
+                await self.announce()
+            except RegistryError as error:
+                _log.warning("key rotation not logged yet", reason=error.detail)
+            except Exception:  # noqa: BLE001 - a process that stopped looking would fail at the next rotation
+                _log.exception("following the key files failed")
+            await asyncio.sleep(PERIOD)
+
+    def look(self, now: datetime) -> None:
+        """Take the keys that the files hold by now; requests under way end with those they began with."""
+        marks = key_file_marks(self._directory)
+        keys = self._runtime.keys
+        if marks != self._marks:
+            # Noted before it is read: a change while it is being read is another change.
+            self._marks = marks
+            try:
+                fresh = load_keys(self._directory, now)
+                _require_successor(keys, fresh)
+            except (Unusable, OSError) as error:
+                _log.error("key files refused, the keys at hand stay in use", reason=str(error))
+            else:
+                self._take(fresh)
+        elif keys.changes_at is not None and keys.changes_at <= now:
+            self._take(keys.as_of(now))
+
+    def _take(self, fresh: Keys) -> None:
+        before, self._runtime.keys = self._runtime.keys, fresh
+        for name in FILES:
+            if before.ids(name) != fresh.ids(name):
+                _log.info("keys changed", file=name, current=fresh.ids(name)[0], known=fresh.ids(name)[1:])
+
+    async def announce(self) -> None:
+        """Name every successor in the log of every network, once, whichever process comes first.
+
+        Written when the key is published: the entry is covered by checkpoints that the key before it signed.
+        """
+        keys = self._runtime.keys
+        successors = [(name, key, former) for name in FILES for key, former in keys.successions(name)]
+        ids = frozenset((name, key.id) for name, key, _ in successors)
+        if ids <= self._announced:
+            return
+        for network in await self._runtime.networks():
+            await _announce(self._runtime, network, keys, successors)
+        self._announced = ids
+
+
+def _require_successor(keys: Keys, fresh: Keys) -> None:
+    """Raise Unusable for key files without the keys in use: values made a moment ago could not be read."""
+    for name in FILES:
+        current = keys.of(name)[0]
+        found = {key.id: key.secret for key in fresh.of(name)}
+        if current.id not in found:
+            raise Unusable(f"key {current.id} is in use and missing from {name}.json")
+        if found[current.id] != current.secret:
+            raise Unusable(f"key {current.id} has another secret in {name}.json than in use")
+
+
+async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: list[tuple[str, Key, Key]]) -> None:
+    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        await lock_catalogue(connection, network.network_id)
+        now = await read_clock(connection)
+        events = []
+        for name, key, former in successors:
+            if await add_key_rotation(connection, network.network_id, name, key.id, now):
+                events.append(Event("key_rotation", new_id(now), _members(keys, network, name, key, former)))
+        if events:
+            await append.append(connection, network, _ACTOR, now, events)
+
+
+def _members(keys: Keys, network: Network, name: str, key: Key, former: Key) -> dict[str, str]:
+    """What a key's successor is called and from when it counts; a log key's with both verifier keys (C2SP)."""
+    members = {"step": "published", "file": name, "key": key.id, "former_key": former.id}
+    if key.active_from is not None:
+        members["active_from"] = format_instant(key.active_from.astimezone(UTC))
+    if name == "log":
+        vkeys = keys.log_vkeys_by_id(network.log_origin)
+        members |= {"vkey": vkeys[key.id], "former_vkey": vkeys[former.id]}
+    return members

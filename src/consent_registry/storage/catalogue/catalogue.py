@@ -1,0 +1,234 @@
+"""Reading a network's catalogue as one value, and adding to it.
+
+Readers hold the catalogue lock shared, writers exclusive; each change adds a version. A process may keep its picture
+for as long as the version it reads under the lock is the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from consent_registry.domain.catalogue import (
+    Agreement,
+    Catalogue,
+    Category,
+    CredentialFacts,
+    Flow,
+    FlowKey,
+    Network,
+    Partner,
+    Purpose,
+    Text,
+    TextLanguage,
+)
+from consent_registry.domain.flags import CategoryFlags, PurposeFlags
+from consent_registry.storage.catalogue.approvals import list_approvals
+from consent_registry.storage.catalogue.policies import load_policies
+from consent_registry.storage.database.database import LOCK_CATALOGUE, Connection
+
+REFERENCE_LANGUAGE = "de"
+
+
+async def lock_catalogue(connection: Connection, network_id: int, *, exclusive: bool = False) -> None:
+    """Hold the catalogue still (shared) or change it (exclusive) until the transaction ends."""
+    if exclusive:
+        await connection.execute("select pg_advisory_xact_lock($1, 0)", LOCK_CATALOGUE | network_id)
+    else:
+        await connection.execute("select pg_advisory_xact_lock_shared($1, 0)", LOCK_CATALOGUE | network_id)
+
+
+async def catalogue_version(connection: Connection, network_id: int) -> int:
+    """The version of the catalogue now; 0 before anything was added."""
+    version = await connection.fetchval(
+        "select max(version) from registry.catalogue_versions where network_id = $1", network_id
+    )
+    return version or 0
+
+
+async def add_version(connection: Connection, network_id: int, at: datetime) -> None:
+    """Say that the catalogue changed; under the exclusive lock."""
+    await connection.execute(
+        """
+        insert into registry.catalogue_versions (network_id, version, recorded_at)
+        values ($1, (select coalesce(max(version), 0) + 1 from registry.catalogue_versions where network_id = $1), $2)
+        """,
+        network_id,
+        at,
+    )
+
+
+async def load_catalogue(connection: Connection, network: Network) -> Catalogue:
+    """The catalogue as it stands; under the shared or exclusive lock."""
+    version = await catalogue_version(connection, network.network_id)
+    agreements = await _agreements(connection, network.network_id)
+    return Catalogue(
+        network=network,
+        version=version,
+        partners={one.slug: one for one in await _partners(connection, network.network_id)},
+        categories={one.slug: one for one in await _categories(connection, network.network_id)},
+        purposes={one.slug: one for one in await _purposes(connection, network.network_id)},
+        agreements=tuple(agreements.values()),
+        flows=await _flows(connection, network.network_id, agreements),
+        texts={one.text_id: one for one in await _texts(connection, network.network_id)},
+        credentials=await _credentials(connection, network.network_id),
+        policies=(await load_policies(connection, network.network_id)).policies,
+        approvals=tuple(await list_approvals(connection, network.network_id)),
+    )
+
+
+async def _partners(connection: Connection, network_id: int) -> list[Partner]:
+    rows = await connection.fetch(
+        """
+        select partner_id, slug, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
+            exists (
+                select from registry.suspensions s
+                where s.network_id = p.network_id and s.partner_id = p.partner_id
+                  and not exists (
+                      select from registry.reinstatements r
+                      where r.network_id = s.network_id and r.suspension_id = s.suspension_id
+                  )
+            ) as suspended,
+            coordinating_post
+        from registry.partners p
+        where network_id = $1
+        order by partner_id
+        """,
+        network_id,
+    )
+    return [Partner(*row) for row in rows]
+
+
+async def _categories(connection: Connection, network_id: int) -> list[Category]:
+    rows = await connection.fetch(
+        """
+        select category_id, slug, name_de, name_en, special, secrecy, flags::text
+        from registry.data_categories where network_id = $1 order by category_id
+        """,
+        network_id,
+    )
+    return [
+        Category(
+            row["category_id"],
+            row["slug"],
+            row["name_de"],
+            row["name_en"],
+            row["special"],
+            row["secrecy"],
+            msgspec.json.decode(row["flags"], type=CategoryFlags),
+        )
+        for row in rows
+    ]
+
+
+async def _purposes(connection: Connection, network_id: int) -> list[Purpose]:
+    rows = await connection.fetch(
+        """
+        select purpose_id, slug, name_de, name_en, category_ids, flags::text
+        from registry.purposes where network_id = $1 order by purpose_id
+        """,
+        network_id,
+    )
+    return [
+        Purpose(
+            row["purpose_id"],
+            row["slug"],
+            row["name_de"],
+            row["name_en"],
+            frozenset(row["category_ids"]),
+            msgspec.json.decode(row["flags"], type=PurposeFlags),
+        )
+        for row in rows
+    ]
+
+
+async def _agreements(connection: Connection, network_id: int) -> dict[str, Agreement]:
+    rows = await connection.fetch(
+        """
+        select agreement_id, version, valid_from, valid_until,
+            exists (
+                select from registry.agreement_endings e
+                where e.network_id = a.network_id and e.agreement_id = a.agreement_id
+            ) as ended
+        from registry.agreements a
+        where network_id = $1
+        order by recorded_at, agreement_id
+        """,
+        network_id,
+    )
+    return {str(row["agreement_id"]): Agreement(str(row["agreement_id"]), *row[1:]) for row in rows}
+
+
+async def _flows(
+    connection: Connection, network_id: int, agreements: dict[str, Agreement]
+) -> dict[FlowKey, tuple[Flow, ...]]:
+    rows = await connection.fetch(
+        """
+        select agreement_id, sender_id, recipient_id, purpose_id, category_ids, basis, norm
+        from registry.flows where network_id = $1 order by agreement_id, flow_number
+        """,
+        network_id,
+    )
+    flows: defaultdict[FlowKey, list[Flow]] = defaultdict(list)
+    for row in rows:
+        agreement = agreements[str(row["agreement_id"])]
+        flow = Flow(agreement, row[1], row[2], row[3], frozenset(row[4]), row["basis"], row["norm"])
+        flows[flow.sender_id, flow.recipient_id, flow.purpose_id].append(flow)
+    return {key: tuple(several) for key, several in flows.items()}
+
+
+async def _texts(connection: Connection, network_id: int) -> list[Text]:
+    rows: Sequence[asyncpg.Record] = await connection.fetch(
+        """
+        select t.text_id, t.version, l.language, l.sha256,
+            l.translation_of <> g.sha256 or exists (
+                select from registry.stale_translations s
+                where s.network_id = l.network_id and s.text_id = l.text_id and s.language = l.language
+            ) as stale,
+            exists (
+                select from registry.text_invalidations i
+                where i.network_id = l.network_id and i.text_id = l.text_id
+                  and (i.language is null or i.language = l.language)
+            ) as void
+        from registry.texts t
+        join registry.text_languages l on l.network_id = t.network_id and l.text_id = t.text_id
+        join registry.text_languages g
+          on g.network_id = t.network_id and g.text_id = t.text_id and g.language = $2
+        where t.network_id = $1
+        order by t.recorded_at, t.text_id, l.language
+        """,
+        network_id,
+        REFERENCE_LANGUAGE,
+    )
+    texts: dict[str, Text] = {}
+    for row in rows:
+        text = texts.setdefault(str(row["text_id"]), Text(str(row["text_id"]), row["version"], {}))
+        language = TextLanguage(row["language"], row["sha256"].hex(), row["stale"], row["void"])
+        texts[text.text_id] = Text(text.text_id, text.version, {**text.languages, language.language: language})
+    return list(texts.values())
+
+
+async def _credentials(connection: Connection, network_id: int) -> dict[str, CredentialFacts]:
+    rows = await connection.fetch(
+        """
+        select c.client_id, coalesce(c.partner_id, 0), c.scopes, r.client_id is not null
+        from registry.credentials c
+        left join registry.credential_revocations r on r.network_id = c.network_id and r.client_id = c.client_id
+        where c.network_id = $1
+        """,
+        network_id,
+    )
+    return {row[0]: CredentialFacts(row[1], frozenset(row[2]), row[3]) for row in rows}
+
+
+async def find_text(connection: Connection, network_id: int, text_id: str, language: str) -> bytes | None:
+    """The exact bytes of a text in a language, as they were published."""
+    content: bytes | None = await connection.fetchval(
+        "select content from registry.text_languages where network_id = $1 and text_id = $2 and language = $3",
+        network_id,
+        text_id,
+        language,
+    )
+    return content

@@ -1,0 +1,142 @@
+"""Writing a network's catalogue, when it is set up: partners, categories, purposes, an agreement, a text."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.catalogue import Category, Flow, Partner, Purpose
+from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
+from consent_registry.storage.database.database import Connection
+
+
+async def add_partners(connection: Connection, network_id: int, partners: Sequence[Partner], at: datetime) -> None:
+    """Add partners."""
+    await connection.executemany(
+        """
+        insert into registry.partners
+            (network_id, partner_id, slug, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
+             coordinating_post, recorded_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        """,
+        [
+            (
+                network_id,
+                one.partner_id,
+                one.slug,
+                one.name,
+                one.organisation,
+                one.kind,
+                one.regime,
+                one.secrecy_holder,
+                one.selectable,
+                one.isolated,
+                one.coordinating_post,
+                at,
+            )
+            for one in partners
+        ],
+    )
+
+
+async def add_categories(connection: Connection, network_id: int, categories: Sequence[Category]) -> None:
+    """Add data categories."""
+    await connection.executemany(
+        """
+        insert into registry.data_categories (network_id, category_id, slug, name_de, name_en, special, secrecy, flags)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+        """,
+        [
+            (network_id, *msgspec.structs.astuple(one)[:-1], msgspec.json.encode(one.flags).decode())
+            for one in categories
+        ],
+    )
+
+
+async def add_purposes(connection: Connection, network_id: int, purposes: Sequence[Purpose]) -> None:
+    """Add purposes."""
+    await connection.executemany(
+        """
+        insert into registry.purposes (network_id, purpose_id, slug, name_de, name_en, category_ids, flags)
+        values ($1, $2, $3, $4, $5, $6, $7::jsonb)
+        """,
+        [
+            (
+                network_id,
+                one.purpose_id,
+                one.slug,
+                one.name_de,
+                one.name_en,
+                sorted(one.category_ids),
+                msgspec.json.encode(one.flags).decode(),
+            )
+            for one in purposes
+        ],
+    )
+
+
+async def add_agreement(
+    connection: Connection,
+    network_id: int,
+    agreement_id: str,
+    version: str,
+    validity: tuple[datetime | None, datetime | None],
+    flows: Sequence[Flow],
+    at: datetime,
+) -> None:
+    """Add a version of the agreement with the flows it allows."""
+    await connection.execute(
+        """
+        insert into registry.agreements (network_id, agreement_id, version, valid_from, valid_until, recorded_at)
+        values ($1, $2, $3, $4, $5, $6)
+        """,
+        network_id,
+        agreement_id,
+        version,
+        *validity,
+        at,
+    )
+    await connection.executemany(
+        """
+        insert into registry.flows
+            (network_id, agreement_id, flow_number, sender_id, recipient_id, purpose_id, category_ids, basis, norm)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+            (
+                network_id,
+                agreement_id,
+                number,
+                one.sender_id,
+                one.recipient_id,
+                one.purpose_id,
+                sorted(one.category_ids),
+                one.basis,
+                one.norm,
+            )
+            for number, one in enumerate(flows, start=1)
+        ],
+    )
+
+
+async def add_text(
+    connection: Connection, network_id: int, text_id: str, version: str, languages: Mapping[str, bytes], at: datetime
+) -> None:
+    """Publish a text: the exact bytes in each language, every translation tied to the German bytes it renders."""
+    await connection.execute(
+        "insert into registry.texts (network_id, text_id, version, recorded_at) values ($1, $2, $3, $4)",
+        network_id,
+        text_id,
+        version,
+        at,
+    )
+    await connection.executemany(
+        """
+        insert into registry.text_languages (network_id, text_id, language, content, sha256, translation_of)
+        values ($1, $2, $3, $4, sha256($4), sha256($5))
+        """,
+        [
+            (network_id, text_id, language, content, languages[REFERENCE_LANGUAGE])
+            for language, content in languages.items()
+        ],
+    )

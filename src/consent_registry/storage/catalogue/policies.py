@@ -1,0 +1,45 @@
+"""Policies of a network: each version a row."""
+
+from datetime import datetime
+
+import msgspec
+
+from consent_registry.domain.flags import Policies
+from consent_registry.storage.database.database import Connection
+
+
+class PolicyVersion(msgspec.Struct, frozen=True):
+    """A version of a network's policies; `set_by` is a staff reference, None for the version it was set up with."""
+
+    version: int
+    policies: Policies
+    set_by: str | None
+    recorded_at: datetime
+
+
+async def load_policies(connection: Connection, network_id: int) -> PolicyVersion:
+    """The policies that hold now; under the catalogue lock."""
+    rows = await connection.fetch(
+        """
+        select version, policies::text, set_by, recorded_at from registry.policies
+        where network_id = $1 order by version desc limit 1
+        """,
+        network_id,
+    )
+    (row,) = rows  # a network is set up with its first version
+    return PolicyVersion(row[0], msgspec.json.decode(row[1], type=Policies), row[2], row[3])
+
+
+async def add_policies(connection: Connection, network_id: int, one: PolicyVersion) -> None:
+    """Add a version; under the exclusive catalogue lock."""
+    await connection.execute(
+        """
+        insert into registry.policies (network_id, version, policies, set_by, recorded_at)
+        values ($1, $2, $3::jsonb, $4, $5)
+        """,
+        network_id,
+        one.version,
+        msgspec.json.encode(one.policies).decode(),
+        one.set_by,
+        one.recorded_at,
+    )

@@ -1,0 +1,53 @@
+"""Suspensions of partners and the reinstatements that end them."""
+
+from datetime import datetime
+
+from consent_registry.storage.database.database import Connection
+
+
+async def add_suspension(
+    connection: Connection, network_id: int, suspension_id: str, partner_id: int, at: datetime
+) -> None:
+    """Suspend a partner."""
+    await connection.execute(
+        """
+        insert into registry.suspensions (network_id, suspension_id, partner_id, recorded_at) values ($1, $2, $3, $4)
+        """,
+        network_id,
+        suspension_id,
+        partner_id,
+        at,
+    )
+
+
+async def open_suspension(connection: Connection, network_id: int, partner_id: int) -> str | None:
+    """The suspension of this partner that was not ended."""
+    found = await connection.fetchval(
+        """
+        select suspension_id from registry.suspensions s
+        where network_id = $1 and partner_id = $2
+          and not exists (
+              select from registry.reinstatements r
+              where r.network_id = s.network_id and r.suspension_id = s.suspension_id
+          )
+        """,
+        network_id,
+        partner_id,
+    )
+    return None if found is None else str(found)
+
+
+async def add_reinstatement(
+    connection: Connection, network_id: int, reinstatement_id: str, suspension_id: str, at: datetime
+) -> None:
+    """End a suspension."""
+    await connection.execute(
+        """
+        insert into registry.reinstatements (network_id, reinstatement_id, suspension_id, recorded_at)
+        values ($1, $2, $3, $4)
+        """,
+        network_id,
+        reinstatement_id,
+        suspension_id,
+        at,
+    )

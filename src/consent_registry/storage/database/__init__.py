@@ -1,0 +1,1 @@
+"""Connections, roles, migrations and what a database must be like."""

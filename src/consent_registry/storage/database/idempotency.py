@@ -1,0 +1,79 @@
+"""Stored answers to requests with an Idempotency-Key (api.md, head): written in the transaction they belong to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from consent_registry.storage.database.database import LOCK_IDEMPOTENCY, Connection
+
+
+async def try_lock_keys(connection: Connection, network_id: int, scopes: Sequence[bytes]) -> list[bool]:
+    """For each scope whether this transaction now holds its key; a key held by another is not waited for."""
+    rows = await connection.fetch(
+        """
+        select pg_try_advisory_xact_lock($1, key) as held
+        from unnest($2::integer[]) with ordinality as wanted (key, ord) order by ord
+        """,
+        LOCK_IDEMPOTENCY | network_id,
+        [int.from_bytes(scope[:4], "big", signed=True) for scope in scopes],
+    )
+    return [row["held"] for row in rows]
+
+
+async def find_answers(
+    connection: Connection, network_id: int, partner_ids: Sequence[int], scopes: Sequence[bytes]
+) -> dict[bytes, tuple[bytes, bytes]]:
+    """SHA-256 of the request's body and the sealed answer, by scope, of those that were answered before."""
+    rows = await connection.fetch(
+        """
+        select k.scope, k.body_sha256, k.answer
+        from unnest($2::integer[], $3::bytea[]) as wanted (partner_id, scope)
+        join registry.idempotency_keys k
+          on k.network_id = $1 and k.partner_id = wanted.partner_id and k.scope = wanted.scope
+        """,
+        network_id,
+        partner_ids,
+        scopes,
+    )
+    return {row["scope"]: (row["body_sha256"], row["answer"]) for row in rows}
+
+
+async def add_answer(
+    connection: Connection,
+    network_id: int,
+    partner_id: int,
+    scope: bytes,
+    body_sha256: bytes,
+    answer: bytes,
+    client_ids: Sequence[str],
+    at: datetime,
+) -> None:
+    """Remember an answer; `client_ids` are the clients it is about, so that erasing them finds it: kept are all numbers
+    that mean them now.
+    """
+    await connection.execute(
+        """
+        insert into registry.idempotency_keys
+            (network_id, partner_id, scope, body_sha256, answer, client_ids, recorded_at)
+        values ($1, $2, $3, $4, $5, array(
+            select w.client_id from unnest($6::uuid[]) as w (client_id)
+            union
+            select m.client_id
+            from unnest($6::uuid[]) as w (client_id)
+            join registry.current_memberships o on o.network_id = $1 and o.client_id = w.client_id
+            join registry.current_memberships m on m.network_id = $1 and m.group_id = o.group_id
+            order by 1), $7)
+        """,
+        network_id,
+        partner_id,
+        scope,
+        body_sha256,
+        answer,
+        client_ids,
+        at,
+    )
+
+
+async def forget_answers(connection: Connection, network_id: int) -> int:
+    """Forget what is older than two days; returns how many."""
+    forgotten = await connection.fetchval("select registry.forget_idempotency_keys($1)", network_id)
+    return int(forgotten or 0)

@@ -1,0 +1,34 @@
+"""Whether the server writes the values that statements carry into its own log, which outlives every erasure."""
+
+from consent_registry.storage.database.database import Connection
+
+# Settings that make the server log statements, with the values under which they log none.
+_STATEMENTS = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+}
+
+
+async def find_parameter_logging(connection: Connection) -> list[str]:
+    """The settings, for this login, by which values reach the server's log: `name = value`."""
+    names = [*_STATEMENTS, "log_parameter_max_length", "log_parameter_max_length_on_error"]
+    names += ["auto_explain.log_min_duration", "auto_explain.log_parameter_max_length"]
+    names += ["pgaudit.log", "pgaudit.log_parameter"]
+    rows = await connection.fetch("select name, setting from pg_settings where name = any ($1)", names)
+    known = {row["name"]: row["setting"] for row in rows}
+    found = []
+    if known["log_parameter_max_length"] != "0":
+        logs = [one for one, none in _STATEMENTS.items() if known.get(one, none) != none]
+        found += [
+            f"{one} = {known[one]} with log_parameter_max_length = {known['log_parameter_max_length']}" for one in logs
+        ]
+    if known["log_parameter_max_length_on_error"] != "0":
+        found.append(f"log_parameter_max_length_on_error = {known['log_parameter_max_length_on_error']}")
+    if known.get("auto_explain.log_min_duration", "-1") != "-1":
+        length = known.get("auto_explain.log_parameter_max_length", "-1")
+        found += [f"auto_explain.log_parameter_max_length = {length}"] if length != "0" else []
+    if known.get("pgaudit.log_parameter", "off") == "on" and known.get("pgaudit.log", "none") != "none":
+        found.append("pgaudit.log_parameter = on")
+    return found

@@ -1,0 +1,192 @@
+"""What the eraser's login may do, each a function of the database: find a person, see what is there, remove it."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from consent_registry.domain.catalogue import Network
+from consent_registry.domain.errors import Conflict
+from consent_registry.domain.retentions import USE_KINDS
+from consent_registry.storage.database.database import Connection
+
+# Questions about nobody are read by so many: each is some hundred bytes.
+PAGE = 5000
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What there is of a person: rows by table, events by kind (number), all their places and those that are state as
+    spans, the partners that take part, and the holds that are open.
+    """
+
+    tables: dict[str, int]
+    events: dict[str, int]
+    indices: list[tuple[int, int]]
+    state: list[tuple[int, int]]
+    partners: list[str]
+    holds: list[dict[str, str]]
+
+
+class RemovalRecord(msgspec.Struct, frozen=True):
+    """The entry that says what a removal emptied, as the database's functions take it: id, bytes, nonce, leaf."""
+
+    event_id: str
+    event: bytes
+    nonce: bytes
+    leaf: bytes
+
+
+class SealedReference(msgspec.Struct, frozen=True):
+    """A partner's reference for a person, sealed, with what it is bound to (sealed_places.py), and the place in the log
+    before which nobody had registered it.
+    """
+
+    partner_id: int
+    client_id: UUID
+    digest: bytes
+    sealed: bytes
+    before: int | None
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What changes when a database is not the one it was: since when it runs, its erasures' number and last id."""
+
+    running_since: datetime
+    erasures: int
+    last: str | None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A decision about a reference nobody had registered: its place, nonce and bytes."""
+
+    log_index: int
+    nonce: bytes
+    event: bytes
+
+
+async def find_network(connection: Connection, slug: str) -> Network | None:
+    """The network with this slug."""
+    row = await connection.fetchrow("select * from registry.removal_network($1)", slug)
+    return None if row is None else Network(**dict(row))
+
+
+async def find_client(connection: Connection, network_id: int, partner: str, digests: Sequence[bytes]) -> str | None:
+    """The client a partner (by slug) knows by the reference with one of these digests."""
+    found = await connection.fetchval(
+        "select registry.find_client($1, $2, $3::bytea[])", network_id, partner, list(digests)
+    )
+    return None if found is None else str(found)
+
+
+async def find_client_of_consent(connection: Connection, network_id: int, consent_id: str) -> str | None:
+    """The client who gave this consent."""
+    found = await connection.fetchval("select registry.find_client_of_consent($1, $2)", network_id, consent_id)
+    return None if found is None else str(found)
+
+
+async def partner_number(connection: Connection, network_id: int, partner: str) -> int | None:
+    """The number of the partner with this slug."""
+    number: int | None = await connection.fetchval("select registry.partner_number($1, $2)", network_id, partner)
+    return number
+
+
+async def clients_of_person(connection: Connection, network_id: int, client_id: str) -> list[str]:
+    """The ids of all clients that are the same person as this one; none when it is not known."""
+    found = await connection.fetchval("select registry.clients_of_person($1, $2)", network_id, client_id)
+    return [str(one) for one in found or ()]
+
+
+async def known_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[str]:
+    """Those of these clients that the database knows."""
+    found = await connection.fetchval("select registry.known_clients($1, $2::uuid[])", network_id, list(client_ids))
+    return [str(one) for one in found]
+
+
+async def lock_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> None:
+    """Hold the catalogue still, and these clients and their references alone, until the transaction ends."""
+    await connection.execute("select registry.lock_clients($1, $2::uuid[])", network_id, list(client_ids))
+
+
+async def survey_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> Survey:
+    """What there is of these clients."""
+    found = await connection.fetchval(
+        "select registry.survey_clients($1, $2::uuid[], $3::smallint[])", network_id, list(client_ids), USE_KINDS
+    )
+    return msgspec.json.decode(found, type=Survey)
+
+
+async def references_of(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[SealedReference]:
+    """All partners' references for these clients."""
+    rows = await connection.fetch("select * from registry.references_of($1, $2::uuid[])", network_id, list(client_ids))
+    return [SealedReference(*row) for row in rows]
+
+
+async def questions_about_nobody(
+    connection: Connection, network_id: int, partner_id: int, before: int
+) -> AsyncIterator[Question]:
+    """The partner's questions about references that nobody had registered, before this place of the log, in order."""
+    after = -1
+    while True:
+        rows = await connection.fetch(
+            "select * from registry.questions_about_nobody($1, $2, $3, $4, $5)",
+            network_id,
+            partner_id,
+            after,
+            before,
+            PAGE,
+        )
+        for row in rows:
+            yield Question(*row)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["log_index"]
+
+
+async def erase_clients(
+    connection: Connection,
+    network_id: int,
+    client_ids: Sequence[str],
+    questions: Sequence[int],
+    ground: str,
+    at: datetime,
+    record: RemovalRecord,
+) -> tuple[int, list[str]]:
+    """Erase. Returns the place of the record and the event partitions touched.
+
+    The record must list exactly what goes: raises Conflict when it does not.
+    """
+    row: Any
+    try:
+        row = await connection.fetchrow(
+            "select * from registry.erase_clients($1, $2::uuid[], $3, $4, $5, $6, $7, $8, $9)",
+            network_id,
+            list(client_ids),
+            list(questions),
+            ground,
+            at,
+            *msgspec.structs.astuple(record),
+        )
+    except asyncpg.SerializationError as error:
+        raise Conflict("There is something else to erase by now. Preview again.") from error
+    return row["log_index"], list(row["partitions"] or ())
+
+
+async def erasure_mark(connection: Connection, network_id: int) -> Mark:
+    """The mark of a network's erasures, as the application's role sees it."""
+    row: Any = await connection.fetchrow(
+        """
+        select pg_postmaster_start_time(), count(*), max(erasure_id::text)
+        from registry.erasures where network_id = $1
+        """,
+        network_id,
+    )
+    return Mark(*row)
+
+
+async def erasure_ids(connection: Connection, network_id: int) -> set[str]:
+    """The ids of all erasures of a network, as the application's role sees them."""
+    rows = await connection.fetch("select erasure_id from registry.erasures where network_id = $1", network_id)
+    return {str(row[0]) for row in rows}

@@ -1,0 +1,21 @@
+"""Which keys a network's log has been told of."""
+
+from datetime import datetime
+
+from consent_registry.storage.database.database import Connection
+
+
+async def add_key_rotation(connection: Connection, network_id: int, key_file: str, key_id: str, at: datetime) -> bool:
+    """Note that the log is told of this key; False when it was before, also by a transaction still under way."""
+    return bool(
+        await connection.fetchval(
+            """
+            insert into registry.key_rotations (network_id, key_file, key_id, recorded_at) values ($1, $2, $3, $4)
+            on conflict do nothing returning true
+            """,
+            network_id,
+            key_file,
+            key_id,
+            at,
+        )
+    )

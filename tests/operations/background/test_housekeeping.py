@@ -1,0 +1,35 @@
+"""Housekeeping: old answers are forgotten, young ones kept (the log's months: test_partitions.py)."""
+
+from consent_registry.operations.background.housekeeping import tidy
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.keys.keyring import load_keys
+from tests.installation import ISSUER, Registry
+from tests.storage.pools import pool_of
+
+OLD_AND_YOUNG = """
+insert into registry.idempotency_keys
+select network_id, 1, sha256(hours::text::bytea), '', '', '{}', now() - make_interval(hours => hours)
+from registry.networks, unnest(array[0, 23, 25, 47, 49, 480]) hours
+"""
+
+
+async def keep(registry: Registry) -> None:
+    """Do what is due, once, as the application."""
+    async with pool_of(registry) as pool:
+        await tidy(Runtime(pool, load_keys(registry.installation.keys), ISSUER))
+
+
+async def test_answers_are_kept_a_day_and_forgotten_after_two(registry: Registry) -> None:
+    """In every network answers older than 48 hours go; those of the promised 24 hours stay."""
+    ages = """
+        select network_id, round(extract(epoch from now() - recorded_at) / 3600)::integer as hours
+        from registry.idempotency_keys order by 1, 2
+    """
+    async with registry.sql() as connection:
+        await connection.execute("delete from registry.idempotency_keys")
+        await connection.execute(OLD_AND_YOUNG)
+        await keep(registry)
+        left = [tuple(row) for row in await connection.fetch(ages)]
+        networks = await connection.fetch("select network_id from registry.networks order by 1")
+    assert len(networks) == 3
+    assert left == [(network[0], hours) for network in networks for hours in (0, 23, 25, 47)]

@@ -1,0 +1,100 @@
+"""A sealer that stands still is noticed by those who serve: a warning, never a refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from consent_registry.operations.background import sealing_lag
+from consent_registry.storage.files.unsealed_logs import NAME, read_unsealed, write_unsealed
+from tests.cli.forks import forking
+from tests.installation import Installation, serving
+from tests.sealing import NETWORK, office
+
+WHY = "the sealer has said nothing here: does it run?"
+
+
+def late(*networks: str) -> list[str]:
+    """Return what is said of these networks."""
+    named = "; ".join(f"{one} ({WHY})" for one in networks)
+    return [f"sealing: logs have had no new checkpoint for too long: {named}"]
+
+
+NETWORKS = (NETWORK, "paderborn", "widunetz")
+
+
+async def test_ready_warns_while_logs_are_not_sealed(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind for longer than allowed, or not signed again for long: 200 all the same, with one line; sealed: none."""
+    monkeypatch.setattr(sealing_lag, "HOLDS", 0.0)
+    async with (
+        installation.copy() as database,
+        office(installation, database, tmp_path) as desk,
+        serving(installation, database) as registry,
+    ):
+
+        async def said() -> object:
+            await registry.app.state.watch.look()
+            answer = await registry.http.get("/ready")
+            assert answer.status_code == 200
+            assert answer.json().pop("status") == "ready"
+            return answer.json().get("warnings")
+
+        assert await said() is None, "half a minute is allowed"
+        monkeypatch.setattr(sealing_lag, "BEHIND", 0.0)
+        assert await said() == late(*sorted(NETWORKS))
+        for slug in NETWORKS:
+            await desk.seal(slug)
+        assert await said() is None
+        await desk.add_leaves(1)
+        assert await said() == late(NETWORK)
+        await desk.seal()
+        monkeypatch.setattr(sealing_lag, "STALE", 0.0)
+        assert await said() == late(*sorted(NETWORKS))
+
+
+async def test_the_reason_of_the_sealer_is_shown(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps the sealer from a log stands beside that network, in `/ready` and in `seal --status`, and goes when it
+    is sealed.
+    """
+    monkeypatch.setattr(sealing_lag, "HOLDS", 0.0)
+    monkeypatch.setattr(sealing_lag, "BEHIND", 0.0)
+    (tmp_path / "state").mkdir(mode=0o700)
+    why = "the quorum is not met"
+    write_unsealed(tmp_path / "state", {NETWORK: why})
+    async with (
+        installation.copy() as database,
+        office(installation, database, tmp_path) as desk,
+        serving(installation, database, sealer_state=tmp_path / "state") as registry,
+    ):
+        watch = registry.app.state.watch
+        await watch.look()
+        (warning,) = watch.warnings
+        assert f"{NETWORK} ({why})" in warning
+        assert f"paderborn ({WHY})" in warning
+        with forking() as forks:
+            status = forks.run(
+                *("seal", "--status"),
+                environment={
+                    "CONSENT_REGISTRY_SEALER_DATABASE_URL": installation.dsn(database, "sealer"),
+                    "CONSENT_REGISTRY_SEALER_STATE": str(tmp_path / "state"),
+                    "CONSENT_REGISTRY_KEYS": str(installation.keys),
+                },
+            )
+        assert (status.code, status.err) == (1, ""), status
+        assert f"is under a checkpoint: {why}" in status.out
+        await desk.seal()
+        write_unsealed(tmp_path / "state", {})
+        await watch.look()
+        assert NETWORK not in "".join(watch.warnings).replace("seal", "")
+
+
+def test_what_is_no_file_of_reasons_says_nothing(tmp_path: Path) -> None:
+    """None, half of one, another one: no reason, and no failure."""
+    assert read_unsealed(None) == {}
+    assert read_unsealed(tmp_path) == {}
+    for content in (b"", b"{", b"[]", b'{"small": 1}', b"\xff"):
+        (tmp_path / NAME).write_bytes(content)
+        assert read_unsealed(tmp_path) == {}

@@ -1,0 +1,309 @@
+"""Retention: each class when its time has come, never before, and a legal hold stands against it."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from consent_registry.domain.errors import Malformed
+from consent_registry.domain.retentions import USE_KINDS
+from consent_registry.operations.erasure.erasures import Eraser
+from consent_registry.operations.erasure.retention import (
+    Retained,
+    perform_retention,
+    preview_retention,
+    set_periods,
+)
+from tests.erasing import administering, erasing, hold, lift, north, search_everywhere, small, traces
+from tests.installation import Registry
+from tests.journeys.log_check import Facts, check_log
+from tests.journeys.office import Body, Office, office
+from tests.small_network import NUMBER
+
+THIS_YEAR = datetime.now(UTC).year
+# Consents of these tests are given now for 24 months; what is proof of them is kept three calendar years longer.
+CONSENTS_DUE = 6
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def eraser(fresh_registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
+    """The eraser's door."""
+    async with erasing(fresh_registry, tmp_path / "ledger") as door:
+        yield door
+
+
+async def in_years(registry: Registry, years: int) -> None:
+    """Let retention believe that so many years have passed."""
+    async with registry.sql() as connection:
+        await connection.execute(
+            "create or replace function registry.retention_now() returns timestamptz language sql stable as"
+            f" $$ select statement_timestamp() + interval '{years} years' $$"
+        )
+
+
+async def retain(eraser: Eraser, batch: int = 1000) -> list[Retained]:
+    """Let go what is due in the small network."""
+    return await perform_retention(eraser, await small(eraser), batch=batch)
+
+
+async def kinds(registry: Registry) -> dict[str, int]:
+    """Count the events that are left by kind, of a log that holds together."""
+    left: dict[str, int] = {}
+    for event in await check_log(registry):
+        left[event["kind"]] = left.get(event["kind"], 0) + 1
+    return left
+
+
+async def used(first: Office) -> tuple[str, Body]:
+    """Take in a client who agrees, ask, send, look: four uses; return the reference and the consent."""
+    client = await first.client()
+    consent = await first.consent(client)
+    decision = await first.post(
+        "/decisions",
+        {"client": client, "recipient": "south", "purpose": "support", "categories": ["identity"]},
+        200,
+    )
+    await first.post(f"/decisions/{decision['decision_id']}/transfers", {"outcome": "sent", "categories": ["identity"]})
+    await first.get(f"/consents/{consent['consent_id']}")
+    await first.outcome("nobody")
+    return client, consent
+
+
+async def test_nothing_goes_before_its_time(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Nothing is due today, nor at the end of the third year after; the preview says so and changes nothing."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    log = await check_log(fresh_registry)
+    for years in (0, 3):
+        await in_years(fresh_registry, years)
+        shown = await preview_retention(eraser, await small(eraser))
+        assert (shown.uses, shown.consents, shown.clients) == ({}, 0, 0)
+        assert await retain(eraser) == []
+    assert await check_log(fresh_registry) == log
+
+
+async def test_uses_go_by_age_and_consents_when_nobody_relies_on_them(fresh_registry: Registry, eraser: Eraser) -> None:
+    """In the fourth year decisions, transfers and reads go and the consent stays and is shown; when the third year
+    after its end has passed the consent goes with its events, then the client, and nothing of it is left.
+    """
+    first = await office(fresh_registry, "north")
+    client, consent = await used(first)
+    before = await kinds(fresh_registry)
+    await in_years(fresh_registry, 4)
+    shown = await preview_retention(eraser, await small(eraser))
+    assert shown.uses == {"decision": 2, "transfer": 1, "read": 1}
+    (step,) = await retain(eraser)
+    assert (step.step, step.events) == ("uses", 4)
+    left = await kinds(fresh_registry)
+    assert left == {kind: n for kind, n in before.items() if kind not in shown.uses} | {"retention": 1}
+    assert await first.outcome(client) == "permit"
+    async with fresh_registry.sql() as connection:
+        clients = [
+            str(await connection.fetchval("select client_id from registry.clients where network_id = $1", NUMBER))
+        ]
+        canaries = await traces(connection, clients)
+        await in_years(fresh_registry, CONSENTS_DUE)
+        steps = await retain(eraser)
+        assert [one.step for one in steps] == ["uses", "consents", "clients"]
+        assert await search_everywhere(connection, canaries) == []
+    left = await kinds(fresh_registry)
+    assert set(left) == {"catalogue", "credential", "retention"}
+    assert (await first.get(f"/consents/{consent['consent_id']}", 404))["status"] == 404
+
+
+async def test_a_withdrawn_consent_goes_before_one_that_went_on(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Reliance ends with the withdrawal: that consent goes in the fourth year, the same client's other one stays."""
+    first = await office(fresh_registry, "north")
+    client = await first.client()
+    ended, goes_on = await first.consent(client), await first.consent(client, purpose="housing")
+    await first.post("/withdrawals", {"consent_id": ended["consent_id"], "channel": "phone"})
+    await in_years(fresh_registry, 4)
+    shown = await preview_retention(eraser, await small(eraser))
+    # The consent's entry, and the withdrawal's with its padding.
+    assert (shown.consents, shown.events_of_consents) == (1, 1 + 16)
+    assert [one.step for one in await retain(eraser)] == ["consents"]
+    left = await kinds(fresh_registry)
+    assert (left["consent"], left["client"], left.get("withdrawal"), left.get("padding")) == (1, 1, None, None)
+    await first.get(f"/consents/{ended['consent_id']}", 404)
+    await first.get(f"/consents/{goes_on['consent_id']}")
+    await check_log(fresh_registry)
+
+
+async def test_what_one_act_changed_goes_together(fresh_registry: Registry, eraser: Eraser) -> None:
+    """A consent that ended stays as long as another one that the same withdrawal touched: no event tells of what is
+    gone.
+    """
+    first = await office(fresh_registry, "north")
+    client = await first.client()
+    ended, goes_on = await first.consent(client), await first.consent(client, purpose="housing")
+    await first.post("/withdrawals", {"client": client, "categories": ["contact"], "channel": "phone"})
+    await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
+    await in_years(fresh_registry, 4)
+    assert await retain(eraser) == []
+    await first.get(f"/consents/{goes_on['consent_id']}")
+    await in_years(fresh_registry, CONSENTS_DUE)
+    steps = await retain(eraser)
+    assert [(one.step, one.consents, one.clients) for one in steps if one.step != "uses"] == [
+        ("consents", 2, 0),
+        ("clients", 0, 1),
+    ]
+    await check_log(fresh_registry)
+
+
+async def test_a_transfer_is_reliance(fresh_registry: Registry) -> None:
+    """A consent that was withdrawn counts as relied on by the transfer that was made under it, however late."""
+    first = await office(fresh_registry, "north")
+    _, consent = await used(first)
+    await first.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
+    async with fresh_registry.sql() as connection:
+        reliance = "select registry.last_reliance($1, $2)"
+        assert (await connection.fetchval(reliance, NUMBER, consent["consent_id"])).year == THIS_YEAR
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute("update registry.transfers set recorded_at = recorded_at + interval '2 years'")
+        assert (await connection.fetchval(reliance, NUMBER, consent["consent_id"])).year == THIS_YEAR + 2
+
+
+async def test_a_hold_stands_against_it(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Of two clients the held one keeps every event and row; when the hold is lifted they go as well."""
+    first = await office(fresh_registry, "north")
+    held, consent = await used(first)
+    await used(first)
+    hold_id = await hold(fresh_registry, north(held))
+    await in_years(fresh_registry, CONSENTS_DUE)
+    assert (await preview_retention(eraser, await small(eraser))).held == 1
+    steps = await retain(eraser)
+    assert [(one.step, one.events) for one in steps] == [("uses", 5), ("consents", 1), ("clients", 1)]
+    left = await kinds(fresh_registry)
+    kept = {"client": 1, "consent": 1, "decision": 1, "transfer": 1, "read": 1, "hold": 1}
+    assert kept.items() <= left.items()
+    assert await first.outcome(held) == "permit"
+    await lift(fresh_registry, hold_id)
+    await retain(eraser)
+    assert set(await kinds(fresh_registry)) == {"catalogue", "credential", "retention"}
+    await first.get(f"/consents/{consent['consent_id']}", 404)
+
+
+async def test_in_small_steps_it_is_the_same(fresh_registry: Registry, eraser: Eraser) -> None:
+    """One use, one consent, one client at a time: each step has its event, and the end is the same."""
+    first = await office(fresh_registry, "north")
+    for _ in range(2):
+        await used(first)
+    await in_years(fresh_registry, CONSENTS_DUE)
+    steps = await retain(eraser, batch=1)
+    assert [one.step for one in steps] == ["uses"] * 8 + ["consents"] * 2 + ["clients"] * 2
+    assert set(await kinds(fresh_registry)) == {"catalogue", "credential", "retention"}
+
+
+async def test_nothing_permanent_ever_goes(fresh_registry: Registry, eraser: Eraser) -> None:
+    """After a hundred years the log still has its catalogue and what accounts for what it lost."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    await in_years(fresh_registry, CONSENTS_DUE)
+    await retain(eraser)
+    log = await check_log(fresh_registry)
+    await in_years(fresh_registry, 100)
+    assert await retain(eraser) == []
+    assert await check_log(fresh_registry) == log
+
+
+async def test_each_network_has_its_periods(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Periods are set with an event, count at once, for this network alone; what is no period is refused."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    async with administering(fresh_registry) as (runtime, network):
+        await set_periods(runtime, network, 1, 10)
+        for wrong in ((0, 3), (3, 31)):
+            with pytest.raises(Malformed):
+                await set_periods(runtime, network, *wrong)
+    said: list[Facts] = [event for event in await check_log(fresh_registry) if "retention" in event]
+    assert [event["retention"] for event in said] == [{"use_years": 1, "consent_years": 10}]
+    await in_years(fresh_registry, 2)
+    shown = await preview_retention(eraser, await small(eraser))
+    assert (shown.use_years, shown.consent_years, sum(shown.uses.values())) == (1, 10, 4)
+    await in_years(fresh_registry, CONSENTS_DUE)
+    assert [one.step for one in await retain(eraser)] == ["uses"]
+    async with fresh_registry.sql() as connection:
+        other = await connection.fetchrow("select * from registry.retention_terms(1)")
+    assert other is not None
+    assert (other["use_years"], other["consent_years"]) == (3, 3)
+
+
+async def test_the_event_says_what_went(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Spans and counts, periods, and nobody; and the eraser's login cannot remove without saying so."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    await in_years(fresh_registry, 4)
+    (step,) = await retain(eraser)
+    (said,) = [event for event in await check_log(fresh_registry) if event["kind"] == "retention"]
+    assert said["client"] is None
+    assert sum(high - low + 1 for low, high in said["indices"]) == step.events == said["events"]
+    assert set(said) == {
+        *("v", "kind", "id", "at", "network", "actor", "client"),
+        *("step", "use_years", "consent_years", "consents", "clients", "events", "indices"),
+    }
+    await first.outcome("nobody")
+    lie = json.dumps({"indices": []}).encode()
+    async with fresh_registry.sql("eraser") as connection:
+        with pytest.raises(asyncpg.SerializationError, match="does not list"):
+            await connection.execute(
+                "select registry.retain($1, 10, now(), gen_random_uuid(), $2, $3, $4)",
+                NUMBER,
+                lie,
+                bytes(32),
+                bytes(33),
+            )
+
+
+async def test_partitions_go_when_they_are_empty(fresh_registry: Registry, eraser: Eraser) -> None:
+    """A past month's partition is dropped when no network has an event in it, and kept as it was otherwise."""
+    async with fresh_registry.sql() as connection:
+        for month in ("202001", "202002"):
+            await connection.execute(
+                f"create table registry.events_{month} partition of registry.events"
+                f" for values from ('{month[:4]}-{month[4:]}-01') to ('{month[:4]}-{month[4:]}-02')"
+            )
+            await connection.execute(f"alter table registry.events_{month} owner to consent_registry_owner")
+            await connection.execute(f"alter table registry.events_{month} force row level security")
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute(
+            "insert into registry.events (log_index, at, event_id, network_id, kind, nonce, event)"
+            " values (0, '2020-02-01 12:00+00', gen_random_uuid(), 77, 1, $1, '')",
+            bytes(32),
+        )
+        await retain(eraser)
+        left = await connection.fetch(
+            "select relname, relforcerowsecurity from pg_class where relname in ('events_202001', 'events_202002')"
+        )
+    assert [tuple(row) for row in left] == [("events_202002", True)]
+
+
+async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser: Eraser) -> None:
+    """An event of a kind that nobody here knows, decades old, past every period, stays when all that is due goes."""
+    first = await office(fresh_registry, "north")
+    await used(first)
+    async with fresh_registry.sql() as connection:
+        place = await connection.fetchval(
+            "select max(log_index) + 1 from registry.leaves where network_id = $1", NUMBER
+        )
+        await connection.execute(
+            "insert into registry.events (network_id, log_index, at, event_id, kind, actor_id, nonce, event)"
+            " values ($1, $2, '2001-01-01 00:00+00', gen_random_uuid(), 32000, 0, $3, '{}')",
+            *(NUMBER, place, bytes(32)),
+        )
+        await connection.execute("insert into registry.leaves values ($2, $1, $3)", NUMBER, place, bytes(33))
+        await in_years(fresh_registry, 100)
+        gone = sum(one.events for one in await retain(eraser))
+        left = await connection.fetch("select log_index, kind from registry.events where network_id = $1", NUMBER)
+    assert gone > 0
+    assert (place, 32000) in [tuple(row) for row in left]
+    assert await retain(eraser) == []
+
+
+async def test_the_database_knows_the_same_uses(fresh_registry: Registry) -> None:
+    """The kinds that the database lets go by age are those of class `use`, and no others."""
+    async with fresh_registry.sql() as connection:
+        assert sorted(await connection.fetchval("select registry.use_kinds()")) == USE_KINDS

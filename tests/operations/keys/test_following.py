@@ -1,0 +1,205 @@
+"""Running servers follow their key files: in time, whole, and never into a state where something could not be read."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+import structlog
+
+from consent_registry.domain.errors import CannotRecord
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.keys.following import KeyWatch
+from consent_registry.operations.runtime import Runtime
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.files.key_files import FILES, drop_key, make_keys, rotate_key
+from consent_registry.storage.keys.keyring import load_keys
+from tests.installation import ISSUER, Installation
+
+AFTER = timedelta(seconds=15)
+OVERLAP = timedelta(days=7)
+
+
+class Following:
+    """A process with a copy of the installation's keys, and its watch."""
+
+    def __init__(self, runtime: Runtime, folder: Path, database: str) -> None:
+        self.runtime = runtime
+        self.folder = folder
+        self.database = database
+        self.now = datetime.now(UTC)
+        self.watch = KeyWatch(runtime, folder)
+
+    def ids(self, name: str) -> list[str]:
+        """The ids the process works with, the current one first."""
+        return self.runtime.keys.ids(name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def following(installation: Installation, tmp_path: Path) -> AsyncIterator[Following]:
+    """A process that has looked once."""
+    folder = shutil.copytree(installation.keys, tmp_path / "keys")
+    folder.chmod(0o700)
+    async with installation.copy() as database:
+        pool = await open_pool(installation.dsn(database), 4)
+        process = Following(Runtime(pool, load_keys(folder), ISSUER), folder, database)
+        process.watch.look(process.now)
+        yield process
+        await pool.close()
+
+
+@pytest.fixture
+def said() -> Iterator[list[Any]]:
+    """What the process wrote to its log."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+async def test_a_rotation_is_followed_in_two_steps(following: Following) -> None:
+    """At the next look the new key is known, at the first look after its time it is current."""
+    for name in FILES:
+        rotate_key(following.folder, name, following.now, AFTER, OVERLAP)
+    following.watch.look(following.now + AFTER / 2)
+    assert [following.ids(name)[0] for name in FILES] == [f"{name}-1" for name in FILES]
+    assert [following.ids(name)[1] for name in FILES] == [f"{name}-2" for name in FILES]
+    following.watch.look(following.now + AFTER)
+    assert [following.ids(name)[0] for name in FILES] == [f"{name}-2" for name in FILES]
+    assert len(following.runtime.keys.log_keys("o")) == 2
+    following.watch.look(following.now + AFTER + OVERLAP)
+    assert len(following.runtime.keys.log_keys("o")) == 1
+
+
+async def test_unchanged_files_leave_the_keys_alone(following: Following) -> None:
+    """Nothing changed, nothing due: the very same keys stay."""
+    keys = following.runtime.keys
+    following.watch.look(following.now + timedelta(days=1))
+    assert following.runtime.keys is keys
+
+
+def make_other_keys(path: Path) -> None:
+    """Put another installation's key in this one's place."""
+    make_keys(path.parent / "other", datetime.now(UTC))
+    (path.parent / "other" / path.name).replace(path)
+
+
+def rename_key(path: Path) -> None:
+    """Call the only key by another id."""
+    path.write_bytes(path.read_bytes().replace(b"digest-1", b"digest-7"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said_why"),
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.chmod(0o640), "chmod 600"),
+        (lambda path: path.write_text('{"keys": ['), "is not a list of keys"),
+        (make_other_keys, "key digest-1 has another secret"),
+        (rename_key, "key digest-1 is in use and missing"),
+    ],
+    ids=["gone", "open to others", "half a file", "another secret", "without the key in use"],
+)
+async def test_a_bad_key_file_changes_nothing(
+    following: Following, said: list[Any], change: Callable[[Path], object], said_why: str
+) -> None:
+    """Whatever is put in a key file's place: refused aloud once, the keys at hand stay; mended, it is read again."""
+    path = following.folder / "digest.json"
+    good, keys = path.read_bytes(), following.runtime.keys
+    change(path)
+    for _ in range(3):
+        following.watch.look(following.now)
+    assert following.runtime.keys is keys
+    (line,) = [one for one in said if one["log_level"] == "error"]
+    assert said_why in line["reason"]
+    path.unlink(missing_ok=True)
+    path.touch(0o600)
+    path.write_bytes(good)
+    rotate_key(following.folder, "digest", following.now, AFTER, OVERLAP)
+    following.watch.look(following.now)
+    assert following.ids("digest") == ["digest-1", "digest-2"]
+
+
+async def test_a_dropped_key_is_followed(following: Following) -> None:
+    """A key that went from its file is forgotten by the process: what only it can open stays closed."""
+    sealed = following.runtime.keys.seal(b"x", "c")
+    rotate_key(following.folder, "sealing", following.now, AFTER, OVERLAP)
+    following.watch.look(following.now + AFTER)
+    assert following.runtime.keys.unseal(sealed, "c") == b"x"
+    drop_key(following.folder, "sealing", "sealing-1", following.now + AFTER)
+    following.watch.look(following.now + AFTER)
+    assert following.ids("sealing") == ["sealing-2"]
+
+
+async def _events(installation: Installation, following: Following) -> list[tuple[int, dict[str, Any]]]:
+    sql = await asyncpg.connect(installation.dsn(following.database, "postgres"))
+    rows = await sql.fetch("select network_id, event from registry.events where kind = 26 order by log_index")
+    await sql.close()
+    return [(row["network_id"], json.loads(row["event"])) for row in rows]
+
+
+async def test_every_log_is_told_once(installation: Installation, following: Following) -> None:
+    """Each network's log names a new key with the one before it, a log key's with both verifier keys; however many
+    processes look, and however often, once; first keys are no rotation.
+    """
+    second = KeyWatch(Runtime(following.runtime.pool, following.runtime.keys, ISSUER), following.folder)
+    await following.watch.announce()
+    assert await _events(installation, following) == []
+    for name in FILES:
+        rotate_key(following.folder, name, following.now, AFTER, OVERLAP)
+    for watch in (following.watch, second):
+        watch.look(following.now)
+    await asyncio.gather(*(one.announce() for _ in range(3) for one in (following.watch, second)))
+    await KeyWatch(following.runtime, following.folder).announce()
+    events = await _events(installation, following)
+    networks = await following.runtime.networks()
+    assert len(events) == len(networks) * len(FILES)
+    for network in networks:
+        told = {event["file"]: event for network_id, event in events if network_id == network.network_id}
+        assert {name: (one["former_key"], one["key"]) for name, one in told.items()} == {
+            name: (f"{name}-1", f"{name}-2") for name in FILES
+        }
+        pair = [told["log"]["former_vkey"], told["log"]["vkey"]]
+        assert pair == following.runtime.keys.log_vkeys(network.log_origin)
+        assert {one["active_from"] for one in told.values()} == {format_instant(following.now + AFTER)}
+        assert {one["client"] for one in told.values()} == {None}
+        assert not any("secret" in one or "vkey" in one for name, one in told.items() if name != "log")
+
+
+async def test_no_defect_ends_the_watch(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
+    looked = 0
+
+    async def broken() -> None:
+        nonlocal looked
+        looked += 1
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("consent_registry.operations.keys.following.PERIOD", 0.01)
+    monkeypatch.setattr(following.watch, "announce", broken)
+    watching = asyncio.create_task(following.watch.run())
+    rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
+    while looked < 3 or following.ids("token") == ["token-1"]:
+        await asyncio.sleep(0.01)
+        assert not watching.done()
+    watching.cancel()
+
+
+async def test_what_could_not_be_logged_is_logged_later(installation: Installation, following: Following) -> None:
+    """A database that is away does not keep a process from following its keys, and hears of them when it is back."""
+    away = await open_pool("postgresql://nobody@/none?host=/nowhere", 1)
+    process = Runtime(away, following.runtime.keys, ISSUER)
+    watch = KeyWatch(process, following.folder)
+    rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
+    watch.look(following.now)
+    with pytest.raises(CannotRecord):
+        await watch.announce()
+    assert process.keys.ids("token") == ["token-1", "token-2"]
+    process.pool = following.runtime.pool
+    await watch.announce()
+    assert len(await _events(installation, following)) == len(await process.networks())
+    await away.close()

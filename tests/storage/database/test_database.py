@@ -1,0 +1,275 @@
+"""What a failure of the database means to a caller: not recorded, unknown, or a mistake of ours."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from consent_registry.domain.errors import CannotRecord, Conflict, OutcomeUnknown
+from consent_registry.storage.clients.clients import add_client
+from consent_registry.storage.database.database import Connection, Pool, transaction
+from tests.installation import ROLES, Registry
+from tests.small_network import NUMBER, question
+from tests.storage.pools import count, pool_of
+
+AT_COMMIT = """
+create or replace function public.at_commit() returns trigger language plpgsql security definer as
+$$ begin {body}; return null; end $$;
+create or replace trigger at_commit after insert on registry.clients for each row execute function public.at_commit();
+drop trigger at_commit on registry.clients;
+create constraint trigger at_commit after insert on registry.clients deferrable initially deferred
+    for each row execute function public.at_commit();
+"""
+
+
+async def add(connection: Connection) -> str:
+    """Add a client and return its id."""
+    client_id = str(uuid.uuid4())
+    await add_client(connection, NUMBER, client_id, datetime.now(UTC))
+    return client_id
+
+
+Step = Callable[[Connection], Awaitable[object]]
+
+
+async def attempt(pool: Pool, *steps: Step) -> None:
+    """Take these steps in one transaction."""
+    async with transaction(pool, NUMBER, []) as connection:
+        for step in steps:
+            await step(connection)
+
+
+async def is_recorded(registry: Registry, client_id: str) -> bool:
+    """Look past the application."""
+    async with registry.sql() as connection:
+        found = "select exists (select from registry.clients where network_id = $1 and client_id = $2)"
+        return bool(await connection.fetchval(found, NUMBER, client_id))
+
+
+@asynccontextmanager
+async def during_commit(registry: Registry, body: str) -> AsyncIterator[None]:
+    """Let the database do something when a transaction that added a client is committed."""
+    async with registry.sql() as owner:
+        await owner.execute(AT_COMMIT.format(body=body))
+        try:
+            yield
+        finally:
+            await owner.execute("drop trigger at_commit on registry.clients")
+
+
+async def test_a_commit_that_was_answered_is_recorded(registry: Registry) -> None:
+    """A block that ends well is committed, and its settings end with it."""
+    async with pool_of(registry, 1) as pool:
+        async with transaction(pool, NUMBER, [1, 2]) as connection:
+            client_id = await add(connection)
+            assert await connection.fetchval("select registry.current_partners()") == [1, 2]
+        assert await is_recorded(registry, client_id)
+        assert await pool.fetchval("select registry.current_network()") is None
+        assert await pool.fetchval("select count(*) from registry.clients") == 0
+
+
+@pytest.mark.parametrize("error", [Conflict, RuntimeError, asyncio.CancelledError])
+async def test_an_error_in_the_block_records_nothing(registry: Registry, error: type[BaseException]) -> None:
+    """Errors pass through as they are, after a rollback, and the connection can be used again."""
+
+    async def fail(_: Connection) -> None:
+        raise error
+
+    before = await count(registry, "clients")
+    async with pool_of(registry, 1) as pool:
+        with pytest.raises(error):
+            await attempt(pool, add, fail)
+        assert await count(registry, "clients") == before
+        await attempt(pool, add)
+    assert await count(registry, "clients") == before + 1
+
+
+async def _lose_the_server(connection: Connection) -> None:
+    await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
+async def _wait_too_long(connection: Connection) -> None:
+    await connection.execute("set local statement_timeout = 20")
+    await connection.execute("select pg_sleep(1)")
+
+
+async def _lack_a_privilege(connection: Connection) -> None:
+    await connection.execute("delete from registry.leaves")
+
+
+async def _go_on_after_an_error(connection: Connection) -> None:
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await connection.execute("select 1/0")
+
+
+@pytest.mark.parametrize("trouble", [_lose_the_server, _wait_too_long, _lack_a_privilege, _go_on_after_an_error])
+async def test_trouble_before_commit_is_not_recorded(registry: Registry, trouble: Step) -> None:
+    """Connection lost, time over, privilege missing, or aborted and committed all the same: CannotRecord, truly."""
+    before = await count(registry, "clients")
+    async with pool_of(registry, 1) as pool:
+        with pytest.raises(CannotRecord) as raised:
+            await attempt(pool, add, trouble)
+    assert raised.value.retry_after == 1
+    assert await count(registry, "clients") == before
+
+
+async def test_no_connection_in_time_is_not_recorded(registry: Registry) -> None:
+    """With every connection taken the caller is told within seconds that nothing was recorded."""
+    async with pool_of(registry, 1) as pool, transaction(pool, NUMBER, []):
+        with pytest.raises(CannotRecord):
+            await attempt(pool)
+
+
+async def _add_twice(connection: Connection) -> None:
+    client_id = await add(connection)
+    await add_client(connection, NUMBER, client_id, datetime.now(UTC))
+
+
+async def _write_nonsense(connection: Connection) -> None:
+    await connection.execute("selec 1")
+
+
+async def _send_what_does_not_fit(connection: Connection) -> None:
+    await connection.fetchval("select $1::uuid", "no uuid")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error"),
+    [
+        (_add_twice, asyncpg.UniqueViolationError),
+        (_write_nonsense, asyncpg.PostgresSyntaxError),
+        (_send_what_does_not_fit, asyncpg.DataError),
+    ],
+)
+async def test_mistakes_of_ours_are_not_hidden(registry: Registry, mistake: Step, error: type[Exception]) -> None:
+    """A violated constraint, wrong SQL or a wrong argument is raised for somebody to look at, never "try again"."""
+    before = await count(registry, "clients")
+    async with pool_of(registry, 1) as pool:
+        with pytest.raises(error):
+            await attempt(pool, add, mistake)
+    assert await count(registry, "clients") == before
+
+
+async def test_a_server_that_ends_during_commit_leaves_the_outcome_unknown(registry: Registry) -> None:
+    """The server process is ended while it commits: unknown, whatever became of it."""
+    async with during_commit(registry, "perform pg_terminate_backend(pg_backend_pid())"), pool_of(registry, 1) as pool:
+        with pytest.raises(OutcomeUnknown) as raised:
+            await attempt(pool, add)
+        assert raised.value.retry_after == 1
+
+
+async def test_a_connection_cut_during_commit_may_have_been_recorded(registry: Registry) -> None:
+    """The connection is cut on our side while the server commits: unknown, and here it was recorded."""
+
+    async def cut_soon(connection: Connection) -> None:
+        asyncio.get_running_loop().call_later(0.1, connection.terminate)
+
+    before = await count(registry, "clients")
+    async with during_commit(registry, "perform pg_sleep(0.4)"), pool_of(registry, 1) as pool:
+        with pytest.raises(OutcomeUnknown):
+            await attempt(pool, add, cut_soon)
+        await asyncio.sleep(0.5)
+    assert await count(registry, "clients") == before + 1
+
+
+async def test_a_refusal_at_commit_is_not_recorded(registry: Registry) -> None:
+    """A deferred check that refuses is an answer of the server: raised as what it is, not as unknown."""
+    before = await count(registry, "clients")
+    refuse = "raise exception 'no' using errcode = 'check_violation'"
+    async with during_commit(registry, refuse), pool_of(registry, 1) as pool:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await attempt(pool, add)
+    assert await count(registry, "clients") == before
+
+
+async def test_a_commit_without_its_standby_is_unknown(registry: Registry) -> None:
+    """PostgreSQL only warns when the wait for a standby was cancelled; the caller hears that the outcome is unknown."""
+
+    async def cancel_soon(connection: Connection) -> None:
+        await connection.execute("select pg_sleep(0.1)")  # the setting has reached every process by now
+        cancelling.append(
+            asyncio.create_task(_cancel_wait(registry, await connection.fetchval("select pg_backend_pid()")))
+        )
+
+    cancelling: list[asyncio.Task[None]] = []
+    async with registry.sql() as owner, pool_of(registry, 1) as pool:
+        await owner.execute("alter system set synchronous_standby_names = 'nobody'")
+        await owner.execute("select pg_reload_conf()")
+        try:
+            with pytest.raises(OutcomeUnknown):
+                await attempt(pool, add, cancel_soon)
+        finally:
+            await owner.execute("alter system reset synchronous_standby_names")
+            await owner.execute("select pg_reload_conf()")
+    await cancelling[0]
+
+
+async def _cancel_wait(registry: Registry, pid: int) -> None:
+    async with registry.sql() as other:
+        cancel = "select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and wait_event = 'SyncRep'"
+        for _ in range(250):
+            if await other.fetchval(cancel, pid):
+                return
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def weakened(registry: Registry, *statements: str) -> AsyncIterator[None]:
+    """Let an administrator weaken the server for the length of a block."""
+    async with registry.sql() as owner:
+        try:
+            for one in statements:
+                await owner.execute(one)
+            await owner.execute("select pg_reload_conf()")
+            await asyncio.sleep(0.2)
+            yield
+        finally:
+            await owner.execute("alter system reset synchronous_commit")
+            await owner.execute(f"alter role {ROLES['app']} set synchronous_commit = 'on'")
+            await owner.execute("select pg_reload_conf()")
+
+
+async def durability(connection: Connection | asyncpg.Connection) -> str:
+    """Return what COMMIT waits for."""
+    return str(await connection.fetchval("show synchronous_commit"))
+
+
+@pytest.mark.parametrize("value", ["off", "local", "remote_write"])
+async def test_a_connection_that_could_lose_commits_is_refused(fresh_registry: Registry, value: str) -> None:
+    """The role is altered while the registry serves: connections made before go on, new ones are refused with 503."""
+    north = await fresh_registry.partner("north")
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+    before = await count(fresh_registry, "events")
+    async with weakened(fresh_registry, f"alter role {ROLES['app']} set synchronous_commit = {value}"):
+        assert (await north.post("/decisions", question("N-1"))).status_code == 200
+        bare = await asyncpg.connect(fresh_registry.installation.dsn(fresh_registry.database))
+        assert await durability(bare) == value  # the danger is there: nobody but the pool stands in its way
+        await bare.close()
+        async with fresh_registry.sql() as owner:
+            database = fresh_registry.database
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and usename = $2",
+                *(database, ROLES["app"]),
+            )
+        for _ in range(3):
+            refused = await north.post("/decisions", question("N-1"))
+            assert (refused.status_code, refused.json()["type"]) == (503, "/problems/cannot-record"), refused.text
+            assert refused.headers["retry-after"]
+        assert (await fresh_registry.http.get("/ready")).status_code == 503
+        assert await count(fresh_registry, "events") == before + 1
+    assert (await north.post("/decisions", question("N-1"))).status_code == 200
+
+
+async def test_a_configuration_that_is_weakened_does_not_reach_open_connections(registry: Registry) -> None:
+    """Even where the role does not say so itself a checked connection keeps what it had; an unchecked one does not."""
+    app = ROLES["app"]
+    async with weakened(registry, f"alter role {app} reset synchronous_commit"), pool_of(registry) as pool:
+        bare = await asyncpg.connect(registry.installation.dsn(registry.database))
+        async with pool.acquire() as connection, weakened(registry, "alter system set synchronous_commit = off"):
+            assert await durability(bare) == "off"
+            assert await durability(connection) == "on"
+        await bare.close()

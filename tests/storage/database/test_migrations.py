@@ -1,0 +1,143 @@
+"""Migrations go forward, once, under one lock, and refuse what is not theirs."""
+
+import asyncio
+import itertools
+import shutil
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from consent_registry.domain.errors import Unusable
+from consent_registry.process.postgres.cluster import Cluster
+from consent_registry.storage.database.migrations import check_schema, migrate, read_migrations
+from consent_registry.storage.database.provisioning import create_database, create_roles
+from tests.installation import ROLES, empty_database
+
+_numbers = itertools.count(1)
+MIGRATIONS = Path(__file__).parents[3] / "migrations"
+
+
+async def prepared(cluster: Cluster) -> str:
+    """Make a database with roles and the empty schema, and return the migrator's address of it."""
+    name = f"migrations_{next(_numbers)}"
+    await create_database(cluster.dsn(), name)
+    await create_roles(cluster.dsn(database=name))
+    return cluster.dsn(user=ROLES["migrator"], database=name)
+
+
+async def ask(dsn: str, statement: str) -> object:
+    """Return the value of one statement."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def check(dsn: str) -> None:
+    """Check the schema as the server does at its start."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await check_schema(connection)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a copy of the migrations to change."""
+    return shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+
+
+async def test_applied_once_in_order(cluster: Cluster) -> None:
+    """The first run applies all of them by number, the second none."""
+    dsn = await prepared(cluster)
+    names = [one.name for one in read_migrations()]
+    assert await migrate(dsn) == names
+    assert await migrate(dsn) == []
+    await check(dsn)
+    recorded = await ask(dsn, "select array_agg(name order by version) from registry.schema_migrations")
+    assert recorded == names == sorted(names)
+
+
+async def test_parallel_runs_wait_for_each_other(cluster: Cluster) -> None:
+    """Of six runs at once one applies everything and five find nothing left to do."""
+    dsn = await prepared(cluster)
+    applied = await asyncio.gather(*(migrate(dsn) for _ in range(6)))
+    assert sorted(len(names) for names in applied) == [0] * 5 + [len(read_migrations())]
+
+
+async def test_an_edited_file_is_refused_by_name(cluster: Cluster, folder: Path) -> None:
+    """One more byte in an applied file, even in a comment, is refused, and nothing later is applied."""
+    dsn = await prepared(cluster)
+    await migrate(dsn, directory=folder)
+    first = folder / read_migrations()[0].name
+    first.write_bytes(first.read_bytes() + b"\n")
+    later = folder / f"{len(read_migrations()) + 1:04}_later.sql"
+    later.write_text("create table later (id integer);")
+    with pytest.raises(Unusable, match=first.name):
+        await migrate(dsn, directory=folder)
+    assert await ask(dsn, "select to_regclass('registry.later')") is None
+
+
+async def test_an_unknown_migration_is_refused_by_name(cluster: Cluster, folder: Path) -> None:
+    """A database that is ahead of this release is left alone, by the migrator and by the server."""
+    dsn = await prepared(cluster)
+    later = folder / f"{len(read_migrations()) + 1:04}_from_tomorrow.sql"
+    later.write_text("create table tomorrow (id integer);")
+    await migrate(dsn, directory=folder)
+    for refused in (migrate, check):
+        with pytest.raises(Unusable, match=later.name):
+            await refused(dsn)
+
+
+async def test_a_database_that_lags_is_refused_by_the_server(cluster: Cluster, folder: Path) -> None:
+    """The server names the migration that is missing and the command that applies it."""
+    dsn = await prepared(cluster)
+    last = folder / read_migrations()[-1].name
+    last.unlink()
+    await migrate(dsn, directory=folder)
+    with pytest.raises(Unusable, match=f"{last.name}.*consent-registry migrate"):
+        await check(dsn)
+
+
+async def test_a_migration_that_fails_leaves_nothing(cluster: Cluster, folder: Path) -> None:
+    """What a failing file did before its fault is undone; earlier files stay; corrected, it is applied."""
+    dsn = await prepared(cluster)
+    broken = folder / f"{len(read_migrations()) + 1:04}_broken.sql"
+    broken.write_text("create table half (id integer); select 1 / 0;")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(dsn, directory=folder)
+    assert await ask(dsn, "select to_regclass('registry.half')") is None
+    assert await ask(dsn, "select count(*) from registry.schema_migrations") == len(read_migrations())
+    broken.write_text("create table half (id integer);")
+    assert await migrate(dsn, directory=folder) == [broken.name]
+
+
+@pytest.mark.parametrize("name", ["0099_gap.sql", "12_short.sql", "0003-dash.sql", "0003_Big.sql"])
+def test_names_that_are_none_are_refused(folder: Path, name: str) -> None:
+    """Numbers have four digits and no gap; slugs are small letters, digits and underscores."""
+    (folder / name).write_text("select 1;")
+    with pytest.raises(Unusable):
+        read_migrations(folder)
+
+
+async def test_the_migrator_is_no_superuser(cluster: Cluster) -> None:
+    """It migrates a whole database as an ordinary role, and everything made belongs to the owner."""
+    dsn = await prepared(cluster)
+    assert await ask(dsn, "select current_setting('is_superuser')") == "off"
+    await migrate(dsn)
+    owners = (
+        "select array_agg(distinct relowner::regrole::text) from pg_class where relnamespace = 'registry'::regnamespace"
+    )
+    assert await ask(dsn, owners) == [ROLES["owner"]]
+
+
+@pytest.mark.system
+async def test_migrates_postgresql_15(debian_15: Cluster) -> None:
+    """The same files apply to the oldest version that is supported."""
+    await empty_database(debian_15, "oldest")
+    dsn = debian_15.dsn(user=ROLES["app"], database="oldest")
+    await check(dsn)
+    assert str(await ask(dsn, "show server_version")).startswith("15.")
