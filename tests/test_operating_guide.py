@@ -21,7 +21,7 @@ REFUSING = (
     "settings.py",
     "process/connections.py",
     "storage/database/connections.py",
-    "storage/checks.py",
+    "storage/start_checks.py",
     "storage/database/login_checks.py",
     "storage/database/definer_checks.py",
     "storage/database/row_security_checks.py",

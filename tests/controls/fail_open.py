@@ -10,10 +10,10 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.acts import Reply
+from consent_registry.operations.commands import Reply
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions import batch, queue
 from consent_registry.operations.decisions.batch import Waiting
-from consent_registry.operations.runtime import Runtime
 
 
 async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Waiting]) -> list[Waiting]:

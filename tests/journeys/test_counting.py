@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from consent_registry.domain.events import Event
-from consent_registry.operations import acts as operations
-from consent_registry.operations.acts import Reply
+from consent_registry.operations import commands as operations
+from consent_registry.operations.commands import Reply
 from tests.installation import Registry
 from tests.journeys.counting import ACTS, Scene, Seen, do, entries, play
 

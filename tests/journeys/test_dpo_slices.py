@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
-from consent_registry.operations.acts import new_id, new_ids
+from consent_registry.operations.commands import new_id, new_ids
 from tests.dpo_desk import EXPORTS, search, search_all
 from tests.installation import Partner, Registry
 from tests.journeys.log_check import check_log

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.events import Event
-from consent_registry.operations.acts import Act, digest_of
 from consent_registry.operations.clients import clients
+from consent_registry.operations.commands import Act, digest_of
 from tests.dpo_desk import EXPORTS, search_all
 from tests.installation import Registry
 from tests.journeys.log_check import check_log

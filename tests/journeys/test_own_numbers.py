@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consent_registry.operations.acts import Act
+from consent_registry.operations.commands import Act
 from tests.installation import Registry
 from tests.journeys.counting import ACTS, Scene, do
 from tests.small_network import NUMBER, PARTNERS

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage import checks
-from consent_registry.storage.checks import require_safe
+from consent_registry.storage import start_checks
+from consent_registry.storage.start_checks import require_safe
 from tests.installation import ROLES, Registry
 
 
@@ -69,7 +69,7 @@ async def test_settings_that_lose_commits_are_refused(registry: Registry) -> Non
 
 async def test_a_small_lock_table_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server without room for the locks of several batches is refused with the name of the setting."""
-    monkeypatch.setattr(checks, "LOCKS", 10**9)
+    monkeypatch.setattr(start_checks, "LOCKS", 10**9)
     assert "max_locks_per_transaction is 1024" in await refusal(app(registry))
 
 

@@ -12,12 +12,12 @@ import pytest_asyncio
 
 from consent_registry.domain.errors import CannotRecord, Unusable
 from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.storage.checks import require_safe, require_safe_for_erasing, require_safe_for_sealing
 from consent_registry.storage.database.database import open_pool, session
 from consent_registry.storage.database.migrations import migrate
 from consent_registry.storage.database.roles import LOOKS_IN_PG_TEMP_LAST, roles_sql
 from consent_registry.storage.database.session_checks import LIMITS, REQUIRED
 from consent_registry.storage.oversight.table_check import one_moment
+from consent_registry.storage.start_checks import require_safe, require_safe_for_erasing, require_safe_for_sealing
 from tests.cli.dangers import DANGERS, WAYS_UP, Danger
 from tests.installation import ROLES, empty_database
 from tests.storage.rising import EVIL, TAKEN, call, definers, stand_in, variant, weaken

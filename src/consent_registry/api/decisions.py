@@ -12,7 +12,7 @@ from consent_registry.operations.decisions import transfers as operations
 from consent_registry.operations.decisions.batch import BatchAnswer
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest
 from consent_registry.operations.decisions.transfers import TransferAnswer, TransferRequest, UnreportedDecision
-from consent_registry.operations.pages import Page
+from consent_registry.operations.pagination import Page
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import (
     ApiRequest,

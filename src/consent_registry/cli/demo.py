@@ -31,12 +31,12 @@ from consent_registry.process.supervisor import (
     Workers,
     supervise,
 )
-from consent_registry.storage.checks import require_no_real_network
 from consent_registry.storage.database.migrations import migrate
 from consent_registry.storage.database.provisioning import count_rows, create_database, create_roles
 from consent_registry.storage.database.rewriting import scrub
 from consent_registry.storage.database.roles import DEFAULT_PREFIX, role_names
 from consent_registry.storage.files.key_files import make_keys
+from consent_registry.storage.start_checks import require_no_real_network
 
 DATABASE = "consent_registry"
 WITH_REQUEST_LINES = "consent_registry.app:create_shown_app"

@@ -16,11 +16,11 @@ from consent_registry.operations.erasure import erasures as operations
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Erased, Eraser, Preview
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.process.standard_streams import say
-from consent_registry.storage.checks import require_safe_for_erasing
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.rewriting import scrub as scrub_tables
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys.keyring import load_keys
+from consent_registry.storage.start_checks import require_safe_for_erasing
 
 T = TypeVar("T")
 ERASER_URL = "CONSENT_REGISTRY_ERASER_DATABASE_URL"

@@ -24,12 +24,12 @@ from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.process.server_log import configure_log
 from consent_registry.process.standard_streams import survive_without_output
 from consent_registry.settings import SealerSettings, read_sealer_settings
-from consent_registry.storage.checks import require_safe_for_sealing
 from consent_registry.storage.database.database import open_pool, session
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.files.unsealed_logs import read_unsealed
 from consent_registry.storage.keys.log_keys import load_log_keys
 from consent_registry.storage.log.checkpoints import Log, list_logs
+from consent_registry.storage.start_checks import require_safe_for_sealing
 from consent_registry.tlog.policy import Policy
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.process.standard_streams import say
 from consent_registry.process.supervisor import Port, Service, Workers, supervise
 from consent_registry.settings import read_settings, require_proxy
-from consent_registry.storage.checks import require_safe
 from consent_registry.storage.keys.keyring import load_keys
+from consent_registry.storage.start_checks import require_safe
 
 
 def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:

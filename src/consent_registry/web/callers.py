@@ -21,9 +21,9 @@ from consent_registry.domain.json_bodies import decode
 from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.access.quotas import QuotaKeeper
 from consent_registry.operations.access.tokens import PARTNER_SCOPES, Tokens
-from consent_registry.operations.acts import Once, Reply
+from consent_registry.operations.commands import Once, Reply
+from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.decisions.queue import EVEN, Decider
-from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime
 from consent_registry.web.operation import Operation
 from consent_registry.web.queries import require_declared
 

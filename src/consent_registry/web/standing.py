@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
-from consent_registry.operations.runtime import Caller, require_standing
+from consent_registry.operations.context import Caller, require_standing
 from consent_registry.web.callers import doors
 from consent_registry.web.problems import registry_error
 

@@ -23,7 +23,7 @@ from consent_registry.operations.access.access_tokens import (
     read_claims,
     sign_claims,
 )
-from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, is_standing
+from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime, is_standing
 from consent_registry.storage.access.credentials import find_credential
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import transaction

@@ -14,9 +14,9 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.decisions.decisions import Norm
-from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
 from consent_registry.storage.catalogue.approvals import add_approval, revoke_approval
 from consent_registry.storage.catalogue.catalogue import add_version

@@ -10,9 +10,9 @@ from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Fl
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Reply, perform
-from consent_registry.operations.pages import Page, make_cursor, read_cursor
-from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.operations.commands import Act, Done, Reply, perform
+from consent_registry.operations.context import Caller, Runtime, require_standing
+from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import find_text, lock_catalogue
 from consent_registry.storage.database.database import transaction
 

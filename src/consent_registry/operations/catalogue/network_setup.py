@@ -8,10 +8,10 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
-from consent_registry.operations.acts import new_id
 from consent_registry.operations.catalogue.network_event import facts_of
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.operations.commands import new_id
+from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import network_setup
 from consent_registry.storage.catalogue.catalogue import add_version, lock_catalogue

@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.acts import new_id
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.operations.commands import new_id
+from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.storage.catalogue.catalogue import add_version, lock_catalogue
 from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies, load_policies
 from consent_registry.storage.consents.grants import read_clock

@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Partner
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Slug
 from consent_registry.storage.access.credentials import revoke_credential
 from consent_registry.storage.catalogue.catalogue import add_version

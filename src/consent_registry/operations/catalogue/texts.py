@@ -16,9 +16,9 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version

@@ -13,7 +13,15 @@ from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unus
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import (
+from consent_registry.operations.clients.code_attempts import require_few_failures
+from consent_registry.operations.clients.links import (
+    find_usable_code,
+    groups_within,
+    link,
+    may_be_one,
+    refuse_code,
+)
+from consent_registry.operations.commands import (
     EVEN_FOR_ALL_NUMBERS,
     Act,
     Done,
@@ -23,15 +31,7 @@ from consent_registry.operations.acts import (
     new_id,
     perform,
 )
-from consent_registry.operations.clients.code_attempts import require_few_failures
-from consent_registry.operations.clients.links import (
-    find_usable_code,
-    groups_within,
-    link,
-    may_be_one,
-    refuse_code,
-)
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Reference
 from consent_registry.storage.clients.clients import (
     ClientReference,

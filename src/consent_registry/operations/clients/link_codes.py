@@ -15,10 +15,10 @@ from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.clients.links import link_code_digests
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Reference, Slug
 from consent_registry.storage.clients.link_codes import LinkCodeRow, add_link_code
 

@@ -10,9 +10,9 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.clients import locked_client, require_reference
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Reference
 from consent_registry.storage.clients.links import add_memberships
 from consent_registry.storage.clients.unlinkings import UnlinkingRow, add_unlinking, linked_since

@@ -12,10 +12,10 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.consents.schemas import EvidenceRequest
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
 

@@ -13,11 +13,11 @@ from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
-from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Slug, Uuid
 from consent_registry.storage.consents.consents import ConsentRow, find_consent
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_clients

@@ -11,10 +11,10 @@ from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import find_grants_of_consents

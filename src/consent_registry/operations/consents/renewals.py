@@ -6,7 +6,7 @@ from datetime import datetime
 from consent_registry.domain.errors import Fault, NotFound
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.renewals import renewable
-from consent_registry.operations.acts import Act
+from consent_registry.operations.commands import Act
 from consent_registry.operations.consents.resolve import Terms
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.views import visible_grants

@@ -14,10 +14,10 @@ from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
-from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Reply, digest_of, new_id, perform
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Language, LogEntry, Uuid
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import add_version

@@ -11,7 +11,7 @@ import msgspec
 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.grants import Grant, permitted_categories
-from consent_registry.operations.acts import Act
+from consent_registry.operations.commands import Act
 from consent_registry.operations.consents.resolve import Terms
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.consents.views import visible_grants

@@ -16,7 +16,7 @@ from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.withdrawals import Withdrawn
-from consent_registry.operations.acts import Act, new_id
+from consent_registry.operations.commands import Act, new_id
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.storage.consents import withdrawals as storage
 from consent_registry.storage.consents.consents import add_release_withdrawals

@@ -9,10 +9,10 @@ from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.renewals import related_consents, same_release, same_yes
-from consent_registry.operations.acts import Act
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
 from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.commands import Act
 from consent_registry.operations.consents.receipt_codes import receipt_code_digests
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants

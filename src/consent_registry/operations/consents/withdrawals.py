@@ -8,12 +8,12 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
-from consent_registry.operations.acts import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.clients.clients import require_reference
+from consent_registry.operations.commands import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
 from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, instant_at
 
 

@@ -12,7 +12,8 @@ from consent_registry.domain.decisions import SET_BACK, Question, decide, not_ov
 from consent_registry.domain.errors import MOST_FAULTS, Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.acts import Once, Reply, new_ids, remember, stored_reply
+from consent_registry.operations.commands import Once, Reply, new_ids, remember, stored_reply
+from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.operations.decisions.decisions import (
     DecisionAnswer,
     DecisionRequest,
@@ -22,7 +23,6 @@ from consent_registry.operations.decisions.decisions import (
     with_receipt,
 )
 from consent_registry.operations.response_delay import KEEPER
-from consent_registry.operations.runtime import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys

@@ -15,7 +15,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
-from consent_registry.operations.runtime import Caller
+from consent_registry.operations.context import Caller
 from consent_registry.operations.wire_members import LogEntry, Reference, Slug
 from consent_registry.storage.keys.keyring import Keys, base64url
 from consent_registry.storage.log.append import LogPlace

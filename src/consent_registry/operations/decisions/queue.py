@@ -15,12 +15,12 @@ import structlog
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
-from consent_registry.operations.acts import Once, Reply
+from consent_registry.operations.commands import Once, Reply
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.decisions.batch import Waiting, answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, Place
 from consent_registry.operations.response_delay import moment_after
-from consent_registry.operations.runtime import Caller, Runtime
 
 BATCH = 512
 QUEUE = 16 * BATCH

@@ -8,10 +8,10 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.acts import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
-from consent_registry.operations.pages import Page, make_cursor, read_cursor
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, instant_at
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from consent_registry.storage.decisions import transfers as storage

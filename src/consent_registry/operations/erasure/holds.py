@@ -12,10 +12,10 @@ from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.acts import new_id
 from consent_registry.operations.clients.clients import require_found
+from consent_registry.operations.commands import new_id
+from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent

@@ -14,8 +14,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.acts import new_id
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.operations.commands import new_id
+from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import transaction

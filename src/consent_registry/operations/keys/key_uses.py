@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from consent_registry.operations.access.access_tokens import LIFETIME
-from consent_registry.operations.runtime import ADMINISTRATION, Runtime
+from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.storage.database.database import transaction, widen_partners
 from consent_registry.storage.keys.key_uses import count_key_uses as count_in_network
 from consent_registry.storage.keys.key_uses import list_partner_ids

@@ -13,8 +13,8 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
-from consent_registry.operations.acts import new_id
-from consent_registry.operations.runtime import ADMINISTRATION, NO_NETWORK, Runtime
+from consent_registry.operations.commands import new_id
+from consent_registry.operations.context import ADMINISTRATION, NO_NETWORK, Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction, widen_partners

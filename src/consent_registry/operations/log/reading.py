@@ -10,7 +10,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.log.append import read_leaves

@@ -11,11 +11,11 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events import Event
-from consent_registry.operations.acts import Act, Done, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, Done, digest_of, new_id, perform
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
-from consent_registry.operations.runtime import Caller, Runtime
 from consent_registry.storage.log.append import read_size
 from consent_registry.storage.log.checkpoints import latest_checkpoint
 from consent_registry.storage.oversight.event_search import Permit, Span, choose_one_plan, permits_received

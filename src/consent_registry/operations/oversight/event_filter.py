@@ -13,7 +13,7 @@ from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.runtime import ADMINISTRATION, Caller
+from consent_registry.operations.context import ADMINISTRATION, Caller
 from consent_registry.operations.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.oversight.events import Flow
 

@@ -12,13 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from consent_registry.domain.events import OUTCOMES, Event
-from consent_registry.operations.acts import Act, Done, Reply, digest_of, new_id, perform
 from consent_registry.operations.clients.clients import open_reference, own_references
+from consent_registry.operations.commands import Act, Done, Reply, digest_of, new_id, perform
 from consent_registry.operations.consents.search import held_client
+from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_views import EventView, Views
-from consent_registry.operations.pages import Page, make_cursor, read_cursor
-from consent_registry.operations.runtime import Caller, Runtime
+from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.keys.keyring import base64url

@@ -23,8 +23,9 @@ from consent_registry.domain.findings import (
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
-from consent_registry.operations.acts import Act, Reply, digest_of, new_id
 from consent_registry.operations.clients.clients import own_references
+from consent_registry.operations.commands import Act, Reply, digest_of, new_id
+from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.operations.oversight.reconciliation import (
     Limits,
     Reconciliation,
@@ -32,8 +33,7 @@ from consent_registry.operations.oversight.reconciliation import (
     read_decided,
     reconcile,
 )
-from consent_registry.operations.pages import make_cursor, read_cursor
-from consent_registry.operations.runtime import Caller, Runtime, require_standing
+from consent_registry.operations.pagination import make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction

@@ -15,8 +15,8 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7s
+from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime, require_standing
 from consent_registry.operations.response_delay import evenly
-from consent_registry.operations.runtime import ADMINISTRATION, Caller, Runtime, require_standing
 from consent_registry.operations.turns import Kind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
