@@ -66,16 +66,16 @@ bench: $(TOOLS)
 	$(PY) -m benchmarks.searching --events $(EVENTS)
 
 crash: $(TOOLS)
-	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crash.py
+	CRASH_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/crash/test_crash.py
 
 crowd: $(TOOLS)
-	CROWD_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/test_crowd.py
+	CROWD_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/load/test_crowd.py
 
 flood: $(TOOLS)
-	FLOOD_SCALE=full $(PY) -m pytest -m campaign -s tests/campaigns/test_flood.py
+	FLOOD_SCALE=full $(PY) -m pytest -m campaign -s tests/campaigns/load/test_flood.py
 
 silence: $(TOOLS)
-	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/test_silence.py tests/campaigns/test_silence_doors.py
+	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/silence/test_silence.py tests/campaigns/silence/test_silence_doors.py
 
 contract: $(TOOLS)
 	CONTRACT_SCALE=full $(PY) -m pytest -s tests/contract

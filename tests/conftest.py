@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.process.postgres import cluster as embedded
-from tests.campaigns.server import Server, running
-from tests.installation import Installation, Registry, install, serving
+from tests.campaigns.support.server import Server, running
+from tests.support.installation import Installation, Registry, install, serving
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-build.lock")

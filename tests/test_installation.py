@@ -2,8 +2,8 @@
 
 import uuid
 
-from tests.installation import Registry
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.small_network import consent_body, question
 
 
 async def test_a_partners_day_inside_the_process(registry: Registry) -> None:

@@ -18,7 +18,7 @@ from consent_registry.tlog.leaf import canonical, opens
 from consent_registry.web.operation import Operation
 from tests.cli.forks import Forks, forking
 from tests.cli.verbs import every_verb
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 SAMPLES = Path(__file__).parent / "samples"
 DAY = SAMPLES / "day"

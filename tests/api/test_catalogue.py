@@ -12,8 +12,8 @@ from consent_registry.demo.documents import (
     read_network,
     read_text,
 )
-from tests.installation import Registry
-from tests.small_network import NORM, TEXTS
+from tests.support.installation import Registry
+from tests.support.small_network import NORM, TEXTS
 
 JSON = dict[str, Any]
 NOWHERE = "019ae000-0000-7000-8000-000000000000"

@@ -11,7 +11,7 @@ import axe_playwright_python  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
 
-from tests.campaigns.server import Server, running
+from tests.campaigns.support.server import Server, running
 
 pytestmark = pytest.mark.system
 

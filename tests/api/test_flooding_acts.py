@@ -3,7 +3,7 @@
 import asyncio
 
 from consent_registry.operations.turns import Turns
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 MANY = 20
 

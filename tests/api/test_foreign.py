@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
-from tests.api.foreign import CALLS, Belongings, Call, belongings
-from tests.campaigns.access import Access
-from tests.campaigns.scene import CREATED, OK, Person, Scene, register, scene
-from tests.campaigns.server import ROOT, Server
-from tests.campaigns.wire import Answer, Wire
+from tests.api.calls import CALLS, Belongings, Call, belongings
+from tests.campaigns.support.access import Access
+from tests.campaigns.support.scene import CREATED, OK, Person, Scene, register, scene
+from tests.campaigns.support.server import ROOT, Server
+from tests.campaigns.support.wire import Answer, Wire
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE, BAD_REQUEST = 401, 403, 404, 422, 400
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.campaigns.server import Server
+from tests.campaigns.support.server import Server
 
 NOT_TENANTS = {"networks", "schema_migrations"}
 """Who the tenants are, and what was migrated: no table of a tenant."""

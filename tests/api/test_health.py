@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from tests.installation import Installation, Registry, serving
-from tests.small_network import question
+from tests.support.installation import Installation, Registry, serving
+from tests.support.small_network import question
 
 SOON = 5.0
 

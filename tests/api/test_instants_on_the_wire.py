@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from consent_registry.domain.instants import INSTANT_PATTERN, format_instant, parse_instant
-from tests.installation import Registry
-from tests.journeys.office import office
-from tests.small_network import consent_body
+from tests.support.installation import Registry
+from tests.support.office import office
+from tests.support.small_network import consent_body
 from tests.web.test_hostile_bodies import CALLS, example_of, places, send, with_
 from tests.web.test_queries import DOCUMENT
 

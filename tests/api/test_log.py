@@ -16,8 +16,8 @@ from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy
 from consent_registry.tlog.proof import TlogProof
 from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
-from tests.installation import Installation, Registry, serving
-from tests.sealing import Office, office, tree_root
+from tests.support.installation import Installation, Registry, serving
+from tests.support.sealing import Office, office, tree_root
 from tests.web.test_problems import assert_problem
 
 SIZE = 600  # two full tiles, a partial one, and a level above

@@ -14,8 +14,8 @@ from consent_registry.domain.errors import CannotRecord
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.queued_pool import QueuedPool
 from consent_registry.web.callers import Doors
-from tests.installation import Partner, Registry
-from tests.small_network import question
+from tests.support.installation import Partner, Registry
+from tests.support.small_network import question
 
 # The scopes of oversight; whatever they open runs on the connections of oversight.
 SCOPES = {"audit:read", "oversight:write"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.installation import Registry
+from tests.support.installation import Registry
 from tests.web.bad_requests import Body, Case, changed, not_strict, put, without, wrong_values
 
 GERMAN = "Ja oder Nein?\n"

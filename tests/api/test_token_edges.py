@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.api.test_tokens import basic
-from tests.installation import Partner, Registry
+from tests.support.installation import Partner, Registry
 
 
 @pytest.fixture

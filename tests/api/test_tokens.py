@@ -14,8 +14,8 @@ from consent_registry.operations.access.access_tokens import LIFETIME
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, PARTNER_SCOPES
 from consent_registry.storage.keys.keyring import load_keys
 from tests.api.hostile_tokens import Forge
-from tests.installation import ISSUER, Partner, Registry
-from tests.small_network import question
+from tests.support.installation import ISSUER, Partner, Registry
+from tests.support.small_network import question
 
 FORM = "application/x-www-form-urlencoded"
 

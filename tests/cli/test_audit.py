@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.cli.test_command_line import run
-from tests.installation import Registry
-from tests.journeys.office import office
-from tests.small_network import question
+from tests.support.installation import Registry
+from tests.support.office import office
+from tests.support.small_network import question
 
 SETTING = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 

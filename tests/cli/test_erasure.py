@@ -12,9 +12,9 @@ import pytest
 
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from tests.cli.test_command_line import run
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ class Desk:
     def killed(self, *words: str) -> None:
         """Run a verb that is killed when the ledger has its intent."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
-        command = [sys.executable, "-m", "tests.controls.killed_eraser", "erasure", *words]
+        command = [sys.executable, "-m", "tests.campaigns.controls.killed_eraser", "erasure", *words]
         result = subprocess.run(command, cwd=ROOT, env=clean | self.environment, capture_output=True, check=False)
         assert result.returncode == -signal.SIGKILL, result.stderr
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from consent_registry.domain.instants import format_instant
 from tests.cli.test_command_line import run
 from tests.cli.test_operators_verbs import refused, said
-from tests.installation import Installation
+from tests.support.installation import Installation
 
 APP = "CONSENT_REGISTRY_DATABASE_URL"
 MIGRATOR = "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"

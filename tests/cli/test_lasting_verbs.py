@@ -14,8 +14,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
-from tests.installation import Installation, empty_database
 from tests.process.test_supervisor import free_port, until
+from tests.support.installation import Installation, empty_database
 
 ROOT = Path(__file__).resolve().parents[2]
 # How a shell may leave standard output, and in which encoding.

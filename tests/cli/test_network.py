@@ -33,7 +33,7 @@ from consent_registry.operations.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.cli.forks import Forks, forking
-from tests.installation import Installation, Registry, empty_database, serving
+from tests.support.installation import Installation, Registry, empty_database, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "kreis-herford"

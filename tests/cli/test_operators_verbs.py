@@ -22,8 +22,8 @@ from consent_registry.demo.documents import (
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.database.roles import role_names
 from tests.cli.test_command_line import run
-from tests.installation import Registry
 from tests.process.test_supervisor import free_port, until
+from tests.support.installation import Registry
 
 PREFIX = f"verbs_{uuid.uuid4().hex[:8]}"
 ROLES = role_names(PREFIX)

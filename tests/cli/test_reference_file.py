@@ -8,8 +8,8 @@ import pytest
 from consent_registry.cli.reference_file import LONGEST, NoReference, checked_reference, read_reference
 from tests.cli.forks import Forks, forking
 from tests.cli.verbs import every_verb
-from tests.installation import Registry
-from tests.journeys.office import office
+from tests.support.installation import Registry
+from tests.support.office import office
 
 # What a file may hold: its bytes, and what is said of them.
 REFUSED: dict[str, tuple[bytes, str]] = {

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_command_line import run
-from tests.installation import ISSUER, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.installation import ISSUER, Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from consent_registry.settings import UnsafeSetting
 from consent_registry.tlog.note import NoteRefused
 from tests.cli.forks import Forks, forking
 from tests.cli.verbs import VERDICTS, every_verb
-from tests.installation import Registry
+from tests.support.installation import Registry
 from tests.tlog.small_log import KEY, SmallLog
 
 VKEY = str(KEY.verifier)

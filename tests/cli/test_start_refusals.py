@@ -23,8 +23,8 @@ import pytest_asyncio
 from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.storage.files.key_files import make_keys
 from tests.cli.dangers import DANGERS, Danger
-from tests.installation import ROLES, empty_database
 from tests.process.test_supervisor import free_port
+from tests.support.installation import ROLES, empty_database
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WITHIN_S = 5.0

@@ -7,7 +7,7 @@ import jwt
 
 from consent_registry.demo import documents
 from consent_registry.demo.loader import load
-from tests.installation import ISSUER, Registry
+from tests.support.installation import ISSUER, Registry
 
 
 async def test_a_demonstration_from_before_dpos_gives_them_credentials_once(registry: Registry, tmp_path: Path) -> None:

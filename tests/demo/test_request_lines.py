@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from consent_registry.demo.request_lines import EVERY_SECONDS, LINES, RequestLines
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 SECRET = "AWO-SECRET-4711"
 

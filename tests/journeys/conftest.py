@@ -11,9 +11,9 @@ from consent_registry.demo.loader import load_network
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
-from tests.flag_network import with_flags
-from tests.installation import ISSUER, Installation, Registry, serving
-from tests.journeys.log_check import reading_again
+from tests.support.flag_network import with_flags
+from tests.support.installation import ISSUER, Installation, Registry, serving
+from tests.support.log_check import reading_again
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")

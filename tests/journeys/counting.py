@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from tests.installation import Partner, Registry
-from tests.journeys.office import Body, Office, office
 from tests.journeys.test_links import code_of, redeem
-from tests.small_network import consent_body
+from tests.support.installation import Partner, Registry
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body
 
 FLOW = {"sender": "east", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 WRONG = "0000-0000-0000"

@@ -17,9 +17,9 @@ from typing import Any
 import asyncpg
 import httpx
 
-from tests.installation import Installation, Partner, Registry, serving
-from tests.journeys.office import Body, Office, office
-from tests.small_network import NUMBER, PARTNERS, consent_body
+from tests.support.installation import Installation, Partner, Registry, serving
+from tests.support.office import Body, Office, office
+from tests.support.small_network import NUMBER, PARTNERS, consent_body
 
 CALLER = "south"
 YES: Body = {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}

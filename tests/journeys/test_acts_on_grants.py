@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.installation import Partner, Registry
-from tests.small_network import consent_body, question
+from tests.support.installation import Partner, Registry
+from tests.support.small_network import consent_body, question
 
 
 async def recorded(registry: Registry, by: str = "north", **grant: object) -> tuple[str, dict[str, Any]]:

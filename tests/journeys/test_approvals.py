@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consent_registry.domain.instants import format_instant
-from tests.installation import Partner, Registry
-from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, refusals
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body
+from tests.support.flag_scene import body_of, flag_office, grant, permitted, refusals
+from tests.support.installation import Partner, Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body
 from tests.web.bad_requests import approvals, not_strict
 
 ADVICE = ("aid", "debts", "residence-advice")

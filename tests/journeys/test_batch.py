@@ -1,9 +1,9 @@
 """A night's run: many questions with one commit, each answered and logged as if it had come alone."""
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.small_network import question
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import question
 
 
 async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:

@@ -10,8 +10,8 @@ import pytest
 from consent_registry.domain.events import Event
 from consent_registry.operations import commands as operations
 from consent_registry.operations.commands import Reply
-from tests.installation import Registry
 from tests.journeys.counting import ACTS, Scene, Seen, do, entries, play
+from tests.support.installation import Registry
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (0, 1, 5)

@@ -8,9 +8,9 @@ import pytest
 from consent_registry.demo.documents import (
     SLUGS,
 )
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 WITH_FLOWS = [slug for slug in SLUGS if slug != "widunetz"]
 with_flows = pytest.mark.parametrize("slug", WITH_FLOWS)

@@ -7,11 +7,11 @@ from itertools import pairwise
 import msgspec
 
 from consent_registry.operations.commands import new_id, new_ids
-from tests.dpo_desk import EXPORTS, search, search_all
-from tests.installation import Partner, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.small_network import NUMBER, PARTNERS, question
+from tests.support.dpo_desk import EXPORTS, search, search_all
+from tests.support.installation import Partner, Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import NUMBER, PARTNERS, question
 
 
 async def links_told(dpo: Partner, client: str) -> list[int]:

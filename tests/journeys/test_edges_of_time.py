@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.installation import Registry
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.small_network import consent_body, question
 
 NO_INSTANTS = (
     "9999-12-31T23:59:59.999999Z",  # to the driver infinity, which it gives back without a zone

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.founding import let_evidence_follow
-from tests.installation import Installation, Registry, serving
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import consent_body
+from tests.support.founding import let_evidence_follow
+from tests.support.installation import Installation, Registry, serving
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body
 from tests.web.bad_requests import not_strict, without, wrong_values
 
 EVIDENCE = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "Cabinet of Ms Example"}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.instants import format_instant
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
-from tests.journeys.office import Body, office
-from tests.journeys.planting import planting
+from tests.support.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.support.installation import Registry
+from tests.support.office import Body, office
+from tests.support.planting import planting
 
 SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
 HEALTH = ("aid", "youth", "health")

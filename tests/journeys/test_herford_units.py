@@ -2,10 +2,10 @@
 
 import uuid
 
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant, permitted
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
+from tests.support.flag_scene import body_of, grant, permitted
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
 
 KIM, SOCIAL, ORDER = "kreis-herford-kim", "kreis-herford-soziale-dienste", "kreis-herford-sicherheit-ordnung"
 DATA = ("identity", "contact")

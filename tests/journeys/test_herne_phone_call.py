@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from consent_registry.domain.instants import format_instant
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant, permitted, refusals
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Office, office
+from tests.support.flag_scene import body_of, grant, permitted, refusals
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Office, office
 
 YOUTH, CASES, OTHERS = "herne-jugendamt", "herne-case-management", "herne-soziales"
 DATA = ("identity", "contact", "mental-health")

@@ -2,10 +2,10 @@
 
 import uuid
 
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant, permitted, refusals
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office, told
+from tests.support.flag_scene import body_of, grant, permitted, refusals
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office, told
 
 CASES, FOREIGNERS, SOCIAL = "herne-case-management", "herne-auslaenderbehoerde", "herne-soziales"
 THERE, BACK = grant(CASES, FOREIGNERS, "appointment"), grant(FOREIGNERS, CASES, "appointment")

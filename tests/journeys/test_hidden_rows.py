@@ -7,8 +7,7 @@ import pytest
 
 from consent_registry.domain import grants
 from consent_registry.domain.table_check import consent_rows
-from tests.campaigns.server import ROOT
-from tests.installation import Installation
+from tests.campaigns.support.server import ROOT
 from tests.journeys.hidden_rows import (
     BACK,
     NO,
@@ -24,7 +23,8 @@ from tests.journeys.hidden_rows import (
     numbered,
     rows_read,
 )
-from tests.journeys.office import Body
+from tests.support.installation import Installation
+from tests.support.office import Body
 
 STATUSES = ("requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated")
 EVIDENCE: Body = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "File 2"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Office, office
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Office, office
+from tests.support.small_network import consent_body, question
 
 
 async def _twice(one: Office, path: str, body: Any, status: int) -> httpx.Response:  # noqa: ANN401

@@ -2,9 +2,9 @@
 
 import pytest_asyncio
 
-from tests.installation import Registry
-from tests.journeys.office import Body, Office, office
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body, question
 
 
 @pytest_asyncio.fixture

@@ -7,10 +7,10 @@ from itertools import cycle, islice
 import httpx
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Office, office
 from tests.journeys.test_links import code_of, redeem
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Office, office
 
 Reference = tuple[Office, str]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Office, office, told
-from tests.small_network import question
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Office, office, told
+from tests.support.small_network import question
 
 BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 TO_NORTH = {"recipient": "north", "categories": ["identity"]}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.installation import Installation, Registry, serving
-from tests.journeys.log_check import check_connection, check_log, reading_again
-from tests.journeys.office import office
+from tests.support.installation import Installation, Registry, serving
+from tests.support.log_check import check_connection, check_log, reading_again
+from tests.support.office import office
 
 # What somebody with the database's password might do, past the triggers that only guard against accidents.
 FORGERIES = {

@@ -14,13 +14,13 @@ from consent_registry.tlog.policy import Policy, TrustedLog
 from consent_registry.tlog.report import Report, Verdict
 from consent_registry.tlog.verify import Given, verify_log
 from consent_registry.tlog.verify_receipts import verify_receipt
-from tests import sealing
-from tests.erasing import erasing, north
-from tests.installation import ISSUER, Partner, Registry
-from tests.journeys.office import office
-from tests.journeys.planting import planting
-from tests.operations.lives import a_life, erase
-from tests.small_network import question
+from tests.support import sealing
+from tests.support.erasing import erasing, north
+from tests.support.installation import ISSUER, Partner, Registry
+from tests.support.lives import a_life, erase
+from tests.support.office import office
+from tests.support.planting import planting
+from tests.support.small_network import question
 
 
 async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> None:

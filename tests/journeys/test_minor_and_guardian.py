@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from consent_registry.domain.instants import format_instant
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant, permitted
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.flag_scene import body_of, grant, permitted
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 CASES, YOUTH, SCHOOL = "herne-case-management", "herne-jugendamt", "herne-schule-weiterbildung"
 DATA = ("identity", "contact", "schooling")

@@ -14,11 +14,11 @@ import pytest
 from consent_registry.domain.events import Event
 from consent_registry.operations.clients import clients
 from consent_registry.operations.commands import Act, digest_of
-from tests.dpo_desk import EXPORTS, search_all
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import NUMBER, PARTNERS, consent_body
+from tests.support.dpo_desk import EXPORTS, search_all
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import NUMBER, PARTNERS, consent_body
 
 SLUGS = ("north", "south", "east")
 # What could name a person: identifiers, digests, keys and commitments; no word, no time.

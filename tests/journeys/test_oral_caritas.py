@@ -6,10 +6,10 @@ What the other side's law asks is asked as well: towards the Jobcenter an oral y
 import pytest
 import pytest_asyncio
 
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
+from tests.support.flag_scene import body_of, grant
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
 
 AWO, CARITAS, IN_VIA, JOBCENTER = "awo-paderborn", "caritas-paderborn", "in-via-paderborn", "jobcenter-kreis-paderborn"
 NOVEMBER, APRIL = "2025-11-12T10:00:00.000000Z", "2026-04-15T10:00:00.000000Z"

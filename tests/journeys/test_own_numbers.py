@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from consent_registry.operations.commands import Act
-from tests.installation import Registry
 from tests.journeys.counting import ACTS, Scene, do
-from tests.small_network import NUMBER, PARTNERS
+from tests.support.installation import Registry
+from tests.support.small_network import NUMBER, PARTNERS
 
 Facts = dict[str, Any]
 UNSHOWN = "select count(*) from registry.events where actor_id is null"

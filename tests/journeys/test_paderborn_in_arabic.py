@@ -1,9 +1,9 @@
 """Paderborn: a client reads Arabic, a lay interpreter helps, and one tick is a no."""
 
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, grant, permitted
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.flag_scene import body_of, grant, permitted
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 AWO, JOBCENTER = "awo-paderborn", "jobcenter-kreis-paderborn"
 GIVEN = ("identity", "contact", "language-level", "qualifications")

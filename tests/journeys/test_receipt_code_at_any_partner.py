@@ -1,8 +1,8 @@
 """The client walks into any office of the network with the code on the slip."""
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 

@@ -8,9 +8,9 @@ import pytest
 from consent_registry.operations.clients import code_attempts
 from consent_registry.storage.clients.code_attempts import CodeKind, count_failures
 from consent_registry.storage.database.database import Connection
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Office, office
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Office, office
 
 BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 AT_ONCE = 8

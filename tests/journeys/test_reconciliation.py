@@ -13,14 +13,14 @@ import pytest_asyncio
 from consent_registry.domain.findings import GROUNDS, KINDS
 from consent_registry.operations.commands import new_id
 from consent_registry.storage.database.database import begin_sql
-from tests.erasing import erasing
-from tests.erasing import north as by_north
-from tests.founding import let_evidence_follow
-from tests.installation import Installation, Partner, Registry, serving
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.operations.lives import erase
-from tests.small_network import NUMBER, PARTNERS, consent_body, question
+from tests.support.erasing import erasing
+from tests.support.erasing import north as by_north
+from tests.support.founding import let_evidence_follow
+from tests.support.installation import Installation, Partner, Registry, serving
+from tests.support.lives import erase
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import NUMBER, PARTNERS, consent_body, question
 
 SENT = {"outcome": "sent", "categories": ["identity", "contact"]}
 AWO, DIAKONIE = "awo-paderborn", "diakonie-paderborn-hoexter"

@@ -3,10 +3,10 @@
 import pytest
 import pytest_asyncio
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import consent_body
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body
 
 AWO, DIAKONIE, JOBCENTER = "awo-paderborn", "diakonie-paderborn-hoexter", "jobcenter-kreis-paderborn"
 SECRET = {

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.instants import format_instant
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import consent_body
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body
 
 
 @pytest_asyncio.fixture

@@ -3,10 +3,10 @@
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import Quotas
 from consent_registry.operations.catalogue.policies import set_policies
-from tests.erasing import administering
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.replaying import found, replayed
+from tests.support.erasing import administering
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.replaying import found, replayed
 
 
 async def _set_twice(registry: Registry) -> None:

@@ -20,9 +20,9 @@ from consent_registry.storage.clients.links import lock_groups
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.files.key_files import FILES, read_key_files, rotate_key
 from consent_registry.storage.keys.keyring import Keys, load_keys
-from tests.installation import Installation, Partner, Registry, serving
-from tests.journeys.office import office
-from tests.small_network import NUMBER
+from tests.support.installation import Installation, Partner, Registry, serving
+from tests.support.office import office
+from tests.support.small_network import NUMBER
 
 AFTER = timedelta(hours=1)
 RACES = 20

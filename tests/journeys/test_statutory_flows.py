@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.small_network import NORM, consent_body
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import NORM, consent_body
 
 SENDER, RECIPIENT = "herne-soziales", "herne-jugendamt"
 

@@ -1,9 +1,9 @@
 """A network's administration suspends a partner: at once nobody may send to it, and it is nobody itself."""
 
-from tests.installation import Partner, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.small_network import consent_body, question
+from tests.support.installation import Partner, Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import consent_body, question
 
 
 async def _set(admin: Partner, what: str, partner: str, status: int = 201) -> None:

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.installation import Registry
-from tests.journeys.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office
-from tests.journeys.planting import planting
+from tests.support.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office
+from tests.support.planting import planting
 
 FLOW = ("aid", "jobcenter", "subsistence")
 DATA = ("identity", "family")

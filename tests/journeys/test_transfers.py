@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import question
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import question
 
 
 async def _permit(north: Office) -> tuple[str, Body]:

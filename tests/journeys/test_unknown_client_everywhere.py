@@ -12,10 +12,10 @@ from consent_registry.domain.catalogue import Road
 from consent_registry.domain.decisions import Decision, Question, decide
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body, question
 
 # What differs from one answer to the next whoever is asked about.
 OWN = ("decision_id", "decided_at", "expires_at", "log", "receipt", "client_salt")

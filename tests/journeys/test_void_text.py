@@ -8,10 +8,10 @@ from collections.abc import Collection
 import pytest
 import pytest_asyncio
 
-from tests.installation import Partner, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office, told
-from tests.small_network import consent_body, question
+from tests.support.installation import Partner, Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office, told
+from tests.support.small_network import consent_body, question
 
 GERMAN = "Dürfen wir, soweit nötig, alles mit allen austauschen? Größe: ½ Blatt\r\n"
 CONSENTS = 140

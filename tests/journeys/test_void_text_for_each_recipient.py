@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.installation import Installation, Registry, serving
-from tests.journeys.flag_scene import body_of, grant, permitted
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office, told
+from tests.support.flag_scene import body_of, grant, permitted
+from tests.support.installation import Installation, Registry, serving
+from tests.support.log_check import check_log
+from tests.support.office import office, told
 
 AWO, JOBCENTER, IN_VIA = "awo-paderborn", "jobcenter-kreis-paderborn", "in-via-paderborn"
 DIAKONIE, CARITAS, BUEREN = "diakonie-paderborn-hoexter", "caritas-paderborn", "caritas-bueren"

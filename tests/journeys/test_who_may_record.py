@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, office
 from tests.journeys.test_links import code_of, redeem
-from tests.small_network import consent_body
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, office
+from tests.support.small_network import consent_body
 
 
 async def test_what_the_recipient_records_is_only_asked_for(registry: Registry) -> None:

@@ -2,10 +2,10 @@
 
 import itertools
 
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.small_network import consent_body
+from tests.support.installation import Registry
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import consent_body
 
 
 async def test_no_question_is_permitted(registry: Registry) -> None:

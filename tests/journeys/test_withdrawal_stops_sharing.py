@@ -19,10 +19,10 @@ from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import Asked
 from consent_registry.storage.decisions.facts import Facts, load_facts
-from tests.installation import ISSUER, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import question
+from tests.support.installation import ISSUER, Registry
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import question
 
 
 def _bytes(text: str) -> bytes:

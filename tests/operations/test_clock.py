@@ -7,8 +7,8 @@ import jwt
 import pytest
 
 from consent_registry.operations.access import tokens
-from tests.installation import Installation, Registry, serving
-from tests.small_network import NUMBER, consent_body, question
+from tests.support.installation import Installation, Registry, serving
+from tests.support.small_network import NUMBER, consent_body, question
 
 TOMORROW = "interval '1 day'"
 

@@ -8,16 +8,16 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.erasure.erasures import ByReference, Eraser
-from tests.erasing import erasing, north, search_everywhere
-from tests.installation import Registry
-from tests.journeys.log_check import Facts, check_log
-from tests.journeys.office import Body, Office, office
 from tests.journeys.test_links import code_of, redeem
 from tests.journeys.test_renewal import renewing
 from tests.operations.erasure.test_retention import in_years, retain
-from tests.operations.lives import clients_of, erase
 from tests.operations.oversight.test_table_check import findings, tampering
-from tests.replaying import require_equal
+from tests.support.erasing import erasing, north, search_everywhere
+from tests.support.installation import Registry
+from tests.support.lives import clients_of, erase
+from tests.support.log_check import Facts, check_log
+from tests.support.office import Body, Office, office
+from tests.support.replaying import require_equal
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,11 @@ from consent_registry.storage.keys.sealed_places import (
     place_of_reference,
     place_of_value,
 )
-from tests.founding import let_evidence_follow
-from tests.installation import ISSUER, Installation, Registry, serving
-from tests.journeys.office import office
-from tests.operations.a_full_register import consents, releases
 from tests.operations.keys.test_reencryption import NOT_SEALED
+from tests.support.a_full_register import consents, releases
+from tests.support.founding import let_evidence_follow
+from tests.support.installation import ISSUER, Installation, Registry, serving
+from tests.support.office import office
 
 # By column: where a value of it stands, by table, row and the partner who may read it.
 PLACES: dict[str, tuple[str, Callable[[asyncpg.Record], str]]] = {

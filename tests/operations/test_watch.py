@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from consent_registry.operations.background.warnings import Watch
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 
 class Counted(Watch):

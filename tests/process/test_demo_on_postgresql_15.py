@@ -4,8 +4,8 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.campaigns.places import scratch
-from tests.campaigns.server import Server
+from tests.campaigns.support.places import scratch
+from tests.campaigns.support.server import Server
 from tests.storage.conftest import Debian15
 
 pytestmark = pytest.mark.system

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from tests.installation import ROLES
+from tests.support.installation import ROLES
 
 # Raised by what stands in, when it runs as the owner: so nothing it calls can hide that it ran.
 TAKEN = "TK001"

@@ -5,8 +5,8 @@ from collections import defaultdict
 import asyncpg
 import pytest
 
-from tests.client_columns import CLIENT_DATA_ERASED, NOT_CLIENT_DATA
-from tests.installation import Registry
+from tests.support.client_columns import CLIENT_DATA_ERASED, NOT_CLIENT_DATA
+from tests.support.installation import Registry
 
 
 async def columns(connection: asyncpg.Connection) -> dict[str, set[str]]:

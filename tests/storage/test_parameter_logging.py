@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from consent_registry.storage.database.parameter_logging import find_parameter_logging
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 LOGGING: list[tuple[dict[str, str], str]] = [
     ({"log_statement": "all"}, "log_statement = all with log_parameter_max_length = -1"),

@@ -19,7 +19,7 @@ from consent_registry.storage.database.roles import (
     ROLE_SUFFIXES,
     SEALER_SETTINGS,
 )
-from tests.installation import ROLES, Installation, empty_database
+from tests.support.installation import ROLES, Installation, empty_database
 
 # What the application may do. It reads and adds; nothing here is ever changed or removed by it.
 APPLICATION = {

@@ -4,7 +4,7 @@ import pytest
 
 from consent_registry.storage.database import probes
 from consent_registry.storage.database.probes import probe_room
-from tests.installation import Registry
+from tests.support.installation import Registry
 
 TEMP_BYTES = "select temp_bytes from pg_stat_database where datname = current_database()"
 

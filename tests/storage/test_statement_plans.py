@@ -27,9 +27,9 @@ from consent_registry.storage.log.append import find_event, find_leaves, find_pl
 from consent_registry.storage.oversight import event_search as searches
 from consent_registry.storage.oversight import findings, lookups
 from consent_registry.storage.oversight.events import Place, read_events
-from tests.installation import Registry
-from tests.small_network import NUMBER
-from tests.storage.pools import NETWORK
+from tests.support.installation import Registry
+from tests.support.pools import NETWORK
+from tests.support.small_network import NUMBER
 
 ROWS = 20_000
 NOW = datetime.now(UTC)

@@ -19,8 +19,8 @@ from consent_registry.storage.database.session_checks import LIMITS, REQUIRED
 from consent_registry.storage.oversight.table_check import one_moment
 from consent_registry.storage.start_checks import require_safe, require_safe_for_erasing, require_safe_for_sealing
 from tests.cli.dangers import DANGERS, WAYS_UP, Danger
-from tests.installation import ROLES, empty_database
 from tests.storage.rising import EVIL, TAKEN, call, definers, stand_in, variant, weaken
+from tests.support.installation import ROLES, empty_database
 
 SOURCE = "ways_up"
 OWNED = "ways_up_owned"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.campaigns.scene import CREATED, OK, Person, Scene, register, scene
-from tests.campaigns.server import Server
-from tests.campaigns.wire import Answer
+from tests.campaigns.support.scene import CREATED, OK, Person, Scene, register, scene
+from tests.campaigns.support.server import Server
+from tests.campaigns.support.wire import Answer
 from tests.web import bad_consents, bad_requests
 from tests.web.bad_requests import GOOD_REFERENCES, MIB, Case
 

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from tests.installation import Installation, serving
+from tests.support.installation import Installation, serving
 
 PROXIES = (ip_network("10.0.0.0/28"), ip_network("2001:db8:1::/48"))
 TRUSTED, STRANGER = "10.0.0.5", "192.0.2.7"

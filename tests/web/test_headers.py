@@ -8,7 +8,7 @@ import pytest
 
 from consent_registry.app import create_app
 from consent_registry.settings import Settings
-from tests.installation import ISSUER, Registry
+from tests.support.installation import ISSUER, Registry
 
 YEAR = 31536000
 # One answer of each kind: success and refusal, JSON, page, file, text, and what the framework answers by itself.

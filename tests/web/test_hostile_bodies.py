@@ -17,7 +17,7 @@ from consent_registry.api.decisions import BatchRequest
 from consent_registry.domain import errors, json_bodies
 from consent_registry.domain.errors import Malformed
 from consent_registry.web.operation import Operation
-from tests.installation import Registry
+from tests.support.installation import Registry
 from tests.web.test_queries import DOCUMENT, PLACES, SOME_ID, caller
 
 WORD = "W" * 5000

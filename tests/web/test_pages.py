@@ -14,8 +14,8 @@ from consent_registry.operations.catalogue.network_setup import establish_networ
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
-from tests.installation import ISSUER, Installation, Partner, Registry, serving
-from tests.small_network import consent_body, question, small_network
+from tests.support.installation import ISSUER, Installation, Partner, Registry, serving
+from tests.support.small_network import consent_body, question, small_network
 
 JSON = dict[str, Any]
 COUNT = 7

@@ -9,8 +9,8 @@ import pytest
 
 from consent_registry.operations.catalogue import catalogue
 from consent_registry.web.problems import PROBLEM_SLUGS
-from tests.installation import Registry
-from tests.small_network import consent_body, question
+from tests.support.installation import Registry
+from tests.support.small_network import consent_body, question
 
 NOWHERE = "019ae000-0000-7000-8000-000000000000"
 SECRET = "north's reference N-4711"

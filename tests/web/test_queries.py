@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.installation import Partner, Registry
-from tests.journeys.office import office
-from tests.small_network import question
+from tests.support.installation import Partner, Registry
+from tests.support.office import office
+from tests.support.small_network import question
 
 JSON = dict[str, Any]
 DOCUMENT: JSON = json.loads((Path(__file__).parents[2] / "openapi" / "consent-registry.json").read_bytes())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.campaigns.server import Server, wait_until
+from tests.campaigns.support.server import Server, wait_until
 from tests.web.raw_http import LIBRARY, Raw, answers, chunked, exchange, parse, request
 from tests.web.test_queries import DOCUMENT, PLACES, SOME_ID
 

@@ -12,8 +12,8 @@ import structlog
 
 from consent_registry.api import tokens
 from consent_registry.domain.identifiers import make_code
-from tests.installation import Installation, Registry, serving
-from tests.small_network import question
+from tests.support.installation import Installation, Registry, serving
+from tests.support.small_network import question
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 CANARY = "AWO-1001-canary"

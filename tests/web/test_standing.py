@@ -8,8 +8,8 @@ import pytest
 
 import consent_registry.app
 from consent_registry.api.openapi.document import make_document
-from tests.installation import Installation, Registry, serving
-from tests.small_network import question
+from tests.support.installation import Installation, Registry, serving
+from tests.support.small_network import question
 
 JSON = {"Content-Type": "application/json"}
 

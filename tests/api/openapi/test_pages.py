@@ -9,9 +9,9 @@ from importlib.resources import files
 import pytest
 
 from consent_registry.web.problems import PROBLEM_SLUGS
-from tests.campaigns.server import ROOT
-from tests.installation import Registry
-from tests.small_network import question
+from tests.campaigns.support.server import ROOT
+from tests.support.installation import Registry
+from tests.support.small_network import question
 
 GUIDES = {path.stem: path for path in sorted((ROOT / "docs").glob("*.md"))}
 PAGES = (

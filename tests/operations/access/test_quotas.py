@@ -20,8 +20,8 @@ from consent_registry.operations.context import Runtime
 from consent_registry.settings import Settings
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
-from tests.installation import ISSUER, Installation, Partner, Registry, serving
-from tests.small_network import NUMBER, question
+from tests.support.installation import ISSUER, Installation, Partner, Registry, serving
+from tests.support.small_network import NUMBER, question
 
 # Every call of the interface and the class it counts as. A call that is not here has nobody who thought of its quota.
 CLASSES: dict[str, QuotaClass] = {

@@ -3,8 +3,8 @@
 from consent_registry.operations.background.housekeeping import tidy
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.keys.keyring import load_keys
-from tests.installation import ISSUER, Registry
-from tests.storage.pools import pool_of
+from tests.support.installation import ISSUER, Registry
+from tests.support.pools import pool_of
 
 OLD_AND_YOUNG = """
 insert into registry.idempotency_keys

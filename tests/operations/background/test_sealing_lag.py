@@ -7,8 +7,8 @@ import pytest
 from consent_registry.operations.background import sealing_lag
 from consent_registry.storage.files.unsealed_logs import NAME, read_unsealed, write_unsealed
 from tests.cli.forks import forking
-from tests.installation import Installation, serving
-from tests.sealing import NETWORK, office
+from tests.support.installation import Installation, serving
+from tests.support.sealing import NETWORK, office
 
 WHY = "the sealer has said nothing here: does it run?"
 

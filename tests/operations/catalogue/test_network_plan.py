@@ -12,8 +12,8 @@ from consent_registry.domain.errors import Refused
 from consent_registry.operations.catalogue import network_document
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan, plan_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
-from tests.flag_network import FLOWS, flag_network, flows, parts
-from tests.installation import Registry
+from tests.support.flag_network import FLOWS, flag_network, flows, parts
+from tests.support.installation import Registry
 
 
 def with_flow(*flow: tuple[str, str, str, tuple[str, ...]]) -> NetworkPlan:

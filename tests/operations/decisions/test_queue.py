@@ -7,8 +7,8 @@ import pytest
 
 from consent_registry.domain.decisions import Decision, decide
 from consent_registry.operations.decisions import batch
-from tests.installation import Registry
-from tests.small_network import question
+from tests.support.installation import Registry
+from tests.support.small_network import question
 
 
 async def test_a_defect_stays_with_its_own_request(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

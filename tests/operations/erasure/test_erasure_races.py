@@ -10,12 +10,12 @@ import pytest_asyncio
 from consent_registry.operations.decisions import queue
 from consent_registry.operations.erasure.erasures import Erased, Eraser, perform_erasure
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
-from tests.erasing import erasing, north, search_everywhere, small
-from tests.installation import ROLES, Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import Body, Office, office
-from tests.operations.lives import GROUND, a_consent, clients_of, erase
-from tests.small_network import NUMBER, consent_body, question
+from tests.support.erasing import erasing, north, search_everywhere, small
+from tests.support.installation import ROLES, Registry
+from tests.support.lives import GROUND, a_consent, clients_of, erase
+from tests.support.log_check import check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import NUMBER, consent_body, question
 
 
 @pytest_asyncio.fixture(loop_scope="session")

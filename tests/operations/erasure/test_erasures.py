@@ -20,12 +20,12 @@ from consent_registry.operations.erasure.erasures import (
     preview_erasure,
     replay_ledger,
 )
-from tests.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
-from tests.installation import Registry
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
-from tests.operations.lives import GROUND, a_consent, a_life, clients_of, erase
-from tests.small_network import NUMBER
+from tests.support.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
+from tests.support.installation import Registry
+from tests.support.lives import GROUND, a_consent, a_life, clients_of, erase
+from tests.support.log_check import check_log
+from tests.support.office import office
+from tests.support.small_network import NUMBER
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,10 +8,10 @@ import pytest
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.erasure.erasures import Eraser, perform_erasure, replay_ledger
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
-from tests.erasing import erasing, north, search_everywhere, small, traces
-from tests.installation import Installation, Registry, serving
-from tests.journeys.log_check import check_log
-from tests.journeys.office import office
+from tests.support.erasing import erasing, north, search_everywhere, small, traces
+from tests.support.installation import Installation, Registry, serving
+from tests.support.log_check import check_log
+from tests.support.office import office
 
 
 async def not_ready(registry: Registry) -> str | None:

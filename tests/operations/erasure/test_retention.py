@@ -18,11 +18,11 @@ from consent_registry.operations.erasure.retention import (
     preview_retention,
     set_periods,
 )
-from tests.erasing import administering, erasing, hold, lift, north, search_everywhere, small, traces
-from tests.installation import Registry
-from tests.journeys.log_check import Facts, check_log
-from tests.journeys.office import Body, Office, office
-from tests.small_network import NUMBER
+from tests.support.erasing import administering, erasing, hold, lift, north, search_everywhere, small, traces
+from tests.support.installation import Registry
+from tests.support.log_check import Facts, check_log
+from tests.support.office import Body, Office, office
+from tests.support.small_network import NUMBER
 
 THIS_YEAR = datetime.now(UTC).year
 # Consents of these tests are given now for 24 months; what is proof of them is kept three calendar years longer.

@@ -20,7 +20,7 @@ from consent_registry.operations.keys.following import KeyWatch
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import FILES, drop_key, make_keys, rotate_key
 from consent_registry.storage.keys.keyring import load_keys
-from tests.installation import ISSUER, Installation
+from tests.support.installation import ISSUER, Installation
 
 AFTER = timedelta(seconds=15)
 OVERLAP = timedelta(days=7)

@@ -25,9 +25,9 @@ from consent_registry.storage.keys import key_uses
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.keyring import Keys, load_keys
 from consent_registry.storage.keys.sealed_places import place_of_value
-from tests.installation import ISSUER, Installation, Registry, serving
-from tests.journeys.office import Office, office
-from tests.small_network import NUMBER, consent_body
+from tests.support.installation import ISSUER, Installation, Registry, serving
+from tests.support.office import Office, office
+from tests.support.small_network import NUMBER, consent_body
 
 AFTER = timedelta(hours=1)
 # Nothing of a row but these may be changed, and by the migrator alone.

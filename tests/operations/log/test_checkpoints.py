@@ -16,8 +16,8 @@ from consent_registry.storage.files.key_files import Key
 from consent_registry.storage.files.signed_heads import HeadMoved, SignedHeads
 from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.tlog.note import NoteRefused, SignerKey
-from tests.installation import Installation
-from tests.sealing import NETWORK, Office, office, tree_root
+from tests.support.installation import Installation
+from tests.support.sealing import NETWORK, Office, office, tree_root
 
 
 @pytest_asyncio.fixture(loop_scope="session")

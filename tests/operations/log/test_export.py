@@ -22,9 +22,9 @@ from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.checkpoint import open_checkpoint
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
-from tests.campaigns.places import free_port
-from tests.installation import ISSUER, Installation
-from tests.sealing import NETWORK, Office, office, tree_root
+from tests.campaigns.support.places import free_port
+from tests.support.installation import ISSUER, Installation
+from tests.support.sealing import NETWORK, Office, office, tree_root
 
 Read = Callable[[str], bytes]
 

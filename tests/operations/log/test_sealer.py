@@ -11,8 +11,8 @@ import asyncpg
 import pytest_asyncio
 
 from consent_registry.operations.log.sealer import AGAIN_AFTER, Sealer
-from tests.installation import Installation
-from tests.sealing import Office, office
+from tests.support.installation import Installation
+from tests.support.sealing import Office, office
 
 NETWORKS = ("small", "paderborn", "widunetz")
 LIMIT = 15.0

@@ -6,10 +6,10 @@ from consent_registry.domain.erasures import GROUNDS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
 from tests.cli.test_command_line import run
-from tests.erasing import administering, erasing, north, small
-from tests.installation import Registry
-from tests.journeys.office import office
-from tests.sealing import office as sealing_office
+from tests.support.erasing import administering, erasing, north, small
+from tests.support.installation import Registry
+from tests.support.office import office
+from tests.support.sealing import office as sealing_office
 
 AUDITOR = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 

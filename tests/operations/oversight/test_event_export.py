@@ -22,12 +22,12 @@ from consent_registry.operations.oversight.event_export import EventExportReques
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.edge import CutOff
 from tests.cli.test_command_line import run
-from tests.dpo_desk import EXPORTS, records, search_all
-from tests.erasing import administering, erasing, north, small
-from tests.installation import Partner, Registry
-from tests.journeys.office import office
-from tests.sealing import office as sealing_office
-from tests.small_network import question
+from tests.support.dpo_desk import EXPORTS, records, search_all
+from tests.support.erasing import administering, erasing, north, small
+from tests.support.installation import Partner, Registry
+from tests.support.office import office
+from tests.support.sealing import office as sealing_office
+from tests.support.small_network import question
 
 AUDITOR = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 WIDE = "\uff1d\uff0b\uff0d\uff20"

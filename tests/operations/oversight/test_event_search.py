@@ -17,12 +17,12 @@ from consent_registry.domain.events import KINDS, WITHOUT_ACTOR
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.oversight import event_search
 from consent_registry.operations.oversight.event_filter import EventFilter
-from tests.dpo_desk import SEARCH, Record, expected, records, search, search_all
-from tests.erasing import erasing, hold, north, small
-from tests.installation import Installation, Registry, serving
-from tests.journeys.office import office
-from tests.replaying import found, replayed, require_equal
-from tests.small_network import NUMBER, question
+from tests.support.dpo_desk import SEARCH, Record, expected, records, search, search_all
+from tests.support.erasing import erasing, hold, north, small
+from tests.support.installation import Installation, Registry, serving
+from tests.support.office import office
+from tests.support.replaying import found, replayed, require_equal
+from tests.support.small_network import NUMBER, question
 
 CANARY = "CANARY-4711-ßé"
 PARTNERS = ("north", "south", "east")

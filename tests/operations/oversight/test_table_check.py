@@ -15,15 +15,15 @@ from consent_registry.operations.oversight.table_check import auditing, replay_n
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.keys.sealed_places import place_of_reference, place_of_value
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
-from tests.erasing import erasing
-from tests.flag_network import with_flags
-from tests.founding import Facts, let_evidence_follow, tell_setup
-from tests.installation import ROLES, Installation, Registry, serving
-from tests.journeys.office import office
 from tests.journeys.test_links import code_of, redeem
-from tests.operations.a_full_register import fill
 from tests.operations.erasure.test_retention import in_years, retain
-from tests.replaying import found, replayed, require_equal
+from tests.support.a_full_register import fill
+from tests.support.erasing import erasing
+from tests.support.flag_network import with_flags
+from tests.support.founding import Facts, let_evidence_follow, tell_setup
+from tests.support.installation import ROLES, Installation, Registry, serving
+from tests.support.office import office
+from tests.support.replaying import found, replayed, require_equal
 
 # Where the full register has rows of these tables; of all others the small network has.
 OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}

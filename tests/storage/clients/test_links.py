@@ -12,9 +12,9 @@ from consent_registry.storage.clients.links import Group, add_memberships, find_
 from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.database.database import LOCK_CLIENT, begin_sql
 from consent_registry.storage.decisions.client_locks import NOBODY, Asked, lock_clients
-from tests.installation import Registry
-from tests.journeys.office import Office, office
-from tests.small_network import NUMBER, PARTNERS, question
+from tests.support.installation import Registry
+from tests.support.office import Office, office
+from tests.support.small_network import NUMBER, PARTNERS, question
 
 BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 

@@ -12,9 +12,9 @@ import pytest
 from consent_registry.domain.errors import CannotRecord, Conflict, OutcomeUnknown
 from consent_registry.storage.clients.clients import add_client
 from consent_registry.storage.database.database import Connection, Pool, transaction
-from tests.installation import ROLES, Registry
-from tests.small_network import NUMBER, question
-from tests.storage.pools import count, pool_of
+from tests.support.installation import ROLES, Registry
+from tests.support.pools import count, pool_of
+from tests.support.small_network import NUMBER, question
 
 AT_COMMIT = """
 create or replace function public.at_commit() returns trigger language plpgsql security definer as

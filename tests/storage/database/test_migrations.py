@@ -12,7 +12,7 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.storage.database.migrations import check_schema, migrate, read_migrations
 from consent_registry.storage.database.provisioning import create_database, create_roles
-from tests.installation import ROLES, empty_database
+from tests.support.installation import ROLES, empty_database
 
 _numbers = itertools.count(1)
 MIGRATIONS = Path(__file__).parents[3] / "migrations"

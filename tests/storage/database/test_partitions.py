@@ -16,9 +16,9 @@ from consent_registry.storage.database.partitions import (
     partition_state,
     settle_partitions,
 )
-from tests.installation import ROLES, Registry
 from tests.operations.background.test_housekeeping import keep
-from tests.small_network import question
+from tests.support.installation import ROLES, Registry
+from tests.support.small_network import question
 
 PARTITIONS = """
 select c.relname, c.relrowsecurity and c.relforcerowsecurity as guarded, pg_get_expr(c.relpartbound, c.oid) as bound,

@@ -14,9 +14,9 @@ from consent_registry.operations.commands import new_id
 from consent_registry.storage.database.database import Pool, transaction
 from consent_registry.storage.log.append import LogPlace, append, find_event, find_places
 from consent_registry.tlog.leaf import canonical, opens
-from tests.installation import Registry
-from tests.small_network import NUMBER
-from tests.storage.pools import ACTOR, NETWORK, count, pool_of
+from tests.support.installation import Registry
+from tests.support.pools import ACTOR, NETWORK, count, pool_of
+from tests.support.small_network import NUMBER
 
 NOW = datetime.now(UTC)
 

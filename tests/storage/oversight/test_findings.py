@@ -10,9 +10,9 @@ from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.database.database import Connection, begin_sql
 from consent_registry.storage.oversight import findings, lookups
 from consent_registry.storage.oversight.findings import Slice
-from tests.installation import Registry
-from tests.journeys.office import Office, office
-from tests.small_network import NUMBER, PARTNERS, question
+from tests.support.installation import Registry
+from tests.support.office import Office, office
+from tests.support.small_network import NUMBER, PARTNERS, question
 
 NORTH, SOUTH = PARTNERS["north"], PARTNERS["south"]
 BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}

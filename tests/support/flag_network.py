@@ -1,0 +1,139 @@
+"""A network in which every flag of the catalogue matters: the demonstration's catalogue, six offices, many flows."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from consent_registry.demo.documents import read_catalogue, read_network
+from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.flags import Policies
+from consent_registry.operations.catalogue.network_document_plan import read_catalogue_parts
+from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
+from consent_registry.operations.context import Runtime
+from consent_registry.storage.database.database import open_pool
+from consent_registry.storage.keys.keyring import load_keys
+from tests.support.installation import ISSUER, Installation
+from tests.support.small_network import TEXTS
+
+SLUG = "flags"
+NUMBER = 98
+CASE = ("identity", "contact", "family")
+# slug → kind, regime, isolated, coordinating post
+OFFICES = {
+    "aid": ("welfare", "gdpr_bdsg", False, True),
+    "jobcenter": ("jobcenter", "sgb_x", False, False),
+    "youth": ("youth_office", "sgb_x", False, False),
+    "foreigners": ("foreigners_authority", "dsg_nrw", True, False),
+    "debts": ("welfare", "gdpr_bdsg", False, False),
+    "school": ("municipality", "dsg_nrw", False, False),
+}
+# The agreement's flows on consent: sender, recipient, purpose, categories (all of the purpose's where none are named).
+FLOWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("aid", "jobcenter", "employment", ()),
+    ("aid", "jobcenter", "subsistence", ()),
+    ("aid", "jobcenter", "appointment", ()),
+    ("aid", "jobcenter", "case-conference", CASE),
+    ("aid", "school", "case-conference", CASE),
+    ("aid", "school", "school", ()),
+    ("aid", "youth", "school", ()),
+    ("aid", "youth", "health", ()),
+    ("aid", "debts", "psychosocial", ()),
+    ("aid", "youth", "psychosocial", ()),
+    ("aid", "debts", "residence-advice", ()),
+    ("aid", "foreigners", "residence-advice", ()),
+    ("aid", "foreigners", "appointment", ()),
+    ("foreigners", "aid", "appointment", ()),
+    ("jobcenter", "debts", "debt-advice", ()),
+    ("debts", "jobcenter", "debt-advice", ("identity", "contact")),
+)
+
+
+def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of a plan
+    """Return the plan. One thing is unlike the demonstration: health advice may need what is off by default."""
+    categories, purposes = parts()
+    category_ids = {one.slug: one.category_id for one in categories}
+    partners = list(_partners())
+    plan = NetworkPlan(
+        network=Network(NUMBER, SLUG, "Flags", "Six made-up offices.", f"registry.test/{SLUG}"),
+        policies=Policies(),
+        partners=partners,
+        categories=categories,
+        purposes=purposes,
+        agreements=[AgreementPlan("1", None, None, flows(FLOWS, partners, purposes, category_ids))],
+        texts={"1": TEXTS},
+    )
+    return msgspec.structs.replace(plan, **changed)
+
+
+def parts() -> tuple[list[Category], list[Purpose]]:
+    """The demonstration's catalogue, with protected identity among what health advice may need."""
+    categories, purposes = read_catalogue_parts(read_catalogue(read_network("herne")))
+    protected = next(one.category_id for one in categories if one.slug == "protected-identity")
+    return categories, [
+        msgspec.structs.replace(one, category_ids=one.category_ids | {protected}) if one.slug == "health" else one
+        for one in purposes
+    ]
+
+
+def flows(
+    wanted: Sequence[tuple[str, str, str, tuple[str, ...]]],
+    partners: Sequence[Partner],
+    purposes: Sequence[Purpose],
+    category_ids: dict[str, int],
+) -> list[Flow]:
+    """Flows on consent from these names."""
+    numbers = {one.slug: one.partner_id for one in partners}
+    by_slug = {one.slug: one for one in purposes}
+    frame = Agreement("", "1", None, None, ended=False)
+    return [
+        Flow(
+            frame,
+            numbers[sender],
+            numbers[recipient],
+            by_slug[purpose].purpose_id,
+            frozenset(category_ids[one] for one in categories) or by_slug[purpose].category_ids,
+            "consent",
+            None,
+        )
+        for sender, recipient, purpose, categories in wanted
+    ]
+
+
+def _partners() -> Iterator[Partner]:
+    for number, (slug, (kind, regime, isolated, coordinating)) in enumerate(OFFICES.items(), start=1):
+        yield Partner(
+            number,
+            slug,
+            f"Office {slug}",
+            f"Town {slug}",
+            kind,
+            regime,
+            secrecy_holder=False,
+            selectable=True,
+            isolated=isolated,
+            suspended=False,
+            coordinating_post=coordinating,
+        )
+
+
+async def with_flags(installation: Installation, database: str) -> Installation:
+    """Set it up in a database; returns the installation with its credentials."""
+    pool = await open_pool(installation.dsn(database), 2)
+    try:
+        runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
+        plan = flag_network()
+        await establish_network(runtime, plan)
+        pairs = {one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners}
+        pairs["coordination"] = await issue_credential(runtime, plan.network, plan.partners[0], "coordinating_post")
+        pairs["dpo"] = await issue_credential(runtime, plan.network, plan.partners[0], "dpo")
+        admin = await issue_credential(runtime, plan.network, None)
+    finally:
+        await pool.close()
+    entry = {
+        "slug": plan.network.slug,
+        "admin": {"client_id": admin[0], "client_secret": admin[1]},
+        "partners": [{"slug": slug, "client_id": one[0], "client_secret": one[1]} for slug, one in pairs.items()],
+    }
+    return Installation(installation.cluster, installation.keys, installation.networks | {"flags": entry})

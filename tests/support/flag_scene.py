@@ -1,0 +1,52 @@
+"""The network of flags running: its offices, and consents between them that differ in one thing from a good one."""
+
+import copy
+import json
+from typing import Any
+
+from tests.support.installation import Registry
+from tests.support.office import Body, Office, office
+from tests.support.small_network import consent_body
+
+
+async def flag_office(registry: Registry, slug: str) -> Office:
+    """Return an office of the network of flags."""
+    return await office(registry, slug, "flags")
+
+
+def body_of(client: str, text_id: str, *grants: Body, **members: Any) -> Body:  # noqa: ANN401 - any member
+    """Return a written consent of these grants, given just now, with further members."""
+    made = consent_body(client, text_id)
+    made["grants"] = [copy.deepcopy(one) for one in grants]
+    for name, value in members.items():
+        made[name] = made[name] | value if isinstance(made.get(name), dict) else value
+    return made
+
+
+def grant(sender: str, recipient: str, purpose: str, *categories: str, **members: object) -> Body:
+    """Return a grant, for identity and contact unless said otherwise."""
+    named = list(categories or ("identity", "contact"))
+    return {"sender": sender, "recipient": recipient, "purpose": purpose, "categories": named} | members
+
+
+async def refusals(by: Office, body: Body) -> set[tuple[str, str]]:
+    """Return rule and place of everything the consent is refused for; each refusal names its norm as well."""
+    answer = await by.post("/consents", body, 422)
+    assert all(one.get("norm") for one in answer["errors"]), answer
+    return {(one["rule"], one["pointer"]) for one in answer["errors"]}
+
+
+async def recorded(registry: Registry, consent: Body) -> Body:
+    """Return the event that says how a consent was recorded."""
+    async with registry.sql() as sql:
+        said = "select event from registry.events where event_id = $1"
+        event: Body = json.loads(await sql.fetchval(said, consent["consent_id"]))
+    return event
+
+
+async def permitted(by: Office, client: str, recipient: str, purpose: str, *categories: str) -> list[str]:
+    """Return what may go, of what was asked."""
+    question = {"client": client, "recipient": recipient, "purpose": purpose, "categories": list(categories)}
+    answer = await by.post("/decisions", question, 200)
+    assert isinstance(answer["permitted_categories"], list)
+    return list(answer["permitted_categories"])

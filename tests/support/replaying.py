@@ -1,0 +1,24 @@
+"""`audit replay` as tests run it: inside the process, with the auditor's login."""
+
+from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
+from consent_registry.tlog.report import Report
+from tests.support.installation import Registry
+
+
+async def replayed(registry: Registry, network: str = "small") -> Audited:
+    """Replay one network of a running registry."""
+    async with auditing(registry.installation.dsn(registry.database, "auditor")) as connection:
+        (audited,) = [one async for one in replay_networks(connection, network)]
+    return audited
+
+
+async def require_equal(registry: Registry, network: str = "small") -> None:
+    """Assert that the tables are as the log tells, by the product's own word."""
+    report = (await replayed(registry, network)).report
+    assert found(report) == [], found(report)
+    assert report.verdict == "holds", report
+
+
+def found(report: Report) -> list[str]:
+    """Return every finding in a line: its code and where it is, or what it says where no row is meant."""
+    return [f"{one.code} {one.path or one.detail}" for check in report.checks for one in check.findings]
