@@ -240,7 +240,7 @@ def test_exactly_one_is_in_the_schema_wherever_the_code_asks_for_it(document: JS
     """Each refusal of two and of none stands in a schema, which takes each alone, and neither none nor two."""
     asked = {
         frozenset(re.split(r", | and ", found))
-        for path in (SOURCE / "operations").glob("*.py")
+        for path in (SOURCE / "operations").rglob("*.py")
         for found in re.findall(r"needs exactly one of ([a-z0-9_, ]+)", path.read_text())
     }
     assert asked == {frozenset(members) for members in EXACTLY_ONE.values()}

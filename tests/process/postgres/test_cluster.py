@@ -22,7 +22,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreS
 KILLED_OWNER = """
 import os, sys
 from pathlib import Path
-from consent_registry.storage import embedded
+from consent_registry.process.postgres import cluster as embedded
 cluster = embedded.prepare(Path(sys.argv[1]), sync=False)
 cluster.start()
 print("up", flush=True)
