@@ -31,7 +31,7 @@ SECONDS = 60.0 if os.environ.get("FLOOD_SCALE") == "full" else 10.0
 WARMING_S = 2.0
 # Between two questions of one connection, on average; each of the nine has so many connections.
 PAUSE_S, CONNECTIONS = 0.2, 2
-TIMES = 2.0
+TIMES, TRIALS = 2.0, 3
 
 
 @dataclass(slots=True)
@@ -174,13 +174,22 @@ KINDS: Sequence[Kind] = ("questions", "writes", "batches")
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_flood_leaves_the_others_alone(kind: Kind) -> None:
-    """Without any quota, a partner that floods makes the nine others wait twice as long at most."""
+    """Without any quota, a partner that floods makes the nine others wait twice as long at most.
+
+    What else the machine does can only make them wait longer. So one trial of three that holds is enough; the control
+    has one trial, and fails it by far.
+    """
     with running("flood") as server:
-        may_find_ms = await one_batch_ms(server) if kind == "batches" else 0.0
-        alone, beside, flooder = await trials(server, kind)
-    tell(kind, alone, beside, flooder)
-    sys.stdout.write(f"a batch's entries take {may_find_ms:.1f} ms\n")
-    assert judge(alone, beside, may_find_ms) == []
+        for _ in range(TRIALS):
+            may_find_ms = await one_batch_ms(server) if kind == "batches" else 0.0
+            alone, beside, flooder = await trials(server, kind)
+            tell(kind, alone, beside, flooder)
+            sys.stdout.write(f"a batch's entries take {may_find_ms:.1f} ms\n")
+            found = judge(alone, beside, may_find_ms)
+            assert set(beside.statuses) == {200}
+            if not found:
+                break
+    assert found == []
 
 
 async def test_without_shares_a_flood_is_found() -> None:
