@@ -13,8 +13,7 @@ from consent_registry.domain.grants import counting_changes, status_of, status_o
 from tests.domain.adapter import World, make_grant
 from tests.oracle import oracle, scenario_format, scenarios, small_scope
 
-SIZES = [20_000, pytest.param(100_000, marks=pytest.mark.campaign)]
-sized = pytest.mark.parametrize("cases", SIZES)
+CASES, MANY = 20_000, 100_000
 
 
 def differences(worlds: Iterable[scenario_format.Scenario]) -> list[str]:
@@ -52,10 +51,15 @@ def difference(scenario: scenario_format.Scenario, decision: Decision) -> str | 
     return None
 
 
-@sized
-def test_decisions_agree_on_generated_scenarios(cases: int) -> None:
+def test_decisions_agree_on_generated_scenarios() -> None:
     """Generated scenarios are answered as the oracle answers them."""
-    assert differences(scenarios.seeded_scenarios(20261122, cases)) == []
+    assert differences(scenarios.seeded_scenarios(20261122, CASES)) == []
+
+
+@pytest.mark.campaign
+def test_decisions_agree_on_many_scenarios() -> None:
+    """A hundred thousand others, too."""
+    assert differences(scenarios.seeded_scenarios(20261130, MANY)) == []
 
 
 def test_decisions_agree_on_the_whole_small_scope() -> None:
@@ -63,10 +67,20 @@ def test_decisions_agree_on_the_whole_small_scope() -> None:
     assert differences(small_scope.every_small_scenario()) == []
 
 
-@sized
-def test_statuses_agree_on_both_time_axes(cases: int) -> None:
+def test_statuses_agree_on_both_time_axes() -> None:
     """Grants and consents have the oracle's status at every point of both time axes, and the same categories left."""
-    for case in scenarios.seeded_status_cases(7, cases):
+    require_statuses_agree(scenarios.seeded_status_cases(7, CASES))
+
+
+@pytest.mark.campaign
+def test_many_statuses_agree_on_both_time_axes() -> None:
+    """A hundred thousand others, too."""
+    require_statuses_agree(scenarios.seeded_status_cases(30, MANY))
+
+
+def require_statuses_agree(cases: Iterable[scenario_format.StatusCase]) -> None:
+    """Assert it of each case."""
+    for case in cases:
         grants, at, known_at = case["grants"], case["at"], case["known_at"]
         slugs = {slug: number for number, slug in enumerate(sorted({s for g in grants for s in g["categories"]}), 1)}
         own = [make_grant(grant, slugs, "consent") for grant in grants]

@@ -40,7 +40,7 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 WHOLE = {"text": "abc"}
 # What is sent, and what is said of it: pointers and rules in the order in which the members were sent.
-CASES: dict[str, tuple[object, list[tuple[str, str]]]] = {
+BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
     "nothing wrong": (WHOLE, []),
     "no object": ([], [("", "must be an object, not a list")]),
     "text for an object": ("x", [("", "must be an object, not a string")]),
@@ -103,10 +103,10 @@ def faults_of(value: object, kind: object = Outer) -> list[tuple[str, str]]:
     return [(one.pointer, one.detail) for one in find_faults(value, inspect.type_info(kind), "")]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", BODIES)
 def test_every_fault_is_named(name: str) -> None:
     """Each rule in words, at its place; and only where the parser refuses the body as well."""
-    value, expected = CASES[name]
+    value, expected = BODIES[name]
     assert faults_of(value) == expected
     if expected:
         with pytest.raises(msgspec.ValidationError):

@@ -101,7 +101,7 @@ def _try_in_child(mutant: Mutant | None, tests: Sequence[Path]) -> int:
     hypothesis.settings.load_profile("mutation")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     options = ["-x", "-q", "-c", os.devnull, f"--rootdir={ROOT}", "--noconftest", "--import-mode=importlib"]
-    without = ["--assert=plain", "-p", "no:cacheprovider", "-k", LEFT_OUT]
+    without = ["--assert=plain", "-p", "no:cacheprovider", "-k", LEFT_OUT, "-m", "not campaign"]
     return int(pytest.main([*options, *without, *map(str, tests)], plugins=[_Fewer()]))
 
 
