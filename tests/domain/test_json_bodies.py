@@ -1,5 +1,6 @@
 """Bodies are read at once or slowly, and both readings say the same."""
 
+import gc
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from consent_registry.api.decisions import BatchRequest
 from consent_registry.domain import json_bodies
-from consent_registry.domain.errors import Malformed
+from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.decisions.decisions import DecisionRequest
 
 GOOD = {"client": "A-1", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
@@ -69,3 +70,67 @@ def test_the_quick_reading_without_its_check_lets_duplicates_through(monkeypatch
         json_bodies.decode(text_of([*GOOD.items(), ("client", "A-2")], ascii_only=False), DecisionRequest).client
         == "A-2"
     )
+
+
+class Tree(msgspec.Struct, forbid_unknown_fields=True):
+    """A body that holds itself, so that it can have any number of objects."""
+
+    children: list["Tree"] = []
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nul",
+        b"\xff",
+        b'{"name": NaN}',
+        b"[" * 100_000,
+        b'{"name": "\xed\xa0\x80"}',
+        b"{'name': ''}",
+        b"{} {}",
+    ],
+)
+def test_what_is_no_json_is_refused_as_such(body: bytes) -> None:
+    """Whatever it is, it is one fault of the body, without a place in it."""
+    with pytest.raises(Malformed) as refused:
+        json_bodies.decode(body, Tree)
+    assert (refused.value.detail, tuple(refused.value.faults)) == ("The body is not JSON. Nothing was changed.", ())
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDC00", "\\uD83D", "\\ude00\\ud83d"])
+def test_half_a_character_is_no_text(half: str) -> None:
+    """JSON can spell it, UTF-8 cannot: nothing that is kept or hashed may hold one. A whole pair is a character."""
+    with pytest.raises(Malformed, match="not JSON"):
+        json_bodies.decode(f'{{"name": "{half}"}}'.encode(), Tree)
+    assert json_bodies.decode(b'{"name": "\\ud83d\\ude00 \\\\ud800"}', Tree).name == "\N{GRINNING FACE} \\ud800"
+
+
+def test_a_member_that_is_spelt_in_two_ways_stands_twice() -> None:
+    """An escape does not hide it."""
+    with pytest.raises(Malformed) as refused:
+        json_bodies.decode(b'{"name": "a", "n\\u0061me": "b"}', Tree)
+    assert refused.value.faults[0] == Fault("", "member 'name' stands twice in one object")
+    assert json_bodies.decode(b'{"n\\u0061me": "b"}', Tree).name == "b"
+
+
+def _tree(objects: int) -> bytes:
+    """A tree of so many objects, with an escape, so that it is read slowly."""
+    return b'{"name": "\\u0061", "children": [' + b", ".join([b"{}"] * (objects - 1)) + b"]}"
+
+
+def test_no_more_objects_are_read_than_a_request_can_have() -> None:
+    """Of a valid type a body can hold more only where a later member of the same name replaced the others."""
+    assert len(json_bodies.decode(_tree(json_bodies.MOST_OBJECTS), Tree).children) == json_bodies.MOST_OBJECTS - 1
+    with pytest.raises(Malformed) as refused:
+        json_bodies.decode(_tree(json_bodies.MOST_OBJECTS + 1), Tree)
+    assert refused.value.faults[0] == Fault("", "member 'children' stands twice in one object")
+
+
+def test_the_collector_of_cycles_works_again() -> None:
+    """After a body that was read slowly, whatever became of it."""
+    with pytest.raises(Malformed):
+        json_bodies.decode(b'{"name": 5}', Tree)
+    assert gc.isenabled()
