@@ -6,14 +6,18 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import msgspec
 import pytest
 
+from consent_registry import operations
 from consent_registry.api.openapi.document import _operations
 from consent_registry.domain.events import KINDS
+from consent_registry.operations.commands import Shape, read_kept
 from consent_registry.tlog.leaf import canonical, opens
 from consent_registry.web.operation import Operation
 from tests.cli.forks import Forks, forking
@@ -30,6 +34,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 EVENTS, ANSWERS, EXIT_CODES = _read("events.json"), _read("answers.json"), _read("exit_codes.json")
+KEPT = _read("kept.json")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,30 @@ async def test_an_answer_is_as_it_was(registry: Registry) -> None:
             again = msgspec.json.encode(msgspec.json.decode(body, type=operation.answer))
             # Key sets are written from what OpenSSL hands out, in an order of their own.
             assert again == body or (call.endswith("jwks.json") and json.loads(again) == json.loads(body)), call
+
+
+def _shapes() -> dict[str, Shape[Any]]:
+    modules = [import_module(one.name) for one in walk_packages(operations.__path__, f"{operations.__name__}.")]
+    every = [one for module in modules for one in vars(module).values() if isinstance(one, Shape)]
+    return {f"{one.name} {one.version}": one for one in every}
+
+
+def test_a_kept_outcome_is_given_again_as_it_was() -> None:
+    """What was kept for a key under a shape's name and version is rendered byte for byte as it was rendered first."""
+    shapes = _shapes()
+    assert set(KEPT) >= set(shapes)
+    for name, sample in KEPT.items():
+        performed = read_kept(base64.b64decode(sample["kept"]), shapes[name])
+        assert msgspec.json.encode(performed.value).decode() == sample["body"], name
+        assert (performed.is_new, performed.is_replayed) == (sample["is_new"], True)
+
+
+def test_control_another_version_is_not_taken_for_this_one() -> None:
+    """Control: what was kept in a version that is not known here is no answer."""
+    shape = _shapes()["client 1"]
+    kept = base64.b64decode(KEPT["client 1"]["kept"])
+    with pytest.raises(ValueError, match="client 1, not as client 2"):
+        read_kept(kept, msgspec.structs.replace(shape, version=2))
 
 
 def test_a_day_is_verified(forks: Forks) -> None:

@@ -4,12 +4,13 @@ import json
 import uuid
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from consent_registry.domain.events import Event
 from consent_registry.operations import commands as operations
-from consent_registry.operations.commands import Reply
+from consent_registry.operations.commands import Performed
 from tests.journeys.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Registry
 
@@ -115,7 +116,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
     constant = fresh_registry.app.state.doors.runtime.even_acts
     waits: list[float] = []
 
-    async def noting(seconds: float, answering: Awaitable[Reply]) -> Reply:
+    async def noting(seconds: float, answering: Awaitable[Performed[Any]]) -> Performed[Any]:
         waits.append(seconds)
         return await answering
 

@@ -37,7 +37,8 @@ async def register_client(
     is one that would make more than 16 references one client. At most 4 of the caller's own can mean one client.
     """
     once = await once_given(request, idempotency_key)
-    return respond(await operations.register_client(doors(request).runtime, request.user, data, once))
+    outcome = await operations.register_client(doors(request).runtime, request.user, data, once)
+    return respond(outcome.value, 201 if outcome.is_new else 200, is_replayed=outcome.is_replayed)
 
 
 ROUTES = [register_client]

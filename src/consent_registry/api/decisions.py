@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.decisions import transfers as operations
-from consent_registry.operations.decisions.batch import BatchAnswer
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest
 from consent_registry.operations.decisions.transfers import TransferAnswer, TransferRequest, UnreportedDecision
 from consent_registry.operations.pagination import Page
@@ -37,6 +36,12 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decisions: Annotated[list[DecisionRequest], Meta(min_length=1, max_length=BATCH_LENGTH)]
 
 
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """The answers to a batch, in the order asked."""
+
+    decisions: list[DecisionAnswer]
+
+
 async def decide(
     request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
@@ -44,7 +49,8 @@ async def decide(
     file", not "lawful": the sender stays responsible (§ 67d SGB X).
     """
     once = await once_given(request, idempotency_key)
-    return respond(await doors(request).decider(request.user.network).ask(request.user, [data], once=once))
+    decided = await doors(request).decider(request.user.network).ask(request.user, [data], once=once)
+    return respond(decided.value[0], is_replayed=decided.is_replayed)
 
 
 DECISION = post(
@@ -72,7 +78,8 @@ async def decide_batch(
     await doors(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
     once = await once_given(request, idempotency_key)
     decider = doors(request).decider(request.user.network)
-    return respond(await decider.ask(request.user, data.decisions, is_batch=True, once=once))
+    decided = await decider.ask(request.user, data.decisions, is_batch=True, once=once)
+    return respond(BatchAnswer(decided.value), is_replayed=decided.is_replayed)
 
 
 BATCH = post(

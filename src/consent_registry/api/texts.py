@@ -27,7 +27,7 @@ ROUTES = [
         name="publish_text",
         takes=PublicationRequest,
         answer=PublishedText,
-        located=True,
+        location=lambda published: f"/api/v1/texts/{published.text.id}",
         summary="Publish a text",
         about="Byte for byte and for ever: a new wording is a new version. The German text is the reference; every"
         " other language is a translation of exactly these German bytes.",

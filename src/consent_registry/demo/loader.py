@@ -90,9 +90,9 @@ async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[
         body = json.loads(json.dumps(consent.body))
         body["text"]["id"] = versions[body["text"]["id"]]
         request = msgspec.convert(body, ConsentRequest)
-        reply = await record_consent(runtime, caller(consent.partner), request, next(keys))
+        outcome = await record_consent(runtime, caller(consent.partner), request, next(keys))
         if consent.withdrawal is not None:
-            withdrawal = msgspec.convert(_withdrawal(consent, json.loads(reply.body)), WithdrawalRequest)
+            withdrawal = msgspec.convert(_withdrawal(consent, msgspec.to_builtins(outcome.value)), WithdrawalRequest)
             await withdraw_consent(runtime, caller(consent.withdrawal.partner), withdrawal, next(keys))
 
 

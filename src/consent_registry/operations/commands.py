@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -55,24 +56,41 @@ class Once(msgspec.Struct, frozen=True):
         return cls(scope, hashlib.sha256(body).digest())
 
 
-class Done(msgspec.Struct, frozen=True):
-    """What an act answers: status, value (encoded as JSON), where the new thing is, and the clients it is about (one
-    number of each will do).
+T = TypeVar("T")
+
+
+class Done(msgspec.Struct, Generic[T], frozen=True):
+    """What work comes to: its value, the clients it is about (one number of each will do), and whether the thing that
+    the value shows is new.
     """
 
-    status: int
-    value: object
-    location: str | None = None
+    value: T
     client_ids: tuple[str, ...] = ()
+    is_new: bool = True
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """An answer ready to leave; `replayed` when it was given before for the same key."""
+class Performed(msgspec.Struct, Generic[T], frozen=True):
+    """What an act returns: its value, whether the thing is new, and whether this was returned before for its key."""
 
-    status: int
-    body: bytes
-    location: str | None = None
-    replayed: bool = False
+    value: T
+    is_new: bool = True
+    is_replayed: bool = False
+
+
+class Shape(msgspec.Struct, Generic[T], frozen=True):
+    """What is kept of an outcome for the next request with its key: a value of this type, under a name and a version.
+
+    A kept value is rendered again as it was rendered first. So a type that stands here is only added to behind a new
+    version, with the old type beside it; `tests/samples/kept.json` has one of each.
+    """
+
+    name: str
+    version: int
+    type: type[T]
+
+    def by(self, once: Once | None) -> "Keeping[T]":
+        """Keep an outcome of this shape for the next request with this key, nothing for one without."""
+        return Keeping(once, self)
 
 
 class Act:
@@ -129,20 +147,27 @@ class Act:
         return (await self.append(at, *with_padding(acting, others, ids)))[0]
 
 
-Work = Callable[[Act], Awaitable[Done | RegistryError]]
+Work = Callable[[Act], Awaitable[Done[T] | RegistryError]]
+
+
+class Keeping(msgspec.Struct, Generic[T], frozen=True):
+    """By what a request is known again, None for one without a key, and how its outcome is kept."""
+
+    once: Once | None
+    shape: Shape[T]
 
 
 async def perform(
     runtime: Runtime,
     caller: Caller,
-    work: Work,
+    work: Work[T],
     *,
-    once: Once | None = None,
+    keeping: Keeping[T] | None = None,
     exclusive: bool = False,
     even: int = 0,
     kind: Kind = "acts",
-) -> Reply:
-    """Run `work` in one transaction and answer after its commit; with `once`, the answer given before is given again.
+) -> Performed[T]:
+    """Run `work` in one transaction and return after its commit; what was kept for the same key is returned again.
 
     `even`: the work depends on what the caller may not know, such as how many others know the person, so the answer or
     error leaves after so many times the constant for acts. Only a lock that another act holds may make it later.
@@ -153,20 +178,34 @@ async def perform(
     missing cannot be added to what is held.
     """
     async with runtime.turn(caller, "even acts" if even else kind):
-        answering = _perform(runtime, caller, work, once=once, exclusive=exclusive)
+        answering = _perform(runtime, caller, work, keeping=keeping, exclusive=exclusive)
         return await (evenly(even * runtime.even_acts, answering) if even else answering)
 
 
-async def _perform(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
+async def look_up(runtime: Runtime, caller: Caller, work: Callable[[Act], Awaitable[T]]) -> T:
+    """Run `work`, which changes nothing and may log what was shown, in one transaction; its value after the commit."""
+
+    async def done(act: Act) -> Done[T]:
+        return Done(await work(act))
+
+    return (await perform(runtime, caller, done, kind="reads")).value
+
+
+async def _perform(
+    runtime: Runtime, caller: Caller, work: Work[T], *, keeping: Keeping[T] | None, exclusive: bool
+) -> Performed[T]:
     for _ in range(BEGINNINGS - 1):
         try:
-            return await _perform_once(runtime, caller, work, once=once, exclusive=exclusive)
+            return await _perform_once(runtime, caller, work, keeping=keeping, exclusive=exclusive)
         except LinkedMeanwhile:
             continue
-    return await _perform_once(runtime, caller, work, once=once, exclusive=exclusive)
+    return await _perform_once(runtime, caller, work, keeping=keeping, exclusive=exclusive)
 
 
-async def _perform_once(runtime: Runtime, caller: Caller, work: Work, *, once: Once | None, exclusive: bool) -> Reply:
+async def _perform_once(
+    runtime: Runtime, caller: Caller, work: Work[T], *, keeping: Keeping[T] | None, exclusive: bool
+) -> Performed[T]:
+    once = None if keeping is None else keeping.once
     network_id = caller.network.network_id
     async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
         if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:
@@ -174,22 +213,20 @@ async def _perform_once(runtime: Runtime, caller: Caller, work: Work, *, once: O
         await lock_catalogue(connection, network_id, exclusive=exclusive)
         catalogue = await runtime.catalogue(connection, caller.network)
         require_standing(caller, catalogue)
-        if once is not None:
+        if keeping is not None and once is not None:
             answers = await find_answers(connection, network_id, [caller.partner_id], [once.scope])
             if once.scope in answers:
-                return stored_reply(runtime.keys, caller, once, answers[once.scope])
+                return kept_outcome(runtime.keys, caller, once, keeping.shape, answers[once.scope])
         done = await work(Act(runtime, connection, caller, catalogue, await read_clock(connection)))
-        if isinstance(done, Done):
-            reply = Reply(done.status, msgspec.json.encode(done.value), done.location)
-            if once is not None:
-                await remember(connection, runtime.keys, caller, once, reply, done.client_ids)
+        if isinstance(done, Done) and keeping is not None and once is not None:
+            await keep(connection, runtime.keys, caller, once, keeping.shape, done)
     if isinstance(done, RegistryError):
         raise done
-    return reply
+    return Performed(done.value, done.is_new)
 
 
-def stored_reply(keys: Keys, caller: Caller, once: Once, stored: tuple[bytes, bytes]) -> Reply:
-    """The reply given before, opened; raises Refused when the key came with another body then."""
+def kept_outcome(keys: Keys, caller: Caller, once: Once, shape: Shape[T], stored: tuple[bytes, bytes]) -> Performed[T]:
+    """The outcome kept for this key, opened; raises Refused when the key came with another body then."""
     body_sha256, sealed = stored
     if body_sha256 != once.body_sha256:
         raise Refused(
@@ -198,17 +235,25 @@ def stored_reply(keys: Keys, caller: Caller, once: Once, stored: tuple[bytes, by
                 Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
             ),
         )
-    status, location, body = msgspec.msgpack.decode(
-        keys.unseal(sealed, _place(caller, once)), type=tuple[int, str | None, bytes]
-    )
-    return Reply(status, body, location, replayed=True)
+    return read_kept(keys.unseal(sealed, _place(caller, once)), shape)
 
 
-async def remember(
-    connection: Connection, keys: Keys, caller: Caller, once: Once, reply: Reply, client_ids: Sequence[str]
-) -> None:
-    """Keep a reply for the next request with its key, in the transaction it belongs to."""
-    sealed = keys.seal(msgspec.msgpack.encode((reply.status, reply.location, reply.body)), _place(caller, once))
+def written_to_keep(shape: Shape[T], value: T, *, is_new: bool) -> bytes:
+    """A value with its shape's name and version, as it is kept."""
+    return msgspec.msgpack.encode((shape.name, shape.version, is_new, value))
+
+
+def read_kept(kept: bytes, shape: Shape[T]) -> Performed[T]:
+    """The reverse; raises ValueError for what was kept under another name or in a version that is not known here."""
+    name, version, is_new, value = msgspec.msgpack.decode(kept, type=tuple[str, int, bool, msgspec.Raw])
+    if (name, version) != (shape.name, shape.version):
+        raise ValueError(f"an outcome was kept as {name} {version}, not as {shape.name} {shape.version}")
+    return Performed(msgspec.msgpack.decode(value, type=shape.type), is_new, is_replayed=True)
+
+
+async def keep(connection: Connection, keys: Keys, caller: Caller, once: Once, shape: Shape[T], done: Done[T]) -> None:
+    """Keep an outcome for the next request with its key, in the transaction it belongs to."""
+    sealed = keys.seal(written_to_keep(shape, done.value, is_new=done.is_new), _place(caller, once))
     await add_answer(
         connection,
         caller.network.network_id,
@@ -216,7 +261,7 @@ async def remember(
         once.scope,
         once.body_sha256,
         sealed,
-        client_ids,
+        done.client_ids,
         await read_clock(connection),
     )
 

@@ -14,6 +14,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, BeforeRequestHookHandler, Empty, HTTPRequestEvent, Receive, Scope, Send
+from msgspec.json import encode
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Fault, Malformed, NotAllowed, NoToken
@@ -21,7 +22,7 @@ from consent_registry.domain.json_bodies import decode
 from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.access.quotas import QuotaKeeper
 from consent_registry.operations.access.tokens import PARTNER_SCOPES, Tokens
-from consent_registry.operations.commands import Once, Reply
+from consent_registry.operations.commands import Once
 from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime
 from consent_registry.operations.decisions.queue import EVEN, Decider
 from consent_registry.web.operation import Operation
@@ -219,24 +220,28 @@ async def once_given(request: ApiRequest, key: str | None) -> Once | None:
 class _Ready(Response[bytes]):
     """A response whose bytes are there: nothing is left for Litestar to render, merge or encode."""
 
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
+    def __init__(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        self._status = status
+        self._body = body
+        self._headers = headers
 
     def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
-        """What Litestar calls with what the route says; a reply says all of it itself."""
+        """What Litestar calls with what the route says; the response says all of it itself."""
         return self._send
 
     async def _send(self, _: Scope, __: Receive, send: Send) -> None:
-        reply = self._reply
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
-        if reply.location is not None:
-            headers.append((b"location", reply.location.encode("latin-1")))
-        if reply.replayed:
-            headers.append((b"idempotency-replayed", b"true"))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
-def respond(reply: Reply) -> Response[bytes]:
-    """The response that carries a reply."""
-    return _Ready(reply)
+def respond(
+    value: object, status: int = 200, *, location: str | None = None, is_replayed: bool = False
+) -> Response[bytes]:
+    """The response that shows a value as JSON, says where a new thing is, and that it was given before for its key."""
+    body = encode(value)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if location is not None:
+        headers.append((b"location", location.encode("latin-1")))
+    if is_replayed:
+        headers.append((b"idempotency-replayed", b"true"))
+    return _Ready(status, body, headers)

@@ -1,5 +1,5 @@
 """Routes of acts: a body, ids in the path where it is about something, and an Idempotency-Key, which makes it happen
-once. An act is one operation; its reply is the answer.
+once. An act is one operation; its value is the answer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,13 +11,15 @@ from litestar.params import JSONBody
 
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.commands import Reply
+from consent_registry.operations.commands import Performed
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
 from consent_registry.web.operation import answers
 
+CREATED = 201
+
 # Called with the runtime, the caller, the ids of the path in their order, the body, and what lets it happen once.
-Operation = Callable[..., Awaitable[Reply]]
+Operation = Callable[..., Awaitable[Performed[Any]]]
 
 
 def act_route(
@@ -31,20 +33,22 @@ def act_route(
     summary: str,
     about: str,
     refusals: tuple[type[RegistryError], ...] = (),
-    located: bool = False,
+    location: Callable[[Any], str] | None = None,
 ) -> HTTPRouteHandler:
     """The route of one kind of act; `about` is its description, the rest as `answers` takes it."""
 
     async def act(request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKey = None) -> Response[bytes]:
         once = await once_required(request, idempotency_key)
         ids = [known_id(one) for one in request.path_params.values()]
-        return respond(await operation(doors(request).runtime, request.user, *ids, data, once))
+        outcome = await operation(doors(request).runtime, request.user, *ids, data, once)
+        where = None if location is None else location(outcome.value)
+        return respond(outcome.value, CREATED, location=where, is_replayed=outcome.is_replayed)
 
     act.__doc__ = about
     # Of all bodies this route takes one; the framework reads the annotation.
     act.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
     documented = answers(
-        201,
+        CREATED,
         answer,
         summary,
         quota="writes",
@@ -52,7 +56,7 @@ def act_route(
         takes=takes,
         key="required",
         refusals=refusals,
-        located=located,
+        located=location is not None,
     )
     return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(act)
 

@@ -1,6 +1,5 @@
 """A registry that permits what it cannot record: the defect the blocked-log campaign must see."""
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from uuid import uuid4
@@ -10,10 +9,12 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.commands import Reply
+from consent_registry.operations.commands import Performed
 from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions import batch, queue
 from consent_registry.operations.decisions.batch import Waiting
+from consent_registry.operations.decisions.decisions import DecisionAnswer
+from consent_registry.operations.wire_members import LogEntry
 
 
 async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Waiting]) -> list[Waiting]:
@@ -22,10 +23,9 @@ async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Wai
         return await _real(runtime, network, waiting)
     except CannotRecord:
         for one in waiting:
-            place = {"origin": network.log_origin, "index": 0, "leaf": b64encode(bytes(33)).decode()}
-            one.settle(
-                Reply(200, json.dumps({"decision_id": str(uuid4()), "outcome": "permit", "log": place}).encode())
-            )
+            place = LogEntry(network.log_origin, 0, b64encode(bytes(33)).decode())
+            answer = DecisionAnswer(str(uuid4()), "permit", [], [], [], "", "", (), place)
+            one.settle(Performed([answer]))
         return []
 
 

@@ -14,7 +14,7 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.decisions.decisions import Norm
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
@@ -81,10 +81,13 @@ class ApprovalRevocationAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, once: Once) -> Reply:
+APPROVAL = Shape("approval", 1, ApprovalAnswer)
+
+
+async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, once: Once) -> Performed[ApprovalAnswer]:
     """Approve a partner or a purpose: consents given from now on may rely on it. Raises Malformed and Refused."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[ApprovalAnswer]:
         now = await act.clock()
         approval = _approval(act.catalogue, request, new_id(now), now)
         await add_approval(act.connection, act.network.network_id, approval)
@@ -92,17 +95,20 @@ async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, on
         view = view_approval(act.catalogue, approval)
         members = msgspec.to_builtins(view)
         place = (await act.append(now, Event("approval", approval.approval_id, members)))[0]
-        return Done(201, ApprovalAnswer(view, LogEntry.of(place)))
+        return Done(ApprovalAnswer(view, LogEntry.of(place)))
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(runtime, caller, work, keeping=APPROVAL.by(once), exclusive=True)
+
+
+APPROVAL_REVOCATION = Shape("approval_revocation", 1, ApprovalRevocationAnswer)
 
 
 async def revoke(
     runtime: Runtime, caller: Caller, approval_id: str, request: ApprovalRevocationRequest, once: Once
-) -> Reply:
+) -> Performed[ApprovalRevocationAnswer]:
     """Revoke an approval: at the next decision nothing is permitted that needed it."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[ApprovalRevocationAnswer]:
         approval = next((one for one in act.catalogue.approvals if one.approval_id == approval_id), None)
         if approval is None:
             raise NotFound
@@ -116,9 +122,15 @@ async def revoke(
         members = {"approval": approval_id, "revoked_by": request.revoked_by}
         place = (await act.append(now, Event("approval_revocation", revocation_id, members)))[0]
         answer = ApprovalRevocationAnswer(revocation_id, approval_id, format_instant(now), LogEntry.of(place))
-        return Done(201, answer)
+        return Done(answer)
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(
+        runtime,
+        caller,
+        work,
+        keeping=APPROVAL_REVOCATION.by(once),
+        exclusive=True,
+    )
 
 
 def approvals(act: Act) -> dict[str, ApprovalView]:

@@ -10,7 +10,7 @@ from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Fl
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Reply, perform
+from consent_registry.operations.commands import Act, look_up
 from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import find_text, lock_catalogue
@@ -133,42 +133,44 @@ async def who_am_i(runtime: Runtime, caller: Caller) -> CallerView:
     return CallerView(caller.network.slug, partner, caller.client_id, sorted(caller.scopes), expires_at)
 
 
-async def show_network(runtime: Runtime, caller: Caller) -> Reply:
+async def show_network(runtime: Runtime, caller: Caller) -> NetworkView:
     """The caller's network."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> NetworkView:
         one = act.network
-        return Done(200, NetworkView(one.slug, one.name, one.about, one.log_origin, act.catalogue.policies))
+        return NetworkView(one.slug, one.name, one.about, one.log_origin, act.catalogue.policies)
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
-async def show_list(runtime: Runtime, caller: Caller, view: View, name: str, limit: int, cursor: str | None) -> Reply:
+async def show_list(
+    runtime: Runtime, caller: Caller, view: View, name: str, limit: int, cursor: str | None
+) -> Page[Any]:
     """A page of the catalogue's entries of one kind."""
     filter_of_page = f"{name} {caller.network.slug}".encode()
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Page[Any]:
         after = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
         entries = view(act)
         names = list(entries)
         first = names.index(after) + 1 if after in entries else 0
         chosen = names[first : first + limit]
         following = chosen[-1] if first + limit < len(names) else None
-        return Done(200, Page([entries[one] for one in chosen], make_cursor(act.keys, filter_of_page, following)))
+        return Page([entries[one] for one in chosen], make_cursor(act.keys, filter_of_page, following))
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
-async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> Reply:
+async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> Any:  # noqa: ANN401 - an entry of whatever the view is of
     """One entry of the catalogue, by slug or id."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Any:  # noqa: ANN401 - as above
         entries = view(act)
         if name not in entries:
             raise NotFound
-        return Done(200, entries[name])
+        return entries[name]
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: str) -> bytes:

@@ -11,7 +11,7 @@ from consent_registry.domain.catalogue import Partner
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Slug
 from consent_registry.storage.access.credentials import revoke_credential
@@ -49,10 +49,15 @@ class RevocationAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def suspend_partner(runtime: Runtime, caller: Caller, request: SuspensionRequest, once: Once) -> Reply:
+SUSPENSION = Shape("suspension", 1, SuspensionAnswer)
+
+
+async def suspend_partner(
+    runtime: Runtime, caller: Caller, request: SuspensionRequest, once: Once
+) -> Performed[SuspensionAnswer]:
     """Suspend a partner: at its next request it is nobody, and nothing may be sent to it."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[SuspensionAnswer]:
         partner = _partner(act, request.partner)
         if partner.suspended:
             raise Conflict("This partner is suspended already.")
@@ -61,15 +66,20 @@ async def suspend_partner(runtime: Runtime, caller: Caller, request: SuspensionR
         await add_suspension(act.connection, act.network.network_id, suspension_id, partner.partner_id, now)
         await add_version(act.connection, act.network.network_id, now)
         place = (await act.append(now, Event("suspension", suspension_id, {"partner": partner.slug})))[0]
-        return Done(201, SuspensionAnswer(suspension_id, partner.slug, format_instant(now), LogEntry.of(place)))
+        return Done(SuspensionAnswer(suspension_id, partner.slug, format_instant(now), LogEntry.of(place)))
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(runtime, caller, work, keeping=SUSPENSION.by(once), exclusive=True)
 
 
-async def reinstate_partner(runtime: Runtime, caller: Caller, request: SuspensionRequest, once: Once) -> Reply:
+REINSTATEMENT = Shape("reinstatement", 1, SuspensionAnswer)
+
+
+async def reinstate_partner(
+    runtime: Runtime, caller: Caller, request: SuspensionRequest, once: Once
+) -> Performed[SuspensionAnswer]:
     """End a partner's suspension."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[SuspensionAnswer]:
         partner = _partner(act, request.partner)
         suspension_id = await open_suspension(act.connection, act.network.network_id, partner.partner_id)
         if suspension_id is None:
@@ -80,15 +90,20 @@ async def reinstate_partner(runtime: Runtime, caller: Caller, request: Suspensio
         await add_version(act.connection, act.network.network_id, now)
         members = {"partner": partner.slug, "suspension": suspension_id}
         place = (await act.append(now, Event("reinstatement", reinstatement_id, members)))[0]
-        return Done(201, SuspensionAnswer(reinstatement_id, partner.slug, format_instant(now), LogEntry.of(place)))
+        return Done(SuspensionAnswer(reinstatement_id, partner.slug, format_instant(now), LogEntry.of(place)))
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(runtime, caller, work, keeping=REINSTATEMENT.by(once), exclusive=True)
 
 
-async def revoke_secret(runtime: Runtime, caller: Caller, request: RevocationRequest, once: Once) -> Reply:
+CREDENTIAL_REVOCATION = Shape("credential_revocation", 1, RevocationAnswer)
+
+
+async def revoke_secret(
+    runtime: Runtime, caller: Caller, request: RevocationRequest, once: Once
+) -> Performed[RevocationAnswer]:
     """Revoke a client's secret: tokens issued for it end at their next use."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[RevocationAnswer]:
         if request.client_id not in act.catalogue.credentials:
             raise NotFound
         if act.catalogue.credentials[request.client_id].revoked:
@@ -99,9 +114,15 @@ async def revoke_secret(runtime: Runtime, caller: Caller, request: RevocationReq
         revocation_id = new_id(now)
         members = {"client_id": request.client_id}
         place = (await act.append(now, Event("credential_revocation", revocation_id, members)))[0]
-        return Done(201, RevocationAnswer(revocation_id, request.client_id, format_instant(now), LogEntry.of(place)))
+        return Done(RevocationAnswer(revocation_id, request.client_id, format_instant(now), LogEntry.of(place)))
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(
+        runtime,
+        caller,
+        work,
+        keeping=CREDENTIAL_REVOCATION.by(once),
+        exclusive=True,
+    )
 
 
 def _partner(act: Act, slug: str) -> Partner:

@@ -17,7 +17,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.commands import Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage.catalogue import texts as storage
@@ -77,13 +77,18 @@ class StalingAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def publish_text(runtime: Runtime, caller: Caller, request: PublicationRequest, once: Once) -> Reply:
+TEXT = Shape("text", 1, PublishedText)
+
+
+async def publish_text(
+    runtime: Runtime, caller: Caller, request: PublicationRequest, once: Once
+) -> Performed[PublishedText]:
     """Publish a version of the text, byte for byte, for ever. Raises Malformed, Refused without German or for a
     translation of other German bytes, and Conflict for a version there is.
     """
     contents = _contents(request)
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[PublishedText]:
         if any(text.version == request.version for text in act.catalogue.texts.values()):
             raise Conflict("There is a text of this version; a new wording is a new version.")
         now = await act.clock()
@@ -99,9 +104,9 @@ async def publish_text(runtime: Runtime, caller: Caller, request: PublicationReq
         place = (await act.append(now, Event("text", new_id(now), members)))[0]
         act.catalogue = await act.runtime.reload(act.connection, act.network)
         answer = PublishedText(texts(act)[text_id], format_instant(now), LogEntry.of(place))
-        return Done(201, answer, f"/api/v1/texts/{text_id}")
+        return Done(answer)
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(runtime, caller, work, keeping=TEXT.by(once), exclusive=True)
 
 
 def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
@@ -150,13 +155,18 @@ def _refusals(request: PublicationRequest, contents: Mapping[str, bytes]) -> Ite
             )
 
 
-async def mark_stale(runtime: Runtime, caller: Caller, text_id: str, request: StalingRequest, once: Once) -> Reply:
+STALE_TRANSLATION = Shape("stale_translation", 1, StalingAnswer)
+
+
+async def mark_stale(
+    runtime: Runtime, caller: Caller, text_id: str, request: StalingRequest, once: Once
+) -> Performed[StalingAnswer]:
     """Say that a translation is stale: it is no longer good for new consents; those given in it stand.
 
     Raises NotFound for an unknown text or language, Refused for the German text, Conflict for what is stale already.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[StalingAnswer]:
         text = act.catalogue.texts.get(text_id)
         if text is None or request.language not in text.languages:
             raise NotFound
@@ -175,6 +185,6 @@ async def mark_stale(runtime: Runtime, caller: Caller, text_id: str, request: St
         members = {"text": text_id, "language": request.language, "reason": request.reason}
         place = (await act.append(now, Event("stale_translation", staling_id, members)))[0]
         answer = StalingAnswer(staling_id, text_id, request.language, format_instant(now), LogEntry.of(place))
-        return Done(201, answer)
+        return Done(answer)
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(runtime, caller, work, keeping=STALE_TRANSLATION.by(once), exclusive=True)

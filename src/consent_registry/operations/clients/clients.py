@@ -27,7 +27,8 @@ from consent_registry.operations.commands import (
     Done,
     LinkedMeanwhile,
     Once,
-    Reply,
+    Performed,
+    Shape,
     new_id,
     perform,
 )
@@ -76,7 +77,12 @@ class KnownClient(msgspec.Struct, frozen=True):
     group: Group
 
 
-async def register_client(runtime: Runtime, caller: Caller, request: ClientRequest, once: Once | None = None) -> Reply:
+CLIENT = Shape("client", 1, ClientAnswer)
+
+
+async def register_client(
+    runtime: Runtime, caller: Caller, request: ClientRequest, once: Once | None = None
+) -> Performed[ClientAnswer]:
     """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before. With a
     code it means from then on the client whom the code is about as well.
 
@@ -84,7 +90,7 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
     """
     require_reference(request.reference, "/reference")
 
-    async def work(act: Act) -> Done | RegistryError:
+    async def work(act: Act) -> Done[ClientAnswer] | RegistryError:
         if isinstance(request.link_code, UnsetType):
             return await _registered(act, request.reference)
         await require_few_failures(act, "link_code")
@@ -103,12 +109,12 @@ async def register_client(runtime: Runtime, caller: Caller, request: ClientReque
 
     # Without a code nothing is looked at but the caller's own reference.
     even = 0 if isinstance(request.link_code, UnsetType) else EVEN_FOR_ALL_NUMBERS
-    return await perform(runtime, caller, work, once=once, even=even)
+    return await perform(runtime, caller, work, keeping=CLIENT.by(once), even=even)
 
 
 async def _linked(
     act: Act, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
-) -> Done:
+) -> Done[ClientAnswer]:
     """Redeem the code; a reference that is new is registered by the same entry of the log."""
     now = await act.clock()
     home = await _register(act, reference, now) if known is None else known
@@ -119,11 +125,11 @@ async def _linked(
     event = Event("link", link_id, members, home.client_id, reference, committed=committed)
     await act.append_padded(now, event, others)
     answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
-    return Done(201 if known is None else 200, answer, client_ids=(home.client_id,))
+    return Done(answer, (home.client_id,), is_new=known is None)
 
 
-async def _registered(act: Act, reference: str) -> Done:
-    status = 200
+async def _registered(act: Act, reference: str) -> Done[ClientAnswer]:
+    is_new = False
     known: ClientReference | KnownClient | None = await _own_reference(act, reference)
     if known is None:
         known, _ = await _held_reference(act, reference)
@@ -131,10 +137,10 @@ async def _registered(act: Act, reference: str) -> Done:
         now = await act.clock()
         known = await _register(act, reference, now)
         await act.append(now, Event("client", new_id(now), {}, known.client_id, reference))
-        status = 201
+        is_new = True
     linked = await has_redeemed(act.connection, act.network.network_id, act.caller.partner_id, known.client_id)
     answer = ClientAnswer(reference, linked=linked, created_at=format_instant(known.recorded_at))
-    return Done(status, answer, client_ids=(known.client_id,))
+    return Done(answer, (known.client_id,), is_new=is_new)
 
 
 async def _own_reference(act: Act, reference: str) -> ClientReference | None:

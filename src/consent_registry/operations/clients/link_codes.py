@@ -17,7 +17,7 @@ from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.clients.links import link_code_digests
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import Reference, Slug
 from consent_registry.storage.clients.link_codes import LinkCodeRow, add_link_code
@@ -39,11 +39,16 @@ class LinkCodeAnswer(msgspec.Struct, frozen=True):
     expires_at: AnsweredInstant
 
 
-async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeRequest, once: Once) -> Reply:
+LINK_CODE = Shape("link_code", 1, LinkCodeAnswer)
+
+
+async def issue_link_code(
+    runtime: Runtime, caller: Caller, request: LinkCodeRequest, once: Once
+) -> Performed[LinkCodeAnswer]:
     """Issue a code for the caller's client: good for one use and seven days. Raises NotFound for an unknown client."""
     require_reference(request.client, "/client")
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[LinkCodeAnswer]:
         for_partner_id = _redeemer(act.catalogue, caller, request)
         known = await locked_client(act, request.client)
         if known is None:
@@ -60,9 +65,9 @@ async def issue_link_code(runtime: Runtime, caller: Caller, request: LinkCodeReq
             **digest_members("link_code", digest),
         }
         await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
-        return Done(201, LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
+        return Done(LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=LINK_CODE.by(once), even=EVEN)
 
 
 def _redeemer(catalogue: Catalogue, caller: Caller, request: LinkCodeRequest) -> int | None:

@@ -11,7 +11,7 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry, Reference
 from consent_registry.storage.clients.links import add_memberships
@@ -33,13 +33,18 @@ class UnlinkingAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequest, once: Once) -> Reply:
+UNLINKING = Shape("unlinking", 1, UnlinkingAnswer)
+
+
+async def unlink_client(
+    runtime: Runtime, caller: Caller, request: UnlinkingRequest, once: Once
+) -> Performed[UnlinkingAnswer]:
     """Make the caller's reference a client of its own, also when it is one already: the answer does not depend on
     whether another reference means the client. Raises NotFound for an unknown reference.
     """
     require_reference(request.client, "/client")
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[UnlinkingAnswer]:
         known = await locked_client(act, request.client)
         if known is None:
             raise NotFound
@@ -52,6 +57,6 @@ async def unlink_client(runtime: Runtime, caller: Caller, request: UnlinkingRequ
         # Which group it left and since when it was in it are not said: the latest link may be one between others.
         place = (await act.append(now, Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
-        return Done(201, answer, client_ids=(home,))
+        return Done(answer, client_ids=(home,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=UNLINKING.by(once), even=EVEN)

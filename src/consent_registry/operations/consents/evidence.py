@@ -13,7 +13,7 @@ from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.consents.schemas import EvidenceRequest
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry
@@ -31,14 +31,17 @@ class EvidenceAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
+EVIDENCE = Shape("evidence", 1, EvidenceAnswer)
+
+
 async def add_following_evidence(
     runtime: Runtime, caller: Caller, consent_id: str, request: EvidenceRequest, once: Once
-) -> Reply:
+) -> Performed[EvidenceAnswer]:
     """Add the evidence of a consent, once and for good. Raises NotFound for everybody but its recorder, Refused where
     the network wants evidence at once, Conflict when there is evidence.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[EvidenceAnswer]:
         network_id = act.network.network_id
         consent = await find_consent(act.connection, network_id, consent_id)
         if consent is None or consent.recorder_id != caller.partner_id:
@@ -67,9 +70,9 @@ async def add_following_evidence(
         answer = EvidenceAnswer(
             evidence_id, consent_id, request.sha256, request.media_type, format_instant(now), LogEntry.of(place)
         )
-        return Done(201, answer, client_ids=(consent.client_id,))
+        return Done(answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=EVIDENCE.by(once), even=EVEN)
 
 
 def evidence_members(given: EvidenceRequest) -> dict[str, Any]:

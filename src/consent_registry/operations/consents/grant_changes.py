@@ -14,7 +14,7 @@ from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.context import Caller, Runtime
@@ -67,14 +67,17 @@ class GrantChangeAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
+GRANT_CHANGE = Shape("grant_change", 1, GrantChangeAnswer)
+
+
 async def act_on_grants(
     kind: GrantAct, runtime: Runtime, caller: Caller, consent_id: str, request: GrantActRequest, once: Once
-) -> Reply:
+) -> Performed[GrantChangeAnswer]:
     """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
     is not the caller's to do, Conflict when no grant is open to it.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[GrantChangeAnswer]:
         category_ids = _category_ids(act, request)
         consent, seen = await _reach(act, consent_id)
         now = await act.clock()
@@ -95,9 +98,9 @@ async def act_on_grants(
         answer = GrantChangeAnswer(
             act_id, consent_id, [grant.grant_id for grant, _ in changes], format_instant(now), LogEntry.of(place)
         )
-        return Done(201, answer, client_ids=(consent.client_id,))
+        return Done(answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=GRANT_CHANGE.by(once), even=EVEN)
 
 
 def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:

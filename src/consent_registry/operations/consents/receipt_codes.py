@@ -12,7 +12,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.wire_members import LogEntry
@@ -51,15 +51,18 @@ def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
     return act.keys.digests("receipt code", act.network.network_id, 0, read_code(text) or text)
 
 
+RECEIPT_CODE = Shape("receipt_code", 1, ReceiptCodeAnswer)
+
+
 async def reissue_receipt_code(
     runtime: Runtime, caller: Caller, consent_id: str, _: ReceiptCodeRequest, once: Once
-) -> Reply:
+) -> Performed[ReceiptCodeAnswer]:
     """Issue a new code for a consent the caller recorded; the old one is dead from this answer on.
 
     Raises NotFound alike for unknown and for not the caller's to see, Refused for who has a part but did not record it.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[ReceiptCodeAnswer]:
         network_id = act.network.network_id
         consent = await find_consent(act.connection, network_id, consent_id)
         # The same work for a consent that is not there as for one whose grants the caller may not see.
@@ -81,6 +84,6 @@ async def reissue_receipt_code(
         members = {"consent": consent_id, "issue": issue + 1, **of_code}
         place = (await act.append(now, Event("receipt_code", code_id, members, client_id)))[0]
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
-        return Done(201, answer, client_ids=(client_id,))
+        return Done(answer, client_ids=(client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=RECEIPT_CODE.by(once), even=EVEN)

@@ -14,7 +14,7 @@ from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.evidence import evidence_members
 from consent_registry.operations.consents.grant_changes import Changes, act_ids, renewal_members
@@ -34,11 +34,15 @@ from consent_registry.storage.consents.receipt_codes import ReceiptCode
 from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
 from consent_registry.storage.log.append import LogPlace
 
+CONSENT = Shape("consent", 1, ConsentView)
 
-async def record_consent(runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once) -> Reply:
+
+async def record_consent(
+    runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once
+) -> Performed[ConsentView]:
     """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[ConsentView]:
         given_at, terms = read_terms(act.catalogue, request)
         known = await locked_client(act, request.client)
         now = await act.clock()
@@ -74,9 +78,9 @@ async def record_consent(runtime: Runtime, caller: Caller, request: ConsentReque
         place = await act.append_padded(now, event, renewals)
         view = await _view_of_new(act, row, grants, request.client, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
-        return Done(201, answer, f"/api/v1/consents/{consent_id}", (known.client_id,))
+        return Done(answer, (known.client_id,))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN)
+    return await perform(runtime, caller, work, keeping=CONSENT.by(once), even=EVEN)
 
 
 def _grants(

@@ -15,7 +15,7 @@ from consent_registry.operations.clients.clients import (
     require_found,
     require_reference,
 )
-from consent_registry.operations.commands import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, digest_of, look_up, new_id
 from consent_registry.operations.consents.schemas import SearchRequest
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent, visible_grants
 from consent_registry.operations.context import Caller, Runtime
@@ -37,13 +37,13 @@ async def read_consent(
     consent_id: str,
     as_of: datetime | None = None,
     as_known_at: datetime | None = None,
-) -> Reply:
+) -> ConsentView:
     """The caller's slice of a consent, now or at a point of both time axes; logged as read. Who may see it is asked
     as of now. Raises NotFound alike for unknown, for not the caller's, for not known yet at `as_known_at` and for
     not given yet at `as_of`: later approval makes no earlier consent.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> ConsentView:
         now = await act.clock()
         moment = Moment(as_of or now, as_known_at or now)
         consent = await _held_consent(act, consent_id)
@@ -51,9 +51,10 @@ async def read_consent(
         views = await _views(act, [consent] if consent is not None and known else [], now, moment)
         if not views:
             raise NotFound
-        return await _shown(act, views, views[0], consent.client_id if consent else None)
+        await _log_shown(act, views, consent.client_id if consent else None)
+        return views[0]
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 async def _held_consent(act: Act, consent_id: str) -> storage.ConsentRow | None:
@@ -67,7 +68,7 @@ async def _held_consent(act: Act, consent_id: str) -> storage.ConsentRow | None:
     return await storage.find_consent(act.connection, network_id, consent_id)
 
 
-async def search_consents(runtime: Runtime, caller: Caller, request: SearchRequest) -> Reply:
+async def search_consents(runtime: Runtime, caller: Caller, request: SearchRequest) -> Page[ConsentView]:
     """The caller's consents, newest first, by client and status; logged as read, with count and digest of the list."""
     if request.client is not None:
         require_reference(request.client, "/client")
@@ -75,21 +76,23 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
         [caller.network.slug, caller.slug, request.client, request.status, request.evidence]
     )
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Page[ConsentView]:
         before = read_cursor(act.keys, filter_of_page, request.cursor)
         now = await act.clock()
         client_id, client_ids = None, None
         if request.client is not None:
             client_id = await held_client(act, request.client)
             if client_id is None:
-                return await _shown(act, [], Page([], None), None)
+                await _log_shown(act, [], None)
+                return Page([], None)
             groups = await find_groups(act.connection, act.network.network_id, [client_id])
             client_ids = groups[client_id].client_ids
         views, before = await _matching(act, request, client_ids, before, now)
         page = Page(views, make_cursor(act.keys, filter_of_page, before))
-        return await _shown(act, views, page, client_id)
+        await _log_shown(act, views, client_id)
+        return page
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 async def held_client(act: Act, reference: str) -> str | None:
@@ -151,9 +154,8 @@ async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime
     return views
 
 
-async def _shown(act: Act, views: Sequence[ConsentView], value: object, client_id: str | None) -> Done:
+async def _log_shown(act: Act, views: Sequence[ConsentView], client_id: str | None) -> None:
     """Log that clients' data were shown: one event a call, with count and digest of the list."""
     now = await act.clock()
     members = {"what": "consents", "count": len(views), "digest": digest_of([view.consent_id for view in views])}
     await act.append(now, Event("read", new_id(now), members, client_id))
-    return Done(200, value)

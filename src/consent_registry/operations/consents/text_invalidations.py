@@ -14,7 +14,7 @@ from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
-from consent_registry.operations.commands import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, digest_of, new_id, perform
 from consent_registry.operations.consents.changes import Notice, tell_parties
 from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
 from consent_registry.operations.context import Caller, Runtime
@@ -53,7 +53,12 @@ class TextInvalidationAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once) -> Reply:
+TEXT_INVALIDATION = Shape("text_invalidation", 1, TextInvalidationAnswer)
+
+
+async def invalidate_text(
+    runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once
+) -> Performed[TextInvalidationAnswer]:
     """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
 
     Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
@@ -61,7 +66,7 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
     language, Conflict for what is void already.
     """
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[TextInvalidationAnswer]:
         _require_not_void(_text(act, request), request.language)
         # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
         # no client's lock is needed, and no order between thousands of them.
@@ -99,9 +104,15 @@ async def invalidate_text(runtime: Runtime, caller: Caller, request: TextInvalid
             format_instant(now),
             LogEntry.of(places[-1]),
         )
-        return Done(201, answer)
+        return Done(answer)
 
-    return await perform(runtime, caller, work, once=once, exclusive=True)
+    return await perform(
+        runtime,
+        caller,
+        work,
+        keeping=TEXT_INVALIDATION.by(once),
+        exclusive=True,
+    )
 
 
 def _text(act: Act, request: TextInvalidationRequest) -> Text:

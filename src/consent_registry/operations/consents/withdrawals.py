@@ -9,7 +9,16 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryE
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.commands import EVEN_FOR_ALL_NUMBERS, Act, Done, Once, Reply, new_id, perform
+from consent_registry.operations.commands import (
+    EVEN_FOR_ALL_NUMBERS,
+    Act,
+    Done,
+    Once,
+    Performed,
+    Shape,
+    new_id,
+    perform,
+)
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
 from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
@@ -29,14 +38,19 @@ class WithdrawalAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def withdraw_consent(runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once) -> Reply:
+WITHDRAWAL = Shape("withdrawal", 1, WithdrawalAnswer)
+
+
+async def withdraw_consent(
+    runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once
+) -> Performed[WithdrawalAnswer]:
     """Record a withdrawal. From this answer on no decision permits what was withdrawn.
 
     Raises NotFound alike for unknown and for not the caller's, Conflict when nothing is left, TooMany for guessing.
     """
     _require_one_target(request)
 
-    async def work(act: Act) -> Done | RegistryError:
+    async def work(act: Act) -> Done[WithdrawalAnswer] | RegistryError:
         category_ids = _category_ids(act, request)
         reach = await find_reach(act, request)
         if isinstance(reach, RegistryError):
@@ -68,9 +82,15 @@ async def withdraw_consent(runtime: Runtime, caller: Caller, request: Withdrawal
             format_instant(now),
             LogEntry.of(place),
         )
-        return Done(201, answer, client_ids=tuple(taken.numbers))
+        return Done(answer, client_ids=tuple(taken.numbers))
 
-    return await perform(runtime, caller, work, once=once, even=EVEN_FOR_ALL_NUMBERS)
+    return await perform(
+        runtime,
+        caller,
+        work,
+        keeping=WITHDRAWAL.by(once),
+        even=EVEN_FOR_ALL_NUMBERS,
+    )
 
 
 def _target(request: WithdrawalRequest) -> str:

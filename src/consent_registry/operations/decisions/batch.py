@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-import msgspec
-
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.decisions import SET_BACK, Question, decide, not_over
 from consent_registry.domain.errors import MOST_FAULTS, Fault, KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.commands import Once, Reply, new_ids, remember, stored_reply
+from consent_registry.operations.commands import Done, Once, Performed, Shape, keep, kept_outcome, new_ids
 from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.operations.decisions.decisions import (
     DecisionAnswer,
@@ -36,10 +34,9 @@ from consent_registry.storage.log.append import LogPlace, append_all
 AT_A_TIME = 4
 
 
-class BatchAnswer(msgspec.Struct, frozen=True):
-    """The answers to a batch, in the order asked."""
-
-    decisions: list[DecisionAnswer]
+# Answers to a request, in the order asked.
+DECISIONS = Shape("decisions", 1, list[DecisionAnswer])
+Decided = Performed[list[DecisionAnswer]]
 
 
 class Waiting:
@@ -52,7 +49,7 @@ class Waiting:
         self.requests = requests
         self.is_batch = is_batch
         self.once = once
-        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.reply: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self.deadline = 0.0
         self.leaves_at = 0.0
         self.catalogue_version = -1
@@ -61,7 +58,7 @@ class Waiting:
         # Of the batch under way: the clients that were locked, the records made, and what will be answered.
         self.locked: list[Whose] = []
         self.events: list[Event] = []
-        self.outcome: Reply | Exception | None = None
+        self.outcome: Decided | Exception | None = None
 
     async def read(self, catalogue: Catalogue, keys: Keys) -> None:
         """Read the requests in the catalogue's terms; raises Malformed with the faults of the items, 100 at most."""
@@ -91,14 +88,14 @@ class Waiting:
         ]
         self.questions, self.catalogue_version = questions, catalogue.version
 
-    def settle(self, outcome: Reply | Exception) -> None:
+    def settle(self, outcome: Decided | Exception) -> None:
         """Let the answer leave when its moment has come."""
         KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
 
-    def _leave(self, outcome: Reply | Exception) -> None:
+    def _leave(self, outcome: Decided | Exception) -> None:
         if self.reply.done():  # who asked may be gone
             return
-        if isinstance(outcome, Reply):
+        if isinstance(outcome, Performed):
             self.reply.set_result(outcome)
         else:
             self.reply.set_exception(outcome)
@@ -212,7 +209,7 @@ async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Wait
         if one.once is not None and one.once.scope in stored:
             try:
                 require_standing(one.caller, catalogue)
-                one.outcome = stored_reply(runtime.keys, one.caller, one.once, stored[one.once.scope])
+                one.outcome = kept_outcome(runtime.keys, one.caller, one.once, DECISIONS, stored[one.once.scope])
             except (NotAuthentic, Refused) as error:
                 one.outcome = error
 
@@ -279,10 +276,10 @@ async def _answer(
         if "receipt" in event.members:
             answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event.members)
         answers.append(answer)
-    one.outcome = Reply(200, msgspec.json.encode(BatchAnswer(answers) if one.is_batch else answers[0]))
+    one.outcome = Performed(answers)
 
 
 async def _remember(connection: Connection, runtime: Runtime, one: Waiting) -> None:
-    if one.once is not None and isinstance(one.outcome, Reply):
-        client_ids = sorted({whose.client_id for whose in one.locked if whose.client_id is not None})
-        await remember(connection, runtime.keys, one.caller, one.once, one.outcome, client_ids)
+    if one.once is not None and isinstance(one.outcome, Performed):
+        client_ids = tuple(sorted({whose.client_id for whose in one.locked if whose.client_id is not None}))
+        await keep(connection, runtime.keys, one.caller, one.once, DECISIONS, Done(one.outcome.value, client_ids))

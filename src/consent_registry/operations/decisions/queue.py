@@ -15,9 +15,9 @@ import structlog
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
-from consent_registry.operations.commands import Once, Reply
+from consent_registry.operations.commands import Once
 from consent_registry.operations.context import Caller, Runtime
-from consent_registry.operations.decisions.batch import Waiting, answer_batch
+from consent_registry.operations.decisions.batch import Decided, Waiting, answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, Place
 from consent_registry.operations.response_delay import moment_after
@@ -65,8 +65,8 @@ class Decider:
 
     async def ask(
         self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
-    ) -> Reply:
-        """The durable answer to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
+    ) -> Decided:
+        """The durable answers to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
         times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
@@ -78,7 +78,7 @@ class Decider:
         finally:
             give_back()
 
-    async def _ask(self, lane: _Lane, waiting: Waiting) -> Reply:
+    async def _ask(self, lane: _Lane, waiting: Waiting) -> Decided:
         caller, requests = waiting.caller, waiting.requests
         _require_room(lane, caller, requests)
         if lane is self._batches:

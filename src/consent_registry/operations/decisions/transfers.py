@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Once, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, digest_of, look_up, new_id, perform
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
 from consent_registry.operations.pagination import Page, make_cursor, read_cursor
@@ -38,12 +38,15 @@ class TransferAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
+TRANSFER = Shape("transfer", 1, TransferAnswer)
+
+
 async def report_transfer(
     runtime: Runtime, caller: Caller, decision_id: str, request: TransferRequest, once: Once
-) -> Reply:
+) -> Performed[TransferAnswer]:
     """Record a transfer. Broader than permitted is recorded all the same: it is a finding, not a mistake to hide."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Done[TransferAnswer]:
         category_ids = _category_ids(act, request)
         stored = await _own_decision(act, decision_id)
         await storage.lock_decision(act.connection, act.network.network_id, decision_id)
@@ -81,9 +84,9 @@ async def report_transfer(
             LogEntry.of(place),
         )
         client_ids = () if stored.client_id is None else (stored.client_id,)
-        return Done(201, answer, client_ids=client_ids)
+        return Done(answer, client_ids=client_ids)
 
-    return await perform(runtime, caller, work, once=once)
+    return await perform(runtime, caller, work, keeping=TRANSFER.by(once))
 
 
 def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
@@ -116,18 +119,18 @@ async def _own_decision(act: Act, decision_id: str) -> append.StoredEvent:
     return stored
 
 
-async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> Reply:
+async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> DecisionAnswer:
     """The same bytes as when it was decided, for its sender only; made from the log's record, and logged as read."""
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> DecisionAnswer:
         stored = await _own_decision(act, decision_id)
         answer = answer_from_event(act, msgspec.json.decode(stored.event), stored.place)
         members = {"what": "decision", "count": 1, "digest": digest_of([decision_id])}
         now = await act.clock()
         await act.append(now, Event("read", new_id(now), members, stored.client_id))
-        return Done(200, answer)
+        return answer
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 def answer_from_event(act: Act, facts: dict[str, Any], place: append.LogPlace) -> DecisionAnswer:
@@ -147,11 +150,11 @@ class UnreportedDecision(msgspec.Struct, frozen=True):
     decided_at: AnsweredInstant
 
 
-async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Reply:
+async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Page[UnreportedDecision]:
     """The caller's permits that were not followed by a report, newest first."""
     filter_of_page = f"unreported {caller.network.slug} {caller.slug}".encode()
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Page[UnreportedDecision]:
         before = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
         events = await storage.list_unreported(
             act.connection, act.network.network_id, caller.partner_id, before, limit + 1
@@ -162,9 +165,9 @@ async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: 
         ids = [one.decision_id for one in items]
         members = {"what": "decisions", "count": len(items), "digest": digest_of(ids)}
         await act.append(now, Event("read", new_id(now), members))
-        return Done(200, Page(items, make_cursor(act.keys, filter_of_page, following)))
+        return Page(items, make_cursor(act.keys, filter_of_page, following))
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 def _unreported(facts: dict[str, Any]) -> UnreportedDecision:

@@ -11,7 +11,7 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events import Event
-from consent_registry.operations.commands import Act, Done, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, digest_of, look_up, new_id
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
@@ -78,9 +78,8 @@ async def _page(
     runtime: Runtime, caller: Caller, request: EventExportRequest, start: int, end: int | None
 ) -> ExportPage:
     """The page from this place on, on record when this returns."""
-    made: list[ExportPage] = []
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> ExportPage:
         criteria = read_criteria(act.catalogue, caller, request)
         until = await _end(act, request.format) if end is None else end
         await choose_one_plan(act.connection)
@@ -89,16 +88,14 @@ async def _page(
         while start + stretches.passed < until and not stretches.is_full:
             await stretches.read(start + stretches.passed, until)
         ids, page = await stretches.page(start, until)
-        made[:] = [page]
         # A page without events shows nothing; that there was an export is on record all the same.
         if ids or end is None:
             now = await act.clock()
             members = {"what": "event export", "format": request.format, "count": len(ids), "digest": digest_of(ids)}
             await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
-        return Done(200, None)
+        return page
 
-    await perform(runtime, caller, work, kind="reads")
-    return made[0]
+    return await look_up(runtime, caller, work)
 
 
 async def _end(act: Act, kind: Format) -> int:

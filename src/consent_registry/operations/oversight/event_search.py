@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from consent_registry.domain.events import OUTCOMES, Event
 from consent_registry.operations.clients.clients import open_reference, own_references
-from consent_registry.operations.commands import Act, Done, Reply, digest_of, new_id, perform
+from consent_registry.operations.commands import Act, digest_of, look_up, new_id
 from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.context import Caller, Runtime
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
@@ -61,11 +61,11 @@ class _Found(msgspec.Struct, frozen=True):
     named: Mapping[int, str] = {}
 
 
-async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRequest) -> Reply:
+async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRequest) -> Page[EventView]:
     """One page of the caller's slice; logged as read, with count and digest of the list. Raises Malformed."""
     bound_to = msgspec.json.encode(["events", caller.network.slug, caller.slug, _without_place(request)])
 
-    async def work(act: Act) -> Done:
+    async def work(act: Act) -> Page[EventView]:
         criteria = read_criteria(act.catalogue, caller, request)
         cursor = read_cursor(act.keys, bound_to, request.cursor)
         await storage.choose_one_plan(act.connection)
@@ -81,9 +81,9 @@ async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRe
         now = await act.clock()
         members = {"what": "events", "count": len(views), "digest": digest_of([one.id for one in views])}
         await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
-        return Done(200, Page(views, make_cursor(act.keys, bound_to, following)))
+        return Page(views, make_cursor(act.keys, bound_to, following))
 
-    return await perform(runtime, caller, work, kind="reads")
+    return await look_up(runtime, caller, work)
 
 
 async def _span(act: Act, criteria: Criteria, before: int, limit: int) -> Span:

@@ -24,7 +24,7 @@ from consent_registry.domain.findings import (
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
 from consent_registry.operations.clients.clients import own_references
-from consent_registry.operations.commands import Act, Reply, digest_of, new_id
+from consent_registry.operations.commands import Act, digest_of, new_id
 from consent_registry.operations.context import Caller, Runtime, require_standing
 from consent_registry.operations.oversight.reconciliation import (
     Limits,
@@ -130,7 +130,7 @@ class _Place(msgspec.Struct, array_like=True):
         return order_of(self.severity, parse_instant(self.known_at), self.finding_id)
 
 
-async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> Reply:
+async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> FindingsView:
     """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
     Malformed for a period that is none, or too long.
 
@@ -151,12 +151,11 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
         found = await reconcile(given, KINDS if request.kind is None else [request.kind])
         page = await asyncio.to_thread(_following, found, after, request.limit + 1)
         following = _Place.of(period, page[request.limit - 1]) if len(page) > request.limit else None
-        answer = FindingsView(
+        return FindingsView(
             items=await _recorded(runtime, caller, given, page[: request.limit]),
             next=make_cursor(runtime.keys, filter_of_page, following),
             checked=_checked(caller, given, await read_clock(connection), found),
         )
-    return Reply(200, msgspec.json.encode(answer))
 
 
 async def _recorded(
