@@ -94,13 +94,11 @@ class Shape(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Act:
-    """A running act: its transaction, the catalogue as of it, who acts, and when it began (`now`)."""
+    """A running act: its transaction, the catalogue as of it, who acts, and its one time."""
 
-    def __init__(
-        self, runtime: Runtime, connection: Connection, caller: Caller, catalogue: Catalogue, now: datetime
-    ) -> None:
+    def __init__(self, runtime: Runtime, connection: Connection, caller: Caller, catalogue: Catalogue) -> None:
         self.runtime = runtime
-        self.now = now
+        self._now: datetime | None = None
         self.connection = connection
         self.caller = caller
         self.catalogue = catalogue
@@ -112,9 +110,13 @@ class Act:
         """The network this happens in."""
         return self.caller.network
 
-    async def clock(self) -> datetime:
-        """The database's time; asked after the locks are held."""
-        return await read_clock(self.connection)
+    async def now(self) -> datetime:
+        """The act's time, the database's: one for all that it writes. It is read when it is first asked for, which is
+        after the act's locks: a withdrawal that waited for a client is not older than the decision it waited for.
+        """
+        if self._now is None:
+            self._now = await read_clock(self.connection)
+        return self._now
 
     def seal(self, column: str, row_id: str, value: str) -> bytes:
         """A free text of the caller's, for the caller alone to read again in this row's column (`table.column`)."""
@@ -217,9 +219,10 @@ async def _perform_once(
             answers = await find_answers(connection, network_id, [caller.partner_id], [once.scope])
             if once.scope in answers:
                 return kept_outcome(runtime.keys, caller, once, keeping.shape, answers[once.scope])
-        done = await work(Act(runtime, connection, caller, catalogue, await read_clock(connection)))
+        act = Act(runtime, connection, caller, catalogue)
+        done = await work(act)
         if isinstance(done, Done) and keeping is not None and once is not None:
-            await keep(connection, runtime.keys, caller, once, keeping.shape, done)
+            await keep(connection, runtime.keys, caller, once, keeping.shape, done, await act.now())
     if isinstance(done, RegistryError):
         raise done
     return Performed(done.value, done.is_new)
@@ -251,7 +254,15 @@ def read_kept(kept: bytes, shape: Shape[T]) -> Performed[T]:
     return Performed(msgspec.msgpack.decode(value, type=shape.type), is_new, is_replayed=True)
 
 
-async def keep(connection: Connection, keys: Keys, caller: Caller, once: Once, shape: Shape[T], done: Done[T]) -> None:
+async def keep(
+    connection: Connection,
+    keys: Keys,
+    caller: Caller,
+    once: Once,
+    shape: Shape[T],
+    done: Done[T],
+    at: datetime,
+) -> None:
     """Keep an outcome for the next request with its key, in the transaction it belongs to."""
     sealed = keys.seal(written_to_keep(shape, done.value, is_new=done.is_new), _place(caller, once))
     await add_answer(
@@ -262,7 +273,7 @@ async def keep(connection: Connection, keys: Keys, caller: Caller, once: Once, s
         once.body_sha256,
         sealed,
         done.client_ids,
-        await read_clock(connection),
+        at,
     )
 
 

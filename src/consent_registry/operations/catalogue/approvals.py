@@ -88,7 +88,7 @@ async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, on
     """Approve a partner or a purpose: consents given from now on may rely on it. Raises Malformed and Refused."""
 
     async def work(act: Act) -> Done[ApprovalAnswer]:
-        now = await act.clock()
+        now = await act.now()
         approval = _approval(act.catalogue, request, new_id(now), now)
         await add_approval(act.connection, act.network.network_id, approval)
         await add_version(act.connection, act.network.network_id, now)
@@ -114,7 +114,7 @@ async def revoke(
             raise NotFound
         if approval.revoked_at is not None:
             raise Conflict("This approval is revoked already.")
-        now = await act.clock()
+        now = await act.now()
         revocation_id = new_id(now)
         network_id = act.network.network_id
         await revoke_approval(act.connection, network_id, revocation_id, approval_id, request.revoked_by, now)
@@ -133,10 +133,10 @@ async def revoke(
     )
 
 
-def approvals(act: Act) -> dict[str, ApprovalView]:
+def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:
     """The network's approvals by id, newest first, the revoked ones as well."""
-    newest_first = sorted(act.catalogue.approvals, key=lambda one: (one.recorded_at, one.approval_id), reverse=True)
-    return {one.approval_id: view_approval(act.catalogue, one) for one in newest_first}
+    newest_first = sorted(catalogue.approvals, key=lambda one: (one.recorded_at, one.approval_id), reverse=True)
+    return {one.approval_id: view_approval(catalogue, one) for one in newest_first}
 
 
 def view_approval(catalogue: Catalogue, one: Approval) -> ApprovalView:

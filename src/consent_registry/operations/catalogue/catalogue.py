@@ -117,7 +117,8 @@ class CallerView(msgspec.Struct, frozen=True):
     expires_at: AnsweredInstant
 
 
-View = Callable[[Act], dict[str, Any]]
+# Entries of one kind by slug or id, as of a time.
+View = Callable[[Catalogue, datetime], dict[str, Any]]
 
 
 async def who_am_i(runtime: Runtime, caller: Caller) -> CallerView:
@@ -151,7 +152,7 @@ async def show_list(
 
     async def work(act: Act) -> Page[Any]:
         after = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
-        entries = view(act)
+        entries = view(act.catalogue, await act.now())
         names = list(entries)
         first = names.index(after) + 1 if after in entries else 0
         chosen = names[first : first + limit]
@@ -165,7 +166,7 @@ async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> A
     """One entry of the catalogue, by slug or id."""
 
     async def work(act: Act) -> Any:  # noqa: ANN401 - as above
-        entries = view(act)
+        entries = view(act.catalogue, await act.now())
         if name not in entries:
             raise NotFound
         return entries[name]
@@ -190,27 +191,27 @@ async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: st
     return content
 
 
-def partners(act: Act) -> dict[str, PartnerView]:
+def partners(catalogue: Catalogue, _: datetime) -> dict[str, PartnerView]:
     """The network's partners by slug."""
-    return {slug: _partner(one) for slug, one in act.catalogue.partners.items()}
+    return {slug: _partner(one) for slug, one in catalogue.partners.items()}
 
 
 def _partner(one: Partner) -> PartnerView:
     return PartnerView(*(getattr(one, name) for name in PartnerView.__struct_fields__))
 
 
-def categories(act: Act) -> dict[str, CategoryView]:
+def categories(catalogue: Catalogue, _: datetime) -> dict[str, CategoryView]:
     """The network's data categories by slug."""
-    return {slug: _category(one) for slug, one in act.catalogue.categories.items()}
+    return {slug: _category(one) for slug, one in catalogue.categories.items()}
 
 
 def _category(one: Category) -> CategoryView:
     return CategoryView(one.slug, Names(one.name_de, one.name_en), one.special, one.secrecy, one.flags)
 
 
-def purposes(act: Act) -> dict[str, PurposeView]:
+def purposes(catalogue: Catalogue, _: datetime) -> dict[str, PurposeView]:
     """The network's purposes by slug."""
-    return {slug: _purpose(act.catalogue, one) for slug, one in act.catalogue.purposes.items()}
+    return {slug: _purpose(catalogue, one) for slug, one in catalogue.purposes.items()}
 
 
 def _purpose(catalogue: Catalogue, one: Purpose) -> PurposeView:
@@ -218,20 +219,20 @@ def _purpose(catalogue: Catalogue, one: Purpose) -> PurposeView:
     return PurposeView(one.slug, names, catalogue.category_slugs(one.category_ids), one.flags)
 
 
-def agreements(act: Act) -> dict[str, AgreementView]:
+def agreements(catalogue: Catalogue, now: datetime) -> dict[str, AgreementView]:
     """The network's agreements by id."""
-    flows = [flow for several in act.catalogue.flows.values() for flow in several]
-    return {one.agreement_id: _agreement(act, one, flows) for one in act.catalogue.agreements}
+    flows = [flow for several in catalogue.flows.values() for flow in several]
+    return {one.agreement_id: _agreement(catalogue, one, flows, now) for one in catalogue.agreements}
 
 
-def _agreement(act: Act, one: Agreement, flows: Sequence[Flow]) -> AgreementView:
+def _agreement(catalogue: Catalogue, one: Agreement, flows: Sequence[Flow], now: datetime) -> AgreementView:
     return AgreementView(
         one.agreement_id,
         one.version,
-        _agreement_status(one, act.now),
+        _agreement_status(one, now),
         None if one.valid_from is None else format_instant(one.valid_from),
         None if one.valid_until is None else format_instant(one.valid_until),
-        [_flow(act.catalogue, flow) for flow in flows if flow.agreement.agreement_id == one.agreement_id],
+        [_flow(catalogue, flow) for flow in flows if flow.agreement.agreement_id == one.agreement_id],
     )
 
 
@@ -253,9 +254,9 @@ def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
     )
 
 
-def texts(act: Act) -> dict[str, TextView]:
+def texts(catalogue: Catalogue, _: datetime) -> dict[str, TextView]:
     """The network's texts by id."""
-    return {text_id: _text(one) for text_id, one in act.catalogue.texts.items()}
+    return {text_id: _text(one) for text_id, one in catalogue.texts.items()}
 
 
 def _text(one: Text) -> TextView:

@@ -61,7 +61,7 @@ async def suspend_partner(
         partner = _partner(act, request.partner)
         if partner.suspended:
             raise Conflict("This partner is suspended already.")
-        now = await act.clock()
+        now = await act.now()
         suspension_id = new_id(now)
         await add_suspension(act.connection, act.network.network_id, suspension_id, partner.partner_id, now)
         await add_version(act.connection, act.network.network_id, now)
@@ -84,7 +84,7 @@ async def reinstate_partner(
         suspension_id = await open_suspension(act.connection, act.network.network_id, partner.partner_id)
         if suspension_id is None:
             raise Conflict("This partner is not suspended.")
-        now = await act.clock()
+        now = await act.now()
         reinstatement_id = new_id(now)
         await add_reinstatement(act.connection, act.network.network_id, reinstatement_id, suspension_id, now)
         await add_version(act.connection, act.network.network_id, now)
@@ -108,7 +108,7 @@ async def revoke_secret(
             raise NotFound
         if act.catalogue.credentials[request.client_id].revoked:
             raise Conflict("This secret is revoked already.")
-        now = await act.clock()
+        now = await act.now()
         await revoke_credential(act.connection, act.network.network_id, request.client_id, now)
         await add_version(act.connection, act.network.network_id, now)
         revocation_id = new_id(now)

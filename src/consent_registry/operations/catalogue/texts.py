@@ -91,7 +91,7 @@ async def publish_text(
     async def work(act: Act) -> Done[PublishedText]:
         if any(text.version == request.version for text in act.catalogue.texts.values()):
             raise Conflict("There is a text of this version; a new wording is a new version.")
-        now = await act.clock()
+        now = await act.now()
         text_id = new_id(now)
         await add_text(act.connection, act.network.network_id, text_id, request.version, contents, now)
         await add_version(act.connection, act.network.network_id, now)
@@ -103,7 +103,7 @@ async def publish_text(
         members = {"text": text_id, "version": request.version, "languages": languages}
         place = (await act.append(now, Event("text", new_id(now), members)))[0]
         act.catalogue = await act.runtime.reload(act.connection, act.network)
-        answer = PublishedText(texts(act)[text_id], format_instant(now), LogEntry.of(place))
+        answer = PublishedText(texts(act.catalogue, now)[text_id], format_instant(now), LogEntry.of(place))
         return Done(answer)
 
     return await perform(runtime, caller, work, keeping=TEXT.by(once), exclusive=True)
@@ -175,7 +175,7 @@ async def mark_stale(
             raise Refused(faults=(Fault("/language", detail, "german_reference", _NORM),))
         if text.languages[request.language].stale:
             raise Conflict("This translation is stale already.")
-        now = await act.clock()
+        now = await act.now()
         staling_id = new_id(now)
         place_of_text = (text_id, request.language)
         await storage.add_stale_translation(

@@ -116,7 +116,7 @@ async def _linked(
     act: Act, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
 ) -> Done[ClientAnswer]:
     """Redeem the code; a reference that is new is registered by the same entry of the log."""
-    now = await act.clock()
+    now = await act.now()
     home = await _register(act, reference, now) if known is None else known
     link_id, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
     members = {"group": link_id, "registered": known is None}
@@ -134,7 +134,7 @@ async def _registered(act: Act, reference: str) -> Done[ClientAnswer]:
     if known is None:
         known, _ = await _held_reference(act, reference)
     if known is None:
-        now = await act.clock()
+        now = await act.now()
         known = await _register(act, reference, now)
         await act.append(now, Event("client", new_id(now), {}, known.client_id, reference))
         is_new = True

@@ -22,5 +22,5 @@ async def require_few_failures(act: Act, kind: CodeKind) -> None:
 
 async def count_failure(act: Act, kind: CodeKind) -> None:
     """Count a failed attempt. The act must commit: return the error to `perform`, do not raise it."""
-    now = await act.clock()
+    now = await act.now()
     await add_failure(act.connection, act.network.network_id, act.caller.partner_id, kind, new_id(now), now)

@@ -53,7 +53,7 @@ async def issue_link_code(
         known = await locked_client(act, request.client)
         if known is None:
             raise NotFound
-        now = await act.clock()
+        now = await act.now()
         code = make_code(secrets.token_bytes(8))
         row = LinkCodeRow(new_id(now), known.client_id, caller.partner_id, for_partner_id, now + LIFETIME, now)
         digest = (act.keys.digest_key_id, link_code_digests(act, code)[0])

@@ -48,7 +48,7 @@ async def unlink_client(
         known = await locked_client(act, request.client)
         if known is None:
             raise NotFound
-        now = await act.clock()
+        now = await act.now()
         network_id, home = act.network.network_id, known.client_id
         linked_at = await linked_since(act.connection, network_id, home) or now
         row = UnlinkingRow(new_id(now), home, caller.partner_id, known.group.group_id, linked_at, now)

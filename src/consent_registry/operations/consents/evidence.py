@@ -52,7 +52,7 @@ async def add_following_evidence(
             raise Refused(faults=(Fault("", detail, "evidence_follows", "Art. 7 Abs. 1 DSGVO"),))
         if await has_evidence(act.connection, network_id, consent_id):
             raise Conflict("This consent has its evidence.")
-        now = await act.clock()
+        now = await act.now()
         evidence_id = new_id(now)
         row = NewEvidence(
             consent_id=consent_id,

@@ -80,7 +80,7 @@ async def act_on_grants(
     async def work(act: Act) -> Done[GrantChangeAnswer]:
         category_ids = _category_ids(act, request)
         consent, seen = await _reach(act, consent_id)
-        now = await act.clock()
+        now = await act.now()
         chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], caller)
         if kind.spreads:
             chosen += same_yes(chosen, seen)
@@ -126,7 +126,7 @@ async def _reach(act: Act, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
         raise NotFound
     group = (await held_groups(act, [consent.client_id]))[consent.client_id]
     grants = await find_grants_of_clients(act.connection, network_id, group.client_ids)
-    seen = visible_grants(grants, partner_id, await act.clock())
+    seen = visible_grants(grants, partner_id, await act.now())
     if all(grant.consent_id != consent_id for grant in seen):
         raise NotFound
     return consent, seen

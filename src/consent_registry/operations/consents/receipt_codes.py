@@ -68,7 +68,7 @@ async def reissue_receipt_code(
         # The same work for a consent that is not there as for one whose grants the caller may not see.
         client_id = consent_id if consent is None else consent.client_id
         await held_groups(act, [client_id])
-        now = await act.clock()
+        now = await act.now()
         grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
         last = await last_receipt_code(act.connection, network_id, consent_id)
         if consent is None or last is None or not visible_grants(grants, caller.partner_id, now):

@@ -45,7 +45,7 @@ async def record_consent(
     async def work(act: Act) -> Done[ConsentView]:
         given_at, terms = read_terms(act.catalogue, request)
         known = await locked_client(act, request.client)
-        now = await act.clock()
+        now = await act.now()
         client_ids = [] if known is None else known.group.client_ids
         earlier = [] if known is None else await earlier_grants(act, client_ids, request, now)
         others = await find_others(act, request, terms, client_ids, now)

@@ -44,9 +44,9 @@ async def read_consent(
     """
 
     async def work(act: Act) -> ConsentView:
-        now = await act.clock()
-        moment = Moment(as_of or now, as_known_at or now)
         consent = await _held_consent(act, consent_id)
+        now = await act.now()
+        moment = Moment(as_of or now, as_known_at or now)
         known = consent is not None and consent.recorded_at <= moment.known_at and consent.given_at <= moment.at
         views = await _views(act, [consent] if consent is not None and known else [], now, moment)
         if not views:
@@ -78,7 +78,6 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
 
     async def work(act: Act) -> Page[ConsentView]:
         before = read_cursor(act.keys, filter_of_page, request.cursor)
-        now = await act.clock()
         client_id, client_ids = None, None
         if request.client is not None:
             client_id = await held_client(act, request.client)
@@ -87,6 +86,7 @@ async def search_consents(runtime: Runtime, caller: Caller, request: SearchReque
                 return Page([], None)
             groups = await find_groups(act.connection, act.network.network_id, [client_id])
             client_ids = groups[client_id].client_ids
+        now = await act.now()
         views, before = await _matching(act, request, client_ids, before, now)
         page = Page(views, make_cursor(act.keys, filter_of_page, before))
         await _log_shown(act, views, client_id)
@@ -156,6 +156,6 @@ async def _views(act: Act, consents: Sequence[storage.ConsentRow], now: datetime
 
 async def _log_shown(act: Act, views: Sequence[ConsentView], client_id: str | None) -> None:
     """Log that clients' data were shown: one event a call, with count and digest of the list."""
-    now = await act.clock()
+    now = await act.now()
     members = {"what": "consents", "count": len(views), "digest": digest_of([view.consent_id for view in views])}
     await act.append(now, Event("read", new_id(now), members, client_id))

@@ -71,7 +71,7 @@ async def invalidate_text(
         # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
         # no client's lock is needed, and no order between thousands of them.
         await widen_partners(act.connection, act.catalogue.partner_by_id)
-        now = await act.clock()
+        now = await act.now()
         invalidation_id, text = new_id(now), (request.text, request.language)
         await storage.add_text_invalidation(
             act.connection, act.network.network_id, invalidation_id, text, request.reason, now

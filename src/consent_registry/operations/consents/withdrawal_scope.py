@@ -81,7 +81,7 @@ async def _reach_of(
     """What may be withdrawn for these partners of a client's grants, and what of it belongs to the consent in question;
     of other consents the caller is told only what it has a part in itself.
     """
-    now = await act.clock()
+    now = await act.now()
     everything = await find_grants_of_clients(act.connection, act.network.network_id, group.client_ids)
     visible = {grant.grant_id for one in for_partners for grant in visible_grants(everything, one, now)}
     all_grants = [grant for grant in everything if grant.grant_id in visible]

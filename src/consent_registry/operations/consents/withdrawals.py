@@ -55,7 +55,7 @@ async def withdraw_consent(
         reach = await find_reach(act, request)
         if isinstance(reach, RegistryError):
             return reach
-        now = await act.clock()
+        now = await act.now()
         declared_at, received_at = _times(request, now)
         chosen = choose(request, reach)
         withdrawn = withdraw(chosen.grants, received_at, now, category_ids)

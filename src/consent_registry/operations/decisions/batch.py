@@ -129,7 +129,7 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiti
         for one in free:
             if one.once is not None and one.events:
                 await _answer(runtime, catalogue, one, facts, places)
-                await _remember(connection, runtime, one)
+                await _keep(connection, runtime, one, facts.now)
     for one in free:
         if one.outcome is None and one.events:
             await _answer(runtime, catalogue, one, facts, places)
@@ -279,7 +279,8 @@ async def _answer(
     one.outcome = Performed(answers)
 
 
-async def _remember(connection: Connection, runtime: Runtime, one: Waiting) -> None:
+async def _keep(connection: Connection, runtime: Runtime, one: Waiting, now: datetime) -> None:
     if one.once is not None and isinstance(one.outcome, Performed):
         client_ids = tuple(sorted({whose.client_id for whose in one.locked if whose.client_id is not None}))
-        await keep(connection, runtime.keys, one.caller, one.once, DECISIONS, Done(one.outcome.value, client_ids))
+        done = Done(one.outcome.value, client_ids)
+        await keep(connection, runtime.keys, one.caller, one.once, DECISIONS, done, now)

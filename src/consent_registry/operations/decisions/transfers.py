@@ -53,7 +53,7 @@ async def report_transfer(
         reported = await storage.outcomes_of(act.connection, act.network.network_id, decision_id)
         if request.outcome == "not_sent" and "sent" in reported:
             raise Conflict("This transfer was reported as sent.")
-        now = await act.clock()
+        now = await act.now()
         faults: list[Fault] = []
         at = instant_at(None if request.at is UNSET else request.at, "/at", faults) or now
         if at > now:
@@ -126,7 +126,7 @@ async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> D
         stored = await _own_decision(act, decision_id)
         answer = answer_from_event(act, msgspec.json.decode(stored.event), stored.place)
         members = {"what": "decision", "count": 1, "digest": digest_of([decision_id])}
-        now = await act.clock()
+        now = await act.now()
         await act.append(now, Event("read", new_id(now), members, stored.client_id))
         return answer
 
@@ -161,7 +161,7 @@ async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: 
         )
         items = [_unreported(msgspec.json.decode(event)) for event in events[:limit]]
         following = items[-1].decision_id if len(events) > limit else None
-        now = await act.clock()
+        now = await act.now()
         ids = [one.decision_id for one in items]
         members = {"what": "decisions", "count": len(items), "digest": digest_of(ids)}
         await act.append(now, Event("read", new_id(now), members))

@@ -90,7 +90,7 @@ async def _page(
         ids, page = await stretches.page(start, until)
         # A page without events shows nothing; that there was an export is on record all the same.
         if ids or end is None:
-            now = await act.clock()
+            now = await act.now()
             members = {"what": "event export", "format": request.format, "count": len(ids), "digest": digest_of(ids)}
             await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
         return page

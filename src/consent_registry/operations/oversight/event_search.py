@@ -78,7 +78,7 @@ async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRe
         elif found.floor:
             following = str(found.floor)
         views = await _views(act, found)
-        now = await act.clock()
+        now = await act.now()
         members = {"what": "events", "count": len(views), "digest": digest_of([one.id for one in views])}
         await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
         return Page(views, make_cursor(act.keys, bound_to, following))

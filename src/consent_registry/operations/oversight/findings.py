@@ -166,8 +166,8 @@ async def _recorded(
     await lock_catalogue(connection, given.network_id)
     catalogue = await runtime.catalogue(connection, caller.network)
     require_standing(caller, catalogue)
-    now = await read_clock(connection)
-    act = Act(runtime, connection, caller, catalogue, now)
+    act = Act(runtime, connection, caller, catalogue)
+    now = await act.now()
     views = await _views(act, given, page)
     ids = [one.finding_id for one in page]
     members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
