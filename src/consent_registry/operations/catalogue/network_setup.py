@@ -8,20 +8,16 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
+from consent_registry.operations.administering import administering
 from consent_registry.operations.catalogue.network_event import facts_of
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
 from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import ADMINISTRATION, Runtime
+from consent_registry.operations.context import Runtime
 from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import network_setup
-from consent_registry.storage.catalogue.catalogue import add_version, lock_catalogue
+from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.networks import add_network
 from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies
-from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database.database import transaction
-from consent_registry.storage.log import append
-
-_ACTOR = (ADMINISTRATION, "administration")
 
 
 async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
@@ -32,9 +28,8 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
     if plan.network.log_origin in {one.log_origin for one in await runtime.networks()}:
         taken = Fault("/log_origin", "The log's origin is another network's.", "log_origin")
         raise Refused("This network's document breaks a rule.", faults=(taken,))
-    async with transaction(runtime.pool, network_id, [ADMINISTRATION]) as connection:
-        await lock_catalogue(connection, network_id, exclusive=True)
-        now = await read_clock(connection)
+    async with administering(runtime, plan.network, exclusive=True) as act:
+        connection, now = act.connection, await act.now()
         await add_network(connection, plan.network, demonstration=plan.demonstration, at=now)
         await add_policies(connection, network_id, PolicyVersion(1, plan.policies, None, now))
         await network_setup.add_partners(connection, network_id, plan.partners, now)
@@ -52,7 +47,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
             await network_setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
         members = facts_of(plan, agreement_ids, text_ids)
-        await append.append(connection, plan.network, _ACTOR, now, [Event("catalogue", new_id(now), members)])
+        await act.append(Event("catalogue", new_id(now), members))
 
 
 async def issue_credential(
@@ -70,12 +65,11 @@ async def issue_credential(
     client_secret = secrets.token_urlsafe(32)
     partner_id = None if partner is None else partner.partner_id
     scopes = ADMINISTRATION_SCOPES if partner is None else HOLDER_SCOPES[holder]
-    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
-        await lock_catalogue(connection, network.network_id, exclusive=True)
-        now = await read_clock(connection)
+    async with administering(runtime, network, exclusive=True) as act:
+        now = await act.now()
         mac = secret_mac(runtime.keys, client_id, client_secret)
-        await add_credential(connection, network.network_id, client_id, partner_id, scopes, mac, now)
-        await add_version(connection, network.network_id, now)
+        await add_credential(act.connection, network.network_id, client_id, partner_id, scopes, mac, now)
+        await add_version(act.connection, network.network_id, now)
         members = {
             "client_id": client_id,
             "partner": None if partner is None else partner.slug,
@@ -83,7 +77,7 @@ async def issue_credential(
             "secret_key": mac[0],
             "secret_commitment": Committed("secret", hashlib.sha256(mac[1]).digest()),
         }
-        await append.append(connection, network, _ACTOR, now, [Event("credential", new_id(now), members)])
+        await act.append(Event("credential", new_id(now), members))
     return client_id, client_secret
 
 

@@ -4,27 +4,22 @@ An operator's acts, with the application's login, in the name of the network's a
 """
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
+from consent_registry.operations.administering import administering
 from consent_registry.operations.clients.clients import require_found
 from consent_registry.operations.commands import new_id
 from consent_registry.operations.context import ADMINISTRATION, Runtime
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
-from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent
-from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database.database import Connection, transaction, widen_partners
+from consent_registry.storage.database.database import Connection, widen_partners
 from consent_registry.storage.erasure import holds as storage
-from consent_registry.storage.log import append
 
-_ACTOR = (ADMINISTRATION, "administration")
 _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
@@ -35,23 +30,25 @@ async def place_hold(
     if norm not in HOLD_NORMS:
         raise _malformed("/norm", f"must be one of {', '.join(HOLD_NORMS)}")
     _require_staff(placed_by, "/placed_by")
-    async with _administering(runtime, network) as connection:
+    async with administering(runtime, network) as act:
+        connection = act.connection
         client_id = await _client_id(runtime, connection, network, target)
         await lock_client(connection, network.network_id, client_lock(client_id))
         if await _client_id(runtime, connection, network, target) != client_id:
             raise NotFound("There is no such client.")
-        now = await read_clock(connection)
+        now = await act.now()
         hold_id = new_id(now)
         await storage.add_hold(connection, network.network_id, hold_id, client_id, norm, placed_by, now)
         event = Event("hold", hold_id, {"norm": norm, "placed_by": placed_by}, client_id)
-        await append.append(connection, network, _ACTOR, now, [event])
+        await act.append(event)
     return hold_id
 
 
 async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_by: str) -> None:
     """End a hold. Raises NotFound for an unknown one, Conflict for one that was lifted."""
     _require_staff(lifted_by, "/lifted_by")
-    async with _administering(runtime, network) as connection:
+    async with administering(runtime, network) as act:
+        connection = act.connection
         hold = await storage.find_hold(connection, network.network_id, hold_id) if is_uuid(hold_id) else None
         if hold is None:
             raise NotFound("There is no such hold.")
@@ -59,23 +56,16 @@ async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_
         hold = await storage.find_hold(connection, network.network_id, hold_id)
         if hold is None or hold.lifted_at is not None:
             raise Conflict("This hold was lifted already.")
-        now = await read_clock(connection)
+        now = await act.now()
         await storage.add_lifting(connection, network.network_id, hold_id, hold.client_id, lifted_by, now)
         event = Event("hold_lifting", new_id(now), {"hold": hold_id, "lifted_by": lifted_by}, hold.client_id)
-        await append.append(connection, network, _ACTOR, now, [event])
+        await act.append(event)
 
 
 async def list_holds(runtime: Runtime, network: Network) -> list[storage.Hold]:
     """All holds of a network."""
-    async with _administering(runtime, network) as connection:
-        return await storage.list_holds(connection, network.network_id)
-
-
-@asynccontextmanager
-async def _administering(runtime: Runtime, network: Network) -> AsyncIterator[Connection]:
-    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
-        await lock_catalogue(connection, network.network_id)
-        yield connection
+    async with administering(runtime, network) as act:
+        return await storage.list_holds(act.connection, network.network_id)
 
 
 async def _client_id(

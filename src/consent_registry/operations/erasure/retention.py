@@ -5,22 +5,20 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import KINDS, Event
+from consent_registry.operations.administering import administering
 from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import ADMINISTRATION, NO_NETWORK, Runtime
+from consent_registry.operations.context import NO_NETWORK, Runtime
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
-from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.erasure import retention as storage
-from consent_registry.storage.log import append
 
 # So many uses, consents or clients go in one transaction: their list is one event, and others wait for none of it long.
 BATCH = 10_000
 PATIENCE = 10
 YEARS = range(1, 31)
 _KIND_NAMES = {number: kind for kind, number in KINDS.items()}
-_ACTOR = (ADMINISTRATION, "administration")
 
 
 class RetentionPreview(msgspec.Struct, frozen=True):
@@ -118,8 +116,8 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
 
 async def read_terms(runtime: Runtime, network: Network) -> storage.Terms:
     """A network's periods and the moments that follow from them now."""
-    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
-        return await storage.read_terms(connection, network.network_id)
+    async with administering(runtime, network) as act:
+        return await storage.read_terms(act.connection, network.network_id)
 
 
 async def set_periods(runtime: Runtime, network: Network, use_years: int, consent_years: int) -> None:
@@ -131,10 +129,9 @@ async def set_periods(runtime: Runtime, network: Network, use_years: int, consen
     ]
     if faults:
         raise Malformed(" ".join(f"{one.pointer[1:]} {one.detail}." for one in faults), faults=tuple(faults))
-    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
-        await lock_catalogue(connection, network.network_id, exclusive=True)
-        now = await read_clock(connection)
+    async with administering(runtime, network, exclusive=True) as act:
+        now = await act.now()
         period_id = new_id(now)
-        await storage.add_periods(connection, network.network_id, period_id, use_years, consent_years, now)
+        await storage.add_periods(act.connection, network.network_id, period_id, use_years, consent_years, now)
         members = {"retention": {"use_years": use_years, "consent_years": consent_years}}
-        await append.append(connection, network, _ACTOR, now, [Event("catalogue", period_id, members)])
+        await act.append(Event("catalogue", period_id, members))

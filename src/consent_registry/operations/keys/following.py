@@ -14,18 +14,14 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
+from consent_registry.operations.administering import administering
 from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import ADMINISTRATION, Runtime
-from consent_registry.storage.catalogue.catalogue import lock_catalogue
-from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database.database import transaction
+from consent_registry.operations.context import Runtime
 from consent_registry.storage.files.key_files import FILES, FileMarks, Key, key_file_marks
 from consent_registry.storage.keys.key_rotations import add_key_rotation
 from consent_registry.storage.keys.keyring import Keys, load_keys
-from consent_registry.storage.log import append
 
 PERIOD = 0.5
-_ACTOR = (ADMINISTRATION, "administration")
 
 _log = structlog.get_logger(__name__)
 
@@ -101,15 +97,14 @@ def _require_successor(keys: Keys, fresh: Keys) -> None:
 
 
 async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: list[tuple[str, Key, Key]]) -> None:
-    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
-        await lock_catalogue(connection, network.network_id)
-        now = await read_clock(connection)
+    async with administering(runtime, network) as act:
+        now = await act.now()
         events = []
         for name, key, former in successors:
-            if await add_key_rotation(connection, network.network_id, name, key.id, now):
+            if await add_key_rotation(act.connection, network.network_id, name, key.id, now):
                 events.append(Event("key_rotation", new_id(now), _members(keys, network, name, key, former)))
         if events:
-            await append.append(connection, network, _ACTOR, now, events)
+            await act.append(*events)
 
 
 def _members(keys: Keys, network: Network, name: str, key: Key, former: Key) -> dict[str, str]:

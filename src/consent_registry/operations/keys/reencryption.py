@@ -13,19 +13,16 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
+from consent_registry.operations.administering import OperatorsAct, administering
 from consent_registry.operations.commands import new_id
 from consent_registry.operations.context import ADMINISTRATION, NO_NETWORK, Runtime
-from consent_registry.storage.catalogue.catalogue import lock_catalogue
-from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.key_uses import list_partner_ids
 from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.keys.sealed_places import earlier_place, place_of_reference, place_of_value
-from consent_registry.storage.log import append
 
 BATCH = 500
-_ACTOR = (ADMINISTRATION, "administration")
 
 
 class Resealed(msgspec.Struct, frozen=True):
@@ -64,16 +61,16 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
     moved = left = 0
     after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
     while after is not None:
-        async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        async with administering(runtime, network) as act:
+            connection = act.connection
             partners = await list_partner_ids(connection, network.network_id)
             await widen_partners(connection, [ADMINISTRATION, *partners])
-            await lock_catalogue(connection, network.network_id)
             if isinstance(after, tuple):
                 batch = await _references(connection, runtime.keys, network.network_id, after)
             else:
                 batch = await _values(connection, runtime.keys, network.network_id, table, after)
             if batch.moved:
-                await _log(connection, runtime.keys, network, table, batch.moved)
+                await _log(act, runtime.keys, table, batch.moved)
         moved, left = moved + batch.moved, left + batch.read - batch.moved
         after = batch.after
     return Resealed(moved, left)
@@ -128,10 +125,9 @@ def _opened(keys: Keys, sealed: bytes, place: str, earlier: str) -> bytes | None
     return None
 
 
-async def _log(connection: Connection, keys: Keys, network: Network, table: str, moved: int) -> None:
-    now = await read_clock(connection)
+async def _log(act: OperatorsAct, keys: Keys, table: str, moved: int) -> None:
     members: dict[str, str | int] = {"step": "resealed", "table": table, "count": moved}
     members["sealing_key"] = keys.ids("sealing")[0]
     if table == "client_references":
         members["digest_key"] = keys.digest_key_id
-    await append.append(connection, network, _ACTOR, now, [Event("key_rotation", new_id(now), members)])
+    await act.append(Event("key_rotation", new_id(await act.now()), members))
