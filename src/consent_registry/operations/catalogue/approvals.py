@@ -124,13 +124,7 @@ async def revoke(
         answer = ApprovalRevocationAnswer(revocation_id, approval_id, format_instant(now), LogEntry.of(place))
         return Done(answer)
 
-    return await perform(
-        runtime,
-        caller,
-        work,
-        keeping=APPROVAL_REVOCATION.by(once),
-        exclusive=True,
-    )
+    return await perform(runtime, caller, work, keeping=APPROVAL_REVOCATION.by(once), exclusive=True)
 
 
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:

@@ -116,13 +116,7 @@ async def revoke_secret(
         place = (await act.append(now, Event("credential_revocation", revocation_id, members)))[0]
         return Done(RevocationAnswer(revocation_id, request.client_id, format_instant(now), LogEntry.of(place)))
 
-    return await perform(
-        runtime,
-        caller,
-        work,
-        keeping=CREDENTIAL_REVOCATION.by(once),
-        exclusive=True,
-    )
+    return await perform(runtime, caller, work, keeping=CREDENTIAL_REVOCATION.by(once), exclusive=True)
 
 
 def _partner(act: Act, slug: str) -> Partner:

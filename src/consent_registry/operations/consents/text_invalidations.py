@@ -81,16 +81,7 @@ async def invalidate_text(
         events: list[Event] = []
         for first in range(0, len(consents), AT_ONCE):
             events += await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
-        # The others are about earlier consents, or padding.
-        voided = [event.members for event in events if event.kind == "invalidation"]
-        members: dict[str, Any] = {
-            "text": request.text,
-            "language": request.language,
-            "reason": request.reason,
-            "consents": len(voided),
-            "grants": sum(len(one["grants"]) for one in voided),
-            "digest": digest_of([one["consent"] for one in voided]),
-        }
+        members = _members(request, events)
         events.append(Event("text_invalidation", invalidation_id, members))
         # The log's lock is taken once everything else is done, and held until the commit.
         for first in range(0, len(events), AT_ONCE):
@@ -106,13 +97,20 @@ async def invalidate_text(
         )
         return Done(answer)
 
-    return await perform(
-        runtime,
-        caller,
-        work,
-        keeping=TEXT_INVALIDATION.by(once),
-        exclusive=True,
-    )
+    return await perform(runtime, caller, work, keeping=TEXT_INVALIDATION.by(once), exclusive=True)
+
+
+def _members(request: TextInvalidationRequest, events: Sequence[Event]) -> dict[str, Any]:
+    """What the act's own event says; the other events are about earlier consents, or padding."""
+    voided = [event.members for event in events if event.kind == "invalidation"]
+    return {
+        "text": request.text,
+        "language": request.language,
+        "reason": request.reason,
+        "consents": len(voided),
+        "grants": sum(len(one["grants"]) for one in voided),
+        "digest": digest_of([one["consent"] for one in voided]),
+    }
 
 
 def _text(act: Act, request: TextInvalidationRequest) -> Text:

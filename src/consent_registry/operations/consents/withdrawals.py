@@ -84,13 +84,7 @@ async def withdraw_consent(
         )
         return Done(answer, client_ids=tuple(taken.numbers))
 
-    return await perform(
-        runtime,
-        caller,
-        work,
-        keeping=WITHDRAWAL.by(once),
-        even=EVEN_FOR_ALL_NUMBERS,
-    )
+    return await perform(runtime, caller, work, keeping=WITHDRAWAL.by(once), even=EVEN_FOR_ALL_NUMBERS)
 
 
 def _target(request: WithdrawalRequest) -> str:
