@@ -351,7 +351,7 @@ SCHEMA = [
     Danger(
         "demonstration data",
         "this database holds demonstration data: serve from another one, or use `consent-registry demo`",
-        ["insert into registry.networks values (7, 'demo', 'Demo', '', 'demo', '{{}}', true, now())"],
+        ["insert into registry.networks values (7, 'demo', 'Demo', '', 'demo', true, now())"],
     ),
     Danger(
         "no partition and no right to make one",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 # So many generated cases for each operation and phase, and so many seconds for each token: CONTRACT_SCALE=full is
 # `make contract`.
 FULL = os.environ.get("CONTRACT_SCALE") == "full"
-EXAMPLES, SECONDS = (100, 540) if FULL else (2, 50)  # a token lives for ten minutes
+EXAMPLES, SECONDS = (100, 540) if FULL else (2, 30)  # a token lives for ten minutes
 PHASES = "examples,coverage,fuzzing,stateful"
 CALLERS = ("partner system", "data-protection officer", "administration", "nobody")
 

@@ -37,10 +37,13 @@ async def create_pool(dsn: str, **options: Any) -> asyncpg.Pool:  # noqa: ANN401
 
 
 def require_private(dsn: str) -> None:
-    """Raise Unusable when some host of the address is another one and its certificate would not be verified."""
+    """Raise Unusable when some host of the address is another one and its certificate would not be verified, and
+    UnsafeSetting for a waiver that is spelt wrong, wherever the database is.
+    """
+    is_waived = tls_is_waived(os.environ)
     places, parameters = _read_address(dsn=dsn, **_NOT_GIVEN)
     others = [host for host, _ in (one for one in places if not isinstance(one, str)) if not _is_this_machine(host)]
-    if not others or parameters.sslmode >= connect_utils.SSLMode.verify_full or tls_is_waived(os.environ):
+    if not others or parameters.sslmode >= connect_utils.SSLMode.verify_full or is_waived:
         return
     raise Unusable(
         f"the database on {others[0]} would be reached without verified TLS: add sslmode=verify-full (and sslrootcert) "
