@@ -83,9 +83,9 @@ async def test_an_answer_is_as_it_was(registry: Registry) -> None:
 
 
 def _shapes() -> dict[str, Shape[Any]]:
-    modules = [import_module(one.name) for one in walk_packages(operations.__path__, f"{operations.__name__}.")]
-    every = [one for module in modules for one in vars(module).values() if isinstance(one, Shape)]
-    return {f"{one.name} {one.version}": one for one in every}
+    modules = [import_module(found.name) for found in walk_packages(operations.__path__, f"{operations.__name__}.")]
+    every = [shape for module in modules for shape in vars(module).values() if isinstance(shape, Shape)]
+    return {f"{shape.name} {shape.version}": shape for shape in every}
 
 
 def test_a_kept_outcome_is_given_again_as_it_was() -> None:

@@ -55,7 +55,7 @@ def test_a_member_that_stands_twice_is_refused(members: list[tuple[str, Any]], n
 
 
 def test_a_duplicate_deep_in_a_batch_is_refused() -> None:
-    """One repeated member in the last of many items refuses the batch."""
+    """A batch of fifty questions is refused when the last question has one member twice."""
     items = b", ".join([msgspec.json.encode(GOOD)] * 50)
     assert len(json_bodies.decode(b'{"decisions": [' + items + b"]}", BatchRequest).decisions) == 50
     twice = items[:-1] + b', "purpose": "support"}'
@@ -109,7 +109,7 @@ def test_half_a_character_is_no_text(half: str) -> None:
 
 
 def test_a_member_that_is_spelt_in_two_ways_stands_twice() -> None:
-    """An escape does not hide it."""
+    """A repeated member is refused also when one of its names is written with an escape."""
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(b'{"name": "a", "n\\u0061me": "b"}', Tree)
     assert refused.value.faults[0] == Fault("", "member 'name' stands twice in one object")
@@ -117,7 +117,7 @@ def test_a_member_that_is_spelt_in_two_ways_stands_twice() -> None:
 
 
 def _tree(objects: int) -> bytes:
-    """A tree of so many objects, with an escape, so that it is read slowly."""
+    """JSON of a Tree with this number of objects. It holds an escape, because `decode` then takes its slow reading."""
     return b'{"name": "\\u0061", "children": [' + b", ".join([b"{}"] * (objects - 1)) + b"]}"
 
 
@@ -130,7 +130,7 @@ def test_no_more_objects_are_read_than_a_request_can_have() -> None:
 
 
 def test_the_collector_of_cycles_works_again() -> None:
-    """After a body that was read slowly, whatever became of it."""
+    """Python's cycle collector, which rests during the slow reading, runs again after a body that was refused."""
     with pytest.raises(Malformed):
         json_bodies.decode(b'{"name": 5}', Tree)
     assert gc.isenabled()

@@ -100,7 +100,7 @@ BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
 
 def faults_of(value: object, kind: object = Outer) -> list[tuple[str, str]]:
     """What is said of a value."""
-    return [(one.pointer, one.detail) for one in find_faults(value, inspect.type_info(kind), "")]
+    return [(fault.pointer, fault.detail) for fault in find_faults(value, inspect.type_info(kind), "")]
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -141,9 +141,9 @@ def test_the_walk_is_lazy() -> None:
 
     class Counted(dict[str, object]):
         def items(self) -> Any:  # noqa: ANN401 - what a dictionary gives
-            for one in super().items():
+            for member in super().items():
                 next(seen)
-                yield one
+                yield member
 
     value = Counted({f"x{number}": 0 for number in range(10_000)})
     assert len(list(itertools.islice(find_faults(value, inspect.type_info(Outer), ""), 100))) == 100

@@ -45,8 +45,8 @@ async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
     had.pop()()
     await asyncio.sleep(0)
     assert len(had) == 5
-    for one in waiting:
-        one.cancel()
+    for request in waiting:
+        request.cancel()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,12 +61,12 @@ async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
         had.pop()()
         await asyncio.sleep(0)
         assert len(had) == SHARED[kind]
-        assert sum(one.done() for one in waiting) == SHARED[kind] + answered
+        assert sum(request.done() for request in waiting) == SHARED[kind] + answered
     clock.now = RECENT
     more, waiting = await take(turns, kind, MANY)
     assert len(had) + len(more) == 20
-    for one in waiting:
-        one.cancel()
+    for request in waiting:
+        request.cancel()
 
 
 async def test_kinds_and_callers_do_not_wait_for_each_other() -> None:
@@ -108,4 +108,4 @@ async def test_too_many_that_wait_are_told_to_come_again(monkeypatch: pytest.Mon
     for _ in waiting:
         had.pop()()
         await asyncio.sleep(0)
-    assert all(one.done() for one in waiting)
+    assert all(request.done() for request in waiting)

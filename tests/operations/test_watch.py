@@ -1,4 +1,4 @@
-"""The watch of a process: what it says is what its newest round found."""
+"""The warnings of a process come from its newest look at the database: looks never overlap."""
 
 import asyncio
 

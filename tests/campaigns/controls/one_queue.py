@@ -1,4 +1,4 @@
-"""A registry whose decisions wait in one queue, as they came, whoever asked: one partner's flood holds up all."""
+"""The registry with one queue for the decisions of all partners, first come first served: one can block others."""
 
 from typing import Any
 

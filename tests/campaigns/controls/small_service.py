@@ -1,4 +1,4 @@
-"""The supervisor around the small application, a process of its own.
+"""Runs the supervisor with a tiny application instead of the registry, so that a test can kill its processes.
 
 `python -m tests.campaigns.controls.small_service`
 """

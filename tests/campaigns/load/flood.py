@@ -22,7 +22,9 @@ PATHS: Mapping[Kind, str] = {"batches": "/decisions/batch", "questions": "/decis
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What to flood with, as whom, and the question that is asked about ever new clients whom nobody knows."""
+    """A flood's task: the kind of request, the partner that sends it, and its question, each time about another client
+    who is unknown.
+    """
 
     kind: Kind
     port: int
@@ -34,7 +36,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct):
-    """How often the flooder heard each status, and how often 429 said when to come again."""
+    """How many answers the flooder got of each status, and how many 429 came with Retry-After."""
 
     statuses: dict[int, int]
     with_retry_after: int = 0
@@ -50,7 +52,7 @@ def body(task: Task, number: int) -> bytes:
 
 
 async def flood(task: Task, until: asyncio.Event) -> Heard:
-    """Ask on many connections at once until told to stop."""
+    """Send requests on many connections at once until the event is set; returns the statuses that were answered."""
     heard, numbers = Heard(Counter()), itertools.count()
     access = Access(task.port, task.network, task.partner, task.client_id, task.client_secret)
 
@@ -70,7 +72,7 @@ async def flood(task: Task, until: asyncio.Event) -> Heard:
 
 
 async def main() -> None:
-    """Flood until standard input is closed."""
+    """Read the task, send requests until standard input is closed, and print the statuses that were answered."""
     task = msgspec.json.decode(sys.stdin.readline(), type=Task)
     until = asyncio.Event()
     flooding = asyncio.create_task(flood(task, until))

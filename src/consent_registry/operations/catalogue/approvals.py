@@ -130,7 +130,7 @@ async def revoke(
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:
     """The network's approvals by id, newest first, the revoked ones as well."""
     newest_first = sorted(catalogue.approvals, key=lambda one: (one.recorded_at, one.approval_id), reverse=True)
-    return {one.approval_id: view_approval(catalogue, one) for one in newest_first}
+    return {approval.approval_id: view_approval(catalogue, approval) for approval in newest_first}
 
 
 def view_approval(catalogue: Catalogue, one: Approval) -> ApprovalView:

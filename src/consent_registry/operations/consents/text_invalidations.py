@@ -108,8 +108,8 @@ def _members(request: TextInvalidationRequest, events: Sequence[Event]) -> dict[
         "language": request.language,
         "reason": request.reason,
         "consents": len(voided),
-        "grants": sum(len(one["grants"]) for one in voided),
-        "digest": digest_of([one["consent"] for one in voided]),
+        "grants": sum(len(invalidation["grants"]) for invalidation in voided),
+        "digest": digest_of([invalidation["consent"] for invalidation in voided]),
     }
 
 

@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL: its cluster, its processes and the account they run under."""
+"""The demonstration's own PostgreSQL: making and starting a cluster, its processes, and the account they run under."""
