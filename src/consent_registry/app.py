@@ -153,7 +153,7 @@ def _lifespan(
                 settings.issuer,
                 even_acts=settings.even_acts_ms / 1000,
                 oversight=oversight,
-                turns=Turns(dict.fromkeys(("acts", "even acts", "reads"), settings.pool_size // 2)),
+                turns=Turns(settings.pool_size // 2),
             )
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(

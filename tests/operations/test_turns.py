@@ -7,7 +7,7 @@ import pytest
 
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.operations import turns as module
-from consent_registry.operations.turns import RECENT, SHARED, Kind, Turns
+from consent_registry.operations.turns import CONNECTED, RECENT, SHARED, Kind, Turns
 
 KINDS: list[Kind] = ["questions", "batches", "acts", "even acts", "reads"]
 MANY = 30
@@ -40,11 +40,12 @@ async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
     """As many as it likes, or as many as the process has connections for."""
     had, waiting = await take(Turns(), kind, MANY)
     assert len(had) == MANY
-    had, waiting = await take(Turns({kind: 5}), kind, MANY)
-    assert len(had) == 5
+    had, waiting = await take(Turns(5), kind, MANY)
+    most = 5 if kind in CONNECTED else MANY
+    assert len(had) == most
     had.pop()()
     await asyncio.sleep(0)
-    assert len(had) == 5
+    assert len(had) == (5 if kind in CONNECTED else MANY - 1)
     for request in waiting:
         request.cancel()
 
@@ -53,7 +54,7 @@ async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
 async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
     """While another asks as well, and for a while after its last request; each answer lets the next one begin."""
     clock = Clock()
-    turns = Turns({kind: 20}, clock)
+    turns = Turns(20, clock)
     (await turns.take("south", "questions"))()
     had, waiting = await take(turns, kind, MANY)
     assert len(had) == SHARED[kind]
@@ -64,8 +65,33 @@ async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
         assert sum(request.done() for request in waiting) == SHARED[kind] + answered
     clock.now = RECENT
     more, waiting = await take(turns, kind, MANY)
-    assert len(had) + len(more) == 20
+    assert len(had) + len(more) == (20 if kind in CONNECTED else SHARED[kind] + MANY)
     for request in waiting:
+        request.cancel()
+
+
+async def test_acts_and_reads_share_one_bound() -> None:
+    """A caller alone that sends acts, even acts and reads at once has so many connections in all; one that is free
+    goes to whatever of them waits.
+    """
+    turns = Turns(5)
+    taken = [await take(turns, kind, MANY) for kind in CONNECTED]
+    assert [len(had) for had, _ in taken] == [5, 0, 0]
+    for waiting in taken[0][1]:
+        waiting.cancel()
+    await asyncio.sleep(0)
+    taken[0][0].pop()()
+    await asyncio.sleep(0)
+    assert [len(had) for had, _ in taken] == [4, 1, 0]
+    # What waits of a third kind has its turn when the request that was given it is cut off at that moment.
+    taken[0][0].pop()()
+    next(request for request in taken[1][1] if not request.done()).cancel()
+    for request in taken[1][1]:
+        request.cancel()
+    await asyncio.gather(*taken[1][1], return_exceptions=True)
+    await asyncio.sleep(0)
+    assert [len(had) for had, _ in taken] == [3, 1, 1]
+    for request in taken[2][1]:
         request.cancel()
 
 

@@ -17,6 +17,8 @@ from consent_registry.domain.errors import CannotRecord
 Kind = Literal["questions", "batches", "acts", "even acts", "reads"]
 # While others ask. An act holds the log's lock by itself, a batch for long; decisions share a transaction.
 SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "acts": 1, "even acts": 2, "reads": 2}
+# Each of these has a connection to the database for itself; decisions share one.
+CONNECTED: tuple[Kind, ...] = ("acts", "even acts", "reads")
 # Seconds for which a caller counts as asking after its last request.
 RECENT = 10.0
 # So many requests of one caller wait at most; with one more it is told to come again.
@@ -42,7 +44,6 @@ class _Line:
             if turn.done() and not turn.cancelled():
                 # It was given the turn and cannot take it.
                 self.under_way -= 1
-                self.wake(self.under_way + 1)
             raise
 
     def wake(self, most: float) -> None:
@@ -55,12 +56,12 @@ class _Line:
 
 
 class Turns:
-    """The turns of all callers of one process. `alone` says how many requests of a kind a caller that asks alone has
-    under way; a kind that is not in it has no bound then.
+    """The turns of all callers of one process. `connections` is how many requests with a connection of their own (acts,
+    even acts and reads together) a caller may have under way, alone or not; None is no bound.
     """
 
-    def __init__(self, alone: dict[Kind, int] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._alone = alone or {}
+    def __init__(self, connections: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connections = connections
         self._clock = clock
         self._lines: dict[tuple[str, Kind], _Line] = {}
         # Who asked last and when, and when somebody else did last.
@@ -72,20 +73,39 @@ class Turns:
         if caller != self._last:
             self._last, self._other_at = caller, self._last_at
         self._last_at = self._clock()
-        line = self._lines.get((caller, kind))
-        if line is None:
-            line = self._lines[caller, kind] = _Line()
+        line = self._line(caller, kind)
         if line.waiting or line.under_way >= self._most(caller, kind):
-            await line.wait()
+            try:
+                await line.wait()
+            except asyncio.CancelledError:
+                self._wake(line, caller, kind)  # it may have been given a turn just then
+                raise
         else:
             line.under_way += 1
         return partial(self._give_back, line, caller, kind)
 
     def _give_back(self, line: _Line, caller: str, kind: Kind) -> None:
         line.under_way -= 1
+        self._wake(line, caller, kind)
+
+    def _wake(self, line: _Line, caller: str, kind: Kind) -> None:
         line.wake(self._most(caller, kind))
+        if kind in CONNECTED:
+            # The connection that is free now may be what a request of another kind waits for.
+            for other in CONNECTED:
+                self._line(caller, other).wake(self._most(caller, other))
+
+    def _line(self, caller: str, kind: Kind) -> _Line:
+        line = self._lines.get((caller, kind))
+        if line is None:
+            line = self._lines[caller, kind] = _Line()
+        return line
 
     def _most(self, caller: str, kind: Kind) -> float:
+        """How many requests of this kind the caller may have under way now."""
         others_at = self._other_at if caller == self._last else self._last_at
-        alone = self._alone.get(kind, float("inf"))
-        return min(alone, SHARED[kind]) if self._clock() - others_at < RECENT else alone
+        most = SHARED[kind] if self._clock() - others_at < RECENT else float("inf")
+        if kind in CONNECTED and self._connections is not None:
+            elsewhere = sum(self._line(caller, other).under_way for other in CONNECTED if other != kind)
+            most = min(most, self._connections - elsewhere)
+        return most
