@@ -1,4 +1,4 @@
-"""The layout of design section 4, held by tests."""
+"""The layout, held by tests."""
 
 import ast
 from pathlib import Path

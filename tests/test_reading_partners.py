@@ -1,4 +1,6 @@
-"""For which partners a transaction reads: its caller alone, but for the acts named here (design.md promise 6)."""
+"""For which partners a transaction reads: its caller alone, but for the acts named here
+(docs/design/data-and-trust.md).
+"""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Decisions worked out by hand: the cases of the field's brief (domain.md 3.8) and its traps (section 7)."""
+"""Decisions worked out by hand: the cases and known mistakes of docs/design/cases.md, by their numbers."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

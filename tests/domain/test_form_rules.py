@@ -1,4 +1,4 @@
-"""The form and capacity rules, row by row, against a table written out by hand from domain.md 3.7 and api.md 5."""
+"""The form and capacity rules, row by row, against a table written out by hand as in docs/rules.md."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product

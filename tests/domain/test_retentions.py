@@ -10,7 +10,7 @@ def test_every_kind_has_exactly_one_class() -> None:
 
 
 def test_uses_go_by_age_and_what_accounts_for_the_log_never() -> None:
-    """Decisions, transfers and reads are uses (design.md section 7); the rest of what happens is state."""
+    """Decisions, transfers and reads are uses (docs/design/erasure.md); the rest of what happens is state."""
     assert set(USE) == {"decision", "transfer", "read"}
     assert set(PERMANENT) == {"erasure", "retention", "key_rotation"}
     assert [kind for kind in KINDS if KINDS[kind] in USE_KINDS] == ["decision", "transfer", "read"]

@@ -1,5 +1,6 @@
 """No identifier of a person that two partners share: in no search of the log and in nothing that is taken along, down
-to the bytes of the events (design.md section 8). Shared are a consent's own, between those who take part in it.
+to the bytes of the events (docs/design/data-and-trust.md). Shared are a consent's own, between those who take part
+in it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What was done after a decision: a log of questions is no log of transfers (domain.md, trap 21)."""
+"""What was done after a decision: a log of questions is no log of transfers (docs/design/cases.md, mistake 21)."""
 
 from datetime import UTC, datetime, timedelta
 

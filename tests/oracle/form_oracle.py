@@ -1,6 +1,6 @@
 """Which form and which age a consent needs, in the plainest possible words, by the German calendar.
 
-Written from spec/domain.md 3.7 and api.md section 5 without a look at ``domain/``: days are what a calendar in Germany
+Written from the table of docs/rules.md without a look at ``domain/``: days are what a calendar in Germany
 shows at that instant, so that nothing is computed from offsets.
 """
 

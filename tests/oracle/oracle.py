@@ -1,6 +1,6 @@
 """The answers the registry has to give, in the plainest possible words: the oracle, with statuses beside it.
 
-Written from design.md section 5, api.md section 6 and spec/domain.md 3.6 and 7, without a look at ``domain/``. Slow and
+Written from the rules as they stand in docs/design/decisions.md, without a look at ``domain/``. Slow and
 repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from. The forms
 of questions and answers are in ``scenario_format``.
 """
@@ -152,7 +152,7 @@ def road_obstacles(scenario: Scenario, category: str) -> list[str]:
     obstacles = []
     sender = scenario["partners"][scenario["request"]["sender"]]
     recipient = scenario["partners"][scenario["request"]["recipient"]]
-    # design.md section 5: the log never reads "partner suspended, permit"; that holds for either side.
+    # docs/design/locks.md: the log never reads "partner suspended, permit"; that holds for either side.
     if sender["suspended"]:
         obstacles.append("sender_suspended")
     if recipient["suspended"]:

@@ -1,6 +1,6 @@
 """The status of grants and consents, in the plainest possible words: the first half of the oracle.
 
-Written from design.md section 3, api.md section 5 and spec/domain.md 3.5, without a look at ``domain/``. Slow and
+Written from the rules as they stand in docs/design/consents.md, without a look at ``domain/``. Slow and
 repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from.
 """
 # ruff: noqa: PERF401, SIM110 - plain loops, so that nothing is hidden in an expression
@@ -166,7 +166,7 @@ def entered_at(grant: Grant, at: datetime, known_at: datetime) -> datetime:
 def consent_status(grants: list[Grant], at: datetime, known_at: datetime) -> Status:
     """The status of a consent, by the grants that are visible to who asks (at least one).
 
-    api.md section 5: "``given`` while any visible grant is; else the one its grants end with, the latest where they
+    The contract says: "``given`` while any visible grant is; else the one its grants end with, the latest where they
     differ". Read thus: ``given`` if any grant is ``given``. Else ``renewed`` if any is: a renewed grant has not ended,
     so nothing has ended the consent. Else the status that was entered last (see ``entered_at``); of several entered at
     the same time, the first in the order of precedence of grant statuses.

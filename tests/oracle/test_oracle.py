@@ -1,4 +1,4 @@
-"""The oracle itself, held against cases worked by hand from spec/domain.md 3.8 and 7 (see there for the numbers)."""
+"""The oracle itself, held against cases worked by hand by the numbers of docs/design/cases.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def named(scenario: Scenario, sender: str, recipient: str, purpose: str) -> Scen
     return scenario
 
 
-# --- spec/domain.md 3.8 -----------------------------------------------------------------------------------------------
+# --- cases ------------------------------------------------------------------------------------------------------------
 
 
 def test_case_1_excluded_category_leaves_a_partial_answer() -> None:
@@ -117,7 +117,7 @@ def test_case_6_void_text_invalidates_back_to_the_start() -> None:
     assert grant_status(grant, NOW - 300 * DAY, NOW - 2 * DAY) == "given"
 
 
-# --- spec/domain.md 7 -------------------------------------------------------------------------------------------------
+# --- known mistakes ---------------------------------------------------------------------------------------------------
 
 
 def test_trap_1_consent_is_directed_and_bound_to_its_purpose() -> None:

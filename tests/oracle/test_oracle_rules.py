@@ -1,4 +1,4 @@
-"""The oracle itself, held against cases worked by hand from spec/domain.md 3.5 and 3.6, api.md 5 and 6, design.md 5."""
+"""The oracle itself, held against cases worked by hand from docs/design/decisions.md and docs/design/consents.md."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 LATER = NOW + 9 * DAY
 
 
-# --- the check, spec/domain.md 3.6 ------------------------------------------------------------------------------------
+# --- the check --------------------------------------------------------------------------------------------------------
 
 
 def test_release_must_be_live_of_the_sender_towards_the_recipient_and_in_the_same_consent() -> None:
-    """Step 7: a secret category of a secrecy holder goes with a live release of this direction in this consent."""
+    """A secret category of a secrecy holder goes with a live release of this direction in this consent."""
     scenario = plain_scenario()
     scenario["categories"][CONTACT]["secrecy"] = True
     assert outcome(scenario) == "permit"
@@ -78,7 +78,7 @@ def test_grant_is_valid_from_its_beginning_until_just_before_its_end() -> None:
 @pytest.mark.parametrize("kind", STOPPING)
 @pytest.mark.parametrize("recorded_at", [NOW - DAY, NOW + US])
 def test_presence_decides_not_time(kind: ChangeKind, recorded_at: datetime) -> None:
-    """Design 5: what stops a grant and is visible counts, even if it takes effect, or is dated, after now."""
+    """What stops a grant and is visible counts, even if it takes effect, or is dated, after now."""
     scenario = plain_scenario()
     change = plain_change(kind, recorded_at)
     change["effective_at"] = LATER
@@ -127,7 +127,7 @@ def test_used_grants_are_those_with_the_latest_end_and_ties_may_go_either_way() 
     assert not is_acceptable_use(scenario, set())
 
 
-# --- statuses, spec/domain.md 3.5 -------------------------------------------------------------------------------------
+# --- statuses ---------------------------------------------------------------------------------------------------------
 
 
 def test_withdrawal_counts_in_the_past_from_its_effect_and_once_known() -> None:
@@ -213,7 +213,7 @@ def test_precedence_of_statuses() -> None:
 
 
 def test_consent_is_given_while_a_grant_lives_and_then_what_came_last() -> None:
-    """api.md 5: given while any grant is; else what its grants end with, the latest where they differ."""
+    """Given while any grant is; else what its grants end with, the latest where they differ."""
     grants = [plain_grant("first"), plain_grant("second"), plain_grant("third")]
     grants[0]["changes"] = [plain_change("withdrawn", NOW - 3 * DAY)]
     assert consent_status(grants, NOW, NOW) == "given"

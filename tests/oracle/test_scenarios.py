@@ -188,7 +188,7 @@ def test_same_seed_same_scenarios() -> None:
 
 
 def check_answer(scenario: Scenario) -> None:
-    """Check what holds for every answer, whatever the rules (api.md section 6)."""
+    """Check what holds for every answer, whatever the rules."""
     answer = oracle.decide(scenario)
     asked = scenario["request"]["categories"]
     lists = (answer["permitted"], answer["denied"], answer["not_consent_based"])

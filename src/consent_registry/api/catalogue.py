@@ -1,4 +1,4 @@
-"""The network's catalogue: partners, purposes, data categories, agreements, texts (api.md section 3)."""
+"""The network's catalogue: partners, purposes, data categories, agreements, texts."""
 
 from typing import Annotated, Any
 

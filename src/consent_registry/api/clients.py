@@ -1,4 +1,4 @@
-"""Registering a partner's reference for a client (api.md section 4)."""
+"""Registering a partner's reference for a client."""
 
 from litestar import Response, post
 from litestar.params import JSONBody

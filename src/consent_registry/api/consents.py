@@ -1,4 +1,4 @@
-"""Recording, showing and searching consents (api.md section 5)."""
+"""Recording, showing and searching consents."""
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody

@@ -1,4 +1,4 @@
-"""Asking before a transfer, and what follows from the answer (api.md section 6)."""
+"""Asking before a transfer, and what follows from the answer (docs/design/decisions.md)."""
 
 from typing import Annotated
 

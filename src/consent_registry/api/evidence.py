@@ -1,4 +1,4 @@
-"""Evidence that follows a recorded consent (api.md section 5)."""
+"""Evidence that follows a recorded consent."""
 
 from consent_registry.domain.errors import Conflict, NotFound
 from consent_registry.operations.consents.evidence import EvidenceAnswer, add_following_evidence

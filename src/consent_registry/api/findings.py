@@ -1,4 +1,4 @@
-"""What a data-protection officer is to look at (domain.md 5.1, console.md 4.1)."""
+"""What a data-protection officer is to look at (docs/reconciliation.md)."""
 
 from datetime import timedelta
 from typing import Annotated

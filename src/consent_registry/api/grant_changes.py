@@ -1,4 +1,4 @@
-"""Partners' acts on recorded consents: confirm, end, invalidate, restrict (api.md section 5; Art. 18 DSGVO)."""
+"""Partners' acts on recorded consents: confirm, end, invalidate, restrict (Art. 18 DSGVO)."""
 
 from functools import partial
 

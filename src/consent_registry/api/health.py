@@ -1,4 +1,4 @@
-"""Health (api.md section 9): alive without asking anybody, ready only while a decision could be recorded now."""
+"""Health: alive without asking anybody, ready only while a decision could be recorded now."""
 
 from typing import Any
 

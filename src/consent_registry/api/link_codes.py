@@ -1,4 +1,4 @@
-"""Codes by which two partners' references come to mean one client (api.md section 4)."""
+"""Codes by which two partners' references come to mean one client."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code

@@ -1,4 +1,4 @@
-"""The log as strangers read it (api.md section 8): static files by C2SP tlog-tiles, and proofs made of them.
+"""The log as strangers read it: static files by C2SP tlog-tiles, and proofs made of them.
 
 A tile, once there, never changes, so it may be kept for ever; its ETag is made from its bytes. Where logs are not
 public a token of the network is needed, and any other network looks as if it were not there.

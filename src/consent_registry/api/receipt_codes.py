@@ -1,4 +1,4 @@
-"""A new receipt code for a client that lost it (api.md section 5)."""
+"""A new receipt code for a client that lost it."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.consents.receipt_codes import (

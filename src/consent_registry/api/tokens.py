@@ -1,4 +1,4 @@
-"""The OAuth 2.0 token endpoint, its keys and its metadata (api.md section 2; RFC 6749, RFC 8414, RFC 7517)."""
+"""The OAuth 2.0 token endpoint, its keys and its metadata (RFC 6749, RFC 8414, RFC 7517)."""
 
 import base64
 import re

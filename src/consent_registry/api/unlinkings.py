@@ -1,4 +1,4 @@
-"""Taking a reference out of a client it was linked to (api.md section 4)."""
+"""Taking a reference out of a client it was linked to."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client

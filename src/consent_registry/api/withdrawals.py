@@ -1,4 +1,4 @@
-"""Withdrawing a consent (api.md section 5; Art. 7 Abs. 3 DSGVO)."""
+"""Withdrawing a consent (Art. 7 Abs. 3 DSGVO)."""
 
 from consent_registry.domain.errors import NotFound, TooMany
 from consent_registry.operations.consents.schemas import WithdrawalRequest

@@ -1,4 +1,4 @@
-"""Made-up clients of the demonstration and what they agreed to, in the shapes of the wire (api.md section 5).
+"""Made-up clients of the demonstration and what they agreed to, in the shapes of the wire.
 
 Pure and deterministic: the same `now` gives the same people. Whoever replays them puts the text's id in place of its
 version and, for a withdrawal, the id that the recorded consent got.

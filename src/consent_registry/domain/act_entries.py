@@ -1,4 +1,4 @@
-"""How many entries of the log an act writes: a constant of its kind, filled up with padding (design.md promise 5).
+"""How many entries of the log an act writes: a constant of its kind, filled up with padding (docs/silence.md).
 
 What an act does under client numbers that its caller may not know stands in one entry for each such number. How many
 these are would tell how many partners know the person, so entries of kind `padding` follow them up to the constant.

@@ -1,4 +1,4 @@
-"""A network's catalogue: who may send what to whom for what, as one value (design.md section 3).
+"""A network's catalogue: who may send what to whom for what, as one value (docs/design/data-and-trust.md).
 
 Numbers identify partners, purposes and categories inside; slugs are their names on the wire. Neither ever changes.
 """

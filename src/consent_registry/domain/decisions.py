@@ -1,4 +1,4 @@
-"""The answer to "may I send?" (api.md section 6; domain.md 3.6). Pure: facts and time come in, nothing goes out.
+"""The answer to "may I send?" (docs/design/decisions.md). Pure: facts and time come in, nothing goes out.
 
 A permit means "valid consent on file", never "lawful": the sender stays responsible (§ 67d Abs. 1 SGB X).
 """
@@ -47,7 +47,7 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetime) -> Decision:
     """Answer `question` from what the network says about its road and from the client's grants.
 
-    Order of checks as domain.md 3.6: claimed basis, agreement, parties, what may go this way at all, walls, grants,
+    Order of checks: claimed basis, agreement, parties, what may go this way at all, walls, grants,
     explicitness, others' data, release; then the result for each category.
     """
     if question.basis == "statute":

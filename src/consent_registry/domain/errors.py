@@ -6,7 +6,7 @@ from itertools import islice
 import msgspec
 
 MOST_FAULTS = 100
-"""How many faults of one request are looked for (api.md, head)."""
+"""How many faults of one request are looked for."""
 LONGEST_WORD = 80
 
 

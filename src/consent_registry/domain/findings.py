@@ -1,4 +1,4 @@
-"""Findings: what a data-protection officer must look at, judged from facts and never stored (domain.md 3.6, 5.1).
+"""Findings: what a data-protection officer must look at, judged from facts and never stored (docs/reconciliation.md).
 
 Each rule can be checked on paper, and a finding names the times and numbers that made it one, in codes: no free text,
 no score. It lies in the period that holds its `known_at`, the moment from which the registry could tell it; so of
@@ -35,7 +35,7 @@ SEVERITIES: tuple[Severity, ...] = ("urgent", "overdue", "to_clarify")
 REPORT_AFTER = timedelta(days=14)
 # A paper that was signed is scanned with the next post round; after two weeks nobody remembers where it is.
 EVIDENCE_AFTER = timedelta(days=14)
-# Times of a transfer are the partner's own; api.md section 5 grants its clock as much.
+# Times of a transfer are the partner's own. A consent's time may be ahead of the clock by as much.
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 

@@ -1,4 +1,4 @@
-"""Form and capacity of a consent, as dated rules by data-protection regime (domain.md 3.7; to be confirmed by a DPO).
+"""Form and capacity of a consent, as dated rules by data-protection regime (docs/rules.md; to be confirmed by a DPO).
 
 Each side of a grant brings the rule of its own regime, as of the day the consent was given; the stricter one wins. A
 regime and day without a rule refuse the consent and name the gap: nothing is allowed because nobody thought of it.

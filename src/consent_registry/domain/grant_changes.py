@@ -1,4 +1,4 @@
-"""What may be done to grants after they were recorded, by whom, and from which status (design.md section 3).
+"""What may be done to grants after they were recorded, by whom, and from which status (docs/design/consents.md).
 
 A withdrawal is the client's and has rules of its own (`withdrawals.py`); these are the partners' acts.
 """

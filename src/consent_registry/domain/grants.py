@@ -1,4 +1,4 @@
-"""Grants and releases, what happens to them, and the status that follows (spec: design.md section 3, domain.md 3.5).
+"""Grants and releases, what happens to them, and the status that follows (docs/design/consents.md).
 
 Two time axes: `at` asks when it was true, `known_at` when the registry knew it. A question about the present (`at` not
 before `known_at`) counts every change that is on record, whatever its own time says: times describe, presence decides.
@@ -98,7 +98,7 @@ class Grant(msgspec.Struct, frozen=True):
 
     def is_visible_to(self, partner_id: int, status: Status) -> bool:
         """Whether this partner may learn of the grant: its recorder always; its sender and recipient once it was
-        given; a requested one also its sender, who is to confirm it (design.md promise 5).
+        given; a requested one also its sender, who is to confirm it (docs/design/consents.md).
         """
         if partner_id == self.recorder_id:
             return True
@@ -114,7 +114,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 def readers_of(answer: Answer, recorder: P, sender: P, recipient: P) -> frozenset[P]:
-    """The partners that may read what is stored of a grant (design.md promise 5): its recorder always; its sender
+    """The partners that may read what is stored of a grant (docs/design/consents.md): its recorder always; its sender
     unless the client refused; its recipient only what was given. The policy of `registry.grants` says the same.
 
     A requested grant was recorded by its recipient, so confirming it adds no reader.
@@ -226,7 +226,7 @@ def _withdrawn_since(category_id: int, changes: Sequence[Change]) -> datetime:
 
 def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime) -> Status:
     """`given` while any of these grants is, `renewed` while any of them is; else the status its grants ended with, the
-    latest where they differ (api.md section 5), the strongest where they ended together.
+    latest where they differ, the strongest where they ended together.
     """
     statuses = [status_of(grant, at, known_at) for grant in grants]
     for status in LIVE_ORDER:
@@ -247,7 +247,7 @@ def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
 
 
 def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
-    """Whether the grant lets data about others than the client pass (domain.md 2.5: nobody agrees for another adult).
+    """Whether the grant lets data about others than the client pass (nobody agrees for another adult).
 
     Where others agreed, each of their own grants must let the category pass now; what is no longer on record does not.
     What was said to hold nobody else's data, or said nothing about it, is taken at its word.

@@ -1,4 +1,4 @@
-"""Instants on the wire (api.md, head): requests take any RFC 3339 date-time, answers write UTC with six decimals."""
+"""Instants on the wire: requests take any RFC 3339 date-time, answers write UTC with six decimals."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""What a permit binds sender and recipient to (domain.md 2.2: every permit carries purpose binding and § 78 notice)."""
+"""What a permit binds sender and recipient to (every permit carries purpose binding and the § 78 notice)."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Quotas: how much one caller may ask in a minute (api.md head, 429), and the bucket that counts it.
+"""Quotas: how much one caller may ask in a minute, and the bucket that counts it.
 
 A bucket holds a minute's quota and fills evenly. What it remembers is how long it takes to be full again (the generic
 cell rate algorithm, ITU-T I.371 annex A).

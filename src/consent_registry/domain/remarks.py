@@ -1,4 +1,4 @@
-"""Remarks: what a consent is recorded with all the same, and whoever checks it is to see (domain.md 2.5, 2.6, 3.4).
+"""Remarks: what a consent is recorded with all the same, and whoever checks it is to see (docs/rules.md).
 
 The code stands in the record and in the log; norm and sentence are looked up here.
 """

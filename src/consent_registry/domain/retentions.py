@@ -1,4 +1,4 @@
-"""Which events go when: every kind of event has a class (design.md section 7, domain.md 2.8).
+"""Which events go when: every kind of event has a class (docs/design/erasure.md).
 
 A kind that nobody classified, because a newer release wrote it, is in none of them: the database lets go by age what is
 a use, and nothing else.

@@ -1,5 +1,5 @@
 """Transfers held against what permitted them: without a permit, beyond it, outside its time, or on grants that did not
-hold (domain.md 2.7, 5.1). What permits later heals nothing that was sent before.
+hold (docs/reconciliation.md). What permits later heals nothing that was sent before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,7 +116,7 @@ def _about(
 def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]) -> list[Finding]:
     """Sent when none of the grants that the permit named held a category any more, told for each way in which one of
     them fell, whether that was recorded by then or not: a permit from between is no fault of the sender, and still a
-    transfer that nobody had agreed to (domain.md 2.7). The facts are those that were known first.
+    transfer that nobody had agreed to. The facts are those that were known first.
     """
     found = []
     stops = {

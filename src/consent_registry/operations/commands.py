@@ -1,6 +1,6 @@
 """How an act happens: one transaction, locks in the order of the house, log last, answer kept for its key.
 
-Order: idempotency key (tried, never waited for), catalogue, clients ascending, log (design.md section 5).
+Order: idempotency key (tried, never waited for), catalogue, clients ascending, log (docs/design/locks.md).
 """
 
 import hashlib

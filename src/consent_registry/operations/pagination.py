@@ -1,4 +1,4 @@
-"""Pages of a list: an opaque cursor, sealed and bound to the filter it belongs to (api.md, head)."""
+"""Pages of a list: an opaque cursor, sealed and bound to the filter it belongs to."""
 
 import base64
 import binascii

@@ -1,8 +1,8 @@
 """Answers leave evenly, whatever it took to find them: one thread keeps the time for all that wait.
 
-What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell (design.md
-promise 5). The event loop's timers would tell as well: they count whole milliseconds from when the loop last woke,
-which is when the work was done. A thread for each answer would cost more than deciding it.
+What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell
+(docs/silence.md). The event loop's timers would tell as well: they count whole milliseconds from when the loop last
+woke, which is when the work was done. A thread for each answer would cost more than deciding it.
 """
 
 import asyncio

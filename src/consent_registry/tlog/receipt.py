@@ -33,7 +33,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a receipt says (api.md section 6); times in POSIX seconds, `exp` is until when the answer could be used."""
+    """What a receipt says; times in POSIX seconds, `exp` is until when the answer could be used."""
 
     iss: str
     iat: int

@@ -1,4 +1,5 @@
-"""Which places of a log may be empty: those that a later event of kind `erasure` or `retention` lists (design.md 7).
+"""Which places of a log may be empty: those that a later event of kind `erasure` or `retention` lists
+(docs/design/erasure.md).
 
 Leaves stay for ever; an event that is missing without such a word is a finding, and so is one that is there although
 its removal is on record (a backup was restored and not erased again).

@@ -28,7 +28,7 @@ LANES = 8
 DISK = "size=512m"
 MOST_SEGMENTS = 64
 LOG_LOCK = "pg_advisory_xact_lock((4 << 20) | network_id, 0)"
-"""The lock of design.md section 5 that comes last: class 4, and the network."""
+"""The lock that comes last (docs/design/locks.md): class 4, and the network."""
 
 
 async def watch_ready(server: Server, heard: list[Heard], enough: asyncio.Event) -> None:

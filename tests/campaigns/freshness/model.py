@@ -36,7 +36,7 @@ class Grant:
         return self.sender, self.recipient, self.purpose
 
     def status(self) -> Status:
-        """Design section 3; the order is that of the strongest ground first."""
+        """The order is that of the strongest ground first (docs/design/consents.md)."""
         if self.answer == "refused":
             return "refused"
         if self.withdrawn >= set(self.categories):

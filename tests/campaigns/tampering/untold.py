@@ -15,7 +15,7 @@ _CHANGE_ID = "A random number that only keys the row; the change is compared by 
 # By table and column; `*` is every column of a table that is not replayed at all.
 UNTOLD: Mapping[str, Mapping[str, str]] = {
     "client_references": {
-        "digest": f"A digest under a key that is rotated, so no event may hold it (design.md section 7). {_WITH_KEYS}"
+        "digest": f"A digest under a key that is rotated, so no event may hold it (docs/design/log.md). {_WITH_KEYS}"
         " Harm: without that, a client is not found, and asked about as an unknown one; exchanged between two clients"
         " of one partner, decisions about each are answered by the other's consents, and everything else is an error.",
         "digest_key": f"Names the key of that digest. {_WITH_KEYS} Harm: without that, its key may be dropped early.",

@@ -1,6 +1,6 @@
 """Form, explicitness and age together, as a consent about to be recorded meets them: every row against every act.
 
-What is expected is worked out here from domain.md 3.7 in words of its own: no rule of the code is asked.
+What is expected is worked out here from docs/rules.md in words of its own: no rule of the code is asked.
 """
 
 from collections.abc import Iterator

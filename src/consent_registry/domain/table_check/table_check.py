@@ -1,4 +1,4 @@
-"""Replay: what the tables must hold if the log is true, recomputed from events alone (design.md section 7).
+"""Replay: what the tables must hold if the log is true, recomputed from events alone (docs/design/log.md).
 
 A row is told by its table, a key and the columns that events tell; a column's name is the database's, its value a slug,
 a text, a number, a time or a sorted list of slugs. What events do not tell is not here: the feed of changes, stored

@@ -1,4 +1,4 @@
-"""Showing a network's catalogue to its own partners (api.md section 3). No client is in it, so nothing is logged."""
+"""Showing a network's catalogue to its own partners. No client is in it, so nothing is logged."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
 """Clients: a partner registers its own reference before it asks or records anything, and may link it to another
-partner's by the code its client brought along (api.md section 4).
+partner's by the code its client brought along.
 """
 
 import uuid

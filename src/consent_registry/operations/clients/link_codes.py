@@ -1,4 +1,4 @@
-"""Link codes: a client carries one from a partner that knows it to another (api.md section 4).
+"""Link codes: a client carries one from a partner that knows it to another.
 
 There is no search by name or birth date and no identifier that two partners share: the client is the link.
 """

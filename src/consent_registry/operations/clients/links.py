@@ -1,4 +1,4 @@
-"""Which references mean one client, held while an act happens; and what makes them one (api.md section 4).
+"""Which references mean one client, held while an act happens; and what makes them one.
 
 Every reference keeps its *home*, the client number it was registered with, and what is recorded under it stays there.
 References mean one client when their homes are in one group (`storage/clients/links.py`).

@@ -1,4 +1,4 @@
-"""Unlinkings: a partner takes its reference out of a client it was linked to (api.md section 4).
+"""Unlinkings: a partner takes its reference out of a client it was linked to.
 
 What was recorded under the reference stays under it and follows it; what the others recorded stays with them. Nothing
 is moved, because it never was. What was permitted meanwhile on the others' consents is to be looked at:

@@ -1,4 +1,4 @@
-"""Evidence that follows: a network may let a consent be recorded before its paper was scanned (api.md section 5).
+"""Evidence that follows: a network may let a consent be recorded before its paper was scanned.
 
 Until it comes the consent counts, because the client gave it; that its proof is missing is a finding that its recorder
 lists by `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller proves).

@@ -1,4 +1,4 @@
-"""Receipt codes: what the client carries home and withdraws with, at any partner of the network (api.md section 5)."""
+"""Receipt codes: what the client carries home and withdraws with, at any partner of the network."""
 
 import secrets
 from datetime import datetime

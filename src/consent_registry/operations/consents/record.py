@@ -1,4 +1,4 @@
-"""Consents: one act of a client, recorded with its grants, releases and receipt code (api.md section 5)."""
+"""Consents: one act of a client, recorded with its grants, releases and receipt code."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""When a release from professional secrecy is needed, and whom it may name (§ 203 StGB; domain.md 2.3)."""
+"""When a release from professional secrecy is needed, and whom it may name (§ 203 StGB)."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Renewing a consent by recording another one: what may be renewed, and what it does (api.md section 5, `renews`)."""
+"""Renewing a consent by recording another one: what may be renewed, and what it does (member `renews`)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

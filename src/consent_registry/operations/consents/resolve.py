@@ -12,7 +12,7 @@ from consent_registry.domain.identifiers import reference_fault
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.wire_members import instant_at
 
-# api.md section 5: a consent lasts 24 months unless it says otherwise.
+# A consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24
 # Who decides for the client for as long as a court's mandate lasts.
 REPRESENTATIVES = frozenset({"guardian", "custodian"})

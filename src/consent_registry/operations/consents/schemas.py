@@ -1,4 +1,4 @@
-"""What a consent act brings: the members of POST /api/v1/consents (api.md section 5)."""
+"""What a consent act brings: the members of POST /api/v1/consents."""
 
 from typing import Annotated, Literal
 

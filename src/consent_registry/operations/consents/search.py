@@ -1,4 +1,4 @@
-"""Showing consents: each partner its own slice, and each showing on record (design.md sections 2 and 7)."""
+"""Showing consents: each partner its own slice, and each showing on record (docs/design/consents.md)."""
 
 from collections import defaultdict
 from collections.abc import Sequence

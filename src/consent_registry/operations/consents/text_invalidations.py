@@ -1,4 +1,4 @@
-"""A text is void, and with it every consent on it, back to when each was given (domain.md 3.5; fixture case 6)."""
+"""A text is void, and with it every consent on it, back to when each was given (docs/design/cases.md, case 6)."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Data about others than the client: whose consent they need, and where it is on record (domain.md 2.5, 3.8 case 7).
+"""Data about others than the client: whose consent they need, and where it is on record (docs/design/cases.md, case 7).
 
 The registry knows no persons' relations. Who records says whether such data are in a grant and whether those others
 agreed; their own consents to the same flow, which must be on record here, are what the grant then leans on.

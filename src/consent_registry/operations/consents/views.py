@@ -1,4 +1,4 @@
-"""How a partner sees a consent: its own slice, and nothing that would tell it more (design.md promises 5 and 6)."""
+"""How a partner sees a consent: its own slice, and nothing that would tell it more (docs/design/consents.md)."""
 
 from collections.abc import Sequence
 from datetime import datetime

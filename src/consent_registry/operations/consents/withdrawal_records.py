@@ -1,4 +1,5 @@
-"""What a withdrawal leaves behind: for each client number a row, its changes and an entry of the log (design.md 6).
+"""What a withdrawal leaves behind: for each client number a row, its changes and an entry of the log
+(docs/design/withdrawals.md).
 
 The caller's own entry is about the number it acted by. What is done under another number stands in an entry of that
 number, without an actor; so whoever is erased takes along nothing that another number's state is told by.

@@ -1,4 +1,6 @@
-"""Withdrawals: by consent, by client or by the code the client carries; effective at once (design.md section 6)."""
+"""Withdrawals: by consent, by client or by the code the client carries; effective at once
+(docs/design/withdrawals.md).
+"""
 
 from datetime import datetime
 

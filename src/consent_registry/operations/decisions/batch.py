@@ -1,4 +1,4 @@
-"""One batch of decisions: one transaction from the keys to the log (design.md section 5, steps 3 to 6)."""
+"""One batch of decisions: one transaction from the keys to the log (docs/design/decisions.md, steps 3 to 8)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Decisions: what a partner asks, what it is answered, and the record it leaves (api.md section 6)."""
+"""Decisions: what a partner asks, what it is answered, and the record it leaves (docs/design/decisions.md)."""
 
 import secrets
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The decider: answers all decisions that wait, together, with one durable commit (design.md section 5).
+"""The decider: answers all decisions that wait, together, with one durable commit (docs/design/decisions.md).
 
 One a network and process. While one batch commits, the next one fills, and partners share it fairly (fair_queue.py): a
 partner's batch holds up another's question by one batch at most, and by no more than the time its entries take in the

@@ -1,4 +1,6 @@
-"""Transfers: what the sender did after a decision. A log of questions is no log of transfers (domain.md 7.21)."""
+"""Transfers: what the sender did after a decision. A log of questions is no log of transfers
+(docs/design/cases.md, mistake 21).
+"""
 
 from typing import Annotated, Any, Literal
 

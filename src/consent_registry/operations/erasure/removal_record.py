@@ -1,4 +1,4 @@
-"""The record of a removal: the entry of the log that says which places were emptied (design.md section 7).
+"""The record of a removal: the entry of the log that says which places were emptied (docs/design/erasure.md).
 
 It has no actor: the list's gaps would count what others wrote, so auditor and eraser alone read it.
 """

@@ -1,4 +1,4 @@
-"""Retention: what is no longer needed as proof goes, by class and by each network's periods (domain.md 2.8)."""
+"""Retention: what is no longer needed as proof goes, by class and by each network's periods (docs/erasure.md)."""
 
 import msgspec
 

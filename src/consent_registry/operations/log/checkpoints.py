@@ -1,7 +1,7 @@
 """Sealing a network's log: its leaves become tiles, and a signed checkpoint says what the whole of them is.
 
 Several sealers may believe that they lead, and any may die or stand still between two lines. So each step compares
-before it swaps, and says what is durable after it (design.md section 7):
+before it swaps, and says what is durable after it (docs/design/log.md):
 
 1. New leaves are read and the tree's right edge, as it is stored, is extended. The head that was signed last must
    follow from that edge: a database that was put back, cut short or rewritten does not contain it, and nothing is

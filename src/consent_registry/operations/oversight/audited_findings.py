@@ -1,4 +1,4 @@
-"""`audit reconcile`: the findings of every partner of a network, with the auditor's login (domain.md 5.1).
+"""`audit reconcile`: the findings of every partner of a network, with the auditor's login (docs/reconciliation.md).
 
 For an office that is DPO of a whole cooperation. It says no client's name: references are sealed for their partners.
 """

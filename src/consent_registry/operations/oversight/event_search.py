@@ -1,7 +1,7 @@
 """The data-protection officer's search over the log: her own controller's slice, newest first, each look on record.
 
 What her partner did she sees whole. Of what others did only that something was permitted to come to her partner: when,
-who, for what; not about whom. Row-level security holds both (design.md promise 6).
+who, for what; not about whom. Row-level security holds both (docs/design/data-and-trust.md).
 """
 
 import uuid

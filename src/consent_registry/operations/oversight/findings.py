@@ -1,6 +1,6 @@
 """Findings for the own data-protection officer: her partner's slice of a period, judged now, and each look on record.
 
-What was checked and found empty is told apart from what was not checked (console.md 4.1).
+What was checked and found empty is told apart from what was not checked.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain` (domain.md 5.1).
+"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain`
+(docs/reconciliation.md).
 
 What is judged row by row is judged in a thread: the process decides meanwhile.
 """

@@ -1,4 +1,4 @@
-"""`audit replay`: a network's state recomputed from its log and held against the tables (design.md section 7)."""
+"""`audit replay`: a network's state recomputed from its log and held against the tables (docs/design/log.md)."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

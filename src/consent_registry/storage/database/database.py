@@ -1,7 +1,7 @@
 """Connections and transactions: the one place that says what a failure of the database means to a caller.
 
 Before COMMIT is sent a failure means that nothing was recorded. Once it is on its way the outcome is unknown until the
-database says so, and is never reported as a failure (design.md promise 7).
+database says so, and is never reported as a failure (docs/design/durability.md).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -27,7 +27,7 @@ class Connections(Protocol):
         """A connection for the length of a block."""
 
 
-# Two-integer advisory locks: the first names the class and the network, the second the thing (design.md section 5).
+# Two-integer advisory locks: the first names the class and the network, the second the thing (docs/design/locks.md).
 # Order of the house: idempotency key, catalogue, attempts at codes, clients ascending, log.
 LOCK_IDEMPOTENCY = 1 << 20
 LOCK_CATALOGUE = 2 << 20

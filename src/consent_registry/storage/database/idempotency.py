@@ -1,4 +1,6 @@
-"""Stored answers to requests with an Idempotency-Key (api.md, head): written in the transaction they belong to."""
+"""Stored answers to requests with an Idempotency-Key: written in the transaction they belong to
+(docs/design/durability.md).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,5 +1,5 @@
 """What the application's login must not be and must not be able to do: row-level security and privileges guard
-against our own mistakes only while the login is subject to both (design.md promise 6).
+against our own mistakes only while the login is subject to both (docs/design/data-and-trust.md).
 """
 
 import asyncpg

@@ -1,4 +1,4 @@
-"""The monthly partitions of the log's events: made ahead, and how far they reach (design.md section 7)."""
+"""The monthly partitions of the log's events: made ahead, and how far they reach (docs/design/log.md)."""
 
 import asyncpg
 import msgspec

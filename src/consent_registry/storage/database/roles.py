@@ -1,4 +1,4 @@
-"""The database roles and what a database administrator runs once to make them (design.md section 8).
+"""The database roles and what a database administrator runs once to make them (docs/design/data-and-trust.md).
 
 Roles are cluster-wide, so their names carry a configurable prefix. The owner owns everything and cannot log in; the
 migrator becomes the owner to change the schema and is no superuser; the application can read and add, nothing else.

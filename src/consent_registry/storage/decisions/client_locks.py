@@ -1,7 +1,7 @@
 """Whom the references of questions mean, and the locks that hold these clients: a decision's first statement.
 
 What they agreed to is the second one (`storage/decisions/facts.py`), which must see what was committed while the first
-looked for its locks (design.md section 5).
+looked for its locks (docs/design/decisions.md).
 """
 
 from collections.abc import Collection, Sequence
@@ -90,7 +90,7 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
 
 def references_of(asked: Sequence[Asked]) -> dict[tuple[int, bytes], int]:
     """The references asked about, each once and numbered from 0: a thousand questions about one person cost what one
-    costs, and so tell no more about that person (design.md promise 5).
+    costs, and so tell no more about that person (docs/silence.md).
     """
     numbers: dict[tuple[int, bytes], int] = {}
     for one in asked:

@@ -1,4 +1,4 @@
-"""What the clients that questions are about agreed to: a decision's second statement (design.md section 5).
+"""What the clients that questions are about agreed to: a decision's second statement (docs/design/decisions.md).
 
 It is not the first one's (`storage/decisions/client_locks.py`), because it must see what was committed while that
 looked for locks.
@@ -101,7 +101,7 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
     """The facts for all questions, in one statement; its start is the decisions' time.
 
     Grants that can never permit again are left out here, so that a client who never agreed, refused, withdrew or whose
-    consent expired costs about the same work, however often (design.md promise 5; what is left to see, the decider
+    consent expired costs about the same work, however often (docs/silence.md; what is left to see, the decider
     hides). What is left, `decide` judges.
     """
     if not asked:

@@ -1,4 +1,4 @@
-"""The erasure ledger: a file outside the database that says which clients were erased (design.md section 7).
+"""The erasure ledger: a file outside the database that says which clients were erased (docs/design/erasure.md).
 
 A line is on the disk before the erasing transaction commits, so a backup of any moment that is restored can be compared
 with it. It holds random client numbers and nothing else about a person. Lines are only ever added.

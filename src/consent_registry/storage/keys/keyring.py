@@ -1,4 +1,4 @@
-"""Keys, ready for use: which are current, what they digest, seal and sign (design.md section 8).
+"""Keys, ready for use: which are current, what they digest, seal and sign (docs/keys.md).
 
 `digest` finds references and codes, `sealing` hides what only its owner may read, `token` signs access tokens (ES256),
 `log` signs receipts and, by network, the log. Keys live in files (key_files.py), never in the database.

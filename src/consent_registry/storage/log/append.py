@@ -1,4 +1,4 @@
-"""Appending to a network's log, and reading places in it (design.md section 7)."""
+"""Appending to a network's log, and reading places in it (docs/design/log.md)."""
 
 import asyncio
 import secrets
