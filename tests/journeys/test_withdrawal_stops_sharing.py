@@ -14,11 +14,10 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.decisions.client_locks import Asked
-from consent_registry.storage.decisions.facts import Facts, load_facts
+from consent_registry.storage.decisions.client_locks import FactsQuery
+from consent_registry.storage.decisions.facts import Facts, QuestionFacts, load_facts
 from tests.support.installation import ISSUER, Registry
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
@@ -120,11 +119,11 @@ async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) 
 async def test_a_remembered_answer_would_be_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: a decider that remembers the facts of the first question permits after the withdrawal."""
     north, client, consent = await _agreed(registry)
-    remembered: dict[tuple[bytes, ...], list[list[Grant]]] = {}
+    remembered: dict[tuple[bytes, ...], list[QuestionFacts]] = {}
 
-    async def load_once(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
-        facts = await load_facts(connection, network_id, asked)
-        return msgspec.structs.replace(facts, grants=remembered.setdefault(asked[0].digests, facts.grants))
+    async def load_once(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
+        facts = await load_facts(connection, network_id, queries)
+        return msgspec.structs.replace(facts, questions=remembered.setdefault(queries[0].digests, facts.questions))
 
     monkeypatch.setattr(batch, "load_facts", load_once)
     assert await north.outcome(client) == "permit"

@@ -20,7 +20,7 @@ from consent_registry.storage.consents.grants import find_grants_of_clients, fin
 from consent_registry.storage.consents.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.database.database import Connection, begin_sql
 from consent_registry.storage.database.idempotency import find_answers
-from consent_registry.storage.decisions.client_locks import Asked, lock_clients
+from consent_registry.storage.decisions.client_locks import FactsQuery, lock_clients
 from consent_registry.storage.decisions.facts import load_facts
 from consent_registry.storage.decisions.transfers import list_unreported, outcomes_of
 from consent_registry.storage.log.append import find_event, find_leaves, find_places
@@ -101,7 +101,7 @@ insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 
 
 # A partner's period: before all that there is, of which its own indices lead to nothing.
 SLICE = (NUMBER, 1, NOW - timedelta(days=3), NOW - timedelta(days=2))
-ASKED = [Asked(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
+ASKED = [FactsQuery(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
 SPAN = searches.Span(NUMBER, 0, 1 << 62, EARLIEST, LATEST, 51)
 Act = Callable[[Connection], Awaitable[object]]

@@ -8,29 +8,28 @@ from collections.abc import Sequence
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts as decisions
-from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
-from consent_registry.storage.decisions.facts import Facts
+from consent_registry.storage.decisions.client_locks import FactsQuery
+from consent_registry.storage.decisions.facts import Facts, QuestionFacts
 
 SHORT_S, LONG_S = 0.05, 10.0
 
 _kept_s = SHORT_S
-_kept: dict[tuple[int, Asked], tuple[float, Whose, list[Grant]]] = {}
+_kept: dict[tuple[int, FactsQuery], tuple[float, QuestionFacts]] = {}
 
 
-async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
     """Return fresh facts for questions not asked lately and remembered ones for the others."""
-    facts = await _real(connection, network_id, asked)
+    facts = await _real(connection, network_id, queries)
     now = time.monotonic()
-    for number, one in enumerate(asked):
-        at, client, grants = _kept.get((network_id, one), (0.0, NOBODY, []))
+    for number, query in enumerate(queries):
+        at, known = _kept.setdefault((network_id, query), (now, facts.questions[number]))
         if now - at < _kept_s:
-            facts.clients[number], facts.grants[number] = client, grants
+            facts.questions[number] = known
         else:
-            _kept[network_id, one] = (now, facts.clients[number], facts.grants[number])
+            _kept[network_id, query] = (now, facts.questions[number])
     return facts
 
 

@@ -10,28 +10,28 @@ from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import client_locks
 from consent_registry.storage.decisions import facts as decisions
-from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
-from consent_registry.storage.decisions.facts import Facts
+from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery, ResolvedClient
+from consent_registry.storage.decisions.facts import NOTHING_KNOWN, Facts
 
 _unknown: dict[int, bool] = {}
 _version = 0
 
 
-async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[Whose, bool]]:
+async def lock_clients(
+    connection: Connection, network_id: int, queries: Sequence[FactsQuery]
+) -> list[tuple[ResolvedClient, bool]]:
     """Lock as usual and remember whether nobody asked about is a client."""
-    locked = await _real_lock(connection, network_id, asked)
-    _unknown[network_id] = all(whose == NOBODY for whose, _ in locked)
+    locked = await _real_lock(connection, network_id, queries)
+    _unknown[network_id] = all(client == NOBODY for client, _ in locked)
     return locked
 
 
-async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
     """Return at once for unknown clients."""
     global _version  # noqa: PLW0603
     if _version and _unknown[network_id]:
-        return Facts(
-            datetime.now(UTC), _version, [NOBODY] * len(asked), [[] for _ in asked], [frozenset()] * len(asked)
-        )
-    facts = await _real_facts(connection, network_id, asked)
+        return Facts(datetime.now(UTC), _version, [NOTHING_KNOWN] * len(queries))
+    facts = await _real_facts(connection, network_id, queries)
     _version = facts.catalogue_version
     return facts
 

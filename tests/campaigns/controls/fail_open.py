@@ -12,12 +12,12 @@ from consent_registry.domain.errors import CannotRecord
 from consent_registry.operations.commands import Performed
 from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions import batch, queue
-from consent_registry.operations.decisions.batch import Waiting
 from consent_registry.operations.decisions.decisions import DecisionAnswer
+from consent_registry.operations.decisions.pending import PendingRequest
 from consent_registry.operations.wire_members import LogEntry
 
 
-async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Waiting]) -> list[Waiting]:
+async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[PendingRequest]) -> list[PendingRequest]:
     """Answer as usual; where nothing can be recorded, permit all the same."""
     try:
         return await _real(runtime, network, waiting)

@@ -14,7 +14,7 @@ from consent_registry.operations.clock import Clock
 from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts as decisions
-from consent_registry.storage.decisions.client_locks import Asked
+from consent_registry.storage.decisions.client_locks import FactsQuery
 from consent_registry.storage.decisions.facts import Facts
 
 
@@ -30,10 +30,10 @@ class _ByOurClock:
         return await self._connection.fetch(query.replace("statement_timestamp()", self._now), *arguments)
 
 
-async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
     """Return the facts as of this process's time."""
     now = datetime.now(UTC)
-    facts = await _real(cast("Connection", _ByOurClock(connection, now)), network_id, asked)
+    facts = await _real(cast("Connection", _ByOurClock(connection, now)), network_id, queries)
     return msgspec.structs.replace(facts, now=now)
 
 

@@ -6,43 +6,44 @@ from collections.abc import Sequence
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import client_locks
 from consent_registry.storage.decisions import facts as decisions
-from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose
-from consent_registry.storage.decisions.facts import Facts
+from consent_registry.storage.decisions.client_locks import FactsQuery, ResolvedClient
+from consent_registry.storage.decisions.facts import Facts, QuestionFacts
 
 KEPT_S = 0.2
 
-_kept: dict[tuple[int, Asked], tuple[float, Whose, list[Grant]]] = {}
+_kept: dict[tuple[int, FactsQuery], tuple[float, QuestionFacts]] = {}
 
 
-def _remembered(network_id: int, one: Asked) -> tuple[Whose, list[Grant]] | None:
-    at, whose, grants = _kept.get((network_id, one), (0.0, NOBODY, []))
-    return (whose, grants) if time.monotonic() - at < KEPT_S else None
+def _remembered(network_id: int, query: FactsQuery) -> QuestionFacts | None:
+    at, known = _kept.get((network_id, query), (0.0, None))
+    return known if time.monotonic() - at < KEPT_S else None
 
 
-async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[Whose, bool]]:
+async def lock_clients(
+    connection: Connection, network_id: int, queries: Sequence[FactsQuery]
+) -> list[tuple[ResolvedClient, bool]]:
     """Lock as usual, but believe what was found a moment ago."""
-    found = await _real_lock(connection, network_id, asked)
-    remembered = [_remembered(network_id, one) for one in asked]
+    found = await _real_lock(connection, network_id, queries)
+    remembered = [_remembered(network_id, query) for query in queries]
     return [
-        (whose if old is None else old[0], held or old is not None)
-        for (whose, held), old in zip(found, remembered, strict=True)
+        (client if old is None else old.client, held or old is not None)
+        for (client, held), old in zip(found, remembered, strict=True)
     ]
 
 
-async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
     """Return fresh facts for questions not asked lately and remembered ones for the others."""
-    facts = await _real_facts(connection, network_id, asked)
-    for number, one in enumerate(asked):
-        old = _remembered(network_id, one)
+    facts = await _real_facts(connection, network_id, queries)
+    for number, query in enumerate(queries):
+        old = _remembered(network_id, query)
         if old is None:
-            _kept[network_id, one] = (time.monotonic(), facts.clients[number], facts.grants[number])
+            _kept[network_id, query] = (time.monotonic(), facts.questions[number])
         else:
-            facts.clients[number], facts.grants[number] = old
+            facts.questions[number] = old
     return facts
 
 

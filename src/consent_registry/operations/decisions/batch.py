@@ -1,192 +1,141 @@
-"""One batch of decisions: one transaction from the keys to the log (docs/design/decisions.md, steps 3 to 8)."""
+"""One batch of decisions: one transaction, from the keys to the log (docs/design/decisions.md, steps 3 to 8).
 
-import asyncio
+The order of its steps keeps the log from reading "withdrawal, permit": catalogue lock, client locks, facts, log.
+"""
+
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.decisions import SET_BACK, Question, decide, not_over
-from consent_registry.domain.errors import MOST_FAULTS, Fault, KeyInUse, Malformed, NotAuthentic, Refused
+from consent_registry.domain.decisions import SET_BACK, Decision, decide, not_over
+from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.commands import Done, Once, Performed, Shape, keep, kept_outcome, new_ids
-from consent_registry.operations.context import Caller, Runtime, require_standing
-from consent_registry.operations.decisions.decisions import (
-    DecisionAnswer,
-    DecisionRequest,
-    decision_event,
-    make_answer,
-    read_question,
-    with_receipt,
-)
-from consent_registry.operations.response_delay import KEEPER
+from consent_registry.operations.commands import Done, Performed, keep, kept_outcome, new_ids
+from consent_registry.operations.context import Runtime, require_standing
+from consent_registry.operations.decisions.decisions import decision_event, make_answer, with_receipt
+from consent_registry.operations.decisions.pacing import Pace
+from consent_registry.operations.decisions.pending import DECISIONS, PendingQuestion, PendingRequest
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
-from consent_registry.storage.decisions.client_locks import Asked, Whose, lock_clients, try_lock_others
+from consent_registry.storage.decisions.client_locks import lock_clients, try_lock_others
 from consent_registry.storage.decisions.facts import Facts, load_facts
-from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.log.append import LogPlace, append_all
 
-# A batch is read, decided and answered so many questions at a time, which is less than a millisecond: in between the
-# event loop has its turn, so that a batch of a thousand does not hold up what others ask meanwhile.
-AT_A_TIME = 4
+Requests = list[PendingRequest]
+Places = dict[str, LogPlace]
 
 
-# Answers to a request, in the order asked.
-DECISIONS = Shape("decisions", 1, list[DecisionAnswer])
-Decided = Performed[list[DecisionAnswer]]
-
-
-class Waiting:
-    """A request that waits: one or more decisions of one caller, never split."""
-
-    def __init__(
-        self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool, once: Once | None
-    ) -> None:
-        self.caller = caller
-        self.requests = requests
-        self.is_batch = is_batch
-        self.once = once
-        self.reply: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self.deadline = 0.0
-        self.leaves_at = 0.0
-        self.catalogue_version = -1
-        self.questions: list[Question] = []
-        self.asked: list[Asked] = []
-        # Of the batch under way: the clients that were locked, the records made, and what will be answered.
-        self.locked: list[Whose] = []
-        self.events: list[Event] = []
-        self.outcome: Decided | Exception | None = None
-
-    async def read(self, catalogue: Catalogue, keys: Keys) -> None:
-        """Read the requests in the catalogue's terms; raises Malformed with the faults of the items, 100 at most."""
-        faults: list[Fault] = []
-        questions = []
-        for number, request in enumerate(self.requests):
-            if number % AT_A_TIME == AT_A_TIME - 1:
-                await asyncio.sleep(0)
-            try:
-                pointer = f"/decisions/{number}" if self.is_batch else ""
-                questions.append(read_question(self.caller, catalogue, request, pointer))
-            except Malformed as error:
-                faults += error.faults
-                if len(faults) >= MOST_FAULTS:
-                    break
-        if faults:
-            raise Malformed(faults=faults)
-        network_id, partner_id = catalogue.network.network_id, self.caller.partner_id
-        self.asked = [
-            Asked(
-                partner_id,
-                keys.digests("reference", network_id, partner_id, request.client),
-                question.recipient.partner_id,
-                question.purpose.purpose_id,
-            )
-            for request, question in zip(self.requests, questions, strict=True)
-        ]
-        self.questions, self.catalogue_version = questions, catalogue.version
-
-    def settle(self, outcome: Decided | Exception) -> None:
-        """Let the answer leave when its moment has come."""
-        KEEPER.call_at(self.leaves_at, partial(self._leave, outcome))
-
-    def _leave(self, outcome: Decided | Exception) -> None:
-        if self.reply.done():  # who asked may be gone
-            return
-        if isinstance(outcome, Performed):
-            self.reply.set_result(outcome)
-        else:
-            self.reply.set_exception(outcome)
-
-
-async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Waiting]) -> list[Waiting]:
-    """Decide a batch in one transaction and let the answers leave after its commit.
+async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[PendingRequest]) -> Requests:
+    """Decide a batch in one transaction and send the answers after its commit.
 
     Returns the requests that must wait for the next batch, because a consent act holds one of their clients.
     """
-    for one in batch:
-        one.outcome, one.events = None, []
-    partners = sorted({one.caller.partner_id for one in batch})
-    with_keys = any(one.once is not None for one in batch)
+    pace = Pace()
+    for request in batch:
+        request.begin()
+    partners = sorted({request.caller.partner_id for request in batch})
+    with_keys = any(request.once is not None for request in batch)
     async with transaction(
         runtime.pool, network.network_id, partners, one_plan=True, hold_catalogue=not with_keys
     ) as connection:
-        keyed: list[Waiting] = []
+        keyed: Requests = []
         if with_keys:
             keyed = await _claim_keys(connection, network, batch)
             await lock_catalogue(connection, network.network_id)
         free, postponed = await _lock(connection, network, batch)
-        free, leaning, facts = await _facts(connection, network, free)
-        postponed += leaning
+        free, dependent, facts = await _load(connection, network, free)
+        postponed += dependent
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
         latest = await runtime.clock.latest(connection, network.network_id, facts.now)
         await _replay(runtime, connection, keyed, catalogue)
-        postponed += await _decide(runtime, catalogue, free, facts, latest)
-        places = await _record(connection, network, facts, free)
+        postponed += await _decide(runtime, catalogue, free, facts.now, latest, pace)
+        decided = [request for request in free if request.outcome is None and request.is_decided]
+        places = await _record(connection, network, facts.now, decided, pace)
         # Answers with a key are made before the commit, because they are stored with it; the others after.
-        for one in free:
-            if one.once is not None and one.events:
-                await _answer(runtime, catalogue, one, facts, places)
-                await _keep(connection, runtime, one, facts.now)
-    for one in free:
-        if one.outcome is None and one.events:
-            await _answer(runtime, catalogue, one, facts, places)
-    for one in batch:
-        if one.outcome is not None:
-            one.settle(one.outcome)
+        for request in decided:
+            if request.once is not None:
+                await _answer(runtime, catalogue, request, facts.now, places, pace)
+                await _keep(connection, runtime, request, facts.now)
+    for request in decided:
+        if request.once is None:
+            await _answer(runtime, catalogue, request, facts.now, places, pace)
+    for request in batch:
+        if request.outcome is not None:
+            request.settle(request.outcome)
     return postponed
 
 
-async def _claim_keys(connection: Connection, network: Network, batch: Sequence[Waiting]) -> list[Waiting]:
+async def _claim_keys(connection: Connection, network: Network, batch: Sequence[PendingRequest]) -> Requests:
     """Take the requests' idempotency keys; a key that is in use is an answer of its own."""
-    keyed: dict[tuple[int, bytes], Waiting] = {}
-    for one in batch:
-        if one.once is not None and keyed.setdefault((one.caller.partner_id, one.once.scope), one) is not one:
-            one.outcome = KeyInUse(retry_after=1)
+    keyed: dict[tuple[int, bytes], PendingRequest] = {}
+    for request in batch:
+        if request.once is None:
+            continue
+        if keyed.setdefault((request.caller.partner_id, request.once.scope), request) is not request:
+            request.outcome = KeyInUse(retry_after=1)
     held = await try_lock_keys(connection, network.network_id, [scope for _, scope in keyed])
-    for one, is_held in zip(keyed.values(), held, strict=True):
+    for request, is_held in zip(keyed.values(), held, strict=True):
         if not is_held:
-            one.outcome = KeyInUse(retry_after=1)
-    return [one for one in keyed.values() if one.outcome is None]
+            request.outcome = KeyInUse(retry_after=1)
+    return [request for request in keyed.values() if request.outcome is None]
 
 
-async def _lock(
-    connection: Connection, network: Network, batch: Sequence[Waiting]
-) -> tuple[list[Waiting], list[Waiting]]:
-    """Lock the clients of all that wait; returns who may go on and who must wait for a consent act to end."""
-    undecided = [one for one in batch if one.outcome is None]
-    locks = iter(await lock_clients(connection, network.network_id, [item for one in undecided for item in one.asked]))
-    free: list[Waiting] = []
-    postponed: list[Waiting] = []
-    for one in undecided:
-        results = [next(locks) for _ in one.asked]
-        one.locked = [whose for whose, _ in results]
-        (free if all(held for _, held in results) else postponed).append(one)
-    return free, postponed
+def _questions(requests: Sequence[PendingRequest]) -> list[PendingQuestion]:
+    return [question for request in requests for question in request.questions]
 
 
-async def _facts(
-    connection: Connection, network: Network, free: list[Waiting]
-) -> tuple[list[Waiting], list[Waiting], Facts]:
-    """The facts for all, one statement; returns who may go on, who must wait, and the facts for who may go on.
-
-    Where grants lean on other clients' consents these are locked as well, and because that can only be done once the
-    grants are known, the facts are read again under those locks: the log never reads "withdrawal, permit".
+async def _lock(connection: Connection, network: Network, batch: Sequence[PendingRequest]) -> tuple[Requests, Requests]:
+    """Lock the clients of all requests without an answer; returns those that may go on, and those that must wait for a
+    consent act to end.
     """
-    facts = await load_facts(connection, network.network_id, [item for one in free for item in one.asked])
-    if not any(facts.others):
-        return free, [], facts
-    taken = await try_lock_others(connection, network.network_id, sorted(frozenset().union(*facts.others)))
-    going: list[Waiting] = []
-    leaning: list[Waiting] = []
-    position = 0
-    for one in free:
-        first, position = position, position + len(one.asked)
-        held = taken.isdisjoint(frozenset().union(*facts.others[first:position]))
-        (going if held else leaning).append(one)
-    return going, leaning, await load_facts(connection, network.network_id, [x for one in going for x in one.asked])
+    requests = [request for request in batch if request.outcome is None]
+    questions = _questions(requests)
+    clients = await lock_clients(connection, network.network_id, [question.query for question in questions])
+    blocked = set()
+    for question, (client, is_held) in zip(questions, clients, strict=True):
+        question.locked = client
+        if not is_held:
+            blocked.add(question)
+    return _divide(requests, blocked)
+
+
+async def _load(connection: Connection, network: Network, requests: Requests) -> tuple[Requests, Requests, Facts]:
+    """The facts for all questions, in one statement; returns the requests that may go on, those that must wait, and the
+    facts' time and catalogue version.
+
+    Grants may depend on consents of other clients (data about third parties). Those clients are known only once the
+    grants are read, so they are locked now and the facts are read again under their locks: without that the log could
+    read "withdrawal, permit".
+    """
+    facts = await _load_into(connection, network, requests)
+    others = frozenset().union(*[question.facts.others for question in _questions(requests)])
+    if not others:
+        return requests, [], facts
+    taken = await try_lock_others(connection, network.network_id, sorted(others))
+    blocked = {question for question in _questions(requests) if not taken.isdisjoint(question.facts.others)}
+    free, dependent = _divide(requests, blocked)
+    return free, dependent, await _load_into(connection, network, free)
+
+
+async def _load_into(connection: Connection, network: Network, requests: Requests) -> Facts:
+    questions = _questions(requests)
+    facts = await load_facts(connection, network.network_id, [question.query for question in questions])
+    for question, known in zip(questions, facts.questions, strict=True):
+        question.facts = known
+    return facts
+
+
+def _divide(requests: Requests, blocked: set[PendingQuestion]) -> tuple[Requests, Requests]:
+    """The requests without a blocked question, and those with one."""
+    if not blocked:
+        return requests, []
+    free: Requests = []
+    postponed: Requests = []
+    for request in requests:
+        (free if blocked.isdisjoint(request.questions) else postponed).append(request)
+    return free, postponed
 
 
 async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Network, facts: Facts) -> Catalogue:
@@ -197,90 +146,101 @@ async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Ne
     return await runtime.reload(connection, network)
 
 
-async def _replay(runtime: Runtime, connection: Connection, keyed: Sequence[Waiting], catalogue: Catalogue) -> None:
+async def _replay(runtime: Runtime, connection: Connection, keyed: Requests, catalogue: Catalogue) -> None:
     """Find the answers that were given before for these keys."""
-    scopes = [(one.caller.partner_id, one.once.scope) for one in keyed if one.once is not None]
+    scopes = [(request.caller.partner_id, request.once.scope) for request in keyed if request.once is not None]
     if not scopes:
         return
     stored = await find_answers(
         connection, catalogue.network.network_id, [partner for partner, _ in scopes], [scope for _, scope in scopes]
     )
-    for one in keyed:
-        if one.once is not None and one.once.scope in stored:
+    for request in keyed:
+        once = request.once
+        if once is not None and once.scope in stored:
             try:
-                require_standing(one.caller, catalogue)
-                one.outcome = kept_outcome(runtime.keys, one.caller, one.once, DECISIONS, stored[one.once.scope])
+                require_standing(request.caller, catalogue)
+                request.outcome = kept_outcome(runtime.keys, request.caller, once, DECISIONS, stored[once.scope])
             except (NotAuthentic, Refused) as error:
-                one.outcome = error
+                request.outcome = error
 
 
 async def _decide(
-    runtime: Runtime, catalogue: Catalogue, free: Sequence[Waiting], facts: Facts, latest: datetime
-) -> list[Waiting]:
+    runtime: Runtime, catalogue: Catalogue, requests: Requests, now: datetime, latest: datetime, pace: Pace
+) -> Requests:
     """Decide what can be decided; returns the requests whose client was linked to another since it was locked."""
     postponed = []
-    position = 0
     # In ascending order, which the index of the log's events keeps small.
-    decision_ids = iter(sorted(new_ids(facts.now, len(facts.clients))))
+    decision_ids = iter(sorted(new_ids(now, sum(len(request.questions) for request in requests))))
     promise = (runtime.issuer, runtime.keys.log_key_id)
-    for one in free:
-        first, position = position, position + len(one.asked)
-        if one.outcome is not None:
+    for request in requests:
+        if request.outcome is not None:
             continue
-        if facts.clients[first:position] != one.locked:
-            postponed.append(one)
+        if any(question.facts.client != question.locked for question in request.questions):
+            postponed.append(request)
             continue
         try:
-            require_standing(one.caller, catalogue)
-            if one.catalogue_version != catalogue.version:
-                await one.read(catalogue, runtime.keys)
+            require_standing(request.caller, catalogue)
+            if request.catalogue_version != catalogue.version:
+                await _read_again(request, catalogue, runtime, pace)
         except (NotAuthentic, Malformed) as error:
-            one.outcome = error
+            request.outcome = error
             continue
-        for number, (request, question) in enumerate(zip(one.requests, one.questions, strict=True), start=first):
-            if number % AT_A_TIME == AT_A_TIME - 1:
-                await asyncio.sleep(0)
-            road = catalogue.road(
-                question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id
+        for question in request.questions:
+            await pace.pause()
+            decision = _decision(catalogue, question, now, latest)
+            # The reference's own client id: the links in the log say whom else it meant.
+            client_id = question.facts.client.client_id
+            question.event = decision_event(
+                promise, question.request, question.question, decision, next(decision_ids), client_id
             )
-            grants = facts.grants[number]
-            if facts.now < latest - SET_BACK:
-                road, grants = not_over(road, grants, latest)
-            decision = decide(question, road, grants, facts.now)
-            # The reference's own number: whom else it meant is told by the links in the log.
-            client_id = facts.clients[number].client_id
-            one.events.append(decision_event(promise, request, question, decision, next(decision_ids), client_id))
     return postponed
 
 
-async def _record(
-    connection: Connection, network: Network, facts: Facts, free: Sequence[Waiting]
-) -> dict[str, LogPlace]:
-    """Append the records, last; returns their places by decision id."""
-    items = [(one.caller.actor, event) for one in free for event in one.events]
+async def _read_again(request: PendingRequest, catalogue: Catalogue, runtime: Runtime, pace: Pace) -> None:
+    """Read the request in the terms of a newer catalogue. Numbers never change, so the facts at hand are still its."""
+    known = [(question.locked, question.facts) for question in request.questions]
+    await request.read(catalogue, runtime.keys, pace)
+    for question, (locked, facts) in zip(request.questions, known, strict=True):
+        question.locked, question.facts = locked, facts
+
+
+def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, latest: datetime) -> Decision:
+    question, grants = pending.question, pending.facts.grants
+    road = catalogue.road(question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
+    if now < latest - SET_BACK:
+        road, grants = not_over(road, grants, latest)
+    return decide(question, road, grants, now)
+
+
+async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
+    """Append the decisions' events, last; returns their places by decision id."""
+    items = [(request.caller.actor, event) for request in decided for event in _events(request)]
     if not items:
         return {}
-    places = await append_all(connection, network, facts.now, items)
+    places = await append_all(connection, network, now, items, pace.pause)
     return {event.event_id: place for (_, event), place in zip(items, places, strict=True)}
 
 
+def _events(request: PendingRequest) -> list[Event]:
+    return [question.event for question in request.questions if question.event is not None]
+
+
 async def _answer(
-    runtime: Runtime, catalogue: Catalogue, one: Waiting, facts: Facts, places: dict[str, LogPlace]
+    runtime: Runtime, catalogue: Catalogue, request: PendingRequest, now: datetime, places: Places, pace: Pace
 ) -> None:
-    decided_at = format_instant(facts.now)
+    decided_at = format_instant(now)
     answers = []
-    for number, event in enumerate(one.events):
-        if number % AT_A_TIME == AT_A_TIME - 1:
-            await asyncio.sleep(0)
+    for event in _events(request):
+        await pace.pause()
         answer = make_answer(catalogue, event.members, decided_at, event.event_id, places[event.event_id])
         if "receipt" in event.members:
             answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event.members)
         answers.append(answer)
-    one.outcome = Performed(answers)
+    request.outcome = Performed(answers)
 
 
-async def _keep(connection: Connection, runtime: Runtime, one: Waiting, now: datetime) -> None:
-    if one.once is not None and isinstance(one.outcome, Performed):
-        client_ids = tuple(sorted({whose.client_id for whose in one.locked if whose.client_id is not None}))
-        done = Done(one.outcome.value, client_ids)
-        await keep(connection, runtime.keys, one.caller, one.once, DECISIONS, done, now)
+async def _keep(connection: Connection, runtime: Runtime, request: PendingRequest, now: datetime) -> None:
+    if request.once is not None and isinstance(request.outcome, Performed):
+        clients = {question.locked.client_id for question in request.questions}
+        done = Done(request.outcome.value, tuple(sorted(client_id for client_id in clients if client_id is not None)))
+        await keep(connection, runtime.keys, request.caller, request.once, DECISIONS, done, now)

@@ -17,9 +17,11 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
 from consent_registry.operations.commands import Once
 from consent_registry.operations.context import Caller, Runtime
-from consent_registry.operations.decisions.batch import Decided, Waiting, answer_batch
+from consent_registry.operations.decisions.batch import answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, Place
+from consent_registry.operations.decisions.pacing import Pace
+from consent_registry.operations.decisions.pending import Decided, PendingRequest
 from consent_registry.operations.response_delay import moment_after
 
 BATCH = 512
@@ -46,7 +48,7 @@ class _Lane:
     """Requests of a kind that wait, and how many transactions are under way for them."""
 
     def __init__(self) -> None:
-        self.waiting: FairQueue[Waiting] = FairQueue(QUEUE)
+        self.waiting: FairQueue[PendingRequest] = FairQueue(QUEUE)
         self.under_way = 0
 
 
@@ -74,11 +76,11 @@ class Decider:
         give_back = await self._runtime.take_turn(caller, "questions" if is_few else "batches")
         try:
             lane = self._questions if is_few else self._batches
-            return await self._ask(lane, Waiting(caller, requests, is_batch=is_batch, once=once))
+            return await self._ask(lane, PendingRequest(caller, requests, is_batch=is_batch, once=once))
         finally:
             give_back()
 
-    async def _ask(self, lane: _Lane, waiting: Waiting) -> Decided:
+    async def _ask(self, lane: _Lane, waiting: PendingRequest) -> Decided:
         caller, requests = waiting.caller, waiting.requests
         _require_room(lane, caller, requests)
         if lane is self._batches:
@@ -98,14 +100,14 @@ class Decider:
             task.add_done_callback(self._tasks.discard)
         return await waiting.reply
 
-    async def _read(self, waiting: Waiting) -> None:
+    async def _read(self, waiting: PendingRequest) -> None:
         """Read a request in the terms of the catalogue's picture, a fresh one if it names what the picture does not
         know: a slug may be newer, and only a fresh one may say that it does not exist.
         """
         catalogue = await self._runtime.picture(self._network)
         if not all(request.is_known_to(catalogue) for request in waiting.requests):
             catalogue = await self._runtime.picture(self._network, fresh=True)
-        await waiting.read(catalogue, self._runtime.keys)
+        await waiting.read(catalogue, self._runtime.keys, Pace())
 
     def _most_under_way(self, lane: _Lane) -> int:
         """Two transactions, so that the database has work while this process has; one of batches while others ask."""
@@ -125,7 +127,7 @@ class Decider:
             # Here, not when the task is collected: a question asked in between would find nobody who takes it.
             lane.under_way -= 1
 
-    async def _answer(self, batch: list[Waiting]) -> list[Waiting]:
+    async def _answer(self, batch: list[PendingRequest]) -> list[PendingRequest]:
         """Answer a batch, whatever happens; returns the requests that must wait for the next one."""
         try:
             return await answer_batch(self._runtime, self._network, batch)
@@ -146,7 +148,7 @@ def _require_room(lane: _Lane, caller: Caller, requests: Sequence[DecisionReques
         raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
 
 
-def _postpone(lane: _Lane, postponed: Sequence[Place[Waiting]]) -> None:
+def _postpone(lane: _Lane, postponed: Sequence[Place[PendingRequest]]) -> None:
     now = asyncio.get_running_loop().time()
     for place in postponed:
         if now > place.item.deadline:
@@ -155,6 +157,6 @@ def _postpone(lane: _Lane, postponed: Sequence[Place[Waiting]]) -> None:
             lane.waiting.put_back(place)
 
 
-def _settle_all(batch: Sequence[Waiting], error: Exception) -> None:
+def _settle_all(batch: Sequence[PendingRequest], error: Exception) -> None:
     for one in batch:
         one.settle(error)

@@ -13,8 +13,9 @@ from consent_registry.storage.consents.grants import GrantRow
 from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the facts are looked up by: sender, its reference's digest under each digest key, recipient, purpose.
+class FactsQuery(msgspec.Struct, frozen=True):
+    """What a question's facts are looked up by: sender, the reference's digest under each digest key, recipient and
+    purpose.
 
     There is one key but for the time of a rotation, and a reference is stored under one of them.
     """
@@ -25,8 +26,8 @@ class Asked(msgspec.Struct, frozen=True):
     purpose_id: int
 
 
-class Whose(msgspec.Struct, frozen=True):
-    """Whom a reference means: the number it was registered with (None when it is not), and the group that is in.
+class ResolvedClient(msgspec.Struct, frozen=True):
+    """The client that a reference means: its client id (None for an unknown reference), and the client's group.
 
     A group only ever loses members (`storage/clients/links.py`): who held its members, and finds the same group, holds
     them.
@@ -36,18 +37,20 @@ class Whose(msgspec.Struct, frozen=True):
     group_id: str | None
 
 
-NOBODY = Whose(None, None)
+NOBODY = ResolvedClient(None, None)
 
 
-async def lock_clients(connection: Connection, network_id: int, asked: Sequence[Asked]) -> list[tuple[Whose, bool]]:
-    """For each question whom its reference means, and whether the shared locks of all who are meant were free.
+async def lock_clients(
+    connection: Connection, network_id: int, queries: Sequence[FactsQuery]
+) -> list[tuple[ResolvedClient, bool]]:
+    """For each question the client its reference means, and whether the shared locks of its whole group were free.
 
-    Nobody waits here: where a consent act holds the client, the question goes to the next batch. An unknown reference
-    stands for a client whose number is made of its digest: it is looked up, locked and joined as any other, and
-    registering it is seen. Under a key that a reference is not stored under it is unknown: known and unknown stay alike
-    during a rotation.
+    No lock is waited for: while a consent act holds the client, the question goes to the next batch. An unknown
+    reference gets a pseudo client id from its digest, so it causes the same queries and locks, and a concurrent
+    registration conflicts with it. Under a digest key that a reference is not stored under it is unknown, so known and
+    unknown references also cause the same work during a key rotation.
     """
-    references = references_of(asked)
+    references = references_of(queries)
     rows = await connection.fetch(
         """
         with whom as materialized (
@@ -85,36 +88,36 @@ async def lock_clients(connection: Connection, network_id: int, asked: Sequence[
         [digest for _, digest in references],
         LOCK_CLIENT | network_id,
     )
-    return [_found([rows[references[one.sender_id, digest]] for digest in one.digests]) for one in asked]
+    return [_found([rows[references[query.sender_id, digest]] for digest in query.digests]) for query in queries]
 
 
-def references_of(asked: Sequence[Asked]) -> dict[tuple[int, bytes], int]:
-    """The references asked about, each once and numbered from 0: a thousand questions about one person cost what one
-    costs, and so tell no more about that person (docs/silence.md).
+def references_of(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]:
+    """The references asked about, each once and numbered from 0. A thousand questions about one person cost what one
+    costs, so their time shows no more about that person (docs/silence.md).
     """
     numbers: dict[tuple[int, bytes], int] = {}
-    for one in asked:
-        for digest in one.digests:
-            numbers.setdefault((one.sender_id, digest), len(numbers))
+    for query in queries:
+        for digest in query.digests:
+            numbers.setdefault((query.sender_id, digest), len(numbers))
     return numbers
 
 
-def _found(rows: Sequence[GrantRow]) -> tuple[Whose, bool]:
-    """Whom one of a reference's digests led to, and whether all locks were free."""
-    meant, held = NOBODY, True
+def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
+    """The client that was found by one of a reference's digests, and whether all locks were free."""
+    client, held = NOBODY, True
     for row in rows:
         held = held and row["held"]
-        if meant is NOBODY:
-            meant = whose(row)
-    return meant, held
+        if client is NOBODY:
+            client = resolved_client(row)
+    return client, held
 
 
-def whose(row: GrantRow) -> Whose:
-    """Whom a row says a reference means."""
+def resolved_client(row: GrantRow) -> ResolvedClient:
+    """The client that a row says a reference means."""
     if row["client_id"] is None:
         return NOBODY
     group_id = row["group_id"]
-    return Whose(str(row["client_id"]), None if group_id is None else str(group_id))
+    return ResolvedClient(str(row["client_id"]), None if group_id is None else str(group_id))
 
 
 async def try_lock_others(connection: Connection, network_id: int, client_ids: Collection[str]) -> frozenset[str]:
@@ -125,7 +128,7 @@ async def try_lock_others(connection: Connection, network_id: int, client_ids: C
         where not pg_try_advisory_xact_lock_shared($1, number)
         """,
         LOCK_CLIENT | network_id,
-        [client_lock(one) for one in client_ids],
+        [client_lock(client_id) for client_id in client_ids],
         list(client_ids),
     )
     return frozenset(row["client_id"] for row in rows)

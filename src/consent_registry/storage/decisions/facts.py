@@ -15,20 +15,36 @@ from consent_registry.domain.grants import Grant
 from consent_registry.storage.catalogue.catalogue import catalogue_version
 from consent_registry.storage.consents.grants import OTHERS, GrantRow, grants_from_rows, read_clock
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.decisions.client_locks import NOBODY, Asked, Whose, references_of, whose
+from consent_registry.storage.decisions.client_locks import (
+    NOBODY,
+    FactsQuery,
+    ResolvedClient,
+    references_of,
+    resolved_client,
+)
 
 CLIENT_OF_OTHER = OTHERS.index("client_id")
 
 
+class QuestionFacts(msgspec.Struct, frozen=True):
+    """What is known for one question: the client its reference means, that client's grants for the flow, and the other
+    clients on whose consents these grants depend.
+    """
+
+    client: ResolvedClient
+    grants: list[Grant]
+    others: frozenset[str]
+
+
+NOTHING_KNOWN = QuestionFacts(NOBODY, [], frozenset())
+
+
 class Facts(msgspec.Struct, frozen=True):
-    """For each question the client and its grants for that flow, as of `now` (the database's clock)."""
+    """The facts for several questions, in their order, as of `now` (the database's clock)."""
 
     now: datetime
     catalogue_version: int
-    clients: list[Whose]
-    grants: list[list[Grant]]
-    # For each question the other clients whose consents its grants lean on.
-    others: list[frozenset[str]]
+    questions: list[QuestionFacts]
 
 
 # Facts of decisions: see `load_facts`. What an index is asked for stands in a column of its own before: row-level
@@ -97,20 +113,18 @@ _FACTS = """
 """
 
 
-async def load_facts(connection: Connection, network_id: int, asked: Sequence[Asked]) -> Facts:
+async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
     """The facts for all questions, in one statement; its start is the decisions' time.
 
     Grants that can never permit again are left out here, so that a client who never agreed, refused, withdrew or whose
-    consent expired costs about the same work, however often (docs/silence.md; what is left to see, the decider
-    hides). What is left, `decide` judges.
+    consent expired costs about the same work, however often (docs/silence.md; a constant response time hides the rest).
+    What is left, `decide` judges.
     """
-    if not asked:
-        return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [], [], [])
-    references = references_of(asked)
-    looked_up = [_flows(one, references) for one in asked]
+    if not queries:
+        return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [])
+    references = references_of(queries)
     # Those of one reference stand beside each other, so that it takes its own by their first and last place.
-    flows = sorted({flow for several in looked_up for flow in several})
-    numbers = {flow: number for number, flow in enumerate(flows)}
+    flows = sorted({flow for query in queries for flow in _flows(query, references)})
     of_reference = Counter(reference for reference, _, _ in flows)
     lasts = list(accumulate(of_reference[number] for number in range(len(references))))
     rows = await connection.fetch(
@@ -123,50 +137,39 @@ async def load_facts(connection: Connection, network_id: int, asked: Sequence[As
         [recipient_id for _, recipient_id, _ in flows],
         [purpose_id for _, _, purpose_id in flows],
     )
-    found = _known(rows, len(flows))
-    # A reference is stored once. Should it ever be twice, the current key's counts, as with the locks.
-    known = [_first_known([found[numbers[flow]] for flow in several]) for several in looked_up]
+    of_flow = dict(zip(flows, _facts_of_flows(rows, len(flows)), strict=True))
     return Facts(
         rows[0]["now"],
         rows[0]["catalogue_version"] or 0,
-        [one.whose for one in known],
-        [one.grants for one in known],
-        [one.others for one in known],
+        [_first_known([of_flow[flow] for flow in _flows(query, references)]) for query in queries],
     )
 
 
-def _flows(one: Asked, references: dict[tuple[int, bytes], int]) -> list[tuple[int, int, int]]:
-    """What one question looks up: a flow of each reference that it may mean."""
-    return [(references[one.sender_id, digest], one.recipient_id, one.purpose_id) for digest in one.digests]
+Flow = tuple[int, int, int]
 
 
-class _Known(msgspec.Struct, frozen=True):
-    """What is known of a flow: the client, its grants, and the clients whose consents they lean on."""
-
-    whose: Whose
-    grants: list[Grant]
-    others: frozenset[str]
+def _flows(query: FactsQuery, references: dict[tuple[int, bytes], int]) -> list[Flow]:
+    """What a question looks up: for each reference that it may mean, the reference's number, recipient and purpose."""
+    return [(references[query.sender_id, digest], query.recipient_id, query.purpose_id) for digest in query.digests]
 
 
-_NOTHING = _Known(NOBODY, [], frozenset())
+def _first_known(candidates: Sequence[QuestionFacts]) -> QuestionFacts:
+    """A reference is stored once. Should it ever be stored twice, the current key's counts, as with the locks."""
+    for candidate in candidates:
+        if candidate.client is not NOBODY:
+            return candidate
+    return NOTHING_KNOWN
 
 
-def _first_known(found: Sequence[_Known]) -> _Known:
-    for one in found:
-        if one.whose is not NOBODY:
-            return one
-    return _NOTHING
-
-
-def _known(rows: Sequence[GrantRow], flows: int) -> list[_Known]:
-    """Sort the rows to the flows that were looked up."""
-    of_flow: list[list[GrantRow]] = [[] for _ in range(flows)]
+def _facts_of_flows(rows: Sequence[GrantRow], number_of_flows: int) -> list[QuestionFacts]:
+    """Sort the rows by the flows that were looked up."""
+    of_flow: list[list[GrantRow]] = [[] for _ in range(number_of_flows)]
     for row in rows:
         of_flow[row["number"]].append(row)
-    return [_known_of(one) for one in of_flow]
+    return [_facts_of_flow(flow_rows) for flow_rows in of_flow]
 
 
-def _known_of(rows: Sequence[GrantRow]) -> _Known:
+def _facts_of_flow(rows: Sequence[GrantRow]) -> QuestionFacts:
     granted = [row for row in rows if row["grant_id"] is not None]
-    others = frozenset(str(one[CLIENT_OF_OTHER]) for row in granted for one in row["others"] or ())
-    return _Known(whose(rows[0]), grants_from_rows(granted) if granted else [], others)
+    others = frozenset(str(other[CLIENT_OF_OTHER]) for row in granted for other in row["others"] or ())
+    return QuestionFacts(resolved_client(rows[0]), grants_from_rows(granted) if granted else [], others)

@@ -1,8 +1,7 @@
 """Appending to a network's log, and reading places in it (docs/design/log.md)."""
 
-import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -19,9 +18,6 @@ from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, mak
 
 EVENT_FORMAT = 1
 
-# Events are written so many at a time before they are handed to the database: others have their turn in between.
-AT_A_TIME = 8
-
 
 class LogPlace(msgspec.Struct, frozen=True):
     """Where an event stands: the log's origin, its zero-based index and its leaf (33 bytes), with the event's nonce."""
@@ -36,20 +32,29 @@ async def append(
     connection: Connection, network: Network, actor: tuple[int, str], at: datetime, events: Sequence[Event]
 ) -> list[LogPlace]:
     """Append events by one actor; the last act of a transaction, because it holds the log's lock until COMMIT."""
-    return await append_all(connection, network, at, [(actor, event) for event in events])
+    return await append_all(connection, network, at, [(actor, event) for event in events], _no_pause)
+
+
+async def _no_pause() -> None:
+    """An act writes few events."""
 
 
 async def append_all(
-    connection: Connection, network: Network, at: datetime, items: Sequence[tuple[tuple[int, str], Event]]
+    connection: Connection,
+    network: Network,
+    at: datetime,
+    items: Sequence[tuple[tuple[int, str], Event]],
+    pause: Callable[[], Awaitable[None]],
 ) -> list[LogPlace]:
-    """Append events, each with its actor (number and slug), in the given order and without a gap."""
+    """Append events, each with its actor (number and slug), in the given order and without a gap. `pause` is called
+    after each event is written and before the log's lock is taken, so that many events do not hold up other work.
+    """
     entropy = secrets.token_bytes(NONCE_LENGTH * len(items))
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
     instant = format_instant(at)
     bodies, leaves = [], []
-    for number, ((actor, event), nonce) in enumerate(zip(items, nonces, strict=True)):
-        if number % AT_A_TIME == AT_A_TIME - 1:
-            await asyncio.sleep(0)
+    for (actor, event), nonce in zip(items, nonces, strict=True):
+        await pause()
         bodies.append(event_bytes(network, instant, None if event.without_actor else actor[1], event, nonce))
         leaves.append(make_leaf(bodies[-1], nonce))
     persons = [person_of(event.kind, event.members) for _, event in items]

@@ -1,0 +1,104 @@
+"""Requests that wait for their decisions, and what each of their questions gathers on the way to its answer."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.decisions import Question
+from consent_registry.domain.errors import MOST_FAULTS, Fault, Malformed
+from consent_registry.domain.events import Event
+from consent_registry.operations.commands import Once, Performed, Shape
+from consent_registry.operations.context import Caller
+from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest, read_question
+from consent_registry.operations.decisions.pacing import Pace
+from consent_registry.operations.response_delay import KEEPER
+from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery
+from consent_registry.storage.decisions.facts import NOTHING_KNOWN
+from consent_registry.storage.keys.keyring import Keys
+
+# Answers to a request, in the order asked.
+DECISIONS = Shape("decisions", 1, list[DecisionAnswer])
+Decided = Performed[list[DecisionAnswer]]
+
+
+class PendingQuestion:
+    """One question of a request: what was asked, then the locked client, the facts and the event of its decision."""
+
+    __slots__ = ("event", "facts", "locked", "query", "question", "request")
+
+    def __init__(self, request: DecisionRequest, question: Question, query: FactsQuery) -> None:
+        self.request = request
+        self.question = question
+        self.query = query
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what an earlier transaction found, which was rolled back or could not lock the client."""
+        self.locked = NOBODY
+        self.facts = NOTHING_KNOWN
+        self.event: Event | None = None
+
+
+class PendingRequest:
+    """A request that waits: one or more questions of one caller, which are never split over two transactions."""
+
+    def __init__(
+        self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool, once: Once | None
+    ) -> None:
+        self.caller = caller
+        self.requests = requests
+        self.is_batch = is_batch
+        self.once = once
+        self.reply: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self.deadline = 0.0
+        self.leaves_at = 0.0
+        self.catalogue_version = -1
+        self.questions: list[PendingQuestion] = []
+        self.outcome: Decided | Exception | None = None
+
+    async def read(self, catalogue: Catalogue, keys: Keys, pace: Pace) -> None:
+        """Read the questions in the catalogue's terms; raises Malformed with their faults, 100 at most."""
+        faults: list[Fault] = []
+        questions = []
+        for number, request in enumerate(self.requests):
+            await pace.pause()
+            try:
+                pointer = f"/decisions/{number}" if self.is_batch else ""
+                question = read_question(self.caller, catalogue, request, pointer)
+                questions.append(PendingQuestion(request, question, self._query(catalogue, keys, request, question)))
+            except Malformed as error:
+                faults += error.faults
+                if len(faults) >= MOST_FAULTS:
+                    break
+        if faults:
+            raise Malformed(faults=faults)
+        self.questions, self.catalogue_version = questions, catalogue.version
+
+    def _query(self, catalogue: Catalogue, keys: Keys, request: DecisionRequest, question: Question) -> FactsQuery:
+        partner_id = self.caller.partner_id
+        digests = keys.digests("reference", catalogue.network.network_id, partner_id, request.client)
+        return FactsQuery(partner_id, digests, question.recipient.partner_id, question.purpose.purpose_id)
+
+    def begin(self) -> None:
+        """Forget what an earlier transaction found."""
+        self.outcome = None
+        for question in self.questions:
+            question.begin()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether each question has the event of its decision."""
+        return self.questions[-1].event is not None
+
+    def settle(self, outcome: Decided | Exception) -> None:
+        """Send the answer at its moment."""
+        KEEPER.call_at(self.leaves_at, partial(self._send, outcome))
+
+    def _send(self, outcome: Decided | Exception) -> None:
+        if self.reply.done():  # the caller may be gone
+            return
+        if isinstance(outcome, Performed):
+            self.reply.set_result(outcome)
+        else:
+            self.reply.set_exception(outcome)
