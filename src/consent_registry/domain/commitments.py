@@ -1,5 +1,5 @@
-"""Commitments: what an event says of a value that it does not hold. With the event's nonce, which hides it, whoever has
-the value recognises it; with the nonce gone it says nothing.
+"""Commitments: what an event says of a value that it does not hold. With the event's nonce, which hides it, anybody who
+has the value recognises it; once the nonce is gone the commitment says nothing.
 """
 
 import base64
@@ -9,17 +9,45 @@ from typing import Any
 import msgspec
 
 
-class Committed(msgspec.Struct, frozen=True):
-    """A value in the members of an event that is about to be logged: the log gets only its commitment. `what` keeps
-    values of different meaning apart.
+class Committed:
+    """A value of which an event holds only the commitment: a member of an event.
+
+    In an event that is about to be logged the value is known; in one that was read, only what the event says of it.
+    `what` keeps values of different meaning apart; it is empty for what the log committed to first, references and ids.
+    No native type of msgspec, so that a value that is not replaced by its commitment can't be written.
     """
 
-    what: str
-    value: bytes
+    __slots__ = ("_said", "_value", "_what")
+
+    def __init__(self, what: str, value: bytes) -> None:
+        self._what, self._value = what, value
+        self._said: str | None = None
+
+    @classmethod
+    def read(cls, said: str) -> "Committed":
+        """A commitment as an event says it."""
+        committed = cls("", b"")
+        committed._said = said
+        return committed
+
+    def of(self, nonce: bytes) -> str:
+        """What the event with this nonce says."""
+        return commit(nonce, self._what, self._value) if self._said is None else self._said
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same commitment, or one to the same value."""
+        return isinstance(other, Committed) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        """As equal commitments have it."""
+        return hash(self._parts())
+
+    def _parts(self) -> tuple[str, bytes, str | None]:
+        return self._what, self._value, self._said
 
 
 class Commitment(msgspec.Struct, frozen=True):
-    """A commitment as an event tells it, with what opens it."""
+    """A commitment as an event says it, with what opens it."""
 
     what: str
     nonce: bytes
@@ -31,15 +59,22 @@ class Commitment(msgspec.Struct, frozen=True):
 
 
 def commit(nonce: bytes, what: str, value: bytes) -> str:
-    """HMAC-SHA256(nonce, what ‖ 0x00 ‖ value), base64url without padding. No event and no reference has a zero byte."""
-    mac = hmac.digest(nonce, what.encode() + b"\0" + value, "sha256")
+    """HMAC-SHA256(nonce, what ‖ 0x00 ‖ value), or of the value alone where `what` is empty; base64url without padding.
+    No event and no reference has a zero byte.
+    """
+    mac = hmac.digest(nonce, what.encode() + b"\0" + value if what else value, "sha256")
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def commit_to(text: str) -> Committed:
+    """The commitment to a reference or an id."""
+    return Committed("", text.encode())
 
 
 def bind(value: Any, nonce: bytes) -> Any:  # noqa: ANN401 - of whatever kind a member is
     """The same members with each Committed replaced by its commitment."""
     if isinstance(value, Committed):
-        return commit(nonce, value.what, value.value)
+        return value.of(nonce)
     if isinstance(value, dict):
         return {name: bind(one, nonce) for name, one in value.items()}
     if isinstance(value, list):

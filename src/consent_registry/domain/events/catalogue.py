@@ -1,0 +1,208 @@
+"""A network's catalogue as the log says it: its setup, its periods and policies, its texts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row
+from consent_registry.domain.events.tables import TABLES
+
+T = TypeVar("T")
+
+
+class LoggedPeriods(Part, frozen=True, kw_only=True):
+    """For how many calendar years uses and consents are kept."""
+
+    use_years: int
+    consent_years: int
+
+
+class LoggedPartner(Part, frozen=True, kw_only=True):
+    """A partner as it was set up."""
+
+    slug: str
+    number: int
+    name: str
+    organisation: str | None
+    kind: str
+    regime: str | None
+    secrecy_holder: bool
+    selectable: bool
+    isolated: bool
+    coordinating_post: bool
+
+
+class LoggedCategory(Part, frozen=True, kw_only=True):
+    """A data category as it was set up."""
+
+    slug: str
+    number: int
+    name_de: str
+    name_en: str
+    special: bool
+    secrecy: bool
+    flags: dict[str, Any]
+
+
+class LoggedPurpose(Part, frozen=True, kw_only=True):
+    """A purpose as it was set up, with the categories that can be needed for it."""
+
+    slug: str
+    number: int
+    name_de: str
+    name_en: str
+    category_ids: list[str]
+    flags: dict[str, Any]
+
+
+class LoggedAgreement(Part, frozen=True, kw_only=True):
+    """A version of the network's frame."""
+
+    id: str
+    version: str
+    valid_from: LoggedInstant | None
+    valid_until: LoggedInstant | None
+
+
+class LoggedFlow(Part, frozen=True, kw_only=True):
+    """A flow of an agreement."""
+
+    agreement: str
+    number: int
+    sender: str
+    recipient: str
+    purpose: str
+    category_ids: list[str]
+    basis: str
+    norm: str | None
+
+
+class LoggedVersion(Part, frozen=True, kw_only=True):
+    """A version of the text, with its id."""
+
+    version: str
+    id: str
+
+
+class LoggedLanguage(Part, frozen=True, kw_only=True):
+    """A text in one language: the SHA-256 of its bytes, and of the German bytes it renders."""
+
+    language: str
+    sha256: str
+    translation_of: str | None
+
+
+class LoggedTextLanguage(LoggedLanguage, frozen=True, kw_only=True):
+    """A language of the text with this id."""
+
+    text: str
+
+
+class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
+    """A network was set up, with its whole catalogue by slugs, versions and ids; or its periods were set, and then
+    `retention` is all it says. The first networks named partners, agreements and texts, and said no more of them.
+    """
+
+    number = 10
+
+    retention: LoggedPeriods | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    about: str | UnsetType = UNSET
+    log_origin: str | UnsetType = UNSET
+    demonstration: bool | UnsetType = UNSET
+    policies: dict[str, Any] | UnsetType = UNSET
+    partners: list[LoggedPartner | str] | UnsetType = UNSET
+    categories: list[LoggedCategory] | UnsetType = UNSET
+    purposes: list[LoggedPurpose] | UnsetType = UNSET
+    agreements: list[LoggedAgreement | str] | UnsetType = UNSET
+    flows: list[LoggedFlow] | UnsetType = UNSET
+    texts: list[LoggedVersion | str] | UnsetType = UNSET
+    text_languages: list[LoggedTextLanguage] | UnsetType = UNSET
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The periods; or the whole catalogue; or what the first networks named of it."""
+        if self.retention is not UNSET:
+            yield self.row("retention_periods", self.retention, period_id=self.id)
+        elif self.policies is not UNSET:
+            yield self.row("networks", slug=self.network, created_at=self.at)
+            yield self.row("policies", version=1, set_by=None)
+            yield from self._entry_rows()
+            yield from self._agreement_rows()
+            yield from self._text_rows()
+        else:
+            yield from self._named_rows(expected)
+
+    def _entry_rows(self) -> Iterator[Row]:
+        """Partners, categories and purposes, which are called by their slugs."""
+        for partner in _objects(self.partners, LoggedPartner, "partners"):
+            yield self.row("partners", partner)
+        for category in _objects(self.categories, LoggedCategory, "categories"):
+            yield self.row("data_categories", category)
+        for purpose in _objects(self.purposes, LoggedPurpose, "purposes"):
+            yield self.row("purposes", purpose)
+
+    def _agreement_rows(self) -> Iterator[Row]:
+        for agreement in _objects(self.agreements, LoggedAgreement, "agreements"):
+            yield self.row("agreements", agreement, agreement_id=agreement.id)
+        for flow in _objects(self.flows, LoggedFlow, "flows"):
+            yield self.row(
+                "flows",
+                flow,
+                agreement_id=flow.agreement,
+                flow_number=flow.number,
+                sender_id=flow.sender,
+                recipient_id=flow.recipient,
+                purpose_id=flow.purpose,
+            )
+
+    def _text_rows(self) -> Iterator[Row]:
+        for text in _objects(self.texts, LoggedVersion, "texts"):
+            yield self.row("texts", text, text_id=text.id)
+        for language in _objects(self.text_languages, LoggedTextLanguage, "text_languages"):
+            yield self.row("text_languages", language, text_id=language.text, content=language.sha256)
+
+    def _named_rows(self, expected: ExpectedRows) -> Iterator[Row]:
+        """What a first network named is there; what it is, and what else is there, was not said."""
+        for slug in _objects(self.partners, str, "partners"):
+            yield self.row("partners", **_nothing_but("partners", slug=slug))
+        for version in _objects(self.agreements, str, "agreements"):
+            yield self.row("agreements", **_nothing_but("agreements", version=version))
+        versions = _objects(self.texts, str, "texts")
+        for version in versions:
+            yield self.row("texts", **_nothing_but("texts", version=version))
+        expected.leave_unlisted("networks", "policies", "data_categories", "purposes", "flows", versions=versions)
+
+
+def _objects(entries: Sequence[object] | UnsetType, kind: type[T], name: str) -> list[T]:
+    """A list of the setup; raises ValueError if it is absent, or has an entry that is not of this kind."""
+    if isinstance(entries, UnsetType):
+        raise ValueError(f"the event does not say {name}")  # noqa: TRY004 - a fault of the event
+    found = [entry for entry in entries if isinstance(entry, kind)]
+    if len(found) != len(entries):
+        raise ValueError(f"the event says some of {name} whole and names others")
+    return found
+
+
+def _nothing_but(table: str, **key: str) -> dict[str, Any]:
+    """A row of which the event says the key and when it was recorded."""
+    return dict.fromkeys(set(TABLES[table][1]) - {"recorded_at"}, NOT_SAID) | key
+
+
+class PolicyEvent(Event, frozen=True, kw_only=True, tag="policy"):
+    """A network's policies were set, all of them, as the next version."""
+
+    number = 40
+
+    version: int
+    policies: dict[str, Any]
+    set_by: str
+
+    def searched(self) -> SearchColumns:
+        """Who set them."""
+        return SearchColumns(person=self.set_by)
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The version."""
+        yield self.row("policies")

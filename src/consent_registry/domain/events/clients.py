@@ -1,0 +1,128 @@
+"""Clients as the log says them: references that were registered, linked and unlinked."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import count
+
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events.event import Event, LoggedInstant
+from consent_registry.domain.events.expected_rows import ExpectedRows, Row, at
+from consent_registry.domain.events.grant_changes import LARGEST_GROUP
+
+
+class ClientEvent(Event, frozen=True, kw_only=True, tag="client"):
+    """A partner registered a reference, and with it a client."""
+
+    number = 2
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The client and the reference."""
+        return registration_rows(self)
+
+
+class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
+    """References mean one client from now on. There is an entry for each client number; the actor's is the link, named
+    by its group, and says whether the same act registered the reference. The others name it as their `act`.
+
+    The code's id is the name of another partner's event, so the log commits to it. The table check puts it in
+    `link_code` once the commitment holds; the first links said it.
+    """
+
+    number = 23
+
+    group: str
+    registered: bool | UnsetType = UNSET
+    link_code: str | UnsetType | None = UNSET
+    link_code_commitment: Committed | UnsetType = UNSET
+
+    def entries(self) -> int:
+        """One for each client number."""
+        return LARGEST_GROUP
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The client's new group; of the actor's entry the link, and what it registered."""
+        if self.registered is True:
+            yield from registration_rows(self)
+        yield membership_row(self, expected, self.group)
+        if self.id == self.group:
+            yield self.row(
+                "links",
+                link_id=self.id,
+                link_code_id=self.link_code,
+                client_id=self.client,
+                partner_id=self.actor,
+            )
+
+
+class UnlinkingEvent(Event, frozen=True, kw_only=True, tag="unlinking"):
+    """A reference is a client of its own again. Which group it left, and since when it was in it, is not said: the
+    latest link may be one between others.
+    """
+
+    number = 24
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The unlinking, with the group that is left, and the group of one."""
+        groups = _memberships(expected, self.client)
+        yield self.row(
+            "unlinkings",
+            unlinking_id=self.id,
+            client_id=self.client,
+            partner_id=self.actor,
+            left_group_id=groups[-1][0] if groups else None,
+            linked_at=self._linked_at(expected, groups),
+        )
+        yield membership_row(self, expected, self.id)
+
+    def _linked_at(self, expected: ExpectedRows, groups: Sequence[tuple[str, datetime]]) -> datetime:
+        """When the client was first linked after it had last become a client of its own."""
+        since = None
+        for group, begun in groups:
+            since = None if expected.has("unlinkings", group) else min(since or begun, begun)
+        return since or at(self.at)
+
+
+class LinkCodeEvent(Event, frozen=True, kw_only=True, tag="link_code"):
+    """A code was issued that the client carries to another partner; `partner` is the only one that may redeem it."""
+
+    number = 22
+
+    expires_at: LoggedInstant
+    partner: str | None
+    digest_key: str
+    digest_commitment: Committed
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The code."""
+        yield self.row(
+            "link_codes",
+            link_code_id=self.id,
+            client_id=self.client,
+            partner_id=self.actor,
+            for_partner_id=self.partner,
+            digest=expected.opened("link_code", self.digest_commitment),
+        )
+
+
+def registration_rows(event: Event) -> Iterable[Row]:
+    """A new client, and the actor's reference for it."""
+    yield event.row("clients", client_id=event.client)
+    yield event.row("client_references", client_id=event.client, partner_id=event.actor)
+
+
+def membership_row(event: Event, expected: ExpectedRows, group: str) -> Row:
+    """The client's next group; of a client's groups the last one counts."""
+    position = 1 + len(_memberships(expected, event.client))
+    return event.row("client_memberships", client_id=event.client, position=position, group_id=group)
+
+
+def _memberships(expected: ExpectedRows, client: str | None) -> Sequence[tuple[str, datetime]]:
+    """A client's groups so far, each with the time from which it counts, in their order."""
+    table = "client_memberships"
+    last = next(number for number in count(1) if not expected.has(table, client, number))
+    return [
+        (expected.value(table, "group_id", client, number), expected.value(table, "recorded_at", client, number))
+        for number in range(1, last)
+    ]

@@ -1,0 +1,250 @@
+"""Consents as the log says them: the act of the client, evidence that follows, and further receipt codes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
+from consent_registry.domain.events.grant_changes import ACT_AND_RENEWAL, RenewingEvent
+from consent_registry.domain.grants import Answer, readers_of
+
+
+class LoggedText(Part, frozen=True, kw_only=True):
+    """The text and language the client was shown, with the SHA-256 of the bytes."""
+
+    id: str
+    language: str
+    sha256: str
+
+
+class LoggedGrant(Part, frozen=True, kw_only=True):
+    """One tick of the client. The first consents did not say whether data about others are in it."""
+
+    grant: str
+    sender: str
+    recipient: str
+    purpose: str
+    categories: list[str]
+    explicit: bool
+    answer: Answer
+    valid_from: LoggedInstant
+    valid_until: LoggedInstant
+    third_parties: str | UnsetType | None = UNSET
+    third_party_grants: list[str] | UnsetType = UNSET
+
+
+class LoggedRelease(Part, frozen=True, kw_only=True):
+    """A release from professional secrecy. The function is free text, to which the log commits."""
+
+    release: str
+    holder: str
+    towards: str
+    person: str | None
+    function_commitment: Committed | None
+
+
+class LoggedGiver(Part, frozen=True, kw_only=True):
+    """Who gave the consent; `partner` is the guardian or custodian that is a partner itself."""
+
+    role: str
+    age_band: str | None
+    insight_assessed_by: str | None
+    mandate_until: LoggedInstant | None
+    partner: str | None
+
+
+class LoggedEvidence(Part, frozen=True, kw_only=True):
+    """The proof of the act. Where the original is kept is free text, to which the log commits."""
+
+    sha256: str
+    media_type: str
+    kept_at_commitment: Committed
+
+
+class LoggedInterpreter(Part, frozen=True, kw_only=True):
+    """Who interpreted, and into which language."""
+
+    kind: str
+    language: str | None
+
+
+class LoggedInformation(Part, frozen=True, kw_only=True):
+    """How the client was informed, and by whom."""
+
+    explained_by: str
+    interpreter: LoggedInterpreter
+    told: list[str]
+    copy_handed: bool | None
+
+
+class LoggedCode(Part, frozen=True, kw_only=True):
+    """The digest by which a code is found: the id of its key, and the commitment to it."""
+
+    digest_key: str
+    digest_commitment: Committed
+
+
+class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
+    """A consent was recorded: one act of a client, with its grants and releases."""
+
+    number = 3
+
+    renews: str | None
+    text: LoggedText
+    grants: list[LoggedGrant]
+    releases: list[LoggedRelease]
+    giver: LoggedGiver
+    method: str
+    special_circumstances: str | None
+    given_at: LoggedInstant
+    evidence: LoggedEvidence | None
+    information: LoggedInformation
+    remarks: list[str]
+    receipt_code: LoggedCode
+
+    def entries(self) -> int:
+        """Its own, and one about the consent it renews."""
+        return 1 if self.renews is None else ACT_AND_RENEWAL
+
+    def searched(self) -> SearchColumns:
+        """Who explained it."""
+        return SearchColumns(person=self.information.explained_by)
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The consent, its first receipt code, its grants and releases, the shown text, and what it renews."""
+        yield self._consent_row()
+        yield self.row(
+            "receipt_codes",
+            consent_id=self.id,
+            issue=1,
+            client_id=self.client,
+            partner_ids=self._readers(self.grants),
+            digest_key=self.receipt_code.digest_key,
+            digest=expected.opened("receipt_code", self.receipt_code.digest_commitment),
+        )
+        for grant in self.grants:
+            yield self._grant_row(grant)
+        for release in self.releases:
+            yield self._release_row(release)
+        yield from self._text_rows(expected)
+        yield from self.renewal_rows(expected)
+
+    def _consent_row(self) -> Row:
+        evidence, information = self.evidence, self.information
+        return self.row(
+            "consents",
+            consent_id=self.id,
+            client_id=self.client,
+            recorder_id=self.acting,
+            partner_ids=self._readers(self.grants),
+            text_id=self.text.id,
+            language=self.text.language,
+            giver_role=self.giver.role,
+            giver_age_band=self.giver.age_band,
+            giver_insight_assessed_by=self.giver.insight_assessed_by,
+            giver_mandate_until=self.giver.mandate_until,
+            guardian_id=self.giver.partner,
+            evidence_sha256=None if evidence is None else evidence.sha256,
+            evidence_media_type=None if evidence is None else evidence.media_type,
+            has_kept_at=evidence is not None,
+            explained_by=information.explained_by,
+            interpreter_kind=information.interpreter.kind,
+            interpreter_language=information.interpreter.language,
+            told=information.told,
+            copy_handed=information.copy_handed,
+            valid_from=min(at(grant.valid_from) for grant in self.grants),
+            valid_until=max(at(grant.valid_until) for grant in self.grants),
+        )
+
+    def _grant_row(self, grant: LoggedGrant) -> Row:
+        # Grants that did not say whether data about others are in them did not keep when they were given either.
+        of_others: dict[str, Any] = {"given_at": self.given_at}
+        if grant.third_parties is UNSET:
+            of_others = {"given_at": None, "third_parties": None}
+        return self.row(
+            "grants",
+            grant,
+            grant_id=grant.grant,
+            consent_id=self.id,
+            client_id=self.client,
+            recorder_id=self.acting,
+            sender_id=grant.sender,
+            recipient_id=grant.recipient,
+            purpose_id=grant.purpose,
+            category_ids=grant.categories,
+            third_party_grants=tuple(grant.third_party_grants or ()) or None,
+            **of_others,
+        )
+
+    def _release_row(self, release: LoggedRelease) -> Row:
+        sides = (release.holder, release.towards)
+        served = [grant for grant in self.grants if (grant.sender, grant.recipient) == sides]
+        return self.row(
+            "releases",
+            release,
+            release_id=release.release,
+            consent_id=self.id,
+            client_id=self.client,
+            partner_ids=self._readers(served),
+            holder_id=release.holder,
+            towards_id=release.towards,
+            has_function=release.function_commitment is not None,
+        )
+
+    def _text_rows(self, expected: ExpectedRows) -> Iterator[Row]:
+        """The bytes the client was shown, unless an earlier event says them; raises ValueError for other bytes."""
+        text = self.text
+        if not expected.has("text_languages", text.id, text.language):
+            yield self.row("text_languages", text, text_id=text.id, content=text.sha256, translation_of=NOT_SAID)
+        elif expected.value("text_languages", "sha256", text.id, text.language) != text.sha256:
+            raise ValueError("this text had other bytes before")
+
+    def _readers(self, grants: Sequence[LoggedGrant]) -> tuple[str, ...]:
+        recorder = self.acting
+        each = [readers_of(grant.answer, recorder, grant.sender, grant.recipient) for grant in grants]
+        return listed({recorder}.union(*each))
+
+
+class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
+    """The evidence of a consent that was recorded without it."""
+
+    number = 35
+
+    consent: str
+    sha256: str
+    media_type: str
+    kept_at_commitment: Committed
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The evidence, which its recorder alone may read."""
+        yield self.row(
+            "consent_evidence",
+            evidence_id=self.id,
+            consent_id=self.consent,
+            client_id=self.client,
+            partner_ids=(self.acting,),
+        )
+
+
+class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):
+    """A further receipt code of a consent; the codes before it are dead."""
+
+    number = 25
+
+    consent: str
+    issue: int
+    digest_key: str
+    digest_commitment: Committed
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The code, for the partners of its consent."""
+        yield self.row(
+            "receipt_codes",
+            consent_id=self.consent,
+            client_id=self.client,
+            partner_ids=expected.value("consents", "partner_ids", self.consent),
+            digest=expected.opened("receipt_code", self.digest_commitment),
+        )

@@ -1,0 +1,95 @@
+"""What every event has: its head in the log, and what its kind says of all events of that kind.
+
+The facts are complete: every consent's state can be recomputed from events alone. A kind is one struct below `Event`.
+It says its number, how long its events are kept, which search columns they fill, how many entries an act of the kind
+writes, its members, and the rows of the tables that they stand for. `registry.py` writes and reads all of them.
+
+A member may be absent from some events of its kind (`UNSET`); null is a value, and other bytes than absence.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.decisions import Outcome
+from consent_registry.domain.events.expected_rows import ExpectedRows, Row, make_row
+
+EVENT_FORMAT = 1
+# An instant as events write it: UTC, six decimals and Z (`instants.format_instant`).
+LoggedInstant = str
+# `use` goes by age, because what it proves, reliance on a consent, lasts as long as its evidence. `state` goes with its
+# consent or its client, and a catalogue's state never. `permanent` is what accounts for the log itself.
+RetentionClass = Literal["use", "state", "permanent"]
+
+
+class SearchColumns(msgspec.Struct, frozen=True):
+    """What an event fills the search columns with beside its head: slugs of the catalogue, a staff reference."""
+
+    sender: str | None = None
+    recipient: str | None = None
+    purpose: str | None = None
+    outcome: Outcome | None = None
+    person: str | None = None
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """An object among an event's members."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event of any kind says. An event of a kind that this program does not know is read as its head alone.
+
+    `client` is the client number the event is about. Where the caller may not know that number, the log holds null and
+    `client_commitment`. `reference_commitment` is to the reference the actor used. `act` is the act whose entry this
+    is: an entry about another client number than the act's own, or padding; it has no actor.
+
+    `at`, `network` and an UNSET `actor` are filled in when the event is appended; an event that was read has all three.
+    """
+
+    v: int = EVENT_FORMAT
+    id: str
+    at: LoggedInstant = ""
+    network: str = ""
+    actor: str | UnsetType | None = UNSET
+    client: str | None = None
+    client_commitment: Committed | UnsetType = UNSET
+    reference_commitment: Committed | UnsetType = UNSET
+    act: str | UnsetType = UNSET
+
+    @property
+    def acting(self) -> str:
+        """The slug of the partner that acted; raises ValueError for an event without an actor."""
+        if not isinstance(self.actor, str):
+            raise ValueError("this event names nobody who acted")  # noqa: TRY004 - a fault of the event
+        return self.actor
+
+    def entries(self) -> int:
+        """How many entries of the log the act writes, its own among them (act_entries.py)."""
+        return 1
+
+    def searched(self) -> SearchColumns:
+        """What the event is found by, beside its head."""
+        return SearchColumns()
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The rows of the tables that this event stands for, given those that earlier events stand for."""
+        return ()
+
+
+class Event(Head, frozen=True, kw_only=True, tag_field="kind"):
+    """An event of a kind that this program knows."""
+
+    # The kind's code in the search columns. Never changed, never used again: 36 was a kind that nothing writes now.
+    number: ClassVar[int]
+    retention_class: ClassVar[RetentionClass] = "state"
+    # Whether a partner may ask for events of this kind among its own.
+    has_actor: ClassVar[bool] = True
+
+    def row(self, table: str, part: Part | None = None, **columns: Any) -> Row:  # noqa: ANN401 - of any type
+        """A row of `table` with these columns. Every other column is the member of its name, of `part` if there is one;
+        `recorded_at` is the event's time. Raises ValueError for a member that the event lacks.
+        """
+        return make_row(table, self if part is None else part, {"recorded_at": self.at, **columns})

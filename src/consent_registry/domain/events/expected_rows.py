@@ -1,0 +1,116 @@
+"""The rows that the log's events stand for: by table, under their key, as tuples of columns.
+
+A column's name is the database's. Its value is a slug, a text, a number, a time or a list of slugs. What events do not
+say is not here: the feed of changes, stored answers, secrets, sealed texts, digests.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from consent_registry.domain.commitments import Commitment, Committed
+from consent_registry.domain.events.tables import TABLES
+
+Key = tuple[Any, ...]
+# Stands for a column of which this row's event says nothing.
+NOT_SAID = ...
+# Columns that hold times although their names do not end as times' names do; lists compared sorted; other lists.
+_TIMES = frozenset({"valid_from", "valid_until", "giver_mandate_until"})
+_SORTED = frozenset({"partner_ids", "category_ids"})
+_LISTS = frozenset({"told", "remarks", "scopes"})
+
+
+class Row(NamedTuple):
+    """One row: its table, and the value of every column of the key and of every compared column."""
+
+    table: str
+    columns: Mapping[str, Any]
+
+
+def make_row(table: str, source: object, columns: Mapping[str, Any]) -> Row:
+    """A row with these columns; every other one is the attribute of `source` that has its name. Raises ValueError for
+    an attribute that is absent, TypeError for a column that the table does not have.
+    """
+    names = [name for part in TABLES[table] for name in part]
+    if unknown := sorted(columns.keys() - {*names, "recorded_at"}):
+        raise TypeError(f"{table} has no columns {unknown}")
+    values = {name: columns[name] if name in columns else getattr(source, name) for name in names}
+    if absent := [name for name, value in values.items() if value is UNSET]:
+        raise ValueError(f"{table}: the event does not say {', '.join(absent)}")
+    return Row(table, {name: _as_column(name, value) for name, value in values.items()})
+
+
+def _as_column(name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type the column is
+    """A member as the table holds it: a time as an instant, a list as a tuple."""
+    if value is None or value is NOT_SAID:
+        return value
+    if name.endswith("_at") or name in _TIMES:
+        return at(value) if isinstance(value, str) else value
+    if name in _SORTED:
+        return listed(value)
+    return tuple(value) if name in _LISTS else value
+
+
+class ExpectedRows:
+    """The rows that events stand for, so far. `unattached` counts changes of rows that no event here stands for."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
+        self.unattached = 0
+        # Of the event that is being taken in: its commitments are opened with it.
+        self.nonce = b""
+        self._unlisted_tables: set[str] = set()
+        self._unlisted_texts: set[str] = set()
+
+    def add(self, row: Row) -> None:
+        """Expect a row; raises ValueError for one that is expected already."""
+        keys, columns = TABLES[row.table]
+        key = tuple(row.columns[name] for name in keys)
+        if key in self.rows[row.table]:
+            raise ValueError(f"{row.table} {key} was told before")
+        self.rows[row.table][key] = tuple(row.columns[name] for name in columns)
+
+    def has(self, table: str, *key: object) -> bool:
+        """Whether this row is expected."""
+        return key in self.rows[table]
+
+    def is_attached(self, table: str, *key: object) -> bool:
+        """Whether the row that an event changes is expected; counted if it is not, because its own event is gone."""
+        found = self.has(table, *key)
+        self.unattached += not found
+        return found
+
+    def value(self, table: str, column: str, *key: object) -> Any:  # noqa: ANN401 - of whatever type the column is
+        """A column of an expected row; raises KeyError."""
+        return self.rows[table][key][TABLES[table][1].index(column)]
+
+    def opened(self, what: str, committed: Committed) -> Commitment:
+        """A column of which the event holds the commitment alone, to be compared with what the table holds."""
+        return Commitment(what, self.nonce, committed.of(self.nonce))
+
+    def take(self, table: str, key: Key) -> tuple[Any, ...] | None:
+        """The row, which is not expected any more afterwards."""
+        return self.rows[table].pop(key, None)
+
+    def leave_unlisted(self, *tables: str, versions: Iterable[str]) -> None:
+        """The network's setup listed no rows of these tables, and of its texts the versions alone."""
+        self._unlisted_tables.update(tables)
+        self._unlisted_texts.update(versions)
+
+    def says_nothing_of(self, table: str, row: Mapping[str, Any]) -> bool:
+        """Whether such a row may be there though no event stands for it: the network's setup did not list all."""
+        if table == "text_languages":
+            return row["version"] in self._unlisted_texts
+        return table in self._unlisted_tables
+
+
+def at(text: str) -> datetime:
+    """An instant as events write it; raises ValueError."""
+    return datetime.fromisoformat(text)
+
+
+def listed(slugs: Iterable[str]) -> tuple[str, ...]:
+    """Sorted, as lists of partners and categories are compared."""
+    return tuple(sorted(slugs))

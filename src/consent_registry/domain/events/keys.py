@@ -1,0 +1,26 @@
+"""The installation's keys as the log says them: a successor was published, or stored values moved to it."""
+
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.events.event import Event, LoggedInstant
+
+
+class KeyRotationEvent(Event, frozen=True, kw_only=True, tag="key_rotation"):
+    """`published`: `key` follows `former_key` in a key file, from then on if that is said; a log key with both verifier
+    keys. `resealed`: so many stored values of a table were encrypted anew under these keys.
+    """
+
+    number = 26
+    retention_class = "permanent"
+
+    step: str
+    file: str | UnsetType = UNSET
+    key: str | UnsetType = UNSET
+    former_key: str | UnsetType = UNSET
+    active_from: LoggedInstant | UnsetType = UNSET
+    vkey: str | UnsetType = UNSET
+    former_vkey: str | UnsetType = UNSET
+    table: str | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    sealing_key: str | UnsetType = UNSET
+    digest_key: str | UnsetType = UNSET

@@ -1,0 +1,96 @@
+"""All kinds of events, in the order of their numbers; how an event is written for the log, and read from it."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events import (
+    catalogue,
+    clients,
+    consents,
+    decisions,
+    erasure,
+    grant_changes,
+    keys,
+    partners,
+    texts,
+    withdrawals,
+)
+from consent_registry.domain.events.event import Event, Head
+
+_TOPICS = (catalogue, clients, consents, decisions, erasure, grant_changes, keys, partners, texts, withdrawals)
+
+
+def _kinds_of(topic: ModuleType) -> Iterator[type[Event]]:
+    """The kinds that a module defines: what has a number."""
+    for found in vars(topic).values():
+        if isinstance(found, type) and issubclass(found, Event) and "number" in vars(found):
+            yield found
+
+
+def kind_of(event: type[Event]) -> str:
+    """The name of a kind, as events say it."""
+    return str(event.__struct_config__.tag)
+
+
+# By name and by number.
+EVENTS: dict[str, type[Event]] = {
+    kind_of(event): event
+    for event in sorted((event for topic in _TOPICS for event in _kinds_of(topic)), key=lambda event: event.number)
+}
+NUMBERS: dict[str, int] = {kind: event.number for kind, event in EVENTS.items()}
+KINDS: dict[int, str] = {number: kind for kind, number in NUMBERS.items()}
+
+
+class NotAnEvent(ValueError):
+    """Bytes that are no event of the kind that they name: not JSON, without a member, or with one of another type."""
+
+
+class _RequiredHead(msgspec.Struct):
+    """What no event lacks, whatever its kind."""
+
+    v: int
+    kind: str
+    id: str
+    at: str
+    network: str
+    actor: str | None
+    client: str | None
+
+
+def write_event(event: Event, nonce: bytes) -> bytes:
+    """The bytes of an event, which has its time, network and actor: canonical JSON (RFC 8785), members in the order of
+    their names and absent ones left out. A value of which the log holds a commitment alone is hidden with this nonce.
+    """
+
+    def said(member: object) -> str:
+        if not isinstance(member, Committed):
+            raise NotImplementedError(f"no event has a member of type {type(member).__name__}")
+        return member.of(nonce)
+
+    return msgspec.json.Encoder(order="sorted", enc_hook=said).encode(event)
+
+
+def read_event(body: bytes) -> Head:
+    """The event that these bytes are; of a kind that this program does not know its head alone. Raises NotAnEvent."""
+    try:
+        decoder = _DECODERS.get(_REQUIRED.decode(body).kind, _UNKNOWN)
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotAnEvent(str(error)) from error
+
+
+def _read(kind: type, said: Any) -> Committed:  # noqa: ANN401 - of whatever type the member was
+    if kind is not Committed or not isinstance(said, str):
+        raise ValueError(f"a commitment is a text, not {type(said).__name__}")
+    return Committed.read(said)
+
+
+_REQUIRED = msgspec.json.Decoder(_RequiredHead)
+_UNKNOWN: msgspec.json.Decoder[Head] = msgspec.json.Decoder(Head, dec_hook=_read)
+_DECODERS: dict[str, msgspec.json.Decoder[Head]] = {
+    kind: msgspec.json.Decoder(event, dec_hook=_read) for kind, event in EVENTS.items()
+}

@@ -1,0 +1,56 @@
+"""Texts as the log says them: published, void, stale in a language."""
+
+from collections.abc import Iterable
+
+from consent_registry.domain.events.catalogue import LoggedLanguage
+from consent_registry.domain.events.event import Event
+from consent_registry.domain.events.expected_rows import ExpectedRows, Row
+
+
+class TextEvent(Event, frozen=True, kw_only=True, tag="text"):
+    """A version of the text was published, in these languages."""
+
+    number = 19
+
+    text: str
+    version: str
+    languages: list[LoggedLanguage]
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The version, and each language with the bytes that are stored."""
+        yield self.row("texts", text_id=self.text)
+        for language in self.languages:
+            yield self.row("text_languages", language, text_id=self.text, content=language.sha256)
+
+
+class StaleTranslationEvent(Event, frozen=True, kw_only=True, tag="stale_translation"):
+    """A translation is no longer good for new consents; those given in it stand."""
+
+    number = 20
+
+    text: str
+    language: str
+    reason: str | None
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The staling."""
+        yield self.row("stale_translations", staling_id=self.id, text_id=self.text)
+
+
+class TextInvalidationEvent(Event, frozen=True, kw_only=True, tag="text_invalidation"):
+    """A text was void, in one language or in all: with it so many consents and grants, and the SHA-256 of the consents'
+    ids. What each consent lost is said by its own `invalidation`.
+    """
+
+    number = 21
+
+    text: str
+    language: str | None
+    reason: str
+    consents: int
+    grants: int
+    digest: str
+
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
+        """The invalidation."""
+        yield self.row("text_invalidations", invalidation_id=self.id, text_id=self.text)
