@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.erasure.erasures import ByReference, Eraser
-from tests.journeys.test_links import code_of, redeem
-from tests.journeys.test_renewal import renewing
+from tests.journeys.clients.test_links import code_of, redeem
+from tests.journeys.consents.test_renewal import renewing
 from tests.operations.erasure.test_retention import in_years, retain
 from tests.operations.oversight.test_table_check import findings, tampering
 from tests.support.erasing import erasing, north, search_everywhere

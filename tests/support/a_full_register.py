@@ -4,8 +4,8 @@ from pathlib import Path
 
 from consent_registry.operations.erasure.erasures import ByReference
 from consent_registry.operations.erasure.retention import set_periods
-from tests.journeys.test_links import code_of, redeem
-from tests.journeys.test_releases import RELEASE, sealed
+from tests.journeys.clients.test_links import code_of, redeem
+from tests.journeys.consents.test_releases import RELEASE, sealed
 from tests.support.erasing import administering, erasing, hold, lift, north
 from tests.support.installation import Partner, Registry
 from tests.support.lives import a_life, erase

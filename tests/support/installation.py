@@ -43,6 +43,7 @@ class Installation:
     cluster: Cluster
     keys: Path
     networks: dict[str, dict[str, Any]]
+    template: str = TEMPLATE
 
     def dsn(self, database: str, role: str = "app") -> str:
         """Return the address of a database as one of the roles, or as `postgres`."""
@@ -54,7 +55,7 @@ class Installation:
         name = f"registry_{uuid.uuid4().hex[:12]}"
         admin = await asyncpg.connect(self.cluster.dsn())
         try:
-            await admin.execute(f"create database {name} template {TEMPLATE} strategy wal_log")
+            await admin.execute(f"create database {name} template {self.template} strategy wal_log")
             # A copy has a database's usual privileges again, not those of its template.
             await admin.execute(f"revoke temporary on database {name} from public")
             yield name

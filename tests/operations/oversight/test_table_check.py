@@ -15,7 +15,7 @@ from consent_registry.operations.oversight.table_check import auditing, replay_n
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.keys.sealed_places import place_of_reference, place_of_value
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
-from tests.journeys.test_links import code_of, redeem
+from tests.journeys.clients.test_links import code_of, redeem
 from tests.operations.erasure.test_retention import in_years, retain
 from tests.support.a_full_register import fill
 from tests.support.erasing import erasing

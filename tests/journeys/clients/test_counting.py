@@ -11,10 +11,10 @@ import pytest
 from consent_registry.domain.events import Event
 from consent_registry.operations import commands as operations
 from consent_registry.operations.commands import Performed
-from tests.journeys.counting import ACTS, Scene, Seen, do, entries, play
+from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Registry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HIDDEN = (0, 1, 5)
 # Written by each act that succeeds.
 CONSTANTS = {

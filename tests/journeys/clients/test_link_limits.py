@@ -7,7 +7,7 @@ from itertools import cycle, islice
 import httpx
 import pytest
 
-from tests.journeys.test_links import code_of, redeem
+from tests.journeys.clients.test_links import code_of, redeem
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
 from tests.support.office import Office, office

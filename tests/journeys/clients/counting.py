@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.test_links import code_of, redeem
+from tests.journeys.clients.test_links import code_of, redeem
 from tests.support.installation import Partner, Registry
 from tests.support.office import Body, Office, office
 from tests.support.small_network import consent_body

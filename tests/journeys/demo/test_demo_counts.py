@@ -74,47 +74,47 @@ async def _all_consents(registry: Registry, slug: str) -> dict[str, dict[str, An
 
 
 @with_flows
-async def test_each_network_has_enough_of_everything(five_networks: Registry, slug: str) -> None:
+async def test_each_network_has_enough_of_everything(just_loaded: Registry, slug: str) -> None:
     """At least 40 clients, 60 consents, 6 consent flows and 2 statutory ones with norm, each state among them."""
-    counts = await _count(five_networks, slug)
+    counts = await _count(just_loaded, slug)
     assert counts["clients"] >= 40
     assert counts["consents"] >= 60
     assert counts["receipt_codes"] == counts["consents"]
     assert counts["consent without norm"] >= 6
     assert counts["statute with norm"] >= 2
     assert counts["statute without norm"] == 0
-    states = await _states_in_tables(five_networks, slug)
+    states = await _states_in_tables(just_loaded, slug)
     assert all(states[state] >= 2 for state in ("given", "expired", "withdrawn", "withdrawn in part")), states
     assert states.total() == counts["consents"]
 
 
 @with_flows
-async def test_the_interface_shows_the_same_states(five_networks: Registry, slug: str) -> None:
+async def test_the_interface_shows_the_same_states(just_loaded: Registry, slug: str) -> None:
     """Counted through the partners' searches the states are those of the tables, with the texts in all languages."""
-    consents = await _all_consents(five_networks, slug)
+    consents = await _all_consents(just_loaded, slug)
     shown: Counter[str] = Counter()
     for one in consents.values():
         touched = any(grant["withdrawn_categories"] for grant in one["grants"])
         shown["withdrawn in part" if one["status"] == "given" and touched else one["status"]] += 1
-    assert shown == await _states_in_tables(five_networks, slug)
+    assert shown == await _states_in_tables(just_loaded, slug)
     assert {one["text"]["language"] for one in consents.values()} == {"de", "en", "ar", "uk", "tr"}
 
 
 @with_flows
-async def test_the_example_is_permitted(five_networks: Registry, slug: str) -> None:
+async def test_the_example_is_permitted(just_loaded: Registry, slug: str) -> None:
     """The example of demo.json is answered permit, and what the network's log says is what its tables hold."""
-    example = five_networks.installation.networks[slug]["permit_example"]
-    partner = await office(five_networks, example["partner"], slug)
+    example = just_loaded.installation.networks[slug]["permit_example"]
+    partner = await office(just_loaded, example["partner"], slug)
     assert (await partner.post("/decisions", example["request"], 200))["outcome"] == "permit"
-    await check_log(five_networks, slug)
+    await check_log(just_loaded, slug)
 
 
-async def test_widunetz_is_empty(five_networks: Registry) -> None:
+async def test_widunetz_is_empty(just_loaded: Registry) -> None:
     """Membership gives no right: partners and an agreement, and neither flow, client, consent nor example."""
-    counts = await _count(five_networks, "widunetz")
+    counts = await _count(just_loaded, "widunetz")
     assert set(counts) == {"leaves"}
-    assert "permit_example" not in five_networks.installation.networks["widunetz"]
-    assert {event["kind"] for event in await check_log(five_networks, "widunetz")} <= {
+    assert "permit_example" not in just_loaded.installation.networks["widunetz"]
+    assert {event["kind"] for event in await check_log(just_loaded, "widunetz")} <= {
         "catalogue",
         "credential",
         "read",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consent_registry.operations.commands import Act
-from tests.journeys.counting import ACTS, Scene, do
+from tests.journeys.clients.counting import ACTS, Scene, do
 from tests.support.installation import Registry
 from tests.support.small_network import NUMBER, PARTNERS
 

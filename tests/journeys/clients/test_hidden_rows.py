@@ -8,7 +8,7 @@ import pytest
 from consent_registry.domain import grants
 from consent_registry.domain.table_check import consent_rows
 from tests.campaigns.support.server import ROOT
-from tests.journeys.hidden_rows import (
+from tests.journeys.clients.hidden_rows import (
     BACK,
     NO,
     OTHER_YES,
@@ -174,7 +174,7 @@ ABOUT_NOBODY = {
     *("GET /texts", "GET /texts/{text_id}", "GET /texts/{text_id}/{language}", "POST /texts"),
     *("POST /texts/{text_id}/stale-translations", "POST /suspensions", "POST /reinstatements", "GET /approvals"),
     *("POST /approvals", "POST /approvals/{approval_id}/revocations", "POST /credential-revocations"),
-    # Its administration is told how many consents it voids (tests/journeys/test_dpo_slices.py).
+    # Its administration is told how many consents it voids (tests/journeys/oversight/test_dpo_slices.py).
     "POST /text-invalidations",
 }
 """Calls about the catalogue: no client's row is behind them."""
