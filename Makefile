@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check bench openapi lock crash crowd flood silence contract mutants clean
+.PHONY: help demo serve test check bench openapi lock crash crowd flood silence contract proofs tampering mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -38,6 +38,8 @@ help:
 	@echo 'make flood    ten partners, of which one floods, a minute for each kind of flood'
 	@echo 'make silence  the campaigns of silence at their full size'
 	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
+	@echo 'make proofs   every proof of every tree to 1,100 leaves, with what is done to them'
+	@echo 'make tampering what a superuser does to a register, at its full size'
 	@echo 'make mutants  every small mistake in domain/, the token check and part of tlog/, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
@@ -75,10 +77,16 @@ flood: $(TOOLS)
 	FLOOD_SCALE=full $(PY) -m pytest -m campaign -s tests/campaigns/load/test_flood.py
 
 silence: $(TOOLS)
-	SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/silence/test_silence.py tests/campaigns/silence/test_silence_doors.py
+	SILENCE_REQUESTS=2500 SILENCE_DOORS=2500 $(PY) -m pytest -m campaign -s tests/campaigns/silence/test_silence.py tests/campaigns/silence/test_silence_doors.py
 
 contract: $(TOOLS)
 	CONTRACT_SCALE=full $(PY) -m pytest -s tests/contract
+
+proofs: $(TOOLS)
+	PROOFS_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/log/test_proofs.py
+
+tampering: $(TOOLS)
+	TAMPERING_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/tampering
 
 mutants: $(TOOLS)
 	$(PY) -m tests.mutations --jobs $(JOBS)

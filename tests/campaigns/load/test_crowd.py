@@ -19,7 +19,7 @@ from tests.campaigns.support.scene import OK, Scene, register, scene
 from tests.campaigns.support.server import ROOT, Server, lay_out
 from tests.campaigns.support.wire import LostError
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 IS_FULL = os.environ.get("CROWD_SCALE") == "full"
 SILENT, SLOW, QUESTIONS = (2000, 500, 2000) if IS_FULL else (400, 100, 300)
 

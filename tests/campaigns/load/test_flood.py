@@ -25,7 +25,7 @@ from tests.campaigns.support.quotas import give_quotas
 from tests.campaigns.support.server import ROOT, Server, running
 from tests.campaigns.support.wire import Wire
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 NETWORK = "widunetz"
 SECONDS = 60.0 if os.environ.get("FLOOD_SCALE") == "full" else 10.0
 WARMING_S = 2.0

@@ -17,7 +17,7 @@ from tests.campaigns.silence.statements import Statements, difference, usual
 from tests.campaigns.support.scene import Scene, play
 from tests.campaigns.support.server import Server, running, serving
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 
 TIMED = int(os.environ.get("SILENCE_DOORS", "60"))
 REPETITIONS = 5
