@@ -40,7 +40,7 @@ help:
 	@echo 'make contract schemathesis asks whatever the description allows, at its full size'
 	@echo 'make proofs   every proof of every tree to 1,100 leaves, with what is done to them'
 	@echo 'make tampering what a superuser does to a register, at its full size'
-	@echo 'make mutants  every small mistake in domain/, the token check and part of tlog/, each before its tests'
+	@echo 'make mutants  every small mistake in domain/, tlog/ and the token check, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
@@ -59,7 +59,7 @@ test: $(TOOLS)
 check: $(TOOLS)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	$(PY) -m mypy src tests $(wildcard benchmarks)
+	$(PY) -m mypy src tests tools benchmarks
 	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
 
 bench: $(TOOLS)
@@ -89,7 +89,7 @@ tampering: $(TOOLS)
 	TAMPERING_SCALE=full $(PY) -m pytest -m campaign tests/campaigns/tampering
 
 mutants: $(TOOLS)
-	$(PY) -m tests.mutations --jobs $(JOBS)
+	$(PY) -m tools.mutations --jobs $(JOBS)
 
 openapi: $(INSTALLED)
 	$(PY) -m consent_registry openapi > openapi/consent-registry.json.new

@@ -1,7 +1,8 @@
-"""All proofs of trees of one tile and of more, and samples of larger trees, with what is done to them, on every processor.
+"""All proofs of trees of one tile and of more, and samples of larger trees, with what is done to them, on every
+processor.
 
-PROOFS_SCALE=full takes every size to 1100; otherwise every size to 300, and beyond it those around whole tiles and every
-sixteenth.
+PROOFS_SCALE=full takes every size to 1100; otherwise every size to 300, and beyond it those around whole tiles and
+every sixteenth.
 """
 
 import os

@@ -14,9 +14,9 @@ from types import ModuleType
 import hypothesis
 import pytest
 from hypothesis import Phase
-
-from tests.mutations.operators import Mutant
 from tests.oracle import oracle, samples, scenarios, small_scope  # noqa: F401 - imported once, for every child
+
+from tools.mutations.operators import Mutant
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "consent_registry"

@@ -1,6 +1,7 @@
 """Small mistakes, one at a time: every place of a module where one of them fits, as mutants with lasting names.
 
-A name says where and what, never a line number: a list of explained survivors outlives what is written around them.
+A name says the function, what is mistaken for what, and the how many-th place in the function that is: neither a line
+number nor what the code calls its values, so that a list of explained survivors outlives renaming.
 """
 
 import ast
@@ -34,6 +35,25 @@ CALCULATIONS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.LShift: (ast.RShift,),
     ast.RShift: (ast.LShift,),
 }
+SIGNS = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.NotIn: "not in",
+    ast.IsNot: "is not",
+}
 NAMES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 METHODS = {
     "intersection": "union",
@@ -50,6 +70,7 @@ class Mutant(NamedTuple):
     """A module, as `domain.grants`, with one mistake in it."""
 
     name: str
+    what: str
     module: str
     right_tree: ast.Module
     statement: int
@@ -74,15 +95,65 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
     made = []
     for statement, right in enumerate(tree.body):
         for place, node, wrong in () if _is_said(right) else _mistakes(right, ""):
-            name = f"{module} {place}: {_text(node)} → {_text(wrong)}"
+            name = f"{module} {place}: {mistake(node, wrong)}"
             seen[name] += 1
             number = f" ({seen[name]})" if seen[name] > 1 else ""
-            made.append(Mutant(name + number, module, tree, statement, node, wrong))
+            what = f"{_text(node)} → {_text(wrong)}"
+            made.append(Mutant(name + number, what, module, tree, statement, node, wrong))
     return made
 
 
 def _text(node: ast.AST) -> str:
     return " ".join(ast.unparse(node).split())[:160]
+
+
+def mistake(right: ast.AST, wrong: ast.AST) -> str:
+    """What is mistaken for what, without any name that the code gives."""
+    match right:
+        case ast.Constant():
+            return f"{_text(right)} → {_text(wrong)}"
+        case ast.Return(value=ast.Constant()):
+            return f"{_text(right)} left out"
+        case ast.stmt() if isinstance(wrong, ast.Pass):
+            return f"{type(right).__name__.lower()} left out"
+        case ast.BoolOp(values=values):
+            if isinstance(wrong, ast.BoolOp) and len(wrong.values) == len(values):
+                return f"{_sign(right.op)} → {_sign(wrong.op)}"
+            return _left_out("operand", values, wrong.values if isinstance(wrong, ast.BoolOp) else [wrong])
+        case ast.Set(elts=elements):
+            return _left_out("element", elements, wrong.elts if isinstance(wrong, ast.Set) else [])
+        case ast.UnaryOp():
+            return "not left out"
+        case _:
+            return _mistaken_part(right, wrong)
+
+
+def _mistaken_part(right: ast.AST, wrong: ast.AST) -> str:
+    """The part of an expression that is mistaken: its sign, what it calls, its condition."""
+    match right, wrong:
+        case ast.Compare(ops=signs), ast.Compare(ops=others):
+            return next(f"{_sign(one)} → {_sign(two)}" for one, two in zip(signs, others, strict=True) if one != two)
+        case ast.BinOp(op=sign), ast.BinOp(op=other):
+            return f"{_sign(sign)} → {_sign(other)}"
+        case ast.Call(func=called), ast.Call(func=other):
+            return f"{_called(called)} → {_called(other)}"
+        case ast.comprehension(ifs=conditions), ast.comprehension(ifs=kept):
+            return _left_out("filter", conditions, kept)
+        case _:
+            return f"{type(right).__name__.lower()} turned round"
+
+
+def _left_out(kind: str, every: Sequence[ast.AST], kept: Sequence[ast.AST]) -> str:
+    number = next(number for number, one in enumerate(every, 1) if not any(one is other for other in kept))
+    return f"{kind} {number} of {len(every)} left out"
+
+
+def _sign(operator: ast.AST) -> str:
+    return SIGNS.get(type(operator), type(operator).__name__.lower())
+
+
+def _called(function: ast.AST) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else _text(function)
 
 
 def _mistakes(

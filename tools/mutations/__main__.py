@@ -13,21 +13,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.mutations.operators import Mutant, mutants_of
-from tests.mutations.trial import SOURCE, passes, survives
+from tools.mutations.operators import Mutant, mutants_of
+from tools.mutations.trial import SOURCE, passes, survives
 
 EXPLAINED: dict[str, str] = json.loads(Path(__file__).with_name("survivors.json").read_text(encoding="utf-8"))
 
-# Of domain every module, of tlog all but the tree and its tiles, of operations the token check.
+# Of domain and tlog every module, of operations the token check.
 MODULES: Mapping[str, frozenset[str] | None] = {
     "domain": None,
-    "tlog": frozenset(
-        {
-            *("checkpoint", "cosignature", "encoding", "event_bundle", "frontier", "leaf", "note", "policy", "proof"),
-            *("receipt", "removals", "report", "tile_proofs", "tree_walk", "verify", "verify_events", "verify_quorum"),
-            *("verify_receipts", "witness"),
-        }
-    ),
+    "tlog": None,
     "operations": frozenset({"access_tokens"}),
 }
 
@@ -45,7 +39,7 @@ def every_mutant() -> list[Mutant]:
 
 def module_of(path: Path) -> str:
     """The module's name below the package that is tried: `domain.table_check.row_mapping`."""
-    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 
 def sample_of(mutants: Sequence[Mutant], size: int) -> list[Mutant]:
@@ -59,12 +53,12 @@ def sample_of(mutants: Sequence[Mutant], size: int) -> list[Mutant]:
 
 
 def complaints(
-    tried: Collection[str], survivors: Collection[str], explained: Mapping[str, str], existing: Collection[str]
+    tried: Collection[str], survivors: Mapping[str, str], explained: Mapping[str, str], existing: Collection[str]
 ) -> Iterator[str]:
-    """What is wrong with these survivors and explanations, a line each."""
-    for name in survivors:
+    """What is wrong with these survivors, with what they are, and with these explanations, a line each."""
+    for name, what in survivors.items():
         if name not in explained:
-            yield f"survives unexplained: {name}"
+            yield f"survives unexplained: {name}: {what}"
     for name, reason in explained.items():
         if name not in existing:
             yield f"explained, but no mutant any more: {name}"
@@ -84,8 +78,8 @@ def main() -> int:
         return _say(["the tests do not even pass without a mutant"])
     with multiprocessing.get_context("fork").Pool(options.jobs, _prepare, (chosen, options.tests)) as pool:
         survivors = list(_survivors(chosen, pool.imap(_try, range(len(chosen)))))
-    names = [{one.name for one in several} for several in (chosen, survivors, mutants)]
-    return _say(list(complaints(names[0], names[1], EXPLAINED, names[2])))
+    tried, existing = ({one.name for one in several} for several in (chosen, mutants))
+    return _say(list(complaints(tried, {one.name: one.what for one in survivors}, EXPLAINED, existing)))
 
 
 def _survivors(chosen: Sequence[Mutant], survived: Iterator[bool]) -> Iterator[Mutant]:
@@ -104,7 +98,7 @@ def _survivors(chosen: Sequence[Mutant], survived: Iterator[bool]) -> Iterator[M
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.mutations", description=__doc__)
     parser.add_argument("modules", nargs="*", help="as domain.grants; all of them unless said otherwise")
     parser.add_argument("--sample", type=int, help="how many mutants to try, always the same ones")
     parser.add_argument("--jobs", type=int, default=1, help="how many at the same time")

@@ -1,0 +1,1 @@
+"""What helps with work on the registry, and is no part of it."""

@@ -1,0 +1,1 @@
+"""Small mistakes in the code, one at a time, and whether a test finds each: `python -m tools.mutations`."""
