@@ -187,7 +187,7 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
         f"  settings        {data / 'app.env'}; auditor, eraser, sealer and example.env: for the guides' lines",
         f"  ready?          {service.base_url}/ready",
         f"  database        {os.fspath(cluster.pgdata) if cluster else f'as {DATABASE_URL} says'}",
-        'Try next: paste the curl lines of README.md, "A partner\'s day". Questions that are permitted just now:',
+        "Try next: paste the curl lines of docs/vendors.md. Questions that are permitted just now:",
         *(f"  {line}" for line in _examples(networks)),
         f'What public texts do not say about these networks is assumed: {assumptions} points, under "assumptions" in',
         "demo.json. All clients are made up.",
