@@ -17,7 +17,7 @@ import pytest
 from consent_registry import operations
 from consent_registry.api.openapi.document import _operations
 from consent_registry.domain.events import KINDS
-from consent_registry.operations.commands import Shape, read_kept
+from consent_registry.operations.idempotency import StoredShape, decode_kept
 from consent_registry.tlog.leaf import canonical, opens
 from consent_registry.web.operation import Operation
 from tests.cli.forks import Forks, forking
@@ -82,9 +82,9 @@ async def test_an_answer_is_as_it_was(registry: Registry) -> None:
             assert again == body or (call.endswith("jwks.json") and json.loads(again) == json.loads(body)), call
 
 
-def _shapes() -> dict[str, Shape[Any]]:
+def _shapes() -> dict[str, StoredShape[Any]]:
     modules = [import_module(found.name) for found in walk_packages(operations.__path__, f"{operations.__name__}.")]
-    every = [shape for module in modules for shape in vars(module).values() if isinstance(shape, Shape)]
+    every = [shape for module in modules for shape in vars(module).values() if isinstance(shape, StoredShape)]
     return {f"{shape.name} {shape.version}": shape for shape in every}
 
 
@@ -93,7 +93,7 @@ def test_a_kept_outcome_is_given_again_as_it_was() -> None:
     shapes = _shapes()
     assert set(KEPT) >= set(shapes)
     for name, sample in KEPT.items():
-        performed = read_kept(base64.b64decode(sample["kept"]), shapes[name])
+        performed = decode_kept(base64.b64decode(sample["kept"]), shapes[name])
         assert msgspec.json.encode(performed.value).decode() == sample["body"], name
         assert (performed.is_new, performed.is_replayed) == (sample["is_new"], True)
 
@@ -103,7 +103,7 @@ def test_control_another_version_is_not_taken_for_this_one() -> None:
     shape = _shapes()["client 1"]
     kept = base64.b64decode(KEPT["client 1"]["kept"])
     with pytest.raises(ValueError, match="client 1, not as client 2"):
-        read_kept(kept, msgspec.structs.replace(shape, version=2))
+        decode_kept(kept, msgspec.structs.replace(shape, version=2))
 
 
 def test_a_day_is_verified(forks: Forks) -> None:

@@ -151,13 +151,16 @@ def _lifespan(
                 pool,
                 keys,
                 settings.issuer,
-                even_acts=settings.even_acts_ms / 1000,
+                constant_time_seconds=settings.even_acts_ms / 1000,
                 oversight=oversight,
                 turns=Turns(settings.pool_size // 2),
             )
             app.state.trusted_proxies = settings.trusted_proxies
             app.state.doors = Doors(
-                runtime, log_public=settings.log_public, even=settings.even_ms / 1000, workers=settings.workers
+                runtime,
+                log_public=settings.log_public,
+                response_seconds=settings.even_ms / 1000,
+                workers=settings.workers,
             )
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             housekeeping = app.state.housekeeping = Housekeeping(runtime)

@@ -7,7 +7,7 @@ import sys
 import time
 from functools import partial
 
-from consent_registry.operations.response_delay import Keeper
+from consent_registry.operations.response_delay import ResponseScheduler
 
 # Two workers forked from a process that has a keeper already, in each of which three hundred are called.
 WORKERS = """
@@ -36,7 +36,7 @@ print([os.waitpid(child, 0)[1] for child in children])
 """
 
 
-async def _called_after(keeper: Keeper, seconds: float) -> float:
+async def _called_after(keeper: ResponseScheduler, seconds: float) -> float:
     """How long after its moment something is called."""
     called = asyncio.get_running_loop().create_future()
     moment = time.monotonic() + seconds
@@ -47,14 +47,14 @@ async def _called_after(keeper: Keeper, seconds: float) -> float:
 
 async def test_nothing_is_called_before_its_moment() -> None:
     """Of many moments in any order, those that are over among them, none is kept early and all are kept."""
-    keeper, chance = Keeper(), random.Random(4)
+    keeper, chance = ResponseScheduler(), random.Random(4)
     late = await asyncio.gather(*(_called_after(keeper, chance.uniform(-0.01, 0.05)) for _ in range(500)))
     assert min(late) >= 0
 
 
 async def test_a_sooner_moment_is_kept_while_a_later_one_is_waited_for() -> None:
     """The thread that already waits for a later moment hears of a sooner one."""
-    keeper = Keeper()
+    keeper = ResponseScheduler()
     later = asyncio.create_task(_called_after(keeper, 60))
     await asyncio.sleep(0.05)
     await asyncio.wait_for(_called_after(keeper, 0.01), 30)
@@ -64,7 +64,7 @@ async def test_a_sooner_moment_is_kept_while_a_later_one_is_waited_for() -> None
 
 def test_a_loop_that_was_closed_holds_nothing_up() -> None:
     """What was to be called by an event loop that is closed by now is passed over; another loop's is called."""
-    keeper = Keeper()
+    keeper = ResponseScheduler()
 
     async def go() -> None:
         keeper.call_at(time.monotonic() + 0.02, asyncio.Event().set)

@@ -7,7 +7,7 @@ from consent_registry.domain.errors import TooMany
 from consent_registry.operations.clients import clients as operations
 from consent_registry.operations.clients.clients import ClientAnswer, ClientRequest
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_given, requires, respond
+from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, doors, key_given, requires, respond
 from consent_registry.web.operation import answers
 
 
@@ -28,7 +28,7 @@ from consent_registry.web.operation import answers
     ),
 )
 async def register_client(
-    request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
     """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only.
 
@@ -36,8 +36,8 @@ async def register_client(
     and what it agreed to at either holds for both. A code that cannot be redeemed, for whatever reason, is 422, and so
     is one that would make more than 16 references one client. At most 4 of the caller's own can mean one client.
     """
-    once = await once_given(request, idempotency_key)
-    outcome = await operations.register_client(doors(request).runtime, request.user, data, once)
+    key = await key_given(request, idempotency_key)
+    outcome = await operations.register_client(doors(request).runtime, request.user, data, key)
     return respond(outcome.value, 201 if outcome.is_new else 200, is_replayed=outcome.is_replayed)
 
 

@@ -15,10 +15,10 @@ from consent_registry.operations.pagination import Page
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import (
     ApiRequest,
-    IdempotencyKey,
+    IdempotencyKeyHeader,
     asked_directly,
     doors,
-    once_given,
+    key_given,
     requires,
     respond,
 )
@@ -43,13 +43,13 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 async def decide(
-    request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
     """Answered after the record of the question and the answer is durably in the log. A permit means "valid consent on
     file", not "lawful": the sender stays responsible (§ 67d SGB X).
     """
-    once = await once_given(request, idempotency_key)
-    decided = await doors(request).decider(request.user.network).ask(request.user, [data], once=once)
+    key = await key_given(request, idempotency_key)
+    decided = await doors(request).decision_queue(request.user.network).ask(request.user, [data], idempotency_key=key)
     return respond(decided.value[0], is_replayed=decided.is_replayed)
 
 
@@ -71,14 +71,14 @@ DECISION = post(
 
 
 async def decide_batch(
-    request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
+    request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
     """Up to 1000 decisions with one durable commit, answered in the order asked."""
     # One was counted before the body was read.
     await doors(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
-    once = await once_given(request, idempotency_key)
-    decider = doors(request).decider(request.user.network)
-    decided = await decider.ask(request.user, data.decisions, is_batch=True, once=once)
+    key = await key_given(request, idempotency_key)
+    decision_queue = doors(request).decision_queue(request.user.network)
+    decided = await decision_queue.ask(request.user, data.decisions, is_batch=True, idempotency_key=key)
     return respond(BatchAnswer(decided.value), is_replayed=decided.is_replayed)
 
 

@@ -14,14 +14,15 @@ from consent_registry.demo.people import Client, Consent, clients, permit_exampl
 from consent_registry.demo.steps import step
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.identifiers import uuid7s
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.clients.clients import ClientRequest, register_client
-from consent_registry.operations.commands import Once
 from consent_registry.operations.consents.record import record_consent
 from consent_registry.operations.consents.schemas import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.consents.withdrawals import withdraw_consent
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import IdempotencyKey
 from consent_registry.process.data_folder import write_private
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
@@ -79,9 +80,9 @@ async def _give_dpos(runtime: Runtime, entry: dict[str, Any]) -> None:
 
 
 async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: Client) -> None:
-    def caller(slug: str) -> Caller:
+    def caller(slug: str) -> Actor:
         partner = catalogue.partners[slug]
-        return Caller(catalogue.network, partner.partner_id, slug, client_ids[slug], frozenset(), 0)
+        return Actor(catalogue.network, partner.partner_id, slug, client_ids[slug], frozenset(), 0)
 
     await register_client(runtime, caller(client.partner), ClientRequest(client.reference))
     versions = {text.version: text_id for text_id, text in catalogue.texts.items()}
@@ -96,11 +97,11 @@ async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[
             await withdraw_consent(runtime, caller(consent.withdrawal.partner), withdrawal, next(keys))
 
 
-def _keys(client: Client) -> Iterator[Once]:
+def _keys(client: Client) -> Iterator[IdempotencyKey]:
     number = 0
     while True:
         number += 1
-        yield Once.of(0, "POST", "/demonstration", f"{client.reference}-{number}", b"")
+        yield IdempotencyKey.of(0, "POST", "/demonstration", f"{client.reference}-{number}", b"")
 
 
 def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:

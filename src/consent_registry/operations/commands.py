@@ -1,284 +1,226 @@
-"""How an act happens: one transaction, locks in the order of the house, log last, answer kept for its key.
+"""How a command runs: one transaction, locks in a fixed order, the log last, the result kept for its idempotency key.
 
-Order: idempotency key (tried, never waited for), catalogue, clients ascending, log (docs/design/locks.md).
+Lock order: idempotency key (tried, never waited for), catalogue, clients ascending, log (docs/design/locks.md).
 """
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from consent_registry.domain.act_entries import entries_of, with_padding
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.errors import CannotRecord, Fault, KeyInUse, Refused, RegistryError
+from consent_registry.domain.errors import CannotRecord, KeyInUse, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7s
-from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime, require_standing
-from consent_registry.operations.response_delay import evenly
+from consent_registry.operations.actors import ADMINISTRATION, Actor, operator, require_standing
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import (
+    CommandResult,
+    IdempotencyKey,
+    StoredShape,
+    WorkResult,
+    keep_result,
+    kept_result,
+)
+from consent_registry.operations.response_delay import respond_after
 from consent_registry.operations.turns import Kind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
-from consent_registry.storage.database.idempotency import add_answer, find_answers, try_lock_keys
-from consent_registry.storage.keys.keyring import Keys
-from consent_registry.storage.keys.sealed_places import place_of_answer, place_of_value
+from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
+from consent_registry.storage.keys.sealed_places import place_of_value
 from consent_registry.storage.log import append as log
 
-# How often an act begins anew because a client it is about was linked while it waited for that client's lock.
+# How often a command begins again because a client it is about was linked while it waited for that client's lock.
 BEGINNINGS = 10
 
-# How many times the constant for acts an answer takes: of an act on one consent or reference, whose work differs by the
-# locks it takes; and of one that also reads or changes what is under all client numbers of the person.
-EVEN = 1
-EVEN_FOR_ALL_NUMBERS = 3
+# The response time of a command that must not show what it found, in multiples of the configured constant. The first is
+# for a command on one consent or reference, whose work differs by the locks it takes; the second for one that also
+# reads or changes what is recorded under all client ids of the person.
+CONSTANT_TIME = 1
+CONSTANT_TIME_FOR_ALL_NUMBERS = 3
+
+T = TypeVar("T")
 
 
 class LinkedMeanwhile(CannotRecord):
     """A client was linked while this waited for it. Nothing was recorded. Ask again shortly."""
 
 
-class Once(msgspec.Struct, frozen=True):
-    """A request that is to have one effect however often it is sent: digests of (partner, method, path, key) and of its
-    body.
-    """
+class OperatorCommand:
+    """A running transaction of an actor, with one time for all that it writes."""
 
-    scope: bytes
-    body_sha256: bytes
-
-    @classmethod
-    def of(cls, partner_id: int, method: str, path: str, key: str, body: bytes) -> "Once":
-        """The one for this partner's request with this Idempotency-Key; another partner's same key is another one."""
-        scope = hashlib.sha256(f"{partner_id}\0{method}\0{path}\0{key}".encode()).digest()
-        return cls(scope, hashlib.sha256(body).digest())
-
-
-T = TypeVar("T")
-
-
-class Done(msgspec.Struct, Generic[T], frozen=True):
-    """What work comes to: its value, the clients it is about (one number of each will do), and whether the thing that
-    the value shows is new.
-    """
-
-    value: T
-    client_ids: tuple[str, ...] = ()
-    is_new: bool = True
-
-
-class Performed(msgspec.Struct, Generic[T], frozen=True):
-    """What an act returns: its value, whether the thing is new, and whether this was returned before for its key."""
-
-    value: T
-    is_new: bool = True
-    is_replayed: bool = False
-
-
-class Shape(msgspec.Struct, Generic[T], frozen=True):
-    """What is kept of an outcome for the next request with its key: a value of this type, under a name and a version.
-
-    A kept value is rendered again as it was rendered first. So a type that stands here is only added to behind a new
-    version, with the old type beside it; `tests/samples/kept.json` has one of each.
-    """
-
-    name: str
-    version: int
-    type: type[T]
-
-    def by(self, once: Once | None) -> "Keeping[T]":
-        """Keep an outcome of this shape for the next request with this key, nothing for one without."""
-        return Keeping(once, self)
-
-
-class Act:
-    """A running act: its transaction, the catalogue as of it, who acts, and its one time."""
-
-    def __init__(self, runtime: Runtime, connection: Connection, caller: Caller, catalogue: Catalogue) -> None:
-        self.runtime = runtime
-        self._now: datetime | None = None
+    def __init__(self, connection: Connection, actor: Actor) -> None:
         self.connection = connection
-        self.caller = caller
-        self.catalogue = catalogue
-        # The keys as of the act's beginning: a value and the id of its key are from the same ones, whatever is rotated.
-        self.keys = runtime.keys
+        self.actor = actor
+        self._now: datetime | None = None
 
     @property
     def network(self) -> Network:
         """The network this happens in."""
-        return self.caller.network
+        return self.actor.network
 
     async def now(self) -> datetime:
-        """The act's time, the database's: one for all that it writes. It is read when it is first asked for, which is
-        after the act's locks: a withdrawal that waited for a client is not older than the decision it waited for.
+        """The command's time, from the database's clock. It is read when it is first asked for, which is after the
+        command's locks: a withdrawal that waited for a client is not older than the decision it waited for.
         """
         if self._now is None:
             self._now = await read_clock(self.connection)
         return self._now
 
+    async def append(self, *events: Event) -> list[log.LogPlace]:
+        """Append events to the log. This is the last step of a command, because the log's lock is held until COMMIT."""
+        return await log.append(self.connection, self.network, self.actor.log_name, await self.now(), events)
+
+
+class Command(OperatorCommand):
+    """A running command of a partner or of the administration, with the catalogue as of its transaction."""
+
+    def __init__(self, runtime: Runtime, connection: Connection, actor: Actor, catalogue: Catalogue) -> None:
+        super().__init__(connection, actor)
+        self.runtime = runtime
+        self.catalogue = catalogue
+        # The keys as of the command's beginning: during a rotation a value and the id of its key stay together.
+        self.keys = runtime.keys
+
     def seal(self, column: str, row_id: str, value: str) -> bytes:
-        """A free text of the caller's, for the caller alone to read again in this row's column (`table.column`)."""
-        place = place_of_value(column, self.network.network_id, self.caller.partner_id, row_id)
+        """Encrypt a free text of the actor's for this row's column (`table.column`); only the actor may read it."""
+        place = place_of_value(column, self.network.network_id, self.actor.partner_id, row_id)
         return self.keys.seal(value.encode(), place)
 
-    async def append(self, at: datetime, *events: Event) -> list[log.LogPlace]:
-        """Write the log: the last thing an act does.
+    async def append(self, *events: Event) -> list[log.LogPlace]:
+        """Append events to the log, as the last step.
 
-        A client number that is not one of the caller's own references stays out of the bytes, which are exported: no
-        two partners are to share an identifier of a client.
+        The bytes of an event are exported. They name a client id only if it is one of the actor's own references: no
+        two partners may share an identifier of a client.
         """
         foreign = await self._foreign_numbers(events)
-        told = [msgspec.structs.replace(one, client_unsaid=one.client_id in foreign) for one in events]
-        return await log.append(self.connection, self.network, self.caller.actor, at, told)
+        return await super().append(
+            *[msgspec.structs.replace(event, client_unsaid=event.client_id in foreign) for event in events]
+        )
 
     async def _foreign_numbers(self, events: Sequence[Event]) -> set[str]:
-        """The client numbers of these events, as far as the caller is shown them, that are not the caller's own."""
-        about = {one.client_id for one in events if one.client_id is not None and not one.without_actor}
-        partner_id = self.caller.partner_id
-        if partner_id == ADMINISTRATION or not about:
+        """The client ids in the events which the actor is shown, without the actor's own."""
+        about = {event.client_id for event in events if event.client_id is not None and not event.without_actor}
+        if self.actor.is_administration or not about:
             return set()
+        partner_id = self.actor.partner_id
         return about - await find_own_clients(self.connection, self.network.network_id, partner_id, sorted(about))
 
-    async def append_padded(self, at: datetime, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
-        """Write an act's entry, those about client numbers its caller may not know, and padding, as many in all as acts
-        of this kind write; returns where the act's own is. As `append`, the last thing an act does.
+    async def append_padded(self, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
+        """Append the command's own event, those about client ids its actor may not know, and padding: as many in all as
+        commands of this kind always write. Returns the place of its own event. As `append`, the last step.
         """
-        ids = new_ids(at, entries_of(acting.kind, acting.members))
-        return (await self.append(at, *with_padding(acting, others, ids)))[0]
+        ids = new_ids(await self.now(), entries_of(acting.kind, acting.members))
+        return (await self.append(*with_padding(acting, others, ids)))[0]
 
 
-Work = Callable[[Act], Awaitable[Done[T] | RegistryError]]
+@asynccontextmanager
+async def administering(
+    runtime: Runtime, network: Network, *, exclusive: bool = False
+) -> AsyncIterator[OperatorCommand]:
+    """An operator's command for the length of a block; it commits when the block ends without an error.
+
+    The transaction acts as the network's administration and holds the catalogue lock, `exclusive` for a change of the
+    catalogue. Raises CannotRecord and OutcomeUnknown as `transaction` does.
+    """
+    async with transaction(runtime.pool, network.network_id, [ADMINISTRATION]) as connection:
+        await lock_catalogue(connection, network.network_id, exclusive=exclusive)
+        yield OperatorCommand(connection, operator(network))
 
 
-class Keeping(msgspec.Struct, Generic[T], frozen=True):
-    """By what a request is known again, None for one without a key, and how its outcome is kept."""
-
-    once: Once | None
-    shape: Shape[T]
+Work = Callable[[Command], Awaitable[WorkResult[T] | RegistryError]]
 
 
-async def perform(
+async def run_command(
     runtime: Runtime,
-    caller: Caller,
+    actor: Actor,
     work: Work[T],
     *,
-    keeping: Keeping[T] | None = None,
+    idempotency_key: IdempotencyKey | None = None,
+    shape: StoredShape[T] | None = None,
     exclusive: bool = False,
-    even: int = 0,
+    constant_time: int = 0,
     kind: Kind = "acts",
-) -> Performed[T]:
-    """Run `work` in one transaction and return after its commit; what was kept for the same key is returned again.
+) -> CommandResult[T]:
+    """Run `work` in one transaction and return after its commit. A result that was kept for the same key is returned
+    again; a new one is kept in this `shape`.
 
-    `even`: the work depends on what the caller may not know, such as how many others know the person, so the answer or
-    error leaves after so many times the constant for acts. Only a lock that another act holds may make it later.
+    `constant_time`: the work depends on what the actor may not know, such as how many others know the person. The
+    answer or error is sent after so many times the configured constant. Only a lock of another command may delay it.
 
-    `exclusive` holds the catalogue alone, `kind` says whether it is an act or a read. Work that returns an error
-    instead of raising it has what it wrote committed before the error is raised: a failed attempt that must be counted.
-    Work that raises LinkedMeanwhile begins anew, in a transaction of its own: locks are taken in order, so what is
-    missing cannot be added to what is held.
+    `exclusive` takes the catalogue lock exclusively; `kind` is what the turn is counted as. When the work returns an
+    error instead of raising it, its writes are committed before the error is raised: a failed attempt that must be
+    counted. When it raises LinkedMeanwhile, it begins again in a new transaction: locks are taken in order, so a
+    missing one cannot be added to those that are held.
     """
-    async with runtime.turn(caller, "even acts" if even else kind):
-        answering = _perform(runtime, caller, work, keeping=keeping, exclusive=exclusive)
-        return await (evenly(even * runtime.even_acts, answering) if even else answering)
+    async with runtime.turn(actor, "even acts" if constant_time else kind):
+        answering = _run(runtime, actor, work, idempotency_key=idempotency_key, shape=shape, exclusive=exclusive)
+        if not constant_time:
+            return await answering
+        return await respond_after(constant_time * runtime.constant_time_seconds, answering)
 
 
-async def look_up(runtime: Runtime, caller: Caller, work: Callable[[Act], Awaitable[T]]) -> T:
+async def run_query(runtime: Runtime, actor: Actor, work: Callable[[Command], Awaitable[T]]) -> T:
     """Run `work`, which changes nothing and may log what was shown, in one transaction; its value after the commit."""
 
-    async def done(act: Act) -> Done[T]:
-        return Done(await work(act))
+    async def query(command: Command) -> WorkResult[T]:
+        return WorkResult(await work(command))
 
-    return (await perform(runtime, caller, done, kind="reads")).value
+    return (await run_command(runtime, actor, query, kind="reads")).value
 
 
-async def _perform(
-    runtime: Runtime, caller: Caller, work: Work[T], *, keeping: Keeping[T] | None, exclusive: bool
-) -> Performed[T]:
+async def _run(
+    runtime: Runtime,
+    actor: Actor,
+    work: Work[T],
+    *,
+    idempotency_key: IdempotencyKey | None,
+    shape: StoredShape[T] | None,
+    exclusive: bool,
+) -> CommandResult[T]:
+    run_once = _run_once(work, idempotency_key, shape, exclusive=exclusive)
     for _ in range(BEGINNINGS - 1):
         try:
-            return await _perform_once(runtime, caller, work, keeping=keeping, exclusive=exclusive)
+            return await run_once(runtime, actor)
         except LinkedMeanwhile:
             continue
-    return await _perform_once(runtime, caller, work, keeping=keeping, exclusive=exclusive)
+    return await run_once(runtime, actor)
 
 
-async def _perform_once(
-    runtime: Runtime, caller: Caller, work: Work[T], *, keeping: Keeping[T] | None, exclusive: bool
-) -> Performed[T]:
-    once = None if keeping is None else keeping.once
-    network_id = caller.network.network_id
-    async with transaction(runtime.pool, network_id, [caller.partner_id]) as connection:
-        if once is not None and not (await try_lock_keys(connection, network_id, [once.scope]))[0]:
-            raise KeyInUse(retry_after=1)
-        await lock_catalogue(connection, network_id, exclusive=exclusive)
-        catalogue = await runtime.catalogue(connection, caller.network)
-        require_standing(caller, catalogue)
-        if keeping is not None and once is not None:
-            answers = await find_answers(connection, network_id, [caller.partner_id], [once.scope])
-            if once.scope in answers:
-                return kept_outcome(runtime.keys, caller, once, keeping.shape, answers[once.scope])
-        act = Act(runtime, connection, caller, catalogue)
-        done = await work(act)
-        if isinstance(done, Done) and keeping is not None and once is not None:
-            await keep(connection, runtime.keys, caller, once, keeping.shape, done, await act.now())
-    if isinstance(done, RegistryError):
-        raise done
-    return Performed(done.value, done.is_new)
+def _run_once(
+    work: Work[T], idempotency_key: IdempotencyKey | None, shape: StoredShape[T] | None, *, exclusive: bool
+) -> Callable[[Runtime, Actor], Awaitable[CommandResult[T]]]:
+    """The command's transaction, which may be begun several times."""
 
+    async def run_once(runtime: Runtime, actor: Actor) -> CommandResult[T]:
+        network_id = actor.network.network_id
+        async with transaction(runtime.pool, network_id, [actor.partner_id]) as connection:
+            if idempotency_key and not (await try_lock_keys(connection, network_id, [idempotency_key.scope]))[0]:
+                raise KeyInUse(retry_after=1)
+            await lock_catalogue(connection, network_id, exclusive=exclusive)
+            catalogue = await runtime.catalogue(connection, actor.network)
+            require_standing(actor, catalogue)
+            if idempotency_key and shape:
+                answers = await find_answers(connection, network_id, [actor.partner_id], [idempotency_key.scope])
+                if stored := answers.get(idempotency_key.scope):
+                    return kept_result(runtime.keys, actor, idempotency_key, shape, stored)
+            command = Command(runtime, connection, actor, catalogue)
+            result = await work(command)
+            if isinstance(result, WorkResult) and idempotency_key and shape:
+                now = await command.now()
+                await keep_result(connection, runtime.keys, actor, idempotency_key, shape, result, now)
+        if isinstance(result, RegistryError):
+            raise result
+        return CommandResult(result.value, result.is_new)
 
-def kept_outcome(keys: Keys, caller: Caller, once: Once, shape: Shape[T], stored: tuple[bytes, bytes]) -> Performed[T]:
-    """The outcome kept for this key, opened; raises Refused when the key came with another body then."""
-    body_sha256, sealed = stored
-    if body_sha256 != once.body_sha256:
-        raise Refused(
-            "This Idempotency-Key was used with another body.",
-            faults=(
-                Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
-            ),
-        )
-    return read_kept(keys.unseal(sealed, _place(caller, once)), shape)
-
-
-def written_to_keep(shape: Shape[T], value: T, *, is_new: bool) -> bytes:
-    """A value with its shape's name and version, as it is kept."""
-    return msgspec.msgpack.encode((shape.name, shape.version, is_new, value))
-
-
-def read_kept(kept: bytes, shape: Shape[T]) -> Performed[T]:
-    """The reverse; raises ValueError for what was kept under another name or in a version that is not known here."""
-    name, version, is_new, value = msgspec.msgpack.decode(kept, type=tuple[str, int, bool, msgspec.Raw])
-    if (name, version) != (shape.name, shape.version):
-        raise ValueError(f"an outcome was kept as {name} {version}, not as {shape.name} {shape.version}")
-    return Performed(msgspec.msgpack.decode(value, type=shape.type), is_new, is_replayed=True)
-
-
-async def keep(
-    connection: Connection,
-    keys: Keys,
-    caller: Caller,
-    once: Once,
-    shape: Shape[T],
-    done: Done[T],
-    at: datetime,
-) -> None:
-    """Keep an outcome for the next request with its key, in the transaction it belongs to."""
-    sealed = keys.seal(written_to_keep(shape, done.value, is_new=done.is_new), _place(caller, once))
-    await add_answer(
-        connection,
-        caller.network.network_id,
-        caller.partner_id,
-        once.scope,
-        once.body_sha256,
-        sealed,
-        done.client_ids,
-        at,
-    )
-
-
-def _place(caller: Caller, once: Once) -> str:
-    return place_of_answer(caller.network.network_id, caller.partner_id, once.scope, once.body_sha256)
+    return run_once
 
 
 def new_id(at: datetime) -> str:
@@ -287,10 +229,10 @@ def new_id(at: datetime) -> str:
 
 
 def new_ids(at: datetime, number: int) -> list[str]:
-    """So many UUIDv7s of this moment, for one question to the source of randomness."""
+    """So many UUIDv7s of this moment, with one read from the source of randomness."""
     return uuid7s(at, secrets.token_bytes(10 * number))
 
 
 def digest_of(ids: Sequence[str]) -> str:
-    """SHA-256 (hex) over a list of ids, one a line: says what was shown without showing it again."""
-    return hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
+    """SHA-256 (hex) over a list of ids, one a line: a record of what was shown that does not show it again."""
+    return hashlib.sha256("".join(f"{shown_id}\n" for shown_id in ids).encode()).hexdigest()

@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from copy import copy
 from typing import Self
 
-import msgspec
-
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.errors import NotAuthentic
 from consent_registry.domain.flags import Policies
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clock import Clock
 from consent_registry.operations.turns import Kind, Turns
 from consent_registry.storage.catalogue.catalogue import catalogue_version, load_catalogue, lock_catalogue
@@ -18,31 +16,11 @@ from consent_registry.storage.catalogue.networks import list_networks
 from consent_registry.storage.database.database import Connection, Connections, transaction
 from consent_registry.storage.keys.keyring import Keys
 
-# The administration of a network is nobody's partner; in row-level security it is number 0.
-ADMINISTRATION = 0
 ORDINARY = Policies()
 # Networks are numbered from 1: a transaction in this one sees no tenant's rows.
 NO_NETWORK = 0
 # Seconds for which a failure to record makes readiness look more closely.
 FAILURE_COUNTS = 5.0
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who calls: a partner's system or the network's administration (`partner_id` 0), as its verified token says."""
-
-    network: Network
-    partner_id: int
-    slug: str
-    client_id: str
-    scopes: frozenset[str]
-    expires_at: int
-    # Who its quotas are counted for: the partner, or a credential that is a caller of its own.
-    payer: str = ""
-
-    @property
-    def actor(self) -> tuple[int, str]:
-        """Number and slug by which the log names this caller."""
-        return (self.partner_id, self.slug)
 
 
 class Runtime:
@@ -53,7 +31,7 @@ class Runtime:
         pool: Connections,
         keys: Keys,
         issuer: str,
-        even_acts: float = 0.0,
+        constant_time_seconds: float = 0.0,
         *,
         oversight: Connections | None = None,
         turns: Turns | None = None,
@@ -63,7 +41,7 @@ class Runtime:
         self.keys = keys
         self.issuer = issuer
         # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
-        self.even_acts = even_acts
+        self.constant_time_seconds = constant_time_seconds
         self.turns = turns or Turns()
         self.clock = Clock()
         self._networks: dict[str, Network] = {}
@@ -79,17 +57,17 @@ class Runtime:
         other.turns = Turns()  # these connections have a queue
         return other
 
-    async def take_turn(self, caller: Caller, kind: Kind) -> Callable[[], None]:
+    async def take_turn(self, actor: Actor, kind: Kind) -> Callable[[], None]:
         """Wait for the caller's turn for work of this kind, so that one that floods leaves time and connections for
         others; what is returned gives it back. It is held until the answer leaves: when the next one begins depends on
         nothing that the caller may not know. Raises CannotRecord when too many of the caller's wait.
         """
-        return await self.turns.take(f"{caller.network.slug}/{caller.payer}", kind)
+        return await self.turns.take(actor.turn_key, kind)
 
     @asynccontextmanager
-    async def turn(self, caller: Caller | Network, kind: Kind) -> AsyncIterator[None]:
+    async def turn(self, actor: Actor | Network, kind: Kind) -> AsyncIterator[None]:
         """As `take_turn`, for the length of a block; a network is all who read its public log."""
-        who = caller.slug if isinstance(caller, Network) else f"{caller.network.slug}/{caller.payer}"
+        who = actor.slug if isinstance(actor, Network) else actor.turn_key
         give_back = await self.turns.take(who, kind)
         try:
             yield
@@ -146,16 +124,3 @@ class Runtime:
         async with transaction(self.pool, network.network_id, ()) as connection:
             await lock_catalogue(connection, network.network_id)
             return await self.catalogue(connection, network)
-
-
-def require_standing(caller: Caller, catalogue: Catalogue) -> None:
-    """Raise NotAuthentic for a caller that was suspended, or whose secret was revoked, since its token was issued."""
-    if not is_standing(catalogue, caller.client_id, caller.partner_id):
-        raise NotAuthentic("This caller is suspended or its secret was revoked.", reason="suspended")
-
-
-def is_standing(catalogue: Catalogue, client_id: str, partner_id: int) -> bool:
-    """Whether this credential exists and was not revoked, and its partner is not suspended."""
-    credential = catalogue.credentials.get(client_id)
-    partner = catalogue.partner_by_id.get(partner_id)
-    return credential is not None and not credential.revoked and not (partner is not None and partner.suspended)

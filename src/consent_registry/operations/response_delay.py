@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 Leave = Callable[[], None]
 
 
-class Keeper:
+class ResponseScheduler:
     """Calls what is to be called when its moment (of `time.monotonic`) has come.
 
     Thread and bell are made for the first that waits, and so in the worker: a bell made before workers are forked would
@@ -89,23 +89,23 @@ def _call_all(leaving: Sequence[Leave]) -> None:
         leave()
 
 
-KEEPER = Keeper()
+SCHEDULER = ResponseScheduler()
 """The one that keeps the time for this process."""
 
 
-def moment_after(seconds: float) -> float:
+def response_moment(seconds: float) -> float:
     """When an answer that is to take so long leaves, if it is asked for now: by chance up to two fifths later."""
     return time.monotonic() + seconds * (1 + secrets.randbelow(_CHANCE) / 1000)
 
 
-async def evenly(seconds: float, answering: Awaitable[Answer]) -> Answer:
+async def respond_after(seconds: float, answering: Awaitable[Answer]) -> Answer:
     """What `answering` returns or raises, so many seconds from now, or when it is there if that is later."""
-    moment = moment_after(seconds)
+    moment = response_moment(seconds)
     try:
         return await answering
     finally:
         come = asyncio.get_running_loop().create_future()
-        KEEPER.call_at(moment, partial(_come, come))
+        SCHEDULER.call_at(moment, partial(_come, come))
         await come
 
 

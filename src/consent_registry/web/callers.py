@@ -22,14 +22,15 @@ from consent_registry.domain.json_bodies import decode
 from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.access.quotas import QuotaKeeper
 from consent_registry.operations.access.tokens import PARTNER_SCOPES, Tokens
-from consent_registry.operations.commands import Once
-from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime
-from consent_registry.operations.decisions.queue import EVEN, Decider
+from consent_registry.operations.actors import ADMINISTRATION, Actor
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.decisions.queue import RESPONSE_SECONDS, DecisionQueue
+from consent_registry.operations.idempotency import IdempotencyKey
 from consent_registry.web.operation import Operation
 from consent_registry.web.queries import require_declared
 
 
-class ApiRequest(Request[Caller, None, State]):
+class ApiRequest(Request[Actor, None, State]):
     """A request whose headers and body are read plainly: Litestar's multi-dictionaries and generators take longer than
     reading the question.
     """
@@ -77,7 +78,7 @@ class Guard(Protocol):
 
 
 KEY_LENGTH = 64
-IdempotencyKey = Annotated[
+IdempotencyKeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
@@ -90,23 +91,30 @@ IdempotencyKey = Annotated[
 class Doors:
     """What the handlers of one process share."""
 
-    def __init__(self, runtime: Runtime, *, log_public: bool = False, even: float = EVEN, workers: int = 1) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        log_public: bool = False,
+        response_seconds: float = RESPONSE_SECONDS,
+        workers: int = 1,
+    ) -> None:
         self.runtime = runtime
         self.quotas = QuotaKeeper(runtime, workers)
         self.log_public = log_public
-        self._even = even
+        self._response_seconds = response_seconds
         self.tokens = Tokens(runtime)
-        self._deciders: dict[int, Decider] = {}
+        self._deciders: dict[int, DecisionQueue] = {}
 
     @property
     def oversight(self) -> Runtime:
         """What the searches, findings and exports of data-protection officers run on."""
         return self.runtime.for_oversight()
 
-    def decider(self, network: Network) -> Decider:
+    def decision_queue(self, network: Network) -> DecisionQueue:
         """The one decider of this network in this process."""
         if network.network_id not in self._deciders:
-            self._deciders[network.network_id] = Decider(self.runtime, network, self._even)
+            self._deciders[network.network_id] = DecisionQueue(self.runtime, network, self._response_seconds)
         return self._deciders[network.network_id]
 
 
@@ -198,23 +206,23 @@ def _media_type(value: str) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-async def once_required(request: ApiRequest, key: str | None) -> Once:
+async def key_required(request: ApiRequest, key: str | None) -> IdempotencyKey:
     """What makes this request have one effect; raises Malformed without a key."""
-    once = await once_given(request, key)
-    if once is None:
+    given = await key_given(request, key)
+    if given is None:
         raise Malformed(
             "The header Idempotency-Key is required here.", faults=(Fault("", "Idempotency-Key is missing"),)
         )
-    return once
+    return given
 
 
-async def once_given(request: ApiRequest, key: str | None) -> Once | None:
+async def key_given(request: ApiRequest, key: str | None) -> IdempotencyKey | None:
     """What makes this request have one effect, if it came with a key."""
     if key is None:
         return None
     if not 1 <= len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise Malformed(faults=(Fault("", "Idempotency-Key must be 1 to 64 printable ASCII characters"),))
-    return Once.of(request.user.partner_id, request.method, request.scope["path"], key, await request.body())
+    return IdempotencyKey.of(request.user.partner_id, request.method, request.scope["path"], key, await request.body())
 
 
 class _Ready(Response[bytes]):

@@ -11,15 +11,15 @@ from litestar.params import JSONBody
 
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.commands import Performed
+from consent_registry.operations.idempotency import CommandResult
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, IdempotencyKey, doors, once_required, requires, respond
+from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, doors, key_required, requires, respond
 from consent_registry.web.operation import answers
 
 CREATED = 201
 
 # Called with the runtime, the caller, the ids of the path in their order, the body, and what lets it happen once.
-Operation = Callable[..., Awaitable[Performed[Any]]]
+Operation = Callable[..., Awaitable[CommandResult[Any]]]
 
 
 def act_route(
@@ -37,10 +37,12 @@ def act_route(
 ) -> HTTPRouteHandler:
     """The route of one kind of act; `about` is its description, the rest as `answers` takes it."""
 
-    async def act(request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKey = None) -> Response[bytes]:
-        once = await once_required(request, idempotency_key)
+    async def act(
+        request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKeyHeader = None
+    ) -> Response[bytes]:
+        key = await key_required(request, idempotency_key)
         ids = [known_id(one) for one in request.path_params.values()]
-        outcome = await operation(doors(request).runtime, request.user, *ids, data, once)
+        outcome = await operation(doors(request).runtime, request.user, *ids, data, key)
         where = None if location is None else location(outcome.value)
         return respond(outcome.value, CREATED, location=where, is_replayed=outcome.is_replayed)
 

@@ -13,7 +13,7 @@ import structlog
 from litestar import Request
 from litestar.types import Message, Scope
 
-from consent_registry.operations.context import Caller
+from consent_registry.operations.actors import Actor
 from consent_registry.process.server_log import request_id
 from consent_registry.web.client_address import client_address
 
@@ -67,7 +67,7 @@ def _facts(scope: Scope, status: int) -> dict[str, Any]:
         "status": status,
         "method": method if method in METHODS else "other",
         "route": route_of(scope),
-        "client_id": caller.client_id if isinstance(caller, Caller) else _members(scope).get(_CLIENT),
+        "client_id": caller.client_id if isinstance(caller, Actor) else _members(scope).get(_CLIENT),
         "client": client_address(Request(scope)),
         "request_id": request_id(scope),
     }

@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
-from consent_registry.operations.context import Caller, require_standing
+from consent_registry.operations.actors import Actor, require_standing
 from consent_registry.web.callers import doors
 from consent_registry.web.problems import registry_error
 
@@ -26,7 +26,7 @@ def after_standing(handler: ErrorHandler[E]) -> ErrorHandler[E]:
 
     def answer(request: Request[Any, Any, Any], error: E) -> Response[bytes]:
         caller = request.scope.get("user")
-        if not isinstance(caller, Caller) or isinstance(error, NotAuthentic):
+        if not isinstance(caller, Actor) or isinstance(error, NotAuthentic):
             return handler(request, error)
         return _Later(request, caller, error, handler)
 
@@ -36,7 +36,7 @@ def after_standing(handler: ErrorHandler[E]) -> ErrorHandler[E]:
 class _Later(Response[bytes]):
     """A response that is made when it is sent: error handlers cannot wait for a database."""
 
-    def __init__(self, request: Request[Any, Any, Any], caller: Caller, error: E, handler: ErrorHandler[E]) -> None:
+    def __init__(self, request: Request[Any, Any, Any], caller: Actor, error: E, handler: ErrorHandler[E]) -> None:
         self._request = request
         self._caller = caller
         self._refuse = partial(handler, request, error)

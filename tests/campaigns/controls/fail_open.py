@@ -9,11 +9,11 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.commands import Performed
 from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions import batch, queue
 from consent_registry.operations.decisions.decisions import DecisionAnswer
 from consent_registry.operations.decisions.pending import PendingRequest
+from consent_registry.operations.idempotency import CommandResult
 from consent_registry.operations.wire_members import LogEntry
 
 
@@ -25,7 +25,7 @@ async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Pen
         for one in waiting:
             place = LogEntry(network.log_origin, 0, b64encode(bytes(33)).decode())
             answer = DecisionAnswer(str(uuid4()), "permit", [], [], [], "", "", (), place)
-            one.settle(Performed([answer]))
+            one.settle(CommandResult([answer]))
         return []
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from consent_registry.domain.events import Event
 from consent_registry.operations import commands as operations
-from consent_registry.operations.commands import Performed
+from consent_registry.operations.idempotency import CommandResult
 from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Registry
 
@@ -113,14 +113,14 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that lock or read more than the caller's own, and no others; with how many times the constant."""
-    constant = fresh_registry.app.state.doors.runtime.even_acts
+    constant = fresh_registry.app.state.doors.runtime.constant_time_seconds
     waits: list[float] = []
 
-    async def noting(seconds: float, answering: Awaitable[Performed[Any]]) -> Performed[Any]:
+    async def noting(seconds: float, answering: Awaitable[CommandResult[Any]]) -> CommandResult[Any]:
         waits.append(seconds)
         return await answering
 
-    monkeypatch.setattr(operations, "evenly", noting)
+    monkeypatch.setattr(operations, "respond_after", noting)
     scene = await Scene.of(fresh_registry, 0)
     found = {}
     for path, acts in ACTS.items():

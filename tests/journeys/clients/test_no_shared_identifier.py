@@ -14,7 +14,7 @@ import pytest
 
 from consent_registry.domain.events import Event
 from consent_registry.operations.clients import clients
-from consent_registry.operations.commands import Act, digest_of
+from consent_registry.operations.commands import Command, digest_of
 from tests.support.dpo_desk import EXPORTS, search_all
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
@@ -171,7 +171,7 @@ async def test_a_name_that_is_shared_is_found(fresh_registry: Registry, monkeypa
     def said(kind: str, event_id: str, members: Body, *more: Any, committed: Body | None = None) -> Event:  # noqa: ANN401
         return Event(kind, event_id, members | (committed or {}), *more)
 
-    monkeypatch.setattr(Act, "_foreign_numbers", none)
+    monkeypatch.setattr(Command, "_foreign_numbers", none)
     monkeypatch.setattr(clients, "Event", said)
     found = await story(fresh_registry)
     names = await shared(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consent_registry.operations.commands import Act
+from consent_registry.operations.commands import Command
 from tests.journeys.clients.counting import ACTS, Scene, do
 from tests.support.installation import Registry
 from tests.support.small_network import NUMBER, PARTNERS
@@ -60,7 +60,7 @@ async def test_a_number_of_anothers_in_the_bytes_is_seen(
     async def none(*_: object) -> set[str]:
         return set()
 
-    monkeypatch.setattr(Act, "_foreign_numbers", none)
+    monkeypatch.setattr(Command, "_foreign_numbers", none)
     await _lived(fresh_registry)
     assert await _foreign_numbers(fresh_registry, "east") != set()
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from consent_registry.domain.erasures import GROUNDS
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.commands import digest_of
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.oversight import event_export
@@ -298,7 +299,7 @@ async def test_a_suspended_partners_export_ends(fresh_registry: Registry, monkey
     original = event_export._page
 
     async def suspending(
-        runtime: Runtime, caller: Caller, request: EventExportRequest, start: int, end: int | None
+        runtime: Runtime, caller: Actor, request: EventExportRequest, start: int, end: int | None
     ) -> ExportPage:
         nonlocal pages
         pages += 1

@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 from consent_registry.domain.errors import OverQuota, RegistryError
 from consent_registry.domain.quotas import Bucket, QuotaClass
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.context import Runtime
 
 REFRESH = 1.0
 # Attempts to get a token are counted by who tries, in so many places at most: whoever makes up client ids fills no
@@ -32,10 +33,10 @@ class QuotaKeeper:
         self._key = secrets.token_bytes(16)
         self._looked_at: dict[str, float] = {}
 
-    async def charge(self, caller: Caller, kind: QuotaClass, cost: int = 1) -> None:
+    async def charge(self, actor: Actor, kind: QuotaClass, cost: int = 1) -> None:
         """Count a call of this class against the caller's quota; raises OverQuota."""
-        network = caller.network.slug
-        key = (network, caller.payer, kind)
+        network = actor.network.slug
+        key = (network, actor.payer, kind)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = Bucket()

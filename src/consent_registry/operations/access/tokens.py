@@ -23,7 +23,8 @@ from consent_registry.operations.access.access_tokens import (
     read_claims,
     sign_claims,
 )
-from consent_registry.operations.context import ADMINISTRATION, Caller, Runtime, is_standing
+from consent_registry.operations.actors import ADMINISTRATION, Actor, is_standing
+from consent_registry.operations.context import Runtime
 from consent_registry.storage.access.credentials import find_credential
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import transaction
@@ -76,7 +77,7 @@ class Tokens:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         # Whom a token stands for and when it was issued.
-        self._verified: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
+        self._verified: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
         self._verified_with = runtime.keys
 
     async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
@@ -125,7 +126,7 @@ class Tokens:
             partner=partner,
         )
 
-    async def verify(self, token: str) -> Caller:
+    async def verify(self, token: str) -> Actor:
         """Who holds this token; raises NotAuthentic for one that is not ours, not for us, altered or expired."""
         if self._verified_with is not self._runtime.keys:
             # A key may have been dropped: what it signed is verified again, and fails.
@@ -137,13 +138,13 @@ class Tokens:
             known = self._verified[digest] = await self._read(token)
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
-        caller, issued_at = known
-        if not is_of_its_time(issued_at, caller.expires_at, time.time()):
+        actor, issued_at = known
+        if not is_of_its_time(issued_at, actor.expires_at, time.time()):
             self._verified.pop(digest, None)
             raise NotAuthentic("The access token has expired.", reason="expired")
-        return caller
+        return actor
 
-    async def _read(self, token: str) -> tuple[Caller, int]:
+    async def _read(self, token: str) -> tuple[Actor, int]:
         claims = read_claims(token, self._runtime.keys.token_keys, self._runtime.issuer)
         network = await self._runtime.network(claims.network)
         if network is None:
@@ -152,7 +153,7 @@ class Tokens:
         if claims.client_id not in catalogue.credentials:
             catalogue = await self._runtime.picture(network, fresh=True)
         scopes = frozenset(claims.scope.split())
-        caller = Caller(
+        actor = Actor(
             network=network,
             partner_id=_partner_of(catalogue, claims, scopes),
             slug=claims.partner or "administration",
@@ -161,7 +162,7 @@ class Tokens:
             expires_at=claims.exp,
             payer=_payer(catalogue.credentials[claims.client_id], claims.client_id),
         )
-        return caller, claims.iat
+        return actor, claims.iat
 
 
 def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) -> int:

@@ -14,9 +14,11 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.commands import Command, new_id, run_command
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions.decisions import Norm
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
 from consent_registry.storage.catalogue.approvals import add_approval, revoke_approval
 from consent_registry.storage.catalogue.catalogue import add_version
@@ -81,50 +83,58 @@ class ApprovalRevocationAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-APPROVAL = Shape("approval", 1, ApprovalAnswer)
+APPROVAL = StoredShape("approval", 1, ApprovalAnswer)
 
 
-async def approve(runtime: Runtime, caller: Caller, request: ApprovalRequest, once: Once) -> Performed[ApprovalAnswer]:
+async def approve(
+    runtime: Runtime, actor: Actor, request: ApprovalRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[ApprovalAnswer]:
     """Approve a partner or a purpose: consents given from now on may rely on it. Raises Malformed and Refused."""
 
-    async def work(act: Act) -> Done[ApprovalAnswer]:
-        now = await act.now()
-        approval = _approval(act.catalogue, request, new_id(now), now)
-        await add_approval(act.connection, act.network.network_id, approval)
-        await add_version(act.connection, act.network.network_id, now)
-        view = view_approval(act.catalogue, approval)
+    async def work(command: Command) -> WorkResult[ApprovalAnswer]:
+        now = await command.now()
+        approval = _approval(command.catalogue, request, new_id(now), now)
+        await add_approval(command.connection, command.network.network_id, approval)
+        await add_version(command.connection, command.network.network_id, now)
+        view = view_approval(command.catalogue, approval)
         members = msgspec.to_builtins(view)
-        place = (await act.append(now, Event("approval", approval.approval_id, members)))[0]
-        return Done(ApprovalAnswer(view, LogEntry.of(place)))
+        place = (await command.append(Event("approval", approval.approval_id, members)))[0]
+        return WorkResult(ApprovalAnswer(view, LogEntry.of(place)))
 
-    return await perform(runtime, caller, work, keeping=APPROVAL.by(once), exclusive=True)
+    return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=APPROVAL, exclusive=True)
 
 
-APPROVAL_REVOCATION = Shape("approval_revocation", 1, ApprovalRevocationAnswer)
+APPROVAL_REVOCATION = StoredShape("approval_revocation", 1, ApprovalRevocationAnswer)
 
 
 async def revoke(
-    runtime: Runtime, caller: Caller, approval_id: str, request: ApprovalRevocationRequest, once: Once
-) -> Performed[ApprovalRevocationAnswer]:
+    runtime: Runtime,
+    actor: Actor,
+    approval_id: str,
+    request: ApprovalRevocationRequest,
+    idempotency_key: IdempotencyKey,
+) -> CommandResult[ApprovalRevocationAnswer]:
     """Revoke an approval: at the next decision nothing is permitted that needed it."""
 
-    async def work(act: Act) -> Done[ApprovalRevocationAnswer]:
-        approval = next((one for one in act.catalogue.approvals if one.approval_id == approval_id), None)
+    async def work(command: Command) -> WorkResult[ApprovalRevocationAnswer]:
+        approval = next((one for one in command.catalogue.approvals if one.approval_id == approval_id), None)
         if approval is None:
             raise NotFound
         if approval.revoked_at is not None:
             raise Conflict("This approval is revoked already.")
-        now = await act.now()
+        now = await command.now()
         revocation_id = new_id(now)
-        network_id = act.network.network_id
-        await revoke_approval(act.connection, network_id, revocation_id, approval_id, request.revoked_by, now)
-        await add_version(act.connection, network_id, now)
+        network_id = command.network.network_id
+        await revoke_approval(command.connection, network_id, revocation_id, approval_id, request.revoked_by, now)
+        await add_version(command.connection, network_id, now)
         members = {"approval": approval_id, "revoked_by": request.revoked_by}
-        place = (await act.append(now, Event("approval_revocation", revocation_id, members)))[0]
+        place = (await command.append(Event("approval_revocation", revocation_id, members)))[0]
         answer = ApprovalRevocationAnswer(revocation_id, approval_id, format_instant(now), LogEntry.of(place))
-        return Done(answer)
+        return WorkResult(answer)
 
-    return await perform(runtime, caller, work, keeping=APPROVAL_REVOCATION.by(once), exclusive=True)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=APPROVAL_REVOCATION, exclusive=True
+    )
 
 
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:

@@ -10,8 +10,9 @@ from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Fl
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, look_up
-from consent_registry.operations.context import Caller, Runtime, require_standing
+from consent_registry.operations.actors import Actor, require_standing
+from consent_registry.operations.commands import Command, run_query
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import find_text, lock_catalogue
 from consent_registry.storage.database.database import transaction
@@ -121,71 +122,69 @@ class CallerView(msgspec.Struct, frozen=True):
 View = Callable[[Catalogue, datetime], dict[str, Any]]
 
 
-async def who_am_i(runtime: Runtime, caller: Caller) -> CallerView:
+async def who_am_i(runtime: Runtime, actor: Actor) -> CallerView:
     """The caller as its token says; raises NotAuthentic for one suspended or revoked since."""
     async with (
-        runtime.turn(caller, "reads"),
-        transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection,
+        runtime.turn(actor, "reads"),
+        transaction(runtime.pool, actor.network.network_id, [actor.partner_id]) as connection,
     ):
-        await lock_catalogue(connection, caller.network.network_id)
-        require_standing(caller, await runtime.catalogue(connection, caller.network))
-    expires_at = format_instant(datetime.fromtimestamp(caller.expires_at, UTC))
-    partner = caller.slug if caller.partner_id else None
-    return CallerView(caller.network.slug, partner, caller.client_id, sorted(caller.scopes), expires_at)
+        await lock_catalogue(connection, actor.network.network_id)
+        require_standing(actor, await runtime.catalogue(connection, actor.network))
+    expires_at = format_instant(datetime.fromtimestamp(actor.expires_at, UTC))
+    partner = actor.slug if actor.partner_id else None
+    return CallerView(actor.network.slug, partner, actor.client_id, sorted(actor.scopes), expires_at)
 
 
-async def show_network(runtime: Runtime, caller: Caller) -> NetworkView:
+async def show_network(runtime: Runtime, actor: Actor) -> NetworkView:
     """The caller's network."""
 
-    async def work(act: Act) -> NetworkView:
-        one = act.network
-        return NetworkView(one.slug, one.name, one.about, one.log_origin, act.catalogue.policies)
+    async def work(command: Command) -> NetworkView:
+        one = command.network
+        return NetworkView(one.slug, one.name, one.about, one.log_origin, command.catalogue.policies)
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-async def show_list(
-    runtime: Runtime, caller: Caller, view: View, name: str, limit: int, cursor: str | None
-) -> Page[Any]:
+async def show_list(runtime: Runtime, actor: Actor, view: View, name: str, limit: int, cursor: str | None) -> Page[Any]:
     """A page of the catalogue's entries of one kind."""
-    filter_of_page = f"{name} {caller.network.slug}".encode()
+    filter_of_page = f"{name} {actor.network.slug}".encode()
 
-    async def work(act: Act) -> Page[Any]:
-        after = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
-        entries = view(act.catalogue, await act.now())
+    async def work(command: Command) -> Page[Any]:
+        after = read_cursor(command.keys, filter_of_page, cursor, in_query=True)
+        entries = view(command.catalogue, await command.now())
         names = list(entries)
         first = names.index(after) + 1 if after in entries else 0
         chosen = names[first : first + limit]
         following = chosen[-1] if first + limit < len(names) else None
-        return Page([entries[one] for one in chosen], make_cursor(act.keys, filter_of_page, following))
+        return Page([entries[one] for one in chosen], make_cursor(command.keys, filter_of_page, following))
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-async def show_one(runtime: Runtime, caller: Caller, view: View, name: str) -> Any:  # noqa: ANN401 - an entry of whatever the view is of
+async def show_one(runtime: Runtime, actor: Actor, view: View, name: str) -> Any:  # noqa: ANN401 - an entry of whatever the view is of
     """One entry of the catalogue, by slug or id."""
 
-    async def work(act: Act) -> Any:  # noqa: ANN401 - as above
-        entries = view(act.catalogue, await act.now())
+    async def work(command: Command) -> Any:  # noqa: ANN401 - as above
+        entries = view(command.catalogue, await command.now())
         if name not in entries:
             raise NotFound
         return entries[name]
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-async def read_text(runtime: Runtime, caller: Caller, text_id: str, language: str) -> bytes:
+async def read_text(runtime: Runtime, actor: Actor, text_id: str, language: str) -> bytes:
     """The exact bytes of a text in one language."""
     async with (
-        runtime.turn(caller, "reads"),
-        transaction(runtime.pool, caller.network.network_id, [caller.partner_id]) as connection,
+        runtime.turn(actor, "reads"),
+        transaction(runtime.pool, actor.network.network_id, [actor.partner_id]) as connection,
     ):
-        await lock_catalogue(connection, caller.network.network_id)
-        catalogue = await runtime.catalogue(connection, caller.network)
-        require_standing(caller, catalogue)
+        await lock_catalogue(connection, actor.network.network_id)
+        catalogue = await runtime.catalogue(connection, actor.network)
+        require_standing(actor, catalogue)
         if text_id not in catalogue.texts or language not in catalogue.texts[text_id].languages:
             raise NotFound
-        content = await find_text(connection, caller.network.network_id, text_id, language)
+        content = await find_text(connection, actor.network.network_id, text_id, language)
     if content is None:
         raise NotFound
     return content

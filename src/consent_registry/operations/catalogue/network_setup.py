@@ -8,10 +8,9 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
-from consent_registry.operations.administering import administering
 from consent_registry.operations.catalogue.network_event import facts_of
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
-from consent_registry.operations.commands import new_id
+from consent_registry.operations.commands import administering, new_id
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import network_setup
@@ -28,8 +27,8 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
     if plan.network.log_origin in {one.log_origin for one in await runtime.networks()}:
         taken = Fault("/log_origin", "The log's origin is another network's.", "log_origin")
         raise Refused("This network's document breaks a rule.", faults=(taken,))
-    async with administering(runtime, plan.network, exclusive=True) as act:
-        connection, now = act.connection, await act.now()
+    async with administering(runtime, plan.network, exclusive=True) as command:
+        connection, now = command.connection, await command.now()
         await add_network(connection, plan.network, demonstration=plan.demonstration, at=now)
         await add_policies(connection, network_id, PolicyVersion(1, plan.policies, None, now))
         await network_setup.add_partners(connection, network_id, plan.partners, now)
@@ -47,7 +46,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
             await network_setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
         members = facts_of(plan, agreement_ids, text_ids)
-        await act.append(Event("catalogue", new_id(now), members))
+        await command.append(Event("catalogue", new_id(now), members))
 
 
 async def issue_credential(
@@ -65,11 +64,11 @@ async def issue_credential(
     client_secret = secrets.token_urlsafe(32)
     partner_id = None if partner is None else partner.partner_id
     scopes = ADMINISTRATION_SCOPES if partner is None else HOLDER_SCOPES[holder]
-    async with administering(runtime, network, exclusive=True) as act:
-        now = await act.now()
+    async with administering(runtime, network, exclusive=True) as command:
+        now = await command.now()
         mac = secret_mac(runtime.keys, client_id, client_secret)
-        await add_credential(act.connection, network.network_id, client_id, partner_id, scopes, mac, now)
-        await add_version(act.connection, network.network_id, now)
+        await add_credential(command.connection, network.network_id, client_id, partner_id, scopes, mac, now)
+        await add_version(command.connection, network.network_id, now)
         members = {
             "client_id": client_id,
             "partner": None if partner is None else partner.slug,
@@ -77,7 +76,7 @@ async def issue_credential(
             "secret_key": mac[0],
             "secret_commitment": Committed("secret", hashlib.sha256(mac[1]).digest()),
         }
-        await act.append(Event("credential", new_id(now), members))
+        await command.append(Event("credential", new_id(now), members))
     return client_id, client_secret
 
 

@@ -11,8 +11,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.administering import administering
-from consent_registry.operations.commands import new_id
+from consent_registry.operations.commands import administering, new_id
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies, load_policies
@@ -22,8 +21,8 @@ _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 async def read_policies(runtime: Runtime, network: Network) -> PolicyVersion:
     """The version that holds now."""
-    async with administering(runtime, network) as act:
-        return await load_policies(act.connection, network.network_id)
+    async with administering(runtime, network) as command:
+        return await load_policies(command.connection, network.network_id)
 
 
 async def set_policies(runtime: Runtime, network: Network, policies: Policies, *, set_by: str) -> PolicyVersion:
@@ -34,14 +33,14 @@ async def set_policies(runtime: Runtime, network: Network, policies: Policies, *
         detail = "must be a staff reference of 1 to 32 letters, digits and hyphens"
         raise Malformed(f"set_by {detail}.", faults=(Fault("/set_by", detail),))
     network_id = network.network_id
-    async with administering(runtime, network, exclusive=True) as act:
-        known = await load_policies(act.connection, network_id)
+    async with administering(runtime, network, exclusive=True) as command:
+        known = await load_policies(command.connection, network_id)
         if known.policies == policies:
             raise Conflict(f"These policies hold already, as version {known.version}.")
-        now = await act.now()
+        now = await command.now()
         fresh = PolicyVersion(known.version + 1, policies, set_by, now)
-        await add_policies(act.connection, network_id, fresh)
-        await add_version(act.connection, network_id, now)
+        await add_policies(command.connection, network_id, fresh)
+        await add_version(command.connection, network_id, now)
         members = {"version": fresh.version, "policies": msgspec.to_builtins(policies), "set_by": set_by}
-        await act.append(Event("policy", new_id(now), members))
+        await command.append(Event("policy", new_id(now), members))
     return fresh

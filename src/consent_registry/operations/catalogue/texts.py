@@ -16,9 +16,11 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.commands import Command, new_id, run_command
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
@@ -77,36 +79,36 @@ class StalingAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-TEXT = Shape("text", 1, PublishedText)
+TEXT = StoredShape("text", 1, PublishedText)
 
 
 async def publish_text(
-    runtime: Runtime, caller: Caller, request: PublicationRequest, once: Once
-) -> Performed[PublishedText]:
+    runtime: Runtime, actor: Actor, request: PublicationRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[PublishedText]:
     """Publish a version of the text, byte for byte, for ever. Raises Malformed, Refused without German or for a
     translation of other German bytes, and Conflict for a version there is.
     """
     contents = _contents(request)
 
-    async def work(act: Act) -> Done[PublishedText]:
-        if any(text.version == request.version for text in act.catalogue.texts.values()):
+    async def work(command: Command) -> WorkResult[PublishedText]:
+        if any(text.version == request.version for text in command.catalogue.texts.values()):
             raise Conflict("There is a text of this version; a new wording is a new version.")
-        now = await act.now()
+        now = await command.now()
         text_id = new_id(now)
-        await add_text(act.connection, act.network.network_id, text_id, request.version, contents, now)
-        await add_version(act.connection, act.network.network_id, now)
+        await add_text(command.connection, command.network.network_id, text_id, request.version, contents, now)
+        await add_version(command.connection, command.network.network_id, now)
         german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
         languages = [
             {"language": language, "sha256": hashlib.sha256(content).hexdigest(), "translation_of": german}
             for language, content in contents.items()
         ]
         members = {"text": text_id, "version": request.version, "languages": languages}
-        place = (await act.append(now, Event("text", new_id(now), members)))[0]
-        act.catalogue = await act.runtime.reload(act.connection, act.network)
-        answer = PublishedText(texts(act.catalogue, now)[text_id], format_instant(now), LogEntry.of(place))
-        return Done(answer)
+        place = (await command.append(Event("text", new_id(now), members)))[0]
+        command.catalogue = await command.runtime.reload(command.connection, command.network)
+        answer = PublishedText(texts(command.catalogue, now)[text_id], format_instant(now), LogEntry.of(place))
+        return WorkResult(answer)
 
-    return await perform(runtime, caller, work, keeping=TEXT.by(once), exclusive=True)
+    return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=TEXT, exclusive=True)
 
 
 def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
@@ -155,19 +157,19 @@ def _refusals(request: PublicationRequest, contents: Mapping[str, bytes]) -> Ite
             )
 
 
-STALE_TRANSLATION = Shape("stale_translation", 1, StalingAnswer)
+STALE_TRANSLATION = StoredShape("stale_translation", 1, StalingAnswer)
 
 
 async def mark_stale(
-    runtime: Runtime, caller: Caller, text_id: str, request: StalingRequest, once: Once
-) -> Performed[StalingAnswer]:
+    runtime: Runtime, actor: Actor, text_id: str, request: StalingRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[StalingAnswer]:
     """Say that a translation is stale: it is no longer good for new consents; those given in it stand.
 
     Raises NotFound for an unknown text or language, Refused for the German text, Conflict for what is stale already.
     """
 
-    async def work(act: Act) -> Done[StalingAnswer]:
-        text = act.catalogue.texts.get(text_id)
+    async def work(command: Command) -> WorkResult[StalingAnswer]:
+        text = command.catalogue.texts.get(text_id)
         if text is None or request.language not in text.languages:
             raise NotFound
         if request.language == REFERENCE_LANGUAGE:
@@ -175,16 +177,18 @@ async def mark_stale(
             raise Refused(faults=(Fault("/language", detail, "german_reference", _NORM),))
         if text.languages[request.language].stale:
             raise Conflict("This translation is stale already.")
-        now = await act.now()
+        now = await command.now()
         staling_id = new_id(now)
         place_of_text = (text_id, request.language)
         await storage.add_stale_translation(
-            act.connection, act.network.network_id, staling_id, place_of_text, request.reason, now
+            command.connection, command.network.network_id, staling_id, place_of_text, request.reason, now
         )
-        await add_version(act.connection, act.network.network_id, now)
+        await add_version(command.connection, command.network.network_id, now)
         members = {"text": text_id, "language": request.language, "reason": request.reason}
-        place = (await act.append(now, Event("stale_translation", staling_id, members)))[0]
+        place = (await command.append(Event("stale_translation", staling_id, members)))[0]
         answer = StalingAnswer(staling_id, text_id, request.language, format_instant(now), LogEntry.of(place))
-        return Done(answer)
+        return WorkResult(answer)
 
-    return await perform(runtime, caller, work, keeping=STALE_TRANSLATION.by(once), exclusive=True)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=STALE_TRANSLATION, exclusive=True
+    )

@@ -13,6 +13,7 @@ from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unus
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.code_attempts import require_few_failures
 from consent_registry.operations.clients.links import (
     find_usable_code,
@@ -22,17 +23,14 @@ from consent_registry.operations.clients.links import (
     refuse_code,
 )
 from consent_registry.operations.commands import (
-    EVEN_FOR_ALL_NUMBERS,
-    Act,
-    Done,
+    CONSTANT_TIME_FOR_ALL_NUMBERS,
+    Command,
     LinkedMeanwhile,
-    Once,
-    Performed,
-    Shape,
     new_id,
-    perform,
+    run_command,
 )
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import Reference
 from consent_registry.storage.clients.clients import (
     ClientReference,
@@ -77,12 +75,12 @@ class KnownClient(msgspec.Struct, frozen=True):
     group: Group
 
 
-CLIENT = Shape("client", 1, ClientAnswer)
+CLIENT = StoredShape("client", 1, ClientAnswer)
 
 
 async def register_client(
-    runtime: Runtime, caller: Caller, request: ClientRequest, once: Once | None = None
-) -> Performed[ClientAnswer]:
+    runtime: Runtime, actor: Actor, request: ClientRequest, idempotency_key: IdempotencyKey | None = None
+) -> CommandResult[ClientAnswer]:
     """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before. With a
     code it means from then on the client whom the code is about as well.
 
@@ -90,86 +88,90 @@ async def register_client(
     """
     require_reference(request.reference, "/reference")
 
-    async def work(act: Act) -> Done[ClientAnswer] | RegistryError:
+    async def work(command: Command) -> WorkResult[ClientAnswer] | RegistryError:
         if isinstance(request.link_code, UnsetType):
-            return await _registered(act, request.reference)
-        await require_few_failures(act, "link_code")
-        code = await find_usable_code(act, request.link_code)
+            return await _registered(command, request.reference)
+        await require_few_failures(command, "link_code")
+        code = await find_usable_code(command, request.link_code)
         if code is None:
-            return await refuse_code(act)
-        known, groups = await _held_reference(act, request.reference, code.client_id)
+            return await refuse_code(command)
+        known, groups = await _held_reference(command, request.reference, code.client_id)
         # Somebody else may have redeemed it while this waited for the client.
-        code = await find_usable_code(act, request.link_code)
+        code = await find_usable_code(command, request.link_code)
         if code is None:
-            return await refuse_code(act)
+            return await refuse_code(command)
         positions = groups[code.client_id].positions | ({} if known is None else known.group.positions)
-        if not await may_be_one(act, positions, registers=known is None):
-            return await refuse_code(act)
-        return await _linked(act, request.reference, known, code, positions)
+        if not await may_be_one(command, positions, registers=known is None):
+            return await refuse_code(command)
+        return await _linked(command, request.reference, known, code, positions)
 
     # Without a code nothing is looked at but the caller's own reference.
-    even = 0 if isinstance(request.link_code, UnsetType) else EVEN_FOR_ALL_NUMBERS
-    return await perform(runtime, caller, work, keeping=CLIENT.by(once), even=even)
+    constant_time = 0 if isinstance(request.link_code, UnsetType) else CONSTANT_TIME_FOR_ALL_NUMBERS
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=CLIENT, constant_time=constant_time
+    )
 
 
 async def _linked(
-    act: Act, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
-) -> Done[ClientAnswer]:
+    command: Command, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
+) -> WorkResult[ClientAnswer]:
     """Redeem the code; a reference that is new is registered by the same entry of the log."""
-    now = await act.now()
-    home = await _register(act, reference, now) if known is None else known
-    link_id, others = await link(act, code, home.client_id, {home.client_id: 0} | positions, now)
+    now = await command.now()
+    home = await _register(command, reference, now) if known is None else known
+    link_id, others = await link(command, code, home.client_id, {home.client_id: 0} | positions, now)
     members = {"group": link_id, "registered": known is None}
     # The code's number is the name of another partner's event: no identifier of a person is shared.
     committed = {"link_code": code.link_code_id}
     event = Event("link", link_id, members, home.client_id, reference, committed=committed)
-    await act.append_padded(now, event, others)
+    await command.append_padded(event, others)
     answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
-    return Done(answer, (home.client_id,), is_new=known is None)
+    return WorkResult(answer, (home.client_id,), is_new=known is None)
 
 
-async def _registered(act: Act, reference: str) -> Done[ClientAnswer]:
+async def _registered(command: Command, reference: str) -> WorkResult[ClientAnswer]:
     is_new = False
-    known: ClientReference | KnownClient | None = await _own_reference(act, reference)
+    known: ClientReference | KnownClient | None = await _own_reference(command, reference)
     if known is None:
-        known, _ = await _held_reference(act, reference)
+        known, _ = await _held_reference(command, reference)
     if known is None:
-        now = await act.now()
-        known = await _register(act, reference, now)
-        await act.append(now, Event("client", new_id(now), {}, known.client_id, reference))
+        now = await command.now()
+        known = await _register(command, reference, now)
+        await command.append(Event("client", new_id(now), {}, known.client_id, reference))
         is_new = True
-    linked = await has_redeemed(act.connection, act.network.network_id, act.caller.partner_id, known.client_id)
+    linked = await has_redeemed(
+        command.connection, command.network.network_id, command.actor.partner_id, known.client_id
+    )
     answer = ClientAnswer(reference, linked=linked, created_at=format_instant(known.recorded_at))
-    return Done(answer, (known.client_id,), is_new=is_new)
+    return WorkResult(answer, (known.client_id,), is_new=is_new)
 
 
-async def _own_reference(act: Act, reference: str) -> ClientReference | None:
+async def _own_reference(command: Command, reference: str) -> ClientReference | None:
     """What the caller registered the reference as, its own number alone held beside others: the same work however many
     other references mean the client.
     """
-    network_id, digests = act.network.network_id, reference_digests(act, reference)
-    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    network_id, digests = command.network.network_id, reference_digests(command, reference)
+    known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
     if known is None:
         return None
-    await lock_client_shared(act.connection, network_id, client_lock(known.client_id))
+    await lock_client_shared(command.connection, network_id, client_lock(known.client_id))
     # It may have been erased while this waited.
-    known = await find_reference(act.connection, network_id, act.caller.partner_id, digests)
+    known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
     if known is not None:
-        require_found(act.keys, network_id, act.caller.partner_id, known, reference)
+        require_found(command.keys, network_id, command.actor.partner_id, known, reference)
     return known
 
 
-async def _register(act: Act, reference: str, now: datetime) -> KnownClient:
+async def _register(command: Command, reference: str, now: datetime) -> KnownClient:
     """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
-    client_id, digest = str(uuid.uuid4()), reference_digests(act, reference)[0]
-    await add_client(act.connection, act.network.network_id, client_id, now)
+    client_id, digest = str(uuid.uuid4()), reference_digests(command, reference)[0]
+    await add_client(command.connection, command.network.network_id, client_id, now)
     await add_reference(
-        act.connection,
-        act.network.network_id,
-        act.caller.partner_id,
-        (act.keys.digest_key_id, digest),
+        command.connection,
+        command.network.network_id,
+        command.actor.partner_id,
+        (command.keys.digest_key_id, digest),
         client_id,
-        act.keys.seal(reference.encode(), _place(act, client_id, digest)),
+        command.keys.seal(reference.encode(), _place(command, client_id, digest)),
         now,
     )
     return KnownClient(client_id, now, Group.alone(client_id))
@@ -181,43 +183,45 @@ def require_reference(reference: str, pointer: str) -> None:
         raise Malformed(faults=(Fault(pointer, wrong),))
 
 
-def reference_digests(act: Act, reference: str) -> tuple[bytes, ...]:
+def reference_digests(command: Command, reference: str) -> tuple[bytes, ...]:
     """The digests by which the caller's own reference is found, one for each digest key, the current one's first."""
-    return act.keys.digests("reference", act.network.network_id, act.caller.partner_id, reference)
+    return command.keys.digests("reference", command.network.network_id, command.actor.partner_id, reference)
 
 
-async def locked_client(act: Act, reference: str) -> KnownClient | None:
+async def locked_client(command: Command, reference: str) -> KnownClient | None:
     """The client behind the caller's reference and everybody who means the same client, held alone until the act ends;
     None when it is not registered.
     """
-    return (await _held_reference(act, reference))[0]
+    return (await _held_reference(command, reference))[0]
 
 
-async def _held_reference(act: Act, reference: str, *others: str) -> tuple[KnownClient | None, dict[str, Group]]:
+async def _held_reference(
+    command: Command, reference: str, *others: str
+) -> tuple[KnownClient | None, dict[str, Group]]:
     """As `locked_client`, with the groups of these other client numbers, all taken in one order."""
-    network_id, partner_id = act.network.network_id, act.caller.partner_id
-    digests = reference_digests(act, reference)
+    network_id, partner_id = command.network.network_id, command.actor.partner_id
+    digests = reference_digests(command, reference)
     locked = await lock_groups(
-        act.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
+        command.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
     )
-    own = await find_reference(act.connection, network_id, partner_id, digests)
+    own = await find_reference(command.connection, network_id, partner_id, digests)
     if own is not None:
-        require_found(act.keys, network_id, partner_id, own, reference)
+        require_found(command.keys, network_id, partner_id, own, reference)
     if own is not None and own.client_id not in locked:
         raise LinkedMeanwhile(retry_after=1)
-    groups = await groups_within(act, [*others, *([] if own is None else [own.client_id])], locked)
+    groups = await groups_within(command, [*others, *([] if own is None else [own.client_id])], locked)
     return None if own is None else KnownClient(own.client_id, own.recorded_at, groups[own.client_id]), groups
 
 
-async def own_references(act: Act, client_ids: list[str]) -> dict[str, str]:
+async def own_references(command: Command, client_ids: list[str]) -> dict[str, str]:
     """The caller's own references for these clients, by client; the only name a partner ever uses."""
-    sealed = await find_references(act.connection, act.network.network_id, act.caller.partner_id, client_ids)
-    return {client_id: open_reference(act, one) for client_id, one in sealed.items()}
+    sealed = await find_references(command.connection, command.network.network_id, command.actor.partner_id, client_ids)
+    return {client_id: open_reference(command, one) for client_id, one in sealed.items()}
 
 
-def open_reference(act: Act, stored: SealedReference) -> str:
+def open_reference(command: Command, stored: SealedReference) -> str:
     """One of the caller's references as the caller wrote it; raises Unusable for one that stands in another's place."""
-    return act.keys.unseal(stored.sealed, _place(act, stored.client_id, stored.digest)).decode()
+    return command.keys.unseal(stored.sealed, _place(command, stored.client_id, stored.digest)).decode()
 
 
 def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
@@ -227,5 +231,5 @@ def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientRe
         raise Unusable("a reference is found by another reference's digest")
 
 
-def _place(act: Act, client_id: str, digest: bytes) -> str:
-    return place_of_reference(act.network.network_id, act.caller.partner_id, client_id, digest)
+def _place(command: Command, client_id: str, digest: bytes) -> str:
+    return place_of_reference(command.network.network_id, command.actor.partner_id, client_id, digest)

@@ -15,10 +15,12 @@ from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.clients.links import link_code_digests
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import Reference, Slug
 from consent_registry.storage.clients.link_codes import LinkCodeRow, add_link_code
 
@@ -39,44 +41,46 @@ class LinkCodeAnswer(msgspec.Struct, frozen=True):
     expires_at: AnsweredInstant
 
 
-LINK_CODE = Shape("link_code", 1, LinkCodeAnswer)
+LINK_CODE = StoredShape("link_code", 1, LinkCodeAnswer)
 
 
 async def issue_link_code(
-    runtime: Runtime, caller: Caller, request: LinkCodeRequest, once: Once
-) -> Performed[LinkCodeAnswer]:
+    runtime: Runtime, actor: Actor, request: LinkCodeRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[LinkCodeAnswer]:
     """Issue a code for the caller's client: good for one use and seven days. Raises NotFound for an unknown client."""
     require_reference(request.client, "/client")
 
-    async def work(act: Act) -> Done[LinkCodeAnswer]:
-        for_partner_id = _redeemer(act.catalogue, caller, request)
-        known = await locked_client(act, request.client)
+    async def work(command: Command) -> WorkResult[LinkCodeAnswer]:
+        for_partner_id = _redeemer(command.catalogue, actor, request)
+        known = await locked_client(command, request.client)
         if known is None:
             raise NotFound
-        now = await act.now()
+        now = await command.now()
         code = make_code(secrets.token_bytes(8))
-        row = LinkCodeRow(new_id(now), known.client_id, caller.partner_id, for_partner_id, now + LIFETIME, now)
-        digest = (act.keys.digest_key_id, link_code_digests(act, code)[0])
-        await add_link_code(act.connection, act.network.network_id, digest, row)
+        row = LinkCodeRow(new_id(now), known.client_id, actor.partner_id, for_partner_id, now + LIFETIME, now)
+        digest = (command.keys.digest_key_id, link_code_digests(command, code)[0])
+        await add_link_code(command.connection, command.network.network_id, digest, row)
         expires_at = format_instant(row.expires_at)
         members = {
             "expires_at": expires_at,
             "partner": None if request.partner is UNSET else request.partner,
             **digest_members("link_code", digest),
         }
-        await act.append(now, Event("link_code", row.link_code_id, members, known.client_id, request.client))
-        return Done(LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
+        await command.append(Event("link_code", row.link_code_id, members, known.client_id, request.client))
+        return WorkResult(LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 
-    return await perform(runtime, caller, work, keeping=LINK_CODE.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=LINK_CODE, constant_time=CONSTANT_TIME
+    )
 
 
-def _redeemer(catalogue: Catalogue, caller: Caller, request: LinkCodeRequest) -> int | None:
+def _redeemer(catalogue: Catalogue, actor: Actor, request: LinkCodeRequest) -> int | None:
     if isinstance(request.partner, UnsetType):
         return None
     partner = catalogue.partners.get(request.partner)
     if partner is None:
         raise Malformed(faults=(Fault("/partner", f"{request.partner!r} is no partner of this network"),))
-    if partner.partner_id == caller.partner_id:
+    if partner.partner_id == actor.partner_id:
         raise Malformed(faults=(Fault("/partner", "must be another partner than the caller"),))
     if not partner.selectable:
         fault = Fault("/partner", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO")

@@ -14,7 +14,7 @@ from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import read_code
 from consent_registry.operations.clients.code_attempts import count_failure
-from consent_registry.operations.commands import Act, LinkedMeanwhile, new_id
+from consent_registry.operations.commands import Command, LinkedMeanwhile, new_id
 from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
 from consent_registry.storage.clients.links import Group
@@ -25,56 +25,56 @@ OF_ONE_PARTNER = 4
 _log = structlog.get_logger(__name__)
 
 
-async def held_groups(act: Act, client_ids: Sequence[str]) -> dict[str, Group]:
+async def held_groups(command: Command, client_ids: Sequence[str]) -> dict[str, Group]:
     """The groups these client numbers are in, held alone until the act ends."""
-    locked = await storage.lock_groups(act.connection, act.network.network_id, client_ids=client_ids)
-    return await groups_within(act, client_ids, locked)
+    locked = await storage.lock_groups(command.connection, command.network.network_id, client_ids=client_ids)
+    return await groups_within(command, client_ids, locked)
 
 
-async def groups_within(act: Act, client_ids: Sequence[str], locked: set[str]) -> dict[str, Group]:
+async def groups_within(command: Command, client_ids: Sequence[str], locked: set[str]) -> dict[str, Group]:
     """The groups these client numbers are in; raises LinkedMeanwhile when somebody in them is not locked."""
     if not client_ids:
         return {}
-    groups = await storage.find_groups(act.connection, act.network.network_id, client_ids)
+    groups = await storage.find_groups(command.connection, command.network.network_id, client_ids)
     if not all(group.positions.keys() <= locked for group in groups.values()):
         raise LinkedMeanwhile(retry_after=1)
     return groups
 
 
-def link_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
+def link_code_digests(command: Command, text: str) -> tuple[bytes, ...]:
     """The digests by which a link code is found, one for each digest key. What cannot be a code has some as well: a
     wrong check digit costs the same look as a code that nobody issued.
     """
-    return act.keys.digests("link code", act.network.network_id, 0, read_code(text) or text)
+    return command.keys.digests("link code", command.network.network_id, 0, read_code(text) or text)
 
 
-async def find_usable_code(act: Act, text: str) -> LinkCode | None:
+async def find_usable_code(command: Command, text: str) -> LinkCode | None:
     """The code, if the caller can redeem it now: issued by another partner that is not suspended, for the caller or
     for anybody, neither used nor expired.
     """
-    code = await find_link_code(act.connection, act.network.network_id, link_code_digests(act, text))
-    if code is None or code.used or code.expired or code.partner_id == act.caller.partner_id:
+    code = await find_link_code(command.connection, command.network.network_id, link_code_digests(command, text))
+    if code is None or code.used or code.expired or code.partner_id == command.actor.partner_id:
         return None
-    if act.catalogue.partner_by_id[code.partner_id].suspended:
+    if command.catalogue.partner_by_id[code.partner_id].suspended:
         return None
-    return code if code.for_partner_id in {None, act.caller.partner_id} else None
+    return code if code.for_partner_id in {None, command.actor.partner_id} else None
 
 
-async def refuse_code(act: Act) -> Refused:
+async def refuse_code(command: Command) -> Refused:
     """Count a failed attempt, and the one error for whatever was wrong; to be returned, so that the count commits."""
-    await count_failure(act, "link_code")
+    await count_failure(command, "link_code")
     fault = Fault("/link_code", "Ask the client for a new code.", "link_code_usable", "Art. 5 Abs. 1 lit. f DSGVO")
     return Refused("This link code cannot be redeemed. Nothing was recorded.", faults=(fault,))
 
 
-async def may_be_one(act: Act, members: Collection[str], *, registers: bool) -> bool:
+async def may_be_one(command: Command, members: Collection[str], *, registers: bool) -> bool:
     """Whether these client numbers, and one of the caller's about to be registered, may mean one client.
 
     False where that would be too many, of which the caller is told no more than of a wrong code; the operator is
     warned. Raises Refused for too many of the caller's own, which it can count itself.
     """
-    counts = await storage.count_references(act.connection, act.network.network_id, sorted(members))
-    caller_id = act.caller.partner_id
+    counts = await storage.count_references(command.connection, command.network.network_id, sorted(members))
+    caller_id = command.actor.partner_id
     counts[caller_id] = counts.get(caller_id, 0) + registers
     if counts[caller_id] > OF_ONE_PARTNER:
         detail = f"At most {OF_ONE_PARTNER} of your references can mean one client."
@@ -84,7 +84,7 @@ async def may_be_one(act: Act, members: Collection[str], *, registers: bool) -> 
     if number > LARGEST_GROUP or max(counts.values()) > OF_ONE_PARTNER:
         _log.warning(
             "link refused: too many references would mean one client",
-            network=act.network.slug,
+            network=command.network.slug,
             references=number,
             of_one_partner=max(counts.values()),
         )
@@ -93,7 +93,7 @@ async def may_be_one(act: Act, members: Collection[str], *, registers: bool) -> 
 
 
 async def link(
-    act: Act, code: LinkCode, home: str, positions: dict[str, int], now: datetime
+    command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime
 ) -> tuple[str, list[Event]]:
     """Redeem a code for the client number `home` of the caller's: all numbers of `positions` become one client. All of
     them are held.
@@ -102,9 +102,9 @@ async def link(
     alone: a number that leaves and is erased takes along nothing that another number's state is told by.
     """
     link_id = new_id(now)
-    row = storage.LinkRow(link_id, code.link_code_id, home, act.caller.partner_id, now)
-    await storage.add_link(act.connection, act.network.network_id, row)
-    await storage.add_memberships(act.connection, act.network.network_id, link_id, positions, now)
+    row = storage.LinkRow(link_id, code.link_code_id, home, command.actor.partner_id, now)
+    await storage.add_link(command.connection, command.network.network_id, row)
+    await storage.add_memberships(command.connection, command.network.network_id, link_id, positions, now)
     told = {"group": link_id, "act": link_id}
     others = [Event("link", new_id(now), told, one, without_actor=True) for one in sorted(positions) if one != home]
     return link_id, others

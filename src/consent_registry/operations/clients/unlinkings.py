@@ -10,9 +10,11 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import locked_client, require_reference
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry, Reference
 from consent_registry.storage.clients.links import add_memberships
 from consent_registry.storage.clients.unlinkings import UnlinkingRow, add_unlinking, linked_since
@@ -33,30 +35,34 @@ class UnlinkingAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-UNLINKING = Shape("unlinking", 1, UnlinkingAnswer)
+UNLINKING = StoredShape("unlinking", 1, UnlinkingAnswer)
 
 
 async def unlink_client(
-    runtime: Runtime, caller: Caller, request: UnlinkingRequest, once: Once
-) -> Performed[UnlinkingAnswer]:
+    runtime: Runtime, actor: Actor, request: UnlinkingRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[UnlinkingAnswer]:
     """Make the caller's reference a client of its own, also when it is one already: the answer does not depend on
     whether another reference means the client. Raises NotFound for an unknown reference.
     """
     require_reference(request.client, "/client")
 
-    async def work(act: Act) -> Done[UnlinkingAnswer]:
-        known = await locked_client(act, request.client)
+    async def work(command: Command) -> WorkResult[UnlinkingAnswer]:
+        known = await locked_client(command, request.client)
         if known is None:
             raise NotFound
-        now = await act.now()
-        network_id, home = act.network.network_id, known.client_id
-        linked_at = await linked_since(act.connection, network_id, home) or now
-        row = UnlinkingRow(new_id(now), home, caller.partner_id, known.group.group_id, linked_at, now)
-        await add_unlinking(act.connection, network_id, row)
-        await add_memberships(act.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now)
+        now = await command.now()
+        network_id, home = command.network.network_id, known.client_id
+        linked_at = await linked_since(command.connection, network_id, home) or now
+        row = UnlinkingRow(new_id(now), home, actor.partner_id, known.group.group_id, linked_at, now)
+        await add_unlinking(command.connection, network_id, row)
+        await add_memberships(
+            command.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now
+        )
         # Which group it left and since when it was in it are not said: the latest link may be one between others.
-        place = (await act.append(now, Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
+        place = (await command.append(Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
-        return Done(answer, client_ids=(home,))
+        return WorkResult(answer, client_ids=(home,))
 
-    return await perform(runtime, caller, work, keeping=UNLINKING.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=UNLINKING, constant_time=CONSTANT_TIME
+    )

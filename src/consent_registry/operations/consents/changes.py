@@ -1,4 +1,4 @@
-"""Telling partners what became of grants they take part in: entries of their change feeds (Art. 19 DSGVO)."""
+"""Change notices: entries in the change feeds of the partners that take part in a grant (Art. 19 DSGVO)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from consent_registry.domain.grants import Grant
-from consent_registry.operations.commands import Act, new_id
+from consent_registry.operations.commands import Command, new_id
 from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
 
 # A recipient says within two weeks what became of data it may no longer use.
 ACKNOWLEDGE_WITHIN = timedelta(days=14)
 
 
-class Notice(msgspec.Struct, frozen=True):
-    """What is told: the kind of the entry, whether a recipient must say what it did with the data, and whether it may
-    not use what it got at all (§ 78 Abs. 1 SGB X).
+class ChangeNotice(msgspec.Struct, frozen=True):
+    """The kind of an entry, whether the recipient must say what it did with the data, and whether it may not use the
+    data at all any more (§ 78 Abs. 1 SGB X).
     """
 
     kind: str
@@ -24,23 +24,25 @@ class Notice(msgspec.Struct, frozen=True):
     use_ban: bool = False
 
 
-async def tell_parties(
-    act: Act,
-    notice: Notice,
+async def notify_parties(
+    command: Command,
+    notice: ChangeNotice,
     grants: Sequence[tuple[Grant, datetime]],
     now: datetime,
     *,
     but: int | None = None,
 ) -> None:
-    """Tell sender and recipient, `but` one, of grants and since when: one entry for each partner and consent."""
+    """Notify sender and recipient of changed grants, each with the time from which it is changed: one entry for each
+    partner and consent. The partner `but` gets none.
+    """
     concerned: defaultdict[tuple[int, str], list[tuple[Grant, datetime]]] = defaultdict(list)
     for grant, since in grants:
         for partner_id in {grant.sender_id, grant.recipient_id} - {but}:
             concerned[partner_id, grant.consent_id].append((grant, since))
     homes = {grant.consent_id: grant.client_id for grant, _ in grants}
     rows = []
-    for (partner_id, consent_id), several in concerned.items():
-        receives = any(grant.recipient_id == partner_id for grant, _ in several)
+    for (partner_id, consent_id), changed in concerned.items():
+        receives = any(grant.recipient_id == partner_id for grant, _ in changed)
         rows.append(
             ChangeRow(
                 partner_id=partner_id,
@@ -48,11 +50,40 @@ async def tell_parties(
                 kind=notice.kind,
                 consent_id=consent_id,
                 client_id=homes[consent_id],
-                grant_ids=tuple(grant.grant_id for grant, _ in several),
-                effective_from=min(since for _, since in several),
+                grant_ids=tuple(grant.grant_id for grant, _ in changed),
+                effective_from=min(since for _, since in changed),
                 acknowledge_by=now + ACKNOWLEDGE_WITHIN if notice.acknowledge and receives else None,
                 use_ban=notice.use_ban and receives,
                 recorded_at=now,
             )
         )
-    await add_changes(act.connection, act.network.network_id, rows)
+    await add_changes(command.connection, command.network.network_id, rows)
+
+
+async def notify_of_new_consent(command: Command, grants: Sequence[Grant], now: datetime) -> None:
+    """Notify the partners of a consent that was just recorded: the other party of each given grant, and the sender of
+    each requested one, which is to confirm it.
+    """
+    concerned: defaultdict[int, list[Grant]] = defaultdict(list)
+    for grant in grants:
+        if grant.answer == "given":
+            for partner_id in {grant.sender_id, grant.recipient_id} - {command.actor.partner_id}:
+                concerned[partner_id].append(grant)
+        elif grant.answer == "requested":
+            concerned[grant.sender_id].append(grant)
+    rows = [
+        ChangeRow(
+            partner_id=partner_id,
+            change_id=new_id(now),
+            kind="consent_given" if any(grant.answer == "given" for grant in shown) else "consent_requested",
+            consent_id=shown[0].consent_id,
+            client_id=shown[0].client_id,
+            grant_ids=tuple(grant.grant_id for grant in shown),
+            effective_from=min(grant.valid_from for grant in shown),
+            acknowledge_by=None,
+            use_ban=False,
+            recorded_at=now,
+        )
+        for partner_id, shown in concerned.items()
+    ]
+    await add_changes(command.connection, command.network.network_id, rows)

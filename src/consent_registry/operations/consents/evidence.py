@@ -12,10 +12,12 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
 from consent_registry.operations.consents.schemas import EvidenceRequest
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
 
@@ -31,48 +33,50 @@ class EvidenceAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-EVIDENCE = Shape("evidence", 1, EvidenceAnswer)
+EVIDENCE = StoredShape("evidence", 1, EvidenceAnswer)
 
 
 async def add_following_evidence(
-    runtime: Runtime, caller: Caller, consent_id: str, request: EvidenceRequest, once: Once
-) -> Performed[EvidenceAnswer]:
+    runtime: Runtime, actor: Actor, consent_id: str, request: EvidenceRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[EvidenceAnswer]:
     """Add the evidence of a consent, once and for good. Raises NotFound for everybody but its recorder, Refused where
     the network wants evidence at once, Conflict when there is evidence.
     """
 
-    async def work(act: Act) -> Done[EvidenceAnswer]:
-        network_id = act.network.network_id
-        consent = await find_consent(act.connection, network_id, consent_id)
-        if consent is None or consent.recorder_id != caller.partner_id:
+    async def work(command: Command) -> WorkResult[EvidenceAnswer]:
+        network_id = command.network.network_id
+        consent = await find_consent(command.connection, network_id, consent_id)
+        if consent is None or consent.recorder_id != actor.partner_id:
             raise NotFound
-        await held_groups(act, [consent.client_id])
-        if not act.catalogue.policies.evidence_may_follow:
+        await held_groups(command, [consent.client_id])
+        if not command.catalogue.policies.evidence_may_follow:
             detail = "In this network a consent is recorded with its evidence."
             raise Refused(faults=(Fault("", detail, "evidence_follows", "Art. 7 Abs. 1 DSGVO"),))
-        if await has_evidence(act.connection, network_id, consent_id):
+        if await has_evidence(command.connection, network_id, consent_id):
             raise Conflict("This consent has its evidence.")
-        now = await act.now()
+        now = await command.now()
         evidence_id = new_id(now)
         row = NewEvidence(
             consent_id=consent_id,
             evidence_id=evidence_id,
             client_id=consent.client_id,
-            partner_ids=[caller.partner_id],
+            partner_ids=[actor.partner_id],
             sha256=bytes.fromhex(request.sha256),
             media_type=request.media_type,
-            kept_at=act.seal("consent_evidence.kept_at", consent_id, request.kept_at),
+            kept_at=command.seal("consent_evidence.kept_at", consent_id, request.kept_at),
             recorded_at=now,
         )
-        await add_evidence(act.connection, network_id, row)
+        await add_evidence(command.connection, network_id, row)
         members = {"consent": consent_id, **evidence_members(request)}
-        place = (await act.append(now, Event("evidence", evidence_id, members, consent.client_id)))[0]
+        place = (await command.append(Event("evidence", evidence_id, members, consent.client_id)))[0]
         answer = EvidenceAnswer(
             evidence_id, consent_id, request.sha256, request.media_type, format_instant(now), LogEntry.of(place)
         )
-        return Done(answer, client_ids=(consent.client_id,))
+        return WorkResult(answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, keeping=EVIDENCE.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=EVIDENCE, constant_time=CONSTANT_TIME
+    )
 
 
 def evidence_members(given: EvidenceRequest) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import renew, same_yes, unrenew
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry, Slug, Uuid
 from consent_registry.storage.consents.consents import ConsentRow, find_consent
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_clients
@@ -67,21 +69,26 @@ class GrantChangeAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-GRANT_CHANGE = Shape("grant_change", 1, GrantChangeAnswer)
+GRANT_CHANGE = StoredShape("grant_change", 1, GrantChangeAnswer)
 
 
 async def act_on_grants(
-    kind: GrantAct, runtime: Runtime, caller: Caller, consent_id: str, request: GrantActRequest, once: Once
-) -> Performed[GrantChangeAnswer]:
+    kind: GrantAct,
+    runtime: Runtime,
+    actor: Actor,
+    consent_id: str,
+    request: GrantActRequest,
+    idempotency_key: IdempotencyKey,
+) -> CommandResult[GrantChangeAnswer]:
     """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
     is not the caller's to do, Conflict when no grant is open to it.
     """
 
-    async def work(act: Act) -> Done[GrantChangeAnswer]:
-        category_ids = _category_ids(act, request)
-        consent, seen = await _reach(act, consent_id)
-        now = await act.now()
-        chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], caller)
+    async def work(command: Command) -> WorkResult[GrantChangeAnswer]:
+        category_ids = _category_ids(command, request)
+        consent, seen = await _reach(command, consent_id)
+        now = await command.now()
+        chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], actor)
         if kind.spreads:
             chosen += same_yes(chosen, seen)
         changes = change_grants(kind, chosen, consent.given_at, now, category_ids)
@@ -91,53 +98,55 @@ async def act_on_grants(
         act_id = new_id(now)
         ids = act_ids(consent.client_id, act_id, [grant for grant, _ in changes + renewals], now)
         rows = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in changes + renewals]
-        await add_grant_changes(act.connection, act.network.network_id, rows)
-        await _tell_partners(act, kind, changes, renewals, now)
+        await add_grant_changes(command.connection, command.network.network_id, rows)
+        await _tell_partners(command, kind, changes, renewals, now)
         own, *others = [_event(kind, consent, number, ids, request, changes, renewals) for number in ids]
-        place = await act.append_padded(now, own, others)
+        place = await command.append_padded(own, others)
         answer = GrantChangeAnswer(
             act_id, consent_id, [grant.grant_id for grant, _ in changes], format_instant(now), LogEntry.of(place)
         )
-        return Done(answer, client_ids=(consent.client_id,))
+        return WorkResult(answer, client_ids=(consent.client_id,))
 
-    return await perform(runtime, caller, work, keeping=GRANT_CHANGE.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=GRANT_CHANGE, constant_time=CONSTANT_TIME
+    )
 
 
-def _category_ids(act: Act, request: GrantActRequest) -> frozenset[int] | None:
+def _category_ids(command: Command, request: GrantActRequest) -> frozenset[int] | None:
     if not isinstance(request, RestrictionRequest) or isinstance(request.categories, UnsetType):
         return None
     faults = [
         Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
         for number, slug in enumerate(request.categories)
-        if slug not in act.catalogue.categories
+        if slug not in command.catalogue.categories
     ]
     if len(set(request.categories)) != len(request.categories):
         faults.append(Fault("/categories", "must not name a category twice"))
     if faults:
         raise Malformed(faults=tuple(faults))
-    return frozenset(act.catalogue.categories[slug].category_id for slug in request.categories)
+    return frozenset(command.catalogue.categories[slug].category_id for slug in request.categories)
 
 
-async def _reach(act: Act, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
+async def _reach(command: Command, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
     """The consent, its client held alone, and the client's grants that the caller may see, some of this consent."""
-    network_id, partner_id = act.network.network_id, act.caller.partner_id
-    consent = await find_consent(act.connection, network_id, consent_id)
+    network_id, partner_id = command.network.network_id, command.actor.partner_id
+    consent = await find_consent(command.connection, network_id, consent_id)
     if consent is None:
         raise NotFound
-    group = (await held_groups(act, [consent.client_id]))[consent.client_id]
-    grants = await find_grants_of_clients(act.connection, network_id, group.client_ids)
-    seen = visible_grants(grants, partner_id, await act.now())
+    group = (await held_groups(command, [consent.client_id]))[consent.client_id]
+    grants = await find_grants_of_clients(command.connection, network_id, group.client_ids)
+    seen = visible_grants(grants, partner_id, await command.now())
     if all(grant.consent_id != consent_id for grant in seen):
         raise NotFound
     return consent, seen
 
 
-def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], caller: Caller) -> list[Grant]:
+def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], actor: Actor) -> list[Grant]:
     by_id = {grant.grant_id: grant for grant in own}
     named = list(by_id) if isinstance(request.grants, UnsetType) else request.grants
     if not set(named) <= set(by_id):
         raise NotFound
-    chosen = [by_id[one] for one in dict.fromkeys(named) if kind.may(by_id[one], caller.partner_id)]
+    chosen = [by_id[one] for one in dict.fromkeys(named) if kind.may(by_id[one], actor.partner_id)]
     if not chosen:
         raise Refused(faults=(Fault("/grants", kind.who, f"who_may_{kind.noun}", kind.norm),))
     return chosen
@@ -151,15 +160,15 @@ def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], n
     return unrenew(seen, changed, now) if kind.kind == "invalidated" else []
 
 
-async def _tell_partners(act: Act, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime) -> None:
+async def _tell_partners(command: Command, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime) -> None:
     """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
     told = [(one, change.effective_at) for one, change in changes if one.was_given or kind.kind == "confirmed"]
     loses = kind.kind in {"ended", "invalidated", "restricted"}
-    notice = Notice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
-    await tell_parties(act, notice, told, now)
+    notice = ChangeNotice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
+    await notify_parties(command, notice, told, now)
     for word in ("renewed", "unrenewed"):
         of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == word]
-        await tell_parties(act, Notice(f"consent_{word}"), of_kind, now)
+        await notify_parties(command, ChangeNotice(f"consent_{word}"), of_kind, now)
 
 
 def _event(

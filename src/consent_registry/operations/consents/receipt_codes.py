@@ -11,10 +11,12 @@ from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import find_grants_of_consents
@@ -34,56 +36,58 @@ class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def issue_code(act: Act, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, dict[str, Any]]:
+async def issue_code(command: Command, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, dict[str, Any]]:
     """Make a code for a consent, keep its digest, and return it with what its event says of the digest; codes issued
     before are dead.
     """
     text = make_code(secrets.token_bytes(8))
-    digest = (act.keys.digest_key_id, receipt_code_digests(act, text)[0])
-    await add_receipt_code(act.connection, act.network.network_id, digest, code, issue, now)
+    digest = (command.keys.digest_key_id, receipt_code_digests(command, text)[0])
+    await add_receipt_code(command.connection, command.network.network_id, digest, code, issue, now)
     return text, digest_members("receipt_code", digest)
 
 
-def receipt_code_digests(act: Act, text: str) -> tuple[bytes, ...]:
+def receipt_code_digests(command: Command, text: str) -> tuple[bytes, ...]:
     """The digests by which a receipt code is found, one for each digest key. What cannot be a code has some as well:
     a wrong check digit costs the same look as a code that nobody issued.
     """
-    return act.keys.digests("receipt code", act.network.network_id, 0, read_code(text) or text)
+    return command.keys.digests("receipt code", command.network.network_id, 0, read_code(text) or text)
 
 
-RECEIPT_CODE = Shape("receipt_code", 1, ReceiptCodeAnswer)
+RECEIPT_CODE = StoredShape("receipt_code", 1, ReceiptCodeAnswer)
 
 
 async def reissue_receipt_code(
-    runtime: Runtime, caller: Caller, consent_id: str, _: ReceiptCodeRequest, once: Once
-) -> Performed[ReceiptCodeAnswer]:
+    runtime: Runtime, actor: Actor, consent_id: str, _: ReceiptCodeRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[ReceiptCodeAnswer]:
     """Issue a new code for a consent the caller recorded; the old one is dead from this answer on.
 
     Raises NotFound alike for unknown and for not the caller's to see, Refused for who has a part but did not record it.
     """
 
-    async def work(act: Act) -> Done[ReceiptCodeAnswer]:
-        network_id = act.network.network_id
-        consent = await find_consent(act.connection, network_id, consent_id)
+    async def work(command: Command) -> WorkResult[ReceiptCodeAnswer]:
+        network_id = command.network.network_id
+        consent = await find_consent(command.connection, network_id, consent_id)
         # The same work for a consent that is not there as for one whose grants the caller may not see.
         client_id = consent_id if consent is None else consent.client_id
-        await held_groups(act, [client_id])
-        now = await act.now()
-        grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
-        last = await last_receipt_code(act.connection, network_id, consent_id)
-        if consent is None or last is None or not visible_grants(grants, caller.partner_id, now):
+        await held_groups(command, [client_id])
+        now = await command.now()
+        grants = await find_grants_of_consents(command.connection, network_id, [consent_id])
+        last = await last_receipt_code(command.connection, network_id, consent_id)
+        if consent is None or last is None or not visible_grants(grants, actor.partner_id, now):
             raise NotFound
-        if consent.recorder_id != caller.partner_id:
+        if consent.recorder_id != actor.partner_id:
             fault = Fault(
                 "", "Only who recorded the consent hands out its code.", "who_may_reissue", "Art. 7 Abs. 3 DSGVO"
             )
             raise Refused(faults=(fault,))
         code, issue = last
-        text, of_code = await issue_code(act, code, issue + 1, now)
+        text, of_code = await issue_code(command, code, issue + 1, now)
         code_id = new_id(now)
         members = {"consent": consent_id, "issue": issue + 1, **of_code}
-        place = (await act.append(now, Event("receipt_code", code_id, members, client_id)))[0]
+        place = (await command.append(Event("receipt_code", code_id, members, client_id)))[0]
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
-        return Done(answer, client_ids=(client_id,))
+        return WorkResult(answer, client_ids=(client_id,))
 
-    return await perform(runtime, caller, work, keeping=RECEIPT_CODE.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=RECEIPT_CODE, constant_time=CONSTANT_TIME
+    )

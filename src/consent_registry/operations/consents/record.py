@@ -1,6 +1,5 @@
 """Consents: one act of a client, recorded with its grants, releases and receipt code."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,9 +12,10 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import locked_client
-from consent_registry.operations.commands import EVEN, Act, Done, Once, Performed, Shape, new_id, perform
-from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.evidence import evidence_members
 from consent_registry.operations.consents.grant_changes import Changes, act_ids, renewal_members
 from consent_registry.operations.consents.receipt_codes import issue_code
@@ -26,67 +26,69 @@ from consent_registry.operations.consents.resolve import Terms, read_terms
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.third_parties import Others, find_others
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry
 from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.consents.receipt_codes import ReceiptCode
-from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
 from consent_registry.storage.log.append import LogPlace
 
-CONSENT = Shape("consent", 1, ConsentView)
+CONSENT = StoredShape("consent", 1, ConsentView)
 
 
 async def record_consent(
-    runtime: Runtime, caller: Caller, request: ConsentRequest, once: Once
-) -> Performed[ConsentView]:
+    runtime: Runtime, actor: Actor, request: ConsentRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[ConsentView]:
     """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
 
-    async def work(act: Act) -> Done[ConsentView]:
-        given_at, terms = read_terms(act.catalogue, request)
-        known = await locked_client(act, request.client)
-        now = await act.now()
+    async def work(command: Command) -> WorkResult[ConsentView]:
+        given_at, terms = read_terms(command.catalogue, request)
+        known = await locked_client(command, request.client)
+        now = await command.now()
         client_ids = [] if known is None else known.group.client_ids
-        earlier = [] if known is None else await earlier_grants(act, client_ids, request, now)
-        others = await find_others(act, request, terms, client_ids, now)
-        require_recordable(act.catalogue, request, caller.partner_id, given_at, terms, now, earlier, others)
+        earlier = [] if known is None else await earlier_grants(command, client_ids, request, now)
+        others = await find_others(command, request, terms, client_ids, now)
+        require_recordable(command.catalogue, request, actor.partner_id, given_at, terms, now, earlier, others)
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
-        grants = _grants(consent_id, known.client_id, caller, request, terms, others, given_at, now)
-        row = _row(act, request, consent_id, known.client_id, grants, terms, given_at, now)
-        await storage.add_consent(act.connection, act.network.network_id, row)
-        await add_grants(act.connection, act.network.network_id, grants)
+        grants = _grants(consent_id, known.client_id, actor, request, terms, others, given_at, now)
+        row = _row(command, request, consent_id, known.client_id, grants, terms, given_at, now)
+        await storage.add_consent(command.connection, command.network.network_id, row)
+        await add_grants(command.connection, command.network.network_id, grants)
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
         ids = act_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
         changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
-        await add_grant_changes(act.connection, act.network.network_id, changes)
-        releases = await _add_releases(act, request, consent_id, grants, now)
+        await add_grant_changes(command.connection, command.network.network_id, changes)
+        releases = await _add_releases(command, request, consent_id, grants, now)
         opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
-        code, of_code = await issue_code(act, opens, 1, now)
-        await _tell_partners(act, consent_id, known.client_id, grants, now)
+        code, of_code = await issue_code(command, opens, 1, now)
+        await notify_of_new_consent(command, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
-        await tell_parties(act, Notice("consent_renewed"), told, now, but=caller.partner_id)
-        event = _event(act, request, row, grants, releases)
+        await notify_parties(command, ChangeNotice("consent_renewed"), told, now, but=actor.partner_id)
+        event = _event(command, request, row, grants, releases)
         event.members["renewed"] = _renewed_under(known.client_id, renewed)
         event.members["receipt_code"] = of_code
         renewals = [
             Event("renewal", renewal_id, _of_act(consent_id, number, renewed), number, without_actor=True)
             for number, renewal_id in list(ids.items())[1:]
         ]
-        place = await act.append_padded(now, event, renewals)
-        view = await _view_of_new(act, row, grants, request.client, place, now)
+        place = await command.append_padded(event, renewals)
+        view = await _view_of_new(command, row, grants, request.client, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
-        return Done(answer, (known.client_id,))
+        return WorkResult(answer, (known.client_id,))
 
-    return await perform(runtime, caller, work, keeping=CONSENT.by(once), even=EVEN)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=CONSENT, constant_time=CONSTANT_TIME
+    )
 
 
 def _grants(
     consent_id: str,
     client_id: str,
-    caller: Caller,
+    actor: Actor,
     request: ConsentRequest,
     terms: Sequence[Terms],
     others: Sequence[Others],
@@ -98,7 +100,7 @@ def _grants(
     ids = sorted(new_id(now) for _ in request.grants)
     for grant_id, asked, one, leans_on in zip(ids, request.grants, terms, others, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
-        answer = asked.answer if asked.answer == "refused" or one.sender.slug == caller.slug else "requested"
+        answer = asked.answer if asked.answer == "refused" or one.sender.slug == actor.slug else "requested"
         grants.append(
             Grant(
                 grant_id=grant_id,
@@ -112,7 +114,7 @@ def _grants(
                 answer=answer,
                 valid_from=one.valid_from,
                 valid_until=one.valid_until,
-                recorder_id=caller.partner_id,
+                recorder_id=actor.partner_id,
                 renews=request.renews,
                 given_at=given_at,
                 third_parties=one.third_parties,
@@ -123,7 +125,7 @@ def _grants(
 
 
 def _row(
-    act: Act,
+    command: Command,
     request: ConsentRequest,
     consent_id: str,
     client_id: str,
@@ -134,11 +136,11 @@ def _row(
 ) -> storage.NewConsent:
     evidence, information = request.act.evidence, request.information
     mandate = request.giver.mandate_until
-    guardian = act.catalogue.partners.get(request.giver.partner or "")
+    guardian = command.catalogue.partners.get(request.giver.partner or "")
     return storage.NewConsent(
         consent_id=consent_id,
         client_id=client_id,
-        recorder_id=act.caller.partner_id,
+        recorder_id=command.actor.partner_id,
         partner_ids=_readers(grants),
         text_id=request.text.id,
         language=request.text.language,
@@ -152,7 +154,7 @@ def _row(
         evidence_media_type=None if evidence is None else evidence.media_type,
         evidence_kept_at=None
         if evidence is None
-        else act.seal("consents.evidence_kept_at", consent_id, evidence.kept_at),
+        else command.seal("consents.evidence_kept_at", consent_id, evidence.kept_at),
         explained_by=information.explained_by,
         interpreter_kind=information.interpreter.kind,
         interpreter_language=information.interpreter.language,
@@ -164,7 +166,7 @@ def _row(
         recorded_at=now,
         renews=request.renews,
         guardian_id=None if guardian is None else guardian.partner_id,
-        remarks=remark_codes(act.catalogue, request, terms),
+        remarks=remark_codes(command.catalogue, request, terms),
     )
 
 
@@ -173,17 +175,19 @@ def _readers(grants: Sequence[Grant]) -> list[int]:
 
 
 async def _add_releases(
-    act: Act, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
+    command: Command, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
 ) -> list[dict[str, Any]]:
     """Add the releases, each readable by its recorder and by the readers of the grants it serves."""
     client_id = grants[0].client_id
     rows, facts = [], []
     ids = sorted(new_id(now) for _ in request.releases)
     for release_id, asked in zip(ids, request.releases, strict=True):
-        holder, towards = act.catalogue.partners[asked.holder], act.catalogue.partners[asked.towards]
+        holder, towards = command.catalogue.partners[asked.holder], command.catalogue.partners[asked.towards]
         sides = (holder.partner_id, towards.partner_id)
-        seen_by = sorted({act.caller.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
-        function = None if asked.function is None else act.seal("releases.function_sealed", release_id, asked.function)
+        seen_by = sorted({command.actor.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
+        function = (
+            None if asked.function is None else command.seal("releases.function_sealed", release_id, asked.function)
+        )
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
         )
@@ -197,44 +201,18 @@ async def _add_releases(
                 "function_commitment": function_said,
             }
         )
-    await storage.add_releases(act.connection, act.network.network_id, rows)
+    await storage.add_releases(command.connection, command.network.network_id, rows)
     return facts
 
 
-async def _tell_partners(act: Act, consent_id: str, client_id: str, grants: Sequence[Grant], now: datetime) -> None:
-    concerned: defaultdict[int, list[Grant]] = defaultdict(list)
-    for grant in grants:
-        if grant.answer == "given":
-            for partner_id in {grant.sender_id, grant.recipient_id} - {act.caller.partner_id}:
-                concerned[partner_id].append(grant)
-        elif grant.answer == "requested":
-            concerned[grant.sender_id].append(grant)
-    rows = [
-        ChangeRow(
-            partner_id,
-            new_id(now),
-            "consent_given" if any(one.answer == "given" for one in several) else "consent_requested",
-            consent_id,
-            client_id,
-            tuple(one.grant_id for one in several),
-            min(one.valid_from for one in several),
-            acknowledge_by=None,
-            use_ban=False,
-            recorded_at=now,
-        )
-        for partner_id, several in concerned.items()
-    ]
-    await add_changes(act.connection, act.network.network_id, rows)
-
-
 def _event(
-    act: Act,
+    command: Command,
     request: ConsentRequest,
     row: storage.NewConsent,
     grants: Sequence[Grant],
     releases: list[dict[str, Any]],
 ) -> Event:
-    catalogue = act.catalogue
+    catalogue = command.catalogue
     evidence = request.act.evidence
     text = catalogue.texts[request.text.id]
     members: dict[str, Any] = {
@@ -283,12 +261,12 @@ def _of_act(consent_id: str, client_id: str, renewed: Changes) -> dict[str, Any]
 
 
 async def _view_of_new(
-    act: Act, row: storage.NewConsent, grants: Sequence[Grant], reference: str, place: LogPlace, now: datetime
+    command: Command, row: storage.NewConsent, grants: Sequence[Grant], reference: str, place: LogPlace, now: datetime
 ) -> ConsentView:
     names = storage.ConsentRow.__struct_fields__
     consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
-    releases = await storage.find_releases(act.connection, act.network.network_id, [row.consent_id])
+    releases = await storage.find_releases(command.connection, command.network.network_id, [row.consent_id])
     moment = Moment(now, now)
     return view_consent(
-        act.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, remarks=row.remarks
+        command.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, remarks=row.remarks
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from consent_registry.domain.errors import Fault, NotFound
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.renewals import renewable
-from consent_registry.operations.commands import Act
+from consent_registry.operations.commands import Command
 from consent_registry.operations.consents.resolve import Terms
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.views import visible_grants
@@ -15,15 +15,17 @@ from consent_registry.storage.consents.grants import find_grants_of_clients
 _NORM = "Art. 7 Abs. 1 DSGVO"
 
 
-async def earlier_grants(act: Act, client_ids: Sequence[str], request: ConsentRequest, now: datetime) -> list[Grant]:
+async def earlier_grants(
+    command: Command, client_ids: Sequence[str], request: ConsentRequest, now: datetime
+) -> list[Grant]:
     """The grants of the consent to be renewed that the caller may see; none when nothing is to be renewed.
 
     Raises NotFound alike for an unknown consent, another client's, and one in which the caller has no part.
     """
     if request.renews is None:
         return []
-    grants = await find_grants_of_clients(act.connection, act.network.network_id, client_ids)
-    seen = visible_grants(grants, act.caller.partner_id, now)
+    grants = await find_grants_of_clients(command.connection, command.network.network_id, client_ids)
+    seen = visible_grants(grants, command.actor.partner_id, now)
     earlier = [grant for grant in seen if grant.consent_id == request.renews]
     if not earlier:
         raise NotFound

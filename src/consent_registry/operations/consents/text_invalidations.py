@@ -14,10 +14,12 @@ from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
-from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, digest_of, new_id, perform
-from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.commands import Command, digest_of, new_id, run_command
+from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import Language, LogEntry, Uuid
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import add_version
@@ -25,8 +27,8 @@ from consent_registry.storage.consents.grants import GrantChange, add_grant_chan
 from consent_registry.storage.database.database import widen_partners
 
 _NOTICES = {
-    "invalidated": Notice("consent_invalidated", acknowledge=True, use_ban=True),
-    "unrenewed": Notice("consent_unrenewed"),
+    "invalidated": ChangeNotice("consent_invalidated", acknowledge=True, use_ban=True),
+    "unrenewed": ChangeNotice("consent_unrenewed"),
 }
 # So many consents are read, voided and logged in one go; all of them in one transaction.
 AT_ONCE = 1000
@@ -53,12 +55,12 @@ class TextInvalidationAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-TEXT_INVALIDATION = Shape("text_invalidation", 1, TextInvalidationAnswer)
+TEXT_INVALIDATION = StoredShape("text_invalidation", 1, TextInvalidationAnswer)
 
 
 async def invalidate_text(
-    runtime: Runtime, caller: Caller, request: TextInvalidationRequest, once: Once
-) -> Performed[TextInvalidationAnswer]:
+    runtime: Runtime, actor: Actor, request: TextInvalidationRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[TextInvalidationAnswer]:
     """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
 
     Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
@@ -66,26 +68,26 @@ async def invalidate_text(
     language, Conflict for what is void already.
     """
 
-    async def work(act: Act) -> Done[TextInvalidationAnswer]:
-        _require_not_void(_text(act, request), request.language)
+    async def work(command: Command) -> WorkResult[TextInvalidationAnswer]:
+        _require_not_void(_text(command, request), request.language)
         # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
         # no client's lock is needed, and no order between thousands of them.
-        await widen_partners(act.connection, act.catalogue.partner_by_id)
-        now = await act.now()
+        await widen_partners(command.connection, command.catalogue.partner_by_id)
+        now = await command.now()
         invalidation_id, text = new_id(now), (request.text, request.language)
         await storage.add_text_invalidation(
-            act.connection, act.network.network_id, invalidation_id, text, request.reason, now
+            command.connection, command.network.network_id, invalidation_id, text, request.reason, now
         )
-        await add_version(act.connection, act.network.network_id, now)
-        consents = await storage.list_consents_on_text(act.connection, act.network.network_id, text)
+        await add_version(command.connection, command.network.network_id, now)
+        consents = await storage.list_consents_on_text(command.connection, command.network.network_id, text)
         events: list[Event] = []
         for first in range(0, len(consents), AT_ONCE):
-            events += await _void(act, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
+            events += await _void(command, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
         members = _members(request, events)
         events.append(Event("text_invalidation", invalidation_id, members))
         # The log's lock is taken once everything else is done, and held until the commit.
         for first in range(0, len(events), AT_ONCE):
-            places = await act.append(now, *events[first : first + AT_ONCE])
+            places = await command.append(*events[first : first + AT_ONCE])
         answer = TextInvalidationAnswer(
             invalidation_id,
             request.text,
@@ -95,9 +97,11 @@ async def invalidate_text(
             format_instant(now),
             LogEntry.of(places[-1]),
         )
-        return Done(answer)
+        return WorkResult(answer)
 
-    return await perform(runtime, caller, work, keeping=TEXT_INVALIDATION.by(once), exclusive=True)
+    return await run_command(
+        runtime, actor, work, idempotency_key=idempotency_key, shape=TEXT_INVALIDATION, exclusive=True
+    )
 
 
 def _members(request: TextInvalidationRequest, events: Sequence[Event]) -> dict[str, Any]:
@@ -113,8 +117,8 @@ def _members(request: TextInvalidationRequest, events: Sequence[Event]) -> dict[
     }
 
 
-def _text(act: Act, request: TextInvalidationRequest) -> Text:
-    text = act.catalogue.texts.get(request.text)
+def _text(command: Command, request: TextInvalidationRequest) -> Text:
+    text = command.catalogue.texts.get(request.text)
     if text is None:
         raise Malformed(faults=(Fault("/text", "is no text of this network"),))
     if request.language is not None and request.language not in text.languages:
@@ -129,14 +133,14 @@ def _require_not_void(text: Text, language: str | None) -> None:
 
 
 async def _void(
-    act: Act, consents: Sequence[storage.ConsentOnText], invalidation_id: str, reason: str, now: datetime
+    command: Command, consents: Sequence[storage.ConsentOnText], invalidation_id: str, reason: str, now: datetime
 ) -> list[Event]:
     """Void some consents as one by one would be voided; returns what the log is to say: for each its entry and one
     more, about what it had renewed under another client number, or padding.
     """
     ids = {one.consent_id for one in consents} | {one.renews for one in consents if one.renews is not None}
     grants: dict[str, list[Grant]] = {}
-    for grant in await find_grants_of_consents(act.connection, act.network.network_id, sorted(ids)):
+    for grant in await find_grants_of_consents(command.connection, command.network.network_id, sorted(ids)):
         grants.setdefault(grant.consent_id, []).append(grant)
     events: list[Event] = []
     rows: list[GrantChange] = []
@@ -155,11 +159,11 @@ async def _void(
         rows += [
             GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + fallen
         ]
-    await add_grant_changes(act.connection, act.network.network_id, rows)
+    await add_grant_changes(command.connection, command.network.network_id, rows)
     for kind, notice in _NOTICES.items():
         # What was only asked for concerns nobody but who asked.
         of_kind = [one for one in rows if one.change.kind == kind and one.grant.was_given]
-        await tell_parties(act, notice, [(one.grant, one.change.effective_at) for one in of_kind], now)
+        await notify_parties(command, notice, [(one.grant, one.change.effective_at) for one in of_kind], now)
     return events
 
 

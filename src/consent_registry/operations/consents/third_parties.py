@@ -11,7 +11,7 @@ import msgspec
 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.grants import Grant, permitted_categories
-from consent_registry.operations.commands import Act
+from consent_registry.operations.commands import Command
 from consent_registry.operations.consents.resolve import Terms
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.consents.views import visible_grants
@@ -29,17 +29,17 @@ class Others(msgspec.Struct, frozen=True):
 
 
 async def find_others(
-    act: Act, request: ConsentRequest, terms: Sequence[Terms], client_ids: Sequence[str], now: datetime
+    command: Command, request: ConsentRequest, terms: Sequence[Terms], client_ids: Sequence[str], now: datetime
 ) -> list[Others]:
     """For each grant of the request what it leans on; `client_ids` are all numbers of the client itself."""
     return [
-        await _others(act, grant, one, client_ids, f"/grants/{number}", now)
+        await _others(command, grant, one, client_ids, f"/grants/{number}", now)
         for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True))
     ]
 
 
 async def _others(
-    act: Act, grant: GrantRequest, one: Terms, client_ids: Sequence[str], pointer: str, now: datetime
+    command: Command, grant: GrantRequest, one: Terms, client_ids: Sequence[str], pointer: str, now: datetime
 ) -> Others:
     consented = grant.third_parties == "consented"
     if grant.third_parties is not None and one.third_parties is None:
@@ -51,7 +51,7 @@ async def _others(
     found: list[str] = []
     faults = []
     for number, consent_id in enumerate(grant.third_party_consents):
-        own = await _grants_that_fit(act, consent_id, one, client_ids, now)
+        own = await _grants_that_fit(command, consent_id, one, client_ids, now)
         found += own
         if not own:
             faults.append(
@@ -66,18 +66,18 @@ async def _others(
 
 
 async def _grants_that_fit(
-    act: Act, consent_id: str, one: Terms, client_ids: Sequence[str], now: datetime
+    command: Command, consent_id: str, one: Terms, client_ids: Sequence[str], now: datetime
 ) -> list[str]:
     """Another client's grants in this consent for the same flow, live, with all that is about others."""
-    network_id = act.network.network_id
-    consent = await find_consent(act.connection, network_id, consent_id)
+    network_id = command.network.network_id
+    consent = await find_consent(command.connection, network_id, consent_id)
     if consent is None or consent.client_id in client_ids:
         return []
-    grants = await find_grants_of_consents(act.connection, network_id, [consent_id])
+    grants = await find_grants_of_consents(command.connection, network_id, [consent_id])
     needed = {category.category_id for category in one.categories if category.flags.third_party_data}
     return [
         grant.grant_id
-        for grant in visible_grants(grants, act.caller.partner_id, now)
+        for grant in visible_grants(grants, command.actor.partner_id, now)
         if _is_same_flow(grant, one) and needed <= permitted_categories(grant, now)
     ]
 

@@ -17,8 +17,8 @@ from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.withdrawals import Withdrawn
-from consent_registry.operations.commands import Act, new_id
-from consent_registry.operations.consents.changes import Notice, tell_parties
+from consent_registry.operations.commands import Command, new_id
+from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.storage.consents import withdrawals as storage
 from consent_registry.storage.consents.consents import add_release_withdrawals
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes
@@ -55,43 +55,45 @@ class Taken(msgspec.Struct, frozen=True):
         return grant.client_id == self.client_id or grant.grant_id in self.known
 
 
-async def record_withdrawal(act: Act, taken: Taken, reference: str | None, now: datetime) -> LogPlace:
+async def record_withdrawal(command: Command, taken: Taken, reference: str | None, now: datetime) -> LogPlace:
     """Write all of it, and tell the partners concerned; returns the place of the caller's entry."""
-    network_id = act.network.network_id
+    network_id = command.network.network_id
     ids = {one: new_id(now) for one in taken.numbers} | {taken.client_id: taken.act_id}
     times = (taken.declared_at, taken.received_at, now)
     rows = [
-        storage.WithdrawalRow(row_id, taken.act_id, client_id, act.caller.partner_id, taken.channel, *times)
+        storage.WithdrawalRow(row_id, taken.act_id, client_id, command.actor.partner_id, taken.channel, *times)
         for client_id, row_id in ids.items()
     ]
-    await storage.add_withdrawals(act.connection, network_id, rows)
+    await storage.add_withdrawals(command.connection, network_id, rows)
     changes = [GrantChange(one.grant, new_id(now), ids[one.grant.client_id], one.change) for one in taken.withdrawn]
-    await add_grant_changes(act.connection, network_id, changes)
+    await add_grant_changes(command.connection, network_id, changes)
     released = [(new_id(now), ids[taken.homes[one.consent_id]], one.release_id) for one in taken.releases]
-    await add_release_withdrawals(act.connection, network_id, (taken.received_at, now), released)
+    await add_release_withdrawals(command.connection, network_id, (taken.received_at, now), released)
     # What was only asked for concerns nobody but who asked.
     told = [(one.grant, one.change.effective_at) for one in taken.withdrawn if one.grant.was_given]
-    await tell_parties(act, Notice("consent_withdrawn", acknowledge=True), told, now)
-    own, *others = [_event(act, taken, client_id, row_id) for client_id, row_id in ids.items()]
-    return await act.append_padded(now, msgspec.structs.replace(own, reference=reference), others)
+    await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), told, now)
+    own, *others = [_event(command, taken, client_id, row_id) for client_id, row_id in ids.items()]
+    return await command.append_padded(msgspec.structs.replace(own, reference=reference), others)
 
 
-def _event(act: Act, taken: Taken, client_id: str, row_id: str) -> Event:
+def _event(command: Command, taken: Taken, client_id: str, row_id: str) -> Event:
     """The entry of one client number. The caller's also names what it may know of others, which is told by theirs."""
     members: dict[str, Any] = {
         "by": taken.by,
         "channel": taken.channel,
         "declared_at": format_instant(taken.declared_at),
         "received_at": format_instant(taken.received_at),
-        "grants": [_named(act.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id],
+        "grants": [
+            _named(command.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id
+        ],
         "releases": [one.release_id for one in taken.releases if taken.homes[one.consent_id] == client_id],
     }
     if client_id != taken.client_id:
-        members |= {"act": taken.act_id, "partner": act.caller.slug}
+        members |= {"act": taken.act_id, "partner": command.actor.slug}
         return Event("withdrawal", row_id, members, client_id, without_actor=True)
     others = [one for one in taken.withdrawn if one.grant.client_id != client_id and taken.may_be_told(one.grant)]
     return Event(
-        "withdrawal", row_id, members | {"also": [_named(act.catalogue, taken, one) for one in others]}, client_id
+        "withdrawal", row_id, members | {"also": [_named(command.catalogue, taken, one) for one in others]}, client_id
     )
 
 

@@ -12,7 +12,7 @@ from consent_registry.domain.renewals import related_consents, same_release, sam
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import Act
+from consent_registry.operations.commands import Command
 from consent_registry.operations.consents.receipt_codes import receipt_code_digests
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants
@@ -36,53 +36,53 @@ class Reach(msgspec.Struct, frozen=True):
     seen: list[Grant]
 
 
-async def find_reach(act: Act, request: WithdrawalRequest) -> Reach | RegistryError:
+async def find_reach(command: Command, request: WithdrawalRequest) -> Reach | RegistryError:
     """Find and lock the client, by all its numbers: another partner may withdraw by another name."""
     if isinstance(request.receipt_code, str):
-        return await _reach_by_code(act, request.receipt_code)
+        return await _reach_by_code(command, request.receipt_code)
     if isinstance(request.client, str):
-        known = await locked_client(act, request.client)
+        known = await locked_client(command, request.client)
         if known is None:
             raise NotFound
-        return await _reach_of(act, known.client_id, known.group, None, [act.caller.partner_id])
+        return await _reach_of(command, known.client_id, known.group, None, [command.actor.partner_id])
     if isinstance(request.consent_id, str):
-        consent = await find_consent(act.connection, act.network.network_id, request.consent_id)
+        consent = await find_consent(command.connection, command.network.network_id, request.consent_id)
         # The same work for a consent that is not there as for one whose grants the caller may not see: a refusal.
         client_id = request.consent_id if consent is None else consent.client_id
-        group = (await held_groups(act, [client_id]))[client_id]
-        reach = await _reach_of(act, client_id, group, request.consent_id, [act.caller.partner_id])
+        group = (await held_groups(command, [client_id]))[client_id]
+        reach = await _reach_of(command, client_id, group, request.consent_id, [command.actor.partner_id])
         if not reach.grants:
             raise NotFound
         return reach
     raise NotFound  # pragma: no cover - one target is required
 
 
-async def _reach_by_code(act: Act, code: str) -> Reach | RegistryError:
+async def _reach_by_code(command: Command, code: str) -> Reach | RegistryError:
     """By the client's own code, at any partner of the network; a wrong one is counted, and said to be unknown."""
-    network_id = act.network.network_id
-    await require_few_failures(act, "receipt_code")
-    digests = receipt_code_digests(act, code)
-    found = await find_receipt_code(act.connection, network_id, digests)
+    network_id = command.network.network_id
+    await require_few_failures(command, "receipt_code")
+    digests = receipt_code_digests(command, code)
+    found = await find_receipt_code(command.connection, network_id, digests)
     if found is not None:
-        group = (await held_groups(act, [found.client_id]))[found.client_id]
+        group = (await held_groups(command, [found.client_id]))[found.client_id]
         # It may have been replaced while this waited for the client.
-        found = await find_receipt_code(act.connection, network_id, digests)
+        found = await find_receipt_code(command.connection, network_id, digests)
     if found is None:
-        await count_failure(act, "receipt_code")
+        await count_failure(command, "receipt_code")
         return NotFound()
     # The client acts here, through whatever partner it went to: the whole consent is in reach.
-    await widen_partners(act.connection, {act.caller.partner_id, *found.partner_ids})
-    return await _reach_of(act, found.client_id, group, found.consent_id, found.partner_ids)
+    await widen_partners(command.connection, {command.actor.partner_id, *found.partner_ids})
+    return await _reach_of(command, found.client_id, group, found.consent_id, found.partner_ids)
 
 
 async def _reach_of(
-    act: Act, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
+    command: Command, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
 ) -> Reach:
     """What may be withdrawn for these partners of a client's grants, and what of it belongs to the consent in question;
     of other consents the caller is told only what it has a part in itself.
     """
-    now = await act.now()
-    everything = await find_grants_of_clients(act.connection, act.network.network_id, group.client_ids)
+    now = await command.now()
+    everything = await find_grants_of_clients(command.connection, command.network.network_id, group.client_ids)
     visible = {grant.grant_id for one in for_partners for grant in visible_grants(everything, one, now)}
     all_grants = [grant for grant in everything if grant.grant_id in visible]
     grants = [grant for grant in all_grants if consent_id in {None, grant.consent_id}]
@@ -90,11 +90,11 @@ async def _reach_of(
     consents = sorted(frozenset().union(*(related[grant.consent_id] for grant in grants)))
     releases = [
         release
-        for release in await find_releases(act.connection, act.network.network_id, consents)
+        for release in await find_releases(command.connection, command.network.network_id, consents)
         if any(release.is_visible_to(one, all_grants) for one in for_partners)
     ]
     own = [release for release in releases if consent_id in {None, release.consent_id}]
-    seen = visible_grants(everything, act.caller.partner_id, now)
+    seen = visible_grants(everything, command.actor.partner_id, now)
     return Reach(client_id, grants, own, all_grants, releases, seen)
 
 

@@ -10,21 +10,14 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.commands import (
-    EVEN_FOR_ALL_NUMBERS,
-    Act,
-    Done,
-    Once,
-    Performed,
-    Shape,
-    new_id,
-    perform,
-)
+from consent_registry.operations.commands import CONSTANT_TIME_FOR_ALL_NUMBERS, Command, new_id, run_command
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
 from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.wire_members import LogEntry, instant_at
 
 
@@ -40,24 +33,24 @@ class WithdrawalAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-WITHDRAWAL = Shape("withdrawal", 1, WithdrawalAnswer)
+WITHDRAWAL = StoredShape("withdrawal", 1, WithdrawalAnswer)
 
 
 async def withdraw_consent(
-    runtime: Runtime, caller: Caller, request: WithdrawalRequest, once: Once
-) -> Performed[WithdrawalAnswer]:
+    runtime: Runtime, actor: Actor, request: WithdrawalRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[WithdrawalAnswer]:
     """Record a withdrawal. From this answer on no decision permits what was withdrawn.
 
     Raises NotFound alike for unknown and for not the caller's, Conflict when nothing is left, TooMany for guessing.
     """
     _require_one_target(request)
 
-    async def work(act: Act) -> Done[WithdrawalAnswer] | RegistryError:
-        category_ids = _category_ids(act, request)
-        reach = await find_reach(act, request)
+    async def work(command: Command) -> WorkResult[WithdrawalAnswer] | RegistryError:
+        category_ids = _category_ids(command, request)
+        reach = await find_reach(command, request)
         if isinstance(reach, RegistryError):
             return reach
-        now = await act.now()
+        now = await command.now()
         declared_at, received_at = _times(request, now)
         chosen = choose(request, reach)
         withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
@@ -76,7 +69,9 @@ async def withdraw_consent(
             withdrawn=withdrawn,
             releases=releases,
         )
-        place = await record_withdrawal(act, taken, request.client if isinstance(request.client, str) else None, now)
+        place = await record_withdrawal(
+            command, taken, request.client if isinstance(request.client, str) else None, now
+        )
         answer = WithdrawalAnswer(
             taken.act_id,
             [one.grant.grant_id for one in withdrawn if taken.may_be_told(one.grant)],
@@ -84,9 +79,16 @@ async def withdraw_consent(
             format_instant(now),
             LogEntry.of(place),
         )
-        return Done(answer, client_ids=tuple(taken.numbers))
+        return WorkResult(answer, client_ids=tuple(taken.numbers))
 
-    return await perform(runtime, caller, work, keeping=WITHDRAWAL.by(once), even=EVEN_FOR_ALL_NUMBERS)
+    return await run_command(
+        runtime,
+        actor,
+        work,
+        idempotency_key=idempotency_key,
+        shape=WITHDRAWAL,
+        constant_time=CONSTANT_TIME_FOR_ALL_NUMBERS,
+    )
 
 
 def _target(request: WithdrawalRequest) -> str:
@@ -109,10 +111,10 @@ def _require_one_target(request: WithdrawalRequest) -> None:
         raise Malformed(faults=(Fault("/releases", "a release has no categories: withdraw it on its own"),))
 
 
-def _category_ids(act: Act, request: WithdrawalRequest) -> frozenset[int] | None:
+def _category_ids(command: Command, request: WithdrawalRequest) -> frozenset[int] | None:
     if isinstance(request.categories, UnsetType):
         return None
-    categories = act.catalogue.categories
+    categories = command.catalogue.categories
     faults = [
         Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
         for number, slug in enumerate(request.categories)

@@ -11,11 +11,13 @@ from consent_registry.domain.decisions import SET_BACK, Decision, decide, not_ov
 from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.commands import Done, Performed, keep, kept_outcome, new_ids
-from consent_registry.operations.context import Runtime, require_standing
+from consent_registry.operations.actors import require_standing
+from consent_registry.operations.commands import new_ids
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions.decisions import decision_event, make_answer, with_receipt
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import DECISIONS, PendingQuestion, PendingRequest
+from consent_registry.operations.idempotency import CommandResult, WorkResult, keep_result, kept_result
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
@@ -35,8 +37,8 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
     pace = Pace()
     for request in batch:
         request.begin()
-    partners = sorted({request.caller.partner_id for request in batch})
-    with_keys = any(request.once is not None for request in batch)
+    partners = sorted({request.actor.partner_id for request in batch})
+    with_keys = any(request.idempotency_key is not None for request in batch)
     async with transaction(
         runtime.pool, network.network_id, partners, one_plan=True, hold_catalogue=not with_keys
     ) as connection:
@@ -55,11 +57,11 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
         places = await _record(connection, network, facts.now, decided, pace)
         # Answers with a key are made before the commit, because they are stored with it; the others after.
         for request in decided:
-            if request.once is not None:
+            if request.idempotency_key is not None:
                 await _answer(runtime, catalogue, request, facts.now, places, pace)
                 await _keep(connection, runtime, request, facts.now)
     for request in decided:
-        if request.once is None:
+        if request.idempotency_key is None:
             await _answer(runtime, catalogue, request, facts.now, places, pace)
     for request in batch:
         if request.outcome is not None:
@@ -71,9 +73,9 @@ async def _claim_keys(connection: Connection, network: Network, batch: Sequence[
     """Take the requests' idempotency keys; a key that is in use is an answer of its own."""
     keyed: dict[tuple[int, bytes], PendingRequest] = {}
     for request in batch:
-        if request.once is None:
+        if request.idempotency_key is None:
             continue
-        if keyed.setdefault((request.caller.partner_id, request.once.scope), request) is not request:
+        if keyed.setdefault((request.actor.partner_id, request.idempotency_key.scope), request) is not request:
             request.outcome = KeyInUse(retry_after=1)
     held = await try_lock_keys(connection, network.network_id, [scope for _, scope in keyed])
     for request, is_held in zip(keyed.values(), held, strict=True):
@@ -148,18 +150,24 @@ async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Ne
 
 async def _replay(runtime: Runtime, connection: Connection, keyed: Requests, catalogue: Catalogue) -> None:
     """Find the answers that were given before for these keys."""
-    scopes = [(request.caller.partner_id, request.once.scope) for request in keyed if request.once is not None]
+    scopes = [
+        (request.actor.partner_id, request.idempotency_key.scope)
+        for request in keyed
+        if request.idempotency_key is not None
+    ]
     if not scopes:
         return
     stored = await find_answers(
         connection, catalogue.network.network_id, [partner for partner, _ in scopes], [scope for _, scope in scopes]
     )
     for request in keyed:
-        once = request.once
-        if once is not None and once.scope in stored:
+        idempotency_key = request.idempotency_key
+        if idempotency_key is not None and idempotency_key.scope in stored:
             try:
-                require_standing(request.caller, catalogue)
-                request.outcome = kept_outcome(runtime.keys, request.caller, once, DECISIONS, stored[once.scope])
+                require_standing(request.actor, catalogue)
+                request.outcome = kept_result(
+                    runtime.keys, request.actor, idempotency_key, DECISIONS, stored[idempotency_key.scope]
+                )
             except (NotAuthentic, Refused) as error:
                 request.outcome = error
 
@@ -179,7 +187,7 @@ async def _decide(
             postponed.append(request)
             continue
         try:
-            require_standing(request.caller, catalogue)
+            require_standing(request.actor, catalogue)
             if request.catalogue_version != catalogue.version:
                 await _read_again(request, catalogue, runtime, pace)
         except (NotAuthentic, Malformed) as error:
@@ -214,7 +222,7 @@ def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, lat
 
 async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
     """Append the decisions' events, last; returns their places by decision id."""
-    items = [(request.caller.actor, event) for request in decided for event in _events(request)]
+    items = [(request.actor.log_name, event) for request in decided for event in _events(request)]
     if not items:
         return {}
     places = await append_all(connection, network, now, items, pace.pause)
@@ -236,11 +244,13 @@ async def _answer(
         if "receipt" in event.members:
             answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event.members)
         answers.append(answer)
-    request.outcome = Performed(answers)
+    request.outcome = CommandResult(answers)
 
 
 async def _keep(connection: Connection, runtime: Runtime, request: PendingRequest, now: datetime) -> None:
-    if request.once is not None and isinstance(request.outcome, Performed):
+    if request.idempotency_key is not None and isinstance(request.outcome, CommandResult):
         clients = {question.locked.client_id for question in request.questions}
-        done = Done(request.outcome.value, tuple(sorted(client_id for client_id in clients if client_id is not None)))
-        await keep(connection, runtime.keys, request.caller, request.once, DECISIONS, done, now)
+        done = WorkResult(
+            request.outcome.value, tuple(sorted(client_id for client_id in clients if client_id is not None))
+        )
+        await keep_result(connection, runtime.keys, request.actor, request.idempotency_key, DECISIONS, done, now)

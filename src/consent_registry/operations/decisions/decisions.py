@@ -15,7 +15,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
-from consent_registry.operations.context import Caller
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.wire_members import LogEntry, Reference, Slug
 from consent_registry.storage.keys.keyring import Keys, base64url
 from consent_registry.storage.log.append import LogPlace
@@ -67,13 +67,13 @@ class DecisionAnswer(msgspec.Struct, frozen=True):
     client_salt: str | UnsetType = UNSET
 
 
-def read_question(caller: Caller, catalogue: Catalogue, request: DecisionRequest, pointer: str = "") -> Question:
+def read_question(actor: Actor, catalogue: Catalogue, request: DecisionRequest, pointer: str = "") -> Question:
     """What the request asks, in the catalogue's terms; raises Malformed with every fault and its pointer."""
-    faults = list(_faults(caller, catalogue, request, pointer))
+    faults = list(_faults(actor, catalogue, request, pointer))
     if faults:
         raise Malformed(faults=tuple(faults))
     return Question(
-        sender=catalogue.partner_by_id[caller.partner_id],
+        sender=catalogue.partner_by_id[actor.partner_id],
         recipient=catalogue.partners[request.recipient],
         purpose=catalogue.purposes[request.purpose],
         categories=tuple([catalogue.categories[slug] for slug in request.categories]),
@@ -82,13 +82,13 @@ def read_question(caller: Caller, catalogue: Catalogue, request: DecisionRequest
     )
 
 
-def _faults(caller: Caller, catalogue: Catalogue, request: DecisionRequest, pointer: str) -> list[Fault]:
+def _faults(actor: Actor, catalogue: Catalogue, request: DecisionRequest, pointer: str) -> list[Fault]:
     faults = []
     if wrong := reference_fault(request.client):
         faults.append(Fault(f"{pointer}/client", wrong))
     if request.recipient not in catalogue.partners:
         faults.append(Fault(f"{pointer}/recipient", f"{request.recipient!r} is no partner of this network"))
-    elif request.recipient == caller.slug:
+    elif request.recipient == actor.slug:
         faults.append(Fault(f"{pointer}/recipient", "must not be the sender, which is the caller"))
     if request.purpose not in catalogue.purposes:
         faults.append(Fault(f"{pointer}/purpose", f"{request.purpose!r} is no purpose of this network"))

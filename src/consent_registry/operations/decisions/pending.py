@@ -8,18 +8,18 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Question
 from consent_registry.domain.errors import MOST_FAULTS, Fault, Malformed
 from consent_registry.domain.events import Event
-from consent_registry.operations.commands import Once, Performed, Shape
-from consent_registry.operations.context import Caller
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest, read_question
 from consent_registry.operations.decisions.pacing import Pace
-from consent_registry.operations.response_delay import KEEPER
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape
+from consent_registry.operations.response_delay import SCHEDULER
 from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN
 from consent_registry.storage.keys.keyring import Keys
 
 # Answers to a request, in the order asked.
-DECISIONS = Shape("decisions", 1, list[DecisionAnswer])
-Decided = Performed[list[DecisionAnswer]]
+DECISIONS = StoredShape("decisions", 1, list[DecisionAnswer])
+Decided = CommandResult[list[DecisionAnswer]]
 
 
 class PendingQuestion:
@@ -44,12 +44,17 @@ class PendingRequest:
     """A request that waits: one or more questions of one caller, which are never split over two transactions."""
 
     def __init__(
-        self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool, once: Once | None
+        self,
+        actor: Actor,
+        requests: Sequence[DecisionRequest],
+        *,
+        is_batch: bool,
+        idempotency_key: IdempotencyKey | None,
     ) -> None:
-        self.caller = caller
+        self.actor = actor
         self.requests = requests
         self.is_batch = is_batch
-        self.once = once
+        self.idempotency_key = idempotency_key
         self.reply: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self.deadline = 0.0
         self.leaves_at = 0.0
@@ -65,7 +70,7 @@ class PendingRequest:
             await pace.pause()
             try:
                 pointer = f"/decisions/{number}" if self.is_batch else ""
-                question = read_question(self.caller, catalogue, request, pointer)
+                question = read_question(self.actor, catalogue, request, pointer)
                 questions.append(PendingQuestion(request, question, self._query(catalogue, keys, request, question)))
             except Malformed as error:
                 faults += error.faults
@@ -76,7 +81,7 @@ class PendingRequest:
         self.questions, self.catalogue_version = questions, catalogue.version
 
     def _query(self, catalogue: Catalogue, keys: Keys, request: DecisionRequest, question: Question) -> FactsQuery:
-        partner_id = self.caller.partner_id
+        partner_id = self.actor.partner_id
         digests = keys.digests("reference", catalogue.network.network_id, partner_id, request.client)
         return FactsQuery(partner_id, digests, question.recipient.partner_id, question.purpose.purpose_id)
 
@@ -93,12 +98,12 @@ class PendingRequest:
 
     def settle(self, outcome: Decided | Exception) -> None:
         """Send the answer at its moment."""
-        KEEPER.call_at(self.leaves_at, partial(self._send, outcome))
+        SCHEDULER.call_at(self.leaves_at, partial(self._send, outcome))
 
     def _send(self, outcome: Decided | Exception) -> None:
         if self.reply.done():  # the caller may be gone
             return
-        if isinstance(outcome, Performed):
+        if isinstance(outcome, CommandResult):
             self.reply.set_result(outcome)
         else:
             self.reply.set_exception(outcome)

@@ -15,14 +15,15 @@ import structlog
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
-from consent_registry.operations.commands import Once
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions.batch import answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, Place
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import Decided, PendingRequest
-from consent_registry.operations.response_delay import moment_after
+from consent_registry.operations.idempotency import IdempotencyKey
+from consent_registry.operations.response_delay import response_moment
 
 BATCH = 512
 QUEUE = 16 * BATCH
@@ -38,7 +39,7 @@ PATIENCE = 1.0
 PAUSE = 0.002
 # Seconds. An answer leaves this long after its question, or later when it was not ready, so that its time does not tell
 # what is known of a person; one to a batch as much later again for each fifty questions, which is twice what they take.
-EVEN = 0.005
+RESPONSE_SECONDS = 0.005
 _EVEN_QUESTIONS = 50
 
 _log = structlog.get_logger(__name__)
@@ -52,13 +53,13 @@ class _Lane:
         self.under_way = 0
 
 
-class Decider:
+class DecisionQueue:
     """Answers the decisions of one network in this process."""
 
-    def __init__(self, runtime: Runtime, network: Network, even: float = EVEN) -> None:
+    def __init__(self, runtime: Runtime, network: Network, response_seconds: float = RESPONSE_SECONDS) -> None:
         self._runtime = runtime
         self._network = network
-        self._even = even
+        self._response_seconds = response_seconds
         self._questions, self._batches = _Lane(), _Lane()
         # One batch at a time is read, so that several do not share the time of everybody else.
         self._reading = asyncio.Lock()
@@ -66,33 +67,40 @@ class Decider:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(
-        self, caller: Caller, requests: Sequence[DecisionRequest], *, is_batch: bool = False, once: Once | None = None
+        self,
+        actor: Actor,
+        requests: Sequence[DecisionRequest],
+        *,
+        is_batch: bool = False,
+        idempotency_key: IdempotencyKey | None = None,
     ) -> Decided:
         """The durable answers to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
         is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
         times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
         """
         is_few = len(requests) <= FEW
-        give_back = await self._runtime.take_turn(caller, "questions" if is_few else "batches")
+        give_back = await self._runtime.take_turn(actor, "questions" if is_few else "batches")
         try:
             lane = self._questions if is_few else self._batches
-            return await self._ask(lane, PendingRequest(caller, requests, is_batch=is_batch, once=once))
+            return await self._ask(
+                lane, PendingRequest(actor, requests, is_batch=is_batch, idempotency_key=idempotency_key)
+            )
         finally:
             give_back()
 
     async def _ask(self, lane: _Lane, waiting: PendingRequest) -> Decided:
-        caller, requests = waiting.caller, waiting.requests
-        _require_room(lane, caller, requests)
+        actor, requests = waiting.actor, waiting.requests
+        _require_room(lane, actor, requests)
         if lane is self._batches:
             async with self._reading:
                 await self._read(waiting)
-            _require_room(lane, caller, requests)
+            _require_room(lane, actor, requests)
         else:
             self._asked_at = time.monotonic()
             await self._read(waiting)
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
-        waiting.leaves_at = moment_after(self._even * (1 + (len(requests) - 1) / _EVEN_QUESTIONS))
-        lane.waiting.put(caller.partner_id, len(requests), waiting)
+        waiting.leaves_at = response_moment(self._response_seconds * (1 + (len(requests) - 1) / _EVEN_QUESTIONS))
+        lane.waiting.put(actor.partner_id, len(requests), waiting)
         if lane.under_way == 0 or (lane.waiting.size >= SECOND and lane.under_way < self._most_under_way(lane)):
             lane.under_way += 1
             task = asyncio.create_task(self._run(lane))
@@ -143,8 +151,8 @@ class Decider:
         return []
 
 
-def _require_room(lane: _Lane, caller: Caller, requests: Sequence[DecisionRequest]) -> None:
-    if not lane.waiting.has_room(caller.partner_id, len(requests)):
+def _require_room(lane: _Lane, actor: Actor, requests: Sequence[DecisionRequest]) -> None:
+    if not lane.waiting.has_room(actor.partner_id, len(requests)):
         raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
 
 

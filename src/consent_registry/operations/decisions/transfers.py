@@ -10,9 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.commands import Act, Done, Once, Performed, Shape, digest_of, look_up, new_id, perform
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.commands import Command, digest_of, new_id, run_command, run_query
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
+from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.pagination import Page, make_cursor, read_cursor
 from consent_registry.operations.wire_members import Instant, LogEntry, Slug, instant_at
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
@@ -40,22 +42,22 @@ class TransferAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-TRANSFER = Shape("transfer", 1, TransferAnswer)
+TRANSFER = StoredShape("transfer", 1, TransferAnswer)
 
 
 async def report_transfer(
-    runtime: Runtime, caller: Caller, decision_id: str, request: TransferRequest, once: Once
-) -> Performed[TransferAnswer]:
+    runtime: Runtime, actor: Actor, decision_id: str, request: TransferRequest, idempotency_key: IdempotencyKey
+) -> CommandResult[TransferAnswer]:
     """Record a transfer. Broader than permitted is recorded all the same: it is a finding, not a mistake to hide."""
 
-    async def work(act: Act) -> Done[TransferAnswer]:
-        category_ids = _category_ids(act, request)
-        stored = await _own_decision(act, decision_id)
-        await storage.lock_decision(act.connection, act.network.network_id, decision_id)
-        reported = await storage.outcomes_of(act.connection, act.network.network_id, decision_id)
+    async def work(command: Command) -> WorkResult[TransferAnswer]:
+        category_ids = _category_ids(command, request)
+        stored = await _own_decision(command, decision_id)
+        await storage.lock_decision(command.connection, command.network.network_id, decision_id)
+        reported = await storage.outcomes_of(command.connection, command.network.network_id, decision_id)
         if request.outcome == "not_sent" and "sent" in reported:
             raise Conflict("This transfer was reported as sent.")
-        now = await act.now()
+        now = await command.now()
         faults: list[Fault] = []
         at = instant_at(None if request.at is UNSET else request.at, "/at", faults) or now
         if at > now:
@@ -63,9 +65,9 @@ async def report_transfer(
         if faults:
             raise Malformed(faults=tuple(faults))
         row = storage.TransferRow(
-            new_id(now), decision_id, caller.partner_id, stored.client_id, request.outcome, category_ids, at, now
+            new_id(now), decision_id, actor.partner_id, stored.client_id, request.outcome, category_ids, at, now
         )
-        await storage.add_transfer(act.connection, act.network.network_id, row)
+        await storage.add_transfer(command.connection, command.network.network_id, row)
         facts = msgspec.json.decode(stored.event)
         members = {
             "decision": decision_id,
@@ -74,8 +76,8 @@ async def report_transfer(
             "beyond_permit": [one for one in request.categories if one not in facts["permitted"]],
             "transferred_at": format_instant(at),
         }
-        event = Event("transfer", row.transfer_id, members, stored.client_id, sender_id=caller.partner_id)
-        place = (await act.append(now, event))[0]
+        event = Event("transfer", row.transfer_id, members, stored.client_id, sender_id=actor.partner_id)
+        place = (await command.append(event))[0]
         answer = TransferAnswer(
             row.transfer_id,
             decision_id,
@@ -86,13 +88,13 @@ async def report_transfer(
             LogEntry.of(place),
         )
         client_ids = () if stored.client_id is None else (stored.client_id,)
-        return Done(answer, client_ids=client_ids)
+        return WorkResult(answer, client_ids=client_ids)
 
-    return await perform(runtime, caller, work, keeping=TRANSFER.by(once))
+    return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=TRANSFER)
 
 
-def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
-    categories = act.catalogue.categories
+def _category_ids(command: Command, request: TransferRequest) -> tuple[int, ...]:
+    categories = command.catalogue.categories
     faults = [
         Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
         for number, slug in enumerate(request.categories)
@@ -107,38 +109,38 @@ def _category_ids(act: Act, request: TransferRequest) -> tuple[int, ...]:
     return tuple(categories[slug].category_id for slug in request.categories)
 
 
-async def _own_decision(act: Act, decision_id: str) -> append.StoredEvent:
+async def _own_decision(command: Command, decision_id: str) -> append.StoredEvent:
     """The caller's decision, its client held beside others: what is written about a client would survive its erasure.
 
     The same work for a decision about nobody, or of nobody, as for one about a client.
     """
-    stored = await append.find_event(act.connection, act.network, decision_id)
+    stored = await append.find_event(command.connection, command.network, decision_id)
     subject = decision_id if stored is None or stored.client_id is None else stored.client_id
-    await lock_client_shared(act.connection, act.network.network_id, client_lock(subject))
-    stored = await append.find_event(act.connection, act.network, decision_id)
+    await lock_client_shared(command.connection, command.network.network_id, client_lock(subject))
+    stored = await append.find_event(command.connection, command.network, decision_id)
     if stored is None or stored.kind != KINDS["decision"]:
         raise NotFound
     return stored
 
 
-async def read_decision(runtime: Runtime, caller: Caller, decision_id: str) -> DecisionAnswer:
+async def read_decision(runtime: Runtime, actor: Actor, decision_id: str) -> DecisionAnswer:
     """The same bytes as when it was decided, for its sender only; made from the log's record, and logged as read."""
 
-    async def work(act: Act) -> DecisionAnswer:
-        stored = await _own_decision(act, decision_id)
-        answer = answer_from_event(act, msgspec.json.decode(stored.event), stored.place)
+    async def work(command: Command) -> DecisionAnswer:
+        stored = await _own_decision(command, decision_id)
+        answer = answer_from_event(command, msgspec.json.decode(stored.event), stored.place)
         members = {"what": "decision", "count": 1, "digest": digest_of([decision_id])}
-        now = await act.now()
-        await act.append(now, Event("read", new_id(now), members, stored.client_id))
+        now = await command.now()
+        await command.append(Event("read", new_id(now), members, stored.client_id))
         return answer
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-def answer_from_event(act: Act, facts: dict[str, Any], place: append.LogPlace) -> DecisionAnswer:
+def answer_from_event(command: Command, facts: dict[str, Any], place: append.LogPlace) -> DecisionAnswer:
     """The answer a decision's event stands for."""
-    answer = make_answer(act.catalogue, facts, facts["at"], facts["id"], place)
-    return with_receipt(answer, act.keys, facts["network"], facts) if "receipt" in facts else answer
+    answer = make_answer(command.catalogue, facts, facts["at"], facts["id"], place)
+    return with_receipt(answer, command.keys, facts["network"], facts) if "receipt" in facts else answer
 
 
 class UnreportedDecision(msgspec.Struct, frozen=True):
@@ -152,24 +154,24 @@ class UnreportedDecision(msgspec.Struct, frozen=True):
     decided_at: AnsweredInstant
 
 
-async def list_unreported(runtime: Runtime, caller: Caller, limit: int, cursor: str | None) -> Page[UnreportedDecision]:
+async def list_unreported(runtime: Runtime, actor: Actor, limit: int, cursor: str | None) -> Page[UnreportedDecision]:
     """The caller's permits that were not followed by a report, newest first."""
-    filter_of_page = f"unreported {caller.network.slug} {caller.slug}".encode()
+    filter_of_page = f"unreported {actor.network.slug} {actor.slug}".encode()
 
-    async def work(act: Act) -> Page[UnreportedDecision]:
-        before = read_cursor(act.keys, filter_of_page, cursor, in_query=True)
+    async def work(command: Command) -> Page[UnreportedDecision]:
+        before = read_cursor(command.keys, filter_of_page, cursor, in_query=True)
         events = await storage.list_unreported(
-            act.connection, act.network.network_id, caller.partner_id, before, limit + 1
+            command.connection, command.network.network_id, actor.partner_id, before, limit + 1
         )
         items = [_unreported(msgspec.json.decode(event)) for event in events[:limit]]
         following = items[-1].decision_id if len(events) > limit else None
-        now = await act.now()
+        now = await command.now()
         ids = [one.decision_id for one in items]
         members = {"what": "decisions", "count": len(items), "digest": digest_of(ids)}
-        await act.append(now, Event("read", new_id(now), members))
-        return Page(items, make_cursor(act.keys, filter_of_page, following))
+        await command.append(Event("read", new_id(now), members))
+        return Page(items, make_cursor(command.keys, filter_of_page, following))
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
 def _unreported(facts: dict[str, Any]) -> UnreportedDecision:

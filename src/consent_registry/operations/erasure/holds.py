@@ -10,10 +10,10 @@ from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.administering import administering
+from consent_registry.operations.actors import ADMINISTRATION
 from consent_registry.operations.clients.clients import require_found
-from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import ADMINISTRATION, Runtime
+from consent_registry.operations.commands import administering, new_id
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent
@@ -30,25 +30,25 @@ async def place_hold(
     if norm not in HOLD_NORMS:
         raise _malformed("/norm", f"must be one of {', '.join(HOLD_NORMS)}")
     _require_staff(placed_by, "/placed_by")
-    async with administering(runtime, network) as act:
-        connection = act.connection
+    async with administering(runtime, network) as command:
+        connection = command.connection
         client_id = await _client_id(runtime, connection, network, target)
         await lock_client(connection, network.network_id, client_lock(client_id))
         if await _client_id(runtime, connection, network, target) != client_id:
             raise NotFound("There is no such client.")
-        now = await act.now()
+        now = await command.now()
         hold_id = new_id(now)
         await storage.add_hold(connection, network.network_id, hold_id, client_id, norm, placed_by, now)
         event = Event("hold", hold_id, {"norm": norm, "placed_by": placed_by}, client_id)
-        await act.append(event)
+        await command.append(event)
     return hold_id
 
 
 async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_by: str) -> None:
     """End a hold. Raises NotFound for an unknown one, Conflict for one that was lifted."""
     _require_staff(lifted_by, "/lifted_by")
-    async with administering(runtime, network) as act:
-        connection = act.connection
+    async with administering(runtime, network) as command:
+        connection = command.connection
         hold = await storage.find_hold(connection, network.network_id, hold_id) if is_uuid(hold_id) else None
         if hold is None:
             raise NotFound("There is no such hold.")
@@ -56,16 +56,16 @@ async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_
         hold = await storage.find_hold(connection, network.network_id, hold_id)
         if hold is None or hold.lifted_at is not None:
             raise Conflict("This hold was lifted already.")
-        now = await act.now()
+        now = await command.now()
         await storage.add_lifting(connection, network.network_id, hold_id, hold.client_id, lifted_by, now)
         event = Event("hold_lifting", new_id(now), {"hold": hold_id, "lifted_by": lifted_by}, hold.client_id)
-        await act.append(event)
+        await command.append(event)
 
 
 async def list_holds(runtime: Runtime, network: Network) -> list[storage.Hold]:
     """All holds of a network."""
-    async with administering(runtime, network) as act:
-        return await storage.list_holds(act.connection, network.network_id)
+    async with administering(runtime, network) as command:
+        return await storage.list_holds(command.connection, network.network_id)
 
 
 async def _client_id(

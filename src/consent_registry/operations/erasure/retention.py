@@ -5,8 +5,7 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import KINDS, Event
-from consent_registry.operations.administering import administering
-from consent_registry.operations.commands import new_id
+from consent_registry.operations.commands import administering, new_id
 from consent_registry.operations.context import NO_NETWORK, Runtime
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
@@ -116,8 +115,8 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
 
 async def read_terms(runtime: Runtime, network: Network) -> storage.Terms:
     """A network's periods and the moments that follow from them now."""
-    async with administering(runtime, network) as act:
-        return await storage.read_terms(act.connection, network.network_id)
+    async with administering(runtime, network) as command:
+        return await storage.read_terms(command.connection, network.network_id)
 
 
 async def set_periods(runtime: Runtime, network: Network, use_years: int, consent_years: int) -> None:
@@ -129,9 +128,9 @@ async def set_periods(runtime: Runtime, network: Network, use_years: int, consen
     ]
     if faults:
         raise Malformed(" ".join(f"{one.pointer[1:]} {one.detail}." for one in faults), faults=tuple(faults))
-    async with administering(runtime, network, exclusive=True) as act:
-        now = await act.now()
+    async with administering(runtime, network, exclusive=True) as command:
+        now = await command.now()
         period_id = new_id(now)
-        await storage.add_periods(act.connection, network.network_id, period_id, use_years, consent_years, now)
+        await storage.add_periods(command.connection, network.network_id, period_id, use_years, consent_years, now)
         members = {"retention": {"use_years": use_years, "consent_years": consent_years}}
-        await act.append(Event("catalogue", period_id, members))
+        await command.append(Event("catalogue", period_id, members))

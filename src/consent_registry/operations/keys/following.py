@@ -14,8 +14,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.administering import administering
-from consent_registry.operations.commands import new_id
+from consent_registry.operations.commands import administering, new_id
 from consent_registry.operations.context import Runtime
 from consent_registry.storage.files.key_files import FILES, FileMarks, Key, key_file_marks
 from consent_registry.storage.keys.key_rotations import add_key_rotation
@@ -97,14 +96,14 @@ def _require_successor(keys: Keys, fresh: Keys) -> None:
 
 
 async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: list[tuple[str, Key, Key]]) -> None:
-    async with administering(runtime, network) as act:
-        now = await act.now()
+    async with administering(runtime, network) as command:
+        now = await command.now()
         events = []
         for name, key, former in successors:
-            if await add_key_rotation(act.connection, network.network_id, name, key.id, now):
+            if await add_key_rotation(command.connection, network.network_id, name, key.id, now):
                 events.append(Event("key_rotation", new_id(now), _members(keys, network, name, key, former)))
         if events:
-            await act.append(*events)
+            await command.append(*events)
 
 
 def _members(keys: Keys, network: Network, name: str, key: Key, former: Key) -> dict[str, str]:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from consent_registry.operations.access.access_tokens import LIFETIME
-from consent_registry.operations.administering import administering
-from consent_registry.operations.context import ADMINISTRATION, Runtime
+from consent_registry.operations.actors import ADMINISTRATION
+from consent_registry.operations.commands import administering
+from consent_registry.operations.context import Runtime
 from consent_registry.storage.database.database import widen_partners
 from consent_registry.storage.keys.key_uses import count_key_uses as count_in_network
 from consent_registry.storage.keys.key_uses import list_partner_ids
@@ -30,8 +31,8 @@ async def count_key_uses(runtime: Runtime) -> list[KeyUse]:
     """What is stored in all networks, by key."""
     found: dict[tuple[str, str, str], int] = {}
     for network in await runtime.networks():
-        async with administering(runtime, network) as act:
-            connection = act.connection
+        async with administering(runtime, network) as command:
+            connection = command.connection
             partners = await list_partner_ids(connection, network.network_id)
             await widen_partners(connection, [ADMINISTRATION, *partners])
             for *kind, number in await count_in_network(connection, network.network_id):

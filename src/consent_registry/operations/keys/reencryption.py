@@ -13,9 +13,9 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
-from consent_registry.operations.administering import OperatorsAct, administering
-from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import ADMINISTRATION, NO_NETWORK, Runtime
+from consent_registry.operations.actors import ADMINISTRATION
+from consent_registry.operations.commands import OperatorCommand, administering, new_id
+from consent_registry.operations.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.key_uses import list_partner_ids
@@ -61,8 +61,8 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
     moved = left = 0
     after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
     while after is not None:
-        async with administering(runtime, network) as act:
-            connection = act.connection
+        async with administering(runtime, network) as command:
+            connection = command.connection
             partners = await list_partner_ids(connection, network.network_id)
             await widen_partners(connection, [ADMINISTRATION, *partners])
             if isinstance(after, tuple):
@@ -70,7 +70,7 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
             else:
                 batch = await _values(connection, runtime.keys, network.network_id, table, after)
             if batch.moved:
-                await _log(act, runtime.keys, table, batch.moved)
+                await _log(command, runtime.keys, table, batch.moved)
         moved, left = moved + batch.moved, left + batch.read - batch.moved
         after = batch.after
     return Resealed(moved, left)
@@ -125,9 +125,9 @@ def _opened(keys: Keys, sealed: bytes, place: str, earlier: str) -> bytes | None
     return None
 
 
-async def _log(act: OperatorsAct, keys: Keys, table: str, moved: int) -> None:
+async def _log(command: OperatorCommand, keys: Keys, table: str, moved: int) -> None:
     members: dict[str, str | int] = {"step": "resealed", "table": table, "count": moved}
     members["sealing_key"] = keys.ids("sealing")[0]
     if table == "client_references":
         members["digest_key"] = keys.digest_key_id
-    await act.append(Event("key_rotation", new_id(await act.now()), members))
+    await command.append(Event("key_rotation", new_id(await command.now()), members))

@@ -10,7 +10,8 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.context import Caller, Runtime, require_standing
+from consent_registry.operations.actors import Actor, require_standing
+from consent_registry.operations.context import Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.log.append import read_leaves
@@ -41,15 +42,15 @@ class Reader(msgspec.Struct, frozen=True):
     """Whose log is read, and by whom: nobody in particular where logs are public."""
 
     network: Network
-    caller: Caller | None
+    actor: Actor | None
 
     @classmethod
-    async def of(cls, runtime: Runtime, slug: str, caller: Caller | None) -> "Reader":
+    async def of(cls, runtime: Runtime, slug: str, actor: Actor | None) -> "Reader":
         """A reader of the network with this slug; raises NotFound for any other than the caller's own."""
-        network = await runtime.network(slug) if caller is None else caller.network
+        network = await runtime.network(slug) if actor is None else actor.network
         if network is None or network.slug != slug:
             raise NotFound
-        return cls(network, caller)
+        return cls(network, actor)
 
 
 @asynccontextmanager
@@ -65,13 +66,13 @@ async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Conn
 
 def _turn(runtime: Runtime, reader: Reader) -> AbstractAsyncContextManager[None]:
     """The reader's turn; who reads a public log without a token is one reader with all others who do."""
-    return runtime.turn(reader.caller or reader.network, "reads")
+    return runtime.turn(reader.actor or reader.network, "reads")
 
 
 async def _require_standing(runtime: Runtime, connection: Connection, reader: Reader) -> None:
-    if reader.caller is not None:
+    if reader.actor is not None:
         await lock_catalogue(connection, reader.network.network_id)
-        require_standing(reader.caller, await runtime.catalogue(connection, reader.network))
+        require_standing(reader.actor, await runtime.catalogue(connection, reader.network))
 
 
 async def read_checkpoint(runtime: Runtime, reader: Reader) -> bytes:
@@ -121,7 +122,7 @@ async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new
 
 async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:
     """The verifier keys of the log, the current one first, then those that signed before (C2SP signed-note)."""
-    if reader.caller is not None:
+    if reader.actor is not None:
         async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
             await _require_standing(runtime, connection, reader)
     try:

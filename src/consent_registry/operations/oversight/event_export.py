@@ -11,8 +11,9 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events import Event
-from consent_registry.operations.commands import Act, digest_of, look_up, new_id
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.actors import Actor
+from consent_registry.operations.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
@@ -53,57 +54,55 @@ class ExportPage(msgspec.Struct, frozen=True):
     end: int
 
 
-async def export_events(runtime: Runtime, caller: Caller, request: EventExportRequest) -> Export:
+async def export_events(runtime: Runtime, actor: Actor, request: EventExportRequest) -> Export:
     """Begin an export; its first page is there when this returns. Raises Malformed, and Conflict for a bundle of a log
     that has no checkpoint yet.
     """
-    first = await _page(runtime, caller, request, 0, None)
+    first = await _page(runtime, actor, request, 0, None)
     head = None
     if request.format == "bundle":
-        head = BundleHead(FORMAT, caller.network.log_origin, first.end, slice=caller.slug, actor=caller.slug)
-    return Export(head, _pages(runtime, caller, request, first))
+        head = BundleHead(FORMAT, actor.network.log_origin, first.end, slice=actor.slug, actor=actor.slug)
+    return Export(head, _pages(runtime, actor, request, first))
 
 
 async def _pages(
-    runtime: Runtime, caller: Caller, request: EventExportRequest, first: ExportPage
+    runtime: Runtime, actor: Actor, request: EventExportRequest, first: ExportPage
 ) -> AsyncIterator[ExportPage]:
     page = first
     yield page
     while page.start is not None:
-        page = await _page(runtime, caller, request, page.start, page.end)
+        page = await _page(runtime, actor, request, page.start, page.end)
         yield page
 
 
-async def _page(
-    runtime: Runtime, caller: Caller, request: EventExportRequest, start: int, end: int | None
-) -> ExportPage:
+async def _page(runtime: Runtime, actor: Actor, request: EventExportRequest, start: int, end: int | None) -> ExportPage:
     """The page from this place on, on record when this returns."""
 
-    async def work(act: Act) -> ExportPage:
-        criteria = read_criteria(act.catalogue, caller, request)
-        until = await _end(act, request.format) if end is None else end
-        await choose_one_plan(act.connection)
-        subject = None if request.client is None else await held_subject(act, request.client)
-        stretches = _Stretches(act, criteria, subject, request.format)
+    async def work(command: Command) -> ExportPage:
+        criteria = read_criteria(command.catalogue, actor, request)
+        until = await _end(command, request.format) if end is None else end
+        await choose_one_plan(command.connection)
+        subject = None if request.client is None else await held_subject(command, request.client)
+        stretches = _Stretches(command, criteria, subject, request.format)
         while start + stretches.passed < until and not stretches.is_full:
             await stretches.read(start + stretches.passed, until)
         ids, page = await stretches.page(start, until)
         # A page without events shows nothing; that there was an export is on record all the same.
         if ids or end is None:
-            now = await act.now()
+            now = await command.now()
             members = {"what": "event export", "format": request.format, "count": len(ids), "digest": digest_of(ids)}
-            await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
+            await command.append(Event("read", new_id(now), members, subject.client_id if subject else None))
         return page
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-async def _end(act: Act, kind: Format) -> int:
+async def _end(command: Command, kind: Format) -> int:
     """Where the log ends now; for a bundle, what of it is signed."""
-    network_id = act.network.network_id
+    network_id = command.network.network_id
     if kind != "bundle":
-        return await read_size(act.connection, network_id)
-    published = await latest_checkpoint(act.connection, network_id)
+        return await read_size(command.connection, network_id)
+    published = await latest_checkpoint(command.connection, network_id)
     if published is None:
         raise Conflict("This log has no published checkpoint yet, so nothing could be verified. Ask again shortly.")
     return published.size
@@ -112,8 +111,8 @@ async def _end(act: Act, kind: Format) -> int:
 class _Stretches:
     """One page's reading, stretch by stretch of the log."""
 
-    def __init__(self, act: Act, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
-        self._act, self._criteria, self._subject, self._kind = act, criteria, subject, kind
+    def __init__(self, command: Command, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
+        self._act, self._criteria, self._subject, self._kind = command, criteria, subject, kind
         self._own: list[OwnEvent] = []
         self._received: list[Permit] = []
         self._named: dict[int, str] = {}
@@ -151,7 +150,7 @@ class _Stretches:
         criteria = self._criteria
         client_ids = None if self._subject is None else self._subject.client_ids
         return Wanted(
-            self._act.caller.partner_id,
+            self._act.actor.partner_id,
             criteria.kinds,
             criteria.flow,
             criteria.person,

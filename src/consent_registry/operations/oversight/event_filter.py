@@ -12,8 +12,8 @@ from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
 from consent_registry.domain.instants import EARLIEST, LATEST
+from consent_registry.operations.actors import ADMINISTRATION, Actor
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.context import ADMINISTRATION, Caller
 from consent_registry.operations.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.oversight.events import Flow
 
@@ -77,7 +77,7 @@ class Criteria(msgspec.Struct, frozen=True):
         return any(one is not None for one in (self.recipient_id, self.purpose_id, self.outcome))
 
 
-def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> Criteria:
+def read_criteria(catalogue: Catalogue, actor: Actor, asked: EventFilter) -> Criteria:
     """The filter in numbers; raises Malformed with every fault."""
     if asked.client is not None:
         require_reference(asked.client, "/client")
@@ -91,7 +91,7 @@ def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> C
         faults.append(Fault("/kind", "must not name a kind twice"))
     if faults:
         raise Malformed(faults=tuple(faults))
-    if caller.partner_id == ADMINISTRATION:
+    if actor.partner_id == ADMINISTRATION:
         # Of a text it voids it is told how many consents that was, and not whose they are or when each was given.
         names = [one for one in names or _OWN_KINDS if one != "invalidation"]
     else:
@@ -104,13 +104,13 @@ def read_criteria(catalogue: Catalogue, caller: Caller, asked: EventFilter) -> C
         person=asked.person,
         since=since,
         until=until,
-        own=asked.partner in {None, caller.slug},
+        own=asked.partner in {None, actor.slug},
         others=False,
         sender_id=None if asked.partner is None else catalogue.partners[asked.partner].partner_id,
     )
     if found.is_about_decisions:
         found = msgspec.structs.replace(found, kinds=tuple(one for one in found.kinds if one == DECISION))
-    return msgspec.structs.replace(found, others=_may_be_others(caller, asked, found))
+    return msgspec.structs.replace(found, others=_may_be_others(actor, asked, found))
 
 
 def _listed(kinds: str | list[str] | None) -> list[str]:
@@ -129,16 +129,16 @@ def _unknown(catalogue: Catalogue, asked: EventFilter) -> list[Fault]:
     return faults
 
 
-def _may_be_others(caller: Caller, asked: EventFilter, found: Criteria) -> bool:
+def _may_be_others(actor: Actor, asked: EventFilter, found: Criteria) -> bool:
     """Whether the filter can be met by another's decision: whom that was about, and who there asked, is not shown."""
     return (
-        caller.partner_id != ADMINISTRATION
+        actor.partner_id != ADMINISTRATION
         and asked.client is None
         and asked.person is None
         and DECISION in found.kinds
         and found.outcome in {None, *_LETTING}
-        and found.recipient_id in {None, caller.partner_id}
-        and found.sender_id != caller.partner_id
+        and found.recipient_id in {None, actor.partner_id}
+        and found.sender_id != actor.partner_id
     )
 
 

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from consent_registry.domain.events import OUTCOMES, Event
+from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import open_reference, own_references
-from consent_registry.operations.commands import Act, digest_of, look_up, new_id
+from consent_registry.operations.commands import Command, digest_of, new_id, run_query
 from consent_registry.operations.consents.search import held_client
-from consent_registry.operations.context import Caller, Runtime
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_views import EventView, Views
 from consent_registry.operations.pagination import Page, make_cursor, read_cursor
@@ -61,50 +62,50 @@ class _Found(msgspec.Struct, frozen=True):
     named: Mapping[int, str] = {}
 
 
-async def search_events(runtime: Runtime, caller: Caller, request: EventSearchRequest) -> Page[EventView]:
+async def search_events(runtime: Runtime, actor: Actor, request: EventSearchRequest) -> Page[EventView]:
     """One page of the caller's slice; logged as read, with count and digest of the list. Raises Malformed."""
-    bound_to = msgspec.json.encode(["events", caller.network.slug, caller.slug, _without_place(request)])
+    bound_to = msgspec.json.encode(["events", actor.network.slug, actor.slug, _without_place(request)])
 
-    async def work(act: Act) -> Page[EventView]:
-        criteria = read_criteria(act.catalogue, caller, request)
-        cursor = read_cursor(act.keys, bound_to, request.cursor)
-        await storage.choose_one_plan(act.connection)
-        span = await _span(act, criteria, _END if cursor is None else int(cursor), request.limit + 1)
-        subject = None if request.client is None else await held_subject(act, request.client)
-        found = await _find(act, criteria, subject, span)
+    async def work(command: Command) -> Page[EventView]:
+        criteria = read_criteria(command.catalogue, actor, request)
+        cursor = read_cursor(command.keys, bound_to, request.cursor)
+        await storage.choose_one_plan(command.connection)
+        span = await _span(command, criteria, _END if cursor is None else int(cursor), request.limit + 1)
+        subject = None if request.client is None else await held_subject(command, request.client)
+        found = await _find(command, criteria, subject, span)
         following = None
         if len(found.own) + len(found.received) > request.limit:
             found, following = _cut(found, request.limit)
         elif found.floor:
             following = str(found.floor)
-        views = await _views(act, found)
-        now = await act.now()
+        views = await _views(command, found)
+        now = await command.now()
         members = {"what": "events", "count": len(views), "digest": digest_of([one.id for one in views])}
-        await act.append(now, Event("read", new_id(now), members, subject.client_id if subject else None))
-        return Page(views, make_cursor(act.keys, bound_to, following))
+        await command.append(Event("read", new_id(now), members, subject.client_id if subject else None))
+        return Page(views, make_cursor(command.keys, bound_to, following))
 
-    return await look_up(runtime, caller, work)
+    return await run_query(runtime, actor, work)
 
 
-async def _span(act: Act, criteria: Criteria, before: int, limit: int) -> Span:
+async def _span(command: Command, criteria: Criteria, before: int, limit: int) -> Span:
     """Where to look: a limit in time is found in the log first, so that what is younger need not be passed by."""
-    network_id = act.network.network_id
+    network_id = command.network.network_id
     low, high = 0, _END
     if criteria.is_limited_in_time:
-        first, last = await storage.places_between(act.connection, network_id, criteria.since, criteria.until)
+        first, last = await storage.places_between(command.connection, network_id, criteria.since, criteria.until)
         low = 0 if first is None else first
         high = _END if last is None else last + 1
     return Span(network_id, low, min(before, high), criteria.since, criteria.until, limit)
 
 
-async def held_subject(act: Act, reference: str) -> Subject:
+async def held_subject(command: Command, reference: str) -> Subject:
     """Whom the caller's reference means, held beside others; the same work for one that nobody registered."""
-    network_id, partner_id = act.network.network_id, act.caller.partner_id
-    known = await held_client(act, reference)
+    network_id, partner_id = command.network.network_id, command.actor.partner_id
+    known = await held_client(command, reference)
     asked = known or str(uuid.uuid4())
-    client_ids = (await find_groups(act.connection, network_id, [asked]))[asked].client_ids
-    sealed = await list_references(act.connection, network_id, partner_id, client_ids)
-    return Subject(known, client_ids, [open_reference(act, one) for one in sealed])
+    client_ids = (await find_groups(command.connection, network_id, [asked]))[asked].client_ids
+    sealed = await list_references(command.connection, network_id, partner_id, client_ids)
+    return Subject(known, client_ids, [open_reference(command, one) for one in sealed])
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
@@ -118,40 +119,40 @@ def _without_place(request: EventSearchRequest) -> EventSearchRequest:
     return msgspec.structs.replace(request, limit=1, cursor=None)
 
 
-async def _find(act: Act, criteria: Criteria, subject: Subject | None, span: Span) -> _Found:
+async def _find(command: Command, criteria: Criteria, subject: Subject | None, span: Span) -> _Found:
     """One more than a page, so that it is known whether there is more."""
     if subject is not None:
-        found = await _find_about(act, criteria, subject, span)
+        found = await _find_about(command, criteria, subject, span)
         # The work is done for a reference nobody registered too; there is nothing to show for it.
         return found if subject.client_id is not None and criteria.own else _Found([], [])
-    recent = await storage.last_weeks(act.connection, span.network_id, span.before)
+    recent = await storage.last_weeks(command.connection, span.network_id, span.before)
     if recent is not None:
         low, since = max(span.low, recent[0]), max(span.since, recent[1])
-        found = await _find_within(act, criteria, msgspec.structs.replace(span, low=low, since=since))
+        found = await _find_within(command, criteria, msgspec.structs.replace(span, low=low, since=since))
         if len(found.own) + len(found.received) >= span.limit:
             return found
-    return await _find_within(act, criteria, span)
+    return await _find_within(command, criteria, span)
 
 
-async def _find_within(act: Act, criteria: Criteria, span: Span) -> _Found:
-    own = await _own_places(act, criteria, span) if criteria.own else []
+async def _find_within(command: Command, criteria: Criteria, span: Span) -> _Found:
+    own = await _own_places(command, criteria, span) if criteria.own else []
     received = []
     if criteria.others:
         received = await storage.permits_received(
-            act.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
+            command.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
         )
     return _Found(own, received)
 
 
-async def _own_places(act: Act, criteria: Criteria, span: Span) -> list[Place]:
-    actor_id = act.caller.partner_id
+async def _own_places(command: Command, criteria: Criteria, span: Span) -> list[Place]:
+    actor_id = command.actor.partner_id
     if criteria.is_about_decisions:
         if not criteria.kinds or criteria.person is not None:
             return []  # no decision names a member of staff
-        catalogue = act.catalogue
+        catalogue = command.catalogue
         recipients, purposes, outcomes = criteria.flow
         return await storage.places_by_flow(
-            act.connection,
+            command.connection,
             span,
             actor_id,
             recipients or sorted(catalogue.partner_by_id),
@@ -159,23 +160,23 @@ async def _own_places(act: Act, criteria: Criteria, span: Span) -> list[Place]:
             outcomes or sorted(OUTCOMES.values()),
         )
     if criteria.person is not None:
-        return await storage.places_by_person(act.connection, span, actor_id, criteria.person, criteria.kinds)
-    return await storage.places_by_kind(act.connection, span, actor_id, criteria.kinds)
+        return await storage.places_by_person(command.connection, span, actor_id, criteria.person, criteria.kinds)
+    return await storage.places_by_kind(command.connection, span, actor_id, criteria.kinds)
 
 
-async def _find_about(act: Act, criteria: Criteria, subject: Subject, span: Span) -> _Found:
+async def _find_about(command: Command, criteria: Criteria, subject: Subject, span: Span) -> _Found:
     """What is about the client, and what was asked about its references before they were registered."""
-    actor_id = act.caller.partner_id
+    actor_id = command.actor.partner_id
     own = await storage.places_of_clients(
-        act.connection, span, actor_id, subject.client_ids, criteria.kinds, criteria.flow, criteria.person
+        command.connection, span, actor_id, subject.client_ids, criteria.kinds, criteria.flow, criteria.person
     )
     if DECISION not in criteria.kinds or criteria.person is not None:
         return _Found(own, [])
-    registered = await storage.registered_at(act.connection, span.network_id, actor_id, subject.client_ids)
+    registered = await storage.registered_at(command.connection, span.network_id, actor_id, subject.client_ids)
     before = span.before if registered is None else min(span.before, registered)
     low = own[-1].index if len(own) == span.limit else span.low
     to_open = msgspec.structs.replace(span, low=low, before=before, limit=OPENED)
-    opened = await storage.questions_about_nobody(act.connection, to_open, actor_id)
+    opened = await storage.questions_about_nobody(command.connection, to_open, actor_id)
     named: dict[int, str] = {}
     for one in opened:
         asked = (one.recipient_id, one.purpose_id, one.outcome)
@@ -198,20 +199,20 @@ def _cut(found: _Found, limit: int) -> tuple[_Found, str]:
     return _Found(own, received, found.floor, found.named), str(last)
 
 
-async def _views(act: Act, found: _Found) -> list[EventView]:
-    network_id = act.network.network_id
-    own = await read_events(act.connection, network_id, found.own)
-    return await show_events(act, own, found.received, found.named)
+async def _views(command: Command, found: _Found) -> list[EventView]:
+    network_id = command.network.network_id
+    own = await read_events(command.connection, network_id, found.own)
+    return await show_events(command, own, found.received, found.named)
 
 
 async def show_events(
-    act: Act, own: Sequence[OwnEvent], received: Sequence[Permit], named: Mapping[int, str]
+    command: Command, own: Sequence[OwnEvent], received: Sequence[Permit], named: Mapping[int, str]
 ) -> list[EventView]:
     """These events as the caller may see them, newest first."""
     indices = [row.place.index for row in own] + [row.place.index for row in received]
-    leaves = await find_leaves(act.connection, act.network.network_id, indices)
-    references = await own_references(act, [row.client_id for row in own if row.client_id is not None])
-    views = Views(act.catalogue, leaves, references)
-    shown = [views.own(act.caller.slug, row, named.get(row.place.index)) for row in own]
+    leaves = await find_leaves(command.connection, command.network.network_id, indices)
+    references = await own_references(command, [row.client_id for row in own if row.client_id is not None])
+    views = Views(command.catalogue, leaves, references)
+    shown = [views.own(command.actor.slug, row, named.get(row.place.index)) for row in own]
     shown += [views.received(row) for row in received]
     return sorted(shown, key=lambda one: one.log.index, reverse=True)

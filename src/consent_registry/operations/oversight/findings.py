@@ -23,9 +23,10 @@ from consent_registry.domain.findings import (
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
+from consent_registry.operations.actors import Actor, require_standing
 from consent_registry.operations.clients.clients import own_references
-from consent_registry.operations.commands import Act, digest_of, new_id
-from consent_registry.operations.context import Caller, Runtime, require_standing
+from consent_registry.operations.commands import Command, digest_of, new_id
+from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.reconciliation import (
     Limits,
     Reconciliation,
@@ -130,21 +131,21 @@ class _Place(msgspec.Struct, array_like=True):
         return order_of(self.severity, parse_instant(self.known_at), self.finding_id)
 
 
-async def list_findings(runtime: Runtime, caller: Caller, request: FindingsRequest) -> FindingsView:
+async def list_findings(runtime: Runtime, actor: Actor, request: FindingsRequest) -> FindingsView:
     """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
     Malformed for a period that is none, or too long.
 
     One transaction that holds the catalogue only once it has judged: that may take seconds, during which nobody who
     changes the catalogue, and so no decision behind him, is to wait.
     """
-    asked = [caller.network.slug, caller.slug, request.kind, request.begin, request.end, request.limits]
+    asked = [actor.network.slug, actor.slug, request.kind, request.begin, request.end, request.limits]
     filter_of_page = msgspec.json.encode(asked)
     cursor = read_cursor(runtime.keys, filter_of_page, request.cursor, in_query=True)
     after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
-    picture = await runtime.picture(caller.network, fresh=True)
-    require_standing(caller, picture)
+    picture = await runtime.picture(actor.network, fresh=True)
+    require_standing(actor, picture)
     categories = {number: one.slug for number, one in picture.category_by_id.items()}
-    network_id, partner_id = caller.network.network_id, caller.partner_id
+    network_id, partner_id = actor.network.network_id, actor.partner_id
     async with transaction(runtime.pool, network_id, [partner_id]) as connection:
         period = await _period(connection, network_id, request) if after is None else after.period
         given = Reconciliation(connection, network_id, partner_id, categories, period, request.limits)
@@ -152,26 +153,26 @@ async def list_findings(runtime: Runtime, caller: Caller, request: FindingsReque
         page = await asyncio.to_thread(_following, found, after, request.limit + 1)
         following = _Place.of(period, page[request.limit - 1]) if len(page) > request.limit else None
         return FindingsView(
-            items=await _recorded(runtime, caller, given, page[: request.limit]),
+            items=await _recorded(runtime, actor, given, page[: request.limit]),
             next=make_cursor(runtime.keys, filter_of_page, following),
-            checked=_checked(caller, given, await read_clock(connection), found),
+            checked=_checked(actor, given, await read_clock(connection), found),
         )
 
 
 async def _recorded(
-    runtime: Runtime, caller: Caller, given: Reconciliation, page: Sequence[Finding]
+    runtime: Runtime, actor: Actor, given: Reconciliation, page: Sequence[Finding]
 ) -> list[FindingView]:
     """The page as it will be shown, and on record that it is."""
     connection = given.connection
     await lock_catalogue(connection, given.network_id)
-    catalogue = await runtime.catalogue(connection, caller.network)
-    require_standing(caller, catalogue)
-    act = Act(runtime, connection, caller, catalogue)
-    now = await act.now()
-    views = await _views(act, given, page)
+    catalogue = await runtime.catalogue(connection, actor.network)
+    require_standing(actor, catalogue)
+    command = Command(runtime, connection, actor, catalogue)
+    now = await command.now()
+    views = await _views(command, given, page)
     ids = [one.finding_id for one in page]
     members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
-    await act.append(now, Event("read", new_id(now), members))
+    await command.append(Event("read", new_id(now), members))
     return views
 
 
@@ -194,10 +195,10 @@ async def _period(connection: Connection, network_id: int, request: FindingsRequ
     return Period(begin, end)
 
 
-async def _views(act: Act, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:
+async def _views(command: Command, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:
     asked = sorted({one.decision_id for one in page if one.decision_id is not None})
     decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
-    references = await own_references(act, sorted({one.client_id for one in page if one.client_id is not None}))
+    references = await own_references(command, sorted({one.client_id for one in page if one.client_id is not None}))
     return [_view(one, decided.get(one.decision_id or ""), references.get(one.client_id or "")) for one in page]
 
 
@@ -223,7 +224,7 @@ def _view(finding: Finding, decided: Decided | None, reference: str | None) -> F
 
 
 def _checked(
-    caller: Caller, given: Reconciliation, now: datetime, found: Mapping[FindingKind, list[Finding]]
+    actor: Actor, given: Reconciliation, now: datetime, found: Mapping[FindingKind, list[Finding]]
 ) -> CheckedView:
     limits = {
         "report_days": given.limits.report_after.days,
@@ -232,7 +233,7 @@ def _checked(
         "questions_without_transfer": given.limits.questions_without_transfer,
     }
     return CheckedView(
-        caller.slug if caller.partner_id else None,
+        actor.slug if actor.partner_id else None,
         format_instant(given.period.begin),
         format_instant(given.period.end),
         format_instant(now),

@@ -1,0 +1,60 @@
+"""Who acts in a network: a partner's system, the network's administration, or an operator at the command line."""
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue, Network
+from consent_registry.domain.errors import NotAuthentic
+
+# The administration of a network is no partner; in row-level security and in the log's columns it is number 0.
+ADMINISTRATION = 0
+_ADMINISTRATION_SLUG = "administration"
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts, as a verified token or the command line says, and what it may do.
+
+    `partner_id` and `slug` are the partner's, or number 0 and "administration". `client_id` is the credential; an
+    operator has none. `scopes` are what the HTTP doors ask for. `expires_at` is the token's end in seconds since 1970.
+    `payer` is whose quota a request is charged to: the partner, or a credential that counts by itself.
+    """
+
+    network: Network
+    partner_id: int
+    slug: str
+    client_id: str = ""
+    scopes: frozenset[str] = frozenset()
+    expires_at: int = 0
+    payer: str = ""
+
+    @property
+    def log_name(self) -> tuple[int, str]:
+        """Number and slug by which the log names this actor."""
+        return (self.partner_id, self.slug)
+
+    @property
+    def is_administration(self) -> bool:
+        """Whether this is the network's administration or an operator, and no partner."""
+        return self.partner_id == ADMINISTRATION
+
+    @property
+    def turn_key(self) -> str:
+        """By what this actor's requests wait for each other (`operations/turns.py`)."""
+        return f"{self.network.slug}/{self.payer}"
+
+
+def operator(network: Network) -> Actor:
+    """The person at the command line, who acts as the network's administration."""
+    return Actor(network, ADMINISTRATION, _ADMINISTRATION_SLUG)
+
+
+def require_standing(actor: Actor, catalogue: Catalogue) -> None:
+    """Raise NotAuthentic for an actor that was suspended, or whose secret was revoked, since its token was issued."""
+    if not is_standing(catalogue, actor.client_id, actor.partner_id):
+        raise NotAuthentic("This caller is suspended or its secret was revoked.", reason="suspended")
+
+
+def is_standing(catalogue: Catalogue, client_id: str, partner_id: int) -> bool:
+    """Whether this credential exists and was not revoked, and its partner is not suspended."""
+    credential = catalogue.credentials.get(client_id)
+    partner = catalogue.partner_by_id.get(partner_id)
+    return credential is not None and not credential.revoked and not (partner is not None and partner.suspended)

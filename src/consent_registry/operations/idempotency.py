@@ -1,0 +1,120 @@
+"""Results kept for an Idempotency-Key, so that a request has one effect however often it is sent.
+
+A result is kept as a value in a named and versioned shape, encrypted, in the transaction of its command. The doors
+render it again with the code that rendered it first.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from consent_registry.domain.errors import Fault, Refused
+from consent_registry.operations.actors import Actor
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.idempotency import add_answer
+from consent_registry.storage.keys.keyring import Keys
+from consent_registry.storage.keys.sealed_places import place_of_answer
+
+T = TypeVar("T")
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """What makes a request the same request again: digests of (partner, method, path, key) and of the body."""
+
+    scope: bytes
+    body_sha256: bytes
+
+    @classmethod
+    def of(cls, partner_id: int, method: str, path: str, key: str, body: bytes) -> "IdempotencyKey":
+        """The key of this partner's request. The same header from another partner is another key."""
+        scope = hashlib.sha256(f"{partner_id}\0{method}\0{path}\0{key}".encode()).digest()
+        return cls(scope, hashlib.sha256(body).digest())
+
+
+class WorkResult(msgspec.Struct, Generic[T], frozen=True):
+    """What the work of a command returns: a value, the clients it is about (one client id of each is enough), and
+    whether the thing that the value shows is new.
+    """
+
+    value: T
+    client_ids: tuple[str, ...] = ()
+    is_new: bool = True
+
+
+class CommandResult(msgspec.Struct, Generic[T], frozen=True):
+    """What a command returns: a value, whether the thing is new, and whether the same key was answered so before."""
+
+    value: T
+    is_new: bool = True
+    is_replayed: bool = False
+
+
+class StoredShape(msgspec.Struct, Generic[T], frozen=True):
+    """The type of a kept value, under a name and a version.
+
+    A kept value is rendered again as it was rendered first. So a type that is named here only gets new members behind a
+    new version, with the old type beside it; `tests/samples/kept.json` has an example of each.
+    """
+
+    name: str
+    version: int
+    type: type[T]
+
+
+async def keep_result(
+    connection: Connection,
+    keys: Keys,
+    actor: Actor,
+    idempotency_key: IdempotencyKey,
+    shape: StoredShape[T],
+    result: WorkResult[T],
+    at: datetime,
+) -> None:
+    """Keep a result for the next request with its key, in the transaction that made it."""
+    encrypted = keys.seal(encode_kept(shape, result.value, is_new=result.is_new), _place(actor, idempotency_key))
+    await add_answer(
+        connection,
+        actor.network.network_id,
+        actor.partner_id,
+        idempotency_key.scope,
+        idempotency_key.body_sha256,
+        encrypted,
+        result.client_ids,
+        at,
+    )
+
+
+def kept_result(
+    keys: Keys, actor: Actor, idempotency_key: IdempotencyKey, shape: StoredShape[T], stored: tuple[bytes, bytes]
+) -> CommandResult[T]:
+    """The result that was kept for this key; raises Refused when the key came with another body then."""
+    body_sha256, encrypted = stored
+    if body_sha256 != idempotency_key.body_sha256:
+        raise Refused(
+            "This Idempotency-Key was used with another body.",
+            faults=(
+                Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
+            ),
+        )
+    return decode_kept(keys.unseal(encrypted, _place(actor, idempotency_key)), shape)
+
+
+def encode_kept(shape: StoredShape[T], value: T, *, is_new: bool) -> bytes:
+    """A value with its shape's name and version (MessagePack)."""
+    return msgspec.msgpack.encode((shape.name, shape.version, is_new, value))
+
+
+def decode_kept(kept: bytes, shape: StoredShape[T]) -> CommandResult[T]:
+    """The reverse; raises ValueError for a value of another name or of a version that is not known here."""
+    name, version, is_new, value = msgspec.msgpack.decode(kept, type=tuple[str, int, bool, msgspec.Raw])
+    if (name, version) != (shape.name, shape.version):
+        raise ValueError(f"a result was kept as {name} {version}, not as {shape.name} {shape.version}")
+    return CommandResult(msgspec.msgpack.decode(value, type=shape.type), is_new, is_replayed=True)
+
+
+def _place(actor: Actor, idempotency_key: IdempotencyKey) -> str:
+    return place_of_answer(
+        actor.network.network_id, actor.partner_id, idempotency_key.scope, idempotency_key.body_sha256
+    )
