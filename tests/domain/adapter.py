@@ -40,7 +40,7 @@ class World:
             norm="§ 69 SGB X" if request["basis"] == "statute" else None,
         )
         asked = (request["sender"], request["recipient"], request["purpose"])
-        self.road = self._catalogue().road(
+        self.rules = self._catalogue().flow_rules(
             self._partner_ids[asked[0]], self._partner_ids[asked[1]], self._purpose_ids[asked[2]]
         )
         self.grants = [

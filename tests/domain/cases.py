@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from consent_registry.domain import decisions
-from consent_registry.domain.approvals import Wall
-from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Partner, Purpose, Road
+from consent_registry.domain.approvals import ApprovalGate
+from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, FlowRules, Partner, Purpose
 from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.grants import Change, ChangeKind, Grant
 
@@ -85,13 +85,13 @@ def flow(sender: Partner, recipient: Partner, *categories: Category, basis: Basi
 
 
 def decide(
-    question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, **road: object
+    question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, **rules: object
 ) -> Decision:
-    """The answer where the agreements have these flows; nobody has approved anything unless it is said in `road`."""
+    """The answer where the agreements have these flows; nothing is approved unless `rules` says so."""
     isolated = [one for one in (question.sender, question.recipient) if one.isolated]
-    walls = tuple(Wall("isolated_partner", "sender", ()) for _ in isolated)
-    plain = Road(tuple(flows), walls)
-    return decisions.decide(question, msgspec.structs.replace(plain, **road), grants, now)
+    gates = tuple(ApprovalGate("isolated_partner", "sender", ()) for _ in isolated)
+    plain = FlowRules(tuple(flows), gates)
+    return decisions.decide(question, msgspec.structs.replace(plain, **rules), grants, now)
 
 
 def asks(sender: Partner, recipient: Partner, *categories: Category, purpose: Purpose = SUPPORT) -> Question:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from consent_registry.domain.approvals import Approval, Wall, all_open
+from consent_registry.domain.approvals import Approval, ApprovalGate, all_open
 from tests.domain.cases import MICROSECOND, day
 
 APPROVAL = Approval("approval", 2, None, None, None, None, "D-1", None, day(50), day(10))
@@ -45,10 +45,10 @@ def test_later_approval_heals_nothing() -> None:
     assert not APPROVAL.opens(day(15), day(50))
 
 
-def test_every_wall_needs_one_approval() -> None:
-    """One approval opens a wall, but each wall needs one of its own; where no wall stands everything is open."""
+def test_every_gate_needs_one_approval() -> None:
+    """One approval opens a gate, and each gate needs an approval of its own; without gates every grant passes."""
     closed, opened = (
-        Wall("isolated_partner", "sender", several)
+        ApprovalGate("isolated_partner", "sender", several)
         for several in ((), (msgspec.structs.replace(APPROVAL, revoked_at=day(1)), APPROVAL))
     )
     assert not closed.is_open(day(15), day(20))

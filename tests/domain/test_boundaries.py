@@ -83,7 +83,7 @@ def moved_to(facts: T, old: datetime, new: datetime) -> T:
 def answered_wrong(scenario: scenario_format.Scenario) -> str | None:
     """How the answer differs from the oracle's, if it does."""
     world = World(scenario)
-    return difference(scenario, decisions.decide(world.question, world.road, world.grants, world.now))
+    return difference(scenario, decisions.decide(world.question, world.rules, world.grants, world.now))
 
 
 def test_clocks_change_there() -> None:
@@ -133,7 +133,7 @@ def test_times_by_the_wall_clock_are_found() -> None:
         here = moved_to(scenario, scenario["now"], october)
         local = changed_times(here, lambda at: at.astimezone(BERLIN))
         world = World(local)
-        found += difference(here, decisions.decide(world.question, world.road, world.grants, world.now)) is not None
+        found += difference(here, decisions.decide(world.question, world.rules, world.grants, world.now)) is not None
     assert found
 
 

@@ -1,4 +1,4 @@
-"""What a catalogue says about a direction and a purpose: its flows, its walls, and which way is the way back."""
+"""A catalogue's rules for a direction and a purpose: its flows, its approval gates and its back channel."""
 
 import msgspec
 
@@ -66,50 +66,50 @@ def test_entries_are_found_by_number() -> None:
     assert found.category_slugs(frozenset({7, 1})) == ["identity", "mental-health"]
 
 
-def test_a_road_has_the_flows_of_its_direction_and_purpose() -> None:
-    """No flow of the way back or of another purpose stands on it; worked out once, it is the same road."""
+def test_flow_rules_have_the_flows_of_their_direction_and_purpose() -> None:
+    """The rules hold no flow of the other direction or of another purpose; they are computed once."""
     found = catalogue(FORTH, BACK, WIDE)
-    assert found.road(1, 2, 5).flows == (FORTH,)
-    assert found.road(1, 2, 0).flows == (WIDE,)
-    assert found.road(2, 1, 0).flows == ()
-    assert found.road(1, 2, 5) is found.road(1, 2, 5)
+    assert found.flow_rules(1, 2, 5).flows == (FORTH,)
+    assert found.flow_rules(1, 2, 0).flows == (WIDE,)
+    assert found.flow_rules(2, 1, 0).flows == ()
+    assert found.flow_rules(1, 2, 5) is found.flow_rules(1, 2, 5)
 
 
 def test_who_gets_more_than_attendance_advises() -> None:
     """What an advice office sends for that purpose is the way back; other purposes and the other side are not."""
     found = catalogue(FORTH, BACK, WIDE)
-    assert found.road(2, 1, 5).way_back
-    assert not found.road(1, 2, 5).way_back
-    assert not found.road(2, 1, 0).way_back
-    assert not catalogue(BACK, WIDE).road(2, 1, 5).way_back
+    assert found.flow_rules(2, 1, 5).is_back_channel
+    assert not found.flow_rules(1, 2, 5).is_back_channel
+    assert not found.flow_rules(2, 1, 0).is_back_channel
+    assert not catalogue(BACK, WIDE).flow_rules(2, 1, 5).is_back_channel
     second = flow(OFFICE, APART, IDENTITY, MENTAL_HEALTH, purpose_id=5)
     offices = advice_offices([FORTH, second, WIDE, BACK], found.purpose_by_id, found.category_by_id)
     assert offices == {5: frozenset({ADVICE.partner_id, APART.partner_id})}
 
 
-def test_a_wall_stands_before_who_stands_apart() -> None:
-    """On either side of the road, with the approvals of that partner that leave room for it, and for nobody else."""
+def test_an_isolated_partner_has_an_approval_gate_in_each_direction() -> None:
+    """A flow from or to an isolated partner has a gate with that partner's fitting approvals; other flows have none."""
     fits, other = approval(), approval(approval_id="other", sender_id=ADVICE.partner_id)
     of_another, of_purpose = approval(partner_id=1), approval(partner_id=None, subject_purpose_id=6)
     found = catalogue(approvals=(fits, other, of_another, of_purpose))
-    assert found.road(1, 2, 0).walls == ()
-    (outward,) = found.road(3, 1, 0).walls
+    assert found.flow_rules(1, 2, 0).gates == ()
+    (outward,) = found.flow_rules(3, 1, 0).gates
     assert (outward.rule, outward.member, outward.approvals) == ("isolated_partner", "sender", (fits,))
-    (inward,) = found.road(2, 3, 0).walls
+    (inward,) = found.flow_rules(2, 3, 0).gates
     assert (inward.rule, inward.member, inward.approvals) == ("isolated_partner", "recipient", (fits, other))
 
 
-def test_a_wall_stands_before_a_purpose_that_needs_approval() -> None:
+def test_a_purpose_that_needs_approval_has_a_gate() -> None:
     """Whoever the partners are; an approval of a partner does not open it."""
     of_purpose = approval(partner_id=None, subject_purpose_id=6)
-    (wall,) = catalogue(approvals=(approval(), of_purpose)).road(1, 2, 6).walls
-    assert (wall.rule, wall.member, wall.approvals) == ("dpo_approval", "purpose", (of_purpose,))
-    walls = catalogue().road(1, 3, 6).walls
-    assert [(one.rule, one.member) for one in walls] == [("isolated_partner", "recipient"), ("dpo_approval", "purpose")]
+    (gate,) = catalogue(approvals=(approval(), of_purpose)).flow_rules(1, 2, 6).gates
+    assert (gate.rule, gate.member, gate.approvals) == ("dpo_approval", "purpose", (of_purpose,))
+    gates = catalogue().flow_rules(1, 3, 6).gates
+    assert [(one.rule, one.member) for one in gates] == [("isolated_partner", "recipient"), ("dpo_approval", "purpose")]
 
 
 def test_what_nothing_is_said_about_is_plain() -> None:
-    """A partner does not coordinate, a text is not void and a road leads no way back unless it is said."""
+    """Without further words a partner has no coordinating post, a text is not void and a flow is no back channel."""
     assert not Partner(1, "a", "A", None, "k", None, *[False] * 4).coordinating_post
     assert (catalogue().policies, catalogue().approvals) == (Policies(), ())
     assert not TextLanguage("de", "", stale=True).void

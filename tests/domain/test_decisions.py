@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from consent_registry.domain.approvals import Approval, Wall
-from consent_registry.domain.catalogue import Agreement, Flow, Road
-from consent_registry.domain.decisions import SET_BACK, Decision, Question, not_over
+from consent_registry.domain.approvals import Approval, ApprovalGate
+from consent_registry.domain.catalogue import Agreement, Flow, FlowRules
+from consent_registry.domain.decisions import SET_BACK, Decision, Question, without_ended
 from consent_registry.domain.grants import Grant, Release
 from consent_registry.domain.withdrawals import withdraw
 from tests.domain.cases import (
@@ -159,13 +159,15 @@ def test_what_was_over_stays_over() -> None:
     brief = msgspec.structs.replace(GIVEN, valid_until=day(20))
     shortened = changed(GIVEN, change("renewed", 1, valid_until=day(20)))
     approvals = [Approval(str(end), 1, None, None, None, None, "dpo", None, day(end), START) for end in (20, 99)]
-    road = Road((bounded, FLOWS[0]), (Wall("isolated_partner", "sender", tuple(approvals)),), way_back=True)
+    rules = FlowRules(
+        (bounded, FLOWS[0]), (ApprovalGate("isolated_partner", "sender", tuple(approvals)),), is_back_channel=True
+    )
     for latest, left in ((day(20) - MICROSECOND, 2), (day(20), 1), (day(20) + MICROSECOND, 1)):
-        lasting, grants = not_over(road, [brief, GIVEN], latest)
-        assert [len(lasting.flows), len(lasting.walls[0].approvals), len(grants)] == [left] * 3
-        assert (lasting.flows[-1], lasting.walls[0].approvals[-1], grants[-1]) == (FLOWS[0], approvals[1], GIVEN)
-        assert lasting.way_back
-    assert not_over(road, [brief, shortened, GIVEN], day(25))[1] == [GIVEN]
+        lasting, grants = without_ended(rules, [brief, GIVEN], latest)
+        assert [len(lasting.flows), len(lasting.gates[0].approvals), len(grants)] == [left] * 3
+        assert (lasting.flows[-1], lasting.gates[0].approvals[-1], grants[-1]) == (FLOWS[0], approvals[1], GIVEN)
+        assert lasting.is_back_channel
+    assert without_ended(rules, [brief, shortened, GIVEN], day(25))[1] == [GIVEN]
     assert timedelta() < SET_BACK <= timedelta(seconds=1)
 
 

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = [
     "consent_status",
     "decide",
+    "flow_obstacles",
     "grant_obstacles",
     "grant_status",
     "is_acceptable_use",
     "remaining_categories",
-    "road_obstacles",
     "used_options",
 ]
 
@@ -117,8 +117,8 @@ def is_approved(scenario: Scenario, grant: Grant, about: str, name: str) -> bool
     return False
 
 
-def wall_obstacles(scenario: Scenario, grant: Grant) -> list[str]:
-    """Which walls stand before this grant: an isolated partner on either side, a purpose that needs an approval."""
+def gate_obstacles(scenario: Scenario, grant: Grant) -> list[str]:
+    """The approvals that this grant lacks: for an isolated partner on either side, or for the purpose."""
     obstacles = []
     request = scenario["request"]
     sender, recipient = scenario["partners"][request["sender"]], scenario["partners"][request["recipient"]]
@@ -147,7 +147,7 @@ def asker_advises(scenario: Scenario) -> bool:
     return False
 
 
-def road_obstacles(scenario: Scenario, category: str) -> list[str]:
+def flow_obstacles(scenario: Scenario, category: str) -> list[str]:
     """What stands against this category whatever the client has agreed to."""
     obstacles = []
     sender = scenario["partners"][scenario["request"]["sender"]]
@@ -269,7 +269,7 @@ def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category
         obstacles.append("renewed_elsewhere")
     if is_restricted(category, changes):
         obstacles.append("restricted")
-    obstacles += wall_obstacles(scenario, grant)
+    obstacles += gate_obstacles(scenario, grant)
     obstacles += tick_obstacles(scenario, grant, category)
     others = others_obstacle(grant, category, now)
     if scenario["categories"][category]["third_party"] and others is not None:
@@ -282,7 +282,7 @@ def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category
 
 def permitting_grants(scenario: Scenario, category: str) -> list[Grant]:
     """The client's grants that permit this category now."""
-    if road_obstacles(scenario, category):
+    if flow_obstacles(scenario, category):
         return []
     permitting = []
     for consent in scenario["consents"]:

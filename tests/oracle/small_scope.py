@@ -327,8 +327,8 @@ def ways_back() -> Iterator[Scenario]:
         yield scenario
 
 
-def walls_and_times() -> Iterator[Scenario]:
-    """Walls of sender, recipient and purpose against approvals, each at every edge of its time and of the grant's."""
+def gates_and_times() -> Iterator[Scenario]:
+    """Gates of sender, recipient and purpose against approvals, each at every edge of its time and of the grant's."""
     edges = (NOW - 2 * DAY - US, NOW - 2 * DAY, NOW - 2 * DAY + US)
     for sender, recipient, needs, given_at, approved in itertools.product(
         (False, True), (False, True), (False, True), (None, *edges), (*itertools.product((0, 1), repeat=3),)
@@ -388,5 +388,5 @@ def every_small_scenario() -> Iterator[Scenario]:
     yield from claimed_statutes()
     yield from flags_and_ticks()
     yield from ways_back()
-    yield from walls_and_times()
+    yield from gates_and_times()
     yield from other_persons()

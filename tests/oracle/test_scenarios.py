@@ -49,15 +49,15 @@ def generated_cases() -> list[StatusCase]:
 
 def decisive_reasons(scenario: Scenario, category: str) -> set[str]:
     """The reasons that alone keep a denied category from being permitted: without one of them it would be."""
-    road = oracle.road_obstacles(scenario, category)
+    rules = oracle.flow_obstacles(scenario, category)
     by_grant = [
         oracle.grant_obstacles(scenario, consent, grant, category)
         for consent in scenario["consents"]
         for grant in consent["grants"]
     ]
-    if len(road) == 1 and [] in by_grant:
-        return set(road)
-    if road:
+    if len(rules) == 1 and [] in by_grant:
+        return set(rules)
+    if rules:
         return set()
     if not scenario["consents"]:
         return {"never_asked"}

@@ -1,6 +1,6 @@
-"""A data-protection officer's approvals: what opens the wall of an isolated partner, or a purpose that needs one.
+"""Approvals by data-protection officers: flows with an isolated partner, and some purposes, need one.
 
-An approval looks forward only: what a client agreed to before it stays closed, because later approval heals nothing
+An approval covers only grants given after it was recorded: a later approval does not make an earlier grant usable
 (§ 67b Abs. 1 SGB X asks for consent beforehand).
 """
 
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Approval(msgspec.Struct, frozen=True):
-    """An approval of a partner (as sender or recipient) or of a purpose; limits that are None leave that open."""
+    """An approval of a partner (as sender or recipient) or of a purpose. A limit that is None does not restrict."""
 
     approval_id: str
     partner_id: int | None
@@ -26,11 +26,11 @@ class Approval(msgspec.Struct, frozen=True):
     revoked_at: datetime | None = None
 
     def in_force(self, at: datetime) -> bool:
-        """Whether it counts now: not over, and not revoked, whenever that was: presence decides."""
+        """Whether the approval has not ended by `at` and was not revoked. A revocation counts whatever its date."""
         return self.revoked_at is None and (self.valid_until is None or at < self.valid_until)
 
     def fits(self, sender_id: int, recipient_id: int, purpose_id: int) -> bool:
-        """Whether its limits leave room for this flow."""
+        """Whether the approval's limits allow this flow."""
         return (
             self.sender_id in {None, sender_id}
             and self.recipient_id in {None, recipient_id}
@@ -38,22 +38,24 @@ class Approval(msgspec.Struct, frozen=True):
         )
 
     def opens(self, given_at: datetime | None, now: datetime) -> bool:
-        """Whether it opens the way to a grant given at that time: in force now and there before."""
+        """Whether the approval covers a grant given at that time: it was recorded before, and is in force now."""
         return given_at is not None and self.recorded_at <= given_at and self.in_force(now)
 
 
-class Wall(msgspec.Struct, frozen=True):
-    """What keeps a flow closed until it is approved: an isolated partner or a purpose, with the approvals that fit."""
+class ApprovalGate(msgspec.Struct, frozen=True):
+    """A condition that an approval must meet before data may flow: an isolated partner, or a purpose that needs
+    approval. `approvals` are those whose limits fit the flow; `rule` and `member` name the refusal.
+    """
 
     rule: str
     member: str
     approvals: tuple[Approval, ...]
 
     def is_open(self, given_at: datetime | None, now: datetime) -> bool:
-        """Whether one of the approvals opens it to a grant given at that time."""
-        return any(one.opens(given_at, now) for one in self.approvals)
+        """Whether one of the approvals covers a grant given at that time."""
+        return any(approval.opens(given_at, now) for approval in self.approvals)
 
 
-def all_open(walls: Sequence[Wall], given_at: datetime | None, now: datetime) -> bool:
-    """Whether no wall stands before a grant given at that time."""
-    return all(wall.is_open(given_at, now) for wall in walls)
+def all_open(gates: Sequence[ApprovalGate], given_at: datetime | None, now: datetime) -> bool:
+    """Whether every gate has an approval that covers a grant given at that time."""
+    return all(gate.is_open(given_at, now) for gate in gates)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from consent_registry.domain.approvals import Approval, Wall
+from consent_registry.domain.approvals import Approval, ApprovalGate
 from consent_registry.domain.flags import ATTENDANCE, CategoryFlags, Policies, PurposeFlags
 
 Basis = Literal["consent", "statute"]
@@ -115,14 +115,14 @@ class Text(msgspec.Struct, frozen=True):
 FlowKey = tuple[int, int, int]
 
 
-class Road(msgspec.Struct, frozen=True):
-    """What a network says about one direction and purpose, whoever the client: the agreements' flows, the walls that
-    need an approval, and whether it is the way back from an advice office.
+class FlowRules(msgspec.Struct, frozen=True):
+    """A network's rules for data from one sender to one recipient for one purpose, the same for every client: the flows
+    of its agreements, the approval gates, and whether this is the back channel of an advice office.
     """
 
     flows: tuple[Flow, ...]
-    walls: tuple[Wall, ...] = ()
-    way_back: bool = False
+    gates: tuple[ApprovalGate, ...] = ()
+    is_back_channel: bool = False
 
 
 class CredentialFacts(msgspec.Struct, frozen=True):
@@ -170,17 +170,17 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
         return self.flows.get((sender_id, recipient_id, purpose_id), ())
 
     @cached_property
-    def _roads(self) -> dict[FlowKey, Road]:
+    def _flow_rules(self) -> dict[FlowKey, FlowRules]:
         return {}
 
-    def road(self, sender_id: int, recipient_id: int, purpose_id: int) -> Road:
-        """Everything about this direction and purpose that is no client's; worked out once a picture."""
+    def flow_rules(self, sender_id: int, recipient_id: int, purpose_id: int) -> FlowRules:
+        """The rules for this direction and purpose; computed once for each version of the catalogue."""
         key = (sender_id, recipient_id, purpose_id)
-        if key not in self._roads:
-            self._roads[key] = Road(
-                self.flows_between(*key), tuple(self._walls(*key)), self.is_advice_office(sender_id, purpose_id)
+        if key not in self._flow_rules:
+            self._flow_rules[key] = FlowRules(
+                self.flows_between(*key), tuple(self._gates(*key)), self.is_advice_office(sender_id, purpose_id)
             )
-        return self._roads[key]
+        return self._flow_rules[key]
 
     def is_advice_office(self, partner_id: int, purpose_id: int) -> bool:
         """Whether the partner advises for a purpose whose way back is narrow: some agreement brings it more for that
@@ -190,15 +190,15 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
             (flow for several in self.flows.values() for flow in several), self.purpose_by_id, self.category_by_id
         ).get(purpose_id, ())
 
-    def _walls(self, sender_id: int, recipient_id: int, purpose_id: int) -> Iterator[Wall]:
+    def _gates(self, sender_id: int, recipient_id: int, purpose_id: int) -> Iterator[ApprovalGate]:
         fitting = [one for one in self.approvals if one.fits(sender_id, recipient_id, purpose_id)]
         for member, partner_id in (("sender", sender_id), ("recipient", recipient_id)):
             if self.partner_by_id[partner_id].isolated:
                 approvals = tuple(one for one in fitting if one.partner_id == partner_id)
-                yield Wall("isolated_partner", member, approvals)
+                yield ApprovalGate("isolated_partner", member, approvals)
         if self.purpose_by_id[purpose_id].flags.dpo_approval:
             approvals = tuple(one for one in fitting if one.subject_purpose_id == purpose_id)
-            yield Wall("dpo_approval", "purpose", approvals)
+            yield ApprovalGate("dpo_approval", "purpose", approvals)
 
     def category_slugs(self, category_ids: frozenset[int] | tuple[int, ...] | list[int]) -> list[str]:
         """The slugs of these categories, in the given order (a set: in the catalogue's order)."""

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.approvals import all_open
-from consent_registry.domain.catalogue import Basis, Category, Partner, Purpose, Road
+from consent_registry.domain.catalogue import Basis, Category, FlowRules, Partner, Purpose
 from consent_registry.domain.flags import ATTENDANCE
 from consent_registry.domain.grants import Grant, covers_others, end_of_permission, permitted_categories
 
@@ -44,25 +44,25 @@ class Decision(msgspec.Struct, frozen=True):
     grant_ids: list[str]
 
 
-def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetime) -> Decision:
-    """Answer `question` from what the network says about its road and from the client's grants.
+def decide(question: Question, rules: FlowRules, grants: Sequence[Grant], now: datetime) -> Decision:
+    """Answer `question` from the network's rules for its flow and from the client's grants.
 
-    Order of checks: claimed basis, agreement, parties, what may go this way at all, walls, grants,
+    Order of checks: claimed basis, agreement, parties, what may be shared at all, approval gates, grants,
     explicitness, others' data, release; then the result for each category.
     """
     if question.basis == "statute":
         # Recorded with its norm and not judged: the registry knows nothing about statutes.
         return _answer(question, {}, frozenset(one.category_id for one in question.categories), now)
-    statutory = _listed(road, "statute", now)
-    judged = _listed(road, "consent", now) - statutory if _parties_are_open(question) else frozenset()
+    statutory = _listed(rules, "statute", now)
+    judged = _listed(rules, "consent", now) - statutory if _parties_are_open(question) else frozenset()
     # Of several grants that let a category pass, the one that lasts longest is named: the first wins a tie.
     passing = [
-        _Passing(grant, now) for grant in grants if _is_for(question, grant) and _walls_are_open(road, grant, now)
+        _Passing(grant, now) for grant in grants if _is_for(question, grant) and _gates_are_open(rules, grant, now)
     ]
     passing.sort(key=lambda one: one.until, reverse=True)
     grounds: dict[int, _Passing] = {}
     for category in question.categories:
-        if category.category_id in judged and _may_go(road, category):
+        if category.category_id in judged and _may_go(rules, category):
             for one in passing:
                 if _lets_pass(question, category, one, now):
                     grounds[category.category_id] = one
@@ -70,16 +70,16 @@ def decide(question: Question, road: Road, grants: Sequence[Grant], now: datetim
     return _answer(question, grounds, statutory, now)
 
 
-def not_over(road: Road, grants: Iterable[Grant], latest: datetime) -> tuple[Road, list[Grant]]:
-    """The road and the client's grants without what had ended by `latest`, a time later than now: the clock was set
-    back, and what was over stays over.
+def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -> tuple[FlowRules, list[Grant]]:
+    """The rules and the client's grants without what had ended by `latest`, a time later than now. For a clock that was
+    set back: what had ended must not permit again.
     """
-    flows = (one for one in road.flows if one.agreement.valid_until is None or one.agreement.valid_until > latest)
-    walls = (
-        msgspec.structs.replace(wall, approvals=tuple(one for one in wall.approvals if one.in_force(latest)))
-        for wall in road.walls
+    flows = (one for one in rules.flows if one.agreement.valid_until is None or one.agreement.valid_until > latest)
+    gates = (
+        msgspec.structs.replace(gate, approvals=tuple(one for one in gate.approvals if one.in_force(latest)))
+        for gate in rules.gates
     )
-    lasting = msgspec.structs.replace(road, flows=tuple(flows), walls=tuple(walls))
+    lasting = msgspec.structs.replace(rules, flows=tuple(flows), gates=tuple(gates))
     return lasting, [one for one in grants if _lasts_until(one) > latest]
 
 
@@ -98,10 +98,10 @@ def _lasts_until(grant: Grant) -> datetime:
     return end_of_permission(grant, sorted(grant.changes, key=lambda change: change.recorded_at))
 
 
-def _listed(road: Road, basis: Basis, now: datetime) -> frozenset[int]:
+def _listed(rules: FlowRules, basis: Basis, now: datetime) -> frozenset[int]:
     """The categories that agreements in force let go this way on this basis."""
     return frozenset().union(
-        *[flow.category_ids for flow in road.flows if flow.basis == basis and flow.agreement.in_force(now)]
+        *[flow.category_ids for flow in rules.flows if flow.basis == basis and flow.agreement.in_force(now)]
     )
 
 
@@ -110,17 +110,17 @@ def _parties_are_open(question: Question) -> bool:
     return not (recipient.suspended or sender.suspended) and recipient.selectable and sender.selectable
 
 
-def _walls_are_open(road: Road, grant: Grant, now: datetime) -> bool:
-    """Whether every approval that this road needs was there when the grant was given and holds now. The wall of an
-    isolated partner stands on both sides: what comes from it is no consent for the way back.
+def _gates_are_open(rules: FlowRules, grant: Grant, now: datetime) -> bool:
+    """Whether every approval that these rules need was recorded before the grant was given, and is in force now. An
+    isolated partner needs an approval for each direction.
     """
-    return not road.walls or all_open(road.walls, grant.given_at, now)
+    return not rules.gates or all_open(rules.gates, grant.given_at, now)
 
 
-def _may_go(road: Road, category: Category) -> bool:
+def _may_go(rules: FlowRules, category: Category) -> bool:
     if category.flags.default == "not_shareable":
         return False
-    return not road.way_back or category.slug in ATTENDANCE
+    return not rules.is_back_channel or category.slug in ATTENDANCE
 
 
 def _lets_pass(question: Question, category: Category, one: _Passing, now: datetime) -> bool:

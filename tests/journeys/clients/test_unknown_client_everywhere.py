@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from consent_registry.domain.catalogue import Road
+from consent_registry.domain.catalogue import FlowRules
 from consent_registry.domain.decisions import Decision, Question, decide
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.decisions import batch
@@ -70,8 +70,8 @@ async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monke
     north = await office(registry, "north")
     names = await _clients(registry, north)
 
-    def telling(asked: Question, road: Road, grants: Sequence[Grant], now: datetime) -> Decision:
-        decision = decide(asked, road, grants, now)
+    def telling(asked: Question, rules: FlowRules, grants: Sequence[Grant], now: datetime) -> Decision:
+        decision = decide(asked, rules, grants, now)
         return msgspec.structs.replace(decision, expires_at=now) if grants else decision
 
     monkeypatch.setattr(batch, "decide", telling)

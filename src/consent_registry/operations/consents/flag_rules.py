@@ -21,7 +21,7 @@ def flag_refusals(
     for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
         pointer = f"/grants/{number}"
         yield from _never_shared(one, pointer)
-        yield from _closed_walls(catalogue, one, given_at, pointer, now)
+        yield from _closed_gates(catalogue, one, given_at, pointer, now)
         if grant.answer == "refused":
             continue  # a no needs no form
         yield from _own_tick(grant, one, pointer)
@@ -53,13 +53,13 @@ def _never_shared(one: Terms, pointer: str) -> Iterator[Fault]:
             )
 
 
-def _closed_walls(catalogue: Catalogue, one: Terms, given_at: datetime, pointer: str, now: datetime) -> Iterator[Fault]:
-    road = catalogue.road(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
-    for wall in road.walls:
-        place = f"{pointer}/{wall.member}"
-        if wall.is_open(given_at, now):
+def _closed_gates(catalogue: Catalogue, one: Terms, given_at: datetime, pointer: str, now: datetime) -> Iterator[Fault]:
+    rules = catalogue.flow_rules(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+    for gate in rules.gates:
+        place = f"{pointer}/{gate.member}"
+        if gate.is_open(given_at, now):
             continue
-        if wall.rule == "dpo_approval":
+        if gate.rule == "dpo_approval":
             detail = "No data-protection officer had approved this purpose when the consent was given."
             yield Fault(place, detail, "dpo_approval", "Art. 35 DSGVO")
         else:
@@ -79,7 +79,9 @@ def _own_tick(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
 
 
 def _way_back(catalogue: Catalogue, one: Terms, pointer: str) -> Iterator[Fault]:
-    if not catalogue.road(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id).way_back:
+    if not catalogue.flow_rules(
+        one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id
+    ).is_back_channel:
         return
     for number, category in enumerate(one.categories):
         if category.slug not in ATTENDANCE:

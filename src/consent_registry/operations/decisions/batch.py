@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.decisions import SET_BACK, Decision, decide, not_over
+from consent_registry.domain.decisions import SET_BACK, Decision, decide, without_ended
 from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
@@ -214,10 +214,10 @@ async def _read_again(request: PendingRequest, catalogue: Catalogue, runtime: Ru
 
 def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, latest: datetime) -> Decision:
     question, grants = pending.question, pending.facts.grants
-    road = catalogue.road(question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
+    rules = catalogue.flow_rules(question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
     if now < latest - SET_BACK:
-        road, grants = not_over(road, grants, latest)
-    return decide(question, road, grants, now)
+        rules, grants = without_ended(rules, grants, latest)
+    return decide(question, rules, grants, now)
 
 
 async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
