@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/consent_registry"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-# Paths as documents write them: `operations/clock.py`, `tests/campaigns/freshness/`, `src/consent_registry/app.py`.
+# Paths as documents write them: `operations/running/clock.py`, `tests/campaigns/freshness/`, `consent_registry/app.py`.
 NAMED = re.compile(r"`((?:[\w-]+/)+(?:[a-z0-9][\w-]*\.(?:py|sql))?)`")
 
 
@@ -28,7 +28,9 @@ def test_every_named_file_exists(document: Path) -> None:
 
 def test_a_file_that_moved_is_found() -> None:
     """The control: a file under another name, a folder that is gone; not a file that is there."""
-    page = "`operations/decider.py`, `doors/`, `operations/clock.py`, `tests/docs/`, `src/consent_registry/app.py`"
+    page = (
+        "`operations/decider.py`, `doors/`, `operations/running/clock.py`, `tests/docs/`, `src/consent_registry/app.py`"
+    )
     assert list(missing(page)) == ["operations/decider.py", "doors/"]
 
 
@@ -39,5 +41,5 @@ def test_both_walks_are_whole() -> None:
         section = page.split(f"\n## {walk}, line by line\n")[1].split("\n## ")[0]
         steps = [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)]
         assert steps == list(range(1, len(steps) + 1))
-        for name in (door, "domain/", "storage/log/append.py", "operations/response_delay.py", "COMMIT"):
+        for name in (door, "domain/", "storage/log/append.py", "operations/running/response_delay.py", "COMMIT"):
             assert name in section

@@ -15,8 +15,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.keys.reencryption import reseal
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import Keys, load_keys
 from consent_registry.storage.keys.sealed_places import (

@@ -5,7 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.context import Runtime
 from consent_registry.settings import read_settings
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys

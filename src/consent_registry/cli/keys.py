@@ -11,10 +11,10 @@ from typing import Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses, still_needed
 from consent_registry.operations.keys.reencryption import Resealed
 from consent_registry.operations.keys.reencryption import reseal as reseal_values
+from consent_registry.operations.running.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import FILES, Key, drop_key, make_keys, rotate_key

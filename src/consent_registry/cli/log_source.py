@@ -66,7 +66,11 @@ def _file(path: Path) -> bytes | None:
 
 @contextmanager
 def _served(prefix: str, token: str | None) -> Iterator[Read]:
-    from consent_registry.operations.outgoing import CannotCall, make_client, why_not  # a folder needs none of it
+    from consent_registry.operations.running.outgoing import (  # a folder needs none of it
+        CannotCall,
+        make_client,
+        why_not,
+    )
 
     headers = {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:

@@ -15,7 +15,7 @@ from consent_registry.operations.catalogue.network_document import schema as doc
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_plan import plan_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 
 # For a check without the origin it will have: any that a log can have.

@@ -8,9 +8,9 @@ from cyclopts import App, Parameter
 from consent_registry.cli.erasure import Json, run_as_eraser
 from consent_registry.cli.hold import known_network
 from consent_registry.cli.installation import run_on_installation
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.erasure import retention as operations
 from consent_registry.operations.erasure.erasures import Eraser, find_network
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.erasure.retention import Terms
 
 retention = App(name="retention", help="Let go what is no longer needed as proof: preview, perform, periods.")

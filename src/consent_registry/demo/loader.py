@@ -14,15 +14,15 @@ from consent_registry.demo.people import Client, Consent, clients, permit_exampl
 from consent_registry.demo.steps import step
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.identifiers import uuid7s
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.clients.clients import ClientRequest, register_client
 from consent_registry.operations.consents.record import record_consent
 from consent_registry.operations.consents.schemas import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.consents.withdrawals import withdraw_consent
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import IdempotencyKey
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import IdempotencyKey
 from consent_registry.process.data_folder import write_private
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys

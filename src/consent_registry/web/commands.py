@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.idempotency import CommandResult
+from consent_registry.operations.running.idempotency import CommandResult
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, doors, key_required, requires, respond
 from consent_registry.web.operation import answers

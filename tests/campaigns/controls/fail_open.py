@@ -9,12 +9,12 @@ from litestar.types import ASGIApp
 from consent_registry import app
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions import batch, queue
 from consent_registry.operations.decisions.decisions import DecisionAnswer
 from consent_registry.operations.decisions.pending import PendingRequest
-from consent_registry.operations.idempotency import CommandResult
-from consent_registry.operations.wire_members import LogEntry
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult
+from consent_registry.operations.running.wire_members import LogEntry
 
 
 async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[PendingRequest]) -> list[PendingRequest]:

@@ -1,7 +1,7 @@
 """Housekeeping: old answers are forgotten, young ones kept (the log's months: test_partitions.py)."""
 
 from consent_registry.operations.background.housekeeping import tidy
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Registry
 from tests.support.pools import pool_of

@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from consent_registry.domain.erasures import GROUNDS
-from consent_registry.operations.actors import Actor
-from consent_registry.operations.commands import digest_of
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.oversight import event_export
 from consent_registry.operations.oversight.event_export import EventExportRequest, ExportPage
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import digest_of
+from consent_registry.operations.running.context import Runtime
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.edge import CutOff
 from tests.cli.test_command_line import run

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from consent_registry.domain.events import Event
-from consent_registry.operations.commands import new_id
+from consent_registry.operations.running.commands import new_id
 from consent_registry.storage.database.database import Pool, transaction
 from consent_registry.storage.log.append import LogPlace, append, find_event, find_places
 from consent_registry.tlog.leaf import canonical, opens

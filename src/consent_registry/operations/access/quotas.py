@@ -13,8 +13,8 @@ from hashlib import blake2b
 
 from consent_registry.domain.errors import OverQuota, RegistryError
 from consent_registry.domain.quotas import Bucket, QuotaClass
-from consent_registry.operations.actors import Actor
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.context import Runtime
 
 REFRESH = 1.0
 # Attempts to get a token are counted by who tries, in so many places at most: whoever makes up client ids fills no

@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import Event
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.commands import administering, new_id
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.commands import administering, new_id
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies, load_policies
 

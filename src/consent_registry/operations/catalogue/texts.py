@@ -16,12 +16,12 @@ from msgspec import UNSET, Meta, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.commands import Command, new_id, run_command
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import Language, LogEntry, Sha256
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import Command, new_id, run_command
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
 from consent_registry.storage.catalogue.network_setup import add_text

@@ -13,7 +13,6 @@ from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unus
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.code_attempts import require_few_failures
 from consent_registry.operations.clients.links import (
     find_usable_code,
@@ -22,16 +21,17 @@ from consent_registry.operations.clients.links import (
     may_be_one,
     refuse_code,
 )
-from consent_registry.operations.commands import (
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import (
     CONSTANT_TIME_FOR_ALL_NUMBERS,
     Command,
     LinkedMeanwhile,
     new_id,
     run_command,
 )
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import Reference
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import Reference
 from consent_registry.storage.clients.clients import (
     ClientReference,
     SealedReference,

@@ -4,7 +4,7 @@ Attempts of one partner happen one after the other, so that many at once are no 
 """
 
 from consent_registry.domain.errors import TooMany
-from consent_registry.operations.commands import Command, new_id
+from consent_registry.operations.running.commands import Command, new_id
 from consent_registry.storage.clients.code_attempts import CodeKind, add_failure, count_failures, lock_attempts
 
 # Enough for an office that mistypes, far too little to guess one of 2^55.

@@ -14,7 +14,7 @@ from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import read_code
 from consent_registry.operations.clients.code_attempts import count_failure
-from consent_registry.operations.commands import Command, LinkedMeanwhile, new_id
+from consent_registry.operations.running.commands import Command, LinkedMeanwhile, new_id
 from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
 from consent_registry.storage.clients.links import Group

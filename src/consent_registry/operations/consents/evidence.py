@@ -12,13 +12,13 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
 from consent_registry.operations.consents.schemas import EvidenceRequest
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import LogEntry
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import LogEntry
 from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
 
 

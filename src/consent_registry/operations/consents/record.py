@@ -12,9 +12,7 @@ from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.domain.renewals import renew
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import locked_client
-from consent_registry.operations.commands import CONSTANT_TIME, Command, new_id, run_command
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.evidence import evidence_members
 from consent_registry.operations.consents.grant_changes import Changes, act_ids, renewal_members
@@ -26,9 +24,11 @@ from consent_registry.operations.consents.resolve import Terms, read_terms
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.third_parties import Others, find_others
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import LogEntry
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import LogEntry
 from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.consents.receipt_codes import ReceiptCode

@@ -6,10 +6,10 @@ from datetime import datetime
 from consent_registry.domain.errors import Fault, NotFound
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.renewals import renewable
-from consent_registry.operations.commands import Command
 from consent_registry.operations.consents.resolve import Terms
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.views import visible_grants
+from consent_registry.operations.running.commands import Command
 from consent_registry.storage.consents.grants import find_grants_of_clients
 
 _NORM = "Art. 7 Abs. 1 DSGVO"

@@ -9,19 +9,19 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.grants import Grant
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import (
     own_references,
     reference_digests,
     require_found,
     require_reference,
 )
-from consent_registry.operations.commands import Command, digest_of, new_id, run_query
 from consent_registry.operations.consents.schemas import SearchRequest
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent, visible_grants
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.pagination import Page, make_cursor, read_cursor
-from consent_registry.operations.wire_members import LogEntry
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.running.wire_members import LogEntry
 from consent_registry.storage.clients.clients import client_lock, digest_locks, find_reference, lock_client_shared
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.consents import consents as storage

@@ -14,13 +14,13 @@ from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
-from consent_registry.operations.actors import Actor
-from consent_registry.operations.commands import Command, digest_of, new_id, run_command
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import Language, LogEntry, Uuid
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import Language, LogEntry, Uuid
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents

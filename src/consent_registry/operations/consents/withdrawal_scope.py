@@ -12,10 +12,10 @@ from consent_registry.domain.renewals import related_consents, same_release, sam
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
 from consent_registry.operations.clients.links import held_groups
-from consent_registry.operations.commands import Command
 from consent_registry.operations.consents.receipt_codes import receipt_code_digests
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants
+from consent_registry.operations.running.commands import Command
 from consent_registry.storage.clients.links import Group
 from consent_registry.storage.consents.consents import find_consent, find_releases
 from consent_registry.storage.consents.grants import find_grants_of_clients

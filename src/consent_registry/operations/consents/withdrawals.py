@@ -10,15 +10,20 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.commands import CONSTANT_TIME_FOR_ALL_NUMBERS, Command, new_id, run_command
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
 from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.wire_members import LogEntry, instant_at
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import (
+    CONSTANT_TIME_FOR_ALL_NUMBERS,
+    Command,
+    new_id,
+    run_command,
+)
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.running.wire_members import LogEntry, instant_at
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):

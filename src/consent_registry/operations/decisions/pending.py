@@ -8,11 +8,11 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Question
 from consent_registry.domain.errors import MOST_FAULTS, Fault, Malformed
 from consent_registry.domain.events import Event
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest, read_question
 from consent_registry.operations.decisions.pacing import Pace
-from consent_registry.operations.idempotency import CommandResult, IdempotencyKey, StoredShape
-from consent_registry.operations.response_delay import SCHEDULER
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape
+from consent_registry.operations.running.response_delay import SCHEDULER
 from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN
 from consent_registry.storage.keys.keyring import Keys

@@ -15,15 +15,15 @@ import structlog
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
-from consent_registry.operations.actors import Actor
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.decisions.batch import answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, Place
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import Decided, PendingRequest
-from consent_registry.operations.idempotency import IdempotencyKey
-from consent_registry.operations.response_delay import response_moment
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import IdempotencyKey
+from consent_registry.operations.running.response_delay import response_moment
 
 BATCH = 512
 QUEUE = 16 * BATCH

@@ -15,9 +15,9 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events import KINDS, Event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.commands import new_id
-from consent_registry.operations.context import NO_NETWORK
 from consent_registry.operations.erasure.removal_record import removal_record
+from consent_registry.operations.running.commands import new_id
+from consent_registry.operations.running.context import NO_NETWORK
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, Pool, transaction
 from consent_registry.storage.erasure import erasures as storage

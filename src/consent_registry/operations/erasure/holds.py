@@ -10,11 +10,11 @@ from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.actors import ADMINISTRATION
 from consent_registry.operations.clients.clients import require_found
-from consent_registry.operations.commands import administering, new_id
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
+from consent_registry.operations.running.actors import ADMINISTRATION
+from consent_registry.operations.running.commands import administering, new_id
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.database.database import Connection, widen_partners

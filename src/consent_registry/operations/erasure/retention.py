@@ -5,10 +5,10 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events import KINDS, Event
-from consent_registry.operations.commands import administering, new_id
-from consent_registry.operations.context import NO_NETWORK, Runtime
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
+from consent_registry.operations.running.commands import administering, new_id
+from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.erasure import retention as storage

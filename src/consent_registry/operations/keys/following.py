@@ -14,8 +14,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.domain.events import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.commands import administering, new_id
-from consent_registry.operations.context import Runtime
+from consent_registry.operations.running.commands import administering, new_id
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.files.key_files import FILES, FileMarks, Key, key_file_marks
 from consent_registry.storage.keys.key_rotations import add_key_rotation
 from consent_registry.storage.keys.keyring import Keys, load_keys

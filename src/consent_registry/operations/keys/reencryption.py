@@ -13,9 +13,9 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events import Event
-from consent_registry.operations.actors import ADMINISTRATION
-from consent_registry.operations.commands import OperatorCommand, administering, new_id
-from consent_registry.operations.context import NO_NETWORK, Runtime
+from consent_registry.operations.running.actors import ADMINISTRATION
+from consent_registry.operations.running.commands import OperatorCommand, administering, new_id
+from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.key_uses import list_partner_ids

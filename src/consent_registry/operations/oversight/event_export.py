@@ -11,12 +11,12 @@ import msgspec
 
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events import Event
-from consent_registry.operations.actors import Actor
-from consent_registry.operations.commands import Command, digest_of, new_id, run_query
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.log.append import read_size
 from consent_registry.storage.log.checkpoints import latest_checkpoint
 from consent_registry.storage.oversight.event_search import Permit, Span, choose_one_plan, permits_received

@@ -12,9 +12,9 @@ from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
 from consent_registry.domain.instants import EARLIEST, LATEST
-from consent_registry.operations.actors import ADMINISTRATION, Actor
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.wire_members import Instant, Reference, Slug, StaffReference, instant_at
+from consent_registry.operations.running.actors import ADMINISTRATION, Actor
+from consent_registry.operations.running.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.oversight.events import Flow
 
 # The kinds of event that can be somebody's own.

@@ -12,14 +12,14 @@ import msgspec
 from msgspec import Meta
 
 from consent_registry.domain.events import OUTCOMES, Event
-from consent_registry.operations.actors import Actor
 from consent_registry.operations.clients.clients import open_reference, own_references
-from consent_registry.operations.commands import Command, digest_of, new_id, run_query
 from consent_registry.operations.consents.search import held_client
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_views import EventView, Views
-from consent_registry.operations.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.keys.keyring import base64url

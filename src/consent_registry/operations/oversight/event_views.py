@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.events import KINDS, OUTCOMES
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.actors import ADMINISTRATION
-from consent_registry.operations.wire_members import LogEntry
+from consent_registry.operations.running.actors import ADMINISTRATION
+from consent_registry.operations.running.wire_members import LogEntry
 from consent_registry.storage.oversight.event_search import Permit
 from consent_registry.storage.oversight.events import OwnEvent
 

@@ -23,10 +23,7 @@ from consent_registry.domain.findings import (
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
-from consent_registry.operations.actors import Actor, require_standing
 from consent_registry.operations.clients.clients import own_references
-from consent_registry.operations.commands import Command, digest_of, new_id
-from consent_registry.operations.context import Runtime
 from consent_registry.operations.oversight.reconciliation import (
     Limits,
     Reconciliation,
@@ -34,7 +31,10 @@ from consent_registry.operations.oversight.reconciliation import (
     read_decided,
     reconcile,
 )
-from consent_registry.operations.pagination import make_cursor, read_cursor
+from consent_registry.operations.running.actors import Actor, require_standing
+from consent_registry.operations.running.commands import Command, digest_of, new_id
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.pagination import make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction

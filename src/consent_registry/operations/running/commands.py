@@ -17,9 +17,9 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, KeyInUse, RegistryError
 from consent_registry.domain.events import Event
 from consent_registry.domain.identifiers import uuid7s
-from consent_registry.operations.actors import ADMINISTRATION, Actor, operator, require_standing
-from consent_registry.operations.context import Runtime
-from consent_registry.operations.idempotency import (
+from consent_registry.operations.running.actors import ADMINISTRATION, Actor, operator, require_standing
+from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.idempotency import (
     CommandResult,
     IdempotencyKey,
     StoredShape,
@@ -27,8 +27,8 @@ from consent_registry.operations.idempotency import (
     keep_result,
     kept_result,
 )
-from consent_registry.operations.response_delay import respond_after
-from consent_registry.operations.turns import Kind
+from consent_registry.operations.running.response_delay import respond_after
+from consent_registry.operations.running.turns import Kind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock

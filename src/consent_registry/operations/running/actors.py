@@ -38,7 +38,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def turn_key(self) -> str:
-        """By what this actor's requests wait for each other (`operations/turns.py`)."""
+        """By what this actor's requests wait for each other (`operations/running/turns.py`)."""
         return f"{self.network.slug}/{self.payer}"
 
 

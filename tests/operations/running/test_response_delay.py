@@ -7,12 +7,12 @@ import sys
 import time
 from functools import partial
 
-from consent_registry.operations.response_delay import ResponseScheduler
+from consent_registry.operations.running.response_delay import ResponseScheduler
 
 # Two workers forked from a process that has a keeper already, in each of which three hundred are called.
 WORKERS = """
 import asyncio, os, time
-from consent_registry.operations.response_delay import Keeper
+from consent_registry.operations.running.response_delay import Keeper
 
 keeper = Keeper()
 

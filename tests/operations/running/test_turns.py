@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations import turns as module
-from consent_registry.operations.turns import CONNECTED, RECENT, SHARED, Kind, Turns
+from consent_registry.operations.running import turns as module
+from consent_registry.operations.running.turns import CONNECTED, RECENT, SHARED, Kind, Turns
 
 KINDS: list[Kind] = ["questions", "batches", "acts", "even acts", "reads"]
 MANY = 30
