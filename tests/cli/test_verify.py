@@ -77,13 +77,13 @@ def test_a_finding(folder: Path) -> None:
     bundle.write_bytes(data)
     result = verify(folder / "log", "--vkey", VKEY, "--save", folder / "kept")
     assert result.returncode == 1
-    assert "entry 257 is not the one its tile names" in result.stdout
+    assert "entry 257 does not match the hash in its tile" in result.stdout
     assert "together they are the evidence" in result.stdout
     assert not (folder / "kept").exists()
     report = json.loads(verify(folder / "log", "--vkey", VKEY, "--json").stdout)
     assert report["verdict"] == "fails"
     findings = [finding for check in report["checks"] for finding in check["findings"]]
-    assert {"code": "entry_hash", "detail": "entry 257 is not the one its tile names", "index": 257} in findings
+    assert {"code": "entry_hash", "detail": "entry 257 does not match the hash in its tile", "index": 257} in findings
     (folder / "log/checkpoint").write_bytes(b"evil\x1b[31m\n0\n\n\n")
     assert "\x1b" not in verify(folder / "log", "--vkey", VKEY).stdout
 

@@ -259,8 +259,8 @@ def test_the_key_is_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["make", "{}", "a b"], "no name for a key"),
-        (["make", "{}", "a+b"], "no name for a key"),
+        (["make", "{}", "a b"], "not a name for a key"),
+        (["make", "{}", "a+b"], "not a name for a key"),
         (["trust", "{}", "nonsense"], "a key is written"),
         (["trust", "{}", "{}"], "a key is written"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from consent_registry.tlog.leaf import canonical, opens
-from consent_registry.tlog.removals import Account
+from consent_registry.tlog.removals import RemovalCheck
 from tests.support.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.support.links_check import check_links
 from tests.support.replaying import found, replayed, require_equal
@@ -96,7 +96,7 @@ def _read(rows: Sequence[Row], network: str) -> list[Facts]:
     kept = [row for row in rows if row["event"] is not None]
     assert len({row["nonce"] for row in kept}) == len(kept), "a nonce was used twice"
     events = []
-    account = Account()
+    account = RemovalCheck()
     for row in rows:
         if row["event"] is None:
             account.missing(row["log_index"])

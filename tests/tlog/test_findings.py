@@ -70,7 +70,7 @@ def test_what_is_said_of_an_honest_log() -> None:
         "entries": ("holds", "600 entries give the root that was signed"),
         "tiles": ("holds", "4 tiles are those of the tree"),
         "kept checkpoints": ("holds", "the log continues all 3, sizes 300, 600, 7"),
-        "receipts": ("holds", "all 4 stand in the log as promised"),
+        "receipts": ("holds", "all 4 are in the log as promised"),
         "events": ("holds", "600 events open their leaves; 0 were removed on record"),
     }
     assert (report.origin, report.size) == (ORIGIN, SIZE)
@@ -144,7 +144,7 @@ def test_the_quorum() -> None:
     nobody = verify(with_checkpoint(cosigned(SIZE)), TWO, at_seconds=NOW, max_age=60)
     detail = "no witness of the policy cosigned, which is less than the quorum W"
     assert found(nobody) == [("witnesses", Finding("quorum", detail))]
-    assert says(nobody)["freshness"] == ("untold", "only a witness's cosignature says when; there is none")
+    assert says(nobody)["freshness"] == ("untold", "only a witness's cosignature has a time, and there is none")
     wrong = verify(with_checkpoint(cosigned(SIZE, v=NOW)), TWO)
     detail = "w2.test cosigned, which is less than the quorum W"
     assert found(wrong) == [("witnesses", Finding("quorum", detail))]
@@ -158,16 +158,16 @@ def test_entries_that_do_not_give_the_root() -> None:
         altered[35 * index + 20] ^= 1
         differing[32 * index] ^= 1
     report = verify(SmallLog(SIZE, LOG.events, LOG.leaves, LOG.files | {path: bytes(altered)}))
-    above = "tile/1/000.p/2 does not name the leaves 0 to 255 as they are"
+    above = "tile/1/000.p/2 has a wrong hash for the leaves 0 to 255"
     assert found(report) == [
         ("entries", Finding("root", "the 600 entries do not give the root that was signed")),
-        ("entries", Finding("entry_hash", "entry 3 is not the one its tile names", 3)),
-        ("entries", Finding("entry_hash", "entry 200 is not the one its tile names", 200)),
+        ("entries", Finding("entry_hash", "entry 3 does not match the hash in its tile", 3)),
+        ("entries", Finding("entry_hash", "entry 200 does not match the hash in its tile", 200)),
         ("tiles", Finding("tile_differs", above, 0, "tile/1/000.p/2")),
     ]
     report = verify(SmallLog(SIZE, LOG.events, LOG.leaves, LOG.files | {tile: bytes(differing)}))
     assert found(report) == [
-        ("tiles", Finding("tile_differs", f"the tile of leaf {index} does not name it as it is", index))
+        ("tiles", Finding("tile_differs", f"the tile of leaf {index} has a wrong hash for it", index))
         for index in (3, 200)
     ]
 
@@ -225,7 +225,7 @@ def test_receipts_that_do_not_fit() -> None:
         ("receipts", Finding("receipt_broken_promise", broken.format("d", -1), -1, "d")),
         ("receipts", Finding("receipt_broken_promise", broken.format("e", 600), 600, "e")),
         ("receipts", Finding("receipt_broken_promise", broken.format("f", 602), 602, "f")),
-        ("receipts", Finding("receipt_leaf", "c promised another leaf 8 than the log holds", 8, "c")),
+        ("receipts", Finding("receipt_leaf", "c promised another leaf 8 than the log contains", 8, "c")),
     ]
 
 

@@ -163,10 +163,10 @@ def test_the_longest_note() -> None:
 def test_a_signature_line_and_a_name_have_their_form() -> None:
     """A dash, a name, a space and the rest; no name holds a control character, white space or not."""
     for line in (LINE[:-1].removeprefix("— "), "— alice.example/log", "—", ""):
-        with pytest.raises(NoteRefused, match=r"^no signature line: "):
+        with pytest.raises(NoteRefused, match=r"^not a signature line: "):
             Signature.parse(line)
     for name in ("", "a b", "a\x01b", "a\x1fb", "a+b", "a\u2009b"):
-        with pytest.raises(NoteRefused, match=r"^no name for a key: "):
+        with pytest.raises(NoteRefused, match=r"^not a name for a key: "):
             check_name(name)
     check_name("a!b")
 
@@ -236,7 +236,7 @@ def test_a_key_with_its_right_id_may_still_be_none(key: VerifierKey) -> None:
     """A name that is none, an unknown type, another length."""
     with pytest.raises(NoteRefused):
         VerifierKey.parse(str(key))
-    with pytest.raises(NoteRefused, match="no name for a key"):
+    with pytest.raises(NoteRefused, match="not a name for a key"):
         _ = SignerKey.of_seed("with space", bytes(32)).verifier
 
 
@@ -335,7 +335,7 @@ def test_a_checkpoint_belongs_to_its_origin() -> None:
         with pytest.raises(NoteRefused, match="no known key of the log"):
             open_checkpoint(foreign, keys)
     for signers in ([BOB], [ALICE, BOB], [BOB, ALICE]):
-        with pytest.raises(NoteRefused, match="has its name"):
+        with pytest.raises(NoteRefused, match="must have the origin as its name"):
             sign_checkpoint(checkpoint, signers)
-    with pytest.raises(NoteRefused, match="no name"):
+    with pytest.raises(NoteRefused, match="not a name"):
         sign_checkpoint(Checkpoint("with space", 0, root([])), [])

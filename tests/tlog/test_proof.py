@@ -166,8 +166,8 @@ W = f"witness W {WITNESSES[0].verifier}\n"
         ("quorum none\nquorum none\n", "line 2 of the policy: a second quorum"),
         ("quorum W\n" + W, "not defined above"),
         (W + "quorum w\n", "not defined above"),
-        (W + "witness V " + W.split()[2] + "\nquorum none\n", "stands twice"),
-        (f"log {LOG.verifier}\nlog {LOG.verifier}\nquorum none\n", "stands twice"),
+        (W + "witness V " + W.split()[2] + "\nquorum none\n", "is given twice"),
+        (f"log {LOG.verifier}\nlog {LOG.verifier}\nquorum none\n", "is given twice"),
         (W + f"witness W {WITNESSES[1].verifier}\nquorum W\n", "is taken"),
         (f"witness none {WITNESSES[1].verifier}\nquorum none\n", "is taken"),
         (W + "group g any none\nquorum g\n", "not defined above"),
@@ -228,7 +228,7 @@ def test_a_public_key_counts_once() -> None:
     """One key under two names is refused in a policy: its message does not say which name signed."""
     twin = SignerKey.of_seed("twin.example", bytes([7]) * 32, COSIGNATURE)
     text = f"witness A {WITNESSES[0].verifier}\nwitness B {twin.verifier}\ngroup g 2 A B\nquorum g\n"
-    with pytest.raises(PolicyRefused, match="stands twice"):
+    with pytest.raises(PolicyRefused, match="is given twice"):
         Policy.parse(text.encode())
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_registry.tlog.removals import Account, MalformedRemoval, Places, listed_places
+from consent_registry.tlog.removals import MalformedRemoval, Places, RemovalCheck, listed_places
 
 
 def removal(*spans: tuple[int, int], kind: str = "erasure") -> dict[str, Any]:
@@ -14,9 +14,9 @@ def removal(*spans: tuple[int, int], kind: str = "erasure") -> dict[str, Any]:
     return {"kind": kind, "indices": [list(span) for span in spans]}
 
 
-def account(log: list[dict[str, Any] | None]) -> Account:
+def account(log: list[dict[str, Any] | None]) -> RemovalCheck:
     """Go through a log whose missing events are None."""
-    found = Account()
+    found = RemovalCheck()
     for index, event in enumerate(log):
         if event is None:
             found.missing(index)

@@ -9,7 +9,7 @@ from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent
 from consent_registry.tlog.receipt import Claims, Header, Place, Receipt
 from consent_registry.tlog.report import Check, Finding, Report, Verdict
 from consent_registry.tlog.verify import Given
-from consent_registry.tlog.verify_events import _Kind
+from consent_registry.tlog.verify_events import _KindAndIndices
 from tests.tlog.small_log import KEY_ONLY
 
 
@@ -88,7 +88,7 @@ CLAIMS = Claims("", 1, 2, "", "", "", "", "", "", [], "", PLACE, "")
         (Header("", "", ""), "alg"),
         (Receipt(CLAIMS, b"", ""), "leaf"),
         (Given(policy=KEY_ONLY), "policy"),
-        (_Kind(), "indices"),
+        (_KindAndIndices(), "indices"),
     ],
 )
 def test_what_was_read_stays_as_it_was_read(value: msgspec.Struct, member: str) -> None:

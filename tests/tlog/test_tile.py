@@ -224,10 +224,10 @@ def test_what_must_be_read_to_trust_a_tile(big: dict[Tile, bytes]) -> None:
 def test_the_topmost_tile_that_is_another_is_named(big: dict[Tile, bytes]) -> None:
     """A tile of level 1 that does not belong to the tree is blamed, not the tiles below that it does not name."""
     altered = bytes(32) + big[Tile(1, 0)][32:]
-    with pytest.raises(TileRefused, match=r"^tile tile/1/000 is not the one its parent names$"):
+    with pytest.raises(TileRefused, match=r"^tile tile/1/000 does not match the hash in its parent$"):
         tile_proofs.authenticate_tiles(70000, root(HASHES), big | {Tile(1, 0): altered})
     for tile in (Tile(0, 5), Tile(0, 272)):
-        with pytest.raises(TileRefused, match=f"^tile {tile.path()} is not the one its parent names$"):
+        with pytest.raises(TileRefused, match=f"^tile {tile.path()} does not match the hash in its parent$"):
             tile_proofs.authenticate_tiles(70000, root(HASHES), big | {tile: bytes(32 * 256)})
 
 

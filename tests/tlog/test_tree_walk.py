@@ -86,7 +86,7 @@ def test_a_tile_above_names_other_leaves(path: str, place: int, first: int, last
     files = published(70_000)
     for at in (32 * place, 32 * place + 31):
         done = walked(files | {path: flipped(files[path], at)}, 70_000)
-        detail = f"{path} does not name the leaves {first} to {last} as they are"
+        detail = f"{path} has a wrong hash for the leaves {first} to {last}"
         assert done.tiles == [Finding("tile_differs", detail, first, path)]
         assert (done.entries, done.walk.differing) == ([], [])
 
@@ -128,7 +128,7 @@ def test_what_is_no_leaf(entry: bytes) -> None:
     leaves = [*LEAVES[:5], entry, *LEAVES[6:7]]
     tile = b"".join(leaf_hash(one) for one in leaves)
     done = walked({"tile/entries/000.p/7": encode_bundle(leaves), "tile/0/000.p/7": tile}, 7)
-    assert done.entries == [Finding("entry_shape", "entry 5 is no leaf of a registry", 5)]
+    assert done.entries == [Finding("entry_shape", "entry 5 is not a leaf of a registry", 5)]
     assert (done.tiles, done.walk.differing) == ([], [])
     assert done.walk.roots[7] == root([leaf_hash(one) for one in leaves])
 

@@ -32,7 +32,7 @@ def without(*gone: int, log: SmallLog = LOG, **head: object) -> list[bytes]:
 
 def missing(*indices: int) -> list[Finding]:
     """Return the findings about events that are missing without a word."""
-    detail = "event {} is missing, and no erasure or retention lists it"
+    detail = "event {} is missing, and no erasure or retention event lists it"
     return [Finding("event_missing", detail.format(index), index) for index in indices]
 
 
@@ -94,12 +94,12 @@ def test_removed_on_record() -> None:
     )
     check = compared(without(3, 5, 255, log=log), log)
     assert check.findings == [
-        Finding("event_returned", f"event {index} was removed on record, and is there", index)
+        Finding("event_returned", f"event {index} is present although a removal lists it", index)
         for index in (4, 256, 598)
     ]
 
 
-NORTH = "only the slice north was given, so nothing is said of missing ones"
+NORTH = "only the slice north was given, so missing events were not checked"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_a_bundle_does_not_hold(slice_: str, size: int, says: str) -> None:
 @pytest.mark.parametrize("slice_", ["all", "north"])
 def test_a_bundle_holds_nothing_beyond_its_size(slice_: str) -> None:
     """Or it could say that it is older than what is missing from it: each event from its size on is named."""
-    beyond = "event {} is beyond the {} entries its bundle was made for"
+    beyond = "event {} is beyond the {} entries for which its bundle was made"
     for size, gone, indices in ((599, (), [599]), (10, (10, *range(12, 600)), [11]), (0, range(2, 600), [0, 1])):
         check = compared(without(*gone, slice=slice_, size=size))
         assert check.findings == [Finding("event_beyond", beyond.format(index, size), index) for index in indices]
@@ -141,7 +141,7 @@ def test_a_slice_with_an_event_that_came_back() -> None:
     """A controller's slice names it as well: the erasure is one of its events."""
     log = SmallLog.of(SIZE, erasure=[[3, 5]])
     check = compared(without(*range(4, 599), log=log, slice="north"), log)
-    assert check.findings == [Finding("event_returned", "event 3 was removed on record, and is there", 3)]
+    assert check.findings == [Finding("event_returned", "event 3 is present although a removal lists it", 3)]
 
 
 ORDER = "events_order"
@@ -173,10 +173,10 @@ ORDER = "events_order"
             [Finding("events_malformed", "line 301 of the events cannot be read: ")],
         ),
         ([*LINES, b"\n"], [Finding("events_malformed", "line 602 of the events cannot be read: ")]),
-        ([*LINES[:9], LINES[8], *LINES[9:]], [Finding(ORDER, "event 7 stands after event 7", 7)]),
-        ([*LINES[:257], LINES[258], LINES[257]], [Finding(ORDER, "event 256 stands after event 257", 256)]),
-        ([*LINES, LINES[1]], [Finding(ORDER, "event 0 stands after event 599", 0)]),
-        ([LINES[0], format_event(event(-1)), *LINES[1:]], [Finding(ORDER, "event -1 stands after event -1", -1)]),
+        ([*LINES[:9], LINES[8], *LINES[9:]], [Finding(ORDER, "event 7 comes after event 7", 7)]),
+        ([*LINES[:257], LINES[258], LINES[257]], [Finding(ORDER, "event 256 comes after event 257", 256)]),
+        ([*LINES, LINES[1]], [Finding(ORDER, "event 0 comes after event 599", 0)]),
+        ([LINES[0], format_event(event(-1)), *LINES[1:]], [Finding(ORDER, "event -1 comes after event -1", -1)]),
         ([*LINES, format_event(event(600))], [Finding("event_beyond", "event 600 is beyond the log's end", 600)]),
         (
             [*LINES[:-1], format_event(event(600)), format_event(event(700))],

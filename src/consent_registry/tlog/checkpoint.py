@@ -12,7 +12,7 @@ _LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a log says of itself: the tree of `origin` had this root at this size."""
+    """A log's statement: the tree of `origin` has this root at this size."""
 
     origin: str
     size: int
@@ -24,7 +24,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> "Checkpoint":
-        """Read a note's text; lines after the third are allowed, opaque, and not kept. Raises NoteRefused."""
+        """Read a note's text. Lines after the third are allowed and dropped. Raises NoteRefused."""
         lines = text.split("\n")
         if len(lines) <= _LINES or "" in lines[:-1] or lines[-1]:
             raise NoteRefused("a checkpoint has at least three lines, none of them empty, each ended by a newline")
@@ -44,20 +44,20 @@ class OpenedCheckpoint:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[SignerKey]) -> SignedNote:
-    """The checkpoint signed by the log's keys (more than one while a key is being rotated); repeatable byte for byte.
+    """The checkpoint signed by the log's keys, of which there are two during a key rotation.
 
-    Raises NoteRefused for a key of another name: a log's key is named after its origin.
+    The same checkpoint and keys give the same bytes. Raises NoteRefused for a key whose name is not the origin.
     """
     check_name(checkpoint.origin)
     if any(signer.name != checkpoint.origin for signer in signers):
-        raise NoteRefused(f"a key of the log {checkpoint.origin} has its name")
+        raise NoteRefused(f"a key of the log {checkpoint.origin} must have the origin as its name")
     return sign_note(checkpoint.body(), signers)
 
 
 def open_checkpoint(data: bytes, log_keys: Iterable[VerifierKey]) -> OpenedCheckpoint:
-    """Read a checkpoint and verify its log's signature with whichever of `log_keys` are keys of its origin.
+    """Read a checkpoint and verify the log's signature with those of `log_keys` that belong to its origin.
 
-    Raises NoteRefused: malformed, signed by no known key of its origin, or one of these signatures does not hold.
+    Raises NoteRefused if it is malformed, if no known key of its origin signed it, or if such a signature is wrong.
     """
     note = SignedNote.parse(data)
     checkpoint = Checkpoint.parse(note.text)

@@ -1,6 +1,6 @@
-"""Cosignatures (C2SP tlog-cosignature, Ed25519): a witness says that at a time this was the largest tree it had seen.
+"""Cosignatures (C2SP tlog-cosignature, Ed25519): a witness states that at a time this was the largest tree it had seen.
 
-The message does not name the witness, so a cosigner's key belongs to one name, and a quorum counts a public key once.
+The signed message does not name the witness. So a quorum counts a public key once, whatever names it has.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ _RAW = 64
 
 
 def cosign(body: str, signer: SignerKey, at_seconds: int) -> Signature:
-    """The signature line of a witness for a checkpoint's text, at a POSIX time. Raises NoteRefused for another key."""
+    """A witness's signature line for a checkpoint's text at a POSIX time; raises NoteRefused for another key kind."""
     if signer.kind != COSIGNATURE:
-        raise NoteRefused(f"{signer.name} is no key for cosignatures")
+        raise NoteRefused(f"{signer.name} is not a key for cosignatures")
     raw = signer.private.sign(_message(body, at_seconds))
     return Signature(signer.name, signer.verifier.key_id, at_seconds.to_bytes(_TIME, "big") + raw)
 
 
 def verify_cosignature(body: str, signature: Signature, key: VerifierKey) -> int:
-    """The POSIX time at which this witness cosigned this checkpoint's text; raises NoteRefused."""
+    """Verify a witness's cosignature of a checkpoint's text and return its POSIX time; raises NoteRefused."""
     if len(signature.value) != _TIME + _RAW:
         raise NoteRefused(f"the cosignature of {key.name} has {len(signature.value)} bytes")
     at_seconds = int.from_bytes(signature.value[:_TIME], "big")
@@ -30,9 +30,9 @@ def verify_cosignature(body: str, signature: Signature, key: VerifierKey) -> int
 
 
 def cosignatures(note: SignedNote, keys: Iterable[VerifierKey]) -> dict[VerifierKey, int]:
-    """When each of these witnesses cosigned this note; the latest time where one did twice.
+    """The latest time at which each of these witnesses cosigned this note.
 
-    Unknown keys are ignored; a cosignature of a known one that does not hold refuses the note: NoteRefused.
+    Unknown keys are ignored. Raises NoteRefused if the cosignature of a known key is wrong.
     """
     known = {(key.name, key.key_id): key for key in keys if key.kind == COSIGNATURE}
     times: dict[VerifierKey, int] = {}
@@ -46,5 +46,5 @@ def cosignatures(note: SignedNote, keys: Iterable[VerifierKey]) -> dict[Verifier
 
 def _message(body: str, at_seconds: int) -> bytes:
     if not 0 <= at_seconds <= LARGEST_SIZE:
-        raise NoteRefused(f"no time for a cosignature: {at_seconds}")
+        raise NoteRefused(f"a cosignature cannot have the time {at_seconds}")
     return f"cosignature/v1\ntime {at_seconds}\n{body}".encode()

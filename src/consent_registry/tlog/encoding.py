@@ -1,4 +1,4 @@
-"""How hashes and numbers are written in the log's texts: one spelling each, every other one refused."""
+"""How hashes and numbers are written in the log's texts. Each value has one spelling; every other is refused."""
 
 import base64
 import binascii
@@ -18,13 +18,13 @@ def decode_base64(text: str) -> bytes:
         value = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError(f"not base64: {text[:80]!r}") from error
-    if encode_base64(value) != text:  # set bits behind the end: two spellings of one value
+    if encode_base64(value) != text:  # unused bits at the end are set: a second spelling of the same value
         raise ValueError(f"not canonical base64: {text[:80]!r}")
     return value
 
 
 def decode_hash(text: str) -> bytes:
-    """A SHA-256 hash in base64; raises ValueError."""
+    """The 32 bytes of a SHA-256 hash written in base64; raises ValueError."""
     value = decode_base64(text)
     if len(value) != HASH_LENGTH:
         raise ValueError(f"a hash has {HASH_LENGTH} bytes, not {len(value)}")
@@ -32,7 +32,7 @@ def decode_hash(text: str) -> bytes:
 
 
 def decode_decimal(text: str) -> int:
-    """A size, index or time in ASCII decimal without leading zeros, at most 2^63 - 1; raises ValueError."""
+    """A size, index or time from ASCII decimal without leading zeros, at most 2^63 - 1; raises ValueError."""
     if not (text.isascii() and text.isdigit()) or (text != "0" and text.startswith("0")) or len(text) > len("9" * 19):
         raise ValueError(f"not a decimal number without leading zeros: {text[:40]!r}")
     number = int(text)

@@ -1,10 +1,11 @@
-"""The verifiable bundle of events: JSON Lines, each a leaf's index with what opens it, by ascending index.
+"""The verifiable bundle of events: a JSON Lines file with which an auditor can open the log's leaves.
 
-The first line says of which log and what is in it: `{"bundle": 1, "origin": …, "size": …, "slice": "all"}`, where
-`size` is that of the checkpoint it was made for. With the slice `all` every event below `size` is there, but those that
-an erasure or retention event lists; any other slice (a controller's) holds only some, and nothing is said of the rest.
-A controller's has the member `actor` besides, whatever the controller is called: with it, no bundle is a whole one.
-Each further line is `{"index": 4711, "event": base64 of the event's exact bytes, "nonce": base64 of its 32 bytes}`.
+The first line names the log and the contents: `{"bundle": 1, "origin": …, "size": …, "slice": "all"}`. `size` is that
+of the checkpoint for which the bundle was made. The slice `all` holds every event below `size`, except those that an
+erasure or retention event lists. Any other slice, such as a controller's, holds a part, and a missing event is no
+finding. A controller's bundle also has the member `actor`; a bundle with `actor` is never whole, whatever name its
+slice has. Each further line is `{"index": 4711, "event": base64 of the event's exact bytes, "nonce": base64 of its 32
+bytes}`, by ascending index.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,11 +20,11 @@ FORMAT = 1
 
 
 class BundleRefused(AuditRefusal):
-    """A bundle's line cannot be read; the message has its number."""
+    """A line of a bundle cannot be read; the message has its number."""
 
 
 class BundleHead(msgspec.Struct, frozen=True):
-    """The first line."""
+    """The first line of a bundle: its log, size and contents."""
 
     bundle: int
     origin: str
@@ -33,12 +34,12 @@ class BundleHead(msgspec.Struct, frozen=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing may be missing but what was removed on record."""
+        """Whether every missing event must be listed by a removal (`erasure` or `retention`)."""
         return self.slice == WHOLE and self.actor is UNSET
 
 
 class OpenedEvent(msgspec.Struct, frozen=True):
-    """A leaf's index, the event's exact bytes, and its nonce. In JSON bytes are base64."""
+    """A leaf's index with the event's exact bytes and the nonce that open it. In JSON bytes are base64."""
 
     index: int
     event: bytes
@@ -62,7 +63,7 @@ def format_event(event: OpenedEvent) -> bytes:
 
 
 def read_head(line: bytes) -> BundleHead:
-    """The first line; raises BundleRefused."""
+    """Read a bundle's first line; raises BundleRefused."""
     try:
         head = _HEAD.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -73,7 +74,7 @@ def read_head(line: bytes) -> BundleHead:
 
 
 def read_events(lines: Iterable[bytes]) -> Iterator[OpenedEvent]:
-    """The further lines in order; raises BundleRefused with the number of a line that is none."""
+    """Read a bundle's events from its second line on; raises BundleRefused with the number of a malformed line."""
     for number, line in enumerate(lines, 2):
         try:
             yield _LINE.decode(line)

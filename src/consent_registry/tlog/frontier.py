@@ -1,4 +1,4 @@
-"""The right edge of a growing tree, kept as values: enough to append leaves, to cut tiles and to know the root."""
+"""The right edge of a growing tree. It is enough to append leaves, to cut tiles and to compute the root."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from consent_registry.tlog.tile import HASH, TILE_WIDTH, Tile, TileRefused, righ
 
 @dataclass(frozen=True)
 class Frontier:
-    """The partial tiles of a tree of `size` leaves: their bytes, level by level, empty where a level has none."""
+    """The partial tiles of a tree of `size` leaves: one entry of bytes for each level, empty if the level has none."""
 
     size: int = 0
     edge: tuple[bytes, ...] = ()
 
     @classmethod
     def of_tiles(cls, size: int, tiles: Mapping[Tile, bytes]) -> Self:
-        """The frontier of a tree from its right-edge tiles; raises TileRefused for a missing or misshapen one.
+        """The frontier of a tree from its right-edge tiles; raises TileRefused if one is missing or has a wrong size.
 
-        Nothing is trusted yet: every hash of every one of these tiles goes into `root`, so the tiles are authentic
-        exactly when `root` is the one that was signed for this size.
+        The tiles are not authenticated here. All their hashes go into `root`, so they are authentic exactly when `root`
+        equals the root that was signed for this size.
         """
         edge: list[bytes] = []
         for tile in right_edge(size):
@@ -33,7 +33,7 @@ class Frontier:
 
     @cached_property
     def root(self) -> bytes:
-        """The tree's root (RFC 6962 section 2.1): the rest of each level is the last, lower subtree of the next."""
+        """The tree's root (RFC 6962 section 2.1): each level's partial tile is the last subtree of the level above."""
         rest: list[bytes] = []
         for data in self.edge:
             row = _hashes(data) + rest
@@ -41,7 +41,7 @@ class Frontier:
         return root(rest)
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> tuple["Frontier", dict[Tile, bytes]]:
-        """The frontier after these leaves, and every tile that appears: completed ones and the new partial ones."""
+        """Append leaves: the new frontier and every new tile, both completed and partial."""
         edge: list[bytes] = []
         written: dict[Tile, bytes] = {}
         grown, level = b"".join(leaf_hashes), 0

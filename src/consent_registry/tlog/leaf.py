@@ -1,7 +1,7 @@
-"""The log's leaf: 33 bytes, a commitment to an event and nothing else.
+"""The log's leaf: a commitment of 33 bytes to an event.
 
-leaf = 0x01 ‖ HMAC-SHA256(key = nonce, message = event bytes). The nonce is 32 random bytes, one for each event: it
-hides what the event says for as long as the leaf stands, and binds to it for as long as event and nonce are kept.
+leaf = 0x01 ‖ HMAC-SHA256(key = nonce, message = event bytes). The nonce is 32 random bytes, new for each event. Without
+the nonce the leaf reveals nothing about the event. With event and nonce anybody can check that they belong to the leaf.
 """
 
 import hmac
@@ -12,7 +12,7 @@ LEAF_VERSION = b"\x01"
 LEAF_LENGTH = 33
 NONCE_LENGTH = 32
 
-# Keys sorted, no insignificant space, UTF-8: RFC 8785 for what events hold (no floats, ASCII member names).
+# Sorted keys, no insignificant space, UTF-8. For events (no floats, ASCII member names) this is RFC 8785.
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
@@ -35,5 +35,5 @@ def opens(leaf: bytes, event: bytes, nonce: bytes) -> bool:
 
 
 def reference_commitment(nonce: bytes, reference: str) -> bytes:
-    """HMAC-SHA256(nonce, reference): lets who knows the reference, and keeps the nonce, recognise it in an event."""
+    """HMAC-SHA256(nonce, reference): a partner with nonce and reference can recognise the reference in an event."""
     return hmac.digest(nonce, reference.encode(), "sha256")

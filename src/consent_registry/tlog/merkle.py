@@ -1,7 +1,7 @@
-"""The log's tree: RFC 6962 section 2.1 with SHA-256, verifiers after RFC 9162 sections 2.1.3.2 and 2.1.4.2.
+"""The log's Merkle tree (RFC 6962 section 2.1, SHA-256) and its verifiers (RFC 9162 sections 2.1.3.2 and 2.1.4.2).
 
-A tree of n leaves is split at the largest power of two below n; nothing is padded and no leaf is doubled. A *range* is
-the pair (start, end) of a subtree's leaves, end excluded; a proof is a list of the roots of certain ranges.
+A tree of n leaves is split at the largest power of two below n; it has no padding and no duplicated leaves. A *range*
+is the pair (start, end) of a subtree's leaves, end excluded. A proof is a list of the roots of certain ranges.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ Range = tuple[int, int]
 
 
 class ProofRefused(AuditRefusal):
-    """A proof, or the tree it is about, does not hold; the message says which rule it broke."""
+    """A proof, or the tree it is about, is wrong; the message names the broken rule."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -29,12 +29,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
-    """The root over these leaf hashes (MTH, RFC 6962 section 2.1), or over equally high full subtrees, in order."""
+    """The root over leaf hashes (MTH, RFC 6962 section 2.1), or over the roots of equally high full subtrees."""
     if not hashes:
         return EMPTY_ROOT
     row = list(hashes)
     while len(row) > 1:
-        # Pairing from the left and lifting a last odd one unhashed is the split at the largest power of two.
+        # Pairing from the left and lifting the odd last hash unchanged is the split at the largest power of two.
         odd = row[-1:] if len(row) % 2 else []
         row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)] + odd
     [whole] = row
@@ -42,9 +42,9 @@ def root(hashes: Sequence[bytes]) -> bytes:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], tree_root: bytes) -> None:
-    """Return when `path` proves that the leaf hash stands at `index` of the tree; raise ProofRefused otherwise.
+    """Return if `path` proves that the leaf hash is at `index` of the tree; raise ProofRefused otherwise.
 
-    RFC 9162 section 2.1.3.2, whose steps are numbered here.
+    The numbers are the steps of RFC 9162 section 2.1.3.2.
     """
     # 1. An index at or beyond the size fails.
     if not 0 <= index < size:
@@ -56,7 +56,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         # a. If sn is 0, the path is too long.
         if sn == 0:
             raise ProofRefused("the inclusion path is too long")
-        # b. A right child, or the last node of its row: p stands on the left. Rows where it has no sibling are skipped.
+        # b. A right child, or the last node of its row: p is on the left. Rows where it has no sibling are skipped.
         if fn & 1 or fn == sn:
             r = sha256(b"\x01" + p + r).digest()
             while fn and not fn & 1:
@@ -74,23 +74,23 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         raise ProofRefused(f"the inclusion path of leaf {index} does not lead to the root of size {size}")
 
 
-def verify_consistency(  # noqa: C901 (the RFC's steps, unbroken: they are read beside it)
+def verify_consistency(  # noqa: C901 (the steps stay in one piece, to be compared with the RFC)
     old_size: int, new_size: int, path: Sequence[bytes], old_root: bytes, new_root: bytes
 ) -> None:
-    """Return when `path` proves that the old tree is the beginning of the new one; raise ProofRefused otherwise.
+    """Return if `path` proves that the old tree is the beginning of the new tree; raise ProofRefused otherwise.
 
-    RFC 9162 section 2.1.4.2, whose steps are numbered here. From size 0, and between equal sizes, the path is empty.
+    The numbers are the steps of RFC 9162 section 2.1.4.2. From size 0, and between equal sizes, the path is empty.
     """
     if not 0 <= old_size <= new_size:
         raise ProofRefused(f"size {old_size} is not before size {new_size}")
-    # The edges, which the RFC leaves out: every tree begins with the empty one, and with itself.
+    # Two cases that the RFC does not define: every tree begins with the empty tree, and with itself.
     if old_size in {0, new_size}:
         _verify_edge(old_size, new_size, path, old_root, new_root)
         return
     # 1. An empty path fails.
     if not path:
         raise ProofRefused("the consistency path is empty")
-    # 2. Of a power of two the old root itself is the first hash.
+    # 2. If the old size is a power of two, the old root is the first hash.
     steps = list(path) if old_size & (old_size - 1) else [old_root, *path]
     # 3. fn and sn are the last indices.  4. Up to the row of the old tree's last full subtree.
     fn, sn = old_size - 1, new_size - 1
@@ -104,7 +104,7 @@ def verify_consistency(  # noqa: C901 (the RFC's steps, unbroken: they are read 
         # a. If sn is 0, the path is too long.
         if sn == 0:
             raise ProofRefused("the consistency path is too long")
-        # b. c stands on the left in both trees, or on the right in the new one alone.
+        # b. c is on the left in both trees, or on the right in the new tree alone.
         if fn & 1 or fn == sn:
             fr = sha256(b"\x01" + c + fr).digest()
             sr = sha256(b"\x01" + c + sr).digest()
@@ -135,7 +135,7 @@ def _verify_edge(old_size: int, new_size: int, path: Sequence[bytes], old_root: 
 
 
 def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """The ranges whose roots are the inclusion path, leaf's sibling first (PATH, RFC 6962 section 2.1.1)."""
+    """The ranges whose roots are the inclusion path, the leaf's sibling first (PATH, RFC 6962 section 2.1.1)."""
     if not 0 <= index < size:
         raise ProofRefused(f"there is no leaf {index} in a tree of size {size}")
     ranges: list[Range] = []
@@ -152,7 +152,10 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 
 
 def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
-    """The ranges whose roots are the consistency path (PROOF, RFC 6962 section 2.1.2); none for old 0 and old = new."""
+    """The ranges whose roots are the consistency path (PROOF, RFC 6962 section 2.1.2).
+
+    The list is empty if the old size is 0 or equals the new one.
+    """
     if not 0 <= old_size <= new_size:
         raise ProofRefused(f"size {old_size} is not before size {new_size}")
     if old_size == 0:
@@ -167,13 +170,13 @@ def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
         else:
             ranges.append((start, middle))
             start = middle
-    if start:  # otherwise the old tree is a full subtree, and its root, known to who verifies, is not repeated
+    if start:  # otherwise the old tree is a full subtree, and the verifier knows its root
         ranges.append((start, end))
     return ranges[::-1]
 
 
 def full_subtrees(span: Range) -> Iterator[Range]:
-    """The full subtrees a range consists of, from left to right, each half as high as the one before, or lower."""
+    """The full subtrees of a range from left to right. Each is lower than the one before."""
     start, end = span
     while start < end:
         width = 1 << (end - start).bit_length() - 1
@@ -184,8 +187,8 @@ def full_subtrees(span: Range) -> Iterator[Range]:
 def root_of_subtrees(roots: Sequence[bytes]) -> bytes:
     """The root of a range from the roots of its full subtrees, in the order of `full_subtrees`."""
     whole = roots[-1]
-    for one in reversed(roots[:-1]):
-        whole = node_hash(one, whole)
+    for left in reversed(roots[:-1]):
+        whole = node_hash(left, whole)
     return whole
 
 

@@ -1,7 +1,7 @@
 """Signed notes (C2SP signed-note): a text, an empty line, and signature lines of named keys.
 
-A key is known by its name and its key id, SHA-256(name ‖ 0x0A ‖ type ‖ public key)[:4], where the type is part of what
-a signature means: 0x01 signs the text itself, 0x04 is a witness's cosignature with a time (see cosignature.py).
+A signature line names its key by name and key id, SHA-256(name ‖ 0x0A ‖ type ‖ public key)[:4]. Type 0x01 signs the
+text itself; type 0x04 is a witness's cosignature with a time (see cosignature.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,12 +28,12 @@ _FIRST_PRINTABLE = " "
 
 
 class NoteRefused(AuditRefusal):
-    """A note, a key or a signature is malformed, or does not hold; the message tells why."""
+    """A note, a key or a signature is malformed or wrong; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature line: the key's name and id, and what the key made of the text."""
+    """One signature line: the key's name and id, and the signature's bytes."""
 
     name: str
     key_id: bytes
@@ -48,7 +48,7 @@ class Signature:
         """Read a line without its newline; raises NoteRefused."""
         name, separator, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not separator:
-            raise NoteRefused(f"no signature line: {line[:80]!r}")
+            raise NoteRefused(f"not a signature line: {line[:80]!r}")
         check_name(name)
         try:
             value = decode_base64(encoded)
@@ -77,7 +77,7 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
-        """Read `<name>+<hex key id>+<base64(type ‖ public key)>`; raises NoteRefused, also for a type unknown here."""
+        """Read `<name>+<hex key id>+<base64(type ‖ public key)>`; raises NoteRefused, also for an unknown type."""
         name, key_id, kind, public = _split_key(text)
         key = cls(name, public, kind)
         if key.key_id.hex() != key_id:
@@ -85,11 +85,11 @@ class VerifierKey:
         return key
 
     def wrote(self, signature: Signature) -> bool:
-        """Whether a signature line names this key; says nothing about whether it holds."""
+        """Whether a signature line names this key. The signature itself is not verified."""
         return (signature.name, signature.key_id) == (self.name, self.key_id)
 
     def require(self, message: bytes, raw: bytes) -> None:
-        """Return when these 64 bytes are this key's Ed25519 signature of the message; raise NoteRefused otherwise."""
+        """Return if these 64 bytes are this key's Ed25519 signature of the message; raise NoteRefused otherwise."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(raw, message)
         except (InvalidSignature, ValueError) as error:
@@ -119,7 +119,7 @@ class SignerKey:
 
     @classmethod
     def parse(cls, text: str) -> "SignerKey":
-        """Read `PRIVATE+KEY+<name>+<hex key id>+<base64(type ‖ seed)>`; raises NoteRefused and shows no secret."""
+        """Read `PRIVATE+KEY+<name>+<hex key id>+<base64(type ‖ seed)>`; raises NoteRefused, without the secret."""
         if not text.startswith(_PRIVATE):
             raise NoteRefused("a private key begins with PRIVATE+KEY+")
         name, key_id, kind, seed = _split_key(text.removeprefix(_PRIVATE))
@@ -153,7 +153,7 @@ class SignedNote:
         if len(data) > LARGEST_NOTE:
             raise NoteRefused("the note is too long")
         content = _decode(data)
-        # The text may hold empty lines; the last one of all divides it from the signatures.
+        # The text may contain empty lines. The last empty line separates it from the signatures.
         text, separator, lines = content.rpartition("\n\n")
         if not separator or not lines.endswith("\n"):
             raise NoteRefused("a note is a text, an empty line and signature lines, each ended by a newline")
@@ -163,19 +163,19 @@ class SignedNote:
         return cls(text + "\n", signatures)
 
     def format(self) -> bytes:
-        """The note's bytes. A name and id twice are written once: some readers drop the second, others all."""
+        """The note's bytes. Only the first signature of a name and id is written: readers disagree about a second."""
         if not self.text.endswith("\n") or not self.signatures:
             raise NoteRefused("a note has a text that ends with a newline, and a signature")
         _decode(self.text.encode())
-        first = {(one.name, one.key_id): one for one in reversed(self.signatures)}
-        once = [one for one in self.signatures if first[one.name, one.key_id] is one]
-        return (self.text + "\n" + "".join(one.line() for one in once)).encode()
+        first = {(signature.name, signature.key_id): signature for signature in reversed(self.signatures)}
+        written = [signature for signature in self.signatures if first[signature.name, signature.key_id] is signature]
+        return (self.text + "\n" + "".join(signature.line() for signature in written)).encode()
 
     def verified(self, keys: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
         """The Ed25519 keys among `keys` that signed this text, in the order of the lines, each once.
 
-        Unknown keys are ignored, also one that shares the name or the id of a known one. A signature of a known key
-        that does not hold refuses the whole note. Raises NoteRefused; returns nothing when no key signed.
+        Unknown keys are ignored, even if they share the name or the id of a known key. Raises NoteRefused if a
+        signature of a known key is wrong. The result is empty if none of the keys signed.
         """
         known = {(key.name, key.key_id): key for key in keys if key.kind == ED25519}
         signers: dict[VerifierKey, None] = {}
@@ -195,7 +195,7 @@ def sign_note(text: str, signers: Sequence[SignerKey]) -> SignedNote:
 def check_name(name: str) -> None:
     """Raise NoteRefused unless this can be a key's name: not empty, no Unicode space, no plus, no control character."""
     if not name or "+" in name or any(sign.isspace() or sign < _FIRST_PRINTABLE for sign in name):
-        raise NoteRefused(f"no name for a key: {name[:80]!r}")
+        raise NoteRefused(f"not a name for a key: {name[:80]!r}")
 
 
 def _split_key(text: str) -> tuple[str, str, int, bytes]:
@@ -205,7 +205,7 @@ def _split_key(text: str) -> tuple[str, str, int, bytes]:
         check_name(name)
         material = decode_base64(encoded)
     except ValueError:
-        # Without the cause: the text may be a private key's.
+        # The cause is not shown: the text may be a private key.
         raise NoteRefused("a key is written <name>+<key id in hex>+<base64 of type and key>") from None
     if material[:1] not in {bytes([ED25519]), bytes([COSIGNATURE])} or len(material) != 1 + KEY_LENGTH:
         raise NoteRefused(f"the key of {name} is neither Ed25519 (0x01) nor an Ed25519 cosignature (0x04)")

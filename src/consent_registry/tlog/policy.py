@@ -1,4 +1,4 @@
-"""Policies (C2SP tlog-policy): which logs and witnesses are trusted, and how many of these must have cosigned."""
+"""Policies (C2SP tlog-policy): which logs and witnesses a verifier trusts, and how many witnesses must cosign."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _CONTROL = {*range(0x20), 0x7F} - {0x09, 0x0A}
 
 
 class PolicyRefused(AuditRefusal):
-    """A policy's text is malformed, or a checkpoint lacks its quorum; the message names the line or the witnesses."""
+    """A policy's text is malformed, or a checkpoint misses the quorum; the message names the line or the witnesses."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedLog:
-    """A log: its key, named after its origin, and where it can be read, if that is said."""
+    """A log: its key, whose name is the log's origin, and optionally the address where it can be read."""
 
     key: VerifierKey
     url: str | None = None
@@ -27,7 +27,7 @@ class TrustedLog:
 
 @dataclass(frozen=True, slots=True)
 class TrustedWitness:
-    """A witness: its name in this policy, its key, and the prefix for submissions, if that is said."""
+    """A witness: its name in this policy, its key, and optionally the address prefix for submissions."""
 
     name: str
     key: VerifierKey
@@ -36,7 +36,7 @@ class TrustedWitness:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group counts as a witness when `threshold` of its members do: witnesses, or groups defined before it."""
+    """A group counts as cosigned if `threshold` of its members are: witnesses, or groups defined before it."""
 
     threshold: int
     members: tuple[str, ...]
@@ -44,7 +44,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Logs, witnesses and groups by their names, and the name of the one that must have cosigned, or `none`."""
+    """Logs, witnesses and groups. `quorum` names the witness or group that must have cosigned, or is `none`."""
 
     logs: tuple[TrustedLog, ...] = ()
     witnesses: dict[str, TrustedWitness] = field(default_factory=dict)
@@ -53,12 +53,12 @@ class Policy:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read a policy's text; raises PolicyRefused, which names the line."""
+        """Read a policy's text; raises PolicyRefused, whose message names the line."""
         if set(data) & _CONTROL:
             raise PolicyRefused("a policy holds no control character but tab and newline")
-        reader = _Reader()
-        # Octets that are not ASCII are opaque (tlog-policy, "Character set"): each stays one character of its own,
-        # except in keys, whose names are UTF-8.
+        reader = _PolicyReader()
+        # Octets that are not ASCII are opaque (tlog-policy, "Character set"): each becomes one character, except in
+        # keys, whose names are UTF-8.
         for number, line in enumerate(data.split(b"\n"), 1):
             words = [word for word in line.replace(b"\t", b" ").split(b" ") if word]
             if words and not words[0].startswith(b"#"):
@@ -71,15 +71,17 @@ class Policy:
         return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum)
 
     def format(self) -> bytes:
-        """The policy as text, in an order in which it can be read."""
-        logs = (("log", str(one.key), one.url or "") for one in self.logs)
-        witnesses = (("witness", one.name, str(one.key), one.url or "") for one in self.witnesses.values())
-        groups = (("group", name, str(one.threshold), *one.members) for name, one in self.groups.items())
+        """The policy as text, each name defined before it is used."""
+        logs = (("log", str(log.key), log.url or "") for log in self.logs)
+        witnesses = (
+            ("witness", witness.name, str(witness.key), witness.url or "") for witness in self.witnesses.values()
+        )
+        groups = (("group", name, str(group.threshold), *group.members) for name, group in self.groups.items())
         lines = [" ".join(words).rstrip() for words in (*logs, *witnesses, *groups, ("quorum", self.quorum))]
         return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
     def is_met_by(self, cosigners: Collection[VerifierKey]) -> bool:
-        """Whether these witnesses, each counted once, make up the quorum."""
+        """Whether these witnesses meet the quorum. Each public key counts once."""
         return self._counts(self.quorum, {key.public for key in cosigners if key.kind == COSIGNATURE})
 
     def _counts(self, name: str, publics: set[bytes]) -> bool:
@@ -104,7 +106,7 @@ class TrustedCheckpoint:
 def open_trusted(data: bytes, policy: Policy, *, demand_quorum: bool = True) -> TrustedCheckpoint:
     """Read a checkpoint and verify log signature, cosignatures and quorum.
 
-    Raises NoteRefused for a note or signature that does not hold, PolicyRefused when the quorum is not met.
+    Raises NoteRefused for a malformed note or a wrong signature, PolicyRefused if the quorum is not met.
     """
     opened = open_checkpoint(data, [log.key for log in policy.logs])
     times = cosignatures(opened.note, [witness.key for witness in policy.witnesses.values()])
@@ -114,8 +116,8 @@ def open_trusted(data: bytes, policy: Policy, *, demand_quorum: bool = True) -> 
     return TrustedCheckpoint(opened.checkpoint, opened.note, opened.keys, times)
 
 
-class _Reader:
-    """The lines of a policy so far."""
+class _PolicyReader:
+    """Reads a policy line by line and keeps what the lines so far defined."""
 
     def __init__(self) -> None:
         self.logs: list[TrustedLog] = []
@@ -125,7 +127,7 @@ class _Reader:
         self._grouped: set[str] = set()
 
     def read(self, words: list[str]) -> None:
-        """One line's words; raises ValueError."""
+        """Read the words of one line; raises ValueError."""
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 self._log(vkey, words[2:])
@@ -145,14 +147,14 @@ class _Reader:
     def _log(self, vkey: str, url: list[str]) -> None:
         key = _key(vkey, ED25519)
         if any(log.key.public == key.public for log in self.logs):
-            raise PolicyRefused(f"the key of {key.name} stands twice")
+            raise PolicyRefused(f"the key of {key.name} is given twice")
         self.logs.append(TrustedLog(key, *url))
 
     def _witness(self, name: str, vkey: str, url: list[str]) -> None:
         key = _key(vkey, COSIGNATURE)
         self._require_new(name)
         if any(witness.key.public == key.public for witness in self.witnesses.values()):
-            raise PolicyRefused(f"the key of {key.name} stands twice")
+            raise PolicyRefused(f"the key of {key.name} is given twice")
         self.witnesses[name] = TrustedWitness(name, key, *url)
 
     def _group(self, name: str, threshold: str, members: list[str]) -> None:

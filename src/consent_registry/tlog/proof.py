@@ -1,4 +1,4 @@
-"""Proofs for one entry as a file (C2SP tlog-proof, `.tlog-proof`): index, inclusion path, and the checkpoint."""
+"""Proofs for one log entry as a file (C2SP tlog-proof, `.tlog-proof`): index, inclusion path and checkpoint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MOST_HASHES = 63
 
 @dataclass(frozen=True, slots=True)
 class TlogProof:
-    """A proof: the entry's index, its inclusion path, the checkpoint as a note, and data that nobody vouches for."""
+    """A proof: the entry's index, its inclusion path, the checkpoint as a note, and extra data that nobody signed."""
 
     index: int
     path: Sequence[bytes]
@@ -21,14 +21,14 @@ class TlogProof:
     extra: bytes | None = None
 
     def format(self) -> bytes:
-        """The file's bytes; the checkpoint with all its signatures stands in it verbatim."""
+        """The file's bytes, with the checkpoint and all its signatures verbatim."""
         extra = "" if self.extra is None else f"extra {encode_base64(self.extra)}\n"
-        hashes = "".join(f"{encode_base64(one)}\n" for one in self.path)
+        hashes = "".join(f"{encode_base64(sibling)}\n" for sibling in self.path)
         return f"{HEADER}\n{extra}index {self.index}\n{hashes}\n".encode() + self.note
 
     @classmethod
     def parse(cls, data: bytes) -> "TlogProof":
-        """Read a file; raises ProofRefused. Nothing in it is verified yet."""
+        """Read a proof's file without verifying it; raises ProofRefused."""
         head, separator, note = data.partition(b"\n\n")
         header, *lines = head.decode("ascii", "replace").split("\n")
         if not separator or header != HEADER:
@@ -48,10 +48,10 @@ class TlogProof:
             raise ProofRefused(f"the proof cannot be read: {error}") from error
 
     def verify(self, entry: bytes, policy: Policy, *, demand_quorum: bool = True) -> TrustedCheckpoint:
-        """The checkpoint under which this entry stands at this index.
+        """Verify that this entry is at this index, and return the checkpoint that commits to it.
 
-        In the order of the specification: leaf hash from the application's own bytes (never from `extra`), the log's
-        signature, the witnesses' quorum, the inclusion. Raises NoteRefused, PolicyRefused or ProofRefused.
+        In the order of the specification: leaf hash from the caller's own bytes (never from `extra`), log signature,
+        quorum of witnesses, inclusion. Raises NoteRefused, PolicyRefused or ProofRefused.
         """
         leaf = leaf_hash(entry)
         trusted = open_trusted(self.note, policy, demand_quorum=demand_quorum)

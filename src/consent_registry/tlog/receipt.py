@@ -1,4 +1,4 @@
-"""Receipts: a decision's answer signed by the network's log (JWS, RFC 7515, EdDSA), the promise of a leaf."""
+"""Receipts: a decision's answer signed by the network's log (JWS, RFC 7515, EdDSA). It promises a leaf of the log."""
 
 import base64
 import binascii
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class ReceiptRefused(AuditRefusal):
-    """A receipt is malformed, not signed by a known log, or not about what it is shown with."""
+    """A receipt is malformed, or no known log signed it."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where the record stands: the log, its index there, and the leaf (33 bytes) in base64."""
+    """The position of the decision's record: the log, the index there, and the leaf (33 bytes) in base64."""
 
     origin: str
     index: int
@@ -33,7 +33,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a receipt says; times in POSIX seconds, `exp` is until when the answer could be used."""
+    """A receipt's signed content. Times are POSIX seconds; the answer could be used until `exp`."""
 
     iss: str
     iat: int
@@ -51,7 +51,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """The protected header."""
+    """The protected header of a JWS (RFC 7515)."""
 
     alg: str
     typ: str
@@ -60,23 +60,23 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A receipt whose signature was verified: its claims, the leaf's bytes, and the id of the log key that signed."""
+    """A receipt with verified signature: its claims, the leaf's bytes, and the id of the log key that signed it."""
 
     claims: Claims
     leaf: bytes
     kid: str
 
     def is_about(self, reference: str, client_salt: str) -> bool:
-        """Whether the receipt is about the client with this reference, by the salt the sender was given."""
+        """Whether the receipt is about the client with this reference; `client_salt` is in the decision's answer."""
         try:
-            salt, said = _decode(client_salt), _decode(self.claims.client_commitment)
+            salt, commitment = _decode(client_salt), _decode(self.claims.client_commitment)
         except ReceiptRefused:
             return False
-        return hmac.compare_digest(reference_commitment(salt, reference), said)
+        return hmac.compare_digest(reference_commitment(salt, reference), commitment)
 
 
 def require_receipt_shape(text: str) -> None:
-    """Raise ReceiptRefused for a text that is not even written like a receipt; whether one holds is not looked at."""
+    """Raise ReceiptRefused for a text that does not have a receipt's form. The signature is not verified."""
     if not all(part and set(part) <= _BASE64URL for part in _split(text)):
         raise ReceiptRefused("a receipt is three parts in base64url with dots between them")
 
@@ -89,17 +89,17 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
-    """Read a receipt and verify it under the key, among `log_keys`, of the log it names. Raises ReceiptRefused.
+    """Read a receipt and verify its signature with the key of the log that it names. Raises ReceiptRefused.
 
-    The key is found by the log's origin and by the header's `kid` (RFC 7638); one the log no longer signs with counts
-    as long as it is given. That the answer may have expired since is no fault of a receipt.
+    The key among `log_keys` is found by the log's origin and the header's `kid` (RFC 7638). Keys that the log no longer
+    uses count too. `exp` is not checked: a receipt stays valid evidence after the answer expired.
     """
     encoded_header, encoded_claims, encoded_signature = _split(text)
-    # 1. One algorithm, one type: what the header says chooses nothing but the key.
+    # 1. Algorithm and type are fixed. The header chooses nothing except the key.
     header = _read(encoded_header, Header, "header")
     if (header.alg, header.typ) != ("EdDSA", TYPE):
         raise ReceiptRefused(f"a receipt is of type {TYPE}, signed with EdDSA")
-    if header.crit is not msgspec.UNSET:  # RFC 7515 section 4.1.11: who does not know an extension must refuse
+    if header.crit is not msgspec.UNSET:  # RFC 7515 section 4.1.11: an unknown extension must be refused
         raise ReceiptRefused("the receipt's header demands an extension that is not known here")
     # 2. The key with this id signed these bytes.
     keys = [key for key in log_keys if key.kind == ED25519 and thumbprint(key.public) == header.kid]
@@ -109,7 +109,7 @@ def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
         keys[0].require(f"{encoded_header}.{encoded_claims}".encode(), _decode(encoded_signature))
     except NoteRefused as error:
         raise ReceiptRefused("the signature of the receipt does not hold") from error
-    # 3. It is a key of the log the claims name, and what it promises is a leaf.
+    # 3. The key belongs to the log that the claims name, and the claims contain a well-formed leaf.
     claims = _read(encoded_claims, Claims, "claims")
     if all(key.name != claims.log.origin for key in keys):
         raise ReceiptRefused(f"the receipt names the log {claims.log.origin}, which did not sign it")
@@ -141,7 +141,7 @@ def _read(encoded: str, kind: type[T], name: str) -> T:
 
 
 def _decode(encoded: str) -> bytes:
-    """Base64url without padding (RFC 7515 section 2), in its one spelling."""
+    """Decode canonical base64url without padding (RFC 7515 section 2)."""
     try:
         value = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:

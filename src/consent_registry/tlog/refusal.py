@@ -1,5 +1,5 @@
-"""What the mathematics refuses has one root, so that a door can say it in one place."""
+"""The base class of all errors in this folder, so that callers can catch them in one place."""
 
 
 class AuditRefusal(ValueError):
-    """Bytes that are malformed or do not hold; the message is one line that tells what and why."""
+    """Bytes are malformed, or a signature or proof is wrong; the message is one line with the reason."""

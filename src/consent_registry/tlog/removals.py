@@ -1,8 +1,8 @@
-"""Which places of a log may be empty: those that a later event of kind `erasure` or `retention` lists
-(docs/design/erasure.md).
+"""Which events of a log may be missing: those that a later event of kind `erasure` or `retention` lists
+(docs/design/erasure.md). A *place* is a leaf's index.
 
-Leaves stay for ever; an event that is missing without such a word is a finding, and so is one that is there although
-its removal is on record (a backup was restored and not erased again).
+Leaves are never removed. An event that is missing although no removal lists it is a finding. So is an event that is
+present although a removal lists it: a backup was restored and the erasure was not repeated.
 """
 
 from bisect import bisect_right
@@ -14,7 +14,7 @@ Span = tuple[int, int]
 
 
 class MalformedRemoval(ValueError):
-    """A removal's list of places is not one: ascending, inclusive, apart, all of them before the removal itself."""
+    """A removal's list of places breaks a rule: ascending inclusive spans, disjoint, all before the removal itself."""
 
 
 class Places:
@@ -37,7 +37,7 @@ class Places:
 
     @property
     def spans(self) -> list[Span]:
-        """Ascending, inclusive, with a gap between each two."""
+        """The places as ascending, inclusive spans, with a gap between each two."""
         return list(zip(self._lows, self._highs, strict=True))
 
     def __contains__(self, index: int) -> bool:
@@ -73,8 +73,8 @@ def _items(event: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
     return [(item[0], item[1]) for item in items]
 
 
-class Account:
-    """Goes through a log once, event by event, and tells which empty places nobody accounts for."""
+class RemovalCheck:
+    """Compares a log's missing and present events with the removals on record, in one pass over the log."""
 
     def __init__(self) -> None:
         self._spans: list[Span] = []
@@ -82,11 +82,11 @@ class Account:
         self._present: list[Span] = []
 
     def missing(self, log_index: int) -> None:
-        """There is no event at this place."""
+        """Note that there is no event at this place."""
         self._missing.append(log_index)
 
     def present(self, log_index: int, event: Mapping[str, Any]) -> None:
-        """This event is there. Raises MalformedRemoval."""
+        """Note that this event is present, and read what it removes. Raises MalformedRemoval."""
         if self._present and self._present[-1][1] == log_index - 1:
             self._present[-1] = (self._present[-1][0], log_index)
         else:
@@ -99,11 +99,11 @@ class Account:
         return Places(self._spans)
 
     def unaccounted(self) -> list[int]:
-        """Places whose event is missing and that no removal lists: each is a finding."""
+        """Places whose event is missing although no removal lists it. Each is a finding."""
         removed = self.removed
         return [index for index in self._missing if index not in removed]
 
     def returned(self) -> list[int]:
-        """Places whose event is there although its removal is on record: each is a finding."""
+        """Places whose event is present although a removal lists it. Each is a finding."""
         present = Places(self._present)
         return [index for low, high in self.removed.spans for index in range(low, high + 1) if index in present]

@@ -1,4 +1,4 @@
-"""What a verification found: a list of checks, each of which holds, fails, or could not be told."""
+"""The report of a verification: a list of checks. Each holds, fails, or cannot be decided."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ SHOWN = 100
 
 
 class Verdict(StrEnum):
-    """What is said of one check. `not_asked` needs something that was not given; it changes no verdict of the whole."""
+    """The result of a check: `untold` could not be decided, `not_asked` lacks its input and is not counted."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that is not as it must be: a code for programs, a sentence for people, and the leaf or file."""
+    """One fault: a code for programs, a sentence for people, and the index of the leaf or the path of the file."""
 
     code: str
     detail: str
@@ -26,7 +26,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Check(msgspec.Struct):
-    """One question and its answer in a sentence. Of many findings the first 100 are kept and all are counted."""
+    """One question of a verification and its answer in a sentence. All findings are counted; the first 100 are kept."""
 
     name: str
     verdict: Verdict = Verdict.HOLDS
@@ -42,13 +42,13 @@ class Check(msgspec.Struct):
             self.findings.append(Finding(code, detail, index, path))
 
     def untold(self, why: str) -> None:
-        """It cannot be told, unless it failed already."""
+        """Mark the check as undecided, unless it has failed already."""
         if self.verdict != Verdict.FAILS:
             self.verdict, self.says = Verdict.UNTOLD, why
 
 
 class Report(msgspec.Struct):
-    """All checks in the order of reading, and what the checkpoint says."""
+    """All checks in reading order, with origin, size and root of the checkpoint."""
 
     origin: str | None = None
     size: int | None = None
@@ -56,16 +56,16 @@ class Report(msgspec.Struct):
     checks: list[Check] = []
 
     def check(self, name: str, verdict: Verdict = Verdict.HOLDS, says: str = "") -> Check:
-        """Begin a check."""
+        """Add a check and return it."""
         self.checks.append(Check(name, verdict, says))
         return self.checks[-1]
 
     @property
     def verdict(self) -> Verdict:
-        """`fails` if any check does; else `untold` if any could not be told; else `holds`."""
-        said = {check.verdict for check in self.checks}
-        return next((one for one in (Verdict.FAILS, Verdict.UNTOLD) if one in said), Verdict.HOLDS)
+        """`fails` if any check fails; else `untold` if any check is undecided; else `holds`."""
+        found = {check.verdict for check in self.checks}
+        return next((verdict for verdict in (Verdict.FAILS, Verdict.UNTOLD) if verdict in found), Verdict.HOLDS)
 
     def codes(self) -> set[str]:
-        """The codes of all findings that are shown."""
+        """The codes of all findings that were kept."""
         return {finding.code for check in self.checks for finding in check.findings}

@@ -1,7 +1,7 @@
-"""Tiles and entry bundles (C2SP tlog-tiles): how a tree is cut into immutable files, and what those are called.
+"""Tiles and entry bundles (C2SP tlog-tiles): how a tree is cut into immutable files, and their paths.
 
 A tile at level L holds up to 256 consecutive hashes, each the root of 256^L leaves; a bundle holds the entries of one
-tile at level 0. A tree's only partial tiles are those of its right edge, at most one a level.
+tile at level 0. A tree has partial tiles only on its right edge, at most one at each level.
 """
 
 import re
@@ -21,57 +21,57 @@ _LEVEL = re.compile(r"0|[1-9][0-9]?")
 
 
 class TileRefused(AuditRefusal):
-    """A tile or bundle is not what its name says; the message tells why."""
+    """A tile or bundle does not match its name; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tile:
-    """A tile: level 0 to 63, number within the level, width 1 to 256 (full)."""
+    """A tile's name: level 0 to 63, number within the level, width 1 to 256 (full)."""
 
     level: int
     number: int
     width: int = TILE_WIDTH
 
     def path(self) -> str:
-        """Its path below the log's prefix, as in `tile/0/x001/067.p/112`."""
+        """The tile's path below the log's prefix, as in `tile/0/x001/067.p/112`."""
         return f"tile/{self.level}/{_place(self.number, self.width)}"
 
     @classmethod
     def parse(cls, path: str) -> "Tile":
-        """The tile at a path; raises TileRefused for everything `path` does not produce."""
+        """The tile at a path; raises TileRefused for every text that `path` does not produce."""
         folder, level, place = _cut(path)
         if folder != "tile" or not _LEVEL.fullmatch(level) or int(level) > HIGHEST_LEVEL:
-            raise TileRefused(f"no tile: {path[:200]}")
+            raise TileRefused(f"not a tile: {path[:200]}")
         return cls(int(level), *_read_place(place))
 
     @property
     def parent(self) -> tuple[int, int, int]:
-        """Level and number of the tile that holds this full tile's root, and the place there."""
+        """Level and number of the tile that contains this full tile's root, and the root's position there."""
         return self.level + 1, self.number // TILE_WIDTH, self.number % TILE_WIDTH
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bundle:
-    """The entries of one tile at level 0."""
+    """The name of a file with the entries of one tile at level 0."""
 
     number: int
     width: int = TILE_WIDTH
 
     def path(self) -> str:
-        """Its path below the log's prefix, as in `tile/entries/x001/067.p/112`."""
+        """The bundle's path below the log's prefix, as in `tile/entries/x001/067.p/112`."""
         return f"tile/entries/{_place(self.number, self.width)}"
 
     @classmethod
     def parse(cls, path: str) -> "Bundle":
-        """The bundle at a path; raises TileRefused for everything `path` does not produce."""
+        """The bundle at a path; raises TileRefused for every text that `path` does not produce."""
         folder, kind, place = _cut(path)
         if (folder, kind) != ("tile", "entries"):
-            raise TileRefused(f"no bundle: {path[:200]}")
+            raise TileRefused(f"not a bundle: {path[:200]}")
         return cls(*_read_place(place))
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
-    """1 to 256 entries, each behind its length as two bytes, most significant first."""
+    """A bundle's bytes: 1 to 256 entries, each after its length as two bytes, most significant first."""
     if not 1 <= len(entries) <= TILE_WIDTH:
         raise TileRefused(f"a bundle holds 1 to {TILE_WIDTH} entries, not {len(entries)}")
     if any(len(entry) > LARGEST_ENTRY for entry in entries):
@@ -80,7 +80,7 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
 
 
 def decode_bundle(data: bytes, width: int | None = None) -> list[bytes]:
-    """The entries of a bundle; raises TileRefused when it is cut, empty, too long, or of another width than given."""
+    """The entries of a bundle; raises TileRefused if it is cut off, empty, too long, or of another width than given."""
     entries = []
     at = 0
     while at < len(data):
@@ -95,7 +95,7 @@ def decode_bundle(data: bytes, width: int | None = None) -> list[bytes]:
 
 
 def split_hashes(data: bytes, width: int | None = None) -> list[bytes]:
-    """The hashes of a tile; raises TileRefused unless there are 1 to 256, and as many as `width` says."""
+    """The hashes of a tile; raises TileRefused unless there are 1 to 256, or exactly `width` if given."""
     count, rest = divmod(len(data), HASH)
     if rest or not 1 <= count <= TILE_WIDTH or width not in {None, count}:
         raise TileRefused(f"a tile of {width or f'1 to {TILE_WIDTH}'} hashes has {len(data)} bytes")
@@ -103,25 +103,26 @@ def split_hashes(data: bytes, width: int | None = None) -> list[bytes]:
 
 
 def new_tiles(old_size: int, new_size: int) -> list[Tile]:
-    """The tiles that appear when a tree grows: full ones that were not full, and partial ones that were narrower;
-    level by level, the partial one last in its level. From 0 on these are all tiles of a tree.
+    """The tiles that a growing tree adds: those that became full, and partial ones that became wider.
+
+    They are ordered by level, the partial tile last in its level. With an old size of 0 they are all tiles of the tree.
     """
     return [tile for tile, before in _grown(old_size, new_size) if tile.width != before]
 
 
 def new_bundles(old_size: int, new_size: int) -> list[Bundle]:
-    """The bundles that appear when a tree grows: those of its new tiles at level 0."""
+    """The bundles that a growing tree adds: those of its new tiles at level 0."""
     return [Bundle(tile.number, tile.width) for tile in new_tiles(old_size, new_size) if tile.level == 0]
 
 
 def right_edge(size: int) -> list[Tile]:
-    """The partial tiles of a tree, at most one a level; their hashes together give its root."""
+    """The partial tiles of a tree, at most one at each level. Their hashes together give its root."""
     cut = ((level, *divmod(count, TILE_WIDTH)) for level, count in _counts(size))
     return [Tile(level, number, width) for level, number, width in cut if width]
 
 
 def tile_at(level: int, number: int, size: int) -> Tile:
-    """The tile at this place of a tree of this size, full or partial; raises TileRefused when it has none there."""
+    """The tile with this level and number in a tree of this size, full or partial; raises TileRefused without one."""
     width = min(TILE_WIDTH, (size >> 8 * level) - number * TILE_WIDTH)
     if number < 0 or width < 1:
         raise TileRefused(f"a tree of size {size} has no tile {number} at level {level}")
@@ -129,7 +130,7 @@ def tile_at(level: int, number: int, size: int) -> Tile:
 
 
 def _grown(old_size: int, new_size: int) -> Iterator[tuple[Tile, int]]:
-    """The tiles of the new tree from the old one's right edge on, each with the width it had, 0 or less for none."""
+    """The new tree's tiles from the old tree's right edge on, each with its old width; 0 or less means it is new."""
     if not 0 <= old_size <= new_size:
         raise TileRefused(f"a tree does not shrink from {old_size} to {new_size}")
     for level, count in _counts(new_size):
@@ -140,7 +141,7 @@ def _grown(old_size: int, new_size: int) -> Iterator[tuple[Tile, int]]:
 
 
 def _counts(size: int) -> Iterator[tuple[int, int]]:
-    """How many hashes each level of a tree has."""
+    """The number of hashes at each level of a tree, as (level, count)."""
     level = 0
     while size:
         yield level, size
@@ -157,7 +158,7 @@ def _place(number: int, width: int) -> str:
 def _read_place(text: str) -> tuple[int, int]:
     match = _PLACE.fullmatch(text)
     if match is None or text.startswith("x000/") or (match[3] and int(match[3]) >= TILE_WIDTH):
-        raise TileRefused(f"no tile's number and width: {text[:200]}")
+        raise TileRefused(f"not a tile's number and width: {text[:200]}")
     return int(match[1].replace("x", "").replace("/", "") + match[2]), int(match[3] or TILE_WIDTH)
 
 

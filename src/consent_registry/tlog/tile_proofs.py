@@ -1,8 +1,8 @@
-"""Proofs from tiles: which tiles a proof needs, the proof from those, and whether tiles belong to a signed root.
+"""Proofs from tiles: which tiles a proof needs, how to make the proof, and whether tiles belong to a signed root.
 
-Of a log of any size a proof needs a few tiles a level. Who makes a proof reads `tiles_for_…`, then calls `…_path`; who
-trusts only a root adds `with_ancestors` to what it reads and calls `authenticate_tiles` before using any of it. (The
-registry reads its own database and needs neither; both are for whoever gets tiles from somebody else.)
+A proof needs a few tiles at each level, however large the log is. To make a proof, read the tiles of `tiles_for_…` and
+call `…_path`. If only the root is trusted, also read the tiles of `with_ancestors`, and call `authenticate_tiles`
+first. (The registry reads its own database and needs neither. Both are for readers who get tiles from another party.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,27 +21,27 @@ from consent_registry.tlog.tile import TILE_WIDTH, Tile, TileRefused, right_edge
 
 
 def tiles_for_inclusion(index: int, size: int) -> set[Tile]:
-    """The tiles `inclusion_path` reads, and the one that holds the leaf's hash."""
+    """The tiles that `inclusion_path` reads, and the tile that contains the leaf's hash."""
     return _tiles_for(inclusion_ranges(index, size), size) | {tile_at(0, index // TILE_WIDTH, size)}
 
 
 def inclusion_path(index: int, size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
-    """The inclusion path of a leaf, its sibling first; raises TileRefused when a tile is missing or too short."""
+    """The inclusion path of a leaf, its sibling first; raises TileRefused if a tile is missing or has a wrong size."""
     return _path(inclusion_ranges(index, size), size, tiles)
 
 
 def tiles_for_consistency(old_size: int, new_size: int) -> set[Tile]:
-    """The tiles `consistency_path` reads."""
+    """The tiles that `consistency_path` reads."""
     return _tiles_for(consistency_ranges(old_size, new_size), new_size)
 
 
 def consistency_path(old_size: int, new_size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
-    """The consistency path between two sizes; raises TileRefused when a tile is missing or too short."""
+    """The consistency path between two sizes; raises TileRefused if a tile is missing or has a wrong size."""
     return _path(consistency_ranges(old_size, new_size), new_size, tiles)
 
 
 def with_ancestors(size: int, tiles: Iterable[Tile]) -> set[Tile]:
-    """These tiles of a tree and all that `authenticate_tiles` needs beside them: their ancestors and the right edge."""
+    """These tiles and all others that `authenticate_tiles` needs: their ancestors and the tree's right edge."""
     needed = {*tiles, *right_edge(size)}
     waiting = [tile for tile in needed if tile.width == TILE_WIDTH]
     while waiting:
@@ -54,13 +54,13 @@ def with_ancestors(size: int, tiles: Iterable[Tile]) -> set[Tile]:
 
 
 def authenticate_tiles(size: int, tree_root: bytes, tiles: Mapping[Tile, bytes]) -> None:
-    """Return when every one of these tiles belongs to the tree with this root; raise TileRefused that names the first
-    that does not, or a tile missing without which that cannot be told.
+    """Return if all these tiles belong to the tree with this root. Raises TileRefused, which names the first wrong tile
+    or a missing tile that the check needs.
     """
     # 1. The right edge gives the root: its tiles are authentic together, or not at all.
     if Frontier.of_tiles(size, tiles).root != tree_root:
         raise TileRefused(f"the right-edge tiles of size {size} do not give its root")
-    # 2. From the top down each full tile's root stands in its parent, which was authenticated before.
+    # 2. From the top down, each full tile's root must be in its parent, which was authenticated before it.
     for tile in sorted(tiles, reverse=True):
         # 3. A tile of another width than this tree's belongs to another tree.
         if tile != tile_at(tile.level, tile.number, size):
@@ -68,7 +68,7 @@ def authenticate_tiles(size: int, tree_root: bytes, tiles: Mapping[Tile, bytes])
         if tile.width == TILE_WIDTH:
             level, number, place = tile.parent
             if root(_hashes(tile, tiles)) != _hashes(tile_at(level, number, size), tiles)[place]:
-                raise TileRefused(f"tile {tile.path()} is not the one its parent names")
+                raise TileRefused(f"tile {tile.path()} does not match the hash in its parent")
 
 
 def _tiles_for(ranges: Iterable[Range], size: int) -> set[Tile]:
@@ -76,7 +76,9 @@ def _tiles_for(ranges: Iterable[Range], size: int) -> set[Tile]:
 
 
 def _path(ranges: Sequence[Range], size: int, tiles: Mapping[Tile, bytes]) -> list[bytes]:
-    return [root_of_subtrees([_subtree_root(one, size, tiles) for one in full_subtrees(span)]) for span in ranges]
+    return [
+        root_of_subtrees([_subtree_root(subtree, size, tiles) for subtree in full_subtrees(span)]) for span in ranges
+    ]
 
 
 def _subtree_root(subtree: Range, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
@@ -84,12 +86,12 @@ def _subtree_root(subtree: Range, size: int, tiles: Mapping[Tile, bytes]) -> byt
     _require(tile, tiles)
     if len(tiles[tile]) != HASH_LENGTH * tile.width:
         raise TileRefused(f"tile {tile.path()} has {len(tiles[tile])} bytes")
-    # Only what is hashed is cut out: of most tiles a proof takes a few hashes.
+    # A proof needs only a few hashes of most tiles, so only those are cut out.
     return root(split_hashes(tiles[tile][first * HASH_LENGTH : (first + count) * HASH_LENGTH]))
 
 
 def _place(subtree: Range, size: int) -> tuple[Tile, int, int]:
-    """The tile in which a full subtree's hashes stand, the place of the first and how many there are."""
+    """The tile that contains a full subtree's hashes, the position of the first hash, and the number of hashes."""
     start, end = subtree
     height = (end - start).bit_length() - 1
     level = height // 8

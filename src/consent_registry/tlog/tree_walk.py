@@ -1,7 +1,8 @@
-"""Going through a whole log once, from its first entry to its last, in bounded memory.
+"""One pass over a whole log, from its first entry to its last, in bounded memory.
 
-The tree is built anew from the entries, and every tile is compared with what it must be. So when the root is met all
-entries are authentic, and whatever tile differs is a bad tile; when it is not, the lowest tiles that differ say where.
+The pass builds the tree again from the entries and compares every tile with the computed one. If the computed root
+equals the signed root, all entries are authentic and every tile that differs is a bad tile. If it does not, the lowest
+tiles that differ show where the entries are wrong.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -21,16 +22,17 @@ from consent_registry.tlog.tile import (
 )
 
 Read = Callable[[str], bytes | None]
-"""Gives the file at a path below the log's prefix, or None when there is none."""
+"""Returns the file at a path below the log's prefix, or None if there is none."""
 
 
 class TreeUnreadable(Exception):
-    """Neither the entries nor the tile of some leaves are there: nothing can be said of the rest."""
+    """Both the entries and the tile of some leaves are missing, so the pass cannot go on."""
 
 
 class TreeWalk:
-    """One walk. After it `roots` has the root at each size that was asked for, and `differing` the first
-    leaves whose entry and whose tile do not agree, as many as a report shows.
+    """One pass over a log, which fills `roots` and `differing`.
+
+    `roots` has the root at each requested size; `differing` has the first 100 leaves whose entry and tile do not match.
     """
 
     def __init__(self, read: Read, size: int, entries: Check, tiles: Check, sizes: Collection[int]) -> None:
@@ -45,9 +47,9 @@ class TreeWalk:
         self.tiles_read = 0
 
     def steps(self) -> Iterator[tuple[int, list[bytes] | None]]:
-        """Each bundle's first index and entries, None where they cannot be read; the walk is done when it ends.
+        """Walk the log and yield each bundle's first index and its entries, or None if they cannot be read.
 
-        Raises TreeUnreadable.
+        The results are complete when the iterator is exhausted. Raises TreeUnreadable.
         """
         for start in range(0, self._size, TILE_WIDTH):
             number, width = start // TILE_WIDTH, min(TILE_WIDTH, self._size - start)
@@ -71,16 +73,16 @@ class TreeWalk:
             self.roots[size] = self._frontier.extend(hashes[: size - start])[0].root
         self._frontier, made = self._frontier.extend(hashes)
         for tile, data in made.items():
-            # Level 0 was compared leaf by leaf; partial tiles above come at the end, as the tree's right edge.
+            # Level 0 was compared leaf by leaf. Partial tiles of higher levels are compared at the end (right edge).
             if tile.level and tile.width == TILE_WIDTH:
                 self._compare(tile, data)
 
     def _compare_leaves(self, start: int, entries: list[bytes], hashes: list[bytes], named: list[bytes] | None) -> None:
         for index, entry in enumerate(entries, start):
             if len(entry) != LEAF_LENGTH or entry[:1] != LEAF_VERSION:
-                self._entries.find("entry_shape", f"entry {index} is no leaf of a registry", index=index)
+                self._entries.find("entry_shape", f"entry {index} is not a leaf of a registry", index=index)
         if named is not None:
-            # Whether the entry or the tile is the wrong one, the root tells in the end.
+            # Whether the entry or the tile is wrong is known at the end, from the root.
             self.differing += [start + place for place, made in enumerate(hashes) if named[place] != made]
             del self.differing[SHOWN:]
 
@@ -92,40 +94,40 @@ class TreeWalk:
         for place, made in enumerate(split_hashes(expected)):
             if named[place] != made:
                 first = (tile.number * TILE_WIDTH + place) * below
-                detail = f"{tile.path()} does not name the leaves {first} to {first + below - 1} as they are"
+                detail = f"{tile.path()} has a wrong hash for the leaves {first} to {first + below - 1}"
                 self._tiles.find("tile_differs", detail, index=first, path=tile.path())
 
-    # A partial file may have gone for the full one (tlog-tiles, "Partial Tiles"), which begins as the partial one did.
+    # A log may replace a partial file by the full one, which begins with the same bytes (tlog-tiles, "Partial Tiles").
 
     def _bundle(self, bundle: Bundle) -> list[bytes] | None:
-        """Its entries, None where they cannot be read."""
-        one, first = bundle, bundle.number * TILE_WIDTH
-        data = self._read(one.path())
+        """The bundle's entries, or None if they cannot be read."""
+        found, first = bundle, bundle.number * TILE_WIDTH
+        data = self._read(found.path())
         if data is None:
-            one = Bundle(bundle.number)
-            data = self._read(one.path())
+            found = Bundle(bundle.number)
+            data = self._read(found.path())
         if data is None:
             self._entries.find("bundle_missing", f"{bundle.path()} is missing", index=first, path=bundle.path())
             return None
         try:
-            return decode_bundle(data, one.width)[: bundle.width]
+            return decode_bundle(data, found.width)[: bundle.width]
         except TileRefused as error:
-            self._entries.find("bundle_malformed", f"{one.path()}: {error}", index=first, path=one.path())
+            self._entries.find("bundle_malformed", f"{found.path()}: {error}", index=first, path=found.path())
             return None
 
     def _tile(self, tile: Tile) -> list[bytes] | None:
-        """Its hashes, None where they cannot be read."""
+        """The tile's hashes, or None if they cannot be read."""
         self.tiles_read += 1
-        one = tile
-        data = self._read(one.path())
+        found = tile
+        data = self._read(found.path())
         if data is None:
-            one = Tile(tile.level, tile.number)
-            data = self._read(one.path())
+            found = Tile(tile.level, tile.number)
+            data = self._read(found.path())
         if data is None:
             self._tiles.find("tile_missing", f"{tile.path()} is missing", path=tile.path())
             return None
         try:
-            return split_hashes(data, one.width)[: tile.width]
+            return split_hashes(data, found.width)[: tile.width]
         except TileRefused as error:
-            self._tiles.find("tile_malformed", f"{one.path()}: {error}", path=one.path())
+            self._tiles.find("tile_malformed", f"{found.path()}: {error}", path=found.path())
             return None

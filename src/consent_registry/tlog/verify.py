@@ -1,6 +1,6 @@
-"""Verifying a whole log offline, from bytes that whoever is checked has given. Needs audit/ alone.
+"""Verifying a whole log offline, from bytes that the audited party provides.
 
-What is trusted is what the verifier brought: the keys or the policy, the checkpoints it kept, the receipts it holds.
+The verifier trusts only its own inputs: the keys or the policy, the checkpoints it kept, and the receipts it holds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,12 +17,14 @@ from consent_registry.tlog.verify_quorum import check_quorum
 from consent_registry.tlog.verify_receipts import ReceiptCheck
 
 CLOCKS_APART = 300
-"""Seconds by which a witness's clock may be ahead of the verifier's before nothing is said of freshness."""
+"""Seconds by which a witness's clock may be ahead of the verifier's. Beyond that the freshness check is undecided."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verifier brings. `kept` and `receipts` are (name, bytes); `events` are a bundle's lines; `at_seconds` is
-    the present as POSIX time, and `max_age` how old the witnesses' latest word may be, None when nothing is demanded.
+    """The verifier's own inputs. `kept` checkpoints and `receipts` are (name, bytes); `events` are a bundle's lines.
+
+    `at_seconds` is the present as POSIX time. `max_age` is the greatest age in seconds of the latest cosignature; None
+    demands none.
     """
 
     policy: Policy
@@ -34,7 +36,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_log(read: Read, given: Given, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Report:
-    """Everything that can be told of a log; `progress` is called with the number of leaves done and of all."""
+    """Run every check on a log. `progress` is called with the number of leaves checked and of all leaves."""
     report = Report()
     trusted = _open(report, read("checkpoint"), given.policy)
     if trusted is None:
@@ -42,7 +44,7 @@ def verify_log(read: Read, given: Given, progress: Callable[[int, int], None] = 
     check_quorum(report, trusted, given.policy)
     _check_freshness(report, trusted, given)
     entries, tiles = report.check("entries"), report.check("tiles")
-    kept = _Kept(report.check("kept checkpoints"), trusted, given)
+    kept = _KeptCheckpoints(report.check("kept checkpoints"), trusted, given)
     receipts = ReceiptCheck(report.check("receipts"), trusted, [log.key for log in given.policy.logs], given.receipts)
     events = EventCheck(report.check("events"), trusted, given.events)
     walk = TreeWalk(read, trusted.checkpoint.size, entries, tiles, kept.sizes)
@@ -73,10 +75,10 @@ def _open(report: Report, data: bytes | None, policy: Policy) -> TrustedCheckpoi
     except AuditRefusal as error:
         check.find("checkpoint_refused", str(error), path="checkpoint")
         return None
-    one = trusted.checkpoint
-    report.origin, report.size, report.root = one.origin, one.size, encode_base64(one.root)
+    signed = trusted.checkpoint
+    report.origin, report.size, report.root = signed.origin, signed.size, encode_base64(signed.root)
     keys = ", ".join(key.key_id.hex() for key in trusted.log_keys)
-    check.says = f"{one.origin} has {one.size} entries, signed by its key {keys}"
+    check.says = f"{signed.origin} has {signed.size} entries, signed by its key {keys}"
     return trusted
 
 
@@ -86,7 +88,7 @@ def _check_freshness(report: Report, trusted: TrustedCheckpoint, given: Given) -
     if given.at_seconds is None or given.max_age is None:
         fresh.verdict, fresh.says = Verdict.NOT_ASKED, "no greatest age was given"
     elif latest is None:
-        fresh.untold("only a witness's cosignature says when; there is none")
+        fresh.untold("only a witness's cosignature has a time, and there is none")
     elif latest > given.at_seconds + CLOCKS_APART:
         fresh.untold(f"the latest cosignature is {latest - given.at_seconds} s ahead of this machine's clock")
     elif given.at_seconds - latest > given.max_age:
@@ -100,17 +102,17 @@ def _conclude(entries: Check, tiles: Check, walk: TreeWalk, trusted: TrustedChec
     if walk.roots[size] != trusted.checkpoint.root:
         entries.find("root", f"the {size} entries do not give the root that was signed")
         for index in walk.differing:
-            entries.find("entry_hash", f"entry {index} is not the one its tile names", index=index)
+            entries.find("entry_hash", f"entry {index} does not match the hash in its tile", index=index)
     else:
-        # The entries are authentic, so it is the tile that is not.
+        # The entries are authentic, so the tile is wrong.
         for index in walk.differing:
-            tiles.find("tile_differs", f"the tile of leaf {index} does not name it as it is", index=index)
+            tiles.find("tile_differs", f"the tile of leaf {index} has a wrong hash for it", index=index)
     entries.says = f"{size} entries give the root that was signed"
     tiles.says = f"{walk.tiles_read} tiles are those of the tree"
 
 
-class _Kept:
-    """The checkpoints the verifier kept: the log must still begin as they say."""
+class _KeptCheckpoints:
+    """The checkpoints that the verifier kept. The log must still begin with each of their trees."""
 
     def __init__(self, check: Check, trusted: TrustedCheckpoint, given: Given) -> None:
         self.check = check

@@ -1,11 +1,11 @@
-"""Whether the witnesses a policy demands have cosigned a checkpoint."""
+"""Checks whether the witnesses that a policy demands have cosigned a checkpoint."""
 
 from consent_registry.tlog.policy import Policy, TrustedCheckpoint
 from consent_registry.tlog.report import Report, Verdict
 
 
 def check_quorum(report: Report, trusted: TrustedCheckpoint, policy: Policy) -> None:
-    """Add the check; a policy without witnesses demands nothing."""
+    """Add the check `witnesses` to the report. A policy without witnesses demands nothing."""
     check = report.check("witnesses")
     names = ", ".join(sorted(key.name for key in trusted.cosigned_at)) or "no witness of the policy"
     if not policy.witnesses:

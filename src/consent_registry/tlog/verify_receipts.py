@@ -1,4 +1,4 @@
-"""Receipts against a log: each promised leaf must stand at its place."""
+"""Compares receipts with a log: each promised leaf must be at its index."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from consent_registry.tlog.tile import TILE_WIDTH
 from consent_registry.tlog.verify_quorum import check_quorum
 
 MERGE_DELAY = 60
-"""Seconds within which a leaf is under a published checkpoint; a receipt that is older and not in it is a finding."""
+"""Seconds within which a checkpoint must contain a new leaf. An older receipt whose leaf is missing is a finding."""
 
 
 class ReceiptCheck:
-    """The receipts the verifier holds, by name, merged with the leaves as these come by."""
+    """Merges the verifier's receipts with the log's leaves, tile by tile."""
 
     def __init__(
         self,
@@ -53,28 +53,30 @@ class ReceiptCheck:
             self._unread.append(name)
 
     def compare(self, start: int, leaves: Sequence[bytes] | None) -> None:
-        """Compare the leaves from `start` on with what was promised; None when they cannot be read."""
+        """Compare the leaves from `start` on with the promised ones; None if they cannot be read."""
         for index in sorted(self._wanted.keys() & range(start, start + TILE_WIDTH)):
             for name, receipt in self._wanted.pop(index):
                 if leaves is None:
                     self._unread.append(name)
                 elif leaves[index - start] != receipt.leaf:
-                    detail = f"{name} promised another leaf {index} than the log holds"
+                    detail = f"{name} promised another leaf {index} than the log contains"
                     self.check.find("receipt_leaf", detail, index=index, path=name)
                 else:
                     self._met += 1
 
     def conclude(self) -> None:
-        """Say what holds."""
+        """Write the check's sentence."""
         if self._unread:
             self.check.untold(f"{', '.join(self._unread)}: the leaf is not under this checkpoint, or cannot be read")
         elif self.check.verdict == Verdict.HOLDS:
-            self.check.says = f"all {self._met} stand in the log as promised"
+            self.check.says = f"all {self._met} are in the log as promised"
 
 
 def verify_receipt(text: str, proof: bytes, policy: Policy, client: tuple[str, str] | None = None) -> Report:
-    """One receipt and the proof of its record, offline: signature, then the same leaf at the same index of the same
-    log, under a checkpoint that the policy trusts. `client` is (reference, salt) when it is asked whom it is about.
+    """Verify one receipt and the inclusion proof of its record, offline.
+
+    It checks the receipt's signature, then that a checkpoint the policy trusts contains the same leaf at the same index
+    of the same log. With `client`, a pair (reference, salt), it also checks that the receipt is about this client.
     """
     report = Report()
     signed = report.check("receipt")

@@ -1,7 +1,7 @@
-"""What is said between a log and a witness (C2SP tlog-witness), and how a witness judges: add-checkpoint.
+"""The call add-checkpoint between a log and a witness (C2SP tlog-witness), and the witness's rules for it.
 
-Everything here is bytes in and bytes out; who keeps the witness's state must compare and store it atomically, and store
-it durably before it answers.
+Everything here is bytes in and bytes out. The caller keeps the witness's state. It must compare and store the state
+atomically, and store it durably before it answers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class SubmissionRefused(AuditRefusal):
 
 @dataclass(frozen=True, slots=True)
 class AddCheckpoint:
-    """The body of add-checkpoint: the witness's size as the log knows it, the way from there, and the checkpoint."""
+    """The body of add-checkpoint: the size the log last sent, the consistency path from there, and the checkpoint."""
 
     old_size: int
     path: tuple[bytes, ...]
@@ -43,7 +43,7 @@ class AddCheckpoint:
 
     def format(self) -> bytes:
         """The body's bytes."""
-        hashes = "".join(f"{encode_base64(one)}\n" for one in self.path)
+        hashes = "".join(f"{encode_base64(node)}\n" for node in self.path)
         return f"old {self.old_size}\n{hashes}\n".encode() + self.note
 
     @classmethod
@@ -65,11 +65,12 @@ class AddCheckpoint:
 def judge(
     request: AddCheckpoint, logs: Mapping[str, Sequence[VerifierKey]], latest: Checkpoint | None
 ) -> tuple[Checkpoint, SignedNote]:
-    """The checkpoint a witness may store and cosign after `latest` (None before the first), or SubmissionRefused.
+    """The checkpoint that a witness may store and cosign after `latest`, which is None before the first checkpoint.
 
-    `logs` are the keys of the logs it knows, by origin. The same size and root again is accepted again.
+    `logs` are the keys of the known logs, by origin. A witness accepts the same size and root again. Raises
+    SubmissionRefused.
     """
-    # 1. A checkpoint of a known log (404), 2. with a signature of that log that holds (403).
+    # 1. It is a checkpoint of a known log (404), 2. with a valid signature of that log (403).
     try:
         origin = Checkpoint.parse(SignedNote.parse(request.note).text).origin
     except NoteRefused as error:
@@ -81,13 +82,13 @@ def judge(
     except NoteRefused as error:
         raise SubmissionRefused(FORBIDDEN, str(error)) from error
     new = opened.checkpoint
-    # 3. The old size is not beyond the new one (400), 4. and is the one of the latest cosigned checkpoint (409).
+    # 3. The old size is not beyond the new size (400), 4. and is that of the latest cosigned checkpoint (409).
     if request.old_size > new.size:
         raise SubmissionRefused(BAD_REQUEST, f"the old size {request.old_size} is beyond the new size {new.size}")
     old_size, old_root = (0, EMPTY_ROOT) if latest is None else (latest.size, latest.root)
     if request.old_size != old_size:
         raise SubmissionRefused(CONFLICT, f"{old_size}\n", SIZE_TYPE)
-    # 5. The new tree begins with the old one; of one size there is one root, and from nothing there is no proof (422).
+    # 5. The new tree begins with the old tree. Equal sizes have equal roots; from size 0 the path is empty (422).
     try:
         verify_consistency(old_size, new.size, request.path, old_root, new.root)
     except ProofRefused as error:
@@ -96,7 +97,7 @@ def judge(
 
 
 def read_size(body: bytes) -> int:
-    """The size in the body of a 409; raises NoteRefused."""
+    """The size in the body of a witness's answer 409; raises NoteRefused."""
     number, newline, rest = body.decode("ascii", "replace").partition("\n")
     try:
         size = decode_decimal(number)
@@ -108,9 +109,9 @@ def read_size(body: bytes) -> int:
 
 
 def read_cosignatures(body: bytes, checkpoint_text: str, keys: Iterable[VerifierKey]) -> list[tuple[Signature, int]]:
-    """The cosignatures of these keys in the body of a 200, each with its time; those of unknown keys are ignored.
+    """The cosignatures in the body of a witness's answer 200, each with its time. Those of unknown keys are ignored.
 
-    Raises NoteRefused for what is not signature lines, and for one of a known key that does not hold.
+    Raises NoteRefused for text that is not signature lines, and for a wrong cosignature of a known key.
     """
     try:
         text = body.decode("utf-8")
@@ -121,7 +122,7 @@ def read_cosignatures(body: bytes, checkpoint_text: str, keys: Iterable[Verifier
     known = {(key.name, key.key_id): key for key in keys}
     signatures = [Signature.parse(line) for line in text[:-1].split("\n")]
     return [
-        (one, verify_cosignature(checkpoint_text, one, known[one.name, one.key_id]))
-        for one in signatures
-        if (one.name, one.key_id) in known
+        (signature, verify_cosignature(checkpoint_text, signature, known[signature.name, signature.key_id]))
+        for signature in signatures
+        if (signature.name, signature.key_id) in known
     ]

@@ -257,7 +257,7 @@ LOG_TAMPERINGS = {
     ),
     "deleted event": (
         "delete from registry.events where network_id = 99 and log_index = CHOSEN",
-        "event_missing event {0} is missing, and no erasure or retention lists it",
+        "event_missing event {0} is missing, and no erasure or retention event lists it",
     ),
     "deleted leaf": (
         "delete from registry.leaves where network_id = 99 and log_index = CHOSEN",

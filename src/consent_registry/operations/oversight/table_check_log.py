@@ -14,7 +14,7 @@ from consent_registry.storage.log.append import EVENT_FORMAT
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
 from consent_registry.tlog.merkle import leaf_hash
-from consent_registry.tlog.removals import Account, MalformedRemoval, Places
+from consent_registry.tlog.removals import MalformedRemoval, Places, RemovalCheck
 from consent_registry.tlog.report import Report
 from consent_registry.tlog.tile import TILE_WIDTH
 
@@ -32,7 +32,7 @@ class LogReading:
         self._report, self._replay, self._network = report, replay, network
         self._entries, self._events = report.check("entries"), report.check("events")
         self._removals = report.check("removals")
-        self._account = Account()
+        self._account = RemovalCheck()
         self._acts = ActEntries()
         self._frontier = Frontier()
         self._hashes: list[bytes] = []
@@ -67,10 +67,10 @@ class LogReading:
         self._entries.says = f"{self._next} places without a gap"
         self._events.says = f"{self._opened} events open their leaves"
         for index in self._account.unaccounted():
-            detail = f"event {index} is missing, and no erasure or retention lists it"
+            detail = f"event {index} is missing, and no erasure or retention event lists it"
             self._removals.find("event_missing", detail, index=index)
         for index in self._account.returned():
-            self._removals.find("event_returned", f"event {index} was removed on record, and is there", index=index)
+            self._removals.find("event_returned", f"event {index} is present although a removal lists it", index=index)
         self._removals.says = f"{len(self.removed)} events were erased or retained on record"
         if self._replay.unattached:
             self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
