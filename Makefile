@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check docs bench openapi lock crash crowd flood silence contract proofs tampering mutants clean
+.PHONY: help demo serve test check docs bench openapi schema lock crash crowd flood silence contract proofs tampering mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo 'make tampering what a superuser does to a register, at its full size'
 	@echo 'make mutants  every small mistake in domain/, tlog/ and the token check, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
+	@echo 'make schema   write migrations/schema.sql anew'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
 
@@ -100,6 +101,9 @@ mutants: $(TOOLS)
 openapi: $(INSTALLED)
 	$(PY) -m consent_registry openapi > openapi/consent-registry.json.new
 	mv openapi/consent-registry.json.new openapi/consent-registry.json
+
+schema: $(TOOLS)
+	$(PY) -m tools.schema
 
 # uv alone writes one lock for every platform; it is needed here and nowhere else. What the registry needs to run has a lock
 # of its own: production installs it and nothing else. The others hold what comes on top, in the same versions.

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.campaigns.support.server import Server
 
-NOT_TENANTS = {"networks", "schema_migrations"}
+NOT_TENANTS = {"networks", "schema_migrations", "schema_functions"}
 """Who the tenants are, and what was migrated: no table of a tenant."""
 OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),

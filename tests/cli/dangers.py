@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consent_registry.storage.database.migrations import read_migrations
+from consent_registry.storage.database.migration_files import read_migrations
 
-LAST = read_migrations()[-1].name
+FIRST, LAST = read_migrations()[0].name, read_migrations()[-1].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +334,7 @@ SCHEMA = [
     ),
     Danger(
         "a gap among the migrations",
-        "the database does not record migration 0001_ground.sql, but later ones: restore registry.schema_migrations "
+        f"the database does not record migration {FIRST}, but later ones: restore registry.schema_migrations "
         "from the backup",
         ["delete from registry.schema_migrations where version = 1"],
     ),
@@ -345,8 +345,19 @@ SCHEMA = [
     ),
     Danger(
         "an edited migration",
-        "migration 0001_ground.sql was changed after it had been applied: install this release again, unchanged",
+        f"migration {FIRST} was changed after it had been applied: install this release again, unchanged",
         ["update registry.schema_migrations set sha256 = repeat('0', 64) where version = 1"],
+    ),
+    Danger(
+        "functions of another release",
+        "the database does not have functions/log.sql as this release does: run `consent-registry migrate`",
+        ["update registry.schema_functions set sha256 = repeat('0', 64) where name = 'functions/log.sql'"],
+    ),
+    Danger(
+        "a schema of before the first release",
+        "this database was set up before the first release (0001_ground.sql), and no migration leads from there to "
+        "here: remove the database, with the keys and the files that belong to it, and begin anew",
+        ["update registry.schema_migrations set name = '0001_ground.sql' where version = 1"],
     ),
     Danger(
         "demonstration data",

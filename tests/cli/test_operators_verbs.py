@@ -1,5 +1,6 @@
 """An operator sets up a registry by the verbs alone, from an empty database to a token; what is unsafe is refused."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,17 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from consent_registry.cli.demo import DATABASE
 from consent_registry.demo.documents import (
     FOLDER,
 )
-from consent_registry.process.postgres.cluster import Cluster
+from consent_registry.process.postgres.cluster import Cluster, prepare
+from consent_registry.storage.database.migration_files import read_functions, read_migrations
+from consent_registry.storage.database.provisioning import create_database, create_roles
 from consent_registry.storage.database.roles import role_names
 from tests.cli.test_command_line import run
 from tests.process.test_supervisor import free_port, until
+from tests.support.installation import ROLES as DEFAULT_ROLES
 from tests.support.installation import Registry
 
 PREFIX = f"verbs_{uuid.uuid4().hex[:8]}"
@@ -86,7 +91,8 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     """Migrate, make keys, set up a network, issue a credential, serve: a partner gets its token."""
     assert "no schema yet" in refused("serve", **(ground.environment() | _with_other_keys(ground)))
     migrated = said("migrate", **ground.environment("migrator")).split()
-    assert migrated[0] == "0001_ground.sql"
+    names = [one.name for one in (*read_functions().for_tables, *read_migrations(), *read_functions().others)]
+    assert migrated[: len(names)] == names
     assert said("migrate", **ground.environment("migrator")) == "up to date\n"
 
     assert "is missing" in refused("keys", str(ground.keys))
@@ -187,6 +193,64 @@ def _serve_and_ask(ground: Ground, client_id: str, client_secret: str) -> None:
 def test_migrate_needs_a_login() -> None:
     """Without a database the verb says which setting is missing."""
     assert "CONSENT_REGISTRY_DATABASE_URL" in refused("migrate")
+
+
+EARLIER = """
+    create schema if not exists registry;
+    create table registry.schema_migrations (version integer primary key, name text not null, sha256 text not null);
+    insert into registry.schema_migrations values (1, '0001_ground.sql', '');
+"""
+
+
+async def test_a_database_of_before_is_refused_by_every_verb(cluster: Cluster, tmp_path: Path) -> None:
+    """What was set up before the first release is named in one line with what to remove, and left as it is."""
+    database = f"{PREFIX}_before"
+    administrator = await asyncpg.connect(cluster.dsn())
+    await administrator.execute(f"create database {database}")
+    address = cluster.dsn(database=database)
+    inside = await asyncpg.connect(address)
+    await create_roles(address)
+    await inside.execute(EARLIER)
+    owner, migrator = DEFAULT_ROLES["owner"], DEFAULT_ROLES["migrator"]
+    await inside.execute(f"alter table registry.schema_migrations owner to {owner}")
+    begin = "this database was set up before the first release"
+    line = refused("migrate", CONSENT_REGISTRY_DATABASE_URL=cluster.dsn(user=migrator, database=database))
+    assert begin in line
+    assert "remove the database, with the keys and the files that belong to it, and begin anew" in line
+    data = tmp_path / "data"
+    environment = {"CONSENT_REGISTRY_DATABASE_URL": address}
+    line = refused("demo", "--data", str(data), "--port", str(free_port()), **environment)
+    assert begin in line
+    assert f"remove that database and {data}, and begin anew" in line
+    assert await inside.fetchval("select count(*) from pg_class where relnamespace = 'registry'::regnamespace") == 2
+    await inside.close()
+    await administrator.execute(f"drop database {database} with (force)")
+    await administrator.close()
+
+
+def test_a_demonstration_of_before_is_refused(open_folder: Callable[[str], Path]) -> None:
+    """The demonstration's own database of before the first release: one line, which names the folder to remove."""
+    data = open_folder("before") / "data"
+    cluster = prepare(data, sync=False)
+    cluster.start()
+
+    async def set_up() -> None:
+        await create_database(cluster.dsn(), DATABASE)
+        connection = await asyncpg.connect(cluster.dsn(database=DATABASE))
+        await connection.execute(EARLIER)
+        await connection.execute(
+            f"create role {DEFAULT_ROLES['owner']}; alter schema registry owner to {DEFAULT_ROLES['owner']};"
+            f"alter table registry.schema_migrations owner to {DEFAULT_ROLES['owner']}"
+        )
+        await connection.close()
+
+    asyncio.run(set_up())
+    cluster.stop()
+    result = run("demo", "--data", str(data), "--port", str(free_port()))
+    assert result.returncode == 1, result.stdout + result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if "first release" in line]
+    assert f"remove {data}, and begin anew" in line
+    assert "Traceback" not in result.stderr
 
 
 async def test_demo_keeps_away_from_a_real_network(registry: Registry, tmp_path: Path) -> None:

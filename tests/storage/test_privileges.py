@@ -24,6 +24,7 @@ from tests.support.installation import ROLES, Installation, empty_database
 # What the application may do. It reads and adds; nothing here is ever changed or removed by it.
 APPLICATION = {
     "schema_migrations": "select",
+    "schema_functions": "select",
     "networks": "select insert",
     "policies": "select insert",
     "catalogue_versions": "select insert",
@@ -81,6 +82,7 @@ SEALER = {"networks": "select", "leaves": "select", "tiles": "select insert", "c
 # The auditor reads what events tell of, whole networks, and changes nothing.
 UNTOLD = {
     "schema_migrations",
+    "schema_functions",
     "catalogue_versions",
     # Whose they are the auditor is told by a function, which tells no secret.
     "credentials",
@@ -101,7 +103,7 @@ AUDITOR = {
 LISTED = {"app": APPLICATION, "sealer": SEALER, "auditor": AUDITOR}
 # What the migrator may seal anew: references, and what consents and releases have sealed.
 SEALED = {"client_references", "consents", "consent_evidence", "releases"}
-NO_TENANT = {"schema_migrations", "networks"}
+NO_TENANT = {"schema_migrations", "schema_functions", "networks"}
 # What shows rows of tables under the policies of whoever asks.
 VIEWS = {"current_memberships"}
 # Tables whose rows are cut down to the partners on whose behalf a transaction runs, beside the network.
@@ -167,6 +169,9 @@ FUNCTIONS = {
     "places_of_consents": (False, set()),
     "unused_clients": (False, set()),
     "due_step": (False, set()),
+    # For migrations.
+    "make_tenant_table": (False, set()),
+    "set_callers": (False, set()),
     "make_removable": (False, set()),
     "removable_tables": (False, set()),
     "removal_rule": (False, set()),

@@ -53,6 +53,7 @@ CLIENT_DATA_ERASED = {
 # The catalogue, credentials, and what says nothing about a person.
 NOT_CLIENT_DATA = {
     "schema_migrations": "version name sha256 applied_at",
+    "schema_functions": "name sha256 applied_at",
     "networks": "network_id slug name about log_origin demonstration created_at",
     "policies": "network_id version policies set_by recorded_at",
     "catalogue_versions": "network_id version recorded_at",

@@ -122,7 +122,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
     state = data / "sealer"
     state.mkdir(mode=0o700, exist_ok=True)
     with step("Bringing the database's schema up to date"):
-        await migrate(admin, prefix)
+        await migrate(admin, prefix, to_remove=f"{data}" if cluster is not None else f"that database and {data}")
     ledger = data / "erasures.jsonl"
     if await replay_at_start(logins["eraser"], keys, ledger):
         await scrub(admin)

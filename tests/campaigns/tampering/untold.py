@@ -42,6 +42,7 @@ UNTOLD: Mapping[str, Mapping[str, str]] = {
         "*": "Which keys the log has named, so that it names each once. Harm: it names one twice, or not."
     },
     "schema_migrations": {"*": "Whose digests start-up compares with the program's own. Harm: it refuses to start."},
+    "schema_functions": {"*": "As the line above: of functions. Harm: it refuses to start, or they are made again."},
     "checkpoints": {"published_at": "When it was; witnesses say when they saw it. Harm: it is signed again too late."},
 }
 # These are judged by a fresh export, by verify and by the sealer (tampering_log.py).

@@ -10,7 +10,8 @@ import pytest
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.storage.database.migrations import check_schema, migrate, read_migrations
+from consent_registry.storage.database.migration_files import read_functions, read_migrations
+from consent_registry.storage.database.migrations import check_schema, migrate
 from consent_registry.storage.database.provisioning import create_database, create_roles
 from tests.support.installation import ROLES, empty_database
 
@@ -35,11 +36,11 @@ async def ask(dsn: str, statement: str) -> object:
         await connection.close()
 
 
-async def check(dsn: str) -> None:
+async def check(dsn: str, directory: Path | None = None) -> None:
     """Check the schema as the server does at its start."""
     connection = await asyncpg.connect(dsn)
     try:
-        await check_schema(connection)
+        await check_schema(connection, directory)
     finally:
         await connection.close()
 
@@ -53,19 +54,22 @@ def folder(tmp_path: Path) -> Path:
 async def test_applied_once_in_order(cluster: Cluster) -> None:
     """The first run applies all of them by number, the second none."""
     dsn = await prepared(cluster)
-    names = [one.name for one in read_migrations()]
-    assert await migrate(dsn) == names
+    names, functions = [one.name for one in read_migrations()], read_functions()
+    before, after = ([one.name for one in files] for files in (functions.for_tables, functions.others))
+    assert await migrate(dsn) == [*before, *names, *after]
     assert await migrate(dsn) == []
     await check(dsn)
     recorded = await ask(dsn, "select array_agg(name order by version) from registry.schema_migrations")
     assert recorded == names == sorted(names)
+    functions_recorded = await ask(dsn, "select array_agg(name order by name) from registry.schema_functions")
+    assert functions_recorded == sorted([*before, *after])
 
 
 async def test_parallel_runs_wait_for_each_other(cluster: Cluster) -> None:
     """Of six runs at once one applies everything and five find nothing left to do."""
     dsn = await prepared(cluster)
     applied = await asyncio.gather(*(migrate(dsn) for _ in range(6)))
-    assert sorted(len(names) for names in applied) == [0] * 5 + [len(read_migrations())]
+    assert sorted(len(names) for names in applied) == [0] * 5 + [len(read_migrations()) + len(read_functions().all)]
 
 
 async def test_an_edited_file_is_refused_by_name(cluster: Cluster, folder: Path) -> None:
@@ -95,16 +99,17 @@ async def test_an_unknown_migration_is_refused_by_name(cluster: Cluster, folder:
 async def test_a_database_that_lags_is_refused_by_the_server(cluster: Cluster, folder: Path) -> None:
     """The server names the migration that is missing and the command that applies it."""
     dsn = await prepared(cluster)
-    last = folder / read_migrations()[-1].name
-    last.unlink()
     await migrate(dsn, directory=folder)
+    last = folder / f"{len(read_migrations()) + 1:04}_last.sql"
+    last.write_text("create table last (id integer);")
     with pytest.raises(Unusable, match=f"{last.name}.*consent-registry migrate"):
-        await check(dsn)
+        await check(dsn, folder)
 
 
 async def test_a_migration_that_fails_leaves_nothing(cluster: Cluster, folder: Path) -> None:
     """What a failing file did before its fault is undone; earlier files stay; corrected, it is applied."""
     dsn = await prepared(cluster)
+    await migrate(dsn, directory=folder)
     broken = folder / f"{len(read_migrations()) + 1:04}_broken.sql"
     broken.write_text("create table half (id integer); select 1 / 0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
@@ -113,6 +118,76 @@ async def test_a_migration_that_fails_leaves_nothing(cluster: Cluster, folder: P
     assert await ask(dsn, "select count(*) from registry.schema_migrations") == len(read_migrations())
     broken.write_text("create table half (id integer);")
     assert await migrate(dsn, directory=folder) == [broken.name]
+
+
+MORE = """
+create or replace function registry.more() returns integer language sql as $$ select {number} $$;
+call registry.set_callers('registry.more', array['{{app}}']);
+"""
+MAY = "select has_function_privilege('{role}', 'registry.more()', 'execute')"
+
+
+async def test_functions_are_replaced_when_their_file_changes(cluster: Cluster, folder: Path) -> None:
+    """A file of functions that changed is applied alone, and whatever was granted since is as the file says again."""
+    dsn = await prepared(cluster)
+    more = folder / "functions" / "more.sql"
+    more.write_text(MORE.format(number=1))
+    await migrate(dsn, directory=folder)
+    owner, sealer, app = (ROLES[suffix] for suffix in ("owner", "sealer", "app"))
+    by_hand = f"set role {owner}; grant execute on function registry.more to {sealer}, public;"
+    by_hand += f"revoke execute on function registry.more from {app}"
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(by_hand)
+    await connection.close()
+    assert await migrate(dsn, directory=folder) == []
+    more.write_text(MORE.format(number=2))
+    assert await migrate(dsn, directory=folder) == ["functions/more.sql"]
+    assert await ask(dsn, "select registry.more()") == 2
+    allowed = {role: await ask(dsn, MAY.format(role=role)) for role in (*ROLES.values(), "public")}
+    assert {role for role, may in allowed.items() if may} == {owner, ROLES["migrator"], app}
+
+
+async def test_functions_that_fail_leave_nothing(cluster: Cluster, folder: Path) -> None:
+    """Files of functions are applied all together or not at all."""
+    dsn = await prepared(cluster)
+    await migrate(dsn, directory=folder)
+    (folder / "functions" / "more.sql").write_text(MORE.format(number=1))
+    broken = folder / "functions" / "worse.sql"
+    broken.write_text("select 1 / 0;")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(dsn, directory=folder)
+    assert await ask(dsn, "select to_regproc('registry.more')") is None
+    await check(dsn)
+    broken.unlink()
+    assert await migrate(dsn, directory=folder) == ["functions/more.sql"]
+
+
+async def test_functions_of_another_release_are_refused_by_the_server(cluster: Cluster, folder: Path) -> None:
+    """The server names the file; a file that this release does not have any more is struck from the record."""
+    dsn = await prepared(cluster)
+    (folder / "functions" / "more.sql").write_text(MORE.format(number=1))
+    log = folder / "functions" / "log.sql"
+    log.write_bytes(log.read_bytes() + b"\n")
+    await migrate(dsn, directory=folder)
+    with pytest.raises(Unusable, match=r"functions/log\.sql.*consent-registry migrate"):
+        await check(dsn)
+    assert await migrate(dsn) == ["functions/log.sql"]
+    await check(dsn)
+    assert await ask(dsn, "select count(*) from registry.schema_functions") == len(read_functions().all)
+
+
+async def test_tables_may_need_functions_that_are_new(cluster: Cluster, folder: Path) -> None:
+    """A function for tables is there before the numbered file that needs it, all others after it."""
+    dsn = await prepared(cluster)
+    await migrate(dsn, directory=folder)
+    function = "create or replace function registry.{name}() returns integer language sql immutable as $$ {body} $$;"
+    early, late = folder / "functions" / "for_tables" / "early.sql", folder / "functions" / "late.sql"
+    early.write_text(function.format(name="early", body="select 1"))
+    late.write_text(function.format(name="late", body="select number from registry.later"))
+    later = folder / f"{len(read_migrations()) + 1:04}_later.sql"
+    later.write_text("create table later (number integer default registry.early());")
+    names = ["functions/for_tables/early.sql", later.name, "functions/late.sql"]
+    assert await migrate(dsn, directory=folder) == names
 
 
 @pytest.mark.parametrize("name", ["0099_gap.sql", "12_short.sql", "0003-dash.sql", "0003_Big.sql"])

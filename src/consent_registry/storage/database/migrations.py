@@ -1,103 +1,115 @@
-"""Forward-only migrations: numbered SQL files, applied once, in order, each in a transaction, under one lock.
+"""The schema is brought up to date by files: numbered ones that go forward only, and functions that are replaced whole.
 
-The SHA-256 of every applied file is recorded; an applied file that was edited or is missing is refused by name.
+A numbered file is applied once, in order, in a transaction of its own. A file of functions is applied whenever its
+SHA-256 is another one than was recorded; all that are due together, in one transaction. One lock keeps two runs apart.
+An applied numbered file that was edited or is missing is refused by name.
 """
 
-import hashlib
 import re
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
-import msgspec
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.connections import connect
 from consent_registry.storage.database.definer_checks import require_no_way_up
+from consent_registry.storage.database.migration_files import (
+    Migration,
+    SchemaFile,
+    read_functions,
+    read_migrations,
+)
 from consent_registry.storage.database.roles import DEFAULT_PREFIX, role_names
 
 # Any number that nothing else in this database uses as a one-integer advisory lock.
 MIGRATION_LOCK = 727_001
+# The first file of the schema that was written before the first release. Nothing leads from that one to this.
+BEFORE_THE_FIRST_RELEASE = "0001_ground.sql"
+_TO_REMOVE = "the database, with the keys and the files that belong to it"
+_BOOKS = """
+    create table if not exists registry.schema_migrations (version integer primary key,
+        name text not null, sha256 text not null, applied_at timestamptz not null default statement_timestamp());
+    create table if not exists registry.schema_functions (name text primary key,
+        sha256 text not null, applied_at timestamptz not null default statement_timestamp());
+    grant select on registry.schema_migrations, registry.schema_functions to {app};
+"""
 
 
-class Migration(msgspec.Struct, frozen=True):
-    """One file: its number, file name, text and the SHA-256 of its bytes (64 hex digits)."""
-
-    version: int
-    name: str
-    text: str
-    sha256: str
-
-
-def read_migrations(directory: Path | None = None) -> list[Migration]:
-    """The migrations in order of their numbers, which begin at 1 without a gap; raises Unusable otherwise."""
-    folder = directory or _installed_directory()
-    found = []
-    for path in sorted(folder.glob("*.sql")):
-        match = re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", path.name)
-        if match is None:
-            raise Unusable(f"migration {path.name} is not named NNNN_slug.sql")
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        found.append(Migration(int(match[1]), path.name, content.decode("utf-8"), digest))
-    if [one.version for one in found] != list(range(1, len(found) + 1)):
-        raise Unusable(f"migrations in {folder} are not numbered 1, 2, 3 … without a gap")
-    return found
-
-
-async def migrate(dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None = None) -> list[str]:
+async def migrate(
+    dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None = None, *, to_remove: str = _TO_REMOVE
+) -> list[str]:
     """Bring the database up to date as the migrator's login in `dsn`; returns the names applied now.
 
-    Raises Unusable when the database holds a migration that this release does not know, or knows with other bytes; and
-    when a login could become the owner (definer_checks.py), before anything is applied and afterwards.
+    Raises Unusable when the database holds a migration that this release does not know, or knows with other bytes; when
+    it is of before the first release, and then names what is `to_remove`; and when a login could become the owner
+    (definer_checks.py), before anything is applied and afterwards.
     """
     names = role_names(prefix)
-    migrations = read_migrations(directory)
+    migrations, functions = read_migrations(directory), read_functions(directory)
     connection = await connect(dsn)
     try:
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(f"set role {names['owner']}")
         await require_no_way_up(connection)
-        await connection.execute(
-            "create table if not exists registry.schema_migrations (version integer primary key, "
-            "name text not null, sha256 text not null, applied_at timestamptz not null default statement_timestamp())"
-        )
-        await connection.execute(f"grant select on registry.schema_migrations to {names['app']}")
+        await _require_no_earlier_schema(connection, to_remove)
+        await connection.execute(_with_roles(_BOOKS, names))
         applied = await _applied(connection, migrations)
-        fresh = [one for one in migrations if one.version > applied]
-        for one in fresh:
-            await _apply(connection, one, names)
-        if fresh:
+        done = await _replace(connection, functions.for_tables, names)
+        for migration in migrations[applied:]:
+            await _apply(connection, migration, names)
+            done.append(migration.name)
+        done += await _replace(connection, functions.others, names)
+        if done:
+            await _forget_functions(connection, functions.all)
             await require_no_way_up(connection)
     finally:
         await connection.close()
-    return [one.name for one in fresh]
+    return done
 
 
 async def check_schema(connection: asyncpg.Connection, directory: Path | None = None) -> None:
-    """Raise Unusable unless the database holds exactly this release's migrations."""
+    """Raise Unusable unless the database holds exactly this release's migrations and functions."""
     migrations = read_migrations(directory)
+    await _require_no_earlier_schema(connection, _TO_REMOVE)
     applied = await _applied(connection, migrations)
     if applied < len(migrations):
         raise Unusable(f"the database lacks migration {migrations[applied].name}: run `consent-registry migrate`")
+    other = await _outdated(connection, read_functions(directory).all)
+    if other:
+        raise Unusable(
+            f"the database does not have {other[0].name} as this release does: run `consent-registry migrate`"
+        )
+
+
+async def _require_no_earlier_schema(connection: asyncpg.Connection, to_remove: str) -> None:
+    if await connection.fetchval("select to_regclass('registry.schema_migrations')") is None:
+        return
+    if await connection.fetchval(
+        "select exists (select from registry.schema_migrations where name = $1)", BEFORE_THE_FIRST_RELEASE
+    ):
+        raise Unusable(
+            f"this database was set up before the first release ({BEFORE_THE_FIRST_RELEASE}), and no migration leads "
+            f"from there to here: remove {to_remove}, and begin anew"
+        )
 
 
 async def _applied(connection: asyncpg.Connection, migrations: list[Migration]) -> int:
     rows = await connection.fetch("select version, name, sha256 from registry.schema_migrations order by version")
-    known = {one.version: one for one in migrations}
+    known = {migration.version: migration for migration in migrations}
     for row in rows:
-        one = known.get(row["version"])
-        if one is None:
+        migration = known.get(row["version"])
+        if migration is None:
             raise Unusable(
                 f"the database holds migration {row['name']}, which this release does not know: install the newer "
                 "release"
             )
-        if one.sha256 != row["sha256"]:
+        if migration.sha256 != row["sha256"]:
             raise Unusable(
                 f"migration {row['name']} was changed after it had been applied: install this release again, unchanged"
             )
     recorded = {row["version"] for row in rows}
-    gap = next((one for one in migrations[: max(recorded, default=0)] if one.version not in recorded), None)
+    gap = next((file for file in migrations[: max(recorded, default=0)] if file.version not in recorded), None)
     if gap is not None:
         raise Unusable(
             f"the database does not record migration {gap.name}, but later ones: restore registry.schema_migrations "
@@ -106,19 +118,47 @@ async def _applied(connection: asyncpg.Connection, migrations: list[Migration]) 
     return len(rows)
 
 
-async def _apply(connection: asyncpg.Connection, one: Migration, names: dict[str, str]) -> None:
-    text = re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], match[0]), one.text)
+async def _outdated(connection: asyncpg.Connection, files: Sequence[SchemaFile]) -> list[SchemaFile]:
+    rows = await connection.fetch("select name, sha256 from registry.schema_functions")
+    recorded = {row["name"]: row["sha256"] for row in rows}
+    return [file for file in files if recorded.get(file.name) != file.sha256]
+
+
+async def _replace(connection: asyncpg.Connection, files: Sequence[SchemaFile], names: dict[str, str]) -> list[str]:
+    """Apply the files of functions that are not as they were recorded; returns their names."""
+    outdated = await _outdated(connection, files)
     async with connection.transaction():
         await connection.execute("set local search_path = registry")
-        await connection.execute(text)
+        for file in outdated:
+            await connection.execute(_with_roles(file.text, names))
+            await connection.execute(
+                "insert into registry.schema_functions (name, sha256) values ($1, $2) "
+                "on conflict (name) do update set sha256 = excluded.sha256, applied_at = statement_timestamp()",
+                file.name,
+                file.sha256,
+            )
+    return [file.name for file in outdated]
+
+
+async def _forget_functions(connection: asyncpg.Connection, files: Sequence[SchemaFile]) -> None:
+    """Strike the files that this release does not have any more; a migration drops what was in them."""
+    await connection.execute(
+        "delete from registry.schema_functions where name <> all ($1)", [file.name for file in files]
+    )
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration, names: dict[str, str]) -> None:
+    async with connection.transaction():
+        await connection.execute("set local search_path = registry")
+        await connection.execute(_with_roles(migration.text, names))
         await connection.execute(
             "insert into registry.schema_migrations (version, name, sha256) values ($1, $2, $3)",
-            one.version,
-            one.name,
-            one.sha256,
+            migration.version,
+            migration.name,
+            migration.sha256,
         )
 
 
-def _installed_directory() -> Path:
-    packaged = Path(str(files("consent_registry") / "migrations"))
-    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "migrations"
+def _with_roles(text: str, names: dict[str, str]) -> str:
+    """Put the role names of this installation where a file has `{app}` and the like."""
+    return re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], match[0]), text)

@@ -1,8 +1,12 @@
--- Why: while rows moved out of DEFAULT, a statement that had been planned before and waited could miss them, or write a
--- row where its month no longer was. Whoever makes this month's partition, or moves rows, now holds the log alone for
--- that moment; months to come are still made without stopping anybody.
--- Survives the previous release: yes, the call is the same.
+-- The monthly partitions of the log's events.
 
+-- Makes the partitions of `events` for last month, this one and p_months more. Returns how many were made.
+-- While DEFAULT is bigger than p_bytes nothing is made, with a warning, because moving its rows would stop those who
+-- write there for too long; null moves whatever there is (`consent-registry migrate`, which may take its time).
+-- Partitions carry no grants: rows are reached through their parent, or not at all.
+-- While rows move out of DEFAULT, a statement that was planned before and waited could miss them, or write a row where its
+-- month no longer is. Whoever makes this month's partition, or moves rows, therefore holds the log alone for that moment;
+-- months to come are made beside the log and then attached, which waits for nobody but those who write into DEFAULT.
 create or replace function registry.make_event_partitions(p_months integer, p_bytes bigint default 16777216) returns integer
     -- Who holds the log alone waits for that at most so long, because everybody else waits behind.
     language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' as $$
@@ -54,3 +58,36 @@ begin
     return made;
 end
 $$;
+call registry.set_callers('registry.make_event_partitions', array['{app}']);
+
+-- Drops the log's partitions of past months that hold no event of any network. Forced row-level security hides rows
+-- from the owner as well; it is lifted for the look and forced again, under an exclusive lock on that partition alone.
+create or replace function registry.drop_empty_event_partitions() returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    one pg_catalog.regclass;
+    is_empty boolean;
+    dropped integer := 0;
+begin
+    -- Dropping a partition holds the log alone for a moment, and whoever comes waits behind: better another day.
+    set local lock_timeout = '1s';
+    perform pg_advisory_xact_lock(5 << 20, 0);
+    for one in
+        select i.inhrelid::pg_catalog.regclass from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'registry.events'::pg_catalog.regclass and c.relname ~ '^events_[0-9]{6}$'
+            and c.relname < 'events_' || to_char(statement_timestamp() at time zone 'UTC' - interval '2 months', 'YYYYMM')
+        order by c.relname
+    loop
+        execute format('alter table %s no force row level security', one);
+        execute format('select not exists (select from %s)', one) into is_empty;
+        if is_empty then
+            execute format('drop table %s', one);
+            dropped := dropped + 1;
+        else
+            execute format('alter table %s force row level security', one);
+        end if;
+    end loop;
+    return dropped;
+end
+$$;
+call registry.set_callers('registry.drop_empty_event_partitions', array['{eraser}']);

@@ -1,114 +1,7 @@
--- Why: Art. 17 DSGVO. Erasure removes, in one transaction through one function with its own role, everything keyed by a
--- client; the log says which places were emptied and on which ground. Legal holds stand against it (Art. 17 Abs. 3).
--- Survives the previous release: yes. It adds tables, indices, policies of the owner and functions of the eraser;
--- what the previous release reads and writes is as it was.
-
-grant usage on schema registry to {eraser};
-
--- A table whose rows are removed with their client: the owner, and so the functions below, may read and delete them
--- within the network that is set. Such a table has client_id (uuid) or client_ids (uuid[]); a row that belongs to a
--- consent also has consent_id, grant_id or release_id. The policy's name is what makes it known to
--- `removable_tables`, so a new table needs this one call in its migration, and nothing else.
-create function registry.make_removable(p_table text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    execute format('create policy %I on registry.%I for select to {owner} using (network_id = (select registry.current_network()))',
-        p_table || '_removal_read', p_table);
-    execute format('create policy %I on registry.%I for delete to {owner} using (network_id = (select registry.current_network()))',
-        p_table || '_removal', p_table);
-end
-$$;
-revoke execute on function registry.make_removable(text) from public;
-
--- Why something must not be removed yet: a claim, a duty to keep (Art. 17 Abs. 3 lit. b, e DSGVO). Codes, no free text.
-create table holds (
-    network_id integer not null,
-    hold_id uuid not null,
-    client_id uuid not null,
-    norm text not null,
-    placed_by text collate "C" not null,
-    recorded_at timestamptz not null,
-    constraint holds_pkey primary key (network_id, hold_id),
-    constraint holds_client_fkey foreign key (network_id, client_id) references clients
-);
-create index holds_client_idx on holds (network_id, client_id);
-
-create table hold_liftings (
-    network_id integer not null,
-    hold_id uuid not null,
-    client_id uuid not null,
-    lifted_by text collate "C" not null,
-    recorded_at timestamptz not null,
-    constraint hold_liftings_pkey primary key (network_id, hold_id),
-    constraint hold_liftings_hold_fkey foreign key (network_id, hold_id) references holds
-);
-
--- What was erased, without a word about whom. The erasure ledger outside the database has the same ids.
-create table erasures (
-    network_id integer not null references networks,
-    erasure_id uuid not null,
-    ground text collate "C" not null,
-    events bigint not null,
-    recorded_at timestamptz not null,
-    constraint erasures_pkey primary key (network_id, erasure_id)
-);
-
-do $$
-declare
-    tenant_table text;
-    rule text;
-begin
-    -- Holds are the administration's (partner 0): no partner learns that there is one.
-    for tenant_table, rule in values
-        ('holds', ' and 0 = any ((select registry.current_partners())::integer[])'),
-        ('hold_liftings', ' and 0 = any ((select registry.current_partners())::integer[])'),
-        ('erasures', '')
-    loop
-        execute format('alter table registry.%I enable row level security', tenant_table);
-        execute format('alter table registry.%I force row level security', tenant_table);
-        execute format('create policy %I on registry.%I for select using (network_id = (select registry.current_network())%s)',
-            tenant_table || '_read', tenant_table, rule);
-        execute format('create policy %I on registry.%I for insert with check (network_id = (select registry.current_network()))',
-            tenant_table || '_write', tenant_table);
-        execute format('grant select on registry.%I to {app}', tenant_table);
-        execute format('create trigger %I before update or delete on registry.%I for each row execute function registry.refuse_change()',
-            tenant_table || '_append_only', tenant_table);
-        execute format('create trigger %I before truncate on registry.%I for each statement execute function registry.refuse_change()',
-            tenant_table || '_no_truncate', tenant_table);
-    end loop;
-    grant insert on registry.holds, registry.hold_liftings to {app};
-    foreach tenant_table in array array['clients', 'client_references', 'consents', 'grants', 'grant_changes', 'releases',
-        'release_changes', 'receipt_codes', 'withdrawals', 'changes', 'transfers', 'idempotency_keys', 'holds',
-        'hold_liftings', 'events'] loop
-        perform registry.make_removable(tenant_table);
-    end loop;
-end
-$$;
-
--- Removal looks rows up by their client, and a removed consent looks for its codes.
-create index grant_changes_client_idx on grant_changes (network_id, client_id);
-create index releases_client_idx on releases (network_id, client_id);
-create index release_changes_client_idx on release_changes (network_id, client_id);
-create index receipt_codes_client_idx on receipt_codes (network_id, client_id);
-create index receipt_codes_consent_idx on receipt_codes (network_id, consent_id);
-create index withdrawals_client_idx on withdrawals (network_id, client_id);
-create index changes_client_idx on changes (network_id, client_id);
-create index transfers_client_idx on transfers (network_id, client_id) where client_id is not null;
-
--- The courtesy lets the functions below pass, which alone set this; what guards is that nobody else may delete at all.
--- Leaves and texts are never removed.
-create or replace function registry.refuse_change() returns trigger language plpgsql as $$
-begin
-    if tg_op = 'DELETE' and current_setting('registry.removal', true) = 'on'
-        and tg_table_name not in ('leaves', 'texts', 'text_languages') then
-        return old;
-    end if;
-    raise exception 'registry.% is append-only', tg_table_name using errcode = 'restrict_violation';
-end
-$$;
+-- Erasure (Art. 17 DSGVO): what the eraser's login may find, see and remove, each a function; it reads no table.
 
 -- Every removable table but events, those that refer to others first.
-create function registry.removable_tables() returns table (name text, depth integer)
+create or replace function registry.removable_tables() returns table (name text, depth integer)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive removable as (
         select c.oid, c.relname from pg_catalog.pg_class c join pg_catalog.pg_policy p on p.polrelid = c.oid and p.polcmd = 'd'
@@ -123,10 +16,10 @@ create function registry.removable_tables() returns table (name text, depth inte
     select r.relname::pg_catalog.text, max(b.depth) from below b join removable r using (oid)
     group by r.relname order by max(b.depth) desc, r.relname
 $$;
-revoke execute on function registry.removable_tables() from public;
+call registry.set_callers('registry.removable_tables');
 
 -- The rule by which rows of a table belong to clients ($2), or to consents ($3), grants ($4) and releases ($5).
-create function registry.removal_rule(p_table text) returns text
+create or replace function registry.removal_rule(p_table text) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select '(' || string_agg(case attname when 'client_ids' then 'client_ids && $2' when 'client_id' then 'client_id = any ($2)'
         when 'consent_id' then 'consent_id = any ($3)' when 'grant_id' then 'grant_id = any ($4)'
@@ -134,56 +27,70 @@ create function registry.removal_rule(p_table text) returns text
     from pg_catalog.pg_attribute where attrelid = format('registry.%I', p_table)::pg_catalog.regclass and not attisdropped
         and attname in ('client_id', 'client_ids', 'consent_id', 'grant_id', 'release_id')
 $$;
-revoke execute on function registry.removal_rule(text) from public;
+call registry.set_callers('registry.removal_rule');
 
 -- Indices as ascending, inclusive spans: 3, 7, 8, 9 are [[3, 3], [7, 9]].
-create function registry.spans(p_indices bigint[]) returns jsonb
+create or replace function registry.spans(p_indices bigint[]) returns jsonb
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(jsonb_build_array(low, high) order by low), '[]') from (
         select min(i) as low, max(i) as high
         from (select i, i - row_number() over (order by i) as run from unnest(p_indices) as i) as numbered group by run
     ) as runs
 $$;
-revoke execute on function registry.spans(bigint[]) from public;
+call registry.set_callers('registry.spans');
 
--- Everything behind one person: the ids of all clients that are the same person as this one, itself among them.
-create function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]
+-- Everything behind one person: the ids of all clients that are the same person as this one when it is asked, itself
+-- among them.
+create or replace function registry.clients_of_person(p_network integer, p_client uuid) returns uuid[]
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select array_agg(c.client_id order by c.client_id) from registry.clients c
-    where c.network_id = p_network and c.client_id = p_client
+    where c.network_id = p_network and c.client_id in (
+        select p_client
+        union
+        select m.client_id from registry.current_memberships o
+        join registry.current_memberships m on m.network_id = p_network and m.group_id = o.group_id
+        where o.network_id = p_network and o.client_id = p_client)
 $$;
+call registry.set_callers('registry.clients_of_person', array['{eraser}']);
 
-create function registry.removal_network(p_slug text)
+create or replace function registry.removal_network(p_slug text)
     returns table (network_id integer, slug text, name text, about text, log_origin text)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select n.network_id, n.slug, n.name, n.about, n.log_origin from registry.networks n where n.slug = p_slug
 $$;
+call registry.set_callers('registry.removal_network', array['{eraser}']);
 
 -- The client behind a partner's reference (by any of the digests it may be stored under), or behind a consent.
-create function registry.find_client(p_network integer, p_partner text, p_digests bytea[]) returns uuid
+create or replace function registry.find_client(p_network integer, p_partner text, p_digests bytea[]) returns uuid
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.client_id from registry.client_references r
     join registry.partners p on p.network_id = r.network_id and p.partner_id = r.partner_id
     where r.network_id = p_network and p.slug = p_partner and r.digest = any (p_digests)
 $$;
-create function registry.find_client_of_consent(p_network integer, p_consent uuid) returns uuid
+call registry.set_callers('registry.find_client', array['{eraser}']);
+
+create or replace function registry.find_client_of_consent(p_network integer, p_consent uuid) returns uuid
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select c.client_id from registry.consents c where c.network_id = p_network and c.consent_id = p_consent
 $$;
-create function registry.partner_number(p_network integer, p_partner text) returns integer
+call registry.set_callers('registry.find_client_of_consent', array['{eraser}']);
+
+create or replace function registry.partner_number(p_network integer, p_partner text) returns integer
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select p.partner_id from registry.partners p where p.network_id = p_network and p.slug = p_partner
 $$;
+call registry.set_callers('registry.partner_number', array['{eraser}']);
 
 -- Which of these clients the database still knows: what the erasure ledger asks before the registry is ready.
-create function registry.known_clients(p_network integer, p_clients uuid[]) returns uuid[]
+create or replace function registry.known_clients(p_network integer, p_clients uuid[]) returns uuid[]
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(c.client_id order by c.client_id), '{}') from registry.clients c
     where c.network_id = p_network and c.client_id = any (p_clients)
 $$;
+call registry.set_callers('registry.known_clients', array['{app}', '{eraser}']);
 
 -- What is there of these clients: rows by table, events by kind with their spans, partners that take part, open holds.
-create function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
+create or replace function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     tables pg_catalog.jsonb := '{}';
@@ -217,19 +124,21 @@ begin
                 select from registry.hold_liftings l where l.network_id = p_network and l.hold_id = h.hold_id)));
 end
 $$;
+call registry.set_callers('registry.survey_clients', array['{eraser}']);
 
 -- The references of these clients, sealed, and a place in the log behind which each was registered: that of the last
 -- event about them that is no mere use.
-create function registry.references_of(p_network integer, p_clients uuid[])
+create or replace function registry.references_of(p_network integer, p_clients uuid[])
     returns table (partner_id integer, client_id uuid, digest bytea, sealed bytea, before bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.partner_id, r.client_id, r.digest, r.sealed, (select max(e.log_index) from registry.events e
         where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
     from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
 $$;
+call registry.set_callers('registry.references_of', array['{eraser}']);
 
 -- Questions a partner asked about references that nobody had registered yet, between two places of the log, by pages.
-create function registry.questions_about_nobody(
+create or replace function registry.questions_about_nobody(
     p_network integer, p_partner integer, p_after bigint, p_before bigint, p_limit integer)
     returns table (log_index bigint, nonce bytea, event bytea)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -238,10 +147,11 @@ create function registry.questions_about_nobody(
       and e.log_index > p_after and e.log_index < p_before
     order by e.log_index limit p_limit
 $$;
+call registry.set_callers('registry.questions_about_nobody', array['{eraser}']);
 
 -- Takes the person's locks in the order of the house: catalogue (shared), then clients, and the references by which
 -- they may be being registered, ascending. Held until the transaction ends.
-create function registry.lock_clients(p_network integer, p_clients uuid[]) returns void
+create or replace function registry.lock_clients(p_network integer, p_clients uuid[]) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     number integer;
@@ -258,9 +168,10 @@ begin
     end loop;
 end
 $$;
+call registry.set_callers('registry.lock_clients', array['{eraser}']);
 
 -- Removes the rows that belong to these clients, consents, grants and releases; returns how many by table.
-create function registry.remove_rows(
+create or replace function registry.remove_rows(
     p_network integer, p_clients uuid[], p_consents uuid[], p_grants uuid[], p_releases uuid[]
 ) returns jsonb language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -279,11 +190,11 @@ begin
     return removed;
 end
 $$;
-revoke execute on function registry.remove_rows(integer, uuid[], uuid[], uuid[], uuid[]) from public;
+call registry.set_callers('registry.remove_rows');
 
 -- Appends the event that says what was removed. It must list exactly the places that were emptied: so nobody, not even
 -- with the eraser's login, takes an event out of the log without saying so in it.
-create function registry.append_removal(
+create or replace function registry.append_removal(
     p_network integer, p_kind smallint, p_indices bigint[], p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea,
     p_leaf bytea
 ) returns bigint language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -299,12 +210,11 @@ begin
         array[p_nonce], array[p_leaf]);
 end
 $$;
-revoke execute on function registry.append_removal(integer, smallint, bigint[], timestamptz, uuid, bytea, bytea, bytea)
-    from public;
+call registry.set_callers('registry.append_removal');
 
 -- The one way to erase. Removes everything keyed by these clients, and the questions about nobody that the caller
 -- recognised as being about them, and appends the event; returns its place in the log and the partitions touched.
-create function registry.erase_clients(
+create or replace function registry.erase_clients(
     p_network integer, p_clients uuid[], p_questions bigint[], p_ground text, p_at timestamptz, p_id uuid,
     p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns table (log_index bigint, partitions text[]) language plpgsql volatile security definer
@@ -330,21 +240,4 @@ begin
     return next;
 end
 $$;
-
-do $$
-declare
-    one text;
-begin
-    foreach one in array array[
-        'clients_of_person(integer, uuid)', 'removal_network(text)', 'find_client(integer, text, bytea[])',
-        'find_client_of_consent(integer, uuid)', 'partner_number(integer, text)', 'known_clients(integer, uuid[])',
-        'survey_clients(integer, uuid[], smallint[])', 'references_of(integer, uuid[])',
-        'questions_about_nobody(integer, integer, bigint, bigint, integer)', 'lock_clients(integer, uuid[])',
-        'erase_clients(integer, uuid[], bigint[], text, timestamptz, uuid, bytea, bytea, bytea)'
-    ] loop
-        execute 'revoke execute on function registry.' || one || ' from public';
-        execute 'grant execute on function registry.' || one || ' to {eraser}';
-    end loop;
-    grant execute on function registry.known_clients(integer, uuid[]) to {app};
-end
-$$;
+call registry.set_callers('registry.erase_clients', array['{eraser}']);

@@ -1,58 +1,15 @@
--- Why: storage limitation (Art. 5 Abs. 1 lit. e DSGVO). What is no longer needed as proof is removed by class: uses by
--- age, consents with all that belongs to them when nobody has relied on them for long enough, clients who have nothing
--- left. Periods are each network's; a legal hold stands against it.
--- Survives the previous release: yes, it adds tables, and functions of the eraser.
-
--- How long, in whole calendar years after the one in which it ended (domain.md 2.8); the latest row counts.
-create table retention_periods (
-    network_id integer not null references networks,
-    period_id uuid not null,
-    use_years smallint not null,
-    consent_years smallint not null,
-    recorded_at timestamptz not null,
-    constraint retention_periods_pkey primary key (network_id, period_id),
-    constraint retention_periods_years_check check (use_years between 1 and 30 and consent_years between 1 and 30)
-);
-
-create table retentions (
-    network_id integer not null references networks,
-    retention_id uuid not null,
-    events bigint not null,
-    recorded_at timestamptz not null,
-    constraint retentions_pkey primary key (network_id, retention_id)
-);
-
-do $$
-declare
-    tenant_table text;
-begin
-    foreach tenant_table in array array['retention_periods', 'retentions'] loop
-        execute format('alter table registry.%I enable row level security', tenant_table);
-        execute format('alter table registry.%I force row level security', tenant_table);
-        execute format('create policy %I on registry.%I for select using (network_id = (select registry.current_network()))',
-            tenant_table || '_read', tenant_table);
-        execute format('create policy %I on registry.%I for insert with check (network_id = (select registry.current_network()))',
-            tenant_table || '_write', tenant_table);
-        execute format('grant select on registry.%I to {app}', tenant_table);
-        execute format('create trigger %I before update or delete on registry.%I for each row execute function registry.refuse_change()',
-            tenant_table || '_append_only', tenant_table);
-        execute format('create trigger %I before truncate on registry.%I for each statement execute function registry.refuse_change()',
-            tenant_table || '_no_truncate', tenant_table);
-    end loop;
-    grant insert on registry.retention_periods to {app};
-end
-$$;
+-- Retention (Art. 5 Abs. 1 lit. e DSGVO): what is no longer needed as proof goes by class.
 
 -- The kinds of class `use` (decision, transfer, read); nothing else goes by age alone.
-create function registry.use_kinds() returns smallint[] language sql immutable as $$ select array[1, 5, 6]::smallint[] $$;
-revoke execute on function registry.use_kinds() from public;
+create or replace function registry.use_kinds() returns smallint[] language sql immutable as $$ select array[1, 5, 6]::smallint[] $$;
+call registry.set_callers('registry.use_kinds');
 
 -- The moment that counts as now. A function of its own so that a test can look years ahead.
-create function registry.retention_now() returns timestamptz language sql stable as $$ select statement_timestamp() $$;
-revoke execute on function registry.retention_now() from public;
+create or replace function registry.retention_now() returns timestamptz language sql stable as $$ select statement_timestamp() $$;
+call registry.set_callers('registry.retention_now');
 
 -- What ended before these moments is due. The end of the n-th calendar year after it has passed, in Germany.
-create function registry.retention_terms(p_network integer)
+create or replace function registry.retention_terms(p_network integer)
     returns table (use_years smallint, consent_years smallint, uses_before timestamptz, consents_before timestamptz)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select t.use_years, t.consent_years,
@@ -63,10 +20,11 @@ create function registry.retention_terms(p_network integer)
         date_trunc('year', registry.retention_now() at time zone 'Europe/Berlin') as year_begun
     order by t.rank, t.latest desc limit 1
 $$;
+call registry.set_callers('registry.retention_terms', array['{app}', '{eraser}']);
 
 -- When somebody could last rely on a consent, or did: the end of its last grant, or the last transfer under it. What
 -- was withdrawn in parts ends with its own validity; nothing ends before it was recorded.
-create function registry.last_reliance(p_network integer, p_consent uuid) returns timestamptz
+create or replace function registry.last_reliance(p_network integer, p_consent uuid) returns timestamptz
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select greatest(c.recorded_at,
         (select max(case when g.answer = 'refused' then c.recorded_at else coalesce(
@@ -82,21 +40,21 @@ create function registry.last_reliance(p_network integer, p_consent uuid) return
                 where g.network_id = p_network and g.consent_id = c.consent_id))))
     from registry.consents c where c.network_id = p_network and c.consent_id = p_consent
 $$;
-revoke execute on function registry.last_reliance(integer, uuid) from public;
+call registry.set_callers('registry.last_reliance');
 
 -- All clients of persons on whom a hold is open.
-create function registry.held_clients(p_network integer) returns uuid[]
+create or replace function registry.held_clients(p_network integer) returns uuid[]
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(distinct one), '{}') from registry.holds h,
         lateral unnest(registry.clients_of_person(p_network, h.client_id)) as one
     where h.network_id = p_network and not exists (
         select from registry.hold_liftings l where l.network_id = p_network and l.hold_id = h.hold_id)
 $$;
-revoke execute on function registry.held_clients(integer) from public;
+call registry.set_callers('registry.held_clients');
 
 -- Consents nobody has relied on since p_before, oldest first. What one act changed goes together, so that no event
 -- stays that tells of a consent that is gone, and none goes before its consent.
-create function registry.due_consents(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
+create or replace function registry.due_consents(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     due pg_catalog.uuid[];
@@ -128,11 +86,11 @@ begin
     return coalesce(due, '{}');
 end
 $$;
-revoke execute on function registry.due_consents(integer, timestamptz, integer) from public;
+call registry.set_callers('registry.due_consents');
 
 -- The places of the events that tell of these consents: their own, those of acts on them, those that name one; and what
 -- else those acts wrote about the same client: padding, and an act's own entry that names nothing itself.
-create function registry.places_of_consents(p_network integer, p_consents uuid[]) returns bigint[]
+create or replace function registry.places_of_consents(p_network integer, p_consents uuid[]) returns bigint[]
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with state as (
         select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::pg_catalog.jsonb as said from registry.events e
@@ -154,11 +112,11 @@ create function registry.places_of_consents(p_network integer, p_consents uuid[]
         where t.log_index = s.log_index
             or t.client_id = s.client_id and t.act in (s.said ->> 'act', s.event_id::pg_catalog.text))
 $$;
-revoke execute on function registry.places_of_consents(integer, uuid[]) from public;
+call registry.set_callers('registry.places_of_consents');
 
 -- Clients registered before p_before, none of whose person's clients has a consent, a hold or an event that is younger
 -- or a use: nobody needs their references any more.
-create function registry.unused_clients(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
+create or replace function registry.unused_clients(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(array_agg(o.client_id), '{}') from (
         select c.client_id from registry.clients c
@@ -172,10 +130,10 @@ create function registry.unused_clients(p_network integer, p_before timestamptz,
                     and (e.kind = any (registry.use_kinds()) or e.at >= p_before)))
         order by c.client_id limit p_limit) o
 $$;
-revoke execute on function registry.unused_clients(integer, timestamptz, integer) from public;
+call registry.set_callers('registry.unused_clients');
 
 -- The next step that is due: uses, then consents, then clients, at most p_limit of them. Empty when nothing is.
-create function registry.due_step(
+create or replace function registry.due_step(
     p_network integer, p_limit integer, out step text, out consents uuid[], out clients uuid[], out places bigint[]
 ) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -210,10 +168,10 @@ begin
     places := '{}';
 end
 $$;
-revoke execute on function registry.due_step(integer, integer) from public;
+call registry.set_callers('registry.due_step');
 
 -- What is due next, for the event that will say so; changes nothing.
-create function registry.survey_retention(p_network integer, p_limit integer) returns jsonb
+create or replace function registry.survey_retention(p_network integer, p_limit integer) returns jsonb
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('step', d.step, 'consents', cardinality(d.consents), 'clients', cardinality(d.clients),
         'indices', registry.spans(d.places), 'places', cardinality(d.places),
@@ -221,9 +179,10 @@ create function registry.survey_retention(p_network integer, p_limit integer) re
         'consents_before', t.consents_before)
     from registry.due_step(p_network, p_limit) d, registry.retention_terms(p_network) t
 $$;
+call registry.set_callers('registry.survey_retention', array['{eraser}']);
 
 -- Everything that is due, counted; and who is held.
-create function registry.count_retention(p_network integer) returns jsonb
+create or replace function registry.count_retention(p_network integer) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     terms pg_catalog.record;
@@ -245,9 +204,10 @@ begin
         'held', cardinality(registry.held_clients(p_network)));
 end
 $$;
+call registry.set_callers('registry.count_retention', array['{eraser}']);
 
 -- Of these clients' consents, how many are still within their period as proof, and until when the last of them is.
-create function registry.proof_periods(p_network integer, p_clients uuid[]) returns table (running bigint, until timestamptz)
+create or replace function registry.proof_periods(p_network integer, p_clients uuid[]) returns table (running bigint, until timestamptz)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select count(*), (date_trunc('year', max(o.ended) at time zone 'Europe/Berlin')
         + make_interval(years => max(o.consent_years) + 1)) at time zone 'Europe/Berlin'
@@ -256,10 +216,12 @@ create function registry.proof_periods(p_network integer, p_clients uuid[]) retu
         where c.network_id = p_network and c.client_id = any (p_clients)) o
     where o.ended >= o.consents_before
 $$;
+call registry.set_callers('registry.proof_periods', array['{eraser}']);
 
 -- The one way to let go what is due: the next step, in one transaction with the event that lists its places. Returns
--- the event's place, or null when nothing is due. Consents and clients are held alone while they go.
-create function registry.retain(
+-- the event's place, or null when nothing is due. Consents and clients are held alone while they go. A withdrawal's row
+-- goes with the event that tells of it, so that `audit replay` finds in the tables what the log tells.
+create or replace function registry.retain(
     p_network integer, p_limit integer, p_at timestamptz, p_id uuid, p_event bytea, p_nonce bytea, p_leaf bytea
 ) returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -293,12 +255,9 @@ begin
         array(select g.grant_id from registry.grants g where g.network_id = p_network and g.consent_id = any (due.consents)),
         array(select r.release_id from registry.releases r where r.network_id = p_network and r.consent_id = any (due.consents)));
     set local registry.removal = 'on';
-    -- A withdrawal goes with the last of what it withdrew.
-    delete from registry.withdrawals w where w.network_id = p_network and w.client_id = any (concerned)
-        and not exists (select from registry.grant_changes x where x.network_id = p_network and x.client_id = w.client_id
-            and x.act_id = w.withdrawal_id)
-        and not exists (select from registry.release_changes x where x.network_id = p_network and x.client_id = w.client_id
-            and x.act_id = w.withdrawal_id);
+    -- A withdrawal goes with the event that tells of it.
+    delete from registry.withdrawals w where w.network_id = p_network and w.withdrawal_id in (
+        select e.event_id from registry.events e where e.network_id = p_network and e.log_index = any (due.places));
     set local registry.removal = '';
     delete from registry.events e where e.network_id = p_network and e.log_index = any (due.places);
     insert into registry.retentions (network_id, retention_id, events, recorded_at)
@@ -306,48 +265,4 @@ begin
     return registry.append_removal(p_network, 28::smallint, due.places, p_at, p_id, p_event, p_nonce, p_leaf);
 end
 $$;
-
--- Drops the log's partitions of past months that hold no event of any network. Forced row-level security hides rows
--- from the owner as well; it is lifted for the look and forced again, under an exclusive lock on that partition alone.
-create function registry.drop_empty_event_partitions() returns integer
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    one pg_catalog.regclass;
-    is_empty boolean;
-    dropped integer := 0;
-begin
-    -- Dropping a partition holds the log alone for a moment, and whoever comes waits behind: better another day.
-    set local lock_timeout = '1s';
-    perform pg_advisory_xact_lock(5 << 20, 0);
-    for one in
-        select i.inhrelid::pg_catalog.regclass from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
-        where i.inhparent = 'registry.events'::pg_catalog.regclass and c.relname ~ '^events_[0-9]{6}$'
-            and c.relname < 'events_' || to_char(statement_timestamp() at time zone 'UTC' - interval '2 months', 'YYYYMM')
-        order by c.relname
-    loop
-        execute format('alter table %s no force row level security', one);
-        execute format('select not exists (select from %s)', one) into is_empty;
-        if is_empty then
-            execute format('drop table %s', one);
-            dropped := dropped + 1;
-        else
-            execute format('alter table %s force row level security', one);
-        end if;
-    end loop;
-    return dropped;
-end
-$$;
-
-do $$
-declare
-    one text;
-begin
-    foreach one in array array['survey_retention(integer, integer)', 'count_retention(integer)',
-        'proof_periods(integer, uuid[])', 'drop_empty_event_partitions()',
-        'retain(integer, integer, timestamptz, uuid, bytea, bytea, bytea)', 'retention_terms(integer)'] loop
-        execute 'revoke execute on function registry.' || one || ' from public';
-        execute 'grant execute on function registry.' || one || ' to {eraser}';
-    end loop;
-    grant execute on function registry.retention_terms(integer) to {app};
-end
-$$;
+call registry.set_callers('registry.retain', array['{eraser}']);
