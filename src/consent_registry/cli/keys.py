@@ -12,8 +12,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses, still_needed
-from consent_registry.operations.keys.reencryption import Resealed
-from consent_registry.operations.keys.reencryption import reseal as reseal_values
+from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
 from consent_registry.operations.running.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.storage.database.database import open_pool
@@ -83,7 +82,7 @@ def reseal(folder: Path) -> None:
 
     Needs the migrator's login in CONSENT_REGISTRY_MIGRATOR_DATABASE_URL: the application may not change a stored value.
     """
-    done: Resealed = _with_database(_required(MIGRATOR_URL), load_keys(folder), reseal_values)
+    done: Reencrypted = _with_database(_required(MIGRATOR_URL), load_keys(folder), reencrypt)
     print(f"{done.moved} values moved to the current keys")
     if done.left:
         raise CannotServe(

@@ -126,10 +126,10 @@ async def test_a_bad_key_file_changes_nothing(
 
 async def test_a_dropped_key_is_followed(following: Following) -> None:
     """A key that went from its file is forgotten by the process: what only it can open stays closed."""
-    sealed = following.runtime.keys.seal(b"x", "c")
+    sealed = following.runtime.keys.encrypt(b"x", "c")
     rotate_key(following.folder, "sealing", following.now, AFTER, OVERLAP)
     following.watch.look(following.now + AFTER)
-    assert following.runtime.keys.unseal(sealed, "c") == b"x"
+    assert following.runtime.keys.decrypt(sealed, "c") == b"x"
     drop_key(following.folder, "sealing", "sealing-1", following.now + AFTER)
     following.watch.look(following.now + AFTER)
     assert following.ids("sealing") == ["sealing-2"]

@@ -17,14 +17,14 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys import reencryption
 from consent_registry.operations.keys.key_uses import count_key_uses, still_needed
-from consent_registry.operations.keys.reencryption import Resealed, reseal
+from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import drop_key, read_key_files, rotate_key
 from consent_registry.storage.keys import key_uses
 from consent_registry.storage.keys import reencryption as storage
+from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.keys.keyring import Keys, load_keys
-from consent_registry.storage.keys.sealed_places import place_of_value
 from tests.support.installation import ISSUER, Installation, Registry, serving
 from tests.support.office import Office, office
 from tests.support.small_network import NUMBER, consent_body
@@ -114,10 +114,10 @@ async def test_everything_that_can_move_moves(rotated: Rotated, monkeypatch: pyt
     made = await _consents(north, 7)
     before = await sealed_values(rotated)
     rotated.rotate()
-    first = await reseal(rotated.migrator)
+    first = await reencrypt(rotated.migrator)
     assert first.left == 0
     assert first.moved >= 2 * len(made)
-    assert await reseal(rotated.migrator) == Resealed(0, 0)
+    assert await reencrypt(rotated.migrator) == Reencrypted(0, 0)
     uses = {(use.key_file, use.key_id, use.what) for use in await count_key_uses(rotated.app)}
     assert not {what for _, key_id, what in uses if key_id == "sealing-1"} - {"answers kept for repetition"}
     assert ("digest", "digest-1", "references") not in uses
@@ -150,7 +150,7 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
     north = await office(rotated.registry, "north")
     ((_, consent_id),) = await _consents(north, 1)
     context = place_of_value("consent_evidence.kept_at", NUMBER, 1, consent_id)
-    before = rotated.app.keys.seal(b"File 2", context)
+    before = rotated.app.keys.encrypt(b"File 2", context)
     async with rotated.registry.sql() as sql:
         await sql.execute(
             "insert into registry.consent_evidence (network_id, consent_id, evidence_id, client_id, partner_ids,"
@@ -160,11 +160,11 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
             before,
         )
         rotated.rotate()
-        assert (await reseal(rotated.migrator)).left == 0
+        assert (await reencrypt(rotated.migrator)).left == 0
         after = await sql.fetchval("select kept_at from registry.consent_evidence where consent_id = $1", consent_id)
-    assert after.startswith(rotated.app.keys.seal_beginning)
+    assert after.startswith(rotated.app.keys.ciphertext_prefix)
     assert after != before
-    assert rotated.app.keys.unseal(after, context) == b"File 2"
+    assert rotated.app.keys.decrypt(after, context) == b"File 2"
 
 
 async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,16 +173,16 @@ async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated, m
     north = await office(rotated.registry, "north")
     made = await _consents(north, 6)
     rotated.rotate()
-    whole = reencryption._reseal_table
+    whole = reencryption._reencrypt_table
     asked: list[str] = []
 
-    async def and_ask(runtime: Runtime, network: Network, table: str) -> Resealed:
+    async def and_ask(runtime: Runtime, network: Network, table: str) -> Reencrypted:
         done = await whole(runtime, network, table)
         asked.extend([await north.outcome(client) for client, _ in made])
         return done
 
-    monkeypatch.setattr(reencryption, "_reseal_table", and_ask)
-    await reseal(rotated.migrator)
+    monkeypatch.setattr(reencryption, "_reencrypt_table", and_ask)
+    await reencrypt(rotated.migrator)
     assert set(asked) == {"permit"}
     assert len(asked) > len(made)
 
@@ -192,7 +192,7 @@ async def test_resealing_is_in_the_log(rotated: Rotated) -> None:
     north = await office(rotated.registry, "north")
     await _consents(north, 2)
     rotated.rotate()
-    await reseal(rotated.migrator)
+    await reencrypt(rotated.migrator)
     async with rotated.registry.sql() as sql:
         rows = await sql.fetch(
             "select event, client_id from registry.events where network_id = $1 and kind = 26 order by log_index",
@@ -217,7 +217,7 @@ async def test_a_lost_key_is_counted_and_the_rest_moves(rotated: Rotated) -> Non
             NUMBER,
         )
     rotated.rotate()
-    done = await reseal(rotated.migrator)
+    done = await reencrypt(rotated.migrator)
     assert done.left == 1
     assert done.moved >= 2 * len(made) - 1
     assert "1 references" in str(await rotated.needs("sealing", "sealing-1"))
@@ -232,7 +232,7 @@ async def test_a_reference_stored_twice_is_left(rotated: Rotated) -> None:
     whole, rotated.app.keys = rotated.app.keys, Keys(files | {"digest": files["digest"][:1]}, rotated.now)
     assert (await north.partner.post("/clients", {"reference": client})).status_code == 201
     rotated.app.keys = whole
-    assert (await reseal(rotated.migrator)).left == 1
+    assert (await reencrypt(rotated.migrator)).left == 1
     assert "1 references" in str(await rotated.needs("digest", "digest-1"))
 
 
@@ -243,7 +243,7 @@ async def test_a_key_in_use_is_not_dropped(rotated: Rotated) -> None:
     rotated.rotate()
     assert "references" in str(await rotated.needs("digest", "digest-1"))
     assert "references" in str(await rotated.needs("sealing", "sealing-1"))
-    await reseal(rotated.migrator)
+    await reencrypt(rotated.migrator)
     needed = str(await rotated.needs("digest", "digest-1"))
     assert "receipt codes" in needed
     assert "client secrets" in needed
@@ -290,7 +290,7 @@ async def test_the_application_cannot_reseal(rotated: Rotated) -> None:
     await _consents(north, 1)
     rotated.rotate()
     with pytest.raises(Unusable, match="use the migrator's"):
-        await reseal(rotated.app)
+        await reencrypt(rotated.app)
 
 
 @pytest.mark.parametrize(

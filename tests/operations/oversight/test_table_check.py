@@ -12,8 +12,8 @@ from consent_registry.domain.events import KINDS
 from consent_registry.domain.table_check.expected_rows import TABLES
 from consent_registry.domain.table_check.table_check import ACTS, WITHOUT_STATE
 from consent_registry.operations.oversight.table_check import auditing, replay_networks
+from consent_registry.storage.keys.associated_data import place_of_reference, place_of_value
 from consent_registry.storage.keys.keyring import load_keys
-from consent_registry.storage.keys.sealed_places import place_of_reference, place_of_value
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
 from tests.journeys.clients.test_links import code_of, redeem
 from tests.operations.erasure.test_retention import in_years, retain
@@ -403,8 +403,8 @@ async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table:
         assert row is not None
         place = place_of_value(f"{table}.{column}", row["network_id"], row["partner"], row["id"])
         for sealed, code in (
-            (keys.seal(b"another text", place), "text_other"),
-            (keys.seal(b"another text", f"{place}x"), "text_not_opened"),
+            (keys.encrypt(b"another text", place), "text_other"),
+            (keys.encrypt(b"another text", f"{place}x"), "text_not_opened"),
             (b"nothing", "text_not_opened"),
         ):
             await connection.execute(
@@ -437,7 +437,7 @@ async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> No
         await connection.execute(
             "update registry.client_references set sealed = $2 where client_id = $1",
             row["client_id"],
-            keys.seal(b"another", place),
+            keys.encrypt(b"another", place),
         )
         async with as_auditor(connection):
             (audited,) = [one async for one in replay_networks(connection, "small", keys)]

@@ -42,39 +42,39 @@ def _from_base64url(text: str) -> bytes:
 
 def test_what_is_sealed_is_opened_under_its_own_context(keys: Keys) -> None:
     """The value comes back under the same context and under no other, and two seals of one value differ."""
-    sealed = keys.seal(b"AWO-1001", "reference 1 2")
-    assert keys.unseal(sealed, "reference 1 2") == b"AWO-1001"
-    assert b"AWO-1001" not in sealed
-    assert keys.seal(b"AWO-1001", "reference 1 2") != sealed
+    ciphertext = keys.encrypt(b"AWO-1001", "reference 1 2")
+    assert keys.decrypt(ciphertext, "reference 1 2") == b"AWO-1001"
+    assert b"AWO-1001" not in ciphertext
+    assert keys.encrypt(b"AWO-1001", "reference 1 2") != ciphertext
     for context in ("reference 1 3", "reference 12", ""):
         with pytest.raises(Unusable, match="altered or belongs elsewhere"):
-            keys.unseal(sealed, context)
+            keys.decrypt(ciphertext, context)
 
 
 def test_any_altered_seal_is_refused(keys: Keys) -> None:
     """Every flipped bit and every cut is Unusable, never another error and never another value."""
-    sealed = keys.seal(b"AWO-1001", "c")
-    number = int.from_bytes(sealed, "big")
-    altered = [(number ^ 1 << bit).to_bytes(len(sealed), "big") for bit in range(len(sealed) * 8)]
-    altered += [sealed[:length] for length in range(len(sealed))]
+    ciphertext = keys.encrypt(b"AWO-1001", "c")
+    number = int.from_bytes(ciphertext, "big")
+    altered = [(number ^ 1 << bit).to_bytes(len(ciphertext), "big") for bit in range(len(ciphertext) * 8)]
+    altered += [ciphertext[:length] for length in range(len(ciphertext))]
     for one in altered:
         with pytest.raises(Unusable):
-            keys.unseal(one, "c")
+            keys.decrypt(one, "c")
 
 
 def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Path) -> None:
     """A value sealed with a key that was dropped from the file is refused as such; kept behind a new one it opens."""
     path = folder / "sealing.json"
     old = json.loads(path.read_bytes())["keys"][0]
-    sealed = keys.seal(b"x", "c")
+    ciphertext = keys.encrypt(b"x", "c")
     new = {"id": "sealing-2", "secret": base64.b64encode(SECRET).decode()}
     path.write_text(json.dumps({"keys": [new]}))
     with pytest.raises(Unusable, match="not in the key file"):
-        load_keys(folder).unseal(sealed, "c")
+        load_keys(folder).decrypt(ciphertext, "c")
     path.write_text(json.dumps({"keys": [new, old]}))
     rotated = load_keys(folder)
-    assert rotated.unseal(sealed, "c") == b"x"
-    assert rotated.seal(b"x", "c").startswith(b"\x89sealing-2")
+    assert rotated.decrypt(ciphertext, "c") == b"x"
+    assert rotated.encrypt(b"x", "c").startswith(b"\x89sealing-2")
     assert rotated.ids("sealing") == ["sealing-2", "sealing-1"]
 
 
@@ -174,7 +174,7 @@ def test_what_the_new_key_made_is_read_by_who_still_uses_the_old_one(folder: Pat
     before = load_keys(folder)
     after = before.as_of(now + AFTER)
     for one, other in ((before, after), (after, before)):
-        assert one.unseal(other.seal(b"x", "c"), "c") == b"x"
+        assert one.decrypt(other.encrypt(b"x", "c"), "c") == b"x"
         assert other.digest("reference", 1, 2, "A") in one.digests("reference", 1, 2, "A")
         assert other.digest("reference", 1, 2, "A") == one.digest_with(other.digest_key_id, "reference", 1, 2, "A")
         assert other.token_kid in one.token_keys

@@ -34,7 +34,7 @@ from consent_registry.operations.running.idempotency import CommandResult, Idemp
 from consent_registry.operations.running.wire_members import Reference
 from consent_registry.storage.clients.clients import (
     ClientReference,
-    SealedReference,
+    EncryptedReference,
     add_client,
     add_reference,
     client_lock,
@@ -44,8 +44,8 @@ from consent_registry.storage.clients.clients import (
 )
 from consent_registry.storage.clients.link_codes import LinkCode
 from consent_registry.storage.clients.links import Group, has_redeemed, lock_groups
+from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys
-from consent_registry.storage.keys.sealed_places import place_of_reference
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,7 +171,7 @@ async def _register(command: Command, reference: str, now: datetime) -> KnownCli
         command.actor.partner_id,
         (command.keys.digest_key_id, digest),
         client_id,
-        command.keys.seal(reference.encode(), _place(command, client_id, digest)),
+        command.keys.encrypt(reference.encode(), _place(command, client_id, digest)),
         now,
     )
     return KnownClient(client_id, now, Group.alone(client_id))
@@ -215,19 +215,21 @@ async def _held_reference(
 
 async def own_references(command: Command, client_ids: list[str]) -> dict[str, str]:
     """The caller's own references for these clients, by client; the only name a partner ever uses."""
-    sealed = await find_references(command.connection, command.network.network_id, command.actor.partner_id, client_ids)
-    return {client_id: open_reference(command, one) for client_id, one in sealed.items()}
+    references = await find_references(
+        command.connection, command.network.network_id, command.actor.partner_id, client_ids
+    )
+    return {client_id: open_reference(command, one) for client_id, one in references.items()}
 
 
-def open_reference(command: Command, stored: SealedReference) -> str:
+def open_reference(command: Command, stored: EncryptedReference) -> str:
     """One of the caller's references as the caller wrote it; raises Unusable for one that stands in another's place."""
-    return command.keys.unseal(stored.sealed, _place(command, stored.client_id, stored.digest)).decode()
+    return command.keys.decrypt(stored.ciphertext, _place(command, stored.client_id, stored.digest)).decode()
 
 
 def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
     """Raise Unusable unless what was found by a reference's digest is that reference: two digests may be exchanged."""
     place = place_of_reference(network_id, partner_id, stored.client_id, stored.digest)
-    if keys.unseal(stored.sealed, place).decode() != reference:
+    if keys.decrypt(stored.ciphertext, place).decode() != reference:
         raise Unusable("a reference is found by another reference's digest")
 
 

@@ -63,7 +63,7 @@ async def add_following_evidence(
             partner_ids=[actor.partner_id],
             sha256=bytes.fromhex(request.sha256),
             media_type=request.media_type,
-            kept_at=command.seal("consent_evidence.kept_at", consent_id, request.kept_at),
+            kept_at=command.encrypt("consent_evidence.kept_at", consent_id, request.kept_at),
             recorded_at=now,
         )
         await add_evidence(command.connection, network_id, row)

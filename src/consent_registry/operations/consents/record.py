@@ -154,7 +154,7 @@ def _row(
         evidence_media_type=None if evidence is None else evidence.media_type,
         evidence_kept_at=None
         if evidence is None
-        else command.seal("consents.evidence_kept_at", consent_id, evidence.kept_at),
+        else command.encrypt("consents.evidence_kept_at", consent_id, evidence.kept_at),
         explained_by=information.explained_by,
         interpreter_kind=information.interpreter.kind,
         interpreter_language=information.interpreter.language,
@@ -186,7 +186,7 @@ async def _add_releases(
         sides = (holder.partner_id, towards.partner_id)
         seen_by = sorted({command.actor.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
         function = (
-            None if asked.function is None else command.seal("releases.function_sealed", release_id, asked.function)
+            None if asked.function is None else command.encrypt("releases.function_sealed", release_id, asked.function)
         )
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)

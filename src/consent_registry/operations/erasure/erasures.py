@@ -23,8 +23,8 @@ from consent_registry.storage.database.database import Connection, Pool, transac
 from consent_registry.storage.erasure import erasures as storage
 from consent_registry.storage.erasure.retention import proof_periods
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
+from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys, base64url
-from consent_registry.storage.keys.sealed_places import place_of_reference
 from consent_registry.tlog.leaf import canonical, reference_commitment
 from consent_registry.tlog.removals import Places
 
@@ -241,7 +241,7 @@ async def _questions(
     found = []
     for one in await storage.references_of(connection, network.network_id, client_ids):
         place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
-        reference = eraser.keys.unseal(one.sealed, place).decode()
+        reference = eraser.keys.decrypt(one.ciphertext, place).decode()
         asked = storage.questions_about_nobody(connection, network.network_id, one.partner_id, one.before or 0)
         async for question in asked:
             said = msgspec.json.decode(question.event).get("reference_commitment")

@@ -1,7 +1,7 @@
 """Stored values moved to the current keys, so that an earlier one can be dropped; while the servers serve. Values from
-before they were bound to their rows are bound (sealed_places.py).
+before they were bound to their rows are bound (associated_data.py).
 
-References get a new seal and a new digest, what consents have sealed a new seal. Codes and secrets are stored as
+References get a new ciphertext and a new digest, texts of consents a new ciphertext. Codes and secrets are stored as
 digests alone and cannot move: they keep their key until they are gone. Answers kept for repetition go in two days.
 """
 
@@ -18,14 +18,14 @@ from consent_registry.operations.running.commands import OperatorCommand, admini
 from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
+from consent_registry.storage.keys.associated_data import earlier_place, place_of_reference, place_of_value
 from consent_registry.storage.keys.key_uses import list_partner_ids
 from consent_registry.storage.keys.keyring import Keys
-from consent_registry.storage.keys.sealed_places import earlier_place, place_of_reference, place_of_value
 
 BATCH = 500
 
 
-class Resealed(msgspec.Struct, frozen=True):
+class Reencrypted(msgspec.Struct, frozen=True):
     """How many values were moved, and how many were left: their key is lost, they were altered, or are stored twice."""
 
     moved: int = 0
@@ -40,24 +40,24 @@ class _Batch(msgspec.Struct, frozen=True):
     after: tuple[int, bytes] | UUID | None
 
 
-async def reseal(runtime: Runtime) -> Resealed:
+async def reencrypt(runtime: Runtime) -> Reencrypted:
     """Move everything that can move to the current keys, in batches, each logged in the transaction that does it.
 
     Can be stopped and run again: what has moved is not touched twice. Raises Unusable for a login other than the
     migrator's.
     """
     async with transaction(runtime.pool, NO_NETWORK, ()) as connection:
-        if not await storage.may_reseal(connection):
+        if not await storage.may_reencrypt(connection):
             raise Unusable("this login may not change stored values: use the migrator's")
-    total = Resealed()
+    total = Reencrypted()
     for network in await runtime.networks():
         for table in ("client_references", *storage.TABLES):
-            done = await _reseal_table(runtime, network, table)
-            total = Resealed(total.moved + done.moved, total.left + done.left)
+            done = await _reencrypt_table(runtime, network, table)
+            total = Reencrypted(total.moved + done.moved, total.left + done.left)
     return total
 
 
-async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resealed:
+async def _reencrypt_table(runtime: Runtime, network: Network, table: str) -> Reencrypted:
     moved = left = 0
     after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
     while after is not None:
@@ -73,12 +73,12 @@ async def _reseal_table(runtime: Runtime, network: Network, table: str) -> Resea
                 await _log(command, runtime.keys, table, batch.moved)
         moved, left = moved + batch.moved, left + batch.read - batch.moved
         after = batch.after
-    return Resealed(moved, left)
+    return Reencrypted(moved, left)
 
 
 async def _references(connection: Connection, keys: Keys, network_id: int, after: tuple[int, bytes]) -> _Batch:
-    rows = await storage.references_to_reseal(
-        connection, network_id, keys.seal_beginning, keys.digest_key_id, after, BATCH
+    rows = await storage.find_outdated_references(
+        connection, network_id, keys.ciphertext_prefix, keys.digest_key_id, after, BATCH
     )
     changes = []
     for row in rows:
@@ -86,42 +86,42 @@ async def _references(connection: Connection, keys: Keys, network_id: int, after
         if reference is not None:
             digest = keys.digest("reference", network_id, row.partner_id, reference.decode())
             place = place_of_reference(network_id, row.partner_id, str(row.client_id), digest)
-            changes.append((row, digest, keys.seal(reference, place)))
-    moved = await storage.reseal_references(connection, network_id, keys.digest_key_id, changes)
+            changes.append((row, digest, keys.encrypt(reference, place)))
+    moved = await storage.replace_references(connection, network_id, keys.digest_key_id, changes)
     last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == BATCH else None
     return _Batch(len(rows), moved, last)
 
 
 async def _values(connection: Connection, keys: Keys, network_id: int, table: str, after: UUID) -> _Batch:
-    rows = await storage.values_to_reseal(connection, table, network_id, keys.seal_beginning, after, BATCH)
+    rows = await storage.find_outdated_values(connection, table, network_id, keys.ciphertext_prefix, after, BATCH)
     changes = []
     for row in rows:
         column = storage.COLUMNS[table]
         place = place_of_value(column, network_id, row.partner_id, str(row.id))
-        value = _opened(keys, row.sealed, place, earlier_place(column, network_id, row.partner_id))
+        value = _opened(keys, row.ciphertext, place, earlier_place(column, network_id, row.partner_id))
         if value is not None:
-            changes.append((row, keys.seal(value, place)))
-    moved = await storage.reseal_values(connection, table, network_id, changes)
+            changes.append((row, keys.encrypt(value, place)))
+    moved = await storage.replace_values(connection, table, network_id, changes)
     return _Batch(len(rows), moved, rows[-1].id if len(rows) == BATCH else None)
 
 
-def _reference(keys: Keys, network_id: int, row: storage.SealedReference) -> bytes | None:
+def _reference(keys: Keys, network_id: int, row: storage.OutdatedReference) -> bytes | None:
     """The reference of this row. In the form before values were bound to their rows it is the row's own if it has the
     digest by which the row is found.
     """
     place = place_of_reference(network_id, row.partner_id, str(row.client_id), row.digest)
-    opened = _opened(keys, row.sealed, place, earlier_place("client_references.sealed", network_id, row.partner_id))
-    if opened is None or keys.is_bound(row.sealed):
+    opened = _opened(keys, row.ciphertext, place, earlier_place("client_references.sealed", network_id, row.partner_id))
+    if opened is None or keys.is_bound(row.ciphertext):
         return opened
     digest = keys.digest_with(row.digest_key, "reference", network_id, row.partner_id, opened.decode())
     return opened if digest == row.digest else None
 
 
-def _opened(keys: Keys, sealed: bytes, place: str, earlier: str) -> bytes | None:
+def _opened(keys: Keys, ciphertext: bytes, place: str, earlier: str) -> bytes | None:
     """What stands in this place, in either form; None for what no key opens there."""
-    for unseal, bound_to in ((keys.unseal, place), (keys.unseal_earlier, earlier)):
+    for decrypt, bound_to in ((keys.decrypt, place), (keys.decrypt_unbound, earlier)):
         with suppress(Unusable):
-            return unseal(sealed, bound_to)
+            return decrypt(ciphertext, bound_to)
     return None
 
 

@@ -104,8 +104,8 @@ async def held_subject(command: Command, reference: str) -> Subject:
     known = await held_client(command, reference)
     asked = known or str(uuid.uuid4())
     client_ids = (await find_groups(command.connection, network_id, [asked]))[asked].client_ids
-    sealed = await list_references(command.connection, network_id, partner_id, client_ids)
-    return Subject(known, client_ids, [open_reference(command, one) for one in sealed])
+    references = await list_references(command.connection, network_id, partner_id, client_ids)
+    return Subject(known, client_ids, [open_reference(command, reference) for reference in references])
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:

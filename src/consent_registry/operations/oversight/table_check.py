@@ -8,9 +8,9 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.table_check.expected_rows import TABLES, Facts
 from consent_registry.domain.table_check.table_check import Difference, Replay, differences, told_transfer
+from consent_registry.operations.oversight.table_check_encrypted_texts import check_encrypted_texts
 from consent_registry.operations.oversight.table_check_log import LogReading
 from consent_registry.operations.oversight.table_check_references import check_references
-from consent_registry.operations.oversight.table_check_sealed_texts import check_sealed_texts
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.oversight import table_check as storage
@@ -57,7 +57,7 @@ async def _replay(connection: Connection, slug: str, network_id: int, origin: st
         comparison.conclude()
     await _transfers(report.check("transfers"), connection, network_id, names)
     await check_references(report.check("references"), connection, network_id, keys)
-    await check_sealed_texts(report.check("sealed texts"), connection, network_id, keys)
+    await check_encrypted_texts(report.check("sealed texts"), connection, network_id, keys)
     return Audited(slug, report, _there(reading.removed, report.size or 0).spans)
 
 

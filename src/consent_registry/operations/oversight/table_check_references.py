@@ -6,8 +6,8 @@ import msgspec
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys, base64url
-from consent_registry.storage.keys.sealed_places import place_of_reference
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.leaf import reference_commitment
 from consent_registry.tlog.report import Check, Verdict
@@ -32,7 +32,7 @@ def _compare(check: Check, place: str, one: storage.StoredReference, network_id:
     # 1. The sealed reference opens for the partner it is stored for.
     try:
         bound_to = place_of_reference(network_id, one.partner_id, str(one.client_id), one.digest or b"")
-        reference = keys.unseal(one.sealed or b"", bound_to).decode()
+        reference = keys.decrypt(one.ciphertext or b"", bound_to).decode()
     except (Unusable, UnicodeDecodeError) as error:
         check.find("reference_not_opened", f"{place}: its sealed reference does not open: {error}", path=place)
         return

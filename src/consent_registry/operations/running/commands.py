@@ -34,7 +34,7 @@ from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
-from consent_registry.storage.keys.sealed_places import place_of_value
+from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.log import append as log
 
 # How often a command begins again because a client it is about was linked while it waited for that client's lock.
@@ -89,10 +89,10 @@ class Command(OperatorCommand):
         # The keys as of the command's beginning: during a rotation a value and the id of its key stay together.
         self.keys = runtime.keys
 
-    def seal(self, column: str, row_id: str, value: str) -> bytes:
+    def encrypt(self, column: str, row_id: str, value: str) -> bytes:
         """Encrypt a free text of the actor's for this row's column (`table.column`); only the actor may read it."""
         place = place_of_value(column, self.network.network_id, self.actor.partner_id, row_id)
-        return self.keys.seal(value.encode(), place)
+        return self.keys.encrypt(value.encode(), place)
 
     async def append(self, *events: Event) -> list[log.LogPlace]:
         """Append events to the log, as the last step.

@@ -14,8 +14,8 @@ from consent_registry.domain.errors import Fault, Refused
 from consent_registry.operations.running.actors import Actor
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.idempotency import add_answer
+from consent_registry.storage.keys.associated_data import place_of_answer
 from consent_registry.storage.keys.keyring import Keys
-from consent_registry.storage.keys.sealed_places import place_of_answer
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ async def keep_result(
     at: datetime,
 ) -> None:
     """Keep a result for the next request with its key, in the transaction that made it."""
-    encrypted = keys.seal(encode_kept(shape, result.value, is_new=result.is_new), _place(actor, idempotency_key))
+    encrypted = keys.encrypt(encode_kept(shape, result.value, is_new=result.is_new), _place(actor, idempotency_key))
     await add_answer(
         connection,
         actor.network.network_id,
@@ -98,7 +98,7 @@ def kept_result(
                 Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
             ),
         )
-    return decode_kept(keys.unseal(encrypted, _place(actor, idempotency_key)), shape)
+    return decode_kept(keys.decrypt(encrypted, _place(actor, idempotency_key)), shape)
 
 
 def encode_kept(shape: StoredShape[T], value: T, *, is_new: bool) -> bytes:

@@ -21,7 +21,7 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 def make_cursor(keys: Keys, filter_of_page: bytes, after: str | None) -> str | None:
     """The cursor to what comes after the thing with this id, for this filter only; None at the end."""
-    return None if after is None else base64url(keys.seal(after.encode(), _context(filter_of_page)))
+    return None if after is None else base64url(keys.encrypt(after.encode(), _context(filter_of_page)))
 
 
 def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, *, in_query: bool = False) -> str | None:
@@ -29,8 +29,8 @@ def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, *, in_que
     if cursor is None:
         return None
     try:
-        sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return keys.unseal(sealed, _context(filter_of_page)).decode()
+        ciphertext = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return keys.decrypt(ciphertext, _context(filter_of_page)).decode()
     except (binascii.Error, Unusable, UnicodeDecodeError, IndexError, ValueError) as error:
         wrong = "is no cursor of this list"
         raise Malformed(faults=[Fault.of_query("cursor", wrong) if in_query else Fault("/cursor", wrong)]) from error

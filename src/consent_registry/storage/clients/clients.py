@@ -15,16 +15,16 @@ class ClientReference(msgspec.Struct, frozen=True):
 
     client_id: str
     recorded_at: datetime
-    sealed: bytes
+    ciphertext: bytes
     digest: bytes
 
 
-class SealedReference(msgspec.Struct, frozen=True):
+class EncryptedReference(msgspec.Struct, frozen=True):
     """A partner's reference as stored, with what it is bound to: its own client number and its digest."""
 
     client_id: str
     digest: bytes
-    sealed: bytes
+    ciphertext: bytes
 
 
 def client_lock(client_id: str) -> int:
@@ -65,7 +65,7 @@ async def find_reference(
 
 async def find_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: list[str]
-) -> dict[str, SealedReference]:
+) -> dict[str, EncryptedReference]:
     """The sealed reference this partner has for each of these clients, by client; unknown ones are missing.
 
     Its own reference for that very number, or else the oldest for another number that means the same client.
@@ -89,7 +89,7 @@ async def find_references(
         partner_id,
         client_ids,
     )
-    return {str(asked_for): SealedReference(str(client_id), *stored) for asked_for, client_id, *stored in rows}
+    return {str(asked_for): EncryptedReference(str(client_id), *stored) for asked_for, client_id, *stored in rows}
 
 
 async def find_own_clients(
@@ -110,7 +110,7 @@ async def find_own_clients(
 
 async def list_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
-) -> list[SealedReference]:
+) -> list[EncryptedReference]:
     """Every reference, sealed, that a partner has for these clients."""
     rows = await connection.fetch(
         """
@@ -121,7 +121,7 @@ async def list_references(
         partner_id,
         client_ids,
     )
-    return [SealedReference(str(client_id), *stored) for client_id, *stored in rows]
+    return [EncryptedReference(str(client_id), *stored) for client_id, *stored in rows]
 
 
 async def add_client(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:
@@ -140,7 +140,7 @@ async def add_reference(
     partner_id: int,
     digest: tuple[str, bytes],
     client_id: str,
-    sealed: bytes,
+    ciphertext: bytes,
     at: datetime,
 ) -> None:
     """Add a partner's reference for a client; `digest` is the id of the digest key and the digest made with it."""
@@ -154,6 +154,6 @@ async def add_reference(
         partner_id,
         *digest,
         client_id,
-        sealed,
+        ciphertext,
         at,
     )

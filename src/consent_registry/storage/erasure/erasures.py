@@ -39,15 +39,15 @@ class RemovalRecord(msgspec.Struct, frozen=True):
     leaf: bytes
 
 
-class SealedReference(msgspec.Struct, frozen=True):
-    """A partner's reference for a person, sealed, with what it is bound to (sealed_places.py), and the place in the log
-    before which nobody had registered it.
+class PersonReference(msgspec.Struct, frozen=True):
+    """A partner's reference for a person, encrypted, with what it is bound to (associated_data.py). `before` is the log
+    index of its registration: earlier questions with it were about an unknown client.
     """
 
     partner_id: int
     client_id: UUID
     digest: bytes
-    sealed: bytes
+    ciphertext: bytes
     before: int | None
 
 
@@ -118,10 +118,10 @@ async def survey_clients(connection: Connection, network_id: int, client_ids: Se
     return msgspec.json.decode(found, type=Survey)
 
 
-async def references_of(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[SealedReference]:
+async def references_of(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[PersonReference]:
     """All partners' references for these clients."""
     rows = await connection.fetch("select * from registry.references_of($1, $2::uuid[])", network_id, list(client_ids))
-    return [SealedReference(*row) for row in rows]
+    return [PersonReference(*row) for row in rows]
 
 
 async def questions_about_nobody(

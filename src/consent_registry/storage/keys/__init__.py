@@ -1,1 +1,1 @@
-"""Keys: how they are read, followed, rotated, and where they are used: their statements."""
+"""Keys: the key ring, re-encryption, and the statements that count where keys are used."""

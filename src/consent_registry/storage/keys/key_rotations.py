@@ -1,4 +1,4 @@
-"""Which keys a network's log has been told of."""
+"""The key rotations that a network's log has recorded."""
 
 from datetime import datetime
 
@@ -6,7 +6,9 @@ from consent_registry.storage.database.database import Connection
 
 
 async def add_key_rotation(connection: Connection, network_id: int, key_file: str, key_id: str, at: datetime) -> bool:
-    """Note that the log is told of this key; False when it was before, also by a transaction still under way."""
+    """Record that the log has an event for this key. Returns False if it was recorded before, also by a transaction
+    that has not committed yet.
+    """
     return bool(
         await connection.fetchval(
             """

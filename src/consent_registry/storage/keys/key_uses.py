@@ -1,15 +1,14 @@
-"""How many stored values were made with which key."""
+"""Counts the stored values that need a key, so that nobody drops a key that is in use."""
 
 from consent_registry.storage.database.database import Connection
 
-# Seconds in which some ten million values are counted.
+# Seconds; enough to count about ten million values.
 PATIENCE = 900
 
 
 async def count_key_uses(connection: Connection, network_id: int) -> list[tuple[str, str, str, int]]:
-    """Key file, key id, what was made with the key, and how many, among all this transaction's partners may see.
-
-    A sealed value names its key in its first bytes: length and id.
+    """How many stored values of this transaction's partners were made with each key: rows of key file, key id, kind of
+    value and count. A ciphertext names its key in its first bytes: the id's length and the id.
     """
     await connection.execute(f"set local statement_timeout = '{PATIENCE}s'")
     rows = await connection.fetch(

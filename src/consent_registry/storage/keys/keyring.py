@@ -1,7 +1,7 @@
-"""Keys, ready for use: which are current, what they digest, seal and sign (docs/keys.md).
+"""The installation's keys, ready for use: digesting, encrypting and signing with the current ones (docs/keys.md).
 
-`digest` finds references and codes, `sealing` hides what only its owner may read, `token` signs access tokens (ES256),
-`log` signs receipts and, by network, the log. Keys live in files (key_files.py), never in the database.
+`digest` keys find references and codes, `sealing` keys encrypt what only one partner may read, `token` keys sign access
+tokens (ES256), `log` keys sign receipts and checkpoints. Keys are in files (key_files.py), never in the database.
 """
 
 import base64
@@ -25,13 +25,13 @@ from consent_registry.storage.files.key_files import Key, KeyFiles, current_key,
 from consent_registry.storage.keys.log_keys import LogKeys, log_vkey, public_bytes
 
 _NONCE_LENGTH = 12
-# Added to the first byte, a key id's length, of values that are bound to their rows; those before begin without it.
+# Set in a ciphertext's first byte (the key id's length) if the ciphertext is bound to its row. Old ones are not.
 BOUND = 0x80
 
 
 class Keys:
-    """The keys of one installation as of one moment. Never changed: a rotation makes new Keys, and whoever began with
-    the old ones ends with them.
+    """The keys of one installation as of one moment. Immutable: a rotation makes new Keys, and a request uses one
+    Keys from beginning to end.
     """
 
     def __init__(self, files: KeyFiles, now: datetime) -> None:
@@ -47,7 +47,7 @@ class Keys:
         self.token_kid, self.token_key = next(iter(self.token_keys.items()))
 
     def of(self, name: str) -> tuple[Key, ...]:
-        """The keys of one file: the current one first, the others as they stand there, newest first."""
+        """The keys of one file: the current one first, then the others in the file's order, newest first."""
         return self._files[name]
 
     def ids(self, name: str) -> list[str]:
@@ -55,14 +55,14 @@ class Keys:
         return [key.id for key in self._files[name]]
 
     def successions(self, name: str) -> list[tuple[Key, Key]]:
-        """Each key of a file that came after another, with the one before it; the oldest such pair first."""
+        """The rotations of one file: pairs of a key and its predecessor, the oldest rotation first."""
         oldest_first = self._read[name][::-1]
         in_order = sorted(oldest_first, key=lambda key: key.started_at)
         return [(key, former) for former, key in pairwise(in_order)]
 
     @cached_property
     def changes_at(self) -> datetime | None:
-        """When the next of these keys becomes current or stops signing; None when nothing is on its way."""
+        """When the next of these keys becomes current or stops signing; None if no change is planned."""
         instants = [at for keys in self._read.values() for key in keys for at in (key.active_from, key.until) if at]
         return min((at for at in instants if at > self._now), default=None)
 
@@ -76,59 +76,60 @@ class Keys:
         return self._files["digest"][0].id
 
     def digest(self, purpose: str, network_id: int, partner_id: int, value: str) -> bytes:
-        """The keyed digest (HMAC-SHA256, 32 bytes) of a value, apart for each purpose, network and partner."""
+        """The keyed digest (HMAC-SHA256, 32 bytes) of a value; it differs by purpose, network and partner."""
         return hmac.digest(self._files["digest"][0].secret, _message(purpose, network_id, partner_id, value), "sha256")
 
     def digests(self, purpose: str, network_id: int, partner_id: int, value: str) -> tuple[bytes, ...]:
-        """What a value may be stored under: its digest with every key there is, the current one's first."""
+        """A value's digests under every digest key, the current key's first. It is stored under one of them."""
         message = _message(purpose, network_id, partner_id, value)
         return tuple(hmac.digest(secret, message, "sha256") for secret in self._digest_secrets.values())
 
     def digest_with(self, key_id: str, purpose: str, network_id: int, partner_id: int, value: str) -> bytes | None:
-        """The digest with the key that a stored value names; None when that key is no longer there."""
+        """A value's digest under the key with this id; None if that key was dropped."""
         secret = self._digest_secrets.get(key_id)
         message = _message(purpose, network_id, partner_id, value)
         return None if secret is None else hmac.digest(secret, message, "sha256")
 
     @property
-    def seal_beginning(self) -> bytes:
-        """How the current key's seals begin: length, with BOUND, and id."""
+    def ciphertext_prefix(self) -> bytes:
+        """The first bytes of every ciphertext under the current key: the key id's length with BOUND, and the key id."""
         return bytes([BOUND | len(self._current_sealing)]) + self._current_sealing.encode()
 
-    def seal(self, value: bytes, context: str) -> bytes:
-        """Encrypt (AES-256-GCM) for `context`, the place where it will stand (sealed_places.py): key id length, key id,
-        nonce, ciphertext with tag.
+    def encrypt(self, value: bytes, context: str) -> bytes:
+        """Encrypt a value with AES-256-GCM for one place, `context` (associated_data.py). Returns the key id's length,
+        the key id, the nonce, and the ciphertext with its tag.
         """
         nonce = os.urandom(_NONCE_LENGTH)
-        sealed = self._ciphers[self._current_sealing].encrypt(nonce, value, context.encode())
-        return self.seal_beginning + nonce + sealed
+        encrypted = self._ciphers[self._current_sealing].encrypt(nonce, value, context.encode())
+        return self.ciphertext_prefix + nonce + encrypted
 
-    def unseal(self, sealed: bytes, context: str) -> bytes:
-        """What `seal` hid under the same context; raises Unusable when the key is gone, or when the bytes were altered,
-        belong elsewhere or are of the form before values were bound to their rows.
+    def decrypt(self, ciphertext: bytes, context: str) -> bytes:
+        """Decrypt what `encrypt` made for the same context. Raises Unusable if the key is missing, the bytes were
+        altered or moved from another place, or the ciphertext is of the old form that is not bound to a row.
         """
-        if not self.is_bound(sealed):
+        if not self.is_bound(ciphertext):
             raise Unusable("a sealed value is not bound to its row: run `consent-registry keys reseal`")
-        return self._decrypt(sealed, context)
+        return self._decrypt_any(ciphertext, context)
 
-    def unseal_earlier(self, sealed: bytes, context: str) -> bytes:
-        """What was sealed before values were bound to their rows; for resealing alone. Raises Unusable."""
-        if self.is_bound(sealed):
+    def decrypt_unbound(self, ciphertext: bytes, context: str) -> bytes:
+        """Decrypt a ciphertext of the old form, not bound to a row; for re-encryption only. Raises Unusable."""
+        if self.is_bound(ciphertext):
             raise Unusable("a sealed value was altered or belongs elsewhere")
-        return self._decrypt(sealed, context)
+        return self._decrypt_any(ciphertext, context)
 
     @staticmethod
-    def is_bound(sealed: bytes) -> bool:
-        """Whether a sealed value is of the form that is bound to its row."""
-        return sealed[:1] >= bytes([BOUND])
+    def is_bound(ciphertext: bytes) -> bool:
+        """Whether a ciphertext is of the form that is bound to its row."""
+        return ciphertext[:1] >= bytes([BOUND])
 
-    def _decrypt(self, sealed: bytes, context: str) -> bytes:
-        end = 1 + (int.from_bytes(sealed[:1], "big") & ~BOUND)
-        cipher = self._ciphers.get(sealed[1:end].decode("utf-8", "replace"))
+    def _decrypt_any(self, ciphertext: bytes, context: str) -> bytes:
+        end = 1 + (int.from_bytes(ciphertext[:1], "big") & ~BOUND)
+        cipher = self._ciphers.get(ciphertext[1:end].decode("utf-8", "replace"))
         if cipher is None:
             raise Unusable("a sealed value names a sealing key that is not in the key file")
         try:
-            return cipher.decrypt(sealed[end : end + _NONCE_LENGTH], sealed[end + _NONCE_LENGTH :], context.encode())
+            nonce, encrypted = ciphertext[end : end + _NONCE_LENGTH], ciphertext[end + _NONCE_LENGTH :]
+            return cipher.decrypt(nonce, encrypted, context.encode())
         except (InvalidTag, ValueError) as error:
             raise Unusable("a sealed value was altered or belongs elsewhere") from error
 
@@ -138,9 +139,9 @@ class Keys:
         return self._files["log"][0].id
 
     def sign_receipt(self, log_origin: str, claims: bytes, key_id: str | None) -> str:
-        """A JWS (RFC 7515, compact, EdDSA of RFC 8037) over `claims` with the log's key of that id, so that a receipt
-        given again is the same. None: signed when keys had no successors, with the oldest. A key that is gone for good
-        cannot sign again; then the current one does.
+        """Sign a receipt: a JWS (RFC 7515, compact, EdDSA of RFC 8037) over `claims` with the log key `key_id`, so that
+        a repeated receipt has the same bytes. None, in records from before key rotation, means the oldest key. If the
+        key was dropped, the current key signs.
         """
         header, key = self._receipt_signer(log_origin, key_id)
         signing_input = header + b"." + base64.urlsafe_b64encode(claims).rstrip(b"=")
@@ -169,15 +170,15 @@ class Keys:
         return [_receipt_jwk(key, log_origin) for key in self._log.all(log_origin)]
 
     def log_vkey(self, log_origin: str) -> str:
-        """The current verifier key of one network's log in the form of C2SP signed-note: name, key id, type and key."""
+        """The current verifier key of one network's log (C2SP signed-note): name, key id, type and key."""
         return log_vkey(log_origin, self.log_key(log_origin))
 
     def log_vkeys(self, log_origin: str) -> list[str]:
-        """The verifier keys of one network's log, the current one first: what its signatures may be checked with."""
+        """The verifier keys that check signatures of one network's log, the current one first."""
         return [log_vkey(log_origin, key) for key in self._log.all(log_origin)]
 
     def log_vkeys_by_id(self, log_origin: str) -> dict[str, str]:
-        """The verifier keys of one network's log by the ids of their keys in the file."""
+        """The verifier keys of one network's log, by key id in `log.json`."""
         return dict(zip(self.ids("log"), self.log_vkeys(log_origin), strict=True))
 
     def log_key(self, log_origin: str) -> ed25519.Ed25519PrivateKey:
@@ -190,7 +191,7 @@ class Keys:
 
 
 def load_keys(directory: Path, now: datetime | None = None) -> Keys:
-    """Read the key files as of now; raises Unusable for one that is missing, unsafe or not what it should be."""
+    """Read the key files as of now. Raises Unusable for a file that is missing, unsafe or malformed."""
     return Keys(read_key_files(directory), now or datetime.now(UTC))
 
 
@@ -211,7 +212,7 @@ def _receipt_jwk(key: ed25519.Ed25519PrivateKey, log_origin: str) -> dict[str, s
 
 
 def _token_key(key: Key) -> tuple[str, ec.EllipticCurvePrivateKey]:
-    """The P-256 key that a secret stands for, and its RFC 7638 thumbprint as key id."""
+    """The P-256 key derived from a secret, and its RFC 7638 thumbprint as key id."""
     kdf = HKDF(hashes.SHA256(), 48, None, b"consent-registry token key")
     # 48 bytes reduced modulo the group order: the bias is below 2^-128 (FIPS 186-5 A.2.1).
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -1,6 +1,6 @@
-"""The signing keys of the logs, each derived from a log secret and its log's origin.
+"""The logs' signing keys: each is derived from a secret in `log.json` and the log's origin.
 
-Of the four key files a sealer reads `log.json` alone: a signer set apart holds no secret that opens or finds anything.
+A sealer on its own machine needs only `log.json`: it holds no secret that decrypts a value or finds a reference.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from consent_registry.tlog.note import SignerKey
 
 
 class LogKeys:
-    """The logs' keys as of one moment, the current one first."""
+    """The signing keys of all logs as of one moment, the current one first."""
 
     def __init__(self, keys: Sequence[Key], now: datetime) -> None:
         current = current_key(keys, now)
@@ -28,14 +28,14 @@ class LogKeys:
         self._derived: dict[str, tuple[ed25519.Ed25519PrivateKey, ...]] = {}
 
     def all(self, origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
-        """Every key of one network's log, the current one first: what its signatures may be checked with."""
+        """Every key that may have signed one network's log, the current one first."""
         if origin not in self._derived:
             self._derived[origin] = tuple(_derive(key, origin) for key in self._keys)
         return self._derived[origin]
 
     def signing(self, origin: str) -> tuple[ed25519.Ed25519PrivateKey, ...]:
-        """The keys that sign the checkpoints of one network's log now: the current one, then, while their overlap
-        lasts, the earlier ones. One that is not current yet does not sign.
+        """The keys that sign checkpoints of one network's log now: the current one, then earlier ones during their
+        overlap. A key that is not active yet does not sign.
         """
         return tuple(
             private
@@ -45,12 +45,12 @@ class LogKeys:
 
 
 def load_log_keys(directory: Path) -> LogKeys:
-    """Read `log.json` in a folder of key files; raises Unusable."""
+    """Read the log keys from `log.json` in a folder of key files. Raises Unusable."""
     return LogKeys(read_key_file(directory, "log"), datetime.now(UTC))
 
 
 def log_vkey(origin: str, key: ed25519.Ed25519PrivateKey) -> str:
-    """The verifier key that belongs to a log's signing key (C2SP signed-note): name, key id, type and key."""
+    """The verifier key of a log's signing key (C2SP signed-note): name, key id, type and key."""
     return str(SignerKey(origin, key).verifier)
 
 
@@ -60,6 +60,6 @@ def public_bytes(key: ed25519.Ed25519PrivateKey) -> bytes:
 
 
 def _derive(key: Key, origin: str) -> ed25519.Ed25519PrivateKey:
-    """HKDF-SHA256 of the log secret, apart for each origin."""
+    """HKDF-SHA256 of the log secret, with the origin in `info`."""
     kdf = HKDF(hashes.SHA256(), SECRET_LENGTH, None, f"consent-registry log key\0{origin}".encode())
     return ed25519.Ed25519PrivateKey.from_private_bytes(kdf.derive(key.secret))

@@ -1,6 +1,7 @@
-"""Sealed values moved to the current key, a batch at a time, by the migrator's login (the application may not update).
+"""Re-encrypts stored values with the current key, in batches, under the migrator's login (the application's login has
+no UPDATE privilege).
 
-Each value is replaced only where it still is what was read: what was removed or moved meanwhile is left alone.
+A value is replaced only if it is still the one that was read. Rows removed or changed in the meantime are skipped.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ import msgspec
 
 from consent_registry.storage.database.database import Connection
 
-# What consents have sealed: table by table which rows are not sealed with a key yet, and how one is replaced. A row's
-# partner is the consent's recorder, who alone may see the value.
+# For each table with encrypted texts: the rows under another key, and the replacement of a row. A row's partner is the
+# consent's recorder, the only partner that may read the text.
 _READ = {
     "consents": """
         select consent_id as id, recorder_id as partner_id, evidence_kept_at as sealed from registry.consents
@@ -59,33 +60,35 @@ COLUMNS = {
 }
 
 
-class SealedReference(msgspec.Struct, frozen=True):
-    """A reference as stored."""
+class OutdatedReference(msgspec.Struct, frozen=True):
+    """A stored reference that is encrypted or digested with an earlier key."""
 
     partner_id: int
     digest: bytes
-    sealed: bytes
+    ciphertext: bytes
     client_id: UUID
     digest_key: str
 
 
-class SealedValue(msgspec.Struct, frozen=True):
-    """A sealed value of a consent, its evidence or a release, and the partner it is sealed for."""
+class OutdatedValue(msgspec.Struct, frozen=True):
+    """A text of a consent, its evidence or a release under an earlier key, and the partner that may read it."""
 
     id: UUID
     partner_id: int
-    sealed: bytes
+    ciphertext: bytes
 
 
-async def may_reseal(connection: Connection) -> bool:
-    """Whether this login may change stored values."""
+async def may_reencrypt(connection: Connection) -> bool:
+    """Whether this login has the UPDATE privilege on stored values."""
     return bool(await connection.fetchval("select has_table_privilege('registry.client_references', 'update')"))
 
 
-async def references_to_reseal(
-    connection: Connection, network_id: int, seal: bytes, digest_key: str, after: tuple[int, bytes], limit: int
-) -> list[SealedReference]:
-    """The next references that are sealed or digested with another key; `seal` is how the current key's seals begin."""
+async def find_outdated_references(
+    connection: Connection, network_id: int, prefix: bytes, digest_key: str, after: tuple[int, bytes], limit: int
+) -> list[OutdatedReference]:
+    """The next references that are encrypted or digested with another key than the current one, whose ciphertexts
+    begin with `prefix`.
+    """
     rows = await connection.fetch(
         """
         select partner_id, digest, sealed, client_id, digest_key from registry.client_references
@@ -94,22 +97,22 @@ async def references_to_reseal(
         order by partner_id, digest limit $6
         """,
         network_id,
-        seal,
+        prefix,
         digest_key,
         *after,
         limit,
     )
-    return [SealedReference(*row) for row in rows]
+    return [OutdatedReference(*row) for row in rows]
 
 
-async def reseal_references(
+async def replace_references(
     connection: Connection,
     network_id: int,
     digest_key: str,
-    changes: Sequence[tuple[SealedReference, bytes, bytes]],
+    changes: Sequence[tuple[OutdatedReference, bytes, bytes]],
 ) -> int:
-    """Give references their new digest and seal; returns how many were still as read, and not stored under it already
-    (which a server that did not know all keys may have done).
+    """Store references with their new digest and ciphertext. Returns how many were replaced: not those changed since
+    they were read, nor those stored under the new digest already (by a server that had not read all keys).
     """
     status = await connection.execute(
         """
@@ -125,30 +128,30 @@ async def reseal_references(
         digest_key,
         [before.partner_id for before, _, _ in changes],
         [before.digest for before, _, _ in changes],
-        [before.sealed for before, _, _ in changes],
+        [before.ciphertext for before, _, _ in changes],
         [digest for _, digest, _ in changes],
-        [sealed for _, _, sealed in changes],
+        [ciphertext for _, _, ciphertext in changes],
     )
     return int(status.rpartition(" ")[2])
 
 
-async def values_to_reseal(
-    connection: Connection, table: str, network_id: int, seal: bytes, after: UUID, limit: int
-) -> list[SealedValue]:
-    """The next values of one of TABLES that are sealed with another key."""
-    rows = await connection.fetch(_READ[table], network_id, seal, after, limit)
-    return [SealedValue(*row) for row in rows]
+async def find_outdated_values(
+    connection: Connection, table: str, network_id: int, prefix: bytes, after: UUID, limit: int
+) -> list[OutdatedValue]:
+    """The next texts in one of TABLES that are encrypted with another key than the current one."""
+    rows = await connection.fetch(_READ[table], network_id, prefix, after, limit)
+    return [OutdatedValue(*row) for row in rows]
 
 
-async def reseal_values(
-    connection: Connection, table: str, network_id: int, changes: Sequence[tuple[SealedValue, bytes]]
+async def replace_values(
+    connection: Connection, table: str, network_id: int, changes: Sequence[tuple[OutdatedValue, bytes]]
 ) -> int:
-    """Give values their new seal; returns how many were still as read."""
+    """Store texts with their new ciphertext. Returns how many were still as they were read."""
     status = await connection.execute(
         _WRITE[table],
         network_id,
         [before.id for before, _ in changes],
-        [before.sealed for before, _ in changes],
+        [before.ciphertext for before, _ in changes],
         [after for _, after in changes],
     )
     return int(status.rpartition(" ")[2])

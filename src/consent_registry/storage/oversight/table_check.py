@@ -166,7 +166,7 @@ class StoredReference(msgspec.Struct, frozen=True):
     partner_id: int
     digest: bytes | None
     digest_key: str | None
-    sealed: bytes | None
+    ciphertext: bytes | None
     event: bytes | None
     nonce: bytes | None
 
@@ -201,12 +201,12 @@ class StoredText(msgspec.Struct, frozen=True):
     column: str
     row_id: uuid.UUID
     partner_id: int
-    sealed: bytes | None
+    ciphertext: bytes | None
     event: bytes | None
     nonce: bytes | None
 
 
-async def read_sealed_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
+async def read_encrypted_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
     """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its
     evidence.)
     """

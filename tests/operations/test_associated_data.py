@@ -15,17 +15,17 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.keys.reencryption import reseal
+from consent_registry.operations.keys.reencryption import reencrypt
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import open_pool
-from consent_registry.storage.keys.keyring import Keys, load_keys
-from consent_registry.storage.keys.sealed_places import (
+from consent_registry.storage.keys.associated_data import (
     EARLIER_WORDS,
     earlier_place,
     place_of_answer,
     place_of_reference,
     place_of_value,
 )
+from consent_registry.storage.keys.keyring import Keys, load_keys
 from tests.operations.keys.test_reencryption import NOT_SEALED
 from tests.support.a_full_register import consents, releases
 from tests.support.founding import let_evidence_follow
@@ -136,7 +136,7 @@ async def test_a_value_opens_in_its_own_place_alone(filled: Registry) -> None:
 def opens(keys: Keys, value: Stored, at: Stored) -> bool:
     """Whether a value opens in that place."""
     try:
-        keys.unseal(value.value, at.place)
+        keys.decrypt(value.value, at.place)
     except Unusable:
         return False
     return True
@@ -206,7 +206,7 @@ async def as_before(registry: Registry, keys: Keys) -> list[Stored]:
     for one in values:
         table, _, column = one.column.partition(".")
         value = sealed_earlier(
-            keys, keys.unseal(one.value, one.place), earlier_place(one.column, one.network_id, one.partner_id)
+            keys, keys.decrypt(one.value, one.place), earlier_place(one.column, one.network_id, one.partner_id)
         )
         await put(
             registry,
@@ -235,9 +235,9 @@ async def test_resealing_binds_what_was_sealed_before(filled: Registry, migrator
     await north.consent(client)
     values = await as_before(filled, migrator.keys)
     assert (await north.partner.post("/consents/search", {"client": client})).status_code >= 500
-    done = await reseal(migrator)
+    done = await reencrypt(migrator)
     assert (done.moved, done.left) == (len(values), 0)
-    assert (await reseal(migrator)).moved == 0
+    assert (await reencrypt(migrator)).moved == 0
     for one in await stored(filled, 10_000):
         assert opens(migrator.keys, one, one), one
     found = await north.post("/consents/search", {"client": client}, 200)
@@ -261,4 +261,4 @@ async def test_resealing_binds_no_reference_to_another_row(filled: Registry, mig
         " where x.client_id = any ($1) and o.client_id = any ($1) and x.client_id <> o.client_id",
         clients,
     )
-    assert (await reseal(migrator)).left == 2
+    assert (await reencrypt(migrator)).left == 2

@@ -1,6 +1,6 @@
-"""With the installation's keys at hand: whether every sealed text opens where it stands, and is what was recorded.
+"""Checks, with the installation's keys, that every encrypted text decrypts in its row and is what was recorded.
 
-Events commit to these texts (domain/commitments.py); resealing changes what is stored and not what is committed to.
+Events commit to these texts (domain/commitments.py). Re-encrypting changes the ciphertext, not the commitment.
 """
 
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ import msgspec
 from consent_registry.domain.commitments import commit
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.database import Connection
+from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.keys.keyring import Keys
-from consent_registry.storage.keys.sealed_places import place_of_value
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.report import Check, Verdict
 
 
-async def check_sealed_texts(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:
-    """Open every sealed text, and hold it against the commitment of the event that told of it."""
+async def check_encrypted_texts(check: Check, connection: Connection, network_id: int, keys: Keys | None) -> None:
+    """Decrypt every encrypted text and compare it with the commitment in its event."""
     if keys is None:
         check.verdict, check.says = Verdict.NOT_ASKED, "no keys were given"
         return
     equal = 0
-    async for one in storage.read_sealed_texts(connection, network_id):
+    async for one in storage.read_encrypted_texts(connection, network_id):
         found = check.count
         _compare(check, one, network_id, keys)
         equal += found == check.count
@@ -38,7 +38,9 @@ def _compare(check: Check, one: storage.StoredText, network_id: int, keys: Keys)
     place = f"{table} {key}={one.row_id} {column}"
     # 1. The text opens in its row, for its consent's recorder.
     try:
-        text = keys.unseal(one.sealed or b"", place_of_value(one.column, network_id, one.partner_id, str(one.row_id)))
+        text = keys.decrypt(
+            one.ciphertext or b"", place_of_value(one.column, network_id, one.partner_id, str(one.row_id))
+        )
     except Unusable as error:
         check.find("text_not_opened", f"{place} does not open: {error}", path=place)
         return
