@@ -12,7 +12,19 @@ from typing import Any, TypeVar
 import asyncpg
 
 from consent_registry.domain.act_entries import entries_of
-from tests.campaigns.freshness.model import FAR, PAST, SOON, Consent, Grant, World
+from tests.campaigns.freshness.model import (
+    FAR,
+    LIVE,
+    PAST,
+    SOON,
+    Client,
+    Consent,
+    Grant,
+    Held,
+    World,
+    refuses_renewal,
+    renew,
+)
 from tests.campaigns.support.scene import CREATED, OK, Person, Scene, instant
 from tests.campaigns.support.wire import Answer
 
@@ -108,99 +120,170 @@ class Run:
         new = (partner, reference) not in self.world.clients
         assert answer.status == (CREATED if new else OK), answer
         if new:
-            self.world.clients.add((partner, reference))
+            self.world.register((partner, reference))
             self.world.log("client", partner)
         said = answer.json()
-        assert (said["reference"], said["linked"]) == (reference, False)
+        assert (said["reference"], said["linked"]) == (reference, (partner, reference) in self.world.redeemed)
 
-    def record(self, partner: str, name: str, grants: list[dict[str, Any]], validity: str) -> None:
+    def record(
+        self, partner: str, reference: str, grants: list[dict[str, Any]], validity: str, renews: Consent | None = None
+    ) -> None:
         """A consent of a known client is recorded; what its sender did not record is requested."""
-        reference = self.reference(name)
+        client = (partner, reference)
+        answer = self.send(partner, "/consents", self._body(reference, grants, validity, renews))
+        earlier = [grant for one, grant in self.world.visible(client, partner) if one is renews]
+        if renews is not None:
+            self.desk.seen[f"renewals {answer.status}"] += 1
+        if client not in self.world.clients:
+            assert answer.status == UNPROCESSABLE, answer
+            return
+        if renews is not None and not earlier:
+            assert answer.status == NOT_FOUND, answer
+            return
+        if renews is not None and refuses_renewal(earlier, grants):
+            assert answer.status == UNPROCESSABLE, answer
+            return
+        assert answer.status == CREATED, answer
+        said = answer.json()
+        made = [
+            _grant(partner, grant, shown["grant_id"], VALIDITIES[validity])
+            for grant, shown in zip(grants, said["grants"], strict=True)
+        ]
+        renew(earlier, made)
+        renewed = None if renews is None else renews.consent_id
+        consent = Consent(said["consent_id"], partner, reference, said["receipt_code"], made, said["log"], renewed)
+        self.world.consents.append(consent)
+        self.world.log("consent", partner, id=consent.consent_id, grants=sorted(g.grant_id for g in made))
+        self.at_index(said["log"])
+        self.world.log_beside(entries_of("consent", {"renews": renewed}) - 1)
+        assert answer.headers["location"].endswith(f"/consents/{consent.consent_id}")
+        self.shows(said, consent, partner)
+
+    def _body(
+        self, reference: str, grants: list[dict[str, Any]], validity: str, renews: Consent | None
+    ) -> dict[str, Any]:
         body = self.desk.scene.consent(reference, grants)
-        begins, ends = VALIDITIES[validity]
         if validity == "expired":
             body["act"]["given_at"] = instant(days=90)
             body["valid_until"] = instant(days=1)
         elif validity == "later":
             body["valid_from"], body["valid_until"] = instant(days=-30), instant(days=-300)
-        answer = self.send(partner, "/consents", body)
-        if (partner, reference) not in self.world.clients:
-            assert answer.status == UNPROCESSABLE, answer
-            return
-        assert answer.status == CREATED, answer
-        said = answer.json()
-        made = []
-        for grant, shown in zip(grants, said["grants"], strict=True):
-            given = grant.get("answer", "given")
-            said_by_sender = given == "refused" or grant["sender"] == partner
-            made.append(
-                Grant(
-                    shown["grant_id"],
-                    grant["sender"],
-                    grant["recipient"],
-                    grant["purpose"],
-                    grant["categories"],
-                    given if said_by_sender else "requested",
-                    begins,
-                    ends,
-                )
-            )
-        consent = Consent(said["consent_id"], partner, reference, said["receipt_code"], made, said["log"])
-        self.world.consents.append(consent)
-        self.world.log("consent", partner, id=consent.consent_id, grants=sorted(g.grant_id for g in made))
-        self.at_index(said["log"])
-        assert answer.headers["location"].endswith(f"/consents/{consent.consent_id}")
-        self.shows(said, consent, partner)
+        return body if renews is None else body | {"renews": renews.consent_id}
 
     def shows(self, said: dict[str, Any], consent: Consent, partner: str) -> None:
         """A shown consent has the status, grants and client that this partner is to see."""
         seen = {grant.grant_id: grant for grant in consent.seen_by(partner)}
         assert {grant["grant_id"] for grant in said["grants"]} == set(seen)
         assert said["consent_id"] == consent.consent_id
-        assert said["client"] == (consent.reference if partner == consent.recorder else None)
+        assert said["client"] == self.world.name_for(partner, consent)
         assert said["recorded_by"] == consent.recorder
         assert said["log"] == consent.place
         assert said["status"] == consent.status_for(partner)
+        assert said.get("renews") == consent.renews
         for shown in said["grants"]:
             grant = seen[shown["grant_id"]]
             assert (shown["sender"], shown["recipient"], shown["purpose"]) == grant.flow
             assert shown["categories"] == grant.categories
             assert shown["status"] == grant.status(), (shown, grant)
             assert set(shown["withdrawn_categories"]) == grant.withdrawn
+            assert set(shown.get("restricted_categories", ())) == grant.restricted
             assert (shown["withdrawn_at"] is not None) == bool(grant.withdrawn)
 
-    # --- withdrawing --------------------------------------------------------------------------------------------
+    # --- linking ------------------------------------------------------------------------------------------------
+
+    def link(self, issuer: Client, redeemer: Client) -> None:
+        """A code of one partner's client, redeemed by another: from then on the two are one client."""
+        issued = self.send(issuer[0], "/link-codes", {"client": issuer[1]})
+        if issuer not in self.world.clients:
+            assert issued.status == NOT_FOUND, issued
+            return
+        assert issued.status == CREATED, issued
+        self.world.log("link_code", issuer[0])
+        body = {"reference": redeemer[1], "link_code": issued.json()["link_code"]}
+        answer = self.send(redeemer[0], "/clients", body)
+        new = redeemer not in self.world.clients
+        assert answer.status == (CREATED if new else OK), answer
+        assert (answer.json()["reference"], answer.json()["linked"]) == (redeemer[1], True)
+        self.world.link(issuer, redeemer)
+        self.world.log("link", redeemer[0], registered=new)
+        self.world.log_beside(entries_of("link", {}) - 1)
+        self.desk.seen["linked"] += 1
+
+    def unlink(self, client: Client) -> None:
+        """The reference is a client of its own, also when it was one before."""
+        answer = self.send(client[0], "/unlinkings", {"client": client[1]})
+        if client not in self.world.clients:
+            assert answer.status == NOT_FOUND, answer
+            return
+        assert answer.status == CREATED, answer
+        self.world.unlink(client)
+        self.world.log("unlinking", client[0], id=answer.json()["unlinking_id"])
+        self.at_index(answer.json()["log"])
+
+    # --- withdrawing and restricting ----------------------------------------------------------------------------
 
     def withdraw(
         self,
         partner: str,
         by: dict[str, Any],
-        covered: list[tuple[Consent, Grant]] | None,
+        home: Client,
+        covered: list[Held] | None,
+        among: list[Held],
         categories: list[str] | None,
     ) -> None:
-        """201 with what was taken, 409 when nothing was left, 404 where there is nothing to see (`covered` None)."""
+        """201 with what was taken, 409 when nothing was left, 404 where there is nothing to see (`covered` None).
+
+        `home` is the reference by which it was made, `among` what may be taken for saying the same yes.
+        """
         part = {} if categories is None else {"categories": categories}
         answer = self.send(partner, "/withdrawals", by | part | {"channel": "phone"})
         if covered is None:
             assert answer.status == NOT_FOUND, answer
             return
-        withdrawn, taken = self.world.withdraw(covered, categories)
-        if not withdrawn:
+        seen = self.world.visible(home, partner)
+        taken = self.world.withdraw([*covered, *self.world.same_yes(covered, among)], categories)
+        if not taken:
             assert answer.status == CONFLICT, answer
             return
         assert answer.status == CREATED, answer
         said = answer.json()
-        self.world.log("withdrawal", partner, id=said["withdrawal_id"], grants=sorted(withdrawn), channel="phone")
-        assert set(said["withdrawn"]) == withdrawn
-        assert len(said["withdrawn"]) == len(withdrawn)
-        owner = covered[0][0]
-        # With the code it is the client who acts; what else goes on is told as far as the caller has a part in it.
-        still = self.world.still_given((owner.recorder, owner.reference), taken, partner)
-        assert set(said["still_given"]) == still
+        own = sorted(grant.grant_id for consent, grant in taken if consent.home == home)
+        self.world.log("withdrawal", partner, id=said["withdrawal_id"], grants=own, channel="phone")
+        known = {grant.grant_id for _, grant in seen}
+        told = {grant.grant_id for consent, grant in taken if consent.home == home or grant.grant_id in known}
+        assert sorted(said["withdrawn"]) == sorted(told)
+        # What else goes on is told as far as the caller has a part in it.
+        touched, flows = {consent.consent_id for consent, _ in taken}, {grant.flow for _, grant in taken}
+        assert set(said["still_given"]) == {
+            grant.grant_id
+            for consent, grant in seen
+            if consent.consent_id not in touched and grant.flow in flows and grant.status() in LIVE
+        }
         self.at_index(said["log"])
         # Entries for other client numbers and padding follow: how many in all is a constant.
-        beside = entries_of("withdrawal", {}) - 1
-        self.world.events += [{"act": said["withdrawal_id"]}] * beside
+        self.world.log_beside(entries_of("withdrawal", {}) - 1)
+
+    def restrict(self, partner: str, consent: Consent, categories: list[str] | None, *, lift: bool) -> None:
+        """Processing is restricted, or no longer, in every paper that says the same yes."""
+        path = f"/consents/{consent.consent_id}/{'restriction-liftings' if lift else 'restrictions'}"
+        answer = self.send(partner, path, {} if categories is None else {"categories": categories})
+        seen = self.world.visible(consent.home, partner)
+        chosen = [held for held in seen if held[0] is consent]
+        if not chosen:
+            assert answer.status == NOT_FOUND, answer
+            return
+        changed = self.world.restrict([*chosen, *self.world.same_yes(chosen, seen)], categories, lift=lift)
+        if not changed:
+            assert answer.status == CONFLICT, answer
+            return
+        assert answer.status == CREATED, answer
+        said = answer.json()
+        assert sorted(said["grants"]) == sorted(grant.grant_id for _, grant in changed)
+        kind = "restriction_lifting" if lift else "restriction"
+        own = sorted(grant.grant_id for held, grant in changed if held.home == consent.home)
+        self.world.log(kind, partner, id=said["id"], grants=own)
+        self.at_index(said["log"])
+        self.world.log_beside(entries_of(kind, {}) - 1)
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -236,13 +319,24 @@ class Run:
         """Every event of the run stands in the log where the model put it, and no other."""
         events = self.desk.do(self.desk.events(self.first))
         assert [event["index"] for event in events] == list(range(self.first, self.first + len(events)))
-        pairs = zip(events, self.world.events, strict=False)
-        found = [{name: _subject(event, name) for name in wanted} for event, wanted in pairs]
+        places = {event["id"]: number for number, event in enumerate(events)}
+        found = [
+            {name: number - places[event["act"]] if name == "beside" else _subject(event, name) for name in wanted}
+            for number, (event, wanted) in enumerate(zip(events, self.world.events, strict=False))
+        ]
         assert found == self.world.events[: len(found)]
         assert len(events) == len(self.world.events), events[len(self.world.events) :]
 
 
+def _grant(partner: str, asked: dict[str, Any], grant_id: str, validity: tuple[int, int]) -> Grant:
+    """What is recorded of a grant: a recipient cannot make the sender liable, so that it asks for what it records."""
+    answer = asked.get("answer", "given")
+    said_by_sender = answer == "refused" or asked["sender"] == partner
+    flow = (asked["sender"], asked["recipient"], asked["purpose"])
+    return Grant(grant_id, *flow, asked["categories"], answer if said_by_sender else "requested", *validity)
+
+
 def _subject(event: dict[str, Any], name: str) -> object:
-    if event["kind"] in {"consent", "withdrawal"} and name == "grants":
-        return sorted(grant["grant"] for grant in event["grants"])
+    if name == "grants":
+        return sorted(grant if isinstance(grant, str) else grant["grant"] for grant in event["grants"])
     return event.get(name)

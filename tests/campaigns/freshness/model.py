@@ -1,7 +1,7 @@
 """The registry as the wire contract describes it, small enough to be read whole; it never speaks to the real one.
 
-One client is one partner's reference here: references are not linked. Times are far in the past or the future, so
-that no status changes while a test runs. `now` is the world's clock, which only orders withdrawals and consents.
+A client is one partner's reference, and all that were linked to it. Times are far in the past or the future, so that
+no status changes while a test runs. `now` is the world's clock, which only orders withdrawals and consents.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,10 @@ from tests.campaigns.support.scene import Flow
 
 BEFORE_EVERYTHING, PAST, SOON, FAR = -(10**9), -1, 10**9, 10**9 + 1
 STRONGEST_FIRST = ("refused", "withdrawn", "expired", "requested")
+LIVE = ("given", "renewed")
 Status = str
+Client = tuple[str, str]
+"""A partner and its reference."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class Grant:
     begins: int
     ends: int
     withdrawn: set[str] = field(default_factory=set)
+    restricted: set[str] = field(default_factory=set)
+    renewed: bool = False
     touched: int = 0
 
     @property
@@ -43,7 +48,9 @@ class Grant:
             return "withdrawn"
         if self.ends <= 0:
             return "expired"
-        return "requested" if self.answer == "requested" else "given"
+        if self.answer == "requested":
+            return "requested"
+        return "renewed" if self.renewed else "given"
 
     def since(self) -> int:
         """When the grant ended, by the world's clock; what never ended is as old as can be."""
@@ -59,6 +66,11 @@ class Grant:
             return partner in {recorder, self.sender, self.recipient}
         return partner == recorder or (self.status() == "requested" and partner == self.sender)
 
+    def readers(self, recorder: str) -> set[str]:
+        """Return for whom the client's own code reaches this grant."""
+        parties = {"refused": set(), "requested": {self.sender}, "given": {self.sender, self.recipient}}
+        return {recorder} | parties[self.answer]
+
 
 @dataclass(slots=True)
 class Consent:
@@ -70,23 +82,31 @@ class Consent:
     code: str
     grants: list[Grant]
     place: dict[str, Any]
+    renews: str | None = None
 
     @property
-    def parties(self) -> set[str]:
-        """Return everybody who is named in the consent."""
-        return {self.recorder} | {slug for grant in self.grants for slug in (grant.sender, grant.recipient)}
+    def home(self) -> Client:
+        """Return under whose reference it is kept, whoever is linked to it."""
+        return self.recorder, self.reference
 
     def seen_by(self, partner: str) -> list[Grant]:
         """Return the grants this partner may learn of."""
         return [grant for grant in self.grants if grant.visible_to(partner, self.recorder)]
 
     def status_for(self, partner: str) -> Status:
-        """Return `given` while any visible grant is, else what they ended with, the latest where they differ."""
+        """Return `given` or `renewed` while any visible grant is, else what they ended with, the latest where they
+        differ.
+        """
         seen = self.seen_by(partner)
-        if any(grant.status() == "given" for grant in seen):
-            return "given"
+        for live in LIVE:
+            if any(grant.status() == live for grant in seen):
+                return live
         latest = max(grant.since() for grant in seen)
         return min((grant.status() for grant in seen if grant.since() == latest), key=STRONGEST_FIRST.index)
+
+
+Held = tuple[Consent, Grant]
+"""A grant and the consent it is of."""
 
 
 @dataclass(slots=True)
@@ -95,7 +115,9 @@ class World:
 
     flows: Sequence[Flow]
     now: int = 0
-    clients: set[tuple[str, str]] = field(default_factory=set)
+    clients: list[Client] = field(default_factory=list)
+    together: dict[Client, set[Client]] = field(default_factory=dict)
+    redeemed: set[Client] = field(default_factory=set)
     consents: list[Consent] = field(default_factory=list)
     decisions: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     reported: dict[str, set[str]] = field(default_factory=dict)
@@ -105,9 +127,50 @@ class World:
         """Note the event that must stand next in the log."""
         self.events.append({"kind": kind, "actor": actor} | facts)
 
-    def of_client(self, partner: str, reference: str) -> list[Consent]:
-        """Return the consents of one partner's client."""
-        return [c for c in self.consents if (c.recorder, c.reference) == (partner, reference)]
+    def log_beside(self, entries: int) -> None:
+        """Note so many entries for other client numbers, and padding, of the act that was noted last."""
+        self.events += [{"beside": number} for number in range(1, entries + 1)]
+
+    def everybody(self, client: Client) -> set[Client]:
+        """Return all references that mean this client."""
+        return self.together.get(client, {client})
+
+    def register(self, client: Client) -> None:
+        """Know a reference from now on."""
+        if client not in self.clients:
+            self.clients.append(client)
+
+    def name_for(self, partner: str, consent: Consent) -> str | None:
+        """Return by which of its own references a partner is shown a consent: by its home, else by its oldest."""
+        own = [one for one in self.clients if one[0] == partner and one in self.everybody(consent.home)]
+        return consent.reference if consent.home in own else next((reference for _, reference in own), None)
+
+    def link(self, issuer: Client, redeemer: Client) -> None:
+        """Make two clients one."""
+        self.register(redeemer)
+        self.redeemed.add(redeemer)
+        members = self.everybody(issuer) | self.everybody(redeemer)
+        self.together.update(dict.fromkeys(members, members))
+
+    def unlink(self, client: Client) -> None:
+        """Make a reference a client of its own; the others stay one."""
+        left = self.everybody(client) - {client}
+        self.together.update(dict.fromkeys(left, left))
+        self.together[client] = {client}
+        self.redeemed.discard(client)
+
+    def of_client(self, client: Client) -> list[Consent]:
+        """Return the consents under every reference that means the client."""
+        return [consent for consent in self.consents if consent.home in self.everybody(client)]
+
+    def visible(self, client: Client, *partners: str) -> list[Held]:
+        """Return the client's grants that any of these partners may learn of."""
+        return [
+            (consent, grant)
+            for consent in self.of_client(client)
+            for grant in consent.grants
+            if any(grant.visible_to(partner, consent.recorder) for partner in partners)
+        ]
 
     def decide(self, sender: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the members of the answer that follow from the contract."""
@@ -115,10 +178,10 @@ class World:
         flow = (sender, body["recipient"], body["purpose"])
         statutory = set(asked) if body.get("basis") == "statute" else self._listed(flow, statute=True)
         held: set[str] = set()
-        for consent in self.of_client(sender, body["client"]):
+        for consent in self.of_client((sender, body["client"])):
             for grant in consent.grants:
-                if grant.flow == flow and grant.status() == "given" and grant.begins <= 0:
-                    held |= grant.left()
+                if grant.flow == flow and grant.status() in LIVE and grant.begins <= 0 < grant.ends:
+                    held |= grant.left() - grant.restricted
         permitted = [c for c in asked if c in held & self._listed(flow, statute=False) and c not in statutory]
         not_consent_based = [c for c in asked if c in statutory]
         denied = [c for c in asked if c not in permitted and c not in statutory]
@@ -137,29 +200,70 @@ class World:
         matching = (f for f in self.flows if (f.sender, f.recipient, f.purpose) == flow and f.statute == statute)
         return {category for each in matching for category in each.categories}
 
-    def withdraw(
-        self, grants: Iterable[tuple[Consent, Grant]], categories: Sequence[str] | None
-    ) -> tuple[set[str], list[Grant]]:
+    def same_yes(self, chosen: Sequence[Held], among: Sequence[Held]) -> list[Held]:
+        """Return what says the same yes as the chosen grants: the same flow in a consent that renews theirs, or that
+        theirs renews, over any number of acts.
+        """
+        own = {consent.consent_id for consent, _ in chosen}
+        wanted = {
+            (consent_id, grant.flow)
+            for consent, grant in chosen
+            if grant.answer != "refused"
+            for consent_id in _family(consent.consent_id, among) - own
+        }
+        return [(consent, grant) for consent, grant in among if (consent.consent_id, grant.flow) in wanted]
+
+    def withdraw(self, held: Iterable[Held], categories: Sequence[str] | None) -> list[Held]:
         """Withdraw and return the grants that lost something; none means 409 and nothing happened."""
         taken = []
-        for _, grant in grants:
+        for consent, grant in held:
             gone = grant.left() if categories is None else grant.left() & set(categories)
-            if gone and grant.status() in {"given", "requested"}:
-                taken.append((grant, gone))
+            if gone and grant.status() in {*LIVE, "requested"}:
+                taken.append((consent, grant, gone))
         if taken:
             self.now += 1
-        for grant, gone in taken:
+        for _, grant, gone in taken:
             grant.withdrawn |= gone
             grant.touched = self.now
-        return {grant.grant_id for grant, _ in taken}, [grant for grant, _ in taken]
+        return [(consent, grant) for consent, grant, _ in taken]
 
-    def still_given(self, client: tuple[str, str], taken: Sequence[Grant], viewer: str) -> set[str]:
-        """Return the live grants of the client's other consents for the same flows, as far as the viewer sees them."""
-        flows, touched = {grant.flow for grant in taken}, {grant.grant_id for grant in taken}
-        others = [c for c in self.of_client(*client) if not touched & {grant.grant_id for grant in c.grants}]
-        seen = [grant for c in others for grant in c.seen_by(viewer)]
-        return {grant.grant_id for grant in seen if grant.status() == "given" and grant.flow in flows}
+    def restrict(self, held: Iterable[Held], categories: Sequence[str] | None, *, lift: bool) -> list[Held]:
+        """Restrict these grants, or lift it, and return those that changed."""
+        changed = []
+        for consent, grant in held:
+            covered = set(grant.categories) if categories is None else set(grant.categories) & set(categories)
+            open_to_it = covered & grant.restricted if lift else covered - grant.restricted
+            if open_to_it and grant.status() in LIVE:
+                grant.restricted = grant.restricted - covered if lift else grant.restricted | covered
+                changed.append((consent, grant))
+        return changed
 
-    def newest(self, partner: str) -> list[str]:
-        """Return the ids of the consents this partner sees, newest first."""
-        return [c.consent_id for c in reversed(self.consents) if c.seen_by(partner)]
+
+def refuses_renewal(earlier: Sequence[Grant], asked: Sequence[dict[str, Any]]) -> bool:
+    """Whether this may not renew those grants: a renewal revives nothing and widens nothing."""
+    for grant in asked:
+        flow = (grant["sender"], grant["recipient"], grant["purpose"])
+        given = [one for one in earlier if one.flow == flow and one.status() == "given"]
+        refused = grant.get("answer") == "refused"
+        widens = not set(grant["categories"]) <= set[str]().union(*(one.left() for one in given))
+        if refused == bool(given) or (widens and not refused):
+            return True
+    return all(grant.get("answer") == "refused" for grant in asked)
+
+
+def renew(earlier: Sequence[Grant], new: Sequence[Grant]) -> None:
+    """What is given anew is renewed; what only was asked for is not."""
+    given = {grant.flow for grant in new if grant.answer == "given"}
+    for grant in earlier:
+        grant.renewed = grant.renewed or (grant.status() == "given" and grant.flow in given)
+
+
+def _family(consent_id: str, among: Sequence[Held]) -> set[str]:
+    """Return every consent that renews this one or that it renews, over any number of acts."""
+    family, before = {consent_id}, 0
+    while len(family) > before:
+        before = len(family)
+        for consent, _ in among:
+            pair = {consent.consent_id, consent.renews} - {None}
+            family |= {one for one in pair if one is not None} if pair & family else set()
+    return family

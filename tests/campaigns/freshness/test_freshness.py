@@ -15,7 +15,7 @@ from tests.campaigns.support.scene import Scene, play
 from tests.campaigns.support.server import running
 from tests.campaigns.support.wire import Progress
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 
 OPERATIONS = int(os.environ.get("FRESHNESS_OPERATIONS", "10000"))
 KILLS = int(os.environ.get("FRESHNESS_KILLS", "0"))

@@ -18,7 +18,7 @@ from tests.campaigns.support.server import Server, running
 
 pytestmark = pytest.mark.campaign
 
-RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "200"))
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "120"))
 RUNS_OF_THE_CONTROL = 50
 STEPS = 50
 FLOWS = 4
@@ -26,7 +26,9 @@ MUST_BE_SEEN = (
     *("permit", "partial", "no_permission", "not_consent_based", "clients 201", "clients 200", "consents 201"),
     *("consents 422", "withdrawals 201", "withdrawals 409", "withdrawals 404", "transfers 201", "transfers 404"),
     *("transfers 409", "search 200", "consents shown 200", "consents shown 404", "decisions shown 200"),
-    *("decisions shown 404", "batch 200", "decisions 200"),
+    *("decisions shown 404", "batch 200", "decisions 200", "linked", "link-codes 404", "unlinkings 201"),
+    *("unlinkings 404", "renewals 201", "renewals 404", "renewals 422", "restrictions 201", "restrictions 404"),
+    *("restrictions 409", "restriction-liftings 201", "restriction-liftings 409"),
 )
 NAMES = st.sampled_from(["K", "L"])
 WHO = st.sampled_from([0, 0, 0, 1, 1, 2])
@@ -104,9 +106,8 @@ class Machine(RuleBasedStateMachine):
         self.run = Run(self.desk, self.world, self.desk.do(self.desk.log_length()))
         for who in self.cast[:2]:
             self.run.register(who, "K", keyed=False)
-        self.run.record(
-            self.cast[0], "K", [flow.grant() for flow in self.flows if flow.sender == self.cast[0]][:2], "now"
-        )
+        grants = [flow.grant() for flow in self.flows if flow.sender == self.cast[0]][:2]
+        self.run.record(self.cast[0], self.run.reference("K"), grants, "now")
 
     def teardown(self) -> None:
         """Hold the whole run against the log."""
@@ -130,7 +131,36 @@ class Machine(RuleBasedStateMachine):
             answer = data.draw(st.sampled_from(["given", "given", "given", "refused"]))
             grants.append(flow.grant(categories=categories, answer=answer))
         if grants:
-            self.run.record(self.cast[who], name, grants, validity)
+            self.run.record(self.cast[who], self.run.reference(name), grants, validity)
+
+    @precondition(lambda self: self.world.consents)
+    @rule(who=WHO, name=NAMES, which=NUMBER, anew=st.sampled_from([True, True, False]), data=st.data())
+    def renew(self, who: int, name: str, which: int, anew: bool, data: st.DataObject) -> None:
+        """The client says yes again, to what it said before, to a part of it, or to more; mostly where it said so."""
+        consent = self.consent(which)
+        partner, reference = consent.home if anew else (self.cast[who], self.run.reference(name))
+        mine = [grant for grant in consent.grants if partner in {grant.sender, grant.recipient}]
+        grants = []
+        for grant in data.draw(st.lists(st.sampled_from(mine), min_size=1, unique_by=id)) if mine else []:
+            flow = next(flow for flow in self.flows if (flow.sender, flow.recipient, flow.purpose) == grant.flow)
+            more = data.draw(st.sampled_from([grant.categories] * 3 + [grant.categories[:1], list(flow.categories)]))
+            answer = data.draw(st.sampled_from(["given"] * 5 + ["refused"]))
+            grants.append(flow.grant(categories=more, answer=answer))
+        if grants:
+            self.run.record(partner, reference, grants, "now", consent)
+
+    @rule(who=WHO, name=NAMES, to=WHO, other=NAMES)
+    def link(self, who: int, name: str, to: int, other: str) -> None:
+        """The client carries a code to another partner."""
+        if who != to:
+            issuer, redeemer = (self.cast[who], self.run.reference(name)), (self.cast[to], self.run.reference(other))
+            self.run.link(issuer, redeemer)
+
+    @rule(who=WHO, name=NAMES, sure=st.integers(0, 2))
+    def unlink(self, who: int, name: str, sure: int) -> None:
+        """A partner takes its reference back, more seldom than it links."""
+        if not sure:
+            self.run.unlink((self.cast[who], self.run.reference(name)))
 
     @precondition(lambda self: self.world.consents)
     @rule(who=WHO, which=NUMBER)
@@ -151,7 +181,7 @@ class Machine(RuleBasedStateMachine):
         partner, reference = self.cast[who], self.run.reference(name)
         answer = self.run.send(partner, "/consents/search", {"client": reference}, keyed=False)
         assert answer.status == OK, answer
-        expected = list(reversed(self.world.of_client(partner, reference)))
+        expected = [c for c in reversed(self.world.of_client((partner, reference))) if c.seen_by(partner)]
         said = answer.json()
         assert [item["consent_id"] for item in said["items"]] == [c.consent_id for c in expected]
         for item, consent in zip(said["items"], expected, strict=True):
@@ -175,7 +205,8 @@ class Machine(RuleBasedStateMachine):
             seen = data.draw(st.lists(st.sampled_from(seen), min_size=1, max_size=len(seen), unique_by=id))
             by["grants"] = [grant.grant_id for grant in seen]
         covered = [(consent, grant) for grant in seen]
-        self.run.withdraw(partner, by, covered or None, data.draw(self.some_categories(seen)))
+        among = self.world.visible(consent.home, partner)
+        self.run.withdraw(partner, by, consent.home, covered or None, among, data.draw(self.some_categories(seen)))
 
     @precondition(lambda self: self.world.consents)
     @rule(who=WHO, which=NUMBER, data=st.data())
@@ -183,17 +214,29 @@ class Machine(RuleBasedStateMachine):
         """By the client's receipt code, at any partner of the network."""
         consent = self.consent(which)
         covered = [(consent, grant) for grant in consent.grants]
+        readers = set[str]().union(*(grant.readers(consent.recorder) for grant in consent.grants))
+        among = self.world.visible(consent.home, *readers)
         categories = data.draw(self.some_categories(consent.grants))
-        self.run.withdraw(self.cast[who], {"receipt_code": consent.code}, covered, categories)
+        by = {"receipt_code": consent.code}
+        self.run.withdraw(self.cast[who], by, consent.home, covered, among, categories)
 
     @rule(who=WHO, name=NAMES, data=st.data())
     def withdraw_client(self, who: int, name: str, data: st.DataObject) -> None:
         """Everything of a client at once."""
         partner, reference = self.cast[who], self.run.reference(name)
-        covered = [(c, g) for c in self.world.of_client(partner, reference) for g in c.grants]
+        home = (partner, reference)
+        covered = self.world.visible(home, partner)
         categories = data.draw(self.some_categories([grant for _, grant in covered]))
-        known = (partner, reference) in self.world.clients
-        self.run.withdraw(partner, {"client": reference}, covered if known else None, categories)
+        known = covered if home in self.world.clients else None
+        self.run.withdraw(partner, {"client": reference}, home, known, covered, categories)
+
+    @precondition(lambda self: self.world.consents)
+    @rule(who=WHO, which=NUMBER, lift=KEYED, data=st.data())
+    def restrict(self, who: int, which: int, lift: bool, data: st.DataObject) -> None:
+        """Processing is restricted, or no longer, wholly or for some categories."""
+        consent, partner = self.consent(which), self.cast[who]
+        categories = data.draw(self.some_categories(consent.grants))
+        self.run.restrict(partner, consent, categories, lift=lift)
 
     def some_categories(self, grants: list[Grant]) -> st.SearchStrategy[list[str] | None]:
         """Return a strategy for no restriction or some categories of these grants."""

@@ -13,6 +13,8 @@ from enum import Enum
 from typing import Any
 
 LONGEST_ANSWER_S = 30.0
+# The server closes a connection that was idle for 20 s: nobody asks on one that may be closed any moment.
+LONGEST_IDLE_S = 10.0
 
 
 class Progress(Enum):
@@ -59,9 +61,13 @@ class Wire:
     longest_s: float = LONGEST_ANSWER_S
     _reader: asyncio.StreamReader | None = field(default=None, init=False)
     _writer: asyncio.StreamWriter | None = field(default=None, init=False)
+    _used_at: float = field(default=0.0, init=False)
 
     async def connect(self) -> None:
-        """Open the connection now, if it is not open."""
+        """Open the connection now, if it is not open or was idle for long."""
+        if time.monotonic() - self._used_at > LONGEST_IDLE_S:
+            self.close()
+        self._used_at = time.monotonic()
         if self._writer is None or self._writer.is_closing():
             try:
                 self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
@@ -123,7 +129,8 @@ class Wire:
             raise LostError(Progress.PARTIAL_ANSWER if begun else Progress.NO_ANSWER, sent_at) from error
         if headers.get("connection", "").lower() == "close":
             self.close()
-        return Answer(status, headers, body, began_at, sent_at, time.monotonic())
+        self._used_at = time.monotonic()
+        return Answer(status, headers, body, began_at, sent_at, self._used_at)
 
     async def _body(self, headers: dict[str, str]) -> bytes:
         assert self._reader is not None
