@@ -18,7 +18,7 @@ from tests.campaigns.support.figures import show
 from tests.campaigns.support.server import Server, running
 from tests.campaigns.support.wire import LostError, Wire
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 
 NETWORK = "paderborn"
 FULL = os.environ.get("CRASH_SCALE") == "full"

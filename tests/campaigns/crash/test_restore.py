@@ -44,7 +44,11 @@ class Place:
         result = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", block[1]],
             cwd="/",
-            env={"PATH": f"{binaries(who)}:{os.environ['PATH']}", "BACKUP": str(self.folder), **settings},
+            env={
+                "PATH": f"{binaries(who, installed_package())}:{os.environ['PATH']}",
+                "BACKUP": str(self.folder),
+                **settings,
+            },
             user=None if who is None else who.uid,
             group=None if who is None else who.gid,
             extra_groups=None if who is None else (),
@@ -171,7 +175,13 @@ def stop(pgdata: Path) -> None:
     """Stop a restored server."""
     who = account()
     user = None if who is None else who.uid
-    command = [str(binaries(who) / "pg_ctl"), f"--pgdata={pgdata}", "--mode=fast", "--wait", "stop"]
+    command = [
+        str(binaries(who, installed_package()) / "pg_ctl"),
+        f"--pgdata={pgdata}",
+        "--mode=fast",
+        "--wait",
+        "stop",
+    ]
     subprocess.run(command, check=True, cwd="/", user=user, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 

@@ -109,7 +109,15 @@ def on_disk(server: Server, canaries: set[bytes]) -> set[str]:
     wanted = re.compile(b"|".join(re.escape(one) for one in forms(canaries)))
     pgdata = Path(server.cluster["pgdata"])
     files = [path for path in pgdata.rglob("*") if path.is_file() and "pg_wal" not in path.parts]
-    return {str(path.relative_to(pgdata)) for path in files if wanted.search(path.read_bytes())}
+    return {str(path.relative_to(pgdata)) for path in files if wanted.search(_bytes(path))}
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what a file holds; nothing where it is gone by now, as caches of PostgreSQL's are."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 async def bundle(server: Server) -> str:

@@ -25,7 +25,7 @@ from tests.campaigns.support.quotas import give_quotas
 from tests.campaigns.support.server import ROOT, Server, running
 from tests.campaigns.support.wire import Wire
 
-pytestmark = [pytest.mark.campaign, pytest.mark.alone]
+pytestmark = pytest.mark.campaign
 NETWORK = "widunetz"
 SECONDS = 60.0 if os.environ.get("FLOOD_SCALE") == "full" else 10.0
 WARMING_S = 2.0
@@ -172,6 +172,7 @@ def tell(kind: str, alone: Heard9, beside: Heard9, flooder: Heard) -> None:
 KINDS: Sequence[Kind] = ("questions", "writes", "batches")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_flood_leaves_the_others_alone(kind: Kind) -> None:
     """Without any quota, a partner that floods makes the nine others wait twice as long at most.
@@ -192,6 +193,7 @@ async def test_a_flood_leaves_the_others_alone(kind: Kind) -> None:
     assert found == []
 
 
+@pytest.mark.alone
 async def test_without_shares_a_flood_is_found() -> None:
     """Control: where all wait in one queue as they come, batches of one partner hold up everybody."""
     with running("flood-control", target="tests.campaigns.controls.one_queue:create_app") as server:

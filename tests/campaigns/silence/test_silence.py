@@ -20,13 +20,12 @@ from tests.campaigns.support.wire import Answer
 pytestmark = [pytest.mark.campaign, pytest.mark.alone]
 
 FULL = 2500
+# Controls are measured at full size in any case: what they show is small where nothing else is at work.
 TIMED = int(os.environ.get("SILENCE_REQUESTS", "1250"))
 REPETITIONS = 12
 EACH = 10
-BATCHES, QUESTIONS = TIMED // 8, 100
-# How far two equal samples' AUC may stray from a half falls with the root of their size: a smaller run allows as many
-# standard deviations as a full one, and raises a false alarm no more often.
-STRAY, LARGEST_T = 0.03 * math.sqrt(FULL / TIMED), 4.5
+QUESTIONS = 100
+LARGEST_T = 4.5
 # States that leave nothing behind that a decision would have to look through.
 ALIKE = ("unknown", "another partner's", "never asked", "refused", "expired")
 
@@ -260,16 +259,25 @@ def shown(found: Verdicts) -> str:
     return report
 
 
-def told_apart(found: Verdicts) -> list[tuple[str, str]]:
+def stray(requests: int) -> float:
+    """Return how far the AUC of two equal samples may stray from a half.
+
+    It falls with the root of their size: a smaller run allows as many standard deviations as a full one, so that it
+    raises a false alarm no more often.
+    """
+    return 0.03 * math.sqrt(FULL / requests)
+
+
+def told_apart(found: Verdicts, requests: int) -> list[tuple[str, str]]:
     """Return the pairs of states that somebody who measures can tell apart."""
-    return [pair for pair, (area, t) in found.items() if abs(area - 0.5) > STRAY or abs(t) >= LARGEST_T]
+    return [pair for pair, (area, t) in found.items() if abs(area - 0.5) > stray(requests) or abs(t) >= LARGEST_T]
 
 
 def test_times_do_not_betray_a_persons_state(registry: Registry) -> None:
     """No pair of states can be told apart by the time an answer takes."""
     found = registry.verdicts(STATES, TIMED)
     report = shown(found)
-    assert told_apart(found) == [], report
+    assert told_apart(found, TIMED) == [], report
 
 
 def test_the_work_itself_hardly_differs_and_an_early_return_would(registry: Registry) -> None:
@@ -279,17 +287,17 @@ def test_the_work_itself_hardly_differs_and_an_early_return_would(registry: Regi
     clients, statements and both measures tell.
     """
     with serving(registry.server, EVEN_MS="1"):
-        found = registry.verdicts((*ALIKE, "often withdrawn"), TIMED)
+        found = registry.verdicts((*ALIKE, "often withdrawn"), FULL)
     report = shown(found)
-    apart = told_apart(found)
+    apart = told_apart(found, FULL)
     assert all("often withdrawn" in pair for pair in apart), report
     assert ("unknown", "often withdrawn") in apart, f"the control was not caught\n{report}"
     with serving(registry.server, "tests.campaigns.controls.early_return:create_app", EVEN_MS="1"):
         early = registry.work()["single"]
-        control = registry.verdicts(("unknown", "never asked"), TIMED // 2)
+        control = registry.verdicts(("unknown", "never asked"), FULL // 2)
     assert early["unknown"] != early["never asked"], "the control was not caught by its statements"
     area, t = control["unknown", "never asked"]
-    assert abs(area - 0.5) > STRAY, f"the control was not caught\n{shown(control)}"
+    assert abs(area - 0.5) > stray(FULL), f"the control was not caught\n{shown(control)}"
     assert abs(t) >= LARGEST_T, f"the control was not caught\n{shown(control)}"
 
 
@@ -298,9 +306,9 @@ def test_many_questions_about_one_person_tell_no_more_than_one(registry: Registr
     that leave as soon as they are ready, tell a history.
     """
     states = ("unknown", "never asked", "often withdrawn", "linked")
-    found = registry.verdicts(states, BATCHES, QUESTIONS)
+    found = registry.verdicts(states, TIMED // 8, QUESTIONS)
     report = shown(found)
     assert all(abs(t) < LARGEST_T for _, t in found.values()), report
     with serving(registry.server, "tests.campaigns.controls.each_for_itself:create_app", EVEN_MS="1"):
-        control = registry.verdicts(states, BATCHES // 2, QUESTIONS)
+        control = registry.verdicts(states, FULL // 16, QUESTIONS)
     assert abs(control["unknown", "often withdrawn"][1]) >= LARGEST_T, f"the control was not caught\n{shown(control)}"
