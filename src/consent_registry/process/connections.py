@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from consent_registry.settings import PREFIX, Limits, UnsafeSetting
@@ -21,17 +22,19 @@ OPEN_FILES = Path("/proc/self/fd")
 OTHER_FILES = 100
 
 
-def require_open_files(limits: Limits) -> None:
-    """Raise this process's limit of open files to a worker's need; raises UnsafeSetting where that is forbidden."""
+def require_open_files(limits: Limits, found: tuple[int, int], raise_to: Callable[[tuple[int, int]], None]) -> None:
+    """Raise this process's limit of open files, found soft and hard, to a worker's need; raises UnsafeSetting where
+    that is forbidden.
+    """
     needed = limits.connections + limits.pool_size + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = found
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise UnsafeSetting(
             f"{needed} files may be open in a worker ({PREFIX}CONNECTIONS is {limits.connections}) and the limit is "
             f"{hard}: raise it (LimitNOFILE of the unit, ulimit -n), or set fewer connections"
         )
     if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        raise_to((needed, hard))
 
 
 def bind(host: str, port: int, reader_seconds: int) -> socket.socket:

@@ -5,6 +5,7 @@ Its main thread starts them, because the kernel ends them with the *thread* that
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Self
@@ -86,7 +88,8 @@ def supervise(
     Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
     """
     survive_without_output()
-    require_open_files(read_limits(os.environ))
+    open_files = resource.RLIMIT_NOFILE
+    require_open_files(read_limits(os.environ), resource.getrlimit(open_files), partial(resource.setrlimit, open_files))
     refuse_taken_port(service.host, service.port)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)

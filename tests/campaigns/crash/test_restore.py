@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from consent_registry.operations.log.checkpoints import HistoryChanged
-from consent_registry.process.postgres.account import account, binaries
+from consent_registry.process.postgres.account import Account, account, binaries, installed_package
 from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.tlog.leaf import opens
 from tests.support.installation import ROLES, Installation, Registry, install, serving
@@ -45,7 +45,7 @@ class Place:
             ["bash", "-eu", "-o", "pipefail", "-c", block[1]],
             cwd="/",
             env={
-                "PATH": f"{binaries(who, installed_package())}:{os.environ['PATH']}",
+                "PATH": f"{programs(who)}:{os.environ['PATH']}",
                 "BACKUP": str(self.folder),
                 **settings,
             },
@@ -171,12 +171,17 @@ def replace_cluster(installation: Installation, pgdata: Path, socket: Path) -> I
     return replace(installation, cluster=elsewhere)
 
 
+def programs(who: Account | None) -> Path:
+    """Return where PostgreSQL's programs are."""
+    return binaries(who, installed_package())
+
+
 def stop(pgdata: Path) -> None:
     """Stop a restored server."""
     who = account()
     user = None if who is None else who.uid
     command = [
-        str(binaries(who, installed_package()) / "pg_ctl"),
+        str(programs(who) / "pg_ctl"),
         f"--pgdata={pgdata}",
         "--mode=fast",
         "--wait",

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from consent_registry.operations.background import sealing_lag
+from consent_registry.operations.background.sealing_lag import Patience
 from consent_registry.storage.files.unsealed_logs import NAME, read_unsealed, write_unsealed
 from tests.cli.forks import forking
 from tests.support.installation import Installation, serving
@@ -22,16 +20,15 @@ def late(*networks: str) -> list[str]:
 NETWORKS = (NETWORK, "paderborn", "widunetz")
 
 
-async def test_ready_warns_while_logs_are_not_sealed(
-    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ready_warns_while_logs_are_not_sealed(installation: Installation, tmp_path: Path) -> None:
     """Behind for longer than allowed, or not signed again for long: 200 all the same, with one line; sealed: none."""
-    monkeypatch.setattr(sealing_lag, "HOLDS", 0.0)
     async with (
         installation.copy() as database,
         office(installation, database, tmp_path) as desk,
         serving(installation, database) as registry,
     ):
+        sealing = registry.app.state.watch.sealing
+        sealing.patience = Patience(holds=0.0)
 
         async def said() -> object:
             await registry.app.state.watch.look()
@@ -41,7 +38,7 @@ async def test_ready_warns_while_logs_are_not_sealed(
             return answer.json().get("warnings")
 
         assert await said() is None, "half a minute is allowed"
-        monkeypatch.setattr(sealing_lag, "BEHIND", 0.0)
+        sealing.patience = Patience(holds=0.0, behind=0.0)
         assert await said() == late(*sorted(NETWORKS))
         for slug in NETWORKS:
             await desk.seal(slug)
@@ -49,18 +46,14 @@ async def test_ready_warns_while_logs_are_not_sealed(
         await desk.add_leaves(1)
         assert await said() == late(NETWORK)
         await desk.seal()
-        monkeypatch.setattr(sealing_lag, "STALE", 0.0)
+        sealing.patience = Patience(holds=0.0, behind=0.0, stale=0.0)
         assert await said() == late(*sorted(NETWORKS))
 
 
-async def test_the_reason_of_the_sealer_is_shown(
-    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp_path: Path) -> None:
     """What keeps the sealer from a log stands beside that network, in `/ready` and in `seal --status`, and goes when it
     is sealed.
     """
-    monkeypatch.setattr(sealing_lag, "HOLDS", 0.0)
-    monkeypatch.setattr(sealing_lag, "BEHIND", 0.0)
     (tmp_path / "state").mkdir(mode=0o700)
     why = "the quorum is not met"
     write_unsealed(tmp_path / "state", {NETWORK: why})
@@ -70,6 +63,7 @@ async def test_the_reason_of_the_sealer_is_shown(
         serving(installation, database, sealer_state=tmp_path / "state") as registry,
     ):
         watch = registry.app.state.watch
+        watch.sealing.patience = Patience(holds=0.0, behind=0.0)
         await watch.look()
         (warning,) = watch.warnings
         assert f"{NETWORK} ({why})" in warning

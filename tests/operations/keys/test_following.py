@@ -170,20 +170,23 @@ async def test_every_log_is_told_once(installation: Installation, following: Fol
         assert not any("secret" in one or "vkey" in one for name, one in told.items() if name != "log")
 
 
-async def test_no_defect_ends_the_watch(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
+class Broken(KeyWatch):
+    """A watch that never gets as far as telling."""
+
     looked = 0
 
-    async def broken() -> None:
-        nonlocal looked
-        looked += 1
+    async def announce(self) -> None:
+        """Fail."""
+        self.looked += 1
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("consent_registry.operations.keys.following.PERIOD", 0.01)
-    monkeypatch.setattr(following.watch, "announce", broken)
-    watching = asyncio.create_task(following.watch.run())
+
+async def test_no_defect_ends_the_watch(following: Following) -> None:
+    """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
+    watch = Broken(following.runtime, following.folder)
+    watching = asyncio.create_task(watch.run(0.01))
     rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
-    while looked < 3 or following.ids("token") == ["token-1"]:
+    while watch.looked < 3 or following.ids("token") == ["token-1"]:
         await asyncio.sleep(0.01)
         assert not watching.done()
     watching.cancel()

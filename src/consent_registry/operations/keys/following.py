@@ -34,8 +34,8 @@ class KeyWatch:
         self._marks: FileMarks | None = None
         self._announced: frozenset[tuple[str, str]] = frozenset()
 
-    async def run(self) -> None:
-        """Look twice a second until cancelled."""
+    async def run(self, period: float = PERIOD) -> None:
+        """Look twice a second, unless told otherwise, until cancelled."""
         while True:
             try:
                 self.look(datetime.now(UTC))
@@ -44,7 +44,7 @@ class KeyWatch:
                 _log.warning("key rotation not logged yet", reason=error.detail)
             except Exception:  # noqa: BLE001 - a process that stopped looking would fail at the next rotation
                 _log.exception("following the key files failed")
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(period)
 
     def look(self, now: datetime) -> None:
         """Take the keys that the files hold by now; requests under way end with those they began with."""

@@ -40,8 +40,9 @@ class _Batch(msgspec.Struct, frozen=True):
     after: tuple[int, bytes] | UUID | None
 
 
-async def reencrypt(runtime: Runtime) -> Reencrypted:
-    """Move everything that can move to the current keys, in batches, each logged in the transaction that does it.
+async def reencrypt(runtime: Runtime, at_once: int = BATCH) -> Reencrypted:
+    """Move everything that can move to the current keys, in batches of so many, each logged in the transaction that
+    does it.
 
     Can be stopped and run again: what has moved is not touched twice. Raises Unusable for a login other than the
     migrator's.
@@ -52,12 +53,12 @@ async def reencrypt(runtime: Runtime) -> Reencrypted:
     total = Reencrypted()
     for network in await runtime.networks():
         for table in ("client_references", *storage.TABLES):
-            done = await _reencrypt_table(runtime, network, table)
+            done = await _reencrypt_table(runtime, network, table, at_once)
             total = Reencrypted(total.moved + done.moved, total.left + done.left)
     return total
 
 
-async def _reencrypt_table(runtime: Runtime, network: Network, table: str) -> Reencrypted:
+async def _reencrypt_table(runtime: Runtime, network: Network, table: str, at_once: int) -> Reencrypted:
     moved = left = 0
     after: tuple[int, bytes] | UUID | None = (-1, b"") if table == "client_references" else UUID(int=0)
     while after is not None:
@@ -66,9 +67,9 @@ async def _reencrypt_table(runtime: Runtime, network: Network, table: str) -> Re
             partners = await list_partner_ids(connection, network.network_id)
             await widen_partners(connection, [ADMINISTRATION, *partners])
             if isinstance(after, tuple):
-                batch = await _references(connection, runtime.keys, network.network_id, after)
+                batch = await _references(connection, runtime.keys, network.network_id, after, at_once)
             else:
-                batch = await _values(connection, runtime.keys, network.network_id, table, after)
+                batch = await _values(connection, runtime.keys, network.network_id, table, after, at_once)
             if batch.moved:
                 await _log(command, runtime.keys, table, batch.moved)
         moved, left = moved + batch.moved, left + batch.read - batch.moved
@@ -76,9 +77,11 @@ async def _reencrypt_table(runtime: Runtime, network: Network, table: str) -> Re
     return Reencrypted(moved, left)
 
 
-async def _references(connection: Connection, keys: Keys, network_id: int, after: tuple[int, bytes]) -> _Batch:
+async def _references(
+    connection: Connection, keys: Keys, network_id: int, after: tuple[int, bytes], at_once: int
+) -> _Batch:
     rows = await storage.find_outdated_references(
-        connection, network_id, keys.ciphertext_prefix, keys.digest_key_id, after, BATCH
+        connection, network_id, keys.ciphertext_prefix, keys.digest_key_id, after, at_once
     )
     changes = []
     for row in rows:
@@ -88,12 +91,12 @@ async def _references(connection: Connection, keys: Keys, network_id: int, after
             place = place_of_reference(network_id, row.partner_id, str(row.client_id), digest)
             changes.append((row, digest, keys.encrypt(reference, place)))
     moved = await storage.replace_references(connection, network_id, keys.digest_key_id, changes)
-    last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == BATCH else None
+    last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == at_once else None
     return _Batch(len(rows), moved, last)
 
 
-async def _values(connection: Connection, keys: Keys, network_id: int, table: str, after: UUID) -> _Batch:
-    rows = await storage.find_outdated_values(connection, table, network_id, keys.ciphertext_prefix, after, BATCH)
+async def _values(connection: Connection, keys: Keys, network_id: int, table: str, after: UUID, at_once: int) -> _Batch:
+    rows = await storage.find_outdated_values(connection, table, network_id, keys.ciphertext_prefix, after, at_once)
     changes = []
     for row in rows:
         column = storage.COLUMNS[table]
@@ -102,7 +105,7 @@ async def _values(connection: Connection, keys: Keys, network_id: int, table: st
         if value is not None:
             changes.append((row, keys.encrypt(value, place)))
     moved = await storage.replace_values(connection, table, network_id, changes)
-    return _Batch(len(rows), moved, rows[-1].id if len(rows) == BATCH else None)
+    return _Batch(len(rows), moved, rows[-1].id if len(rows) == at_once else None)
 
 
 def _reference(keys: Keys, network_id: int, row: storage.OutdatedReference) -> bytes | None:

