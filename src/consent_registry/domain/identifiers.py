@@ -53,7 +53,7 @@ def uuid7_milliseconds(text: str) -> int:
 
 
 def reference_fault(reference: str) -> str | None:
-    """What is wrong with a partner's reference (docs/design/wire.md), or None: 1 to 128 characters, NFC, no control or
+    """What is wrong with a partner's reference (docs/wire.md), or None: 1 to 128 characters, NFC, no control or
     format characters, no space at the ends.
     """
     if not 1 <= len(reference) <= REFERENCE_LENGTH:

@@ -18,7 +18,7 @@ MOST = 100
 
 def require_declared(request: Request[Any, Any, Any]) -> None:
     """Raise Malformed for a parameter that the route does not say it takes, and for one given twice: an answer to less
-    than was asked would look like the answer (docs/design/wire.md).
+    than was asked would look like the answer (docs/wire.md).
     """
     query = request.scope["query_string"]
     if not query:

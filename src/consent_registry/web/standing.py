@@ -1,4 +1,4 @@
-"""A caller that may no longer be heard hears 401 and nothing else (docs/design/wire.md).
+"""A caller that may no longer be heard hears 401 and nothing else (docs/wire.md).
 
 Operations ask for the caller's standing in the transaction they need anyway. A refusal before that, because of the
 body, the query, the path or a scope, would tell a suspended caller about its request. So the standing is asked for
