@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/consent_registry"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-# Paths as documents write them: `operations/running/clock.py`, `tests/campaigns/freshness/`, `consent_registry/app.py`.
+# As documents write them: `operations/running/clock.py`, `tests/campaigns/freshness/`, `src/consent_registry/app.py`.
+FUNCTION = re.compile(r"`([\w/]+\.py)`, `(\w+)`[,:]")  # a file, and what of it a step is about
 NAMED = re.compile(r"`((?:[\w-]+/)+(?:[a-z0-9][\w-]*\.(?:py|sql))?)`")
 
 
@@ -32,6 +33,17 @@ def test_a_file_that_moved_is_found() -> None:
         "`operations/decider.py`, `doors/`, `operations/running/clock.py`, `tests/docs/`, `src/consent_registry/app.py`"
     )
     assert list(missing(page)) == ["operations/decider.py", "doors/"]
+
+
+def test_every_named_function_is_in_its_file() -> None:
+    """Where a step names a function beside its file it is there."""
+    named = FUNCTION.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    assert len(named) >= 5
+    for path, name in named:
+        assert re.search(rf"^(?:async )?(?:def|class) {name}\b", (PACKAGE / path).read_text(), re.MULTILINE), (
+            path,
+            name,
+        )
 
 
 def test_both_walks_are_whole() -> None:
