@@ -2,12 +2,14 @@
 (docs/design/withdrawals.md).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
+from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
 from consent_registry.operations.clients.clients import require_reference
@@ -24,6 +26,7 @@ from consent_registry.operations.running.commands import (
 from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.running.wire_members import LogEntry, instant_at
+from consent_registry.storage.log.append import LogPlace
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):
@@ -74,16 +77,9 @@ async def withdraw_consent(
             withdrawn=withdrawn,
             releases=releases,
         )
-        place = await record_withdrawal(
-            command, taken, request.client if isinstance(request.client, str) else None, now
-        )
-        answer = WithdrawalAnswer(
-            taken.act_id,
-            [one.grant.grant_id for one in withdrawn if taken.may_be_told(one.grant)],
-            [grant.grant_id for grant in still_given(reach.seen, withdrawn, now)],
-            format_instant(now),
-            LogEntry.of(place),
-        )
+        reference = request.client if isinstance(request.client, str) else None
+        place = await record_withdrawal(command, taken, reference, now)
+        answer = _answer(taken, still_given(reach.seen, withdrawn, now), now, place)
         return WorkResult(answer, client_ids=tuple(taken.numbers))
 
     return await run_command(
@@ -93,6 +89,16 @@ async def withdraw_consent(
         idempotency_key=idempotency_key,
         shape=WITHDRAWAL,
         constant_time=CONSTANT_TIME_FOR_ALL_NUMBERS,
+    )
+
+
+def _answer(taken: Taken, still: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
+    return WithdrawalAnswer(
+        taken.act_id,
+        [one.grant.grant_id for one in taken.withdrawn if taken.may_be_told(one.grant)],
+        [grant.grant_id for grant in still],
+        format_instant(now),
+        LogEntry.of(place),
     )
 
 
