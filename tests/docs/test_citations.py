@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".ci", "benchmarks", "deploy", "docs", "src", "tests")
+FOLDERS = (".ci", "benchmarks", "deploy", "docs", "migrations", "src", "tests", "tools")
 WRITTEN = {".py", ".sql", ".md", ".json", ".sh", ".service", ".timer", ".conf", ".css", ".go", ""}
 CITED = re.compile(r"(?<![\w/.*-])((?:[\w.-]+/)*[\w-]+\.md)\b")
 
