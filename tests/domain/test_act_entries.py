@@ -4,12 +4,21 @@ from typing import Any
 
 import pytest
 
-from consent_registry.domain.act_entries import LARGEST_GROUP, ActEntries, entries_of, with_padding
-from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.act_entries import ActEntries, with_padding
+from consent_registry.domain.events.clients import LinkEvent
+from consent_registry.domain.events.event import LARGEST_GROUP, Head
+from consent_registry.domain.events.grant_changes import PaddingEvent
+from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.retentions import STATE
+from tests.domain.events.logged import event, read
 
 Entry = dict[str, Any]
 LINK: Entry = {"id": "g", "kind": "link"}
+
+
+def logged(entry: Entry) -> Head:
+    """The event that an entry is: its other members say nothing here."""
+    return read(event(minute=1, **entry))
 
 
 def entry(number: int, kind: str = "padding", act: str = "g") -> Entry:
@@ -19,45 +28,45 @@ def entry(number: int, kind: str = "padding", act: str = "g") -> Entry:
 
 def whole(act: Entry) -> list[Entry]:
     """An act with all its entries."""
-    return [act, *(entry(number, act=act["id"]) for number in range(1, entries_of(act["kind"], act)))]
+    return [act, *(entry(number, act=act["id"]) for number in range(1, logged(act).entries()))]
 
 
 def faults(log: list[Entry | None], size: int | None = None) -> list[str]:
     """What is wrong with a log; None is a place whose event was removed."""
     reading = ActEntries()
-    found = [reading.present(index, one) for index, one in enumerate(log) if one is not None]
+    found = [reading.present(index, logged(one)) for index, one in enumerate(log) if one is not None]
     found.append(reading.conclude(len(log) if size is None else size))
     return [one for one in found if one is not None]
 
 
 def test_the_number_of_entries_is_the_kinds() -> None:
     """16 for what reaches all of a client's numbers, 2 for what reaches one other, 1 for all else."""
-    many = {kind for kind in KINDS if entries_of(kind, {}) == LARGEST_GROUP}
+    entries = {kind: logged({"id": "a", "kind": kind}).entries() for kind in EVENTS}
+    many = {kind for kind in EVENTS if entries[kind] == LARGEST_GROUP}
     assert many == {"link", "withdrawal", "ending", "restriction", "restriction_lifting"}
-    assert {kind for kind in KINDS if entries_of(kind, {}) == 2} == {"confirmation", "invalidation"}
-    assert [entries_of("consent", {"renews": one}) for one in (None, "c")] == [1, 2]
+    assert {kind for kind in EVENTS if entries[kind] == 2} == {"confirmation", "invalidation"}
+    assert [logged({"id": "a", "kind": "consent", "renews": one}).entries() for one in (None, "c")] == [1, 2]
+    assert set(entries.values()) == {1, 2, LARGEST_GROUP}
     assert LARGEST_GROUP == 16
 
 
 @pytest.mark.parametrize("others", [0, 1, 5, 15])
 def test_padding_fills_up_what_others_leave(others: int) -> None:
     """Without an actor, about the act's own number, naming the act."""
-    acting = Event("link", "g", {}, "mine")
-    some = [Event("link", f"o{number}", {"act": "g"}, f"c{number}", without_actor=True) for number in range(others)]
+    acting = LinkEvent(id="g", client="mine", group="g")
+    some = [LinkEvent(id=f"o{one}", actor=None, client=f"c{one}", act="g", group="g") for one in range(others)]
     written = with_padding(acting, some, [f"p{number}" for number in range(16)])
     assert written[: 1 + others] == [acting, *some]
     padding = written[1 + others :]
     assert len(written) == 16
-    assert {(one.kind, one.client_id, one.without_actor, one.members["act"]) for one in padding} <= {
-        ("padding", "mine", True, "g")
-    }
+    assert {(type(one), one.client, one.actor, one.act) for one in padding} <= {(PaddingEvent, "mine", None, "g")}
 
 
 def test_more_numbers_than_a_client_can_have_are_a_mistake() -> None:
     """Which must not be written, because nothing would hide it."""
-    some = [Event("link", f"o{number}", {"act": "g"}) for number in range(16)]
+    some = [LinkEvent(id=f"o{number}", actor=None, act="g", group="g") for number in range(16)]
     with pytest.raises(ValueError, match="more client numbers"):
-        with_padding(Event("link", "g", {}), some, [])
+        with_padding(LinkEvent(id="g", group="g"), some, [])
 
 
 def test_padding_goes_with_its_act() -> None:

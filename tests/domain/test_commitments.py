@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 
-from consent_registry.domain.commitments import Commitment, Committed, bind, commit, digest_members
+from consent_registry.domain.commitments import Commitment, Committed, commit, commit_to
 
 NONCE = bytes(range(32))
 
@@ -19,17 +19,26 @@ def test_a_commitment_is_of_meaning_and_value() -> None:
     assert commit(NONCE, "ab", b"c") != commit(NONCE, "a", b"bc")
 
 
-def test_every_value_is_replaced_by_its_commitment() -> None:
-    """In a member, in a member's member, in a list; everything else stays as it is."""
-    secret = Committed("x", b"secret")
-    said = commit(NONCE, "x", b"secret")
-    members = {"a": secret, "b": {"c": [secret, 1, None]}, "d": ("e", "f"), "g": "h"}
-    assert bind(members, NONCE) == {"a": said, "b": {"c": [said, 1, None]}, "d": ("e", "f"), "g": "h"}
+def test_a_reference_is_committed_to_without_a_meaning() -> None:
+    """As the log began: over the value alone."""
+    mac = hmac.new(NONCE, b"N-1", hashlib.sha256).digest()
+    assert base64.urlsafe_b64decode(commit_to("N-1").of(NONCE) + "=") == mac
+    assert commit_to("N-1").of(NONCE) == commit(NONCE, "", b"N-1")
 
 
-def test_a_digest_is_said_with_its_key() -> None:
-    """The key's id is said, the digest committed to."""
-    assert digest_members("code", ("digest-1", b"d")) == {
-        "digest_key": "digest-1",
-        "digest_commitment": Committed("code", b"d"),
-    }
+def test_a_member_is_committed_to_or_was_read() -> None:
+    """Before it is logged its value is hidden with the event's nonce; as it was read it says what it said."""
+    hidden = Committed("kept_at", b"Cabinet")
+    said = commit(NONCE, "kept_at", b"Cabinet")
+    assert hidden.of(NONCE) == said
+    assert Committed.read(said).of(bytes(32)) == said
+    assert hidden.of(bytes(32)) != said
+
+
+def test_members_are_equal_by_what_they_hold() -> None:
+    """Two of one value and meaning, and two that were read alike; nothing else."""
+    equal = [(Committed("a", b"v"), Committed("a", b"v")), (Committed.read("s"), Committed.read("s"))]
+    assert all(one == other and hash(one) == hash(other) for one, other in equal)
+    different = [Committed("a", b"v"), Committed("b", b"v"), Committed("a", b"w"), Committed.read("s")]
+    assert len(set(different)) == len(different)
+    assert Committed("a", b"v") != b"v"

@@ -38,7 +38,7 @@ def every_mutant() -> list[Mutant]:
 
 
 def module_of(path: Path) -> str:
-    """The module's name below the package that is tried: `domain.table_check.row_mapping`."""
+    """The module's name below the package that is tried: `domain.events.expected_rows`."""
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 

@@ -4,7 +4,6 @@ has the value recognises it; once the nonce is gone the commitment says nothing.
 
 import base64
 import hmac
-from typing import Any
 
 import msgspec
 
@@ -12,15 +11,16 @@ import msgspec
 class Committed:
     """A value of which an event holds only the commitment: a member of an event.
 
-    In an event that is about to be logged the value is known; in one that was read, only what the event says of it.
+    In an event that is about to be logged the value is known; in one that was read it is empty, and what the event says
+    of it is known.
     `what` keeps values of different meaning apart; it is empty for what the log committed to first, references and ids.
     No native type of msgspec, so that a value that is not replaced by its commitment can't be written.
     """
 
-    __slots__ = ("_said", "_value", "_what")
+    __slots__ = ("_said", "_what", "value")
 
     def __init__(self, what: str, value: bytes) -> None:
-        self._what, self._value = what, value
+        self._what, self.value = what, value
         self._said: str | None = None
 
     @classmethod
@@ -32,7 +32,7 @@ class Committed:
 
     def of(self, nonce: bytes) -> str:
         """What the event with this nonce says."""
-        return commit(nonce, self._what, self._value) if self._said is None else self._said
+        return commit(nonce, self._what, self.value) if self._said is None else self._said
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same commitment, or one to the same value."""
@@ -43,7 +43,7 @@ class Committed:
         return hash(self._parts())
 
     def _parts(self) -> tuple[str, bytes, str | None]:
-        return self._what, self._value, self._said
+        return self._what, self.value, self._said
 
 
 class Commitment(msgspec.Struct, frozen=True):
@@ -69,19 +69,3 @@ def commit(nonce: bytes, what: str, value: bytes) -> str:
 def commit_to(text: str) -> Committed:
     """The commitment to a reference or an id."""
     return Committed("", text.encode())
-
-
-def bind(value: Any, nonce: bytes) -> Any:  # noqa: ANN401 - of whatever kind a member is
-    """The same members with each Committed replaced by its commitment."""
-    if isinstance(value, Committed):
-        return value.of(nonce)
-    if isinstance(value, dict):
-        return {name: bind(one, nonce) for name, one in value.items()}
-    if isinstance(value, list):
-        return [bind(one, nonce) for one in value]
-    return value
-
-
-def digest_members(what: str, digest: tuple[str, bytes]) -> dict[str, Any]:
-    """What an event says of the digest by which a code is found: the id of its key, and its commitment."""
-    return {"digest_key": digest[0], "digest_commitment": Committed(what, digest[1])}

@@ -4,43 +4,18 @@ A kind that nobody classified, because a newer release wrote it, is in none of t
 a use, and nothing else.
 """
 
-from consent_registry.domain.events import KINDS
+from consent_registry.domain.events.event import RetentionClass
+from consent_registry.domain.events.registry import EVENTS, NUMBERS
+
+
+def _kinds(retention_class: RetentionClass) -> frozenset[str]:
+    return frozenset(kind for kind, event in EVENTS.items() if event.retention_class == retention_class)
+
 
 # Uses go by age. What they prove, reliance on a consent, lasts as long as its evidence.
-USE = frozenset({"decision", "transfer", "read"})
+USE = _kinds("use")
 # The state of clients, consents and catalogue: goes with its consent or its client, never before; a catalogue never.
-STATE = frozenset(
-    {
-        "client",
-        "consent",
-        "withdrawal",
-        "suspension",
-        "reinstatement",
-        "credential_revocation",
-        "catalogue",
-        "credential",
-        "confirmation",
-        "ending",
-        "invalidation",
-        "restriction",
-        "restriction_lifting",
-        "approval",
-        "approval_revocation",
-        "text",
-        "stale_translation",
-        "text_invalidation",
-        "evidence",
-        "link_code",
-        "link",
-        "unlinking",
-        "receipt_code",
-        "hold",
-        "hold_lifting",
-        "policy",
-        "padding",
-        "renewal",
-    }
-)
+STATE = _kinds("state")
 # What accounts for the log itself.
-PERMANENT = frozenset({"erasure", "retention", "key_rotation"})
-USE_KINDS = sorted(KINDS[kind] for kind in USE)
+PERMANENT = _kinds("permanent")
+USE_KINDS = sorted(NUMBERS[kind] for kind in USE)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from consent_registry.domain.act_entries import entries_of
+from consent_registry.domain.events.event import ACT_AND_RENEWAL, LARGEST_GROUP
 from tests.campaigns.freshness.model import (
     FAR,
     LIVE,
@@ -155,7 +155,7 @@ class Run:
         self.world.consents.append(consent)
         self.world.log("consent", partner, id=consent.consent_id, grants=sorted(g.grant_id for g in made))
         self.at_index(said["log"])
-        self.world.log_beside(entries_of("consent", {"renews": renewed}) - 1)
+        self.world.log_beside((ACT_AND_RENEWAL if renewed else 1) - 1)
         assert answer.headers["location"].endswith(f"/consents/{consent.consent_id}")
         self.shows(said, consent, partner)
 
@@ -206,7 +206,7 @@ class Run:
         assert (answer.json()["reference"], answer.json()["linked"]) == (redeemer[1], True)
         self.world.link(issuer, redeemer)
         self.world.log("link", redeemer[0], registered=new)
-        self.world.log_beside(entries_of("link", {}) - 1)
+        self.world.log_beside(LARGEST_GROUP - 1)
         self.desk.seen["linked"] += 1
 
     def unlink(self, client: Client) -> None:
@@ -261,7 +261,7 @@ class Run:
         }
         self.at_index(said["log"])
         # Entries for other client numbers and padding follow: how many in all is a constant.
-        self.world.log_beside(entries_of("withdrawal", {}) - 1)
+        self.world.log_beside(LARGEST_GROUP - 1)
 
     def restrict(self, partner: str, consent: Consent, categories: list[str] | None, *, lift: bool) -> None:
         """Processing is restricted, or no longer, in every paper that says the same yes."""
@@ -283,7 +283,7 @@ class Run:
         own = sorted(grant.grant_id for held, grant in changed if held.home == consent.home)
         self.world.log(kind, partner, id=said["id"], grants=own)
         self.at_index(said["log"])
-        self.world.log_beside(entries_of(kind, {}) - 1)
+        self.world.log_beside(LARGEST_GROUP - 1)
 
     # --- asking -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from consent_registry.domain.table_check.expected_rows import TABLES
+from consent_registry.domain.events.tables import TABLES
 from tests.campaigns.tampering.harness import Mutation, shuffled
 from tests.campaigns.tampering.register import OLDER
 from tests.campaigns.tampering.values import others

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.domain.table_check.expected_rows import TABLES
+from consent_registry.domain.events.tables import TABLES
 from consent_registry.operations.log.checkpoints import HistoryChanged
 from consent_registry.operations.oversight import table_check
 from consent_registry.storage.keys.keyring import load_keys

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from consent_registry.domain import grants
-from consent_registry.domain.table_check import consent_rows
+from consent_registry.domain.events import consents, grant_changes
 from tests.campaigns.support.server import ROOT
 from tests.journeys.clients.hidden_rows import (
     BACK,
@@ -246,7 +246,7 @@ async def test_the_policy_of_before_is_caught(installation: Installation, monkey
     def parties(_: object, *partners: int) -> frozenset[int]:
         return frozenset(partners)
 
-    for module in (grants, consent_rows):
+    for module in (grants, consents, grant_changes):
         monkeypatch.setattr(module, "readers_of", parties)
     told = {}
     for hidden in (False, True):

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from consent_registry.domain.events import Event
+from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.operations.clients import clients
 from consent_registry.operations.running.commands import Command, digest_of
 from tests.support.dpo_desk import EXPORTS, search_all
@@ -168,11 +169,11 @@ async def test_a_name_that_is_shared_is_found(fresh_registry: Registry, monkeypa
     async def none(*_: object) -> set[str]:
         return set()
 
-    def said(kind: str, event_id: str, members: Body, *more: Any, committed: Body | None = None) -> Event:  # noqa: ANN401
-        return Event(kind, event_id, members | (committed or {}), *more)
+    def said(*, link_code_commitment: Committed, **members: Any) -> LinkEvent:  # noqa: ANN401
+        return LinkEvent(link_code=link_code_commitment.value.decode(), **members)
 
     monkeypatch.setattr(Command, "_foreign_numbers", none)
-    monkeypatch.setattr(clients, "Event", said)
+    monkeypatch.setattr(clients, "LinkEvent", said)
     found = await story(fresh_registry)
     names = await shared(found)
     async with fresh_registry.sql() as connection:

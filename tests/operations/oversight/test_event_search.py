@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from consent_registry.domain.erasures import GROUNDS
-from consent_registry.domain.events import KINDS, WITHOUT_ACTOR
+from consent_registry.domain.events.registry import EVENTS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.oversight import event_search
 from consent_registry.operations.oversight.event_filter import EventFilter
@@ -27,7 +27,7 @@ from tests.support.small_network import NUMBER, question
 CANARY = "CANARY-4711-ßé"
 PARTNERS = ("north", "south", "east")
 # What a partner may search for; nothing of the others is anybody's own.
-OWN_KINDS = [kind for kind in KINDS if kind not in WITHOUT_ACTOR]
+OWN_KINDS = [kind for kind, event in EVENTS.items() if event.is_searchable]
 
 
 class Log:

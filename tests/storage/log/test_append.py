@@ -9,10 +9,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consent_registry.domain.events import Event
+from consent_registry.domain.commitments import commit_to
+from consent_registry.domain.events.decisions import DecisionEvent, ReadEvent
+from consent_registry.domain.events.event import Event
+from consent_registry.domain.instants import format_instant
 from consent_registry.operations.running.commands import new_id
 from consent_registry.storage.database.database import Pool, transaction
-from consent_registry.storage.log.append import LogPlace, append, find_event, find_places
+from consent_registry.storage.log.append import Entry, LogPlace, append, append_all, find_event, find_places
 from consent_registry.tlog.leaf import canonical, opens
 from tests.support.installation import Registry
 from tests.support.pools import ACTOR, NETWORK, count, pool_of
@@ -27,7 +30,11 @@ class GaveUp(Exception):
 
 def events(number: int) -> list[Event]:
     """Return so many events that say nothing."""
-    return [Event("read", new_id(NOW), {"what": "test", "number": one}) for one in range(number)]
+    return [ReadEvent(id=new_id(NOW), what="test", count=place, digest="") for place in range(number)]
+
+
+async def no_pause() -> None:
+    """One event holds nothing up."""
 
 
 async def write(pool: Pool, number: int, *, give_up: bool = False) -> list[LogPlace]:
@@ -80,14 +87,27 @@ async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> Non
 async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
     """Bytes and nonce kept for an event open the leaf that was answered, and the bytes are canonical and complete."""
     client = "00000000-0000-4000-8000-000000000001"
-    event = Event(
-        "decision", new_id(NOW), {"outcome": "permit", "norm": "§ 69 SGB X"}, client, "N-1", 1, 2, 1, "permit"
+    event = DecisionEvent(
+        id=new_id(NOW),
+        actor=ACTOR[1],
+        client=client,
+        reference_commitment=commit_to("N-1"),
+        recipient="south",
+        purpose="support",
+        categories=["identity"],
+        permitted=["identity"],
+        outcome="permit",
+        basis="statute",
+        norm="§ 69 SGB X",
+        expires_at=format_instant(NOW),
+        grants=[],
     )
+    entry = Entry.of(NETWORK, ACTOR, format_instant(NOW), event, (2, 1))
     async with pool_of(registry) as pool:
         async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
-            (place,) = await append(connection, NETWORK, ACTOR, NOW, [event])
+            (place,) = await append_all(connection, NETWORK, NOW, [entry], no_pause)
         async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
-            stored = await find_event(connection, NETWORK, event.event_id)
+            stored = await find_event(connection, NETWORK, event.id)
     assert stored is not None
     assert (stored.place, stored.client_id, stored.kind) == (place, client, 1)
     assert opens(place.leaf, stored.event, stored.place.nonce)
@@ -97,7 +117,7 @@ async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
     assert head == {
         "v": 1,
         "kind": "decision",
-        "id": event.event_id,
+        "id": event.id,
         "network": "small",
         "actor": "north",
         "client": client,

@@ -106,6 +106,7 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
     """
 
     number = 10
+    retention_class = "state"
 
     retention: LoggedPeriods | UnsetType = UNSET
     name: str | UnsetType = UNSET
@@ -194,6 +195,7 @@ class PolicyEvent(Event, frozen=True, kw_only=True, tag="policy"):
     """A network's policies were set, all of them, as the next version."""
 
     number = 40
+    retention_class = "state"
 
     version: int
     policies: dict[str, Any]

@@ -7,15 +7,15 @@ from itertools import count
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import Event, LoggedInstant
+from consent_registry.domain.events.event import LARGEST_GROUP, Event, LoggedInstant
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row, at
-from consent_registry.domain.events.grant_changes import LARGEST_GROUP
 
 
 class ClientEvent(Event, frozen=True, kw_only=True, tag="client"):
     """A partner registered a reference, and with it a client."""
 
     number = 2
+    retention_class = "state"
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
         """The client and the reference."""
@@ -31,6 +31,7 @@ class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
     """
 
     number = 23
+    retention_class = "state"
 
     group: str
     registered: bool | UnsetType = UNSET
@@ -62,6 +63,7 @@ class UnlinkingEvent(Event, frozen=True, kw_only=True, tag="unlinking"):
     """
 
     number = 24
+    retention_class = "state"
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
         """The unlinking, with the group that is left, and the group of one."""
@@ -88,6 +90,7 @@ class LinkCodeEvent(Event, frozen=True, kw_only=True, tag="link_code"):
     """A code was issued that the client carries to another partner; `partner` is the only one that may redeem it."""
 
     number = 22
+    retention_class = "state"
 
     expires_at: LoggedInstant
     partner: str | None

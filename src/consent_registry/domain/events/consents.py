@@ -6,9 +6,9 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.event import ACT_AND_RENEWAL, Event, LoggedInstant, Part, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
-from consent_registry.domain.events.grant_changes import ACT_AND_RENEWAL, RenewingEvent
+from consent_registry.domain.events.grant_changes import RenewingEvent
 from consent_registry.domain.grants import Answer, readers_of
 
 
@@ -91,6 +91,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
     """A consent was recorded: one act of a client, with its grants and releases."""
 
     number = 3
+    retention_class = "state"
 
     renews: str | None
     text: LoggedText
@@ -212,6 +213,7 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
     """The evidence of a consent that was recorded without it."""
 
     number = 35
+    retention_class = "state"
 
     consent: str
     sha256: str
@@ -233,6 +235,7 @@ class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):
     """A further receipt code of a consent; the codes before it are dead."""
 
     number = 25
+    retention_class = "state"
 
     consent: str
     issue: int

@@ -51,6 +51,7 @@ class HoldEvent(Event, frozen=True, kw_only=True, tag="hold"):
     """A legal hold was placed: nothing of the person is erased or let go while it is open."""
 
     number = 29
+    retention_class = "state"
 
     norm: str
     placed_by: str
@@ -68,6 +69,7 @@ class HoldLiftingEvent(Event, frozen=True, kw_only=True, tag="hold_lifting"):
     """A legal hold was lifted."""
 
     number = 30
+    retention_class = "state"
 
     hold: str
     lifted_by: str

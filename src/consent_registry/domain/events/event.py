@@ -8,16 +8,20 @@ A member may be absent from some events of its kind (`UNSET`); null is a value, 
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.commitments import Committed
+from consent_registry.domain.commitments import Committed, commit, commit_to
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row, make_row
 
 EVENT_FORMAT = 1
+# At most so many references mean one client, so an act changes at most so many client numbers.
+LARGEST_GROUP = 16
+# An act's own entry, and one about the consent that is renewed, which is under one client number.
+ACT_AND_RENEWAL = 2
 # An instant as events write it: UTC, six decimals and Z (`instants.format_instant`).
 LoggedInstant = str
 # `use` goes by age, because what it proves, reliance on a consent, lasts as long as its evidence. `state` goes with its
@@ -66,6 +70,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("this event names nobody who acted")  # noqa: TRY004 - a fault of the event
         return self.actor
 
+    def is_about(self, nonce: bytes, reference: str) -> bool:
+        """Whether the actor used this reference; the log holds a commitment to it, made with the event's nonce."""
+        said = self.reference_commitment
+        return said is not UNSET and said.of(nonce) == commit(nonce, "", reference.encode())
+
     def entries(self) -> int:
         """How many entries of the log the act writes, its own among them (act_entries.py)."""
         return 1
@@ -84,9 +93,20 @@ class Event(Head, frozen=True, kw_only=True, tag_field="kind"):
 
     # The kind's code in the search columns. Never changed, never used again: 36 was a kind that nothing writes now.
     number: ClassVar[int]
-    retention_class: ClassVar[RetentionClass] = "state"
-    # Whether a partner may ask for events of this kind among its own.
-    has_actor: ClassVar[bool] = True
+    retention_class: ClassVar[RetentionClass]
+    # Whether the event search takes this kind in its filter. Entries that no act's caller may see are not searched for.
+    is_searchable: ClassVar[bool] = True
+
+    def recorded(self, network: str, at: LoggedInstant, actor: str | None) -> Self:
+        """The event as it is appended: in this network's log, now, by this actor unless it has none by itself."""
+        named = actor if self.actor is UNSET else self.actor
+        return msgspec.structs.replace(self, network=network, at=at, actor=named)
+
+    def hiding_client(self) -> Self:
+        """The event with a commitment for the client's number, which the actor may not know."""
+        if self.client is None:
+            return self
+        return msgspec.structs.replace(self, client=None, client_commitment=commit_to(self.client))
 
     def row(self, table: str, part: Part | None = None, **columns: Any) -> Row:  # noqa: ANN401 - of any type
         """A row of `table` with these columns. Every other column is the member of its name, of `part` if there is one;

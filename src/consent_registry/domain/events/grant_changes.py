@@ -5,14 +5,9 @@ from typing import Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.events.event import Event, LoggedInstant, Part
+from consent_registry.domain.events.event import ACT_AND_RENEWAL, LARGEST_GROUP, Event, LoggedInstant, Part
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row, listed
 from consent_registry.domain.grants import ChangeKind, readers_of
-
-# At most so many references mean one client, so an act changes at most so many client numbers.
-LARGEST_GROUP = 16
-# The act's own entry, and one about the consent that is renewed, which is under one client number.
-ACT_AND_RENEWAL = 2
 
 
 class LoggedUnrenewal(Part, frozen=True, kw_only=True):
@@ -113,6 +108,7 @@ class ConfirmationEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="confir
     """The sender confirmed grants that the recipient had recorded."""
 
     number = 12
+    retention_class = "state"
     change = "confirmed"
 
     def entries(self) -> int:
@@ -124,6 +120,7 @@ class EndingEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="ending"):
     """Grants ended without the client's doing."""
 
     number = 13
+    retention_class = "state"
     change = "ended"
 
     reason: str | UnsetType = UNSET
@@ -137,6 +134,7 @@ class InvalidationEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="invali
     """Grants were void from the start; `text_invalidation` if because their text was."""
 
     number = 14
+    retention_class = "state"
     change = "invalidated"
 
     reason: str | UnsetType = UNSET
@@ -167,6 +165,7 @@ class RestrictionEvent(_RestrictingEvent, frozen=True, kw_only=True, tag="restri
     """Grants were restricted: nothing may be sent on them until that is lifted."""
 
     number = 15
+    retention_class = "state"
     change = "restricted"
 
 
@@ -174,6 +173,7 @@ class RestrictionLiftingEvent(_RestrictingEvent, frozen=True, kw_only=True, tag=
     """A restriction was lifted."""
 
     number = 16
+    retention_class = "state"
     change = "unrestricted"
 
 
@@ -181,7 +181,8 @@ class RenewalEvent(RenewingEvent, frozen=True, kw_only=True, tag="renewal"):
     """An entry without an actor: what an act does to an earlier consent that is under another client number."""
 
     number = 38
-    has_actor = False
+    retention_class = "state"
+    is_searchable = False
 
     actor: None = None
 
@@ -194,6 +195,7 @@ class PaddingEvent(Event, frozen=True, kw_only=True, tag="padding"):
     """An entry that says nothing: it makes every act of a kind write equally many entries (act_entries.py)."""
 
     number = 37
-    has_actor = False
+    retention_class = "state"
+    is_searchable = False
 
     actor: None = None

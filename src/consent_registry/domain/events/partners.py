@@ -13,6 +13,7 @@ class SuspensionEvent(Event, frozen=True, kw_only=True, tag="suspension"):
     """A partner was suspended."""
 
     number = 7
+    retention_class = "state"
 
     partner: str
 
@@ -25,6 +26,7 @@ class ReinstatementEvent(Event, frozen=True, kw_only=True, tag="reinstatement"):
     """A partner's suspension ended."""
 
     number = 8
+    retention_class = "state"
 
     partner: str
     suspension: str
@@ -38,6 +40,7 @@ class CredentialRevocationEvent(Event, frozen=True, kw_only=True, tag="credentia
     """A client's secret was revoked, for good."""
 
     number = 9
+    retention_class = "state"
 
     client_id: str
 
@@ -52,6 +55,7 @@ class CredentialEvent(Event, frozen=True, kw_only=True, tag="credential"):
     """
 
     number = 11
+    retention_class = "state"
 
     client_id: str
     partner: str | None
@@ -77,6 +81,7 @@ class ApprovalEvent(Event, frozen=True, kw_only=True, tag="approval"):
     """A data-protection officer approved a partner or a purpose for a flow, or for any."""
 
     number = 17
+    retention_class = "state"
 
     approval_id: str
     subject: LoggedSubject
@@ -110,6 +115,7 @@ class ApprovalRevocationEvent(Event, frozen=True, kw_only=True, tag="approval_re
     """An approval was revoked."""
 
     number = 18
+    retention_class = "state"
 
     approval: str
     revoked_by: str

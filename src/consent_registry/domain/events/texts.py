@@ -11,6 +11,7 @@ class TextEvent(Event, frozen=True, kw_only=True, tag="text"):
     """A version of the text was published, in these languages."""
 
     number = 19
+    retention_class = "state"
 
     text: str
     version: str
@@ -27,6 +28,7 @@ class StaleTranslationEvent(Event, frozen=True, kw_only=True, tag="stale_transla
     """A translation is no longer good for new consents; those given in it stand."""
 
     number = 20
+    retention_class = "state"
 
     text: str
     language: str
@@ -43,6 +45,7 @@ class TextInvalidationEvent(Event, frozen=True, kw_only=True, tag="text_invalida
     """
 
     number = 21
+    retention_class = "state"
 
     text: str
     language: str | None

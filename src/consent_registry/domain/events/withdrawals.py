@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.events.event import Event, LoggedInstant, Part
+from consent_registry.domain.events.event import LARGEST_GROUP, Event, LoggedInstant, Part
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row
-from consent_registry.domain.events.grant_changes import LARGEST_GROUP, change_of_grant
+from consent_registry.domain.events.grant_changes import change_of_grant
 
 
 class LoggedWithdrawal(Part, frozen=True, kw_only=True):
@@ -23,6 +23,7 @@ class WithdrawalEvent(Event, frozen=True, kw_only=True, tag="withdrawal"):
     """
 
     number = 4
+    retention_class = "state"
 
     by: str
     channel: str

@@ -12,7 +12,7 @@ from msgspec import Meta
 from consent_registry.domain.approvals import Approval
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.partners import ApprovalEvent, ApprovalRevocationEvent, LoggedSubject
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.decisions.decisions import Norm
 from consent_registry.operations.running.actors import Actor
@@ -97,8 +97,7 @@ async def approve(
         await add_approval(command.connection, command.network.network_id, approval)
         await add_version(command.connection, command.network.network_id, now)
         view = view_approval(command.catalogue, approval)
-        members = msgspec.to_builtins(view)
-        place = (await command.append(Event("approval", approval.approval_id, members)))[0]
+        place = (await command.append(_event(view)))[0]
         return WorkResult(ApprovalAnswer(view, LogEntry.of(place)))
 
     return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=APPROVAL, exclusive=True)
@@ -127,14 +126,20 @@ async def revoke(
         network_id = command.network.network_id
         await revoke_approval(command.connection, network_id, revocation_id, approval_id, request.revoked_by, now)
         await add_version(command.connection, network_id, now)
-        members = {"approval": approval_id, "revoked_by": request.revoked_by}
-        place = (await command.append(Event("approval_revocation", revocation_id, members)))[0]
+        event = ApprovalRevocationEvent(id=revocation_id, approval=approval_id, revoked_by=request.revoked_by)
+        place = (await command.append(event))[0]
         answer = ApprovalRevocationAnswer(revocation_id, approval_id, format_instant(now), LogEntry.of(place))
         return WorkResult(answer)
 
     return await run_command(
         runtime, actor, work, idempotency_key=idempotency_key, shape=APPROVAL_REVOCATION, exclusive=True
     )
+
+
+def _event(view: ApprovalView) -> ApprovalEvent:
+    """What the log says of an approval: what is shown of it."""
+    shown = {name: getattr(view, name) for name in view.__struct_fields__}
+    return ApprovalEvent(id=view.approval_id, **shown | {"subject": msgspec.convert(view.subject, LoggedSubject)})
 
 
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:

@@ -6,9 +6,9 @@ import secrets
 from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.partners import CredentialEvent
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
-from consent_registry.operations.catalogue.network_event import facts_of
+from consent_registry.operations.catalogue.network_event import setup_event
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
 from consent_registry.operations.running.commands import administering, new_id
 from consent_registry.operations.running.context import Runtime
@@ -45,8 +45,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         for version, languages in plan.texts.items():
             await network_setup.add_text(connection, network_id, text_ids[version], version, languages, now)
         await add_version(connection, network_id, now)
-        members = facts_of(plan, agreement_ids, text_ids)
-        await command.append(Event("catalogue", new_id(now), members))
+        await command.append(setup_event(new_id(now), plan, agreement_ids, text_ids))
 
 
 async def issue_credential(
@@ -69,14 +68,15 @@ async def issue_credential(
         mac = secret_mac(runtime.keys, client_id, client_secret)
         await add_credential(command.connection, network.network_id, client_id, partner_id, scopes, mac, now)
         await add_version(command.connection, network.network_id, now)
-        members = {
-            "client_id": client_id,
-            "partner": None if partner is None else partner.slug,
-            "scopes": scopes,
-            "secret_key": mac[0],
-            "secret_commitment": Committed("secret", hashlib.sha256(mac[1]).digest()),
-        }
-        await command.append(Event("credential", new_id(now), members))
+        event = CredentialEvent(
+            id=new_id(now),
+            client_id=client_id,
+            partner=None if partner is None else partner.slug,
+            scopes=list(scopes),
+            secret_key=mac[0],
+            secret_commitment=Committed("secret", hashlib.sha256(mac[1]).digest()),
+        )
+        await command.append(event)
     return client_id, client_secret
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.catalogue import PolicyEvent
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.running.commands import administering, new_id
 from consent_registry.operations.running.context import Runtime
@@ -41,6 +41,6 @@ async def set_policies(runtime: Runtime, network: Network, policies: Policies, *
         fresh = PolicyVersion(known.version + 1, policies, set_by, now)
         await add_policies(command.connection, network_id, fresh)
         await add_version(command.connection, network_id, now)
-        members = {"version": fresh.version, "policies": msgspec.to_builtins(policies), "set_by": set_by}
-        await command.append(Event("policy", new_id(now), members))
+        said = msgspec.to_builtins(policies)
+        await command.append(PolicyEvent(id=new_id(now), version=fresh.version, policies=said, set_by=set_by))
     return fresh

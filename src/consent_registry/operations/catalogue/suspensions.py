@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from consent_registry.domain.catalogue import Partner
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.partners import CredentialRevocationEvent, ReinstatementEvent, SuspensionEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, new_id, run_command
@@ -67,7 +67,7 @@ async def suspend_partner(
         suspension_id = new_id(now)
         await add_suspension(command.connection, command.network.network_id, suspension_id, partner.partner_id, now)
         await add_version(command.connection, command.network.network_id, now)
-        place = (await command.append(Event("suspension", suspension_id, {"partner": partner.slug})))[0]
+        place = (await command.append(SuspensionEvent(id=suspension_id, partner=partner.slug)))[0]
         return WorkResult(SuspensionAnswer(suspension_id, partner.slug, format_instant(now), LogEntry.of(place)))
 
     return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=SUSPENSION, exclusive=True)
@@ -90,8 +90,8 @@ async def reinstate_partner(
         reinstatement_id = new_id(now)
         await add_reinstatement(command.connection, command.network.network_id, reinstatement_id, suspension_id, now)
         await add_version(command.connection, command.network.network_id, now)
-        members = {"partner": partner.slug, "suspension": suspension_id}
-        place = (await command.append(Event("reinstatement", reinstatement_id, members)))[0]
+        event = ReinstatementEvent(id=reinstatement_id, partner=partner.slug, suspension=suspension_id)
+        place = (await command.append(event))[0]
         return WorkResult(SuspensionAnswer(reinstatement_id, partner.slug, format_instant(now), LogEntry.of(place)))
 
     return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=REINSTATEMENT, exclusive=True)
@@ -114,8 +114,8 @@ async def revoke_secret(
         await revoke_credential(command.connection, command.network.network_id, request.client_id, now)
         await add_version(command.connection, command.network.network_id, now)
         revocation_id = new_id(now)
-        members = {"client_id": request.client_id}
-        place = (await command.append(Event("credential_revocation", revocation_id, members)))[0]
+        event = CredentialRevocationEvent(id=revocation_id, client_id=request.client_id)
+        place = (await command.append(event))[0]
         return WorkResult(RevocationAnswer(revocation_id, request.client_id, format_instant(now), LogEntry.of(place)))
 
     return await run_command(

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.catalogue import LoggedLanguage
+from consent_registry.domain.events.texts import StaleTranslationEvent, TextEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.catalogue.catalogue import TextView, texts
 from consent_registry.operations.running.actors import Actor
@@ -99,11 +100,11 @@ async def publish_text(
         await add_version(command.connection, command.network.network_id, now)
         german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
         languages = [
-            {"language": language, "sha256": hashlib.sha256(content).hexdigest(), "translation_of": german}
+            LoggedLanguage(language=language, sha256=hashlib.sha256(content).hexdigest(), translation_of=german)
             for language, content in contents.items()
         ]
-        members = {"text": text_id, "version": request.version, "languages": languages}
-        place = (await command.append(Event("text", new_id(now), members)))[0]
+        event = TextEvent(id=new_id(now), text=text_id, version=request.version, languages=languages)
+        place = (await command.append(event))[0]
         command.catalogue = await command.runtime.reload(command.connection, command.network)
         answer = PublishedText(texts(command.catalogue, now)[text_id], format_instant(now), LogEntry.of(place))
         return WorkResult(answer)
@@ -184,8 +185,8 @@ async def mark_stale(
             command.connection, command.network.network_id, staling_id, place_of_text, request.reason, now
         )
         await add_version(command.connection, command.network.network_id, now)
-        members = {"text": text_id, "language": request.language, "reason": request.reason}
-        place = (await command.append(Event("stale_translation", staling_id, members)))[0]
+        event = StaleTranslationEvent(id=staling_id, text=text_id, language=request.language, reason=request.reason)
+        place = (await command.append(event))[0]
         answer = StalingAnswer(staling_id, text_id, request.language, format_instant(now), LogEntry.of(place))
         return WorkResult(answer)
 

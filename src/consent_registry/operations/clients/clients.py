@@ -9,8 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unusable
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.clients import ClientEvent, LinkEvent
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.code_attempts import require_few_failures
@@ -119,10 +120,15 @@ async def _linked(
     now = await command.now()
     home = await _register(command, reference, now) if known is None else known
     link_id, others = await link(command, code, home.client_id, {home.client_id: 0} | positions, now)
-    members = {"group": link_id, "registered": known is None}
-    # The code's number is the name of another partner's event: no identifier of a person is shared.
-    committed = {"link_code": code.link_code_id}
-    event = Event("link", link_id, members, home.client_id, reference, committed=committed)
+    event = LinkEvent(
+        id=link_id,
+        client=home.client_id,
+        reference_commitment=commit_to(reference),
+        group=link_id,
+        registered=known is None,
+        # The code's id is the name of another partner's event: no identifier of a person is shared.
+        link_code_commitment=commit_to(code.link_code_id),
+    )
     await command.append_padded(event, others)
     answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
     return WorkResult(answer, (home.client_id,), is_new=known is None)
@@ -136,7 +142,8 @@ async def _registered(command: Command, reference: str) -> WorkResult[ClientAnsw
     if known is None:
         now = await command.now()
         known = await _register(command, reference, now)
-        await command.append(Event("client", new_id(now), {}, known.client_id, reference))
+        event = ClientEvent(id=new_id(now), client=known.client_id, reference_commitment=commit_to(reference))
+        await command.append(event)
         is_new = True
     linked = await has_redeemed(
         command.connection, command.network.network_id, command.actor.partner_id, known.client_id

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.catalogue import Catalogue
-from consent_registry.domain.commitments import digest_members
+from consent_registry.domain.commitments import Committed, commit_to
 from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.clients import LinkCodeEvent
 from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
@@ -61,12 +61,16 @@ async def issue_link_code(
         digest = (command.keys.digest_key_id, link_code_digests(command, code)[0])
         await add_link_code(command.connection, command.network.network_id, digest, row)
         expires_at = format_instant(row.expires_at)
-        members = {
-            "expires_at": expires_at,
-            "partner": None if request.partner is UNSET else request.partner,
-            **digest_members("link_code", digest),
-        }
-        await command.append(Event("link_code", row.link_code_id, members, known.client_id, request.client))
+        event = LinkCodeEvent(
+            id=row.link_code_id,
+            client=known.client_id,
+            reference_commitment=commit_to(request.client),
+            expires_at=expires_at,
+            partner=None if request.partner is UNSET else request.partner,
+            digest_key=digest[0],
+            digest_commitment=Committed("link_code", digest[1]),
+        )
+        await command.append(event)
         return WorkResult(LinkCodeAnswer(code, expires_at), client_ids=(known.client_id,))
 
     return await run_command(

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import structlog
 
-from consent_registry.domain.act_entries import LARGEST_GROUP
 from consent_registry.domain.errors import Fault, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.clients import LinkEvent
+from consent_registry.domain.events.event import LARGEST_GROUP
 from consent_registry.domain.identifiers import read_code
 from consent_registry.operations.clients.code_attempts import count_failure
 from consent_registry.operations.running.commands import Command, LinkedMeanwhile, new_id
@@ -94,7 +94,7 @@ async def may_be_one(command: Command, members: Collection[str], *, registers: b
 
 async def link(
     command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime
-) -> tuple[str, list[Event]]:
+) -> tuple[str, list[LinkEvent]]:
     """Redeem a code for the client number `home` of the caller's: all numbers of `positions` become one client. All of
     them are held.
 
@@ -105,6 +105,9 @@ async def link(
     row = storage.LinkRow(link_id, code.link_code_id, home, command.actor.partner_id, now)
     await storage.add_link(command.connection, command.network.network_id, row)
     await storage.add_memberships(command.connection, command.network.network_id, link_id, positions, now)
-    told = {"group": link_id, "act": link_id}
-    others = [Event("link", new_id(now), told, one, without_actor=True) for one in sorted(positions) if one != home]
+    others = [
+        LinkEvent(id=new_id(now), actor=None, client=client_id, act=link_id, group=link_id)
+        for client_id in sorted(positions)
+        if client_id != home
+    ]
     return link_id, others

@@ -7,8 +7,9 @@ is moved, because it never was. What was permitted meanwhile on the others' cons
 
 import msgspec
 
+from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.clients import UnlinkingEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.running.actors import Actor
@@ -59,7 +60,8 @@ async def unlink_client(
             command.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now
         )
         # Which group it left and since when it was in it are not said: the latest link may be one between others.
-        place = (await command.append(Event("unlinking", row.unlinking_id, {}, home, request.client)))[0]
+        event = UnlinkingEvent(id=row.unlinking_id, client=home, reference_commitment=commit_to(request.client))
+        place = (await command.append(event))[0]
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
         return WorkResult(answer, client_ids=(home,))
 

@@ -4,13 +4,11 @@ Until it comes the consent counts, because the client gave it; that its proof is
 lists by `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller proves).
 """
 
-from typing import Any
-
 import msgspec
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.consents import EvidenceEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import held_groups
 from consent_registry.operations.consents.schemas import EvidenceRequest
@@ -67,8 +65,15 @@ async def add_following_evidence(
             recorded_at=now,
         )
         await add_evidence(command.connection, network_id, row)
-        members = {"consent": consent_id, **evidence_members(request)}
-        place = (await command.append(Event("evidence", evidence_id, members, consent.client_id)))[0]
+        event = EvidenceEvent(
+            id=evidence_id,
+            client=consent.client_id,
+            consent=consent_id,
+            sha256=request.sha256,
+            media_type=request.media_type,
+            kept_at_commitment=commit_to_kept_at(request),
+        )
+        place = (await command.append(event))[0]
         answer = EvidenceAnswer(
             evidence_id, consent_id, request.sha256, request.media_type, format_instant(now), LogEntry.of(place)
         )
@@ -79,10 +84,6 @@ async def add_following_evidence(
     )
 
 
-def evidence_members(given: EvidenceRequest) -> dict[str, Any]:
-    """What an event says of evidence. Where the original is kept is free text: of it the log has the commitment."""
-    return {
-        "sha256": given.sha256,
-        "media_type": given.media_type,
-        "kept_at_commitment": Committed("kept_at", given.kept_at.encode()),
-    }
+def commit_to_kept_at(given: EvidenceRequest) -> Committed:
+    """Where the original is kept is free text: of it an event holds the commitment alone."""
+    return Committed("kept_at", given.kept_at.encode())

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.event import Event
+from consent_registry.domain.events.grant_changes import LoggedRenewal, LoggedUnrenewal
+from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
@@ -182,21 +184,23 @@ def _event(
 ) -> Event:
     """The entry of one client number: of the consent's, which is the caller's, or of another that says the same yes."""
     members: dict[str, Any] = {
+        "id": ids[number],
+        "client": number,
         "grants": [grant.grant_id for grant, _ in changes if grant.client_id == number],
         "effective_at": format_instant(changes[0][1].effective_at),
     }
     if isinstance(request, RestrictionRequest):
         members["categories"] = None if isinstance(request.categories, UnsetType) else list(request.categories)
     if kind.kind in {"confirmed", "invalidated"}:
-        members |= renewal_members([one for one in renewals if one[0].client_id == number])
+        under = [one for one in renewals if one[0].client_id == number]
+        members |= {"renewed": logged_renewals(under), "unrenewed": logged_unrenewals(under)}
     if number != consent.client_id:
-        members["act"] = ids[consent.client_id]
-        return Event(kind.noun, ids[number], members, number, without_actor=True)
+        return EVENTS[kind.noun](actor=None, act=ids[consent.client_id], **members)
     if isinstance(request, EndingRequest | InvalidationRequest):
         members["reason"] = request.reason
     members["consent"] = consent.consent_id
     members["also"] = [grant.grant_id for grant, _ in changes if grant.client_id != number]
-    return Event(kind.noun, ids[number], members, number)
+    return EVENTS[kind.noun](**members)
 
 
 def act_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
@@ -205,22 +209,24 @@ def act_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime)
     return {client_id: act_id} | {number: new_id(now) for number in sorted(others)}
 
 
-def renewal_members(renewals: Changes) -> dict[str, Any]:
-    """What an event says about grants of earlier consents that were renewed by its act, or whose renewal was void."""
-    return {
-        "renewed": [
-            {
-                "grant": grant.grant_id,
-                "by": change.by_grant_id,
-                "effective_at": format_instant(change.effective_at),
-                "valid_until": format_instant(change.valid_until),
-            }
-            for grant, change in renewals
-            if change.kind == "renewed" and change.valid_until is not None
-        ],
-        "unrenewed": [
-            {"grant": grant.grant_id, "by": change.by_grant_id, "effective_at": format_instant(change.effective_at)}
-            for grant, change in renewals
-            if change.kind == "unrenewed"
-        ],
-    }
+def logged_renewals(renewals: Changes) -> list[LoggedRenewal]:
+    """What an event says about grants of earlier consents that its act renews."""
+    return [
+        LoggedRenewal(
+            grant=grant.grant_id,
+            by=change.by_grant_id,
+            effective_at=format_instant(change.effective_at),
+            valid_until=format_instant(change.valid_until),
+        )
+        for grant, change in renewals
+        if change.kind == "renewed" and change.by_grant_id is not None and change.valid_until is not None
+    ]
+
+
+def logged_unrenewals(renewals: Changes) -> list[LoggedUnrenewal]:
+    """What an event says about grants of earlier consents whose renewal was void."""
+    return [
+        LoggedUnrenewal(grant=grant.grant_id, by=change.by_grant_id, effective_at=format_instant(change.effective_at))
+        for grant, change in renewals
+        if change.kind == "unrenewed" and change.by_grant_id is not None
+    ]

@@ -2,13 +2,12 @@
 
 import secrets
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from consent_registry.domain.commitments import digest_members
+from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, NotFound, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.consents import LoggedCode, ReceiptCodeEvent
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import held_groups
@@ -36,14 +35,14 @@ class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
     log: LogEntry
 
 
-async def issue_code(command: Command, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, dict[str, Any]]:
+async def issue_code(command: Command, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, LoggedCode]:
     """Make a code for a consent, keep its digest, and return it with what its event says of the digest; codes issued
     before are dead.
     """
     text = make_code(secrets.token_bytes(8))
-    digest = (command.keys.digest_key_id, receipt_code_digests(command, text)[0])
-    await add_receipt_code(command.connection, command.network.network_id, digest, code, issue, now)
-    return text, digest_members("receipt_code", digest)
+    key_id, digest = command.keys.digest_key_id, receipt_code_digests(command, text)[0]
+    await add_receipt_code(command.connection, command.network.network_id, (key_id, digest), code, issue, now)
+    return text, LoggedCode(digest_key=key_id, digest_commitment=Committed("receipt_code", digest))
 
 
 def receipt_code_digests(command: Command, text: str) -> tuple[bytes, ...]:
@@ -81,10 +80,17 @@ async def reissue_receipt_code(
             )
             raise Refused(faults=(fault,))
         code, issue = last
-        text, of_code = await issue_code(command, code, issue + 1, now)
+        text, logged = await issue_code(command, code, issue + 1, now)
         code_id = new_id(now)
-        members = {"consent": consent_id, "issue": issue + 1, **of_code}
-        place = (await command.append(Event("receipt_code", code_id, members, client_id)))[0]
+        event = ReceiptCodeEvent(
+            id=code_id,
+            client=client_id,
+            consent=consent_id,
+            issue=issue + 1,
+            digest_key=logged.digest_key,
+            digest_commitment=logged.digest_commitment,
+        )
+        place = (await command.append(event))[0]
         answer = ReceiptCodeAnswer(consent_id, text, format_instant(now), LogEntry.of(place))
         return WorkResult(answer, client_ids=(client_id,))
 

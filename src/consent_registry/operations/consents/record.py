@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.consents import (
+    LoggedRelease,
+)
+from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
-from consent_registry.domain.instants import format_instant, parse_instant
+from consent_registry.domain.instants import parse_instant
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
-from consent_registry.operations.consents.evidence import evidence_members
-from consent_registry.operations.consents.grant_changes import Changes, act_ids, renewal_members
+from consent_registry.operations.consents.consent_event import consent_event, renewed_under
+from consent_registry.operations.consents.grant_changes import act_ids
 from consent_registry.operations.consents.receipt_codes import issue_code
 from consent_registry.operations.consents.recording_rules import require_recordable
 from consent_registry.operations.consents.remarks import remark_codes
@@ -64,15 +66,16 @@ async def record_consent(
         await add_grant_changes(command.connection, command.network.network_id, changes)
         releases = await _add_releases(command, request, consent_id, grants, now)
         opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
-        code, of_code = await issue_code(command, opens, 1, now)
+        code, logged_code = await issue_code(command, opens, 1, now)
         await notify_of_new_consent(command, grants, now)
         told = [(grant, given_at) for grant, _ in renewed]
         await notify_parties(command, ChangeNotice("consent_renewed"), told, now, but=actor.partner_id)
-        event = _event(command, request, row, grants, releases)
-        event.members["renewed"] = _renewed_under(known.client_id, renewed)
-        event.members["receipt_code"] = of_code
+        event = consent_event(
+            command.catalogue, request, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
+        )
+        # Without an actor: earlier consents that are under other client numbers.
         renewals = [
-            Event("renewal", renewal_id, _of_act(consent_id, number, renewed), number, without_actor=True)
+            RenewalEvent(id=renewal_id, act=consent_id, client=number, renewed=renewed_under(number, renewed))
             for number, renewal_id in list(ids.items())[1:]
         ]
         place = await command.append_padded(event, renewals)
@@ -176,10 +179,10 @@ def _readers(grants: Sequence[Grant]) -> list[int]:
 
 async def _add_releases(
     command: Command, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
-) -> list[dict[str, Any]]:
+) -> list[LoggedRelease]:
     """Add the releases, each readable by its recorder and by the readers of the grants it serves."""
     client_id = grants[0].client_id
-    rows, facts = [], []
+    rows, logged = [], []
     ids = sorted(new_id(now) for _ in request.releases)
     for release_id, asked in zip(ids, request.releases, strict=True):
         holder, towards = command.catalogue.partners[asked.holder], command.catalogue.partners[asked.towards]
@@ -191,73 +194,18 @@ async def _add_releases(
         rows.append(
             (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
         )
-        function_said = None if asked.function is None else Committed(f"function {release_id}", asked.function.encode())
-        facts.append(
-            {
-                "release": release_id,
-                "holder": holder.slug,
-                "towards": towards.slug,
-                "person": asked.person,
-                "function_commitment": function_said,
-            }
+        committed = None if asked.function is None else Committed(f"function {release_id}", asked.function.encode())
+        logged.append(
+            LoggedRelease(
+                release=release_id,
+                holder=holder.slug,
+                towards=towards.slug,
+                person=asked.person,
+                function_commitment=committed,
+            )
         )
     await storage.add_releases(command.connection, command.network.network_id, rows)
-    return facts
-
-
-def _event(
-    command: Command,
-    request: ConsentRequest,
-    row: storage.NewConsent,
-    grants: Sequence[Grant],
-    releases: list[dict[str, Any]],
-) -> Event:
-    catalogue = command.catalogue
-    evidence = request.act.evidence
-    text = catalogue.texts[request.text.id]
-    members: dict[str, Any] = {
-        "renews": request.renews,
-        "text": {
-            "id": text.text_id,
-            "language": request.text.language,
-            "sha256": text.languages[request.text.language].sha256,
-        },
-        "grants": [
-            {
-                "grant": grant.grant_id,
-                "sender": catalogue.partner_by_id[grant.sender_id].slug,
-                "recipient": catalogue.partner_by_id[grant.recipient_id].slug,
-                "purpose": catalogue.purpose_by_id[grant.purpose_id].slug,
-                "categories": catalogue.category_slugs(grant.category_ids),
-                "explicit": grant.explicit,
-                "answer": grant.answer,
-                "valid_from": format_instant(grant.valid_from),
-                "valid_until": format_instant(grant.valid_until),
-                "third_parties": grant.third_parties,
-                "third_party_grants": list(grant.third_party_grants),
-            }
-            for grant in grants
-        ],
-        "releases": releases,
-        "giver": msgspec.to_builtins(request.giver),
-        "method": request.act.method,
-        "special_circumstances": request.act.special_circumstances,
-        "given_at": format_instant(row.given_at),
-        "evidence": None if evidence is None else evidence_members(evidence),
-        "information": msgspec.to_builtins(request.information),
-        "remarks": row.remarks,
-    }
-    return Event("consent", row.consent_id, members, row.client_id, request.client)
-
-
-def _renewed_under(client_id: str, renewed: Changes) -> list[dict[str, Any]]:
-    members = renewal_members([one for one in renewed if one[0].client_id == client_id])
-    return list(members["renewed"])
-
-
-def _of_act(consent_id: str, client_id: str, renewed: Changes) -> dict[str, Any]:
-    """What the log says, without an actor, of an earlier consent that is under another client number."""
-    return {"act": consent_id, "renewed": _renewed_under(client_id, renewed)}
+    return logged
 
 
 async def _view_of_new(

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import ReadEvent
 from consent_registry.domain.grants import Grant
 from consent_registry.operations.clients.clients import (
     own_references,
@@ -162,5 +162,5 @@ async def _views(
 async def _log_shown(command: Command, views: Sequence[ConsentView], client_id: str | None) -> None:
     """Log that clients' data were shown: one event a call, with count and digest of the list."""
     now = await command.now()
-    members = {"what": "consents", "count": len(views), "digest": digest_of([view.consent_id for view in views])}
-    await command.append(Event("read", new_id(now), members, client_id))
+    digest = digest_of([view.consent_id for view in views])
+    await command.append(ReadEvent(id=new_id(now), client=client_id, what="consents", count=len(views), digest=digest))

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from consent_registry.domain.act_entries import with_padding
 from consent_registry.domain.catalogue import Text
 from consent_registry.domain.errors import Conflict, Fault, Malformed
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.event import Event
+from consent_registry.domain.events.grant_changes import InvalidationEvent, RenewalEvent
+from consent_registry.domain.events.texts import TextInvalidationEvent
 from consent_registry.domain.grant_changes import INVALIDATION, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
-from consent_registry.operations.consents.grant_changes import Reason, act_ids, renewal_members
+from consent_registry.operations.consents.grant_changes import Reason, act_ids, logged_renewals, logged_unrenewals
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command
 from consent_registry.operations.running.context import Runtime
@@ -83,8 +84,8 @@ async def invalidate_text(
         events: list[Event] = []
         for first in range(0, len(consents), AT_ONCE):
             events += await _void(command, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
-        members = _members(request, events)
-        events.append(Event("text_invalidation", invalidation_id, members))
+        event = _event(request, invalidation_id, events)
+        events.append(event)
         # The log's lock is taken once everything else is done, and held until the commit.
         for first in range(0, len(events), AT_ONCE):
             places = await command.append(*events[first : first + AT_ONCE])
@@ -92,8 +93,8 @@ async def invalidate_text(
             invalidation_id,
             request.text,
             request.language,
-            members["consents"],
-            members["grants"],
+            event.consents,
+            event.grants,
             format_instant(now),
             LogEntry.of(places[-1]),
         )
@@ -104,17 +105,18 @@ async def invalidate_text(
     )
 
 
-def _members(request: TextInvalidationRequest, events: Sequence[Event]) -> dict[str, Any]:
-    """What the act's own event says; the other events are about earlier consents, or padding."""
-    voided = [event.members for event in events if event.kind == "invalidation"]
-    return {
-        "text": request.text,
-        "language": request.language,
-        "reason": request.reason,
-        "consents": len(voided),
-        "grants": sum(len(invalidation["grants"]) for invalidation in voided),
-        "digest": digest_of([invalidation["consent"] for invalidation in voided]),
-    }
+def _event(request: TextInvalidationRequest, invalidation_id: str, events: Sequence[Event]) -> TextInvalidationEvent:
+    """The act's own event. Beside the invalidations, the other events are about earlier consents, or padding."""
+    voided = [event for event in events if isinstance(event, InvalidationEvent)]
+    return TextInvalidationEvent(
+        id=invalidation_id,
+        text=request.text,
+        language=request.language,
+        reason=request.reason,
+        consents=len(voided),
+        grants=sum(len(invalidation.grants) for invalidation in voided),
+        digest=digest_of([str(invalidation.consent) for invalidation in voided]),
+    )
 
 
 def _text(command: Command, request: TextInvalidationRequest) -> Text:
@@ -151,10 +153,8 @@ async def _void(
         earlier = grants.get(one.renews, []) if one.renews is not None else []
         fallen = unrenew(earlier, [grant for grant, _ in changes], now)
         numbers = act_ids(one.client_id, new_id(now), [grant for grant, _ in fallen], now)
-        own = _event(one, changes, fallen, invalidation_id, reason, numbers[one.client_id])
-        others = [
-            _renewal(fallen, number, own.event_id, renewal_id) for number, renewal_id in list(numbers.items())[1:]
-        ]
+        own = _invalidation(one, changes, fallen, invalidation_id, reason, numbers[one.client_id])
+        others = [_renewal(fallen, number, own.id, renewal_id) for number, renewal_id in list(numbers.items())[1:]]
         events += with_padding(own, others, [new_id(now)])
         rows += [
             GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + fallen
@@ -167,21 +167,30 @@ async def _void(
     return events
 
 
-def _event(
+def _invalidation(
     one: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
-) -> Event:
-    members = {
-        "consent": one.consent_id,
-        "grants": [grant.grant_id for grant, _ in changes],
-        "effective_at": format_instant(one.given_at),
-        "reason": reason,
-        "text_invalidation": invalidation_id,
-        **renewal_members([pair for pair in fallen if pair[0].client_id == one.client_id]),
-    }
-    return Event("invalidation", event_id, members, one.client_id)
+) -> InvalidationEvent:
+    under = [pair for pair in fallen if pair[0].client_id == one.client_id]
+    return InvalidationEvent(
+        id=event_id,
+        client=one.client_id,
+        consent=one.consent_id,
+        grants=[grant.grant_id for grant, _ in changes],
+        effective_at=format_instant(one.given_at),
+        reason=reason,
+        text_invalidation=invalidation_id,
+        renewed=logged_renewals(under),
+        unrenewed=logged_unrenewals(under),
+    )
 
 
-def _renewal(fallen: Changes, client_id: str, act_id: str, event_id: str) -> Event:
+def _renewal(fallen: Changes, client_id: str, act_id: str, event_id: str) -> RenewalEvent:
     """That renewals of grants under another client number fall."""
-    members = renewal_members([pair for pair in fallen if pair[0].client_id == client_id])
-    return Event("renewal", event_id, {"act": act_id, **members}, client_id, without_actor=True)
+    under = [pair for pair in fallen if pair[0].client_id == client_id]
+    return RenewalEvent(
+        id=event_id,
+        act=act_id,
+        client=client_id,
+        renewed=logged_renewals(under),
+        unrenewed=logged_unrenewals(under),
+    )

@@ -7,12 +7,13 @@ number, without an actor; so whoever is erased takes along nothing that another 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Catalogue
-from consent_registry.domain.events import Event
+from consent_registry.domain.commitments import commit_to
+from consent_registry.domain.events.withdrawals import LoggedWithdrawal, WithdrawalEvent
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.releases import RecordedRelease
@@ -73,36 +74,34 @@ async def record_withdrawal(command: Command, taken: Taken, reference: str | Non
     told = [(one.grant, one.change.effective_at) for one in taken.withdrawn if one.grant.was_given]
     await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), told, now)
     own, *others = [_event(command, taken, client_id, row_id) for client_id, row_id in ids.items()]
-    return await command.append_padded(msgspec.structs.replace(own, reference=reference), others)
+    if reference is not None:
+        own = msgspec.structs.replace(own, reference_commitment=commit_to(reference))
+    return await command.append_padded(own, others)
 
 
-def _event(command: Command, taken: Taken, client_id: str, row_id: str) -> Event:
+def _event(command: Command, taken: Taken, client_id: str, row_id: str) -> WithdrawalEvent:
     """The entry of one client number. The caller's also names what it may know of others, which is told by theirs."""
-    members: dict[str, Any] = {
-        "by": taken.by,
-        "channel": taken.channel,
-        "declared_at": format_instant(taken.declared_at),
-        "received_at": format_instant(taken.received_at),
-        "grants": [
-            _named(command.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id
-        ],
-        "releases": [one.release_id for one in taken.releases if taken.homes[one.consent_id] == client_id],
-    }
-    if client_id != taken.client_id:
-        members |= {"act": taken.act_id, "partner": command.actor.slug}
-        return Event("withdrawal", row_id, members, client_id, without_actor=True)
-    others = [one for one in taken.withdrawn if one.grant.client_id != client_id and taken.may_be_told(one.grant)]
-    return Event(
-        "withdrawal", row_id, members | {"also": [_named(command.catalogue, taken, one) for one in others]}, client_id
+    event = WithdrawalEvent(
+        id=row_id,
+        client=client_id,
+        by=taken.by,
+        channel=taken.channel,
+        declared_at=format_instant(taken.declared_at),
+        received_at=format_instant(taken.received_at),
+        grants=[_named(command.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id],
+        releases=[release.release_id for release in taken.releases if taken.homes[release.consent_id] == client_id],
     )
+    if client_id != taken.client_id:
+        return msgspec.structs.replace(event, actor=None, act=taken.act_id, partner=command.actor.slug)
+    others = [one for one in taken.withdrawn if one.grant.client_id != client_id and taken.may_be_told(one.grant)]
+    return msgspec.structs.replace(event, also=[_named(command.catalogue, taken, one) for one in others])
 
 
-def _named(catalogue: Catalogue, taken: Taken, one: Withdrawn) -> dict[str, Any]:
+def _named(catalogue: Catalogue, taken: Taken, one: Withdrawn) -> LoggedWithdrawal:
     """What was withdrawn; of which consent only where the caller takes part, not where the client brought its code."""
     parts = one.change.category_ids
-    consent = {"consent": one.grant.consent_id} if one.grant.grant_id in taken.known else {}
-    return {
-        "grant": one.grant.grant_id,
-        **consent,
-        "categories": None if parts is None else catalogue.category_slugs(parts),
-    }
+    return LoggedWithdrawal(
+        grant=one.grant.grant_id,
+        consent=one.grant.consent_id if one.grant.grant_id in taken.known else UNSET,
+        categories=None if parts is None else catalogue.category_slugs(parts),
+    )

@@ -3,13 +3,15 @@
 The order of its steps keeps the log from reading "withdrawal, permit": catalogue lock, client locks, facts, log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.decisions import SET_BACK, Decision, decide, without_ended
 from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import DecisionEvent
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.decisions.decisions import decision_event, make_answer, with_receipt
 from consent_registry.operations.decisions.pacing import Pace
@@ -23,7 +25,7 @@ from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.decisions.client_locks import lock_clients, try_lock_others
 from consent_registry.storage.decisions.facts import Facts, load_facts
-from consent_registry.storage.log.append import LogPlace, append_all
+from consent_registry.storage.log.append import Entry, LogPlace, append_all
 
 Requests = list[PendingRequest]
 Places = dict[str, LogPlace]
@@ -222,14 +224,22 @@ def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, lat
 
 async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
     """Append the decisions' events, last; returns their places by decision id."""
-    items = [(request.actor.log_name, event) for request in decided for event in _events(request)]
-    if not items:
+    instant = format_instant(now)
+    entries = [entry for request in decided for entry in _entries(network, request, instant)]
+    if not entries:
         return {}
-    places = await append_all(connection, network, now, items, pace.pause)
-    return {event.event_id: place for (_, event), place in zip(items, places, strict=True)}
+    places = await append_all(connection, network, now, entries, pace.pause)
+    return {entry.event.id: place for entry, place in zip(entries, places, strict=True)}
 
 
-def _events(request: PendingRequest) -> list[Event]:
+def _entries(network: Network, request: PendingRequest, instant: str) -> Iterator[Entry]:
+    for pending in request.questions:
+        if pending.event is not None:
+            to = (pending.question.recipient.partner_id, pending.question.purpose.purpose_id)
+            yield Entry.of(network, request.actor.log_name, instant, pending.event, to)
+
+
+def _events(request: PendingRequest) -> list[DecisionEvent]:
     return [question.event for question in request.questions if question.event is not None]
 
 
@@ -240,9 +250,9 @@ async def _answer(
     answers = []
     for event in _events(request):
         await pace.pause()
-        answer = make_answer(catalogue, event.members, decided_at, event.event_id, places[event.event_id])
-        if "receipt" in event.members:
-            answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event.members)
+        answer = make_answer(catalogue, event, decided_at, places[event.id])
+        if event.receipt is not UNSET:
+            answer = with_receipt(answer, runtime.keys, catalogue.network.slug, event, event.receipt)
         answers.append(answer)
     request.outcome = CommandResult(answers)
 

@@ -1,17 +1,17 @@
 """Decisions: what a partner asks, what it is answered, and the record it leaves (docs/design/decisions.md)."""
 
 import secrets
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.catalogue import Basis, Catalogue
+from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import DecisionEvent, LoggedReceipt
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
@@ -111,97 +111,89 @@ def decision_event(
     decision: Decision,
     decision_id: str,
     client_id: str | None,
-) -> Event:
+) -> DecisionEvent:
     """The record of a decision: complete, so that the answer can be given again from it alone, a receipt with it.
 
     `promise` is who issues a receipt, and the id of the log key that signs it.
     Its actor is the sender, and what it does not name there was none of: millions of these are kept.
     """
-    members: dict[str, Any] = {
-        "actor": question.sender.slug,
-        "recipient": question.recipient.slug,
-        "purpose": question.purpose.slug,
-        "categories": request.categories,
-        "permitted": [one.slug for one in decision.permitted],
-        "outcome": decision.outcome,
-        "basis": request.basis,
-        "expires_at": format_instant(decision.expires_at),
-        "grants": decision.grant_ids,
-    }
-    if decision.not_consent_based:
-        members["not_consent_based"] = [one.slug for one in decision.not_consent_based]
-    if question.norm is not None:
-        members["norm"] = question.norm
-    if request.receipt:
-        salt = secrets.token_bytes(32)
-        members["receipt"] = {
-            "iss": promise[0],
-            "key": promise[1],
-            "client_salt": base64url(salt),
-            "client_commitment": base64url(reference_commitment(salt, request.client)),
-        }
-    return Event(
-        "decision",
-        decision_id,
-        members,
-        client_id,
-        request.client,
-        question.sender.partner_id,
-        question.recipient.partner_id,
-        question.purpose.purpose_id,
-        decision.outcome,
+    statutory = [category.slug for category in decision.not_consent_based]
+    return DecisionEvent(
+        id=decision_id,
+        actor=question.sender.slug,
+        client=client_id,
+        reference_commitment=commit_to(request.client),
+        recipient=question.recipient.slug,
+        purpose=question.purpose.slug,
+        categories=request.categories,
+        permitted=[category.slug for category in decision.permitted],
+        not_consent_based=statutory or UNSET,
+        outcome=decision.outcome,
+        basis=request.basis,
+        norm=UNSET if question.norm is None else question.norm,
+        expires_at=format_instant(decision.expires_at),
+        grants=decision.grant_ids,
+        receipt=_promised(promise, request.client) if request.receipt else UNSET,
     )
 
 
-def make_answer(
-    catalogue: Catalogue, facts: Mapping[str, Any], decided_at: str, decision_id: str, place: LogPlace
-) -> DecisionAnswer:
-    """The answer that the members of a decision's event stand for."""
-    permitted, statutory = facts["permitted"], facts.get("not_consent_based", [])
-    asked: Sequence[str] = facts["categories"]
+def _promised(promise: tuple[str, str], reference: str) -> LoggedReceipt:
+    salt = secrets.token_bytes(32)
+    return LoggedReceipt(
+        iss=promise[0],
+        key=promise[1],
+        client_salt=base64url(salt),
+        client_commitment=base64url(reference_commitment(salt, reference)),
+    )
+
+
+def make_answer(catalogue: Catalogue, event: DecisionEvent, decided_at: str, place: LogPlace) -> DecisionAnswer:
+    """The answer that a decision's event stands for."""
+    permitted, statutory = event.permitted, event.not_consent_based or []
     obligations: tuple[Obligation, ...] = ()
     if permitted:
         obligations = obligations_for(
-            catalogue.partners[facts["actor"]],
-            catalogue.partners[facts["recipient"]],
+            catalogue.partners[event.acting],
+            catalogue.partners[event.recipient],
             [catalogue.categories[slug] for slug in permitted],
         )
     return DecisionAnswer(
-        decision_id=decision_id,
-        outcome=facts["outcome"],
+        decision_id=event.id,
+        outcome=event.outcome,
         permitted_categories=permitted,
-        denied_categories=[one for one in asked if one not in permitted and one not in statutory],
+        denied_categories=[slug for slug in event.categories if slug not in permitted and slug not in statutory],
         not_consent_based_categories=statutory,
         decided_at=decided_at,
-        expires_at=facts["expires_at"],
+        expires_at=event.expires_at,
         obligations=obligations,
         log=LogEntry.of(place),
     )
 
 
-def with_receipt(answer: DecisionAnswer, keys: Keys, network: str, facts: Mapping[str, Any]) -> DecisionAnswer:
+def with_receipt(
+    answer: DecisionAnswer, keys: Keys, network: str, event: DecisionEvent, promised: LoggedReceipt
+) -> DecisionAnswer:
     """The answer with a signed receipt (JWS, EdDSA): the promise that this record is in the log.
 
     The salt goes to the sender alone: with it and the reference it can show whom the receipt is about.
     """
-    promised = facts["receipt"]
     claims = {
-        "iss": promised["iss"],
+        "iss": promised.iss,
         "iat": _seconds(answer.decided_at),
         "exp": _seconds(answer.expires_at),
         "jti": answer.decision_id,
-        "aud": facts["recipient"],
+        "aud": event.recipient,
         "network": network,
-        "sender": facts["actor"],
-        "recipient": facts["recipient"],
-        "purpose": facts["purpose"],
+        "sender": event.acting,
+        "recipient": event.recipient,
+        "purpose": event.purpose,
         "categories": answer.permitted_categories,
         "outcome": answer.outcome,
         "log": answer.log,
-        "client_commitment": promised["client_commitment"],
+        "client_commitment": promised.client_commitment,
     }
-    receipt = keys.sign_receipt(answer.log.origin, msgspec.json.encode(claims), promised.get("key"))
-    return msgspec.structs.replace(answer, receipt=receipt, client_salt=promised["client_salt"])
+    receipt = keys.sign_receipt(answer.log.origin, msgspec.json.encode(claims), promised.key or None)
+    return msgspec.structs.replace(answer, receipt=receipt, client_salt=promised.client_salt)
 
 
 def _seconds(instant: str) -> int:

@@ -7,7 +7,7 @@ from functools import partial
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Question
 from consent_registry.domain.errors import MOST_FAULTS, Fault, Malformed
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import DecisionEvent
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest, read_question
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.running.actors import Actor
@@ -37,7 +37,7 @@ class PendingQuestion:
         """Forget what an earlier transaction found, which was rolled back or could not lock the client."""
         self.locked = NOBODY
         self.facts = NOTHING_KNOWN
-        self.event: Event | None = None
+        self.event: DecisionEvent | None = None
 
 
 class PendingRequest:

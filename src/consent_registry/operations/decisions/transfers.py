@@ -2,13 +2,14 @@
 (docs/design/cases.md, mistake 21).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
-from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.events.decisions import DecisionEvent, ReadEvent, TransferEvent
+from consent_registry.domain.events.registry import read_event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
 from consent_registry.operations.running.actors import Actor
@@ -68,15 +69,16 @@ async def report_transfer(
             new_id(now), decision_id, actor.partner_id, stored.client_id, request.outcome, category_ids, at, now
         )
         await storage.add_transfer(command.connection, command.network.network_id, row)
-        facts = msgspec.json.decode(stored.event)
-        members = {
-            "decision": decision_id,
-            "outcome": request.outcome,
-            "categories": request.categories,
-            "beyond_permit": [one for one in request.categories if one not in facts["permitted"]],
-            "transferred_at": format_instant(at),
-        }
-        event = Event("transfer", row.transfer_id, members, stored.client_id, sender_id=actor.partner_id)
+        permitted = decision_of(stored.event).permitted
+        event = TransferEvent(
+            id=row.transfer_id,
+            client=stored.client_id,
+            decision=decision_id,
+            outcome=request.outcome,
+            categories=request.categories,
+            beyond_permit=[slug for slug in request.categories if slug not in permitted],
+            transferred_at=format_instant(at),
+        )
         place = (await command.append(event))[0]
         answer = TransferAnswer(
             row.transfer_id,
@@ -118,7 +120,7 @@ async def _own_decision(command: Command, decision_id: str) -> append.StoredEven
     subject = decision_id if stored is None or stored.client_id is None else stored.client_id
     await lock_client_shared(command.connection, command.network.network_id, client_lock(subject))
     stored = await append.find_event(command.connection, command.network, decision_id)
-    if stored is None or stored.kind != KINDS["decision"]:
+    if stored is None or stored.kind != DecisionEvent.number:
         raise NotFound
     return stored
 
@@ -128,19 +130,30 @@ async def read_decision(runtime: Runtime, actor: Actor, decision_id: str) -> Dec
 
     async def work(command: Command) -> DecisionAnswer:
         stored = await _own_decision(command, decision_id)
-        answer = answer_from_event(command, msgspec.json.decode(stored.event), stored.place)
-        members = {"what": "decision", "count": 1, "digest": digest_of([decision_id])}
+        answer = answer_from_event(command, decision_of(stored.event), stored.place)
+        digest = digest_of([decision_id])
         now = await command.now()
-        await command.append(Event("read", new_id(now), members, stored.client_id))
+        event = ReadEvent(id=new_id(now), client=stored.client_id, what="decision", count=1, digest=digest)
+        await command.append(event)
         return answer
 
     return await run_query(runtime, actor, work)
 
 
-def answer_from_event(command: Command, facts: dict[str, Any], place: append.LogPlace) -> DecisionAnswer:
+def decision_of(body: bytes) -> DecisionEvent:
+    """The decision that these bytes of an event are; raises TypeError for an event of another kind."""
+    event = read_event(body)
+    if not isinstance(event, DecisionEvent):
+        raise TypeError(f"event {event.id} is no decision")
+    return event
+
+
+def answer_from_event(command: Command, event: DecisionEvent, place: append.LogPlace) -> DecisionAnswer:
     """The answer a decision's event stands for."""
-    answer = make_answer(command.catalogue, facts, facts["at"], facts["id"], place)
-    return with_receipt(answer, command.keys, facts["network"], facts) if "receipt" in facts else answer
+    answer = make_answer(command.catalogue, event, event.at, place)
+    if event.receipt is UNSET:
+        return answer
+    return with_receipt(answer, command.keys, event.network, event, event.receipt)
 
 
 class UnreportedDecision(msgspec.Struct, frozen=True):
@@ -163,18 +176,16 @@ async def list_unreported(runtime: Runtime, actor: Actor, limit: int, cursor: st
         events = await storage.list_unreported(
             command.connection, command.network.network_id, actor.partner_id, before, limit + 1
         )
-        items = [_unreported(msgspec.json.decode(event)) for event in events[:limit]]
+        items = [_unreported(decision_of(event)) for event in events[:limit]]
         following = items[-1].decision_id if len(events) > limit else None
         now = await command.now()
         ids = [one.decision_id for one in items]
-        members = {"what": "decisions", "count": len(items), "digest": digest_of(ids)}
-        await command.append(Event("read", new_id(now), members))
+        event = ReadEvent(id=new_id(now), what="decisions", count=len(items), digest=digest_of(ids))
+        await command.append(event)
         return Page(items, make_cursor(command.keys, filter_of_page, following))
 
     return await run_query(runtime, actor, work)
 
 
-def _unreported(facts: dict[str, Any]) -> UnreportedDecision:
-    return UnreportedDecision(
-        facts["id"], facts["recipient"], facts["purpose"], facts["outcome"], facts["permitted"], facts["at"]
-    )
+def _unreported(event: DecisionEvent) -> UnreportedDecision:
+    return UnreportedDecision(event.id, event.recipient, event.purpose, event.outcome, event.permitted, event.at)

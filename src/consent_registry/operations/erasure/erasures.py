@@ -12,7 +12,8 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import ALWAYS_STAYS, GROUNDS, HOLD_NORMS, Stays
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
-from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.events.erasure import ErasureEvent
+from consent_registry.domain.events.registry import KINDS, read_event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.erasure.removal_record import removal_record
@@ -24,13 +25,12 @@ from consent_registry.storage.erasure import erasures as storage
 from consent_registry.storage.erasure.retention import proof_periods
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys.associated_data import place_of_reference
-from consent_registry.storage.keys.keyring import Keys, base64url
-from consent_registry.tlog.leaf import canonical, reference_commitment
+from consent_registry.storage.keys.keyring import Keys
+from consent_registry.tlog.leaf import canonical
 from consent_registry.tlog.removals import Places
 
 # Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
 _USE_TABLES = frozenset({"transfers", "idempotency_keys"})
-_KIND_NAMES = {number: kind for kind, number in KINDS.items()}
 
 
 class Eraser:
@@ -124,7 +124,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
         digest=_digest(network, person),
         clients=len(person.client_ids),
         rows={table: number for table, number in sorted(survey.tables.items()) if number},
-        events={_KIND_NAMES.get(int(kind), f"kind {kind}"): number for kind, number in sorted(survey.events.items())},
+        events={KINDS.get(int(kind), f"kind {kind}"): number for kind, number in sorted(survey.events.items())},
         questions=len(person.questions),
         partners=survey.partners,
         held=[HOLD_NORMS.get(one["norm"], one["norm"]) for one in survey.holds],
@@ -238,15 +238,16 @@ async def _questions(
     """The places of decisions about this person's references from before they were registered: they name no client,
     but whoever knows the reference recognises it in them.
     """
-    found = []
+    found: list[int] = []
     for one in await storage.references_of(connection, network.network_id, client_ids):
         place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
         reference = eraser.keys.decrypt(one.ciphertext, place).decode()
         asked = storage.questions_about_nobody(connection, network.network_id, one.partner_id, one.before or 0)
-        async for question in asked:
-            said = msgspec.json.decode(question.event).get("reference_commitment")
-            if said == base64url(reference_commitment(question.nonce, reference)):
-                found.append(question.log_index)
+        found += [
+            question.log_index
+            async for question in asked
+            if read_event(question.event).is_about(question.nonce, reference)
+        ]
     return tuple(sorted(set(found)))
 
 
@@ -278,8 +279,8 @@ async def _erase(
     connection: Connection, network: Network, person: _Person, ground: str, now: datetime, erasure_id: str
 ) -> Erased:
     places = Places([*person.survey.indices, *((index, index) for index in person.questions)])
-    members = {"ground": ground, "norm": GROUNDS[ground], "indices": places.spans}
-    record = removal_record(network, now, Event("erasure", erasure_id, members))
+    event = ErasureEvent(id=erasure_id, ground=ground, norm=GROUNDS[ground], indices=places.spans)
+    record = removal_record(network, now, event)
     log_index, partitions = await storage.erase_clients(
         connection, network.network_id, person.client_ids, person.questions, ground, now, record
     )

@@ -8,7 +8,7 @@ import re
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.erasure import HoldEvent, HoldLiftingEvent
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.clients.clients import require_found
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
@@ -39,8 +39,7 @@ async def place_hold(
         now = await command.now()
         hold_id = new_id(now)
         await storage.add_hold(connection, network.network_id, hold_id, client_id, norm, placed_by, now)
-        event = Event("hold", hold_id, {"norm": norm, "placed_by": placed_by}, client_id)
-        await command.append(event)
+        await command.append(HoldEvent(id=hold_id, client=client_id, norm=norm, placed_by=placed_by))
     return hold_id
 
 
@@ -58,7 +57,7 @@ async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_
             raise Conflict("This hold was lifted already.")
         now = await command.now()
         await storage.add_lifting(connection, network.network_id, hold_id, hold.client_id, lifted_by, now)
-        event = Event("hold_lifting", new_id(now), {"hold": hold_id, "lifted_by": lifted_by}, hold.client_id)
+        event = HoldLiftingEvent(id=new_id(now), client=hold.client_id, hold=hold_id, lifted_by=lifted_by)
         await command.append(event)
 
 

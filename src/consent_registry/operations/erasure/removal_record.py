@@ -7,15 +7,15 @@ import secrets
 from datetime import datetime
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.erasure import ErasureEvent, RetentionEvent
+from consent_registry.domain.events.registry import write_event
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.erasure.erasures import RemovalRecord
-from consent_registry.storage.log.append import event_bytes
 from consent_registry.tlog.leaf import NONCE_LENGTH, make_leaf
 
 
-def removal_record(network: Network, at: datetime, said: Event) -> RemovalRecord:
+def removal_record(network: Network, at: datetime, said: ErasureEvent | RetentionEvent) -> RemovalRecord:
     """The entry of a removal, which is about nobody, with its nonce and leaf."""
     nonce = secrets.token_bytes(NONCE_LENGTH)
-    body = event_bytes(network, format_instant(at), None, said, nonce)
-    return RemovalRecord(said.event_id, body, nonce, make_leaf(body, nonce))
+    body = write_event(said.recorded(network.slug, format_instant(at), None), nonce)
+    return RemovalRecord(said.id, body, nonce, make_leaf(body, nonce))

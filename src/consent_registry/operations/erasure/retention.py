@@ -4,7 +4,9 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
-from consent_registry.domain.events import KINDS, Event
+from consent_registry.domain.events.catalogue import CatalogueEvent, LoggedPeriods
+from consent_registry.domain.events.erasure import RetentionEvent
+from consent_registry.domain.events.registry import KINDS
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
 from consent_registry.operations.running.commands import administering, new_id
@@ -17,7 +19,6 @@ from consent_registry.storage.erasure import retention as storage
 BATCH = 10_000
 PATIENCE = 10
 YEARS = range(1, 31)
-_KIND_NAMES = {number: kind for kind, number in KINDS.items()}
 
 
 class RetentionPreview(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ async def preview_retention(eraser: Eraser, network: Network) -> RetentionPrevie
         consent_years=due.consent_years,
         uses_before=due.uses_before.isoformat(),
         consents_before=due.consents_before.isoformat(),
-        uses={_KIND_NAMES[int(kind)]: number for kind, number in sorted(due.uses.items())},
+        uses={KINDS[int(kind)]: number for kind, number in sorted(due.uses.items())},
         consents=due.consents,
         events_of_consents=due.events_of_consents,
         clients=due.clients,
@@ -96,16 +97,16 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
             return None
         now = await read_clock(connection)
         retention_id = new_id(now)
-        members = {
-            "step": due.step,
-            "use_years": due.use_years,
-            "consent_years": due.consent_years,
-            "consents": due.consents,
-            "clients": due.clients,
-            "events": due.places,
-            "indices": due.indices,
-        }
-        said = Event("retention", retention_id, members)
+        said = RetentionEvent(
+            id=retention_id,
+            step=due.step,
+            use_years=due.use_years,
+            consent_years=due.consent_years,
+            consents=due.consents,
+            clients=due.clients,
+            events=due.places,
+            indices=due.indices,
+        )
         record = removal_record(network, now, said)
         place = await storage.retain(connection, network_id, batch, now, record)
     if place is None:
@@ -132,5 +133,5 @@ async def set_periods(runtime: Runtime, network: Network, use_years: int, consen
         now = await command.now()
         period_id = new_id(now)
         await storage.add_periods(command.connection, network.network_id, period_id, use_years, consent_years, now)
-        members = {"retention": {"use_years": use_years, "consent_years": consent_years}}
-        await command.append(Event("catalogue", period_id, members))
+        periods = LoggedPeriods(use_years=use_years, consent_years=consent_years)
+        await command.append(CatalogueEvent(id=period_id, retention=periods))

@@ -5,14 +5,16 @@ knows it before anybody uses it. What cannot be used is refused aloud, and the k
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.keys import KeyRotationEvent
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.running.commands import administering, new_id
 from consent_registry.operations.running.context import Runtime
@@ -101,17 +103,25 @@ async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: 
         events = []
         for name, key, former in successors:
             if await add_key_rotation(command.connection, network.network_id, name, key.id, now):
-                events.append(Event("key_rotation", new_id(now), _members(keys, network, name, key, former)))
+                events.append(_event(new_id(now), _vkeys(keys, network, name), name, key, former))
         if events:
             await command.append(*events)
 
 
-def _members(keys: Keys, network: Network, name: str, key: Key, former: Key) -> dict[str, str]:
-    """What a key's successor is called and from when it counts; a log key's with both verifier keys (C2SP)."""
-    members = {"step": "published", "file": name, "key": key.id, "former_key": former.id}
-    if key.active_from is not None:
-        members["active_from"] = format_instant(key.active_from.astimezone(UTC))
-    if name == "log":
-        vkeys = keys.log_vkeys_by_id(network.log_origin)
-        members |= {"vkey": vkeys[key.id], "former_vkey": vkeys[former.id]}
-    return members
+def _vkeys(keys: Keys, network: Network, name: str) -> Mapping[str, str]:
+    """The verifier keys (C2SP) of log keys by their ids; keys of other files have none."""
+    return keys.log_vkeys_by_id(network.log_origin) if name == "log" else {}
+
+
+def _event(event_id: str, vkeys: Mapping[str, str], name: str, key: Key, former: Key) -> KeyRotationEvent:
+    """What a key's successor is called and from when it counts; a log key's with both verifier keys."""
+    return KeyRotationEvent(
+        id=event_id,
+        step="published",
+        file=name,
+        key=key.id,
+        former_key=former.id,
+        active_from=UNSET if key.active_from is None else format_instant(key.active_from.astimezone(UTC)),
+        vkey=vkeys.get(key.id, UNSET),
+        former_vkey=vkeys.get(former.id, UNSET),
+    )

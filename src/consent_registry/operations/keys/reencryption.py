@@ -9,10 +9,11 @@ from contextlib import suppress
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.keys import KeyRotationEvent
 from consent_registry.operations.running.actors import ADMINISTRATION
 from consent_registry.operations.running.commands import OperatorCommand, administering, new_id
 from consent_registry.operations.running.context import NO_NETWORK, Runtime
@@ -129,8 +130,12 @@ def _opened(keys: Keys, ciphertext: bytes, place: str, earlier: str) -> bytes | 
 
 
 async def _log(command: OperatorCommand, keys: Keys, table: str, moved: int) -> None:
-    members: dict[str, str | int] = {"step": "resealed", "table": table, "count": moved}
-    members["sealing_key"] = keys.ids("sealing")[0]
-    if table == "client_references":
-        members["digest_key"] = keys.digest_key_id
-    await command.append(Event("key_rotation", new_id(await command.now()), members))
+    event = KeyRotationEvent(
+        id=new_id(await command.now()),
+        step="resealed",
+        table=table,
+        count=moved,
+        sealing_key=keys.ids("sealing")[0],
+        digest_key=keys.digest_key_id if table == "client_references" else UNSET,
+    )
+    await command.append(event)

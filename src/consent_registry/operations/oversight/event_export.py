@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.errors import Conflict
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import ReadEvent
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
@@ -90,8 +90,15 @@ async def _page(runtime: Runtime, actor: Actor, request: EventExportRequest, sta
         # A page without events shows nothing; that there was an export is on record all the same.
         if ids or end is None:
             now = await command.now()
-            members = {"what": "event export", "format": request.format, "count": len(ids), "digest": digest_of(ids)}
-            await command.append(Event("read", new_id(now), members, subject.client_id if subject else None))
+            event = ReadEvent(
+                id=new_id(now),
+                client=subject.client_id if subject else None,
+                what="event export",
+                format=request.format,
+                count=len(ids),
+                digest=digest_of(ids),
+            )
+            await command.append(event)
         return page
 
     return await run_query(runtime, actor, work)

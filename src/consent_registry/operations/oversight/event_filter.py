@@ -10,7 +10,8 @@ from msgspec import Meta
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.events import KINDS, OUTCOMES, WITHOUT_ACTOR
+from consent_registry.domain.events.decisions import OUTCOMES, DecisionEvent
+from consent_registry.domain.events.registry import EVENTS, NUMBERS
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.running.actors import ADMINISTRATION, Actor
@@ -18,12 +19,12 @@ from consent_registry.operations.running.wire_members import Instant, Reference,
 from consent_registry.storage.oversight.events import Flow
 
 # The kinds of event that can be somebody's own.
-_OWN_KINDS = tuple(kind for kind in KINDS if kind not in WITHOUT_ACTOR)
+_OWN_KINDS = tuple(kind for kind, event in EVENTS.items() if event.is_searchable)
 if TYPE_CHECKING:
     Kind = str
 else:
     Kind = Literal[_OWN_KINDS]
-DECISION = KINDS["decision"]
+DECISION = DecisionEvent.number
 # What a recipient sees of other partners' decisions: those that let something come to it.
 _LETTING = (OUTCOMES["permit"], OUTCOMES["partial"])
 
@@ -97,7 +98,7 @@ def read_criteria(catalogue: Catalogue, actor: Actor, asked: EventFilter) -> Cri
     else:
         names = names or list(_OWN_KINDS)
     found = Criteria(
-        kinds=tuple(KINDS[one] for one in names),
+        kinds=tuple(NUMBERS[name] for name in names),
         recipient_id=None if asked.recipient is None else catalogue.partners[asked.recipient].partner_id,
         purpose_id=None if asked.purpose is None else catalogue.purposes[asked.purpose].purpose_id,
         outcome=None if asked.outcome is None else OUTCOMES[asked.outcome],

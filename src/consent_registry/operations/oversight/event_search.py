@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from consent_registry.domain.events import OUTCOMES, Event
+from consent_registry.domain.events.decisions import OUTCOMES, ReadEvent
+from consent_registry.domain.events.registry import read_event
 from consent_registry.operations.clients.clients import open_reference, own_references
 from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
@@ -22,12 +23,10 @@ from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
-from consent_registry.storage.keys.keyring import base64url
 from consent_registry.storage.log.append import find_leaves
 from consent_registry.storage.oversight import event_search as storage
 from consent_registry.storage.oversight.event_search import Permit, Span
 from consent_registry.storage.oversight.events import OwnEvent, Place, read_events
-from consent_registry.tlog.leaf import reference_commitment
 
 # So many questions about nobody are opened for one page; the cursor goes on from there.
 OPENED = 1000
@@ -80,8 +79,10 @@ async def search_events(runtime: Runtime, actor: Actor, request: EventSearchRequ
             following = str(found.floor)
         views = await _views(command, found)
         now = await command.now()
-        members = {"what": "events", "count": len(views), "digest": digest_of([one.id for one in views])}
-        await command.append(Event("read", new_id(now), members, subject.client_id if subject else None))
+        client_id = subject.client_id if subject else None
+        digest = digest_of([view.id for view in views])
+        event = ReadEvent(id=new_id(now), client=client_id, what="events", count=len(views), digest=digest)
+        await command.append(event)
         return Page(views, make_cursor(command.keys, bound_to, following))
 
     return await run_query(runtime, actor, work)
@@ -110,8 +111,8 @@ async def held_subject(command: Command, reference: str) -> Subject:
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
     """Which of these references a question that names no client was about, if any: the log holds a commitment to it."""
-    said = msgspec.json.decode(event).get("reference_commitment")
-    return next((one for one in references if base64url(reference_commitment(nonce, one)) == said), None)
+    logged = read_event(event)
+    return next((reference for reference in references if logged.is_about(nonce, reference)), None)
 
 
 def _without_place(request: EventSearchRequest) -> EventSearchRequest:

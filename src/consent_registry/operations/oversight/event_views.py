@@ -9,14 +9,14 @@ from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
-from consent_registry.domain.events import KINDS, OUTCOMES
+from consent_registry.domain.events.decisions import OUTCOMES
+from consent_registry.domain.events.registry import KINDS
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.running.actors import ADMINISTRATION
 from consent_registry.operations.running.wire_members import LogEntry
 from consent_registry.storage.oversight.event_search import Permit
 from consent_registry.storage.oversight.events import OwnEvent
 
-_KIND_NAMES = {number: kind for kind, number in KINDS.items()}
 _OUTCOME_NAMES: dict[int, Outcome] = {number: outcome for outcome, number in OUTCOMES.items()}
 
 
@@ -52,7 +52,7 @@ class Views:
         known = None if row.client_id is None else self._references.get(row.client_id)
         return EventView(
             id=row.event_id,
-            kind=_KIND_NAMES.get(row.kind, f"kind {row.kind}"),
+            kind=KINDS.get(row.kind, f"kind {row.kind}"),
             at=format_instant(row.place.at),
             actor=actor,
             client=reference or known,

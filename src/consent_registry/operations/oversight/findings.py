@@ -11,7 +11,7 @@ from heapq import nsmallest
 import msgspec
 
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.decisions import ReadEvent
 from consent_registry.domain.findings import (
     KINDS,
     Finding,
@@ -171,8 +171,8 @@ async def _recorded(
     now = await command.now()
     views = await _views(command, given, page)
     ids = [one.finding_id for one in page]
-    members = {"what": "findings", "count": len(ids), "digest": digest_of(ids)}
-    await command.append(Event("read", new_id(now), members))
+    event = ReadEvent(id=new_id(now), what="findings", count=len(ids), digest=digest_of(ids))
+    await command.append(event)
     return views
 
 

@@ -1,13 +1,16 @@
 """`audit replay`: a network's state recomputed from its log and held against the tables (docs/design/log.md)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.domain.table_check.expected_rows import TABLES, Facts
-from consent_registry.domain.table_check.table_check import Difference, Replay, differences, told_transfer
+from consent_registry.domain.events.decisions import TransferEvent
+from consent_registry.domain.events.registry import read_event
+from consent_registry.domain.events.tables import TABLES
+from consent_registry.domain.table_check import Difference, Replay, differences
 from consent_registry.operations.oversight.table_check_encrypted_texts import check_encrypted_texts
 from consent_registry.operations.oversight.table_check_log import LogReading
 from consent_registry.operations.oversight.table_check_references import check_references
@@ -72,7 +75,7 @@ class _Comparison:
         self._check, self._replay, self._table = check, replay, table
         self._equal = 0
 
-    def row(self, row: Facts) -> None:
+    def row(self, row: Mapping[str, Any]) -> None:
         """Compare a row of the table."""
         keys = TABLES[self._table][0]
         place = _place(self._table, keys, [row[name] for name in keys])
@@ -102,18 +105,26 @@ async def _transfers(check: Check, connection: Connection, network_id: int, name
             place = _place("transfers", ("transfer_id",), [row["transfer_id"]])
             check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
             continue
-        try:
-            told = told_transfer(msgspec.json.decode(row["event"]))
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        expected = _transfer_row(row["event"])
+        if expected is None:
             continue  # named where the log was read
-        place = _place("transfers", ("transfer_id",), [told["transfer_id"]])
+        place = _place("transfers", ("transfer_id",), [expected["transfer_id"]])
         if row["transfer_id"] is None:
             check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
-        elif found := differences(told, row):
+        elif found := differences(expected, row):
             tell_differences(check, place, found)
         else:
             equal += 1
     check.says = f"{equal} rows are as the log tells"
+
+
+def _transfer_row(body: bytes) -> Mapping[str, Any] | None:
+    """The row that this event stands for; None for one that is no event of a transfer."""
+    try:
+        event = read_event(body)
+        return event.transfer_row() if isinstance(event, TransferEvent) else None
+    except ValueError:
+        return None
 
 
 def tell_differences(check: Check, place: str, found: Sequence[Difference]) -> None:

@@ -3,14 +3,12 @@
 Events commit to these texts (domain/commitments.py). Re-encrypting changes the ciphertext, not the commitment.
 """
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from consent_registry.domain.commitments import commit
+from consent_registry.domain.commitments import Committed, commit
 from consent_registry.domain.errors import Unusable
+from consent_registry.domain.events.consents import ConsentEvent, EvidenceEvent, LoggedEvidence
+from consent_registry.domain.events.registry import NotAnEvent, read_event
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.keys.keyring import Keys
@@ -46,20 +44,23 @@ def _compare(check: Check, one: storage.StoredText, network_id: int, keys: Keys)
         return
     # 2. It is the text that was recorded.
     if one.event is not None and one.nonce is not None:
-        what, said = _commitment(one.column, one.row_id, one.event)
-        if said is not None and said != commit(one.nonce, what, text):
+        what, committed = _commitment(one.column, one.row_id, one.event)
+        if committed is not None and committed.of(one.nonce) != commit(one.nonce, what, text):
             check.find("text_other", f"{place} has another text than was recorded", path=place)
 
 
-def _commitment(column: str, row_id: UUID, event: bytes) -> tuple[str, str | None]:
+def _commitment(column: str, row_id: UUID, body: bytes) -> tuple[str, Committed | None]:
     """What the commitment is of, and what the event says; None for an event that says nothing of it, or that is none,
     which is named where the log is read.
     """
     try:
-        told: Mapping[str, Any] = msgspec.json.decode(event)
-        if column == "releases.function_sealed":
-            releases = {one["release"]: one for one in told["releases"]}
-            return f"function {row_id}", releases[str(row_id)].get("function_commitment")
-        return "kept_at", (told["evidence"] if column.startswith("consents.") else told).get("kept_at_commitment")
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        event = read_event(body)
+    except NotAnEvent:
         return "", None
+    if column == "releases.function_sealed" and isinstance(event, ConsentEvent):
+        releases = {release.release: release.function_commitment for release in event.releases}
+        return f"function {row_id}", releases.get(str(row_id))
+    evidence = event.evidence if isinstance(event, ConsentEvent) else event
+    if isinstance(evidence, LoggedEvidence | EvidenceEvent):
+        return "kept_at", evidence.kept_at_commitment
+    return "", None

@@ -5,24 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.act_entries import ActEntries
-from consent_registry.domain.table_check.expected_rows import Facts
-from consent_registry.domain.table_check.table_check import NotComplete, Replay, differences, search_columns
-from consent_registry.storage.keys.keyring import base64url
-from consent_registry.storage.log.append import EVENT_FORMAT
+from consent_registry.domain.commitments import Committed, commit
+from consent_registry.domain.events.clients import LinkEvent
+from consent_registry.domain.events.event import EVENT_FORMAT, Head
+from consent_registry.domain.events.registry import NotAnEvent, read_event
+from consent_registry.domain.table_check import NotComplete, Replay, differences, search_columns
 from consent_registry.tlog.frontier import Frontier
-from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens, reference_commitment
+from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens
 from consent_registry.tlog.merkle import leaf_hash
 from consent_registry.tlog.removals import MalformedRemoval, Places, RemovalCheck
 from consent_registry.tlog.report import Report
 from consent_registry.tlog.tile import TILE_WIDTH
-
-# Where the tables have what an event may hold only a commitment to: by its member, the column read and its place.
-_COMMITTED = {
-    "client": ("client_id", "events client_id"),
-    "link_code": ("link_code_id", "links link_id={} link_code_id"),
-}
 
 
 class LogReading:
@@ -75,21 +71,25 @@ class LogReading:
         if self._replay.unattached:
             self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
 
-    def _with_committed(self, index: int, event: Facts, row: Mapping[str, Any]) -> Facts:
+    def _with_committed(self, index: int, event: Head, row: Mapping[str, Any]) -> Head:
         """The event with what its bytes hold only a commitment to, as the tables have it: the client's number, and the
-        number of the code that a link redeemed.
+        id of the code that a link redeemed.
         """
-        for member, (column, place) in _COMMITTED.items():
-            said = event.get(f"{member}_commitment")
-            if said is not None:
-                value, path = row[column], place.format(event["id"])
-                # That a link's row is missing is what the tables' check says.
-                missing = member == "link_code" and row["link_id"] is None
-                if not missing and said != base64url(reference_commitment(row["nonce"], value or "")):
-                    detail = f"event {index}: {path} is not what the event commits to"
-                    self._events.find("column_differs", detail, index=index, path=path)
-                event = {**event, member: value}
+        if event.client_commitment is not UNSET:
+            self._compare(index, event.client_commitment, row["nonce"], row["client_id"], "events client_id")
+            event = msgspec.structs.replace(event, client=row["client_id"])
+        if isinstance(event, LinkEvent) and event.link_code_commitment is not UNSET:
+            # That a link's row is missing is what the tables' check says.
+            if row["link_id"] is not None:
+                place = f"links link_id={event.id} link_code_id"
+                self._compare(index, event.link_code_commitment, row["nonce"], row["link_code_id"], place)
+            event = msgspec.structs.replace(event, link_code=row["link_code_id"])
         return event
+
+    def _compare(self, index: int, said: Committed, nonce: bytes, value: str | None, place: str) -> None:
+        if said.of(nonce) != commit(nonce, "", (value or "").encode()):
+            detail = f"event {index}: {place} is not what the event commits to"
+            self._events.find("column_differs", detail, index=index, path=place)
 
     def _count(self, index: int, wrong: str | None) -> None:
         if wrong is not None:
@@ -115,18 +115,18 @@ class LogReading:
             return
         self._opened += 1
         try:
-            event: Facts = msgspec.json.decode(row["event"])
-            self._take(index, event, row)
-        except (msgspec.MsgspecError, UnicodeDecodeError, MalformedRemoval, NotComplete) as error:
+            self._take(index, row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, MalformedRemoval, NotComplete, NotAnEvent) as error:
             self._events.find("event_malformed", f"event {index}: {error}", index=index)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self._events.find("event_malformed", f"event {index}: {type(error).__name__}: {error}", index=index)
 
-    def _take(self, index: int, event: Facts, row: Mapping[str, Any]) -> None:
-        if canonical(event) != row["event"] or (event["v"], event["network"]) != (EVENT_FORMAT, self._network):
+    def _take(self, index: int, row: Mapping[str, Any]) -> None:
+        members = msgspec.json.decode(row["event"])
+        if canonical(members) != row["event"] or (members["v"], members["network"]) != (EVENT_FORMAT, self._network):
             raise NotComplete("not of this network, of another format, or not in canonical form")
-        event = self._with_committed(index, event, row)
-        self._account.present(index, event)
+        event = self._with_committed(index, read_event(row["event"]), row)
+        self._account.present(index, members)
         self._count(index, self._acts.present(index, event))
         if not self._replay.tell(event, row["nonce"]):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")

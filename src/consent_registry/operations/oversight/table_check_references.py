@@ -2,9 +2,10 @@
 registered. Without them nobody can tell: no event holds a digest, and the reference itself is sealed.
 """
 
-import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.errors import Unusable
+from consent_registry.domain.events.registry import NotAnEvent, read_event
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys, base64url
@@ -42,15 +43,15 @@ def _compare(check: Check, place: str, one: storage.StoredReference, network_id:
         check.find("reference_digest", f"{place} is found by the digest of another reference, or by none", path=place)
     # 3. It is the reference with which the client was registered.
     if one.event is not None and one.nonce is not None:
-        told = _commitment(one.event)
+        told = _commitment(one.event, one.nonce)
         if told is not None and told != base64url(reference_commitment(one.nonce, reference)):
             check.find("reference_other", f"{place} has another reference than it was registered with", path=place)
 
 
-def _commitment(event: bytes) -> str | None:
+def _commitment(event: bytes, nonce: bytes) -> str | None:
     """What the event says of the reference; None for one that is no event, which is named where the log is read."""
     try:
-        told = msgspec.json.decode(event)["reference_commitment"]
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        said = read_event(event).reference_commitment
+    except NotAnEvent:
         return None
-    return told if isinstance(told, str) else ""
+    return None if said is UNSET else said.of(nonce)

@@ -10,12 +10,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
-
-from consent_registry.domain.act_entries import entries_of, with_padding
+from consent_registry.domain.act_entries import with_padding
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, KeyInUse, RegistryError
-from consent_registry.domain.events import Event
+from consent_registry.domain.events.event import Event
 from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.running.actors import ADMINISTRATION, Actor, operator, require_standing
 from consent_registry.operations.running.context import Runtime
@@ -101,13 +99,12 @@ class Command(OperatorCommand):
         two partners may share an identifier of a client.
         """
         foreign = await self._foreign_numbers(events)
-        return await super().append(
-            *[msgspec.structs.replace(event, client_unsaid=event.client_id in foreign) for event in events]
-        )
+        name, now = self.actor.log_name, await self.now()
+        return await log.append(self.connection, self.network, name, now, events, foreign)
 
     async def _foreign_numbers(self, events: Sequence[Event]) -> set[str]:
         """The client ids in the events which the actor is shown, without the actor's own."""
-        about = {event.client_id for event in events if event.client_id is not None and not event.without_actor}
+        about = {event.client for event in events if event.client is not None and event.actor is not None}
         if self.actor.is_administration or not about:
             return set()
         partner_id = self.actor.partner_id
@@ -117,7 +114,7 @@ class Command(OperatorCommand):
         """Append the command's own event, those about client ids its actor may not know, and padding: as many in all as
         commands of this kind always write. Returns the place of its own event. As `append`, the last step.
         """
-        ids = new_ids(await self.now(), entries_of(acting.kind, acting.members))
+        ids = new_ids(await self.now(), acting.entries())
         return (await self.append(*with_padding(acting, others, ids)))[0]
 
 

@@ -1,22 +1,20 @@
 """Appending to a network's log, and reading places in it (docs/design/log.md)."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.commitments import bind
 from consent_registry.domain.errors import RegistryError
-from consent_registry.domain.events import COMMITTING, KINDS, OUTCOMES, Event, person_of
+from consent_registry.domain.events.decisions import OUTCOMES
+from consent_registry.domain.events.event import Event, SearchColumns
+from consent_registry.domain.events.registry import write_event
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.keys.keyring import base64url
-from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, make_leaf, reference_commitment
-
-EVENT_FORMAT = 1
+from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, make_leaf
 
 
 class LogPlace(msgspec.Struct, frozen=True):
@@ -29,47 +27,87 @@ class LogPlace(msgspec.Struct, frozen=True):
 
 
 async def append(
-    connection: Connection, network: Network, actor: tuple[int, str], at: datetime, events: Sequence[Event]
+    connection: Connection,
+    network: Network,
+    actor: tuple[int, str],
+    at: datetime,
+    events: Sequence[Event],
+    hidden: Collection[str] = (),
 ) -> list[LogPlace]:
-    """Append events by one actor; the last act of a transaction, because it holds the log's lock until COMMIT."""
-    return await append_all(connection, network, at, [(actor, event) for event in events], _no_pause)
+    """Append events by one actor (number and slug). The last act of a transaction: the log's lock is held until COMMIT.
+    Of a `hidden` client number, which the actor may not know, the actor's own events hold a commitment alone.
+    """
+    instant = format_instant(at)
+    entries = [Entry.of(network, actor, instant, event) for event in events]
+    for entry in entries:
+        if entry.actor_id is not None and entry.client_id in hidden:
+            entry.event = entry.event.hiding_client()
+    return await append_all(connection, network, at, entries, _no_pause)
 
 
 async def _no_pause() -> None:
     """An act writes few events."""
 
 
+class Entry(msgspec.Struct):
+    """An event about to be appended, with what its search columns have beside it: numbers where it has slugs, and the
+    client number even where its bytes hold a commitment alone, so that it is erased with the client.
+    """
+
+    event: Event
+    searched: SearchColumns
+    client_id: str | None
+    actor_id: int | None
+    recipient_id: int | None = None
+    purpose_id: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        actor: tuple[int, str],
+        instant: str,
+        event: Event,
+        to: tuple[int | None, int | None] = (None, None),
+    ) -> "Entry":
+        """An event at this instant (as on the wire) by this actor, unless it has none by itself. `to` is the recipient
+        and the purpose of an event that is searched by them.
+        """
+        recorded = event.recorded(network.slug, instant, actor[1])
+        return cls(recorded, recorded.searched(), recorded.client, None if recorded.actor is None else actor[0], *to)
+
+
 async def append_all(
     connection: Connection,
     network: Network,
     at: datetime,
-    items: Sequence[tuple[tuple[int, str], Event]],
+    entries: Sequence[Entry],
     pause: Callable[[], Awaitable[None]],
 ) -> list[LogPlace]:
-    """Append events, each with its actor (number and slug), in the given order and without a gap. `pause` is called
-    after each event is written and before the log's lock is taken, so that many events do not hold up other work.
+    """Append entries in the given order and without a gap. `pause` is called after each event is written and before the
+    log's lock is taken, so that many events do not hold up other work.
     """
-    entropy = secrets.token_bytes(NONCE_LENGTH * len(items))
+    entropy = secrets.token_bytes(NONCE_LENGTH * len(entries))
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
-    instant = format_instant(at)
     bodies, leaves = [], []
-    for (actor, event), nonce in zip(items, nonces, strict=True):
+    for entry, nonce in zip(entries, nonces, strict=True):
         await pause()
-        bodies.append(event_bytes(network, instant, None if event.without_actor else actor[1], event, nonce))
+        bodies.append(write_event(entry.event, nonce))
         leaves.append(make_leaf(bodies[-1], nonce))
-    persons = [person_of(event.kind, event.members) for _, event in items]
+    outcomes = [entry.searched.outcome for entry in entries]
+    persons = [entry.searched.person for entry in entries]
     first = await connection.fetchval(
         "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         network.network_id,
         at,
-        [event.event_id for _, event in items],
-        [event.client_id for _, event in items],
-        [None if event.without_actor else actor[0] for actor, event in items],
-        [event.sender_id for _, event in items],
-        [event.recipient_id for _, event in items],
-        [event.purpose_id for _, event in items],
-        [KINDS[event.kind] for _, event in items],
-        [None if event.outcome is None else OUTCOMES[event.outcome] for _, event in items],
+        [entry.event.id for entry in entries],
+        [entry.client_id for entry in entries],
+        [entry.actor_id for entry in entries],
+        [None if entry.searched.sender is None else entry.actor_id for entry in entries],
+        [entry.recipient_id for entry in entries],
+        [entry.purpose_id for entry in entries],
+        [entry.event.number for entry in entries],
+        [None if outcome is None else OUTCOMES[outcome] for outcome in outcomes],
         persons if any(persons) else None,  # the shorter arrays of the function's unnest are filled up with null
         bodies,
         nonces,
@@ -79,30 +117,6 @@ async def append_all(
         LogPlace(network.log_origin, first + number, leaf, nonce)
         for number, (leaf, nonce) in enumerate(zip(leaves, nonces, strict=True))
     ]
-
-
-def event_bytes(network: Network, instant: str, actor: str | None, event: Event, nonce: bytes) -> bytes:
-    """An event as logged, at this instant (as on the wire), by this actor or nobody. Its nonce hides the reference."""
-    unsaid = event.client_unsaid and not event.without_actor
-    members = {
-        "v": EVENT_FORMAT,
-        "kind": event.kind,
-        "id": event.event_id,
-        "at": instant,
-        "network": network.slug,
-        "actor": actor,
-        "client": None if unsaid else event.client_id,
-        **(bind(event.members, nonce) if event.kind in COMMITTING else event.members),
-    }
-    committed: dict[str, str | None] = {
-        "client": event.client_id if unsaid else None,
-        "reference": event.reference,
-        **event.committed,
-    }
-    for name, value in committed.items():
-        if value is not None:
-            members[f"{name}_commitment"] = base64url(reference_commitment(nonce, value))
-    return canonical(members)
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

@@ -1,0 +1,97 @@
+"""The table check: what the tables must hold if the log is true, recomputed from events alone (docs/design/log.md).
+
+What the events do not say is not compared: the feed of changes, stored answers, secrets, sealed texts, digests.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from consent_registry.domain.commitments import Commitment
+from consent_registry.domain.events.decisions import OUTCOMES
+from consent_registry.domain.events.event import Event, Head
+from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Key, at
+from consent_registry.domain.events.tables import TABLES
+
+
+class NotComplete(ValueError):
+    """An event lacks what its kind must say, or says what was said before."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A column that is not what the log says."""
+
+    column: str
+    told: Any
+    held: Any
+
+
+class Replay:
+    """The rows that one network's events stand for, taken in in the order of the log; then its tables are compared.
+    `expected` has those that were not compared yet.
+    """
+
+    def __init__(self) -> None:
+        self.expected = ExpectedRows()
+
+    @property
+    def unattached(self) -> int:
+        """How many changes concern grants and releases whose own events are no longer there."""
+        return self.expected.unattached
+
+    def tell(self, event: Head, nonce: bytes = b"") -> bool:
+        """Take in an event; its commitments are opened with `nonce`. False for a kind that is not known here. Raises
+        NotComplete.
+        """
+        if not isinstance(event, Event):
+            return False
+        self.expected.nonce = nonce
+        try:
+            for row in event.rows(self.expected):
+                self.expected.add(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotComplete(f"{type(error).__name__}: {error}") from error
+        return True
+
+    def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
+        """The columns of this row that are not as expected; None for a row that no event stands for. Each row once."""
+        keys, columns = TABLES[table]
+        expected = self.expected.take(table, tuple(row[name] for name in keys))
+        if expected is None:
+            return [] if self.expected.says_nothing_of(table, row) else None
+        pairs = [(name, *_opened(value, row[name])) for name, value in zip(columns, expected, strict=True)]
+        return [Difference(*one) for one in pairs if one[1] is not NOT_SAID and one[1] != one[2]]
+
+    def missing(self, table: str) -> Iterator[Key]:
+        """The keys of rows that events stand for and that were not compared."""
+        return iter(self.expected.rows[table])
+
+
+def _opened(expected: Any, held: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of whatever type a column has
+    """What is expected and what is held: of a commitment what the event says, and what it would say of what is held."""
+    if isinstance(expected, Commitment):
+        return expected.said, expected.of(held) if isinstance(held, bytes) else held
+    return expected, held
+
+
+def search_columns(event: Head) -> dict[str, Any]:
+    """What the columns beside an event's bytes must hold, which a data-protection officer searches by."""
+    searched = event.searched()
+    return {
+        "event_id": event.id,
+        "at": at(event.at),
+        "client_id": event.client,
+        "actor_id": event.actor,
+        "kind": event.number if isinstance(event, Event) else None,
+        "sender_id": searched.sender,
+        "recipient_id": searched.recipient,
+        "purpose_id": searched.purpose,
+        "outcome": None if searched.outcome is None else OUTCOMES[searched.outcome],
+        "person": searched.person,
+    }
+
+
+def differences(expected: Mapping[str, Any], held: Mapping[str, Any]) -> list[Difference]:
+    """The columns that are not as expected."""
+    return [Difference(name, value, held[name]) for name, value in expected.items() if held[name] != value]

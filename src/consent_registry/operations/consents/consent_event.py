@@ -1,0 +1,87 @@
+"""The event of a consent: what the client was asked and answered, by slugs, with commitments for what is free text."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.commitments import commit_to
+from consent_registry.domain.events.consents import (
+    ConsentEvent,
+    LoggedCode,
+    LoggedEvidence,
+    LoggedGiver,
+    LoggedGrant,
+    LoggedInformation,
+    LoggedRelease,
+    LoggedText,
+)
+from consent_registry.domain.events.grant_changes import LoggedRenewal
+from consent_registry.domain.grants import Grant
+from consent_registry.domain.instants import format_instant
+from consent_registry.operations.consents.evidence import commit_to_kept_at
+from consent_registry.operations.consents.grant_changes import Changes, logged_renewals
+from consent_registry.operations.consents.schemas import ConsentRequest, EvidenceRequest
+from consent_registry.storage.consents.consents import NewConsent
+
+
+def consent_event(
+    catalogue: Catalogue,
+    request: ConsentRequest,
+    row: NewConsent,
+    grants: Sequence[Grant],
+    releases: list[LoggedRelease],
+    renewed: list[LoggedRenewal],
+    receipt_code: LoggedCode,
+) -> ConsentEvent:
+    """The event of a consent that was recorded as this row with these grants and releases."""
+    evidence, text = request.act.evidence, catalogue.texts[request.text.id]
+    return ConsentEvent(
+        id=row.consent_id,
+        client=row.client_id,
+        reference_commitment=commit_to(request.client),
+        renews=request.renews,
+        text=LoggedText(
+            id=text.text_id,
+            language=request.text.language,
+            sha256=text.languages[request.text.language].sha256,
+        ),
+        grants=[_logged_grant(catalogue, grant) for grant in grants],
+        releases=releases,
+        giver=msgspec.convert(request.giver, LoggedGiver, from_attributes=True),
+        method=request.act.method,
+        special_circumstances=request.act.special_circumstances,
+        given_at=format_instant(row.given_at),
+        evidence=None if evidence is None else _logged_evidence(evidence),
+        information=msgspec.convert(request.information, LoggedInformation, from_attributes=True),
+        remarks=list(row.remarks),
+        receipt_code=receipt_code,
+        renewed=renewed,
+    )
+
+
+def _logged_grant(catalogue: Catalogue, grant: Grant) -> LoggedGrant:
+    return LoggedGrant(
+        grant=grant.grant_id,
+        sender=catalogue.partner_by_id[grant.sender_id].slug,
+        recipient=catalogue.partner_by_id[grant.recipient_id].slug,
+        purpose=catalogue.purpose_by_id[grant.purpose_id].slug,
+        categories=catalogue.category_slugs(grant.category_ids),
+        explicit=grant.explicit,
+        answer=grant.answer,
+        valid_from=format_instant(grant.valid_from),
+        valid_until=format_instant(grant.valid_until),
+        third_parties=grant.third_parties,
+        third_party_grants=list(grant.third_party_grants),
+    )
+
+
+def _logged_evidence(evidence: EvidenceRequest) -> LoggedEvidence:
+    return LoggedEvidence(
+        sha256=evidence.sha256, media_type=evidence.media_type, kept_at_commitment=commit_to_kept_at(evidence)
+    )
+
+
+def renewed_under(client_id: str, renewed: Changes) -> list[LoggedRenewal]:
+    """What the entry of this client number says of the grants that a consent renews."""
+    return logged_renewals([one for one in renewed if one[0].client_id == client_id])
