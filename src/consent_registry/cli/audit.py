@@ -17,9 +17,9 @@ from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
 from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import Unusable
+from consent_registry.operations.keys.key_folder import open_keys
 from consent_registry.operations.oversight.audited_findings import reconcile_networks
 from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
-from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.report import Report, Verdict
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
@@ -52,7 +52,7 @@ def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = Fals
     are as the log tells, as far as both still hold it. 1: they are not. 2: it could not be told.
     """
     return _ask(
-        lambda connection: replay_networks(connection, network, None if keys is None else load_keys(keys)),
+        lambda connection: replay_networks(connection, network, None if keys is None else open_keys(keys)),
         as_text,
         json=json,
     )

@@ -14,21 +14,15 @@ from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.erasure import erasures as operations
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Erased, Eraser, Preview
+from consent_registry.operations.erasure.opening import opened_eraser, rewrite_tables
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.process.standard_streams import say
-from consent_registry.storage.database.database import open_pool
-from consent_registry.storage.database.rewriting import scrub as scrub_tables
-from consent_registry.storage.files.erasure_ledger import ErasureLedger
-from consent_registry.storage.keys.keyring import load_keys
-from consent_registry.storage.start_checks import require_safe_for_erasing
 
 T = TypeVar("T")
 ERASER_URL = "CONSENT_REGISTRY_ERASER_DATABASE_URL"
 MIGRATOR_URL = "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"
 LEDGER = "CONSENT_REGISTRY_ERASURE_LEDGER"
 KEYS = "CONSENT_REGISTRY_KEYS"
-# As long as the longest erasure may take; the role's own statement_timeout ends sooner.
-STATEMENT_SECONDS = 900
 
 erasure = App(name="erasure", help="Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.")
 
@@ -128,12 +122,8 @@ async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
 
 
 async def _with_eraser(dsn: str, keys: Path, ledger: Path, work: Callable[[Eraser], Awaitable[T]]) -> T:
-    await require_safe_for_erasing(dsn)
-    pool = await open_pool(dsn, 1, statement_seconds=STATEMENT_SECONDS)
-    try:
-        return await work(Eraser(pool, load_keys(keys), ErasureLedger(ledger)))
-    finally:
-        await pool.close()
+    async with opened_eraser(dsn, keys, ledger) as eraser:
+        return await work(eraser)
 
 
 def _required(name: str) -> str:
@@ -160,7 +150,7 @@ def _scrub_after(partitions: list[str], *, later: bool) -> None:
 
 
 def _scrub(dsn: str, partitions: list[str] | None) -> None:
-    thorough = asyncio.run(scrub_tables(dsn, partitions))
+    thorough = asyncio.run(rewrite_tables(dsn, partitions))
     print("the tables' files were written anew")
     if not thorough:
         print("as the database's owner run: vacuum (full) pg_catalog.pg_statistic")

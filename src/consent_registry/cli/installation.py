@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.installation import opened_runtime
 from consent_registry.settings import read_settings
-from consent_registry.storage.database.database import open_pool
-from consent_registry.storage.keys.keyring import load_keys
 
 T = TypeVar("T")
 
@@ -18,10 +17,7 @@ def run_on_installation(work: Callable[[Runtime], Awaitable[T]]) -> T:
 
     async def run() -> T:
         settings = read_settings(os.environ)
-        pool = await open_pool(settings.database_url, 2)
-        try:
-            return await work(Runtime(pool, load_keys(settings.keys), settings.issuer))
-        finally:
-            await pool.close()
+        async with opened_runtime(settings.database_url, settings.keys, settings.issuer) as runtime:
+            return await work(runtime)
 
     return asyncio.run(run())

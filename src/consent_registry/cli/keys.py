@@ -11,13 +11,13 @@ from typing import Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses, still_needed
+from consent_registry.operations.keys import key_folder
+from consent_registry.operations.keys.key_folder import KeyState
+from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses
 from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
 from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.running.installation import opened_runtime
 from consent_registry.process.data_folder import CannotServe
-from consent_registry.storage.database.database import open_pool
-from consent_registry.storage.files.key_files import FILES, Key, drop_key, make_keys, rotate_key
-from consent_registry.storage.keys.keyring import Keys, load_keys
 
 T = TypeVar("T")
 DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
@@ -48,11 +48,11 @@ def show(folder: Path, *, make: Flag = False) -> None:
     """
     now = datetime.now(UTC)
     if make:
-        make_keys(folder, now)
-    loaded = load_keys(folder, now)
+        key_folder.make_missing_keys(folder, now)
+    listed = key_folder.list_keys(folder, now)
     dsn = os.environ.get(DATABASE_URL)
-    uses = _with_database(dsn, loaded, count_key_uses) if dsn and not make else []
-    print("\n".join(_lines(loaded, uses, now)))
+    uses = _with_database(dsn, folder, count_key_uses) if dsn and not make else []
+    print("\n".join(_lines(listed, uses, now)))
 
 
 @keys.command
@@ -71,8 +71,9 @@ def rotate(folder: Path, *, name: Name, after: Seconds = None, overlap_days: Day
         For how long the earlier log key signs checkpoints beside the new one. 0 when it leaked.
     """
     seconds = AFTER[name] if after is None else after
-    fresh = rotate_key(folder, name, datetime.now(UTC), timedelta(seconds=seconds), timedelta(days=overlap_days))
-    print(f"{fresh.id} becomes current at {fresh.active_from:%Y-%m-%d %H:%M:%S} UTC")
+    overlap = timedelta(days=overlap_days)
+    key_id, current_at = key_folder.add_key(folder, name, datetime.now(UTC), timedelta(seconds=seconds), overlap)
+    print(f"{key_id} becomes current at {current_at:%Y-%m-%d %H:%M:%S} UTC")
     print(f"Servers that read {folder} follow by themselves; bring other servers' folders up to date before that.")
 
 
@@ -82,7 +83,7 @@ def reseal(folder: Path) -> None:
 
     Needs the migrator's login in CONSENT_REGISTRY_MIGRATOR_DATABASE_URL: the application may not change a stored value.
     """
-    done: Reencrypted = _with_database(_required(MIGRATOR_URL), load_keys(folder), reencrypt)
+    done: Reencrypted = _with_database(_required(MIGRATOR_URL), folder, reencrypt)
     print(f"{done.moved} values moved to the current keys")
     if done.left:
         raise CannotServe(
@@ -106,36 +107,34 @@ def drop(folder: Path, key_id: str, *, name: Name, leaked: Flag = False) -> None
         Drop a token key although tokens signed with it have not expired: their holders must sign in again.
     """
     now = datetime.now(UTC)
-    loaded = load_keys(folder, now)
-    uses = _with_database(_required(DATABASE_URL), loaded, count_key_uses)
-    if key_id in loaded.ids(name)[1:] and (reason := still_needed(loaded, name, key_id, uses, now, leaked=leaked)):
+    uses = _with_database(_required(DATABASE_URL), folder, count_key_uses)
+    if reason := key_folder.why_needed(folder, name, key_id, uses, now, leaked=leaked):
         raise CannotServe(f"{key_id} is still needed: {reason}")
-    drop_key(folder, name, key_id, now)
+    key_folder.drop_key(folder, name, key_id, now)
     print(f"{key_id} is gone from {folder / f'{name}.json'}; remove it from every copy")
 
 
-def _lines(loaded: Keys, uses: list[KeyUse], now: datetime) -> list[str]:
+def _lines(listed: list[KeyState], uses: list[KeyUse], now: datetime) -> list[str]:
     needed: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for use in uses:
         needed[use.key_file, use.key_id].append(f"{use.number} {use.what}")
     lines = []
-    for name in FILES:
-        for number, key in enumerate(loaded.of(name)):
-            made_with_it = ", ".join(needed.pop((name, key.id), []))
-            words = [_standing(key, now, is_current=number == 0), _age(key, now), made_with_it]
-            lines.append(f"{name:8} {key.id:12} {'; '.join(word for word in words if word)}")
+    for key in listed:
+        made_with_it = ", ".join(needed.pop((key.key_file, key.key_id), []))
+        words = [_standing(key), _age(key, now), made_with_it]
+        lines.append(f"{key.key_file:8} {key.key_id:12} {'; '.join(word for word in words if word)}")
     for (name, key_id), what in needed.items():
         lines.append(f"{name:8} {key_id:12} MISSING; {', '.join(what)}")
     return lines
 
 
-def _standing(key: Key, now: datetime, *, is_current: bool) -> str:
-    if is_current:
+def _standing(key: KeyState) -> str:
+    if key.is_current:
         return "current"
-    return "earlier" if key.is_active(now) else f"current from {key.active_from:%Y-%m-%d %H:%M:%S} UTC"
+    return "earlier" if key.is_active else f"current from {key.active_from:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _age(key: Key, now: datetime) -> str:
+def _age(key: KeyState, now: datetime) -> str:
     return "" if key.made_at is None else f"made {key.made_at:%Y-%m-%d}, {(now - key.made_at).days} days ago"
 
 
@@ -145,12 +144,9 @@ def _required(name: str) -> str:
     return os.environ[name]
 
 
-def _with_database(dsn: str, loaded: Keys, work: Callable[[Runtime], Awaitable[T]]) -> T:
+def _with_database(dsn: str, folder: Path, work: Callable[[Runtime], Awaitable[T]]) -> T:
     async def run() -> T:
-        pool = await open_pool(dsn, 2)
-        try:
-            return await work(Runtime(pool, loaded, ""))
-        finally:
-            await pool.close()
+        async with opened_runtime(dsn, folder) as runtime:
+            return await work(runtime)
 
     return asyncio.run(run())

@@ -8,11 +8,10 @@ from cyclopts import App
 
 from consent_registry.cli.hold import Staff, known_network
 from consent_registry.cli.installation import run_on_installation
-from consent_registry.domain.flags import Policies
+from consent_registry.domain.flags import Policies, PolicyVersion
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.catalogue import policies as operations
 from consent_registry.operations.running.context import Runtime
-from consent_registry.storage.catalogue.policies import PolicyVersion
 
 policy = App(name="policy", help="A network's policies, its quotas among them: show, set.")
 

@@ -11,7 +11,6 @@ from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.erasure import retention as operations
 from consent_registry.operations.erasure.erasures import Eraser, find_network
 from consent_registry.operations.running.context import Runtime
-from consent_registry.storage.erasure.retention import Terms
 
 retention = App(name="retention", help="Let go what is no longer needed as proof: preview, perform, periods.")
 
@@ -46,19 +45,18 @@ def perform(network: str) -> None:
 def periods(network: str, *, use_years: Years = None, consent_years: Years = None) -> None:
     """Show a network's periods, or set one or both, with the application's login; on record in the log."""
 
-    async def work(runtime: Runtime) -> Terms:
+    async def work(runtime: Runtime) -> tuple[int, int]:
         known = await known_network(runtime, network)
         terms = await operations.read_terms(runtime, known)
-        if use_years is None and consent_years is None:
-            return terms
         uses = terms.use_years if use_years is None else use_years
         consents = terms.consent_years if consent_years is None else consent_years
-        await operations.set_periods(runtime, known, uses, consents)
-        return await operations.read_terms(runtime, known)
+        if use_years is not None or consent_years is not None:
+            await operations.set_periods(runtime, known, uses, consents)
+        return uses, consents
 
-    terms = run_on_installation(work)
-    print(f"uses (decisions, transfers, reads): {terms.use_years} calendar years after the one they happened in")
-    print(f"consents: {terms.consent_years} calendar years after the one in which somebody could last rely on them")
+    uses, consents = run_on_installation(work)
+    print(f"uses (decisions, transfers, reads): {uses} calendar years after the one they happened in")
+    print(f"consents: {consents} calendar years after the one in which somebody could last rely on them")
 
 
 def _lines(shown: operations.RetentionPreview) -> list[str]:

@@ -15,27 +15,17 @@ import structlog
 from consent_registry import __version__
 from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
-from consent_registry.domain.errors import NotFound
-from consent_registry.domain.identifiers import origin_fault
-from consent_registry.operations.log import checkpoints
 from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Seal
 from consent_registry.operations.log.sealer import Sealer
+from consent_registry.operations.log.sealing import adopt_checkpoint, inspect_logs, opened_seal
 from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.process.server_log import configure_log
 from consent_registry.process.standard_streams import survive_without_output
 from consent_registry.settings import SealerSettings, read_sealer_settings
-from consent_registry.storage.database.database import open_pool, session
-from consent_registry.storage.files.signed_heads import SignedHeads
-from consent_registry.storage.files.unsealed_logs import read_unsealed
-from consent_registry.storage.keys.log_keys import load_log_keys
-from consent_registry.storage.log.checkpoints import Log, list_logs
-from consent_registry.storage.start_checks import require_safe_for_sealing
 from consent_registry.tlog.policy import Policy
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-# Logs that are sealed at the same time, beside the leader's own connection.
-CONNECTIONS = 4
 
 
 @gives_verdict(when="status")
@@ -75,14 +65,9 @@ async def _with_tools(work: Callable[[Seal, SealerSettings], Awaitable[T]]) -> T
     settings = read_sealer_settings(os.environ)
     configure_log()
     policy = None if settings.witness_policy is None else read_policy(settings.witness_policy)
-    heads, keys = SignedHeads(settings.sealer_state), load_log_keys(settings.keys)
-    await require_safe_for_sealing(settings.sealer_database_url)
-    pool = await open_pool(settings.sealer_database_url, CONNECTIONS)
-    try:
-        async with _witnesses(policy) as witnesses:
-            return await work(Seal(pool, keys, heads, witnesses), settings)
-    finally:
-        await pool.close()
+    opening = opened_seal(settings.sealer_database_url, settings.sealer_state, settings.keys, _witnesses(policy))
+    async with opening as tools:
+        return await work(tools, settings)
 
 
 async def _run(tools: Seal, settings: SealerSettings) -> None:
@@ -95,34 +80,20 @@ async def _run(tools: Seal, settings: SealerSettings) -> None:
 
 
 async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
-    problems, reasons = 0, read_unsealed(settings.sealer_state)
-    for log in await _logs(settings):
-        one = await checkpoints.inspect(tools, log)
-        age = "never" if one.age is None else f"{one.age:.0f} s ago"
-        print(
-            f"{log.slug:24} leaves {one.leaves}, published {one.published or 0} {age}, signer at {one.remembered or 0}"
-        )
-        fault = origin_fault(log.origin)
-        never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
-        why = reasons.get(log.slug)
-        late = one.unsealed if why is None or one.unsealed is None else f"{one.unsealed}: {why}"
-        if (problem := never or one.problem or late) is not None:
-            print(f"{'':24} {problem}")
-            problems += 1
-    return Outcome.DOES_NOT_HOLD if problems else Outcome.HOLDS
+    logs = await inspect_logs(tools, settings.sealer_database_url, settings.sealer_state)
+    for log in logs:
+        found = log.standing
+        age = "never" if found.age is None else f"{found.age:.0f} s ago"
+        sizes = f"leaves {found.leaves}, published {found.published or 0} {age}, signer at {found.remembered or 0}"
+        print(f"{log.slug:24} {sizes}")
+        if log.problem is not None:
+            print(f"{'':24} {log.problem}")
+    return Outcome.DOES_NOT_HOLD if any(log.problem is not None for log in logs) else Outcome.HOLDS
 
 
 async def _adopt(tools: Seal, settings: SealerSettings, slug: str, note: bytes) -> None:
-    found = [log for log in await _logs(settings) if log.slug == slug]
-    if not found:
-        raise NotFound(f"there is no network {slug!r}: name it with --network")
-    head = await checkpoints.adopt(tools, found[0], note)
-    print(f"{slug}: the signer goes on from size {head.size}")
-
-
-async def _logs(settings: SealerSettings) -> list[Log]:
-    async with session(settings.sealer_database_url) as connection:
-        return await list_logs(connection)
+    size = await adopt_checkpoint(tools, settings.sealer_database_url, slug, note)
+    print(f"{slug}: the signer goes on from size {size}")
 
 
 @asynccontextmanager

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from consent_registry.cli.erasure import ERASER_URL, replay_at_start
+from consent_registry.operations.running.installation import require_safe_to_serve
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.process.standard_streams import say
 from consent_registry.process.supervisor import Port, Service, Workers, supervise
 from consent_registry.settings import read_settings, require_proxy
-from consent_registry.storage.keys.keyring import load_keys
-from consent_registry.storage.start_checks import require_safe
 
 
 def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
@@ -33,8 +32,7 @@ async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[s
     """Refuse danger before the port is opened; nothing is prepared or changed here but the log's missing partitions."""
     settings = read_settings(os.environ)
     require_proxy(settings, service.host)
-    load_keys(settings.keys)
-    await require_safe(settings.database_url, demonstration=False, connections=settings.connections * service.workers)
+    await require_safe_to_serve(settings.database_url, settings.keys, settings.connections * service.workers)
     if os.environ.get(ERASER_URL) and settings.erasure_ledger is not None:
         erased = await replay_at_start(os.environ[ERASER_URL], settings.keys, settings.erasure_ledger)
         if erased:

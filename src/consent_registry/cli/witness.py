@@ -1,16 +1,15 @@
 """`consent-registry witness`: a complete witness (C2SP tlog-witness) for a partner's own machine."""
 
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from cyclopts import App
 
 from consent_registry.cli.witness_server import FOLDER
+from consent_registry.operations.log.witness_service import make_witness, require_witness, trust_log
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.process.supervisor import Port, Service, supervise
-from consent_registry.storage.files.witness_state import WitnessState
-from consent_registry.tlog.note import COSIGNATURE, KEY_LENGTH, SignerKey, VerifierKey, check_name
+from consent_registry.tlog.note import VerifierKey
 
 witness = App(name="witness", help="Be a witness of logs: cosign checkpoints that continue what was seen before.")
 
@@ -26,10 +25,7 @@ def make(folder: Path, name: str) -> None:
     name
         The witness's name, a URL without scheme, for example witness.kreis-herford.example.
     """
-    check_name(name)
-    key = SignerKey.of_seed(name, secrets.token_bytes(KEY_LENGTH), COSIGNATURE)
-    WitnessState(folder).make(key)
-    print(key.verifier)
+    print(make_witness(folder, name))
 
 
 @witness.command
@@ -43,9 +39,7 @@ def trust(folder: Path, vkey: str) -> None:
     vkey
         The log's verifier key, as its operator publishes it: NAME+ID+KEY.
     """
-    state = WitnessState(folder)
-    state.trust(VerifierKey.parse(vkey))
-    print("\n".join(str(key) for keys in state.logs().values() for key in keys))
+    print("\n".join(str(key) for key in trust_log(folder, VerifierKey.parse(vkey))))
 
 
 @witness.command
@@ -61,11 +55,10 @@ def serve(folder: Path, *, host: str = "127.0.0.1", port: Port = 8090) -> None:
     port
         Port to bind.
     """
-    state, place = WitnessState(folder), str(folder.resolve())
+    place = str(folder.resolve())
 
     async def check(_cluster: Cluster | None) -> Mapping[str, str]:
-        state.key()
-        state.logs()
+        require_witness(folder)
         return {FOLDER: place}
 
     supervise(Service(host=host, port=port, target="consent_registry.cli.witness_server:create_app"), None, check)

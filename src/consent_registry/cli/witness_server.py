@@ -12,9 +12,8 @@ import structlog
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
 
-from consent_registry.operations.log.witness_service import Witness
+from consent_registry.operations.log.witness_service import Witness, open_witness
 from consent_registry.process.server_log import configure_log
-from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
 
 FOLDER = "CONSENT_REGISTRY_WITNESS"
@@ -29,7 +28,7 @@ WitnessRequest = Request[Any, Any, Any]
 def create_app() -> Litestar:
     """The ASGI application of a witness."""
     configure_log()
-    state = WitnessState(Path(os.environ[FOLDER]))
+    witness = open_witness(Path(os.environ[FOLDER]), time.time)
     app = Litestar(
         [add_checkpoint, latest_checkpoint],
         request_max_body_size=LARGEST_REQUEST,
@@ -37,7 +36,7 @@ def create_app() -> Litestar:
         openapi_config=None,
         debug=False,
     )
-    app.state.witness = Witness(state, state.key(), time.time)
+    app.state.witness = witness
     return app
 
 
@@ -54,7 +53,7 @@ async def latest_checkpoint(request: WitnessRequest, origin_hash: str) -> Respon
     """The checkpoint cosigned last of the log whose origin has this SHA-256, in hexadecimal."""
     witness: Witness = request.app.state.witness
     known = _ORIGIN_HASH.fullmatch(origin_hash)
-    data = await asyncio.to_thread(witness.state.latest_bytes, origin_hash) if known else None
+    data = await asyncio.to_thread(witness.latest_checkpoint, origin_hash) if known else None
     if data is None:
         raise SubmissionRefused(NOT_FOUND, "this witness has cosigned no checkpoint of such a log")
     return _answer(200, data, {"Cache-Control": "no-cache"})

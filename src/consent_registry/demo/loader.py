@@ -23,9 +23,8 @@ from consent_registry.operations.consents.withdrawals import withdraw_consent
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.idempotency import IdempotencyKey
+from consent_registry.operations.running.installation import opened_runtime
 from consent_registry.process.data_folder import write_private
-from consent_registry.storage.database.database import open_pool
-from consent_registry.storage.keys.keyring import load_keys
 
 LOG_ORIGIN = "consent-registry.demo"
 TEXTS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -123,12 +122,8 @@ async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
     Can be interrupted and run again: acts are replayed by their keys, and a network whose credentials were not kept
     gets new ones.
     """
-    pool = await open_pool(dsn, 4)
-    try:
-        runtime = Runtime(pool, load_keys(keys), base_url)
+    async with opened_runtime(dsn, keys, base_url, 4) as runtime:
         entries = [await _entry(runtime, data, number, slug) for number, slug in enumerate(documents.SLUGS, start=1)]
-    finally:
-        await pool.close()
     content = {"base_url": base_url, "networks": entries}
     write_private(data / "demo.json", json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
 

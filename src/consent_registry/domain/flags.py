@@ -3,6 +3,7 @@
 A flag that no rule knows is refused by its name when a network is set up: what is written into a catalogue counts.
 """
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -54,3 +55,12 @@ class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     interpreter_required: bool = False
     evidence_may_follow: bool = False
     quotas: Quotas = Quotas()
+
+
+class PolicyVersion(msgspec.Struct, frozen=True):
+    """A version of a network's policies; `set_by` is a staff reference, None for the version it was set up with."""
+
+    version: int
+    policies: Policies
+    set_by: str | None
+    recorded_at: datetime

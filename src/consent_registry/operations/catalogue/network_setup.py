@@ -7,6 +7,7 @@ from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events.partners import CredentialEvent
+from consent_registry.domain.flags import PolicyVersion
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
 from consent_registry.operations.catalogue.network_event import setup_event
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
@@ -16,7 +17,7 @@ from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import network_setup
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.networks import add_network
-from consent_registry.storage.catalogue.policies import PolicyVersion, add_policies
+from consent_registry.storage.catalogue.policies import add_policies
 
 
 async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:

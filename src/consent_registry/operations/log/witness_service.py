@@ -1,13 +1,23 @@
 """Being a witness: one checkpoint is judged, stored and cosigned, in this order and as one act (C2SP tlog-witness)."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.checkpoint import Checkpoint
 from consent_registry.tlog.cosignature import cosign, cosignatures
-from consent_registry.tlog.note import NoteRefused, SignedNote, SignerKey
+from consent_registry.tlog.note import (
+    COSIGNATURE,
+    KEY_LENGTH,
+    NoteRefused,
+    SignedNote,
+    SignerKey,
+    VerifierKey,
+    check_name,
+)
 from consent_registry.tlog.witness import AddCheckpoint, judge
 
 
@@ -37,6 +47,10 @@ class Witness:
             self.state.store(checkpoint.origin, replace(note, signatures=(*log_lines, line)))
         return line.line().encode()
 
+    def latest_checkpoint(self, origin_hash: str) -> bytes | None:
+        """The checkpoint that was cosigned last of the log whose origin has this SHA-256 (hex), as it is kept."""
+        return self.state.latest_bytes(origin_hash)
+
     def _latest(self, origin: str) -> Checkpoint | None:
         """What it cosigned last of this log. A file without its own cosignature is not its memory: Unusable."""
         note = self.state.latest(origin)
@@ -46,6 +60,34 @@ class Witness:
         if latest.origin != origin or self.key.verifier not in cosignatures(note, [self.key.verifier]):
             raise Unusable(f"the checkpoint kept of {origin} does not bear this witness's cosignature")
         return latest
+
+
+def make_witness(folder: Path, name: str) -> VerifierKey:
+    """Make a witness's folder with a new key; returns its public key. Raises Unusable for a folder that is one."""
+    check_name(name)
+    key = SignerKey.of_seed(name, secrets.token_bytes(KEY_LENGTH), COSIGNATURE)
+    WitnessState(folder).make(key)
+    return key.verifier
+
+
+def trust_log(folder: Path, key: VerifierKey) -> list[VerifierKey]:
+    """Let the witness cosign checkpoints that this key signed, a running one too; returns all keys it trusts."""
+    state = WitnessState(folder)
+    state.trust(key)
+    return [trusted for keys in state.logs().values() for trusted in keys]
+
+
+def require_witness(folder: Path) -> None:
+    """Raise Unusable for a folder whose key or list of logs cannot be read."""
+    state = WitnessState(folder)
+    state.key()
+    state.logs()
+
+
+def open_witness(folder: Path, clock: Callable[[], float]) -> Witness:
+    """The witness of a folder; `clock` counts POSIX seconds."""
+    state = WitnessState(folder)
+    return Witness(state, state.key(), clock)
 
 
 def _claimed_origin(request: AddCheckpoint) -> str:

@@ -1,20 +1,9 @@
 """Policies of a network: each version a row."""
 
-from datetime import datetime
-
 import msgspec
 
-from consent_registry.domain.flags import Policies
+from consent_registry.domain.flags import Policies, PolicyVersion
 from consent_registry.storage.database.database import Connection
-
-
-class PolicyVersion(msgspec.Struct, frozen=True):
-    """A version of a network's policies; `set_by` is a staff reference, None for the version it was set up with."""
-
-    version: int
-    policies: Policies
-    set_by: str | None
-    recorded_at: datetime
 
 
 async def load_policies(connection: Connection, network_id: int) -> PolicyVersion:

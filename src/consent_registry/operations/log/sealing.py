@@ -1,0 +1,76 @@
+"""A sealer at work on an installation: opened with its login, keys and memory, looked at, and begun anew."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from consent_registry.domain.errors import NotFound
+from consent_registry.domain.identifiers import origin_fault
+from consent_registry.operations.log import checkpoints
+from consent_registry.operations.log.checkpoints import Cosigners, Seal, Standing
+from consent_registry.storage.database.database import open_pool, session
+from consent_registry.storage.files.signed_heads import SignedHeads
+from consent_registry.storage.files.unsealed_logs import read_unsealed
+from consent_registry.storage.keys.log_keys import load_log_keys
+from consent_registry.storage.log.checkpoints import Log, list_logs
+from consent_registry.storage.start_checks import require_safe_for_sealing
+
+# Logs that are sealed at the same time, beside the leader's own connection.
+CONNECTIONS = 4
+
+
+class LogState(msgspec.Struct, frozen=True):
+    """A network's log as database, signer's memory and checkpoint show it, with the reason why it is not sealed."""
+
+    slug: str
+    standing: Standing
+    problem: str | None
+
+
+@asynccontextmanager
+async def opened_seal(
+    dsn: str, state: Path, keys: Path, witnesses: AbstractAsyncContextManager[Cosigners]
+) -> AsyncIterator[Seal]:
+    """What a sealer works with, for the length of a block: the sealer's login at `dsn`, its folder of signed heads, the
+    key files and its witnesses. Raises Unusable for a login that is not the sealer's alone.
+    """
+    heads, log_keys = SignedHeads(state), load_log_keys(keys)
+    await require_safe_for_sealing(dsn)
+    pool = await open_pool(dsn, CONNECTIONS)
+    try:
+        async with witnesses as cosigners:
+            yield Seal(pool, log_keys, heads, cosigners)
+    finally:
+        await pool.close()
+
+
+async def inspect_logs(tools: Seal, dsn: str, state: Path) -> list[LogState]:
+    """Every network's log, compared with what was signed; nothing is written or signed."""
+    reasons = read_unsealed(state)
+    return [await _inspect(tools, log, reasons.get(log.slug)) for log in await _logs(dsn)]
+
+
+async def _inspect(tools: Seal, log: Log, reason: str | None) -> LogState:
+    standing = await checkpoints.inspect(tools, log)
+    fault = origin_fault(log.origin)
+    never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
+    unsealed = standing.unsealed
+    late = unsealed if reason is None or unsealed is None else f"{unsealed}: {reason}"
+    return LogState(log.slug, standing, never or standing.problem or late)
+
+
+async def adopt_checkpoint(tools: Seal, dsn: str, slug: str, note: bytes) -> int:
+    """Let a signer that has lost its memory of a network's log begin from this checkpoint; returns the size it goes on
+    from. Raises NotFound for an unknown network, and as `checkpoints.adopt`.
+    """
+    log = next((log for log in await _logs(dsn) if log.slug == slug), None)
+    if log is None:
+        raise NotFound(f"there is no network {slug!r}: name it with --network")
+    return (await checkpoints.adopt(tools, log, note)).size
+
+
+async def _logs(dsn: str) -> list[Log]:
+    async with session(dsn) as connection:
+        return await list_logs(connection)
