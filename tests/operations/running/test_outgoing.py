@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import consent_registry
 from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.operations.running.outgoing import CannotCall, make_async_client, make_client, why_not
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
@@ -13,7 +14,7 @@ from consent_registry.tlog.policy import Policy
 from tests.cli.forks import Forks, forking
 from tests.tlog.small_log import KEY, SmallLog
 
-SOURCES = Path(__file__).resolve().parents[2] / "src/consent_registry"
+SOURCES = Path(consent_registry.__file__).parent
 LOG = SmallLog.of(3)
 # What an environment may hold that the library cannot use while it makes a client.
 BAD: list[dict[str, str]] = [

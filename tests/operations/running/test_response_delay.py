@@ -12,9 +12,9 @@ from consent_registry.operations.running.response_delay import ResponseScheduler
 # Two workers forked from a process that has a keeper already, in each of which three hundred are called.
 WORKERS = """
 import asyncio, os, time
-from consent_registry.operations.running.response_delay import Keeper
+from consent_registry.operations.running.response_delay import ResponseScheduler
 
-keeper = Keeper()
+keeper = ResponseScheduler()
 
 
 async def wait() -> None:
