@@ -1,6 +1,6 @@
 """All kinds of events, in the order of their numbers; how an event is written for the log, and read from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -45,6 +45,9 @@ NUMBERS: dict[str, int] = {kind: event.number for kind, event in EVENTS.items()}
 KINDS: dict[int, str] = {number: kind for kind, number in NUMBERS.items()}
 
 
+Decoder = msgspec.json.Decoder[Head]
+
+
 class NotAnEvent(ValueError):
     """Bytes that are no event of the kind that they name: not JSON, without a member, or with one of another type."""
 
@@ -74,13 +77,18 @@ def write_event(event: Event, nonce: bytes) -> bytes:
     return msgspec.json.Encoder(order="sorted", enc_hook=said).encode(event)
 
 
-def read_event(body: bytes) -> Head:
-    """The event that these bytes are; of a kind that this program does not know its head alone. Raises NotAnEvent."""
+def read_event(body: bytes, decoders: Mapping[str, Decoder] | None = None) -> Head:
+    """The event that these bytes are; of a kind that has no decoder its head alone. Raises NotAnEvent."""
     try:
-        decoder = _DECODERS.get(_REQUIRED.decode(body).kind, _UNKNOWN)
-        return decoder.decode(body)
+        kind = _REQUIRED.decode(body).kind
+        return (_DECODERS if decoders is None else decoders).get(kind, _UNKNOWN).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAnEvent(str(error)) from error
+
+
+def decoders_of(events: Mapping[str, type[Event]]) -> Mapping[str, Decoder]:
+    """What reads these kinds of events, by their names."""
+    return {kind: msgspec.json.Decoder(event, dec_hook=_read) for kind, event in events.items()}
 
 
 def _read(kind: type, said: Any) -> Committed:  # noqa: ANN401 - of whatever type the member was
@@ -90,7 +98,5 @@ def _read(kind: type, said: Any) -> Committed:  # noqa: ANN401 - of whatever typ
 
 
 _REQUIRED = msgspec.json.Decoder(_RequiredHead)
-_UNKNOWN: msgspec.json.Decoder[Head] = msgspec.json.Decoder(Head, dec_hook=_read)
-_DECODERS: dict[str, msgspec.json.Decoder[Head]] = {
-    kind: msgspec.json.Decoder(event, dec_hook=_read) for kind, event in EVENTS.items()
-}
+_UNKNOWN: Decoder = msgspec.json.Decoder(Head, dec_hook=_read)
+_DECODERS = decoders_of(EVENTS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# Every table of domain/table_check/expected_rows.py with its key, its compared columns and what else is needed to
+# Every table of domain/events/tables.py with its key, its compared columns and what else is needed to
 # judge a row.
 STATEMENTS: Mapping[str, str] = {
     "networks": """
