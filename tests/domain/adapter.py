@@ -165,7 +165,7 @@ def make_grant(
         given_at=grant["given_at"],
         third_parties=grant["third_parties"],
         third_party_grants=tuple(f"{grant['id']}-other-{number}" for number in range(len(grant["others"]))),
-        leans_on=tuple(
+        depends_on=tuple(
             make_grant(other, category_ids, "other", partners, purposes, [])
             for other in grant["others"]
             if other is not None

@@ -20,7 +20,7 @@ need the product's types; an adapter elsewhere turns it into them. Holds for eve
 - a change's ``categories`` is None for the whole grant, or a non-empty part of the grant's categories (``withdrawn``,
   ``restricted`` and ``unrestricted`` alone); its ``valid_until`` is set for ``renewed`` alone;
 - a grant's ``given_at`` is None where it was recorded before that was kept; its ``others`` are the other persons' own
-  grants it leans on (``consented`` alone, and then at least one), None for one that is no longer on record.
+  grants it depends on (``consented`` alone, and then at least one), None for one that is no longer on record.
 """
 
 from __future__ import annotations

@@ -353,7 +353,7 @@ def gates_and_times() -> Iterator[Scenario]:
 
 
 def other_persons() -> Iterator[Scenario]:
-    """Data about others: what was said, and the life of the grants it leans on."""
+    """Data about others: what was said, and the life of the grants it depends on."""
     words_alone: tuple[ThirdParties | None, ...] = (None, "unstated", "none", "not_consented")
     for about_others, said in itertools.product((False, True), words_alone):
         scenario = plain_scenario()

@@ -83,7 +83,7 @@ class Grant(msgspec.Struct, frozen=True):
     third_parties: ThirdParties | None = None
     # The other persons' own grants for the same flow, and as much of them as is still on record.
     third_party_grants: tuple[str, ...] = ()
-    leans_on: tuple["Grant", ...] = ()
+    depends_on: tuple["Grant", ...] = ()
     client_id: str = ""
 
     @property
@@ -256,6 +256,6 @@ def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
         return False
     if grant.third_parties != "consented":
         return True
-    return len(grant.leans_on) == len(grant.third_party_grants) and all(
-        category_id in permitted_categories(other, now) for other in grant.leans_on
+    return len(grant.depends_on) == len(grant.third_party_grants) and all(
+        category_id in permitted_categories(other, now) for other in grant.depends_on
     )

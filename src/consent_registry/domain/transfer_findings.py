@@ -52,7 +52,7 @@ class Stopped(msgspec.Struct, frozen=True):
     """What took categories from a grant: a withdrawal, since the first controller received it; an ending; a
     restriction, until one that is `unrestricted` lifts it; an invalidation, which voids from the start, so whenever
     something was sent. And when it was recorded. `of` names the grant that it befell: this one, or another that it
-    leans on.
+    depends on.
     """
 
     categories: frozenset[str]

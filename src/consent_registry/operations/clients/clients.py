@@ -181,7 +181,7 @@ async def _register(command: Command, reference: str, now: datetime) -> KnownCli
         command.keys.encrypt(reference.encode(), _place(command, client_id, digest)),
         now,
     )
-    return KnownClient(client_id, now, Group.alone(client_id))
+    return KnownClient(client_id, now, Group.single(client_id))
 
 
 def require_reference(reference: str, pointer: str) -> None:

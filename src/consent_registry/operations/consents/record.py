@@ -101,7 +101,7 @@ def _grants(
     grants = []
     # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
     ids = sorted(new_id(now) for _ in request.grants)
-    for grant_id, asked, one, leans_on in zip(ids, request.grants, terms, others, strict=True):
+    for grant_id, asked, one, depends_on in zip(ids, request.grants, terms, others, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
         answer = asked.answer if asked.answer == "refused" or one.sender.slug == actor.slug else "requested"
         grants.append(
@@ -121,7 +121,7 @@ def _grants(
                 renews=request.renews,
                 given_at=given_at,
                 third_parties=one.third_parties,
-                third_party_grants=leans_on.grant_ids,
+                third_party_grants=depends_on.grant_ids,
             )
         )
     return grants

@@ -1,7 +1,7 @@
 """Data about others than the client: whose consent they need, and where it is on record (docs/design/cases.md, case 7).
 
 The registry knows no persons' relations. Who records says whether such data are in a grant and whether those others
-agreed; their own consents to the same flow, which must be on record here, are what the grant then leans on.
+agreed; their own consents to the same flow, which must be on record here, are what the grant then depends on.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NORM = "Art. 6 Abs. 1 lit. a DSGVO"
 
 
 class Others(msgspec.Struct, frozen=True):
-    """The other persons' grants that one grant leans on, or what is wrong with what was said about them."""
+    """The other persons' grants that one grant depends on, or what is wrong with what was said about them."""
 
     grant_ids: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -31,7 +31,7 @@ class Others(msgspec.Struct, frozen=True):
 async def find_others(
     command: Command, request: ConsentRequest, terms: Sequence[Terms], client_ids: Sequence[str], now: datetime
 ) -> list[Others]:
-    """For each grant of the request what it leans on; `client_ids` are all numbers of the client itself."""
+    """For each grant of the request what it depends on; `client_ids` are all numbers of the client itself."""
     return [
         await _others(command, grant, one, client_ids, f"/grants/{number}", now)
         for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True))

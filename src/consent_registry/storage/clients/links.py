@@ -19,7 +19,7 @@ class Group(msgspec.Struct, frozen=True):
     positions: dict[str, int]
 
     @classmethod
-    def alone(cls, client_id: str) -> "Group":
+    def single(cls, client_id: str) -> "Group":
         """The group of a client that was never linked."""
         return cls(None, {client_id: 0})
 
@@ -90,7 +90,7 @@ async def find_groups(connection: Connection, network_id: int, client_ids: Seque
         network_id,
         client_ids,
     )
-    groups = {client_id: Group.alone(client_id) for client_id in client_ids}
+    groups = {client_id: Group.single(client_id) for client_id in client_ids}
     found: dict[str, Group] = {}
     for home, member, group_id, position in rows:
         group = found.setdefault(str(home), Group(str(group_id), {}))

@@ -74,13 +74,13 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         given_at=row["given_at"],
         third_parties=row["third_parties"],
         third_party_grants=tuple(map(str, row["third_party_grants"] or ())),
-        leans_on=tuple(_others(row.get("others") or ())),
+        depends_on=tuple(_others(row.get("others") or ())),
         client_id=str(row.get("home_id") or ""),
     )
 
 
 def _others(rows: Sequence[tuple[Any, ...]]) -> list[Grant]:
-    """The other persons' grants that a grant leans on, from rows without names (see `OTHERS`)."""
+    """The other persons' grants that a grant depends on, from rows without names (see `OTHERS`)."""
     return grants_from_rows([dict(zip(OTHERS, row, strict=True)) for row in rows]) if rows else []
 
 

@@ -46,7 +46,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 class StopRow(msgspec.Struct, frozen=True):
     """What took these categories (None: all of them) from a grant, or lifted what did; `of_id` is the grant that it
-    befell, or another that this one leans on.
+    befell, or another that this one depends on.
     """
 
     category_ids: tuple[int, ...] | None
@@ -189,7 +189,7 @@ def _text(number: object) -> str | None:
 async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
     """These grants, a row for each thing that befell them, and one for each that nothing did. For a secrecy holder's,
     that the last release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy; what
-    befell another person's consent that a grant leans on, as if it had befallen the categories that are about others.
+    befell another person's consent that a grant depends on, as if it had befallen the categories that are about others.
     """
     rows = await connection.fetch(
         """
