@@ -96,7 +96,7 @@ DEFECTS: dict[str, Callable[..., object]] = {
     "_secrecy_is_released": lambda *_: True,
     "_parties_are_open": lambda *_: True,
     "_gates_are_open": lambda *_: True,
-    "_may_go": lambda *_: True,
+    "_may_be_shared": lambda *_: True,
     "_is_ticked": lambda *_: True,
     "covers_others": lambda *_: True,
     "_is_for": lambda *_: True,

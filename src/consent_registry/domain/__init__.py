@@ -1,1 +1,1 @@
-"""What is true: values and functions. No I/O, no clock, no framework."""
+"""The rules of the registry as values and pure functions: no I/O, no clock, no framework."""

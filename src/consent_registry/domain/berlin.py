@@ -1,4 +1,4 @@
-"""Days in Germany: where a law says "from 1 March", it means midnight in Europe/Berlin."""
+"""Days in Germany: a law's "from 1 March" means midnight in Europe/Berlin."""
 
 from datetime import UTC, date, datetime, timedelta
 

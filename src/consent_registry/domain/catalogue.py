@@ -1,6 +1,7 @@
-"""A network's catalogue: who may send what to whom for what, as one value (docs/design/data-and-trust.md).
+"""A network's catalogue as one value: who may send which data to whom for which purpose
+(docs/design/data-and-trust.md).
 
-Numbers identify partners, purposes and categories inside; slugs are their names on the wire. Neither ever changes.
+Inside, numbers identify partners, purposes and categories; on the wire, slugs do. Neither ever changes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +56,7 @@ class Category(msgspec.Struct, frozen=True):
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """What data may be exchanged for, with the categories that can be needed for it."""
+    """A purpose of data exchange, with the categories that it can need."""
 
     purpose_id: int
     slug: str
@@ -66,7 +67,7 @@ class Purpose(msgspec.Struct, frozen=True):
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """A version of the network's frame; open ends mean no limit."""
+    """A version of the network's agreement. A begin or end of None means no limit."""
 
     agreement_id: str
     version: str
@@ -75,14 +76,14 @@ class Agreement(msgspec.Struct, frozen=True):
     ended: bool
 
     def in_force(self, at: datetime) -> bool:
-        """Whether this version holds at `at`: valid_from <= at < valid_until and not ended."""
+        """Whether this version is in force at `at`: valid_from <= at < valid_until, and not ended."""
         begun = self.valid_from is None or self.valid_from <= at
         over = self.valid_until is not None and self.valid_until <= at
         return begun and not over and not self.ended
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """A flow an agreement allows: directed, for one purpose, on consent or on the statute `norm`."""
+    """A flow that an agreement allows, in one direction for one purpose, based on consent or on the statute `norm`."""
 
     agreement: Agreement
     sender_id: int
@@ -94,8 +95,8 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 class TextLanguage(msgspec.Struct, frozen=True):
-    """One language of a text: SHA-256 of the exact bytes (64 hex digits). New consents are taken neither on a `stale`
-    translation nor on a text that was `void` from the start; consents on the latter were voided with it.
+    """One language of a text, with the SHA-256 of its exact bytes (64 hex digits). A `stale` translation or a `void`
+    text gets no new consents; earlier consents on a `void` text were invalidated with it.
     """
 
     language: str
@@ -126,8 +127,8 @@ class FlowRules(msgspec.Struct, frozen=True):
 
 
 class CredentialFacts(msgspec.Struct, frozen=True):
-    """Whose a credential is (a partner's number, 0 for the network's administration), what for, and if it was revoked.
-    None of it but `revoked` ever changes.
+    """A credential's partner (by number; 0 is the network's administration), its scopes, and whether it was revoked.
+    Only `revoked` ever changes.
     """
 
     partner_id: int
@@ -136,7 +137,7 @@ class CredentialFacts(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, dict=True):
-    """Everything a decision needs to know about its network, as of `version`; `credentials` by client id."""
+    """A network's catalogue as of `version`. `credentials` is keyed by OAuth client id."""
 
     network: Network
     version: int
@@ -153,17 +154,17 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def partner_by_id(self) -> Mapping[int, Partner]:
         """The partners by number."""
-        return {one.partner_id: one for one in self.partners.values()}
+        return {partner.partner_id: partner for partner in self.partners.values()}
 
     @cached_property
     def category_by_id(self) -> Mapping[int, Category]:
         """The data categories by number."""
-        return {one.category_id: one for one in self.categories.values()}
+        return {category.category_id: category for category in self.categories.values()}
 
     @cached_property
     def purpose_by_id(self) -> Mapping[int, Purpose]:
         """The purposes by number."""
-        return {one.purpose_id: one for one in self.purposes.values()}
+        return {purpose.purpose_id: purpose for purpose in self.purposes.values()}
 
     def flows_between(self, sender_id: int, recipient_id: int, purpose_id: int) -> tuple[Flow, ...]:
         """The flows of all agreements for this direction and purpose."""
@@ -183,37 +184,36 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
         return self._flow_rules[key]
 
     def is_advice_office(self, partner_id: int, purpose_id: int) -> bool:
-        """Whether the partner advises for a purpose whose way back is narrow: some agreement brings it more for that
-        purpose than attendance needs. What it sends for the purpose is then the way back.
+        """Whether the partner is an advice office for a purpose whose back channel is limited to attendance: an
+        agreement sends it more than attendance data. What it sends for the purpose is then the back channel.
         """
-        return partner_id in advice_offices(
-            (flow for several in self.flows.values() for flow in several), self.purpose_by_id, self.category_by_id
-        ).get(purpose_id, ())
+        flows = (flow for same_key in self.flows.values() for flow in same_key)
+        return partner_id in advice_offices(flows, self.purpose_by_id, self.category_by_id).get(purpose_id, ())
 
     def _gates(self, sender_id: int, recipient_id: int, purpose_id: int) -> Iterator[ApprovalGate]:
-        fitting = [one for one in self.approvals if one.fits(sender_id, recipient_id, purpose_id)]
+        fitting = [approval for approval in self.approvals if approval.fits(sender_id, recipient_id, purpose_id)]
         for member, partner_id in (("sender", sender_id), ("recipient", recipient_id)):
             if self.partner_by_id[partner_id].isolated:
-                approvals = tuple(one for one in fitting if one.partner_id == partner_id)
+                approvals = tuple(approval for approval in fitting if approval.partner_id == partner_id)
                 yield ApprovalGate("isolated_partner", member, approvals)
         if self.purpose_by_id[purpose_id].flags.dpo_approval:
-            approvals = tuple(one for one in fitting if one.subject_purpose_id == purpose_id)
+            approvals = tuple(approval for approval in fitting if approval.subject_purpose_id == purpose_id)
             yield ApprovalGate("dpo_approval", "purpose", approvals)
 
     def category_slugs(self, category_ids: frozenset[int] | tuple[int, ...] | list[int]) -> list[str]:
-        """The slugs of these categories, in the given order (a set: in the catalogue's order)."""
+        """The slugs of these categories, in the given order; those of a set in the catalogue's order."""
         ordered = sorted(category_ids) if isinstance(category_ids, frozenset) else category_ids
-        return [self.category_by_id[one].slug for one in ordered]
+        return [self.category_by_id[category_id].slug for category_id in ordered]
 
 
 def advice_offices(
     flows: Iterable[Flow], purposes: Mapping[int, Purpose], categories: Mapping[int, Category]
 ) -> dict[int, frozenset[int]]:
-    """For each purpose with a narrow way back the partners that advise: who receives more than attendance for it."""
+    """The advice offices of each purpose with a limited back channel: they receive more than attendance data."""
     found: dict[int, frozenset[int]] = {}
     for flow in flows:
         if purposes[flow.purpose_id].flags.back_channel == "attendance_only" and any(
-            categories[one].slug not in ATTENDANCE for one in flow.category_ids
+            categories[category_id].slug not in ATTENDANCE for category_id in flow.category_ids
         ):
             found[flow.purpose_id] = found.get(flow.purpose_id, frozenset()) | {flow.recipient_id}
     return found

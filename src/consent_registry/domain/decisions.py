@@ -1,4 +1,4 @@
-"""The answer to "may I send?" (docs/design/decisions.md). Pure: facts and time come in, nothing goes out.
+"""Decides "may I send?" from facts and a time, without I/O (docs/design/decisions.md).
 
 A permit means "valid consent on file", never "lawful": the sender stays responsible (§ 67d Abs. 1 SGB X).
 """
@@ -16,14 +16,14 @@ from consent_registry.domain.grants import Grant, covers_others, end_of_permissi
 
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
-# How long an answer is good. Long enough to send, short enough that a withdrawal is not overtaken.
+# How long an answer is valid: long enough to send, short enough that a withdrawal soon takes effect.
 ANSWER_LIFETIME = timedelta(minutes=5)
-# Two statements at once may see each other's times in any order; a clock that is further behind was set back.
+# Times of concurrent statements may be in any order. A clock that is behind by more than this was set back.
 SET_BACK = timedelta(seconds=1)
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What a sender asks: who to, what for, which data, and on which ground it wants to send."""
+    """A sender's question: recipient, purpose, data categories, and the legal basis that the sender claims."""
 
     sender: Partner
     recipient: Partner
@@ -34,7 +34,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The answer. The three lists hold categories in the order asked and together are exactly what was asked."""
+    """The answer to a question. Each category asked for is in exactly one of the three lists, in the order asked."""
 
     outcome: Outcome
     permitted: list[Category]
@@ -51,21 +51,21 @@ def decide(question: Question, rules: FlowRules, grants: Sequence[Grant], now: d
     explicitness, others' data, release; then the result for each category.
     """
     if question.basis == "statute":
-        # Recorded with its norm and not judged: the registry knows nothing about statutes.
-        return _answer(question, {}, frozenset(one.category_id for one in question.categories), now)
+        # A claimed statute is recorded with its norm and not judged: the registry does not interpret statutes.
+        return _answer(question, {}, frozenset(category.category_id for category in question.categories), now)
     statutory = _listed(rules, "statute", now)
     judged = _listed(rules, "consent", now) - statutory if _parties_are_open(question) else frozenset()
-    # Of several grants that let a category pass, the one that lasts longest is named: the first wins a tie.
+    # If several grants permit a category, the answer names the one that lasts longest; the first wins a tie.
     passing = [
         _Passing(grant, now) for grant in grants if _is_for(question, grant) and _gates_are_open(rules, grant, now)
     ]
-    passing.sort(key=lambda one: one.until, reverse=True)
+    passing.sort(key=lambda candidate: candidate.until, reverse=True)
     grounds: dict[int, _Passing] = {}
     for category in question.categories:
-        if category.category_id in judged and _may_go(rules, category):
-            for one in passing:
-                if _lets_pass(question, category, one, now):
-                    grounds[category.category_id] = one
+        if category.category_id in judged and _may_be_shared(rules, category):
+            for candidate in passing:
+                if _permits(question, category, candidate, now):
+                    grounds[category.category_id] = candidate
                     break
     return _answer(question, grounds, statutory, now)
 
@@ -74,17 +74,19 @@ def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -
     """The rules and the client's grants without what had ended by `latest`, a time later than now. For a clock that was
     set back: what had ended must not permit again.
     """
-    flows = (one for one in rules.flows if one.agreement.valid_until is None or one.agreement.valid_until > latest)
+    flows = (flow for flow in rules.flows if flow.agreement.valid_until is None or flow.agreement.valid_until > latest)
     gates = (
-        msgspec.structs.replace(gate, approvals=tuple(one for one in gate.approvals if one.in_force(latest)))
+        msgspec.structs.replace(
+            gate, approvals=tuple(approval for approval in gate.approvals if approval.in_force(latest))
+        )
         for gate in rules.gates
     )
     lasting = msgspec.structs.replace(rules, flows=tuple(flows), gates=tuple(gates))
-    return lasting, [one for one in grants if _lasts_until(one) > latest]
+    return lasting, [grant for grant in grants if _lasts_until(grant) > latest]
 
 
 class _Passing:
-    """A grant with what it lets pass at this moment, and until when."""
+    """A grant with the categories that it permits now, and until when."""
 
     __slots__ = ("category_ids", "grant", "until")
 
@@ -99,7 +101,7 @@ def _lasts_until(grant: Grant) -> datetime:
 
 
 def _listed(rules: FlowRules, basis: Basis, now: datetime) -> frozenset[int]:
-    """The categories that agreements in force let go this way on this basis."""
+    """The categories that agreements in force list for this flow on this basis."""
     return frozenset().union(
         *[flow.category_ids for flow in rules.flows if flow.basis == basis and flow.agreement.in_force(now)]
     )
@@ -117,23 +119,23 @@ def _gates_are_open(rules: FlowRules, grant: Grant, now: datetime) -> bool:
     return not rules.gates or all_open(rules.gates, grant.given_at, now)
 
 
-def _may_go(rules: FlowRules, category: Category) -> bool:
+def _may_be_shared(rules: FlowRules, category: Category) -> bool:
     if category.flags.default == "not_shareable":
         return False
     return not rules.is_back_channel or category.slug in ATTENDANCE
 
 
-def _lets_pass(question: Question, category: Category, one: _Passing, now: datetime) -> bool:
+def _permits(question: Question, category: Category, candidate: _Passing, now: datetime) -> bool:
     return (
-        category.category_id in one.category_ids
-        and _is_ticked(question, category, one.grant)
-        and (not category.flags.third_party_data or covers_others(one.grant, category.category_id, now))
-        and _secrecy_is_released(question, category, one.grant)
+        category.category_id in candidate.category_ids
+        and _is_ticked(question, category, candidate.grant)
+        and (not category.flags.third_party_data or covers_others(candidate.grant, category.category_id, now))
+        and _secrecy_is_released(question, category, candidate.grant)
     )
 
 
 def _is_ticked(question: Question, category: Category, grant: Grant) -> bool:
-    """Whether the client's yes was as plain as the category and the purpose ask for (Art. 9 Abs. 2 lit. a DSGVO)."""
+    """Whether the consent was as explicit as the category and the purpose require (Art. 9 Abs. 2 lit. a DSGVO)."""
     if category.flags.default == "off":
         return grant.explicit and len(grant.category_ids) == 1
     return grant.explicit or not (category.special or question.purpose.flags.flow_itself_is_special)
@@ -159,17 +161,17 @@ def _secrecy_is_released(question: Question, category: Category, grant: Grant) -
 
 
 def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozenset[int], now: datetime) -> Decision:
-    """Sort the categories by what grounds there are for them; both arguments go by category number."""
+    """The decision from the grants that permit categories (`grounds`, by category number) and the statutory ones."""
     permitted: list[Category] = []
     denied: list[Category] = []
     not_consent_based: list[Category] = []
-    for one in question.categories:
-        if one.category_id in grounds:
-            permitted.append(one)
-        elif one.category_id in statutory:
-            not_consent_based.append(one)
+    for category in question.categories:
+        if category.category_id in grounds:
+            permitted.append(category)
+        elif category.category_id in statutory:
+            not_consent_based.append(category)
         else:
-            denied.append(one)
+            denied.append(category)
     outcome: Outcome
     if not denied and not not_consent_based:
         outcome = "permit"
@@ -184,6 +186,6 @@ def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozens
         permitted=permitted,
         denied=denied,
         not_consent_based=not_consent_based,
-        expires_at=min([now + ANSWER_LIFETIME, *[one.until for one in grounds.values()]]),
-        grant_ids=list(dict.fromkeys([one.grant.grant_id for one in grounds.values()])),
+        expires_at=min([now + ANSWER_LIFETIME, *[ground.until for ground in grounds.values()]]),
+        grant_ids=list(dict.fromkeys([ground.grant.grant_id for ground in grounds.values()])),
     )

@@ -1,4 +1,4 @@
-"""Erasure (Art. 17 DSGVO): its grounds, and what it leaves and why. Norms are to be confirmed by a DPO."""
+"""Erasure (Art. 17 DSGVO): its grounds, and what is kept and why. A DPO must still confirm the norms."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ GROUNDS = {
     "legal_duty": "Art. 17 Abs. 1 lit. e DSGVO",
     "child": "Art. 17 Abs. 1 lit. f DSGVO",
 }
-# Why something must stay, for a hold.
+# The grounds of a legal hold.
 HOLD_NORMS = {
     "legal_claims": "Art. 17 Abs. 3 lit. e DSGVO",
     "legal_duty": "Art. 17 Abs. 3 lit. b DSGVO",
@@ -19,7 +19,7 @@ HOLD_NORMS = {
 
 
 class Stays(msgspec.Struct, frozen=True):
-    """Something that an erasure leaves where it is, and the norm."""
+    """Something that an erasure does not remove, and the norm that allows this."""
 
     what: str
     norm: str

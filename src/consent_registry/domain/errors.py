@@ -1,4 +1,4 @@
-"""What can go wrong, as values the doors translate: one base, seven kinds. The docstring is the public message."""
+"""The registry's errors. `api/problems.py` and the command line translate them; a docstring is the public message."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -6,13 +6,13 @@ from itertools import islice
 import msgspec
 
 MOST_FAULTS = 100
-"""How many faults of one request are looked for."""
+"""The search for faults in one request stops after this many."""
 LONGEST_WORD = 80
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fault of a request: where (RFC 6901 pointer), what, and for a refusal by rule its rule and norm. One of the
-    query has the empty pointer, and its detail names the parameter.
+    """One fault of a request: its place (RFC 6901 pointer), what is wrong, and the rule and norm that refuse it. A
+    fault in the query has an empty pointer; its detail names the parameter.
     """
 
     pointer: str
@@ -22,17 +22,17 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of_query(cls, parameter: str, detail: str) -> "Fault":
-        """A fault of one parameter of the query; `detail` goes on after the parameter's name."""
+        """A fault of one query parameter. `detail` continues the sentence that begins with the parameter's name."""
         return cls("", f"{parameter} {detail}")
 
 
 def shortened(word: str) -> str:
-    """A caller's word as an answer may repeat it: at most 80 characters."""
+    """A caller's word, cut to 80 characters, so that an answer may repeat it."""
     return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
 
 
 def quoted(word: str) -> str:
-    """A caller's word in quotation marks, shortened, without characters that cannot be printed."""
+    """A caller's word, shortened, in quotation marks, with unprintable characters escaped."""
     return repr(shortened(word))
 
 
@@ -42,8 +42,8 @@ class RegistryError(Exception):
     def __init__(
         self, detail: str = "", *, faults: Iterable[Fault] = (), retry_after: int | None = None, reason: str = ""
     ) -> None:
-        """Of `faults` the first 100 are taken; what an iterator would find after them is not looked for. `reason` is
-        its class in one word, for the server's log alone.
+        """Only the first 100 of `faults` are kept, and an iterator is not asked for more. `reason` classifies the error
+        in one word, for the server's log only.
         """
         super().__init__(detail or type(self).__doc__)
         self.detail = detail or (type(self).__doc__ or "")

@@ -1,8 +1,9 @@
-"""Findings: what a data-protection officer must look at, judged from facts and never stored (docs/reconciliation.md).
+"""Findings: facts that a data-protection officer must look at, computed on request, never stored
+(docs/reconciliation.md).
 
-Each rule can be checked on paper, and a finding names the times and numbers that made it one, in codes: no free text,
-no score. It lies in the period that holds its `known_at`, the moment from which the registry could tell it; so of
-periods that follow each other each finding is in exactly one, also when what makes it one is recorded late.
+A person can check each rule on paper. A finding names its times and numbers in codes: no free text, no score. It
+belongs to the period that contains `known_at`, the first moment at which the registry could know of it. So each finding
+is in exactly one of several consecutive periods, even if its cause is recorded late.
 """
 
 from collections.abc import Mapping
@@ -31,22 +32,22 @@ FindingKind = Literal[
 ]
 SEVERITIES: tuple[Severity, ...] = ("urgent", "overdue", "to_clarify")
 
-# A permit is good for minutes, so two weeks are enough for the slowest office to say what became of it.
+# A permit is valid for minutes, so two weeks are enough for the slowest office to report its use.
 REPORT_AFTER = timedelta(days=14)
-# A paper that was signed is scanned with the next post round; after two weeks nobody remembers where it is.
+# A signed paper is scanned with the next post; after two weeks nobody remembers where it is.
 EVIDENCE_AFTER = timedelta(days=14)
-# Times of a transfer are the partner's own. A consent's time may be ahead of the clock by as much.
+# A transfer's time comes from the partner's clock. A consent's time may be ahead of ours by as much.
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """How much a kind of finding presses, and the norm it rests on."""
+    """The severity of a kind of finding, and its norm."""
 
     severity: Severity
     norm: str
 
 
-# In the order in which they are told.
+# In the order of the answer.
 GROUNDS: Mapping[FindingKind, Ground] = {
     "transfer_without_permit": Ground("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
     "transfer_after_withdrawal": Ground("urgent", "Art. 7 Abs. 3 DSGVO"),
@@ -68,20 +69,21 @@ KINDS: tuple[FindingKind, ...] = tuple(GROUNDS)
 
 
 class Period(msgspec.Struct, frozen=True):
-    """From `begin` until before `end`."""
+    """A half-open period: begin <= t < end."""
 
     begin: datetime
     end: datetime
 
     def holds(self, at: datetime) -> bool:
-        """Whether this moment lies in it."""
+        """Whether the period contains this moment."""
         return self.begin <= at < self.end
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing to look at. `subject` is what it is about within its kind: the id of a transfer, decision or consent,
-    or when it began; of a kind that can befall one decision again, with the id of what befell it. `times` and `numbers`
-    are the facts that made it one.
+    """One fact for the data-protection officer to look at. `times` and `numbers` are what made it a finding.
+
+    `subject` identifies it within its kind: the id of a transfer, decision or consent. If a kind can occur repeatedly
+    for one decision, the id of its cause follows.
     """
 
     kind: FindingKind
@@ -98,17 +100,17 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def finding_id(self) -> str:
-        """The same each time it is found, and no other finding's."""
+        """A unique id, the same each time this finding is computed."""
         return f"{self.kind}:{self.subject}"
 
     @property
     def ground(self) -> Ground:
-        """Severity and norm."""
+        """The severity and norm of this kind of finding."""
         return GROUNDS[self.kind]
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """A decision that permitted something: where it stands in the log, and whom it was about."""
+    """A decision that permitted something, with its log index and its client."""
 
     decision_id: str
     log_index: int
@@ -117,14 +119,14 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 def unreported(permit: Permit, due_at: datetime) -> Finding:
-    """A permit nobody said anything about by `due_at`; that it was not used, or failed, would be a report as well."""
+    """A permit without a report by `due_at`. "Not used" and "failed" would be reports as well."""
     return _about_permit("permit_unreported", permit, due_at, {"due_at": due_at})
 
 
 def on_undone_link(permit: Permit, unlinking_id: str, linked_at: datetime | None, unlinked_at: datetime) -> Finding:
-    """A permit that rested on the other side's consent while two references were taken for one client. One on consents
-    of several others is found with each unlinking: whose consent it was is another question each time. `linked_at` is
-    when the partner itself linked them; when others did is not said.
+    """A permit that used another reference's consent while two references were linked as one client. Each later
+    unlinking gives a finding of its own, because each may concern another consent. `linked_at` is when this partner
+    linked them; if another partner did, it is None.
     """
     times = {"unlinked_at": unlinked_at} if linked_at is None else {"linked_at": linked_at, "unlinked_at": unlinked_at}
     found = _about_permit("permit_on_undone_link", permit, unlinked_at, times)
@@ -144,7 +146,7 @@ def _about_permit(kind: FindingKind, permit: Permit, known_at: datetime, times: 
 
 
 def unproven(consent_id: str, client_id: str, recorded_at: datetime, due_at: datetime) -> Finding:
-    """A consent whose evidence was to follow and has not by `due_at`."""
+    """A consent without evidence by `due_at`, although evidence was to follow."""
     return Finding(
         kind="evidence_missing",
         subject=consent_id,
@@ -156,10 +158,10 @@ def unproven(consent_id: str, client_id: str, recorded_at: datetime, due_at: dat
 
 
 def pressing_order(finding: Finding) -> tuple[int, float, str]:
-    """The order of a list: what presses most first, then what became known last, then by id."""
+    """The sort key of a list of findings: severity, then the latest `known_at` first, then the id."""
     return order_of(finding.ground.severity, finding.known_at, finding.finding_id)
 
 
 def order_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:
-    """As `pressing_order`, from the parts that a cursor holds."""
+    """The same sort key as `pressing_order`, from the parts in a cursor."""
     return (SEVERITIES.index(severity), -known_at.timestamp(), finding_id)

@@ -1,6 +1,6 @@
-"""What a network's catalogue says about its entries beside their names: the flags that rules hang on (docs/rules.md).
+"""Flags of catalogue entries, which switch rules on or off (docs/rules.md).
 
-A flag that no rule knows is refused by its name when a network is set up: what is written into a catalogue counts.
+Setting up a network refuses an unknown flag by name, so a catalogue has no flag without effect.
 """
 
 from datetime import datetime
@@ -10,18 +10,18 @@ import msgspec
 
 from consent_registry.domain.quotas import Quotas
 
-# What may go back from an advice office: enough to say who came, nothing of what was said (§ 16a SGB II).
+# What an advice office may send back: who came, but nothing of what was said (§ 16a SGB II).
 ATTENDANCE = frozenset({"identity", "contact"})
-# Things that are done with figures or in general: no purpose a client could agree to (Art. 5 Abs. 1 lit. b DSGVO).
+# Too general to be a purpose that a client could agree to (Art. 5 Abs. 1 lit. b DSGVO).
 NOT_A_PURPOSE = frozenset({"statistics", "fraud-control", "general-cooperation", "networking"})
 
 
 class CategoryFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is particular about a data category.
+    """The flags of a data category.
 
-    `default`: `off` is shared only by a grant of its own, `not_shareable` never. `third_party_data` is also about
-    others than the client, `minors` about children. `high_harm`, `social_data` and `proxy_for` (what the data let
-    one conclude) oblige whoever gets them.
+    `default`: `off` needs a grant for this category alone; `not_shareable` is never shared. `third_party_data`: the
+    data are also about other persons. `minors`: about children. `high_harm`, `social_data` and `proxy_for` (what one
+    could infer from the data) put obligations on the recipient.
     """
 
     default: Literal["on", "off", "not_shareable"] = "on"
@@ -33,11 +33,12 @@ class CategoryFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
 
 class PurposeFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is particular about a purpose.
+    """The flags of a purpose.
 
-    `flow_itself_is_special`: that data flow for it says something special about the client (Art. 9 DSGVO).
-    `back_channel`: what may go back from the office that advises. `dpo_approval`: no flow without an approval.
-    `separate_sheet`: a consent of its own. `notice`: what a client must be told towards a Jobcenter.
+    `flow_itself_is_special`: the mere fact of a transfer reveals special data about the client (Art. 9 DSGVO).
+    `back_channel`: what an advice office may send back. `dpo_approval`: no flow without an approval.
+    `separate_sheet`: needs a consent for this purpose alone. `notice`: what the client must hear if a Jobcenter takes
+    part.
     """
 
     flow_itself_is_special: bool = False
@@ -50,7 +51,7 @@ class PurposeFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
 
 class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A network's own choices where the rules leave one."""
+    """A network's choices where the rules allow more than one."""
 
     interpreter_required: bool = False
     evidence_may_follow: bool = False

@@ -1,7 +1,7 @@
-"""Form and capacity of a consent, as dated rules by data-protection regime (docs/rules.md; to be confirmed by a DPO).
+"""Form and capacity of a consent: dated rules for each data-protection regime (docs/rules.md; a DPO must confirm them).
 
-Each side of a grant brings the rule of its own regime, as of the day the consent was given; the stricter one wins. A
-regime and day without a rule refuse the consent and name the gap: nothing is allowed because nobody thought of it.
+The rules of the sender's and of the recipient's regime apply, as of the day of the consent; the stricter one wins. If a
+regime has no rule for that day, the consent is refused and the answer names the gap.
 """
 
 from datetime import date, datetime
@@ -15,7 +15,7 @@ Form = Literal["written", "written_or_electronic", "written_or_electronic_prefer
 Method = Literal["written", "signature_pad", "electronic", "oral"]
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
 
-# Stricter first.
+# The strictest first.
 FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
 DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
 AGE_BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
@@ -24,12 +24,12 @@ OF_AGE = 18
 
 
 class FormRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: for whose data and when, which form, and from which age a client consents alone.
+    """One dated rule of a regime: the form of a consent, and the age from which a client may consent alone.
 
-    `categories` None means any, `special` tells rows for special categories (Art. 9 DSGVO) from the rest where a regime
-    has both. `other_form_if_special_circumstances` lets another form do when its circumstances are on record.
-    `own_consent_from_age` None means insight, case by case; `alone_below_with_insight` lets a younger client with
-    assessed insight decide. `until` is the last day, None for open.
+    `categories` None means any. `special` limits the rule to special categories (Art. 9 DSGVO) or to the others.
+    `other_form_if_special_circumstances` accepts another form if the circumstances are recorded. `own_consent_from_age`
+    None means that insight is assessed case by case. `alone_below_with_insight` accepts a younger client whose insight
+    was assessed. `until` is the last day, None if open.
     """
 
     regime: str
@@ -44,13 +44,13 @@ class FormRule(msgspec.Struct, frozen=True, kw_only=True):
     alone_below_with_insight: bool = True
 
     def holds(self, at: datetime) -> bool:
-        """Whether the rule was law at this instant, by German days."""
+        """Whether the rule was in force at this instant, by days in Germany."""
         if at < midnight_in_berlin(self.since):
             return False
         return self.until is None or at < midnight_in_berlin(date.fromordinal(self.until.toordinal() + 1))
 
     def covers(self, category: str, *, special: bool, by_its_flow: bool = False) -> bool:
-        """Whether the rule is about this data category; `by_its_flow`: that it flows already says something special."""
+        """Whether the rule applies to this data category. `by_its_flow`: the mere transfer reveals special data."""
         if by_its_flow:
             return self.special is not False
         if self.categories is not None:
@@ -101,7 +101,7 @@ FORM_RULES: tuple[FormRule, ...] = (
 def find_rule(
     regime: str | None, category: str, at: datetime, *, special: bool, by_its_flow: bool = False
 ) -> FormRule | None:
-    """The rule of a regime for a data category at an instant, or None for a gap."""
+    """The rule of a regime for a data category at an instant; None if the regime has none."""
     for rule in FORM_RULES:
         covers = rule.covers(category, special=special, by_its_flow=by_its_flow)
         if rule.regime == regime and rule.holds(at) and covers:
@@ -109,13 +109,15 @@ def find_rule(
     return None
 
 
-def stricter(one: FormRule, other: FormRule) -> FormRule:
-    """The rule that asks for the stricter form; the first where both ask for the same."""
-    return other if FORMS.index(other.form) < FORMS.index(one.form) else one
+def stricter(first: FormRule, second: FormRule) -> FormRule:
+    """The rule that requires the stricter form; `first` if both require the same."""
+    return second if FORMS.index(second.form) < FORMS.index(first.form) else first
 
 
 def form_is_kept(rule: FormRule, method: Method, *, special_circumstances: bool) -> bool:
-    """Whether an act by this method keeps the rule's form. `provable` takes any: who explained is always on record."""
+    """Whether a consent by this method has the form that the rule requires. `provable` accepts every method, because
+    the record always names who explained.
+    """
     if rule.form == "provable":
         return True
     if method == "written" or (method in DURABLE and rule.form != "written"):
@@ -128,8 +130,8 @@ def form_is_kept(rule: FormRule, method: Method, *, special_circumstances: bool)
 def may_decide_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bool) -> bool:
     """Whether a client of this age may consent without a representative under this rule.
 
-    Capacity is insight, not legal capacity (§ 36 SGB I by analogy): from the rule's age it is presumed, below it must
-    have been assessed where the rule allows that; without an age it must be assessed for every minor.
+    The client needs insight, not legal capacity (§ 36 SGB I by analogy). From the rule's age insight is presumed. Below
+    it, insight must have been assessed, if the rule allows that. A rule without an age presumes it for adults only.
     """
     youngest = YOUNGEST[age_band]
     presumed_from = OF_AGE if rule.own_consent_from_age is None else rule.own_consent_from_age

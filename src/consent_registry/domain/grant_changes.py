@@ -1,6 +1,6 @@
-"""What may be done to grants after they were recorded, by whom, and from which status (docs/design/consents.md).
+"""The partners' acts on recorded grants: who may do each, and on which status (docs/design/consents.md).
 
-A withdrawal is the client's and has rules of its own (`withdrawals.py`); these are the partners' acts.
+Withdrawals belong to the client and have their own rules (`withdrawals.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -35,10 +35,10 @@ def _takes_part(grant: Grant, partner_id: int) -> bool:
 
 
 class GrantAct(msgspec.Struct, frozen=True):
-    """One kind of act: its noun, the change it makes, who may do it, to grants in which status, and on which norm.
+    """A kind of act on grants: its noun, the change it makes, who may do it (`may`), on which statuses, and the norm.
 
-    `from_the_start` voids back to when the consent was given: what was passed on by it may not be used. `spreads`: what
-    is done to one grant is done to those that say the same yes (`renewals.same_yes`).
+    `from_the_start`: the change takes effect from when the consent was given, so recipients may not use what they got.
+    `spreads`: the act also changes the grants that a renewal connects with these (`renewals.same_yes`).
     """
 
     noun: str
@@ -97,7 +97,7 @@ LIFTING = GrantAct(
 
 
 def is_open_to(act: GrantAct, grant: Grant, now: datetime, category_ids: frozenset[int] | None = None) -> bool:
-    """Whether the act would change anything about this grant, or about these categories of it, now."""
+    """Whether the act would change this grant, or these categories of it, now."""
     if status_of(grant, now, now) not in act.statuses:
         return False
     covered = _covered(grant, category_ids)
@@ -118,7 +118,7 @@ def change_grants(
     now: datetime,
     category_ids: frozenset[int] | None = None,
 ) -> list[tuple[Grant, Change]]:
-    """The changes this act makes to those of the grants, or of these categories of them, that are open to it."""
+    """The changes that the act makes to the grants that are open to it, or to these categories of them."""
     effective_at = given_at if act.from_the_start else now
     return [
         (grant, Change(act.kind, effective_at, now, None if category_ids is None else _covered(grant, category_ids)))

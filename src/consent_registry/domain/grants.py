@@ -1,8 +1,8 @@
-"""Grants and releases, what happens to them, and the status that follows (docs/design/consents.md).
+"""Grants and releases, their changes, and the status that follows (docs/design/consents.md).
 
-Two time axes: `at` asks when it was true, `known_at` when the registry knew it. A question about the present (`at` not
-before `known_at`) counts every change that is on record, whatever its own time says: times describe, presence decides.
-A question about the past counts the changes in effect by then, and every invalidation: it voids from the start.
+Two time axes: `at` is the time the question is about, `known_at` the time of the registry's knowledge. A question about
+the present (`at` not before `known_at`) counts every recorded change, whatever its date. A question about the past
+counts the changes in effect by then, and every invalidation, because it voids from the start.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 Answer = Literal["given", "refused", "requested"]
-# Data about others than the client: whether there are any, and whether they agreed, as the recorder says.
+# Data about other persons: the recorder states whether there are any, and whether these persons agreed.
 ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
 ChangeKind = Literal[
@@ -22,7 +22,7 @@ ChangeKind = Literal[
 # The statuses on which data may be passed on (dpv:ConsentStatusValidForProcessing).
 LIVE_ORDER: tuple[Status, ...] = ("given", "renewed")
 LIVE = frozenset(LIVE_ORDER)
-# The strongest ground first: what is void was never withdrawn, what was withdrawn did not expire.
+# The strongest status first: a void grant was never withdrawn, a withdrawn one did not expire.
 PRECEDENCE: tuple[Status, ...] = (
     "invalidated",
     "refused",
@@ -39,8 +39,8 @@ _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """Something that happened to a grant; `category_ids` None means all of it. `valid_until` and `by_grant_id` belong
-    to a renewal: until when it was renewed, and by which grant of the renewing consent.
+    """A recorded change of a grant. `category_ids` None means all categories. `valid_until` and `by_grant_id` are set
+    for a renewal: the new end, and the renewing grant.
     """
 
     kind: ChangeKind
@@ -60,8 +60,8 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """The smallest unit of a consent: sender → recipient × purpose × categories × validity. Directed. `renews` is the
-    earlier consent that this one's act renews; `client_id` the client number it was recorded under.
+    """The smallest unit of a consent: one sender, one recipient, one purpose, categories and a validity. `renews` is
+    the earlier consent that this grant's consent renews; `client_id` is the client number of the record.
     """
 
     grant_id: str
@@ -78,17 +78,17 @@ class Grant(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     releases: tuple[Release, ...] = ()
     renews: str | None = None
-    # None in what was recorded before times were kept here: no approval is older than such a grant.
+    # None in old records without this time; no approval covers such a grant.
     given_at: datetime | None = None
     third_parties: ThirdParties | None = None
-    # The other persons' own grants for the same flow, and as much of them as is still on record.
+    # The ids of the other persons' own grants for the same flow, and those of the grants that are still on record.
     third_party_grants: tuple[str, ...] = ()
     depends_on: tuple["Grant", ...] = ()
     client_id: str = ""
 
     @property
     def readers(self) -> frozenset[int]:
-        """The partners whose transactions may read the rows of this grant (see `readers_of`)."""
+        """The partners that may read this grant's rows (see `readers_of`)."""
         return readers_of(self.answer, self.recorder_id, self.sender_id, self.recipient_id)
 
     @property
@@ -97,8 +97,8 @@ class Grant(msgspec.Struct, frozen=True):
         return (self.sender_id, self.recipient_id, self.purpose_id)
 
     def is_visible_to(self, partner_id: int, status: Status) -> bool:
-        """Whether this partner may learn of the grant: its recorder always; its sender and recipient once it was
-        given; a requested one also its sender, who is to confirm it (docs/design/consents.md).
+        """Whether this partner may see the grant: its recorder always, its sender and recipient once it was given, and
+        the sender of a requested grant, because the sender confirms it (docs/design/consents.md).
         """
         if partner_id == self.recorder_id:
             return True
@@ -108,16 +108,17 @@ class Grant(msgspec.Struct, frozen=True):
 
     @property
     def was_given(self) -> bool:
-        """Whether the client's yes ever counted: given at once, or requested and then confirmed."""
+        """Whether the grant was ever in force: given at once, or requested and then confirmed."""
         confirmed = any(change.kind == "confirmed" for change in self.changes)
         return self.answer == "given" or (self.answer == "requested" and confirmed)
 
 
 def readers_of(answer: Answer, recorder: P, sender: P, recipient: P) -> frozenset[P]:
-    """The partners that may read what is stored of a grant (docs/design/consents.md): its recorder always; its sender
-    unless the client refused; its recipient only what was given. The policy of `registry.grants` says the same.
+    """The partners that may read a grant's rows: the recorder always, the sender unless the client refused, the
+    recipient only if it was given (docs/design/consents.md). The row-level policy of `registry.grants` enforces the
+    same.
 
-    A requested grant was recorded by its recipient, so confirming it adds no reader.
+    The recipient of a requested grant is its recorder, so a confirmation adds no reader.
     """
     if answer == "refused":
         return frozenset({recorder})
@@ -127,7 +128,10 @@ def readers_of(answer: Answer, recorder: P, sender: P, recipient: P) -> frozense
 
 
 def counting_changes(grant: Grant, at: datetime, known_at: datetime) -> list[Change]:
-    """The changes that count for a question about `at` with the knowledge of `known_at`, in order of recording."""
+    """The changes that count for a question about `at` with the knowledge of `known_at`, in order of recording.
+
+    See the module's head for the rule.
+    """
     known = [change for change in grant.changes if change.recorded_at <= known_at]
     if at < known_at:
         known = [change for change in known if change.kind == "invalidated" or change.effective_at <= at]
@@ -144,7 +148,7 @@ def withdrawn_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[i
 
 
 def renewal_of(changes: Iterable[Change]) -> Change | None:
-    """The renewal that holds: the one recorded last, unless it was void."""
+    """The renewal in force: the one recorded last, unless it was undone."""
     renewal = None
     for change in changes:
         if change.kind == "renewed":
@@ -155,20 +159,20 @@ def renewal_of(changes: Iterable[Change]) -> Change | None:
 
 
 def end_of_validity(grant: Grant, changes: Iterable[Change]) -> datetime:
-    """When this yes stops counting: its own end, or that of its renewal."""
+    """The end of the client's agreement: the grant's own end, or its renewal's."""
     renewal = renewal_of(changes)
     return grant.valid_until if renewal is None or renewal.valid_until is None else renewal.valid_until
 
 
 def end_of_permission(grant: Grant, changes: Iterable[Change]) -> datetime:
-    """When this grant's own row stops permitting. A renewal never stretches it: the renewing grant carries the flow,
-    by its own text and evidence; but one that ends earlier is the client's last word.
+    """When this grant stops permitting. A renewal never extends this: the renewing grant permits, with its own text and
+    evidence. A renewal that ends earlier shortens it, because it is the client's last word.
     """
     return min(grant.valid_until, end_of_validity(grant, changes))
 
 
 def restricted_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[int]:
-    """The categories whose processing is restricted (Art. 18 DSGVO): for each the last word on it decides."""
+    """The categories whose processing is restricted (Art. 18 DSGVO). For each category its last change decides."""
     restricted: set[int] = set()
     for change in changes:
         covered = grant.category_ids if change.category_ids is None else change.category_ids
@@ -180,7 +184,7 @@ def restricted_categories(grant: Grant, changes: Iterable[Change]) -> frozenset[
 
 
 def status_of(grant: Grant, at: datetime, known_at: datetime) -> Status:
-    """The status of a grant at a point of both time axes; the strongest ground comes first."""
+    """The status of a grant at `at` with the knowledge of `known_at`; the strongest status wins (see PRECEDENCE)."""
     return _status(grant, counting_changes(grant, at, known_at), at)
 
 
@@ -202,8 +206,9 @@ def _status(grant: Grant, changes: Sequence[Change], at: datetime) -> Status:
 
 
 def status_since(grant: Grant, at: datetime, known_at: datetime) -> datetime:
-    """When the grant ended with the status it has: withdrawn when its last category was, expired at the end of its
-    validity, ended or invalidated by the first such change. What has not ended is as old as can be.
+    """When the grant got the status that ended it. A withdrawal counts from the withdrawal of the last category, an
+    expiry from the end of validity, an ending or invalidation from the first such change. A grant with another status
+    gets the earliest possible time.
     """
     changes = counting_changes(grant, at, known_at)
     status = _status(grant, changes, at)
@@ -225,8 +230,8 @@ def _withdrawn_since(category_id: int, changes: Sequence[Change]) -> datetime:
 
 
 def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime) -> Status:
-    """`given` while any of these grants is, `renewed` while any of them is; else the status its grants ended with, the
-    latest where they differ, the strongest where they ended together.
+    """The status of a consent with these grants: `given` or else `renewed` if any grant has that status; otherwise the
+    status of the grant that ended last, and of grants that ended together the strongest.
     """
     statuses = [status_of(grant, at, known_at) for grant in grants]
     for status in LIVE_ORDER:
@@ -238,7 +243,9 @@ def status_of_consent(grants: Sequence[Grant], at: datetime, known_at: datetime)
 
 
 def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
-    """The categories this grant lets pass at this moment: live, begun, not restricted, less what was withdrawn."""
+    """The categories that the grant permits now. It permits nothing before its begin, after its end, or unless its
+    status is live; withdrawn and restricted categories are left out.
+    """
     changes = sorted(grant.changes, key=lambda change: change.recorded_at)
     if now < grant.valid_from or now >= grant.valid_until or _status(grant, changes, now) not in LIVE:
         return frozenset()
@@ -247,10 +254,10 @@ def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
 
 
 def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
-    """Whether the grant lets data about others than the client pass (nobody agrees for another adult).
+    """Whether the grant permits data about persons other than the client (nobody can agree for another adult).
 
-    Where others agreed, each of their own grants must let the category pass now; what is no longer on record does not.
-    What was said to hold nobody else's data, or said nothing about it, is taken at its word.
+    If the others agreed, each of their own grants must permit the category now; a grant no longer on record does not.
+    If the recorder said that there are no other persons, or said nothing, the recorder's statement is accepted.
     """
     if grant.third_parties == "not_consented":
         return False

@@ -1,60 +1,60 @@
 """Identifiers: UUIDv7 (RFC 9562 section 5.7), partners' references and the codes clients carry.
 
-Time and randomness come in as arguments; nothing here reads a clock or a random source.
+Time and randomness are arguments: this module reads no clock and no random source.
 """
 
 import re
 import unicodedata
 from datetime import UTC, datetime
 
-# `$` alone would let a line feed follow; JavaScript, which reads these patterns too, knows no `\Z`.
+# `$` alone would accept a trailing line feed. JavaScript reads these patterns too and has no `\Z`.
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)"
 REFERENCE_LENGTH = 128
 ORIGIN_LENGTH = 200
 
-# Crockford's base 32: no I, L, O, U, so that a code survives being read aloud and copied by hand.
+# Crockford's base 32: without I, L, O and U, so that people can read a code aloud and copy it by hand.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CROCKFORD_LOOKALIKES = str.maketrans("ILO", "110")
 CODE_LENGTH = 12
 _UUID = re.compile(UUID_PATTERN)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A hexadecimal digit with its upper two bits as the variant has them (RFC 9562 section 4.1).
+# Each hexadecimal digit with its upper two bits replaced by the variant's (RFC 9562 section 4.1).
 _VARIANT = {digit: "89ab"[number % 4] for number, digit in enumerate("0123456789abcdef")}
 
 
 def uuid7(at: datetime, entropy: bytes) -> str:
     """A UUIDv7 for `at` from 10 random bytes: 48 bits of milliseconds, then 74 random bits."""
-    (one,) = uuid7s(at, entropy[:10])
-    return one
+    (identifier,) = uuid7s(at, entropy[:10])
+    return identifier
 
 
 def uuid7s(at: datetime, entropy: bytes) -> list[str]:
-    """A UUIDv7 for `at` from every 10 random bytes."""
+    """UUIDv7s for `at`, one from every 10 random bytes."""
     elapsed = at - _EPOCH
     milliseconds = (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
     high, digits = f"{milliseconds:012x}", entropy.hex()
     begin = f"{high[:8]}-{high[8:]}-7"
     return [
-        # Of 20 digits the first is where the version stands; of the fifth the variant leaves two bits.
+        # Of 20 digits the version replaces the first; the variant replaces two bits of the fifth.
         f"{begin}{digits[n + 1 : n + 4]}-{_VARIANT[digits[n + 4]]}{digits[n + 5 : n + 8]}-{digits[n + 8 : n + 20]}"
         for n in range(0, len(digits), 20)
     ]
 
 
 def uuid7_between(begin: datetime, end: datetime) -> tuple[str, str]:
-    """The least and the greatest UUIDv7 that can be of a moment between these two; none is older than 1970."""
+    """The least and the greatest UUIDv7 of the moments between `begin` and `end`; none is older than 1970."""
     return uuid7(max(begin, _EPOCH), bytes(10)), uuid7(max(end, _EPOCH), b"\xff" * 10)
 
 
 def uuid7_milliseconds(text: str) -> int:
-    """The milliseconds since 1970 that a UUIDv7 in canonical form carries."""
+    """The milliseconds since 1970 in a UUIDv7 in canonical form."""
     return int(text[:8] + text[9:13], 16)
 
 
 def reference_fault(reference: str) -> str | None:
-    """What is wrong with a partner's reference (docs/wire.md), or None: 1 to 128 characters, NFC, no control or
-    format characters, no space at the ends.
+    """The rule that a partner's reference breaks, or None. A reference has 1 to 128 characters, is in NFC, and has no
+    control or format characters and no space at the ends (docs/wire.md).
     """
     if not 1 <= len(reference) <= REFERENCE_LENGTH:
         return f"must have 1 to {REFERENCE_LENGTH} characters"
@@ -69,8 +69,8 @@ def reference_fault(reference: str) -> str | None:
 
 
 def origin_fault(origin: str) -> str | None:
-    """What is wrong with the name of a log, or None: it is a key's name and a checkpoint's first line for ever (C2SP
-    signed-note, tlog-checkpoint), a URL without a scheme.
+    """The rule that a log's origin breaks, or None. An origin is a URL without a scheme. It is the name of the log's
+    key and the first line of every checkpoint, so it can never change (C2SP signed-note, tlog-checkpoint).
     """
     if not 1 <= len(origin) <= ORIGIN_LENGTH:
         return f"must have 1 to {ORIGIN_LENGTH} characters"
@@ -87,14 +87,16 @@ def origin_fault(origin: str) -> str | None:
 
 def make_code(entropy: bytes) -> str:
     """A 12-character code `XXXX-XXXX-XXXX`: 55 bits of `entropy` (7 bytes or more) and a check digit."""
-    number = int.from_bytes(entropy[:7], "big")  # the first of its 56 bits is in no digit
+    number = int.from_bytes(entropy[:7], "big")  # of its 56 bits the first is not used
     digits = "".join(CROCKFORD[number >> shift & 31] for shift in range(50, -5, -5))
     code = digits + _check_digit(digits)
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
 def read_code(text: str) -> str | None:
-    """The 12 characters of a code as a person may write it (case, hyphens and look-alikes do not matter), or None."""
+    """The 12 characters of a code that a person typed, or None if it is no code. Case, hyphens, spaces and look-alike
+    letters do not matter.
+    """
     code = text.upper().replace("-", "").replace(" ", "").translate(CROCKFORD_LOOKALIKES)
     if len(code) != CODE_LENGTH or any(character not in CROCKFORD for character in code):
         return None
@@ -102,11 +104,13 @@ def read_code(text: str) -> str | None:
 
 
 def _check_digit(digits: str) -> str:
-    """Weights 1 to 11 modulo 31 find every wrong digit and every swap of neighbours, except between 0 and Z."""
+    """The check digit, by weights 1 to 11 modulo 31. It detects every wrong digit and every swap of neighbours, except
+    between 0 and Z.
+    """
     total = sum(position * CROCKFORD.index(digit) for position, digit in enumerate(digits, start=1))
     return CROCKFORD[total % 31]
 
 
 def is_uuid(text: str) -> bool:
-    """Whether this is a UUID in canonical form."""
+    """Whether the text is a UUID in canonical form (lower case, with hyphens)."""
     return _UUID.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""Instants on the wire: requests take any RFC 3339 date-time, answers write UTC with six decimals."""
+"""Instants on the wire: requests accept any RFC 3339 date-time, answers use UTC with six decimals."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-# How an answer writes an instant.
+# The form of an instant in an answer.
 INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$(?!\n)"
 AnsweredInstant = Annotated[
     str,
@@ -14,7 +14,7 @@ AnsweredInstant = Annotated[
         pattern=INSTANT_PATTERN, description="UTC, six decimals and Z.", examples=["2026-11-20T09:30:00.000000Z"]
     ),
 ]
-# How a request may write one: the form alone; what exists, `parse_instant` says.
+# The form of an instant in a request. `parse_instant` also checks that the day and time exist.
 DATE_TIME_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$(?!\n)"
 )
@@ -23,8 +23,8 @@ _DATE_TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
-# The driver takes the calendar's first and last moments for PostgreSQL's infinities, which come back without a zone;
-# and two years after a valid instant must exist as well.
+# asyncpg maps the calendar's first and last moments to PostgreSQL's infinities and reads those back without a zone.
+# Also, two years after a valid instant must exist.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 FORM = (
@@ -37,12 +37,12 @@ _YEARS = "must be within the years 1900 to 8999"
 
 
 class NotAnInstant(ValueError):
-    """A text that names no instant; its message is the rule it breaks."""
+    """The text is no instant. The message is the rule that it breaks."""
 
 
 def format_instant(at: datetime) -> str:
     """An aware UTC datetime as `2026-11-20T09:30:00.000000Z`."""
-    text: str = msgspec.to_builtins(at)  # a tenth of isoformat's time, but without decimals on the full second
+    text: str = msgspec.to_builtins(at)  # ten times as fast as isoformat, but without decimals on the full second
     return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
@@ -71,7 +71,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def _zone(sign: str | None, hours: str | None, minutes: str | None) -> timezone:
-    """The offset's zone; raises ValueError beyond 23:59."""
+    """The time zone of an offset. Raises ValueError beyond 23:59."""
     if sign is None or hours is None or minutes is None:
         return UTC
     if int(minutes) > 59:  # noqa: PLR2004 - minutes of an hour
@@ -81,7 +81,7 @@ def _zone(sign: str | None, hours: str | None, minutes: str | None) -> timezone:
 
 
 def _after_leap_second(at: datetime) -> datetime:
-    """The instant after the leap second that follows `at`; raises NotAnInstant where UTC has none."""
+    """The instant after the leap second that follows `at`. Raises NotAnInstant if UTC can have no leap second there."""
     second = at.replace(microsecond=0)
     if (at.month, at.day, at.hour, at.minute) not in {(6, 30, 23, 59), (12, 31, 23, 59)}:
         raise NotAnInstant(_LEAP)

@@ -1,7 +1,7 @@
-"""Reading JSON strictly: every fault is named with its pointer, and duplicate members are refused.
+"""Reads JSON bodies strictly: reports every fault with its pointer, and refuses duplicate members.
 
-msgspec decodes and checks in one pass, but it reports one fault only and lets duplicate members through. So a body is
-taken at once where both can be ruled out, and read slowly, with all its faults, where not.
+msgspec decodes and checks in one pass, but reports only one fault and accepts duplicate members. So a body without
+faults and without possible duplicates takes msgspec's fast path; any other body is read slowly, for all its faults.
 """
 
 import gc
@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 class _Duplicate(ValueError):
-    """A member that stands twice in one object."""
+    """A member name occurs twice in one object."""
 
 
-# More objects than any request of a valid type holds, by far: a batch has 1000 questions.
+# Far more objects than any valid request has: a batch has 1000 questions.
 MOST_OBJECTS = 5000
 
 
 class _Pairs:
-    """What Python's parser calls for each object of one body; raises _Duplicate."""
+    """A callback for Python's JSON parser, which calls it for each object of a body. Raises _Duplicate."""
 
     def __init__(self) -> None:
         self._objects = 0
@@ -38,7 +38,7 @@ class _Pairs:
             names = Counter(name for name, _ in pairs)
             raise _Duplicate(next(name for name, times in names.items() if times > 1))
         self._objects += 1
-        if self._objects > MOST_OBJECTS:  # of a valid type all the same: a later member of the same name replaced them
+        if self._objects > MOST_OBJECTS:  # the type was valid, so a later member of the same name replaced them
             raise _Duplicate(min(members, default=""))
         return members
 
@@ -47,31 +47,31 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-# JSON can spell half a surrogate pair; no text we keep or hash may hold one.
+# JSON can spell a lone surrogate; no text that we store or hash may contain one.
 HALF_CHARACTER = b"\\ud"
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """The body as `kind`; raises Malformed with every fault and its pointer."""
+    """Decode a JSON body as `kind`. Raises Malformed with every fault and its pointer."""
     try:
         value = msgspec.json.decode(body, type=kind)
         if _has_no_duplicates(body):
             return value
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # what is wrong with it is for the slow reading to say
+        pass  # the slow path reports the faults
     return _decode_slowly(body, kind)
 
 
 def _has_no_duplicates(body: bytes) -> bool:
-    """Whether this is known of the body: without escapes every string stands between two quotation marks, and a member
-    that msgspec dropped for a later one of the same name is missing where what it read is written again.
+    """Whether the body certainly has no duplicate members. Without escapes each string has two quotation marks. msgspec
+    drops a duplicate, so encoding what it read then gives fewer quotation marks than the body has.
     """
     return b"\\" not in body and body.count(b'"') == msgspec.json.encode(msgspec.json.decode(body)).count(b'"')
 
 
 def _decode_slowly(body: bytes, kind: type[T]) -> T:
-    """First against its type, which bounds every list, by msgspec's parser; Python's, slower by far, then looks for
-    members that stand twice in what is small enough to be a request.
+    """Decode a body for all its faults. msgspec checks the type first, which bounds every list. Then Python's parser,
+    which is far slower, searches for duplicate members.
     """
     plain = _parse(body)
     try:
@@ -90,7 +90,7 @@ def _decode_slowly(body: bytes, kind: type[T]) -> T:
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The body as plain values. The collector of cycles rests: for 700,000 empty lists it would take half a second."""
+    """Parse a body to plain values. Garbage collection is off: for 700,000 empty lists it would take half a second."""
     gc.disable()
     try:
         return msgspec.json.decode(body)

@@ -1,7 +1,7 @@
-"""What is wrong with a body, member by member: places by pointer, and words that name the rule.
+"""Finds all faults of a JSON body, with the pointer of each and the rule it breaks.
 
-msgspec stops at the first fault and speaks of Python's types and of regular expressions. So its types are walked here,
-and this is the one place where its rules become words. The walk is lazy: who takes 100 faults has no more looked for.
+msgspec stops at the first fault, and its messages name Python types and regular expressions. So this module walks the
+msgspec types itself and words the rules. The walk is lazy: a caller that takes 100 faults stops it there.
 """
 
 from collections.abc import Iterator, Sized
@@ -15,7 +15,7 @@ from consent_registry.domain.errors import Fault, shortened
 
 
 def find_faults(value: object, expected: inspect.Type, pointer: str) -> Iterator[Fault]:
-    """The faults of a value against its type, depth first, in the order in which the members were sent."""
+    """Yield the faults of a value against its type, depth first, in the order of the members in the body."""
     rule = None
     if isinstance(expected, inspect.UnionType):
         expected = _chosen(value, expected)
@@ -35,13 +35,13 @@ def find_faults(value: object, expected: inspect.Type, pointer: str) -> Iterator
 
 
 def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
-    """The branch of an optional type to report on."""
-    bare = [(one.type if isinstance(one, inspect.Metadata) else one, one) for one in union.types]
+    """The branch of an optional type whose faults to report."""
+    bare = [(branch.type if isinstance(branch, inspect.Metadata) else branch, branch) for branch in union.types]
     if value is None:
-        return next((one for kind, one in bare if isinstance(kind, inspect.NoneType)), bare[0][1])
+        return next((branch for kind, branch in bare if isinstance(kind, inspect.NoneType)), bare[0][1])
     if isinstance(value, list):
-        return next((one for kind, one in bare if isinstance(kind, inspect.ListType)), bare[0][1])
-    return next(one for kind, one in bare if not isinstance(kind, inspect.NoneType))
+        return next((branch for kind, branch in bare if isinstance(kind, inspect.ListType)), bare[0][1])
+    return next(branch for kind, branch in bare if not isinstance(kind, inspect.NoneType))
 
 
 def _object_faults(value: object, expected: inspect.StructType, pointer: str) -> Iterator[Fault]:
@@ -60,7 +60,7 @@ def _object_faults(value: object, expected: inspect.StructType, pointer: str) ->
 
 
 def _list_faults(value: object, expected: inspect.ListType | inspect.VarTupleType, pointer: str) -> Iterator[Fault]:
-    """Faults of a list and of its items, but of none behind the greatest number of items."""
+    """Faults of a list and of its items, up to the greatest allowed number of items."""
     if not isinstance(value, list):
         yield Fault(pointer, f"must be a list, not {_name(value)}")
         return
@@ -70,7 +70,7 @@ def _list_faults(value: object, expected: inspect.ListType | inspect.VarTupleTyp
 
 
 def _map_faults(value: object, expected: inspect.DictType, pointer: str) -> Iterator[Fault]:
-    """Faults of an object whose members have any names, and of these names."""
+    """Faults of an object with free member names: of the names and of the values."""
     if not isinstance(value, dict):
         yield Fault(pointer, f"must be an object, not {_name(value)}")
         return
@@ -97,7 +97,7 @@ def _is_good(value: object, expected: inspect.Type) -> bool:
 
 
 def rule_of(expected: inspect.Type, rule: str | None, value: object) -> str:
-    """The rule of a type that this value breaks, as what the value must be; `rule` is what the type says itself."""
+    """The rule that this value breaks, worded as what the value must be. `rule` is the type's own wording, if any."""
     if rule is not None:
         return rule
     if isinstance(expected, inspect.LiteralType):
@@ -126,7 +126,7 @@ def _range(least: int | None, most: int | None) -> str:
 
 
 def _annotation(expected: inspect.Type) -> Any:  # noqa: ANN401 - a type, or a form of types
-    """The type annotation that an inspected leaf stands for."""
+    """The type annotation of an inspected scalar type."""
     if isinstance(expected, inspect.LiteralType):
         return Literal[tuple(expected.values)]
     if isinstance(expected, inspect.StrType):
@@ -143,5 +143,5 @@ def _name(value: object) -> str:
 
 
 def _escape(name: str) -> str:
-    text = shortened(name).encode("utf-8", "replace").decode()  # JSON can spell half a character, UTF-8 cannot
+    text = shortened(name).encode("utf-8", "replace").decode()  # JSON can spell a lone surrogate, UTF-8 cannot
     return text.replace("~", "~0").replace("/", "~1")

@@ -1,8 +1,8 @@
-"""Unusual look-ups: rules that count and can be defended, no score (Art. 5 Abs. 1 lit. c und f, Art. 32 DSGVO).
+"""Finds unusual look-ups by counting, without a score (Art. 5 Abs. 1 lit. c und f, Art. 32 DSGVO).
 
-Each counts what happened in the hour, or the day, that ends with a question. What goes beyond is told once for each
-hour or day of UTC in which it does, with the numbers of its worst moment. So what is told depends on nothing but what
-happened: not on the period asked for, and not on whether the bad hour falls on a clock's hour.
+Each rule counts the look-ups in the hour, or the day, that ends with a question. If a count reaches its limit, there is
+one finding for that hour or day of UTC, with the numbers of its worst moment. So the findings depend only on the
+look-ups: not on the period of the search, and not on whether the bad hour is an hour of the clock.
 """
 
 from collections import Counter, defaultdict, deque
@@ -16,19 +16,16 @@ from consent_registry.domain.findings import Finding, FindingKind
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-# A system asks about clients its office has registered. One refused person a minute, most of an hour long, is no day's
-# work at a counter; it is a list that somebody goes through.
+# A system asks about clients that its office has registered. One refused person a minute, for most of an hour, is not
+# work at a counter; somebody is trying a list.
 REFUSED_REFERENCES = 50
-# Each permit is good for one sending. Who asked ten times about one person within a day and sent nothing did not ask in
-# order to send.
+# A permit is for one transfer. Ten questions about one person within a day without a transfer had another purpose.
 QUESTIONS_WITHOUT_TRANSFER = 10
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """One question about a person: when, about whom (None: nobody had registered the reference), and whether something
-    was sent on its answer.
-    """
+    """One question about a person. `client_id` is None for an unknown reference; `sent`: a transfer followed."""
 
     decision_id: str
     log_index: int | None
@@ -38,14 +35,14 @@ class Lookup(msgspec.Struct, frozen=True):
 
 
 def looked_at_since(begin: datetime, length: timedelta) -> datetime:
-    """From when on look-ups must be known to tell what lies in a period that begins then: a whole window before the
-    hour (or day) of UTC it begins in.
+    """The earliest look-up that findings from `begin` on depend on: one window before the hour (or day) of UTC that
+    contains `begin`.
     """
     return _EPOCH + ((begin - _EPOCH) // length - 1) * length
 
 
 class _Window:
-    """The look-ups of the hour or day that ends with those taken in last, counted as they come and go."""
+    """A sliding window: counts the look-ups of the hour or day that ends with the last one taken."""
 
     def __init__(self, length: timedelta) -> None:
         self._length = length
@@ -53,51 +50,51 @@ class _Window:
         self._clients: Counter[str | None] = Counter()
         self.sent = 0
 
-    def take(self, some: Iterable[Lookup], at: datetime) -> None:
-        """Add what happened at this moment; what is as old as the window is long leaves it."""
+    def take(self, lookups: Iterable[Lookup], at: datetime) -> None:
+        """Move the window's end to `at`, where these look-ups happened, and drop those that are now too old."""
         while self._inside and self._inside[0].at <= at - self._length:
             self._count(self._inside.popleft(), -1)
-        for one in some:
-            self._inside.append(one)
-            self._count(one, 1)
+        for lookup in lookups:
+            self._inside.append(lookup)
+            self._count(lookup, 1)
 
-    def _count(self, one: Lookup, step: int) -> None:
-        self._clients[one.client_id] += step
-        if not self._clients[one.client_id]:
-            del self._clients[one.client_id]
-        self.sent += step * one.sent
+    def _count(self, lookup: Lookup, step: int) -> None:
+        self._clients[lookup.client_id] += step
+        if not self._clients[lookup.client_id]:
+            del self._clients[lookup.client_id]
+        self.sent += step * lookup.sent
 
     @property
     def questions(self) -> int:
-        """How many there are."""
+        """The number of look-ups in the window."""
         return len(self._inside)
 
     @property
     def unregistered(self) -> int:
-        """How many of them are about references that nobody had registered."""
+        """The number of look-ups with an unknown reference."""
         return self._clients[None]
 
     @property
     def clients(self) -> int:
-        """About how many clients the others are."""
+        """The number of different known clients."""
         return len(self._clients) - (None in self._clients)
 
     @property
     def span(self) -> tuple[Lookup, Lookup]:
-        """The first and the last."""
+        """The first and the last look-up in the window."""
         return self._inside[0], self._inside[-1]
 
 
-# What is counted, with the numbers to be told; None while nothing is beyond the limit. The first number decides which
-# moment is the worst.
+# A rule: maps a window to the numbers of a finding, or None below the limit. The first number decides which moment is
+# the worst.
 Measure = Callable[[_Window], Mapping[str, int] | None]
 
 
 def lookups_refused(refused: Iterable[Lookup], references: int = REFUSED_REFERENCES) -> list[Finding]:
-    """Hours in which one partner was refused for at least so many different persons within sixty minutes.
+    """Findings for hours in which one partner was refused for at least `references` persons within sixty minutes.
 
-    References nobody has registered cannot be told apart in the log, which holds no trace of them: each question about
-    one counts as a person.
+    The log keeps no trace of unknown references, so it cannot distinguish them: each question with one counts as a
+    person.
     """
 
     def measure(window: _Window) -> Mapping[str, int] | None:
@@ -109,8 +106,8 @@ def lookups_refused(refused: Iterable[Lookup], references: int = REFUSED_REFEREN
 
 
 def lookups_without_transfer(lookups: Iterable[Lookup], questions: int = QUESTIONS_WITHOUT_TRANSFER) -> list[Finding]:
-    """Days on which one partner asked about one client at least so often within 24 hours, and sent nothing on any of
-    the answers. Persons nobody has registered are not told apart, and so not counted.
+    """Findings for days on which one partner asked at least `questions` times about one client within 24 hours and sent
+    nothing. Unknown references cannot be distinguished, so they are not counted.
     """
 
     def measure(window: _Window) -> Mapping[str, int] | None:
@@ -118,19 +115,19 @@ def lookups_without_transfer(lookups: Iterable[Lookup], questions: int = QUESTIO
         return numbers if window.questions >= questions and not window.sent else None
 
     of_client: defaultdict[str, list[Lookup]] = defaultdict(list)
-    for one in lookups:
-        if one.client_id is not None:
-            of_client[one.client_id].append(one)
+    for lookup in lookups:
+        if lookup.client_id is not None:
+            of_client[lookup.client_id].append(lookup)
     return [
         msgspec.structs.replace(finding, client_id=client_id)
-        for client_id, some in of_client.items()
-        for finding in _worst(some, DAY, measure, "lookups_without_transfer")
+        for client_id, client_lookups in of_client.items()
+        for finding in _worst(client_lookups, DAY, measure, "lookups_without_transfer")
     ]
 
 
 def codes_guessed(kind: FindingKind, failures: Iterable[tuple[str, datetime]], limit: int) -> list[Finding]:
-    """Hours in which one partner gave at least `limit` wrong codes within sixty minutes, after which it has to wait;
-    `failures` are ids and times.
+    """Findings for hours in which one partner gave at least `limit` wrong codes within sixty minutes. After so many the
+    partner must wait. `failures` are ids and times.
     """
 
     def measure(window: _Window) -> Mapping[str, int] | None:
@@ -138,11 +135,11 @@ def codes_guessed(kind: FindingKind, failures: Iterable[tuple[str, datetime]], l
 
     tried = [Lookup(failure_id, None, at, None, sent=False) for failure_id, at in failures]
     found = _worst(tried, HOUR, measure, kind)
-    return [msgspec.structs.replace(one, decision_id=None) for one in found]
+    return [msgspec.structs.replace(finding, decision_id=None) for finding in found]
 
 
 class _Moment(msgspec.Struct, frozen=True):
-    """A moment at which the window that ends there is beyond the limit."""
+    """A moment at which the window that ends there has reached the limit."""
 
     at: datetime
     first: Lookup
@@ -151,18 +148,18 @@ class _Moment(msgspec.Struct, frozen=True):
 
     @property
     def counted(self) -> int:
-        """What decides how bad it is."""
+        """The number by which moments are compared."""
         return next(iter(self.numbers.values()))
 
 
 def _worst(lookups: Iterable[Lookup], length: timedelta, measure: Measure, kind: FindingKind) -> Iterator[Finding]:
-    """A finding for each hour (or day) of UTC in which a window of that length that ends in it is beyond the limit: it
-    is about the look-up that crossed it, and tells the worst moment's numbers.
+    """Yield a finding for each hour (or day) of UTC in which a window ends that has reached the limit. Its subject is
+    the look-up that reached the limit; its numbers are the worst moment's.
     """
     beyond = _beyond(lookups, length, measure)
-    for _, several in groupby(beyond, key=lambda one: (one.at - _EPOCH) // length):
-        moments = list(several)
-        crossed, worst = moments[0], max(moments, key=lambda one: one.counted)
+    for _, moments_of_hour in groupby(beyond, key=lambda moment: (moment.at - _EPOCH) // length):
+        moments = list(moments_of_hour)
+        crossed, worst = moments[0], max(moments, key=lambda moment: moment.counted)
         yield Finding(
             kind=kind,
             subject=crossed.last.decision_id,
@@ -176,9 +173,9 @@ def _worst(lookups: Iterable[Lookup], length: timedelta, measure: Measure, kind:
 
 def _beyond(lookups: Iterable[Lookup], length: timedelta, measure: Measure) -> Iterator[_Moment]:
     window = _Window(length)
-    ordered = sorted(lookups, key=lambda one: (one.at, one.decision_id))
-    for at, some in groupby(ordered, key=lambda one: one.at):
-        window.take(some, at)
+    ordered = sorted(lookups, key=lambda lookup: (lookup.at, lookup.decision_id))
+    for at, simultaneous in groupby(ordered, key=lambda lookup: lookup.at):
+        window.take(simultaneous, at)
         numbers = measure(window)
         if numbers is not None:
             yield _Moment(at, *window.span, numbers)

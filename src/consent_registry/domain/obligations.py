@@ -1,4 +1,4 @@
-"""What a permit binds sender and recipient to (every permit carries purpose binding and the § 78 notice)."""
+"""Obligations of sender and recipient under a permit; every permit has purpose binding and the § 78 SGB X notice."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +13,7 @@ PURPOSE_BINDING_NORMS = {
     "kdg": "§ 7 Abs. 1 lit. b KDG",
     "dsg_ekd": "§ 5 Abs. 1 Nr. 2 DSG-EKD",
 }
-# What data stand in for: the catalogue's word, and the words of the obligation.
+# The `proxy_for` words of a catalogue, and their words in the obligation.
 PROXIES = {"origin": "die Herkunft", "ethnic origin": "die ethnische Herkunft"}
 GDPR_PURPOSE_BINDING = "Art. 5 Abs. 1 lit. b DSGVO"
 
@@ -27,17 +27,18 @@ class Obligation(msgspec.Struct, frozen=True):
 
 
 def obligations_for(sender: Partner, recipient: Partner, permitted: Sequence[Category] = ()) -> tuple[Obligation, ...]:
-    """The obligations of a permitted transfer between two partners, social law first where either side is under it,
-    and those that come with the permitted categories.
+    """The obligations of a permitted transfer: those of the regime (SGB X if either partner is under it, else the
+    recipient's), then those of the permitted categories.
     """
     general = _obligations("sgb_x" if "sgb_x" in {sender.regime, recipient.regime} else recipient.regime)
-    return general + _obligations_of(tuple(dict.fromkeys(one.flags for one in permitted)))
+    return general + _obligations_of(tuple(dict.fromkeys(category.flags for category in permitted)))
 
 
 @cache
-def _obligations_of(flags: tuple[CategoryFlags, ...]) -> tuple[Obligation, ...]:
+def _obligations_of(all_flags: tuple[CategoryFlags, ...]) -> tuple[Obligation, ...]:
     found = []
-    proxies = " und ".join(dict.fromkeys(PROXIES.get(one.proxy_for, one.proxy_for) for one in flags if one.proxy_for))
+    proxy_words = [PROXIES.get(flags.proxy_for, flags.proxy_for) for flags in all_flags if flags.proxy_for]
+    proxies = " und ".join(dict.fromkeys(proxy_words))
     if proxies:
         found.append(
             Obligation(
@@ -46,7 +47,7 @@ def _obligations_of(flags: tuple[CategoryFlags, ...]) -> tuple[Obligation, ...]:
                 f"Aus diesen Daten lässt sich auf {proxies} schließen; dafür dürfen sie nicht verwendet werden.",
             )
         )
-    if any(one.high_harm for one in flags):
+    if any(flags.high_harm for flags in all_flags):
         found.append(
             Obligation(
                 "handle_as_sensitive",
@@ -54,7 +55,7 @@ def _obligations_of(flags: tuple[CategoryFlags, ...]) -> tuple[Obligation, ...]:
                 "Diese Daten können der Person schwer schaden; sie sind wie besondere Kategorien zu schützen.",
             )
         )
-    if any(one.social_data for one in flags):
+    if any(flags.social_data for flags in all_flags):
         found.append(
             Obligation(
                 "social_secrecy",

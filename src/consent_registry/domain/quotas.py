@@ -1,7 +1,7 @@
-"""Quotas: how much one caller may ask in a minute, and the bucket that counts it.
+"""Quotas: how many calls a caller may make in a minute, and the token bucket that counts them.
 
-A bucket holds a minute's quota and fills evenly. What it remembers is how long it takes to be full again (the generic
-cell rate algorithm, ITU-T I.371 annex A).
+A bucket holds one minute's quota and refills evenly. Its state is the time until it is full again (the generic cell
+rate algorithm, ITU-T I.371 annex A).
 """
 
 from typing import Annotated, Literal
@@ -9,20 +9,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-# What a call counts as. `free` is what asks the database for nobody's data: health, keys, metadata, public log files.
+# The class of a call. `free` calls read no client's data: health, keys, metadata, public log files.
 QuotaClass = Literal["decisions", "batch_items", "writes", "reads", "tokens", "free"]
 WINDOW = 60.0
 LARGEST = 10_000_000
-# Seconds: less than one question of the largest quota takes.
+# Seconds; less than one question costs under the largest quota.
 _ROUNDING = 1e-6
 
 Quota = Annotated[int, Meta(ge=1, le=LARGEST)] | None
 
 
 class Quotas(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A network's quotas for each partner and minute, null for none: single decisions, questions in batches, acts,
-    searches and reads, access tokens. An administration's, a DPO's or a coordinating post's credential is a caller of
-    its own.
+    """A network's quotas per partner and minute (null: unlimited) for single decisions, questions in batches, writing
+    calls, searches and reads, and access tokens. The credentials of the administration, of a DPO and of a coordinating
+    post have quotas of their own.
     """
 
     decisions: Quota = 60_000
@@ -32,31 +32,31 @@ class Quotas(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     tokens: Quota = 600
 
     def of(self, kind: QuotaClass) -> int | None:
-        """The quota of a class."""
+        """The quota of a class of calls."""
         quota: int | None = None if kind == "free" else getattr(self, kind)
         return quota
 
 
 class Bucket:
-    """What one caller may still ask of one class, in this process. Times are a monotonic clock's seconds."""
+    """The token bucket of one caller and one class of calls in this process. Times are seconds of a monotonic clock."""
 
     __slots__ = ("_at", "_owed", "_rate")
 
     def __init__(self) -> None:
-        # How many seconds from `_at` on the bucket takes to be full.
+        # Seconds from `_at` until the bucket is full.
         self._owed = 0.0
         self._at = 0.0
         self._rate = 0.0
 
     def take(self, now: float, quota: int, share: float, cost: int = 1) -> float:
-        """Take `cost` out of this process's `share` of a quota; 0 when it was there, else nothing was taken and the
-        seconds after which it is. What is more than the share, but not more than the quota, is taken from a full
-        bucket; what is more than the quota is never there, and the answer is a minute.
+        """Take `cost` from this process's `share` of a quota. Returns 0 if it was taken; else nothing was taken and the
+        result is the seconds to wait. A cost above the share, but within the quota, needs a full bucket. A cost above
+        the quota is always refused, with a minute to wait.
         """
         rate = share / WINDOW
         owed = max(0.0, self._owed - (now - self._at))
         if rate != self._rate:
-            # A new quota: what was taken stays taken, a minute's worth at most.
+            # The quota changed: what was taken stays taken, at most a minute's worth.
             owed = min(owed * self._rate / rate, WINDOW)
         wait = owed + cost / rate - WINDOW
         if cost > share:

@@ -1,7 +1,7 @@
-"""Releases from professional secrecy (§ 203 StGB) as recorded, and the status that follows.
+"""Recorded releases from professional secrecy (§ 203 StGB), and their status.
 
-A release belongs to one consent and serves its grants from the holder towards the released side. It is taken back by
-the client, alone or with the consent, and lapses when its occasion ends: with the last of the grants it serves.
+A release belongs to one consent and serves that consent's grants from the secrecy holder to the released side. The
+client can withdraw it, alone or with the consent. It lapses with the last grant that it serves.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from consent_registry.domain.grants import Change, Grant, Status, status_of_cons
 
 
 class RecordedRelease(msgspec.Struct, frozen=True):
-    """A release with what happened to it, and the partners who may see it."""
+    """A release with its changes and the partners that may see it."""
 
     release_id: str
     consent_id: str
@@ -24,11 +24,11 @@ class RecordedRelease(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        """Whether it was not taken back: times describe, presence decides."""
+        """Whether the release was not withdrawn. A recorded withdrawal counts whatever its date."""
         return not self.changes
 
     def serves(self, grant: Grant) -> bool:
-        """Whether this is the release of the grant's sender towards its recipient, given in the same act."""
+        """Whether the release frees the grant's sender towards its recipient and belongs to the same consent."""
         return (self.consent_id, self.holder_id, self.towards_id) == (
             grant.consent_id,
             grant.sender_id,
@@ -36,15 +36,13 @@ class RecordedRelease(msgspec.Struct, frozen=True):
         )
 
     def is_visible_to(self, partner_id: int, visible: Iterable[Grant]) -> bool:
-        """Whether this partner, who may see these grants, may learn of the release: it says no more than they do."""
+        """Whether a partner that sees the `visible` grants may see the release: only if it serves one of them."""
         return partner_id in self.partner_ids and any(self.serves(grant) for grant in visible)
 
 
 def status_of_release(release: RecordedRelease, grants: Iterable[Grant], at: datetime, known_at: datetime) -> Status:
-    """The status at a point of both time axes: withdrawn on its own, or as long as the grants it serves and as they.
-
-    `grants` hold at least one it serves. The axes are read as for grants: a question about the present counts every
-    change on record, one about the past those in effect by then.
+    """The status of a release at a point of both time axes (see `grants`): `withdrawn` if it was withdrawn by itself,
+    else the status of the grants that it serves. At least one of `grants` must be served by it.
     """
     for change in release.changes:
         if change.recorded_at <= known_at and (at >= known_at or change.effective_at <= at):

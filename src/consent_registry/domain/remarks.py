@@ -1,6 +1,6 @@
-"""Remarks: what a consent is recorded with all the same, and whoever checks it is to see (docs/rules.md).
+"""Remarks: weaknesses of a consent that do not refuse it but that a reviewer must see (docs/rules.md).
 
-The code stands in the record and in the log; norm and sentence are looked up here.
+The record and the log hold the code; this table has the norm and the sentence.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """A point to look at: its code, its norm, and a sentence for people."""
+    """A weakness to look at: its code, its norm, and a sentence for people."""
 
     code: str
     norm: str
@@ -17,8 +17,8 @@ class Remark(msgspec.Struct, frozen=True):
 
 
 REMARKS = {
-    one.code: one
-    for one in (
+    remark.code: remark
+    for remark in (
         Remark(
             "benefits_notice_unstated",
             "§ 67b Abs. 2 Satz 3 SGB X",

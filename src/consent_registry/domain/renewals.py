@@ -1,10 +1,11 @@
-"""Renewals: the client says yes again, by a new act, to what it said yes to before (dpv:RenewedConsentGiven).
+"""Renewals: by a new act the client agrees again to what it agreed to before (dpv:RenewedConsentGiven).
 
-The new act is a consent of its own and is judged as one. It renews the earlier consent's given grants of the same flow:
-they show `renewed`, with its end. Their own rows permit no longer than they did: beyond that the new grant carries the
-flow, with its own text and evidence. The two are one yes said twice. What takes back either takes back both, so that
-nobody who withdrew "the consent" stays permitted by the other paper; only what voids the new act from the start leaves
-the earlier yes as it was.
+The new act is a consent of its own and must meet the same rules. It renews the earlier consent's given grants of the
+same flow: their status becomes `renewed`, with the new end. The earlier rows permit no longer than before; after that
+the new grant permits, with its own text and evidence.
+
+A withdrawal or ending of either consent takes back both. Otherwise a client that withdrew "the consent" would still be
+bound by the other paper. Only an invalidation of the new act restores the earlier consent as it was.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,15 +26,15 @@ from consent_registry.domain.releases import RecordedRelease
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """What an earlier consent still gives for one flow: its categories, until the first of its grants ends."""
+    """What an earlier consent still permits for one flow: its categories, and when the first of its grants ends."""
 
     category_ids: frozenset[int]
     until: datetime
 
 
 def renewable(earlier: Iterable[Grant], flow: tuple[int, int, int], now: datetime) -> Earlier | None:
-    """What may be renewed for this flow, or None: only what is given. What was withdrawn, ended, void or has expired
-    is not revived, and what was renewed before is renewed by its newest act.
+    """The part of an earlier consent that may be renewed for this flow, or None. Only grants with status `given` count:
+    a renewal revives nothing withdrawn, ended, void or expired, and a renewed grant is renewed by its newest act.
     """
     given = [grant for grant in earlier if grant.flow == flow and status_of(grant, now, now) == "given"]
     if not given:
@@ -49,11 +50,12 @@ def renewable(earlier: Iterable[Grant], flow: tuple[int, int, int], now: datetim
 def renew(
     earlier: Iterable[Grant], new: Sequence[Grant], effective_at: datetime, now: datetime
 ) -> list[tuple[Grant, Change]]:
-    """The changes by which these new grants, just given, renew the earlier consent's grants of the same flows."""
+    """The changes by which newly given grants renew the earlier consent's grants of the same flows."""
     changes = []
     for grant in earlier:
         if status_of(grant, now, now) == "given":
-            longest = max((one for one in new if one.flow == grant.flow), key=lambda one: one.valid_until, default=None)
+            same_flow = (candidate for candidate in new if candidate.flow == grant.flow)
+            longest = max(same_flow, key=lambda candidate: candidate.valid_until, default=None)
             if longest is not None:
                 until, by = longest.valid_until, longest.grant_id
                 changes.append((grant, Change("renewed", effective_at, now, None, until, by)))
@@ -61,8 +63,8 @@ def renew(
 
 
 def unrenew(grants: Iterable[Grant], void: Iterable[Grant], now: datetime) -> list[tuple[Grant, Change]]:
-    """The changes by which renewals of these grants fall, because the grants that renewed them were void from the
-    start: the earlier yes has the end it had.
+    """The changes that undo renewals of these grants, because the renewing grants were void from the start. The earlier
+    grants get their former end back.
     """
     void_ids = {grant.grant_id for grant in void}
     changes = []
@@ -75,19 +77,19 @@ def unrenew(grants: Iterable[Grant], void: Iterable[Grant], now: datetime) -> li
 
 
 def related_consents(grants: Iterable[Grant]) -> dict[str, frozenset[str]]:
-    """For each consent of these grants all that renew it or that it renews, over any number of acts, itself among them;
-    a renewal still requested counts.
+    """For each consent of these grants the set of consents connected to it by renewals, itself included. A renewal that
+    is only requested counts.
     """
     related: dict[str, frozenset[str]] = {}
     for grant in grants:
         ids = {grant.consent_id} if grant.renews is None else {grant.consent_id, grant.renews}
-        joined = frozenset(ids.union(*(related.get(one, ()) for one in ids)))
+        joined = frozenset(ids.union(*(related.get(consent_id, ()) for consent_id in ids)))
         related.update(dict.fromkeys(joined, joined))
     return related
 
 
 def same_yes(chosen: Sequence[Grant], grants: Sequence[Grant]) -> list[Grant]:
-    """The grants of other consents that say the same yes as the chosen ones: the same flow in a related consent."""
+    """The grants that a renewal connects with the chosen ones: the same flow in a related consent."""
     related = related_consents(grants)
     own = {grant.consent_id for grant in chosen}
     wanted = {
@@ -102,7 +104,7 @@ def same_yes(chosen: Sequence[Grant], grants: Sequence[Grant]) -> list[Grant]:
 def same_release(
     chosen: Sequence[RecordedRelease], releases: Sequence[RecordedRelease], grants: Sequence[Grant]
 ) -> list[RecordedRelease]:
-    """The releases of related consents that release the same holder towards the same side as the chosen ones."""
+    """The releases that a renewal connects with the chosen ones: same holder, same side, in a related consent."""
     related = related_consents(grants)
     own = {release.consent_id for release in chosen}
     wanted = {
@@ -110,4 +112,4 @@ def same_release(
         for release in chosen
         for consent_id in related[release.consent_id] - own
     }
-    return [one for one in releases if (one.consent_id, one.holder_id, one.towards_id) in wanted]
+    return [release for release in releases if (release.consent_id, release.holder_id, release.towards_id) in wanted]

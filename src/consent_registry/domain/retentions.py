@@ -1,7 +1,6 @@
-"""Which events go when: every kind of event has a class (docs/design/erasure.md).
+"""Retention classes: every kind of event is a use, a state or permanent (docs/design/erasure.md).
 
-A kind that nobody classified, because a newer release wrote it, is in none of them: the database lets go by age what is
-a use, and nothing else.
+A kind that a newer release wrote is in no class. It is kept: the database deletes only uses by age.
 """
 
 from consent_registry.domain.events.event import RetentionClass
@@ -12,10 +11,10 @@ def _kinds(retention_class: RetentionClass) -> frozenset[str]:
     return frozenset(kind for kind, event in EVENTS.items() if event.retention_class == retention_class)
 
 
-# Uses go by age. What they prove, reliance on a consent, lasts as long as its evidence.
+# Uses are deleted by age. They prove reliance on a consent, so they are kept as long as its evidence.
 USE = _kinds("use")
-# The state of clients, consents and catalogue: goes with its consent or its client, never before; a catalogue never.
+# The state of clients, consents and catalogue: deleted with its consent or client, never before; the catalogue's never.
 STATE = _kinds("state")
-# What accounts for the log itself.
+# Events about the log itself.
 PERMANENT = _kinds("permanent")
 USE_KINDS = sorted(NUMBERS[kind] for kind in USE)

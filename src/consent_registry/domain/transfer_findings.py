@@ -1,5 +1,5 @@
-"""Transfers held against what permitted them: without a permit, beyond it, outside its time, or on grants that did not
-hold (docs/reconciliation.md). What permits later heals nothing that was sent before.
+"""Compares transfers with their permits (docs/reconciliation.md): without a permit, broader than it, outside its time,
+or on grants that were no longer in force. A later permit does not make an earlier transfer lawful.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from consent_registry.domain.findings import CLOCKS_DIFFER, Finding, FindingKind
 
 StopKind = Literal["withdrawn", "invalidated", "restricted", "unrestricted", "ended"]
 
-# In which way a grant did not hold, and as what that is told.
-_TOLD_AS: Mapping[StopKind, FindingKind] = {
+# The finding for each way in which a grant can stop permitting.
+_FINDING_KINDS: Mapping[StopKind, FindingKind] = {
     "withdrawn": "transfer_after_withdrawal",
     "invalidated": "transfer_on_void_grant",
     "restricted": "transfer_under_restriction",
@@ -23,7 +23,7 @@ _TOLD_AS: Mapping[StopKind, FindingKind] = {
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What a decision said, as its event tells."""
+    """A decision's answer, read from its event."""
 
     decision_id: str
     log_index: int
@@ -39,7 +39,7 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A transfer that its sender reported as sent: when it says it was, and when it said so."""
+    """A transfer that its sender reported as sent. `transferred_at` is the sender's statement, `reported_at` ours."""
 
     transfer_id: str
     decision_id: str
@@ -49,10 +49,11 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """What took categories from a grant: a withdrawal, since the first controller received it; an ending; a
-    restriction, until one that is `unrestricted` lifts it; an invalidation, which voids from the start, so whenever
-    something was sent. And when it was recorded. `of` names the grant that it befell: this one, or another that it
-    depends on.
+    """A change that stopped a grant from permitting some categories.
+
+    A withdrawal counts from its receipt by the first controller, a restriction until an `unrestricted` lifts it, an
+    invalidation always, because it voids from the start. `of` is the changed grant: this one, or one that it depends
+    on.
     """
 
     categories: frozenset[str]
@@ -63,22 +64,22 @@ class Stopped(msgspec.Struct, frozen=True):
 
 
 class UsedGrant(msgspec.Struct, frozen=True):
-    """A grant that a permit named, with what took categories from it."""
+    """A grant that a permit named, with the changes that stopped its categories."""
 
     categories: frozenset[str]
     stops: tuple[Stopped, ...] = ()
 
 
 def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]) -> list[Finding]:
-    """What is to be looked at in a transfer that followed this decision; `grants` by id, those that it named.
+    """The findings about a transfer that followed this decision; `grants` are those that the decision named, by id.
 
-    What the agreement or the sender places on a statute is not judged: the registry knows no statutes.
+    Categories on a statutory basis are not judged: the registry does not interpret statutes.
     """
     if decided.outcome == "not_consent_based":
         return []
-    permitted = tuple(one for one in sent.categories if one in decided.permitted)
-    statutory = set(decided.not_consent_based)
-    surplus = tuple(one for one in sent.categories if one not in decided.permitted and one not in statutory)
+    permitted = tuple(category for category in sent.categories if category in decided.permitted)
+    allowed = {*decided.permitted, *decided.not_consent_based}
+    surplus = tuple(category for category in sent.categories if category not in allowed)
     found = []
     if surplus:
         kind: FindingKind = "transfer_broader" if decided.permitted else "transfer_without_permit"
@@ -87,7 +88,7 @@ def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]
         found.append(_about("transfer_before_permit", sent, decided, permitted))
     if permitted and sent.transferred_at >= decided.expires_at:
         found.append(_about("transfer_after_expiry", sent, decided, permitted))
-    used = [grants[one] for one in decided.grant_ids if one in grants]
+    used = [grants[grant_id] for grant_id in decided.grant_ids if grant_id in grants]
     return found + _judge_grants(sent, decided, permitted, used)
 
 
@@ -114,17 +115,20 @@ def _about(
 
 
 def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]) -> list[Finding]:
-    """Sent when none of the grants that the permit named held a category any more, told for each way in which one of
-    them fell, whether that was recorded by then or not: a permit from between is no fault of the sender, and still a
-    transfer that nobody had agreed to. The facts are those that were known first.
+    """Findings for categories that no grant of the permit permitted at the time of the transfer: one finding for each
+    kind of change that stopped a grant. A change counts from its date, even if it was recorded later: the sender, which
+    had a permit, is not at fault, but nobody had agreed to the transfer. Of several changes the earliest known counts.
     """
     found = []
     stops = {
-        one: [_stops(grant, one, sent.transferred_at) for grant in used if one in grant.categories] for one in permitted
+        category: [_stops(grant, category, sent.transferred_at) for grant in used if category in grant.categories]
+        for category in permitted
     }
-    gone = {one: several for one, several in stops.items() if all(several)}
-    for way, kind in _TOLD_AS.items():
-        falls = {one: fall for one, several in gone.items() if (fall := _fall(way, several)) is not None}
+    stopped = {category: of_grants for category, of_grants in stops.items() if all(of_grants)}
+    for way, kind in _FINDING_KINDS.items():
+        falls = {
+            category: fall for category, of_grants in stopped.items() if (fall := _fall(way, of_grants)) is not None
+        }
         if falls:
             known_at, stop = min(falls.values(), key=lambda fall: (fall[0], *_order(fall[1])))
             finding = _about(kind, sent, decided, tuple(falls))
@@ -136,31 +140,33 @@ def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: 
 
 
 def _fall(way: StopKind, stops: Sequence[Sequence[Stopped]]) -> tuple[datetime, Stopped] | None:
-    """When it was known that none of some grants held, `stops` being what kept each, and that one of them had fallen in
-    this way; and what made it fall: where it is the one that was known to fall last, that, else the first. None where
-    none fell so. As each was recorded: what is recorded later changes nothing of it.
+    """When the registry knew that all grants were stopped and that at least one was stopped in this `way`, and by which
+    change. `stops` holds each grant's changes. None if no grant was stopped in this way.
+
+    A grant counts as stopped from its first recorded change. The change returned is that of the grant stopped last, if
+    it is of this kind, else the first of this kind. So a change recorded later never alters an earlier finding.
     """
-    in_this_way = [one for several in stops for one in several if one.kind == way]
+    in_this_way = [stop for of_grant in stops for stop in of_grant if stop.kind == way]
     if not in_this_way:
         return None
-    last = max((min(several, key=_order) for several in stops), key=_order)
-    told = last if last.kind == way else min(in_this_way, key=_order)
-    return max(last.recorded_at, told.recorded_at), told
+    last = max((min(of_grant, key=_order) for of_grant in stops), key=_order)
+    cause = last if last.kind == way else min(in_this_way, key=_order)
+    return max(last.recorded_at, cause.recorded_at), cause
 
 
 def _stops(grant: UsedGrant, category: str, at: datetime) -> list[Stopped]:
-    """What kept this category from being sent on a grant at a moment."""
-    known = [
-        one
-        for one in grant.stops
-        if category in one.categories and (one.kind == "invalidated" or one.effective_at <= at)
+    """The changes that stopped a grant from permitting this category at a moment."""
+    effective = [
+        stop
+        for stop in grant.stops
+        if category in stop.categories and (stop.kind == "invalidated" or stop.effective_at <= at)
     ]
-    lifted = [one for one in known if one.kind == "unrestricted"]
+    liftings = [stop for stop in effective if stop.kind == "unrestricted"]
     return [
-        one
-        for one in known
-        if one.kind != "unrestricted"
-        and not (one.kind == "restricted" and any(_lifts(lifting, one) for lifting in lifted))
+        stop
+        for stop in effective
+        if stop.kind != "unrestricted"
+        and not (stop.kind == "restricted" and any(_lifts(lifting, stop) for lifting in liftings))
     ]
 
 

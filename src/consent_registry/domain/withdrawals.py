@@ -1,6 +1,6 @@
-"""What a withdrawal does to a client's grants (Art. 7 Abs. 3 DSGVO): pure, for now and for good.
+"""Withdrawals: the changes that a withdrawal makes to a client's grants (Art. 7 Abs. 3 DSGVO).
 
-A withdrawal is never undone, may cover a part, and counts from the moment it is on record.
+A withdrawal may cover some categories only. It counts from the moment it is recorded, and is never undone.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from consent_registry.domain.grants import LIVE, Change, Grant, counting_changes
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
-    """A grant and the change that withdraws it or some of its categories."""
+    """A grant with the change that withdraws it, or some of its categories."""
 
     grant: Grant
     change: Change
 
 
 def can_be_withdrawn(grant: Grant, now: datetime) -> bool:
-    """Whether there is anything to withdraw: a live grant, or a request that could still be confirmed."""
+    """Whether a grant can be withdrawn: it is live, or requested and could still be confirmed."""
     status = status_of(grant, now, now)
     return status in LIVE or status == "requested"
 
@@ -27,7 +27,9 @@ def can_be_withdrawn(grant: Grant, now: datetime) -> bool:
 def withdraw(
     grants: Sequence[Grant], received_at: datetime, now: datetime, category_ids: frozenset[int] | None = None
 ) -> list[Withdrawn]:
-    """The changes that withdraw these grants, or only these categories of them; what is gone already is left out."""
+    """The changes that withdraw these grants, or only these categories. Grants and categories that are already
+    withdrawn are left out.
+    """
     withdrawn = []
     for grant in grants:
         if not can_be_withdrawn(grant, now):
@@ -43,9 +45,9 @@ def withdraw(
 
 
 def still_given(grants: Sequence[Grant], withdrawn: Sequence[Withdrawn], now: datetime) -> list[Grant]:
-    """Live grants of other consents for the same flows: what goes on all the same, so that nobody is misled."""
-    consents = {one.grant.consent_id for one in withdrawn}
-    flows = {one.grant.flow for one in withdrawn}
+    """Live grants of other consents for the same flows. The answer names them, because those flows continue."""
+    consents = {withdrawal.grant.consent_id for withdrawal in withdrawn}
+    flows = {withdrawal.grant.flow for withdrawal in withdrawn}
     return [
         grant
         for grant in grants
