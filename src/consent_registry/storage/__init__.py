@@ -1,1 +1,1 @@
-"""Every SQL statement, one module per noun, and the embedded PostgreSQL."""
+"""Every SQL statement, one module per noun, and the files outside the database."""

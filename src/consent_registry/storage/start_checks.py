@@ -1,5 +1,5 @@
-"""What must be true of a database before the registry serves from it; each refusal is one clear line that names the
-setting, its value and the cure. `docs/operating.md` lists them all, and a test compares.
+"""Checks of the database before the registry serves from it. Each refusal is one line with the setting, its value and
+the cure. `docs/operating.md` lists them all, and a test compares.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from consent_registry.storage.database.session_checks import DURABLE_COMMIT
 OLDEST_VERSION = 150_000
 # A batch of 1000 decisions holds 1000 locks; several batches run at once.
 LOCKS = 50_000
-# Settings whose other values lose acknowledged commits, or read damaged pages as if they were whole.
+# Settings for which other values could lose acknowledged commits, or read damaged pages as whole ones.
 DURABLE: Mapping[str, frozenset[str]] = {
     "fsync": frozenset({"on"}),
     "full_page_writes": frozenset({"on"}),
@@ -27,16 +27,16 @@ DURABLE: Mapping[str, frozenset[str]] = {
     "zero_damaged_pages": frozenset({"off"}),
     "ignore_checksum_failure": frozenset({"off"}),
 }
-# A refusal is to be seen within five seconds, and Python needs its own.
+# A refusal must appear within five seconds, and Python needs part of them to start.
 CONNECT_SECONDS = 3.0
 _SERVER = ("server_version_num", "server_version", "max_locks_per_transaction", "max_connections")
 _CONNECTIONS = ("max_prepared_transactions", "superuser_reserved_connections", "reserved_connections")
 
 
 async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -> None:
-    """Raise Unusable unless the application's login in `dsn` finds a database it may serve from.
+    """Raise Unusable unless the registry may serve from this database with the application's login in `dsn`.
 
-    `demonstration` says whether demonstration data is expected; production refuses it. `connections` is how many the
+    `demonstration` allows demonstration data, which production refuses. `connections` is how many connections all
     processes may open together.
     """
     connection = await _connect(dsn)
@@ -52,7 +52,7 @@ async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -
         await _require_clock(connection)
         await require_this_month(connection)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError) as error:
-        # Before the first migration the application's role may not even look into the schema.
+        # Before the first migration the application's role has no privilege on the schema.
         raise Unusable("the database has no schema yet: run `consent-registry migrate`") from error
     except TimeoutError as error:
         raise Unusable("the database does not answer: look at its log and its load") from error
@@ -61,7 +61,7 @@ async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -
 
 
 async def require_safe_for_sealing(dsn: str) -> None:
-    """Raise Unusable unless the sealer's login in `dsn` finds a durable database with the tables it writes."""
+    """Raise Unusable unless the database is durable and has the sealer's tables, for the sealer's login in `dsn`."""
     connection = await _connect(dsn, "SEALER_DATABASE_URL")
     try:
         await _require_server(connection, 0)
@@ -75,7 +75,7 @@ async def require_safe_for_sealing(dsn: str) -> None:
 
 
 async def require_safe_for_erasing(dsn: str) -> None:
-    """Raise Unusable unless the eraser's login in `dsn` may do nothing but call its functions."""
+    """Raise Unusable unless the eraser's login in `dsn` may only call its functions."""
     connection = await _connect(dsn, "ERASER_DATABASE_URL")
     try:
         await require_harmless_login(connection, "eraser")
@@ -84,7 +84,7 @@ async def require_safe_for_erasing(dsn: str) -> None:
 
 
 async def require_no_real_network(dsn: str) -> None:
-    """Raise Unusable when a database holds a network that is not the demonstration's: none of it may be touched."""
+    """Raise Unusable if a database holds a real network, so that the demonstration never touches real data."""
     connection = await connect(dsn, timeout=5)
     try:
         if await connection.fetchval(

@@ -1,1 +1,1 @@
-"""Consents, what changes them and what is drawn from them: their statements."""
+"""Statements for consents, their grants, withdrawals and receipt codes."""

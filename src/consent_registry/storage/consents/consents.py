@@ -1,4 +1,4 @@
-"""Consents: the acts that grants hang on, and their releases."""
+"""Statements for consents, their evidence and their releases."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
-    """A consent as stored, less what only its recorder keeps in its own files."""
+    """A stored consent, without the columns that are for its recorder only."""
 
     consent_id: str
     client_id: str
@@ -30,7 +30,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
 
 
 class NewConsent(msgspec.Struct, frozen=True):
-    """A consent about to be recorded; `evidence_kept_at` is sealed."""
+    """A consent to be recorded; `evidence_kept_at` is encrypted."""
 
     consent_id: str
     client_id: str
@@ -62,7 +62,7 @@ class NewConsent(msgspec.Struct, frozen=True):
 
 
 class NewEvidence(msgspec.Struct, frozen=True):
-    """Evidence that followed a consent; `kept_at` is sealed."""
+    """Evidence that followed a consent; `kept_at` is encrypted."""
 
     consent_id: str
     evidence_id: str
@@ -82,7 +82,7 @@ def _consent(row: asyncpg.Record) -> ConsentRow:
 
 
 async def find_consent(connection: Connection, network_id: int, consent_id: str) -> ConsentRow | None:
-    """The consent, if this transaction's partners have a part in it."""
+    """The consent, if this transaction's partners may read it; else None."""
     row = await connection.fetchrow(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
@@ -103,8 +103,9 @@ async def list_consents(
     limit: int,
     unproven_by: int | None = None,
 ) -> list[ConsentRow]:
-    """Consents of this transaction's partners, newest first, of these clients or of all, older than `before`; with
-    `unproven_by` only those this partner recorded whose evidence is to follow.
+    """Up to `limit` consents that this transaction's partners may read, newest first, older than `before`. None for
+    `client_ids` means all clients. With `unproven_by` only consents that this partner recorded and whose evidence is
+    still missing.
     """
     rows = await connection.fetch(
         """
@@ -132,7 +133,7 @@ async def list_consents(
 
 
 async def has_evidence(connection: Connection, network_id: int, consent_id: str) -> bool:
-    """Whether the consent came with its evidence, or it followed."""
+    """Whether the consent has evidence, recorded with it or later."""
     found: bool = await connection.fetchval(
         """
         select evidence_sha256 is not null or exists (
@@ -146,7 +147,7 @@ async def has_evidence(connection: Connection, network_id: int, consent_id: str)
 
 
 async def add_evidence(connection: Connection, network_id: int, row: NewEvidence) -> None:
-    """Add the evidence that followed a consent."""
+    """Add evidence that followed a consent."""
     await connection.execute(
         """
         insert into registry.consent_evidence
@@ -176,7 +177,9 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
 
 
 async def add_releases(connection: Connection, network_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add releases: id, consent, client, partners who may see it, holder, towards, function (sealed), person."""
+    """Add releases. Each row: id, consent, client, partners that may see it, holder, towards, function (encrypted),
+    person.
+    """
     await connection.executemany(
         """
         insert into registry.releases
@@ -188,7 +191,7 @@ async def add_releases(connection: Connection, network_id: int, rows: Sequence[t
 
 
 async def find_releases(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[RecordedRelease]:
-    """The releases of these consents that this transaction's partners may see."""
+    """The releases of these consents that this transaction's partners may read, with their changes."""
     rows = await connection.fetch(
         """
         select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, c.kind, c.effective_at,
@@ -217,7 +220,7 @@ async def add_release_withdrawals(
     times: tuple[datetime, datetime],
     rows: Sequence[tuple[str, str, str]],
 ) -> None:
-    """Withdraw releases: (change id, act id, release id) each; `times` are those of effect and of recording."""
+    """Withdraw releases. Each row: change id, act id, release id. `times` are the times of effect and of recording."""
     await connection.executemany(
         """
         insert into registry.release_changes

@@ -1,4 +1,6 @@
-"""Grants with their changes and releases, read for whoever this transaction's partners are."""
+"""Statements for grants with their changes and releases. Row-level security shows those of this
+transaction's partners.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +14,7 @@ from consent_registry.storage.database.database import Connection
 
 GrantRow = asyncpg.Record | Mapping[str, Any]
 
-# The columns of grant × change, in the order in which a decision's facts bring those of other persons.
+# The columns of grant × change for other persons' grants, in the order of the statement for a decision's facts.
 OTHERS = (
     *("grant_id", "consent_id", "client_id", "sender_id", "recipient_id", "purpose_id", "category_ids", "explicit"),
     *("answer", "valid_from", "valid_until", "recorder_id", "given_at", "third_parties", "third_party_grants"),
@@ -32,7 +34,7 @@ _SELECT = """
 
 
 def grants_from_rows(rows: Iterable[GrantRow]) -> list[Grant]:
-    """Grants from rows of grant × change, in the order in which the grants first appear."""
+    """Build grants from rows of grant × change, in the order in which the grants first appear."""
     first: dict[Any, GrantRow] = {}
     changes: dict[Any, list[Change]] = {}
     for row in rows:
@@ -80,15 +82,15 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
 
 
 def _others(rows: Sequence[tuple[Any, ...]]) -> list[Grant]:
-    """The other persons' grants that a grant depends on, from rows without names (see `OTHERS`)."""
+    """The other persons' grants that a grant depends on, from rows without column names (see `OTHERS`)."""
     return grants_from_rows([dict(zip(OTHERS, row, strict=True)) for row in rows]) if rows else []
 
 
 async def find_grants_of_consents(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[Grant]:
-    """The grants of these consents that this transaction's partners take part in or recorded.
+    """The grants of these consents that this transaction's partners may read.
 
-    Each table is read once and the parts are put together here, not joined by the planner: it would go through a table
-    once for each grant when thousands were added since its statistics were made.
+    The statement reads each table once and joins the parts itself. The planner's join would scan a table once per grant
+    if thousands of rows were added since its last ANALYZE.
     """
     rows = await connection.fetch(
         """
@@ -114,7 +116,7 @@ async def find_grants_of_consents(connection: Connection, network_id: int, conse
 
 
 async def find_grants_of_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[Grant]:
-    """The grants of these clients that this transaction's partners take part in or recorded."""
+    """The grants of these clients that this transaction's partners may read."""
     rows = await connection.fetch(
         _SELECT + " where g.network_id = $1 and g.client_id = any ($2::uuid[]) order by g.grant_id",
         network_id,
@@ -157,7 +159,7 @@ async def add_grants(connection: Connection, network_id: int, grants: Sequence[G
 
 
 class GrantChange(msgspec.Struct, frozen=True):
-    """A change about to be recorded: to which grant, by which act, with the partners who may see it."""
+    """A change of a grant to be recorded, with the id of the act that makes it."""
 
     grant: Grant
     change_id: str
@@ -166,7 +168,7 @@ class GrantChange(msgspec.Struct, frozen=True):
 
 
 async def add_grant_changes(connection: Connection, network_id: int, changes: Sequence[GrantChange]) -> None:
-    """Add changes of grants, each under the client number its grant was recorded under."""
+    """Add changes of grants, each under its grant's client number."""
     await connection.executemany(
         """
         insert into registry.grant_changes
@@ -177,24 +179,24 @@ async def add_grant_changes(connection: Connection, network_id: int, changes: Se
         [
             (
                 network_id,
-                one.grant.grant_id,
-                one.change_id,
-                one.act_id,
-                one.grant.client_id,
-                sorted(one.grant.readers),
-                one.change.kind,
-                None if one.change.category_ids is None else sorted(one.change.category_ids),
-                one.change.valid_until,
-                one.change.by_grant_id,
-                one.change.effective_at,
-                one.change.recorded_at,
+                row.grant.grant_id,
+                row.change_id,
+                row.act_id,
+                row.grant.client_id,
+                sorted(row.grant.readers),
+                row.change.kind,
+                None if row.change.category_ids is None else sorted(row.change.category_ids),
+                row.change.valid_until,
+                row.change.by_grant_id,
+                row.change.effective_at,
+                row.change.recorded_at,
             )
-            for one in changes
+            for row in changes
         ],
     )
 
 
 async def read_clock(connection: Connection) -> datetime:
-    """The database's time at the start of this statement; the only clock an act relies on."""
+    """The database's time at the start of this statement: the only clock that commands use."""
     now: datetime = await connection.fetchval("select statement_timestamp()")
     return now

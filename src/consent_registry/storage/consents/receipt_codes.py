@@ -1,4 +1,4 @@
-"""Receipt codes: what a client carries to withdraw with. The code itself is not kept, only its digest."""
+"""Statements for receipt codes, with which a client can withdraw. Only a code's digest is stored, never the code."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class ReceiptCode(msgspec.Struct, frozen=True):
-    """What a code opens: the consent, the client it was recorded under, and the partners concerned."""
+    """The consent that a code refers to, the consent's client number, and the partners concerned."""
 
     consent_id: str
     client_id: str
@@ -19,7 +19,7 @@ class ReceiptCode(msgspec.Struct, frozen=True):
 async def add_receipt_code(
     connection: Connection, network_id: int, digest: tuple[str, bytes], code: ReceiptCode, issue: int, at: datetime
 ) -> None:
-    """Add a code; `digest` is the id of the digest key and the digest made with it. The highest issue works."""
+    """Add a code. `digest` is the digest key's id and the digest. Only the code with the highest `issue` is valid."""
     await connection.execute(
         """
         insert into registry.receipt_codes
@@ -37,7 +37,9 @@ async def add_receipt_code(
 
 
 async def find_receipt_code(connection: Connection, network_id: int, digests: Sequence[bytes]) -> ReceiptCode | None:
-    """What the code with these digests (one for each digest key) opens; None for one that was replaced."""
+    """The consent of a code, found by its digests under all digest keys. None if unknown or replaced by a
+    newer code.
+    """
     row = await connection.fetchrow(
         """
         select c.consent_id, c.client_id, c.partner_ids from registry.receipt_codes c
@@ -52,7 +54,7 @@ async def find_receipt_code(connection: Connection, network_id: int, digests: Se
 
 
 async def last_receipt_code(connection: Connection, network_id: int, consent_id: str) -> tuple[ReceiptCode, int] | None:
-    """What the consent's code opens, and how many were issued."""
+    """The newest code of a consent, and the number of codes issued; None if there is none."""
     row = await connection.fetchrow(
         """
         select consent_id, client_id, partner_ids, issue from registry.receipt_codes

@@ -1,4 +1,4 @@
-"""Withdrawals, and the change feed they fill."""
+"""Statements for withdrawals, and for the partners' change feeds."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,8 +9,9 @@ from consent_registry.storage.database.database import Connection
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):
-    """A withdrawal under one client number: declared by the client, received by a partner, recorded here; none of the
-    times delays it. `act_id` is the row of the number by which it was made, the only one its partner can read.
+    """A withdrawal under one client number: the client declared it, a partner received it, the registry recorded it. No
+    time delays it. `act_id` names the row under the partner's own client number, the only row that the partner can
+    read.
     """
 
     withdrawal_id: str
@@ -24,7 +25,7 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
-    """An entry of one partner's change feed. `use_ban`: what was received by these grants may not be used."""
+    """An entry of one partner's change feed. `use_ban`: the partner may not use data received under these grants."""
 
     partner_id: int
     change_id: str
@@ -39,7 +40,7 @@ class ChangeRow(msgspec.Struct, frozen=True):
 
 
 async def add_withdrawals(connection: Connection, network_id: int, rows: Iterable[WithdrawalRow]) -> None:
-    """Add a withdrawal, a row for each client number."""
+    """Add a withdrawal: one row for each client number."""
     await connection.executemany(
         """
         insert into registry.withdrawals
@@ -51,7 +52,7 @@ async def add_withdrawals(connection: Connection, network_id: int, rows: Iterabl
 
 
 async def add_changes(connection: Connection, network_id: int, rows: Iterable[ChangeRow]) -> None:
-    """Tell the partners concerned."""
+    """Add entries to partners' change feeds."""
     await connection.executemany(
         """
         insert into registry.changes

@@ -1,1 +1,1 @@
-"""Decisions and the transfers they permit: their statements."""
+"""Statements for decisions and for the transfers that follow them."""

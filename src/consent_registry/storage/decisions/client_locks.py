@@ -1,7 +1,7 @@
-"""Whom the references of questions mean, and the locks that hold these clients: a decision's first statement.
+"""A decision's first statement: resolves the references to clients and takes the clients' shared locks.
 
-What they agreed to is the second one (`storage/decisions/facts.py`), which must see what was committed while the first
-looked for its locks (docs/design/decisions.md).
+The second statement reads the facts (`storage/decisions/facts.py`). It must be a statement of its own, to see what was
+committed while the first one took its locks (docs/design/decisions.md).
 """
 
 from collections.abc import Collection, Sequence
@@ -14,10 +14,9 @@ from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class FactsQuery(msgspec.Struct, frozen=True):
-    """What a question's facts are looked up by: sender, the reference's digest under each digest key, recipient and
-    purpose.
+    """The search key for a question's facts: sender, the reference's digest under each digest key, recipient, purpose.
 
-    There is one key but for the time of a rotation, and a reference is stored under one of them.
+    Outside a key rotation there is one digest key. A reference is stored under one of the keys.
     """
 
     sender_id: int
@@ -29,8 +28,8 @@ class FactsQuery(msgspec.Struct, frozen=True):
 class ResolvedClient(msgspec.Struct, frozen=True):
     """The client that a reference means: its client id (None for an unknown reference), and the client's group.
 
-    A group only ever loses members (`storage/clients/links.py`): who held its members, and finds the same group, holds
-    them.
+    A group only ever loses members (`storage/clients/links.py`). So a transaction that locked a group's members, and
+    then finds the same group, holds the locks of all its members.
     """
 
     client_id: str | None
@@ -92,8 +91,8 @@ async def lock_clients(
 
 
 def references_of(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]:
-    """The references asked about, each once and numbered from 0. A thousand questions about one person cost what one
-    costs, so their time shows no more about that person (docs/silence.md).
+    """The distinct references in the questions, numbered from 0. A thousand questions about one person take as long as
+    one, so their time reveals no more about that person (docs/silence.md).
     """
     numbers: dict[tuple[int, bytes], int] = {}
     for query in queries:
@@ -103,7 +102,7 @@ def references_of(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]
 
 
 def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
-    """The client that was found by one of a reference's digests, and whether all locks were free."""
+    """The client found by one of a reference's digests, and whether all locks were free."""
     client, held = NOBODY, True
     for row in rows:
         held = held and row["held"]
@@ -113,7 +112,7 @@ def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
 
 
 def resolved_client(row: GrantRow) -> ResolvedClient:
-    """The client that a row says a reference means."""
+    """The client in a row of the statement."""
     if row["client_id"] is None:
         return NOBODY
     group_id = row["group_id"]
@@ -121,7 +120,9 @@ def resolved_client(row: GrantRow) -> ResolvedClient:
 
 
 async def try_lock_others(connection: Connection, network_id: int, client_ids: Collection[str]) -> frozenset[str]:
-    """Take the shared locks of these clients where nobody holds them alone; returns those that were not free."""
+    """Take the shared locks of these clients without waiting. Returns the clients whose exclusive lock another
+    transaction holds.
+    """
     rows = await connection.fetch(
         """
         select client_id from unnest($3::text[], $2::integer[]) as w (client_id, number)

@@ -1,7 +1,7 @@
-"""What the clients that questions are about agreed to: a decision's second statement (docs/design/decisions.md).
+"""A decision's second statement: reads the clients' grants (docs/design/decisions.md).
 
-It is not the first one's (`storage/decisions/client_locks.py`), because it must see what was committed while that
-looked for locks.
+It is separate from the first (`storage/decisions/client_locks.py`), so that it sees what was committed while the first
+took its locks.
 """
 
 from collections import Counter
@@ -27,8 +27,8 @@ CLIENT_OF_OTHER = OTHERS.index("client_id")
 
 
 class QuestionFacts(msgspec.Struct, frozen=True):
-    """What is known for one question: the client its reference means, that client's grants for the flow, and the other
-    clients on whose consents these grants depend.
+    """The facts for one question: the client, its grants for the flow, and the other clients on whose consents these
+    grants depend.
     """
 
     client: ResolvedClient
@@ -47,8 +47,8 @@ class Facts(msgspec.Struct, frozen=True):
     questions: list[QuestionFacts]
 
 
-# Facts of decisions: see `load_facts`. What an index is asked for stands in a column of its own before: row-level
-# security lets no expression that might betray a row, `coalesce` among them, go into the index.
+# See `load_facts`. Each value for an index condition is first a column of its own: under row-level security the planner
+# pushes no expression that could leak a row (such as `coalesce`) into an index condition.
 _FACTS = """
     with whom as materialized (
         select w.sender_id, w.first, w.last, r.client_id,
@@ -114,16 +114,16 @@ _FACTS = """
 
 
 async def load_facts(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
-    """The facts for all questions, in one statement; its start is the decisions' time.
+    """Read the facts for all questions in one statement. The decisions' time is the statement's start.
 
-    Grants that can never permit again are left out here, so that a client who never agreed, refused, withdrew or whose
-    consent expired costs about the same work, however often (docs/silence.md; a constant response time hides the rest).
-    What is left, `decide` judges.
+    The statement leaves out grants that can never permit again. So clients who never agreed, refused, withdrew, or
+    whose consent expired cause about the same work, however often (docs/silence.md; a constant response time hides the
+    rest). `decide` judges the other grants.
     """
     if not queries:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [])
     references = references_of(queries)
-    # Those of one reference stand beside each other, so that it takes its own by their first and last place.
+    # Sorted, the flows of one reference are adjacent, so their first and last positions identify them.
     flows = sorted({flow for query in queries for flow in _flows(query, references)})
     of_reference = Counter(reference for reference, _, _ in flows)
     lasts = list(accumulate(of_reference[number] for number in range(len(references))))
@@ -149,12 +149,14 @@ Flow = tuple[int, int, int]
 
 
 def _flows(query: FactsQuery, references: dict[tuple[int, bytes], int]) -> list[Flow]:
-    """What a question looks up: for each reference that it may mean, the reference's number, recipient and purpose."""
+    """The flows to look up for a question: under each digest, the reference's number, recipient and purpose."""
     return [(references[query.sender_id, digest], query.recipient_id, query.purpose_id) for digest in query.digests]
 
 
 def _first_known(candidates: Sequence[QuestionFacts]) -> QuestionFacts:
-    """A reference is stored once. Should it ever be stored twice, the current key's counts, as with the locks."""
+    """The facts under the first digest that is stored. A reference is stored once; if it ever were stored twice, the
+    current key's digest would count, as for the locks.
+    """
     for candidate in candidates:
         if candidate.client is not NOBODY:
             return candidate
@@ -162,7 +164,7 @@ def _first_known(candidates: Sequence[QuestionFacts]) -> QuestionFacts:
 
 
 def _facts_of_flows(rows: Sequence[GrantRow], number_of_flows: int) -> list[QuestionFacts]:
-    """Sort the rows by the flows that were looked up."""
+    """Group the rows by the number of their flow."""
     of_flow: list[list[GrantRow]] = [[] for _ in range(number_of_flows)]
     for row in rows:
         of_flow[row["number"]].append(row)

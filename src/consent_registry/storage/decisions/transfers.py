@@ -1,4 +1,4 @@
-"""Transfers: what the sender says it did after a decision."""
+"""Statements for transfers: a sender's reports of what it did after a decision."""
 
 from datetime import datetime
 
@@ -21,18 +21,19 @@ class TransferRow(msgspec.Struct, frozen=True):
 
 
 async def lock_decision(connection: Connection, network_id: int, decision_id: str) -> None:
-    """Report on this decision alone until the transaction ends: of two reports at once the second sees the first.
+    """Take the exclusive lock of a decision until the transaction ends, so that the second of two concurrent reports
+    sees the first.
 
-    The number is one of the clients' locks; the client's own, which a report shares, is taken before. Both in one class
-    could cross with an act that holds several clients only where 32 bits collide, and then a wait ends (lock_timeout).
-    It is made from the random end of the id, whose beginning is a time.
+    The lock is in the clients' class; its number comes from the random end of the id, because the beginning is a time.
+    The client's shared lock is taken before. A deadlock with a command that locks several clients needs a collision of
+    32 bits, and then lock_timeout ends the wait.
     """
     number = int.from_bytes(bytes.fromhex(decision_id[-8:]), "big", signed=True)
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
 async def outcomes_of(connection: Connection, network_id: int, decision_id: str) -> list[str]:
-    """The outcomes reported for a decision so far."""
+    """The outcomes that were reported for a decision so far."""
     rows = await connection.fetch(
         "select outcome from registry.transfers where network_id = $1 and decision_id = $2", network_id, decision_id
     )
@@ -56,7 +57,7 @@ async def add_transfer(connection: Connection, network_id: int, row: TransferRow
 async def list_unreported(
     connection: Connection, network_id: int, sender_id: int, before: str | None, limit: int
 ) -> list[bytes]:
-    """The event bytes of this sender's permits for which no transfer was reported, newest first."""
+    """The event bytes of this sender's permits without a reported transfer, newest first."""
     rows = await connection.fetch(
         """
         select e.event from registry.events e
