@@ -87,6 +87,8 @@ class Tree(msgspec.Struct, forbid_unknown_fields=True):
         b"nul",
         b"\xff",
         b'{"name": NaN}',
+        b'{"children": [], "name": -Infinity}',
+        b'{"\\ud83d": ""}',
         b"[" * 100_000,
         b'{"name": "\xed\xa0\x80"}',
         b"{'name': ''}",
@@ -127,10 +129,14 @@ def test_no_more_objects_are_read_than_a_request_can_have() -> None:
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(_tree(json_bodies.MOST_OBJECTS + 1), Tree)
     assert refused.value.faults[0] == Fault("", "member 'children' stands twice in one object")
+    with pytest.raises(Malformed) as refused:
+        json_bodies.decode(_tree(json_bodies.MOST_OBJECTS + 2), Tree)
+    assert refused.value.faults[0] == Fault("", "member '' stands twice in one object")
 
 
 def test_the_collector_of_cycles_works_again() -> None:
     """Python's cycle collector, which rests during the slow reading, runs again after a body that was refused."""
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed) as refused:
         json_bodies.decode(b'{"name": 5}', Tree)
+    assert tuple(refused.value.faults) == (Fault("/name", "must be a string, not a number"),)
     assert gc.isenabled()

@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType, inspect
 
 from consent_registry.domain.errors import Fault
-from consent_registry.domain.json_faults import find_faults
+from consent_registry.domain.json_faults import find_faults, rule_of
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,12 +25,16 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slug: Annotated[str, Meta(pattern="^[a-z]+$", extra={"rule": "must be a slug"})] = "a"
     number: Annotated[int, Meta(ge=1, le=9)] = 1
     free: int = 0
+    lowest: Annotated[int, Meta(ge=1)] = 1
+    highest: Annotated[int, Meta(le=9)] = 1
     names: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, max_length=2)] = []
     many: list[int] = []
     pair: tuple[bool, ...] = ()
     inner: Inner | None = None
     either: str | UnsetType = UNSET
     several: list[str] | str | None = None
+    other: str | list[str] | None = None
+    mixed: int | str = 0
     least: Annotated[str, Meta(min_length=2)] | None = None
     map: Annotated[dict[Annotated[str, Meta(max_length=2)], bool], Meta(min_length=1, max_length=2)] = {}
     renamed: bool = msgspec.field(name="other-name", default=False)
@@ -62,6 +66,9 @@ BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
     "a number that is too great": (WHOLE | {"number": 10}, [("/number", "must be a whole number from 1 to 9")]),
     "the least and the greatest number": (WHOLE | {"number": 9, "free": 10**30}, []),
     "a number that is none": (WHOLE | {"free": "1"}, [("/free", "must be a whole number")]),
+    "a number with one bound": (WHOLE | {"lowest": 0, "highest": 10}, [
+        ("/lowest", "must be a whole number"), ("/highest", "must be a whole number"),
+    ]),
     "a fraction": (WHOLE | {"free": 1.5}, [("/free", "must be a whole number")]),
     "true for a number": (WHOLE | {"number": True}, [("/number", "must be a whole number from 1 to 9")]),
     "a list that is none": (WHOLE | {"names": {}}, [("/names", "must be a list, not an object")]),
@@ -81,6 +88,11 @@ BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
     "null where it may not be": (WHOLE | {"either": None}, [("/either", "must be a string, not null")]),
     "not null": (WHOLE | {"nothing": 5}, [("/nothing", "must be null, not a number")]),
     "one of several kinds": (WHOLE | {"several": ["a", 5]}, [("/several/1", "must be a string, not a number")]),
+    "a list, whichever kind comes first": (WHOLE | {"other": ["a", 5]}, [
+        ("/other/1", "must be a string, not a number"),
+    ]),
+    "neither of two kinds": (WHOLE | {"mixed": None}, [("/mixed", "must be a whole number")]),
+    "a list where none may be": (WHOLE | {"mixed": []}, [("/mixed", "must be a whole number")]),
     "none of several kinds": (WHOLE | {"several": 5}, [("/several", "must be a list, not a number")]),
     "optional text that is too short": (WHOLE | {"least": "a"}, [("/least", "must have at least 2 characters")]),
     "a map that is none": (WHOLE | {"map": []}, [("/map", "must be an object, not a list")]),
@@ -120,6 +132,17 @@ def test_a_fault_is_a_pointer_and_a_rule() -> None:
     assert list(find_faults(5, inspect.type_info(bool), "/a/0")) == [
         Fault("/a/0", "must be true or false, not a number")
     ]
+
+
+def test_what_is_no_null_is_reported_by_its_own_kind() -> None:
+    """In whatever order the kinds of an optional type stand."""
+    optional = inspect.UnionType((inspect.NoneType(), inspect.StrType()))
+    assert list(find_faults(5, optional, "")) == [Fault("", "must be a string, not a number")]
+
+
+def test_a_kind_without_words_of_its_own_is_another_kind() -> None:
+    """Types that no body has yet are named by what the value is."""
+    assert rule_of(inspect.FloatType(), None, []) == "must be of another kind than a list"
 
 
 def test_a_long_name_is_shortened_and_half_a_character_replaced() -> None:

@@ -27,12 +27,14 @@ MOST_OBJECTS = 5000
 
 
 class _Pairs:
-    """A callback for Python's JSON parser, which calls it for each object of a body. Raises _Duplicate."""
+    """A callback for Python's JSON parser, which calls it for each object of a body. Raises _Duplicate. Its results are
+    not used.
+    """
 
     def __init__(self) -> None:
         self._objects = 0
 
-    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def __call__(self, pairs: list[tuple[str, Any]]) -> None:
         members = dict(pairs)
         if len(members) != len(pairs):
             names = Counter(name for name, _ in pairs)
@@ -40,15 +42,6 @@ class _Pairs:
         self._objects += 1
         if self._objects > MOST_OBJECTS:  # the type was valid, so a later member of the same name replaced them
             raise _Duplicate(min(members, default=""))
-        return members
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-# JSON can spell a lone surrogate; no text that we store or hash may contain one.
-HALF_CHARACTER = b"\\ud"
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -70,8 +63,9 @@ def _has_no_duplicates(body: bytes) -> bool:
 
 
 def _decode_slowly(body: bytes, kind: type[T]) -> T:
-    """Decode a body for all its faults. msgspec checks the type first, which bounds every list. Then Python's parser,
-    which is far slower, searches for duplicate members.
+    """Decode a body for all its faults. msgspec checks the type first, which bounds every list, and refuses what is not
+    JSON (`NaN`) or not text (a lone surrogate). Then Python's parser, which is far slower, searches for duplicate
+    members.
     """
     plain = _parse(body)
     try:
@@ -79,9 +73,7 @@ def _decode_slowly(body: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise Malformed(faults=find_faults(plain, inspect.type_info(kind), "")) from error
     try:
-        plain = json.loads(body, object_pairs_hook=_Pairs(), parse_constant=_refuse_constant)
-        if HALF_CHARACTER in body.lower():
-            json.dumps(plain, ensure_ascii=False).encode("utf-8")
+        json.loads(body, object_pairs_hook=_Pairs())
     except _Duplicate as error:
         raise Malformed(faults=[Fault("", f"member {quoted(str(error))} stands twice in one object")]) from error
     except (ValueError, RecursionError) as error:
