@@ -10,6 +10,47 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "src/consent_registry").rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 50
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "service", "misc", "tools"}
+# Folders of tests that follow the code.
+MIRRORED = ("api", "cli", "demo", "domain", "operations", "process", "storage", "tlog", "web")
+# Tests in them of what several modules do together, or of no module at all.
+STORIES = {
+    "api/test_docs_in_a_browser.py",
+    "api/test_flooding_acts.py",
+    "api/test_foreign.py",
+    "api/test_foreign_rows.py",
+    "api/test_instants_on_the_wire.py",
+    "api/test_oversight.py",
+    "api/test_token_edges.py",
+    "cli/test_command_line.py",
+    "cli/test_lasting_verbs.py",
+    "cli/test_mistaken_evidence.py",
+    "cli/test_operators_verbs.py",
+    "cli/test_start_refusals.py",
+    "demo/test_data.py",
+    "demo/test_permit_example.py",
+    "domain/events/test_new_member.py",
+    "domain/events/test_other_kinds.py",
+    "domain/test_against_oracle.py",
+    "domain/test_boundaries.py",
+    "domain/test_values.py",
+    "operations/consents/test_form_table.py",
+    "operations/erasure/test_erasure_races.py",
+    "operations/test_associated_data.py",
+    "operations/test_entries_for_others.py",
+    "process/test_two_commands.py",
+    "storage/database/test_schema.py",
+    "storage/test_client_columns.py",
+    "storage/test_demo_on_postgresql_15.py",
+    "storage/test_privileges.py",
+    "storage/test_statement_plans.py",
+    "storage/test_ways_up.py",
+    "tlog/test_all_proofs.py",
+    "tlog/test_findings.py",
+    "web/test_bad_input.py",
+    "web/test_headers.py",
+    "web/test_hostile_bodies.py",
+    "web/test_raw_requests.py",
+}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "urandom", "getenv", "environ"}
 
 
@@ -43,3 +84,14 @@ def test_truth_reads_no_clock_and_no_environment(path: Path) -> None:
     """In domain and tlog time, randomness and the environment come in as arguments."""
     names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not names & CLOCKS
+
+
+def test_a_modules_tests_are_found_by_its_name() -> None:
+    """Where tests follow the code, each file is named after a module or a package at the same place, or is a story."""
+    named, others = set[str](), set[str]()
+    for path in (path for layer in MIRRORED for path in (ROOT / "tests" / layer).rglob("test_*.py")):
+        place = path.relative_to(ROOT / "tests")
+        module = ROOT / "src/consent_registry" / place.parent / path.stem.removeprefix("test_")
+        (named if module.is_dir() or module.with_suffix(".py").is_file() else others).add(place.as_posix())
+    assert others == STORIES
+    assert len(named) > len(others)

@@ -132,8 +132,8 @@ def test_the_hashes_of_a_tile(width: int | None) -> None:
 
 
 def test_what_cannot_be_written() -> None:
-    """No bundle of nothing, of 257 entries, or with an entry of 65,536 bytes; one of 65,535 is one."""
-    for entries in ([], [b""] * 257, [bytes(65536)]):
+    """No bundle of nothing, of 257 entries, or with an entry of 65,536 bytes among others; one of 65,535 is one."""
+    for entries in ([], [b""] * 257, [bytes(65536)], [b"", bytes(65536), b""]):
         with pytest.raises(TileRefused):
             encode_bundle(entries)
     assert decode_bundle(encode_bundle([bytes(65535)])) == [bytes(65535)]

@@ -15,7 +15,7 @@ from consent_registry.storage.database.connections import connect, create_pool, 
 from consent_registry.storage.database.database import open_pool, session
 from tests.cli.forks import Forks, forking
 
-SOURCES = Path(__file__).resolve().parents[2] / "src/consent_registry"
+SOURCES = Path(__file__).resolve().parents[3] / "src/consent_registry"
 WAIVED = {"CONSENT_REGISTRY_DATABASE_TLS": "unverified"}
 # Addresses that leave this machine, with the environment that has a part in it.
 AWAY: list[tuple[str, dict[str, str]]] = [
