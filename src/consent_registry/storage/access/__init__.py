@@ -1,1 +1,1 @@
-"""Access tokens, credentials and quotas: who may call, and how much: their statements."""
+"""Statements for partner systems' credentials."""

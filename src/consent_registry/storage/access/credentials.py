@@ -1,4 +1,4 @@
-"""Credentials of partner systems: client ids, keyed hashes of their secrets, revocations."""
+"""Statements for credentials of partner systems: OAuth client ids, keyed hashes of secrets, and revocations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A partner system's credential; `partner_id` is None for the network's administration."""
+    """A partner system's credential. `partner_id` is None for the network's administration."""
 
     client_id: str
     partner_id: int | None
@@ -19,7 +19,7 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 async def find_credential(connection: Connection, network_id: int, client_id: str) -> Credential | None:
-    """The credential with this client id, revoked or not."""
+    """The credential with this OAuth client id, revoked or not."""
     row = await connection.fetchrow(
         """
         select client_id, partner_id, scopes, secret_key, secret_mac
@@ -40,7 +40,7 @@ async def add_credential(
     secret: tuple[str, bytes],
     at: datetime,
 ) -> None:
-    """Add a credential; `secret` is the id of the digest key and the keyed hash made with it."""
+    """Add a credential. `secret` is the digest key's id and the keyed hash of the secret."""
     await connection.execute(
         """
         insert into registry.credentials
@@ -57,7 +57,7 @@ async def add_credential(
 
 
 async def revoke_credential(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:
-    """Revoke a credential; constraint credential_revocations_pkey refuses a second time."""
+    """Revoke a credential. The constraint `credential_revocations_pkey` refuses a second revocation."""
     await connection.execute(
         "insert into registry.credential_revocations (network_id, client_id, recorded_at) values ($1, $2, $3)",
         network_id,

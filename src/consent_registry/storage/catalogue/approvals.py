@@ -1,4 +1,4 @@
-"""Approvals of data-protection officers and their revocations."""
+"""Statements for data-protection officers' approvals and their revocations."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from consent_registry.storage.database.database import Connection
 
 
 async def list_approvals(connection: Connection, network_id: int) -> list[Approval]:
-    """All approvals of the network in the order of their recording, the revoked ones as well."""
+    """All approvals of the network, revoked ones included, in the order of recording."""
     rows = await connection.fetch(
         """
         select a.approval_id, a.partner_id, a.subject_purpose_id, a.sender_id, a.recipient_id, a.purpose_id,
@@ -23,7 +23,7 @@ async def list_approvals(connection: Connection, network_id: int) -> list[Approv
     return [Approval(str(row[0]), *row[1:]) for row in rows]
 
 
-async def add_approval(connection: Connection, network_id: int, one: Approval) -> None:
+async def add_approval(connection: Connection, network_id: int, approval: Approval) -> None:
     """Add an approval."""
     await connection.execute(
         """
@@ -33,23 +33,23 @@ async def add_approval(connection: Connection, network_id: int, one: Approval) -
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         network_id,
-        one.approval_id,
-        one.partner_id,
-        one.subject_purpose_id,
-        one.sender_id,
-        one.recipient_id,
-        one.purpose_id,
-        one.approved_by,
-        one.norm,
-        one.valid_until,
-        one.recorded_at,
+        approval.approval_id,
+        approval.partner_id,
+        approval.subject_purpose_id,
+        approval.sender_id,
+        approval.recipient_id,
+        approval.purpose_id,
+        approval.approved_by,
+        approval.norm,
+        approval.valid_until,
+        approval.recorded_at,
     )
 
 
 async def revoke_approval(
     connection: Connection, network_id: int, revocation_id: str, approval_id: str, revoked_by: str, at: datetime
 ) -> None:
-    """Revoke an approval, for good."""
+    """Revoke an approval permanently."""
     await connection.execute(
         """
         insert into registry.approval_revocations (network_id, revocation_id, approval_id, revoked_by, recorded_at)

@@ -1,7 +1,7 @@
-"""Reading a network's catalogue as one value, and adding to it.
+"""Statements that read a network's catalogue as one value, and its lock and version.
 
-Readers hold the catalogue lock shared, writers exclusive; each change adds a version. A process may keep its picture
-for as long as the version it reads under the lock is the same.
+Readers take the catalogue's shared lock, writers its exclusive lock; each change adds a version. A process may keep the
+catalogue in memory as long as the version that it reads under the lock is the same.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ REFERENCE_LANGUAGE = "de"
 
 
 async def lock_catalogue(connection: Connection, network_id: int, *, exclusive: bool = False) -> None:
-    """Hold the catalogue still (shared) or change it (exclusive) until the transaction ends."""
+    """Take the catalogue lock until the transaction ends: shared to read the catalogue, exclusive to change it."""
     if exclusive:
         await connection.execute("select pg_advisory_xact_lock($1, 0)", LOCK_CATALOGUE | network_id)
     else:
@@ -41,7 +41,7 @@ async def lock_catalogue(connection: Connection, network_id: int, *, exclusive: 
 
 
 async def catalogue_version(connection: Connection, network_id: int) -> int:
-    """The version of the catalogue now; 0 before anything was added."""
+    """The current version of the catalogue; 0 if it is empty."""
     version = await connection.fetchval(
         "select max(version) from registry.catalogue_versions where network_id = $1", network_id
     )
@@ -49,7 +49,7 @@ async def catalogue_version(connection: Connection, network_id: int) -> int:
 
 
 async def add_version(connection: Connection, network_id: int, at: datetime) -> None:
-    """Say that the catalogue changed; under the exclusive lock."""
+    """Add a version, because the catalogue changed. The caller holds the exclusive catalogue lock."""
     await connection.execute(
         """
         insert into registry.catalogue_versions (network_id, version, recorded_at)
@@ -61,18 +61,18 @@ async def add_version(connection: Connection, network_id: int, at: datetime) -> 
 
 
 async def load_catalogue(connection: Connection, network: Network) -> Catalogue:
-    """The catalogue as it stands; under the shared or exclusive lock."""
+    """Read the whole catalogue. The caller holds the catalogue lock, shared or exclusive."""
     version = await catalogue_version(connection, network.network_id)
     agreements = await _agreements(connection, network.network_id)
     return Catalogue(
         network=network,
         version=version,
-        partners={one.slug: one for one in await _partners(connection, network.network_id)},
-        categories={one.slug: one for one in await _categories(connection, network.network_id)},
-        purposes={one.slug: one for one in await _purposes(connection, network.network_id)},
+        partners={partner.slug: partner for partner in await _partners(connection, network.network_id)},
+        categories={category.slug: category for category in await _categories(connection, network.network_id)},
+        purposes={purpose.slug: purpose for purpose in await _purposes(connection, network.network_id)},
         agreements=tuple(agreements.values()),
         flows=await _flows(connection, network.network_id, agreements),
-        texts={one.text_id: one for one in await _texts(connection, network.network_id)},
+        texts={text.text_id: text for text in await _texts(connection, network.network_id)},
         credentials=await _credentials(connection, network.network_id),
         policies=(await load_policies(connection, network.network_id)).policies,
         approvals=tuple(await list_approvals(connection, network.network_id)),
@@ -176,7 +176,7 @@ async def _flows(
         agreement = agreements[str(row["agreement_id"])]
         flow = Flow(agreement, row[1], row[2], row[3], frozenset(row[4]), row["basis"], row["norm"])
         flows[flow.sender_id, flow.recipient_id, flow.purpose_id].append(flow)
-    return {key: tuple(several) for key, several in flows.items()}
+    return {key: tuple(same_key) for key, same_key in flows.items()}
 
 
 async def _texts(connection: Connection, network_id: int) -> list[Text]:
@@ -224,7 +224,7 @@ async def _credentials(connection: Connection, network_id: int) -> dict[str, Cre
 
 
 async def find_text(connection: Connection, network_id: int, text_id: str, language: str) -> bytes | None:
-    """The exact bytes of a text in a language, as they were published."""
+    """The exact published bytes of a text in a language; None if there is none."""
     content: bytes | None = await connection.fetchval(
         "select content from registry.text_languages where network_id = $1 and text_id = $2 and language = $3",
         network_id,

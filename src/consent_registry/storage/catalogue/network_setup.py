@@ -1,4 +1,4 @@
-"""Writing a network's catalogue, when it is set up: partners, categories, purposes, an agreement, a text."""
+"""Statements that set up a network's catalogue: partners, categories, purposes, agreements and texts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from consent_registry.storage.database.database import Connection
 
 
 async def add_partners(connection: Connection, network_id: int, partners: Sequence[Partner], at: datetime) -> None:
-    """Add partners."""
+    """Add partners to a network."""
     await connection.executemany(
         """
         insert into registry.partners
@@ -22,39 +22,39 @@ async def add_partners(connection: Connection, network_id: int, partners: Sequen
         [
             (
                 network_id,
-                one.partner_id,
-                one.slug,
-                one.name,
-                one.organisation,
-                one.kind,
-                one.regime,
-                one.secrecy_holder,
-                one.selectable,
-                one.isolated,
-                one.coordinating_post,
+                partner.partner_id,
+                partner.slug,
+                partner.name,
+                partner.organisation,
+                partner.kind,
+                partner.regime,
+                partner.secrecy_holder,
+                partner.selectable,
+                partner.isolated,
+                partner.coordinating_post,
                 at,
             )
-            for one in partners
+            for partner in partners
         ],
     )
 
 
 async def add_categories(connection: Connection, network_id: int, categories: Sequence[Category]) -> None:
-    """Add data categories."""
+    """Add data categories to a network."""
     await connection.executemany(
         """
         insert into registry.data_categories (network_id, category_id, slug, name_de, name_en, special, secrecy, flags)
         values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
         """,
         [
-            (network_id, *msgspec.structs.astuple(one)[:-1], msgspec.json.encode(one.flags).decode())
-            for one in categories
+            (network_id, *msgspec.structs.astuple(category)[:-1], msgspec.json.encode(category.flags).decode())
+            for category in categories
         ],
     )
 
 
 async def add_purposes(connection: Connection, network_id: int, purposes: Sequence[Purpose]) -> None:
-    """Add purposes."""
+    """Add purposes to a network."""
     await connection.executemany(
         """
         insert into registry.purposes (network_id, purpose_id, slug, name_de, name_en, category_ids, flags)
@@ -63,14 +63,14 @@ async def add_purposes(connection: Connection, network_id: int, purposes: Sequen
         [
             (
                 network_id,
-                one.purpose_id,
-                one.slug,
-                one.name_de,
-                one.name_en,
-                sorted(one.category_ids),
-                msgspec.json.encode(one.flags).decode(),
+                purpose.purpose_id,
+                purpose.slug,
+                purpose.name_de,
+                purpose.name_en,
+                sorted(purpose.category_ids),
+                msgspec.json.encode(purpose.flags).decode(),
             )
-            for one in purposes
+            for purpose in purposes
         ],
     )
 
@@ -107,14 +107,14 @@ async def add_agreement(
                 network_id,
                 agreement_id,
                 number,
-                one.sender_id,
-                one.recipient_id,
-                one.purpose_id,
-                sorted(one.category_ids),
-                one.basis,
-                one.norm,
+                flow.sender_id,
+                flow.recipient_id,
+                flow.purpose_id,
+                sorted(flow.category_ids),
+                flow.basis,
+                flow.norm,
             )
-            for number, one in enumerate(flows, start=1)
+            for number, flow in enumerate(flows, start=1)
         ],
     )
 
@@ -122,7 +122,7 @@ async def add_agreement(
 async def add_text(
     connection: Connection, network_id: int, text_id: str, version: str, languages: Mapping[str, bytes], at: datetime
 ) -> None:
-    """Publish a text: the exact bytes in each language, every translation tied to the German bytes it renders."""
+    """Publish a text: the exact bytes in each language. Each translation names the SHA-256 of its German original."""
     await connection.execute(
         "insert into registry.texts (network_id, text_id, version, recorded_at) values ($1, $2, $3, $4)",
         network_id,

@@ -1,4 +1,4 @@
-"""Networks: the tenants. Their names are no secret; what belongs to them is behind row-level security."""
+"""Statements for networks, the tenants. Names of networks are public; row-level security protects their data."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from consent_registry.storage.database.database import Connection
 
 
 async def list_networks(connection: Connection) -> list[Network]:
-    """All networks of this installation, by number."""
+    """All networks of this installation, in the order of their numbers."""
     rows = await connection.fetch(
         "select network_id, slug, name, about, log_origin from registry.networks order by network_id"
     )
@@ -15,7 +15,7 @@ async def list_networks(connection: Connection) -> list[Network]:
 
 
 async def add_network(connection: Connection, network: Network, *, demonstration: bool, at: datetime) -> None:
-    """Add a network."""
+    """Add a network row."""
     await connection.execute(
         """
         insert into registry.networks

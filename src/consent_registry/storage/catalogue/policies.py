@@ -1,4 +1,4 @@
-"""Policies of a network: each version a row."""
+"""Statements for a network's policies; each version is a row."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from consent_registry.storage.database.database import Connection
 
 
 async def load_policies(connection: Connection, network_id: int) -> PolicyVersion:
-    """The policies that hold now; under the catalogue lock."""
+    """The policies in force. The caller holds the catalogue lock."""
     rows = await connection.fetch(
         """
         select version, policies::text, set_by, recorded_at from registry.policies
@@ -15,20 +15,20 @@ async def load_policies(connection: Connection, network_id: int) -> PolicyVersio
         """,
         network_id,
     )
-    (row,) = rows  # a network is set up with its first version
+    (row,) = rows  # setting up a network adds the first version
     return PolicyVersion(row[0], msgspec.json.decode(row[1], type=Policies), row[2], row[3])
 
 
-async def add_policies(connection: Connection, network_id: int, one: PolicyVersion) -> None:
-    """Add a version; under the exclusive catalogue lock."""
+async def add_policies(connection: Connection, network_id: int, added: PolicyVersion) -> None:
+    """Add a version of the policies. The caller holds the exclusive catalogue lock."""
     await connection.execute(
         """
         insert into registry.policies (network_id, version, policies, set_by, recorded_at)
         values ($1, $2, $3::jsonb, $4, $5)
         """,
         network_id,
-        one.version,
-        msgspec.json.encode(one.policies).decode(),
-        one.set_by,
-        one.recorded_at,
+        added.version,
+        msgspec.json.encode(added.policies).decode(),
+        added.set_by,
+        added.recorded_at,
     )

@@ -1,4 +1,4 @@
-"""Suspensions of partners and the reinstatements that end them."""
+"""Statements for suspensions of partners and the reinstatements that end them."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from consent_registry.storage.database.database import Connection
 async def add_suspension(
     connection: Connection, network_id: int, suspension_id: str, partner_id: int, at: datetime
 ) -> None:
-    """Suspend a partner."""
+    """Add a suspension of a partner."""
     await connection.execute(
         """
         insert into registry.suspensions (network_id, suspension_id, partner_id, recorded_at) values ($1, $2, $3, $4)
@@ -21,7 +21,7 @@ async def add_suspension(
 
 
 async def open_suspension(connection: Connection, network_id: int, partner_id: int) -> str | None:
-    """The suspension of this partner that was not ended."""
+    """The id of this partner's suspension that has not ended; None if it is not suspended."""
     found = await connection.fetchval(
         """
         select suspension_id from registry.suspensions s
@@ -40,7 +40,7 @@ async def open_suspension(connection: Connection, network_id: int, partner_id: i
 async def add_reinstatement(
     connection: Connection, network_id: int, reinstatement_id: str, suspension_id: str, at: datetime
 ) -> None:
-    """End a suspension."""
+    """Add a reinstatement, which ends a suspension."""
     await connection.execute(
         """
         insert into registry.reinstatements (network_id, reinstatement_id, suspension_id, recorded_at)

@@ -1,4 +1,4 @@
-"""Texts after they were published: translations that went stale, texts that were void, and the consents on them."""
+"""Statements for published texts: stale translations, void texts, and the consents given on a text."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class ConsentOnText(msgspec.Struct, frozen=True):
-    """A consent that was given on a text."""
+    """A consent given on a text."""
 
     consent_id: str
     client_id: str
@@ -19,7 +19,7 @@ class ConsentOnText(msgspec.Struct, frozen=True):
 async def add_stale_translation(
     connection: Connection, network_id: int, staling_id: str, text: tuple[str, str], reason: str | None, at: datetime
 ) -> None:
-    """Say that a translation, (text id, language), is no longer good for new consents."""
+    """Record that a translation (`text`: text id and language) is stale: it gets no new consents."""
     await connection.execute(
         """
         insert into registry.stale_translations (network_id, staling_id, text_id, language, reason, recorded_at)
@@ -41,7 +41,7 @@ async def add_text_invalidation(
     reason: str,
     at: datetime,
 ) -> None:
-    """Say that a text, (text id, language or None for all), was void."""
+    """Record that a text (`text`: text id and language, or None for all languages) was void from the start."""
     await connection.execute(
         """
         insert into registry.text_invalidations
@@ -59,7 +59,7 @@ async def add_text_invalidation(
 async def list_consents_on_text(
     connection: Connection, network_id: int, text: tuple[str, str | None]
 ) -> list[ConsentOnText]:
-    """The consents on a text, (text id, language or None for all), in the order in which they were recorded."""
+    """The consents on a text (`text`: text id and language, or None for all languages), in the order of recording."""
     rows = await connection.fetch(
         """
         select consent_id, client_id, given_at, renews from registry.consents

@@ -1,1 +1,1 @@
-"""Clients, the references that mean them, and what links references: their statements."""
+"""Statements for clients, partners' references to them, and links between references."""

@@ -1,4 +1,4 @@
-"""Clients and the references partners have for them; the lock of one client number."""
+"""Statements for clients and partners' references, and the advisory lock of a client number."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,8 @@ from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class ClientReference(msgspec.Struct, frozen=True):
-    """A partner's reference as stored: its home, which is the client number it has had since it was registered, since
-    when, and the reference sealed, with the digest it was found by.
+    """A partner's stored reference, encrypted, with the digest that found it. `client_id` is its home: the client
+    number that it got at its registration, at `recorded_at`.
     """
 
     client_id: str
@@ -20,7 +20,7 @@ class ClientReference(msgspec.Struct, frozen=True):
 
 
 class EncryptedReference(msgspec.Struct, frozen=True):
-    """A partner's reference as stored, with what it is bound to: its own client number and its digest."""
+    """A partner's encrypted reference, with the client number and digest to which the ciphertext is bound."""
 
     client_id: str
     digest: bytes
@@ -28,29 +28,29 @@ class EncryptedReference(msgspec.Struct, frozen=True):
 
 
 def client_lock(client_id: str) -> int:
-    """The client's lock number: its id is random, so its first four bytes spread well."""
+    """The lock number of a client: the first four bytes of its client id, which is random."""
     return int.from_bytes(bytes.fromhex(client_id[:8]), "big", signed=True)
 
 
 def digest_locks(digests: Sequence[bytes]) -> list[int]:
-    """The lock numbers of a reference nobody has registered, one for each digest key, ascending."""
+    """The lock numbers of an unknown reference, one for each digest key, ascending."""
     return sorted({int.from_bytes(digest[:4], "big", signed=True) for digest in digests})
 
 
 async def lock_client(connection: Connection, network_id: int, number: int) -> None:
-    """Change what is recorded under one client number alone until the transaction ends."""
+    """Take the exclusive lock of a client number until the transaction ends: to change what is recorded under it."""
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
 async def lock_client_shared(connection: Connection, network_id: int, number: int) -> None:
-    """Use this client beside others until the transaction ends: it is not changed and not erased meanwhile."""
+    """Take the shared lock of a client number until the transaction ends: meanwhile nobody changes or erases it."""
     await connection.execute("select pg_advisory_xact_lock_shared($1, $2)", LOCK_CLIENT | network_id, number)
 
 
 async def find_reference(
     connection: Connection, network_id: int, partner_id: int, digests: Sequence[bytes]
 ) -> ClientReference | None:
-    """The client a partner knows by the reference with these digests, one for each digest key; stored is one."""
+    """A partner's reference, found by its digests under all digest keys; None if the partner has not registered it."""
     row = await connection.fetchrow(
         """
         select client_id, recorded_at, sealed, digest from registry.client_references
@@ -66,9 +66,9 @@ async def find_reference(
 async def find_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: list[str]
 ) -> dict[str, EncryptedReference]:
-    """The sealed reference this partner has for each of these clients, by client; unknown ones are missing.
+    """This partner's encrypted reference for each of these client numbers; numbers without one are left out.
 
-    Its own reference for that very number, or else the oldest for another number that means the same client.
+    A reference for the number itself is preferred, then the oldest one for another number of the same client.
     """
     rows = await connection.fetch(
         """
@@ -95,7 +95,7 @@ async def find_references(
 async def find_own_clients(
     connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
 ) -> set[str]:
-    """Those of these client numbers that this partner itself registered a reference with."""
+    """The client numbers among these that this partner registered a reference with."""
     rows = await connection.fetch(
         """
         select client_id from registry.client_references
@@ -111,7 +111,7 @@ async def find_own_clients(
 async def list_references(
     connection: Connection, network_id: int, partner_id: int, client_ids: Sequence[str]
 ) -> list[EncryptedReference]:
-    """Every reference, sealed, that a partner has for these clients."""
+    """All references, encrypted, that a partner has for these client numbers."""
     rows = await connection.fetch(
         """
         select client_id, digest, sealed from registry.client_references
@@ -125,7 +125,7 @@ async def list_references(
 
 
 async def add_client(connection: Connection, network_id: int, client_id: str, at: datetime) -> None:
-    """Add a client: a random number and nothing else."""
+    """Add a client: a random number and no other data."""
     await connection.execute(
         "insert into registry.clients (network_id, client_id, recorded_at) values ($1, $2, $3)",
         network_id,
@@ -143,7 +143,7 @@ async def add_reference(
     ciphertext: bytes,
     at: datetime,
 ) -> None:
-    """Add a partner's reference for a client; `digest` is the id of the digest key and the digest made with it."""
+    """Add a partner's reference for a client. `digest` is the digest key's id and the digest."""
     await connection.execute(
         """
         insert into registry.client_references

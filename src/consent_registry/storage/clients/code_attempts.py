@@ -1,4 +1,4 @@
-"""Failed attempts at codes, for the throttle: who and when, nothing of what was tried."""
+"""Statements for failed attempts at codes, to throttle guessing. Rows hold partner and time, never the code."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,12 +9,12 @@ CodeKind = Literal["receipt_code", "link_code"]
 
 
 async def lock_attempts(connection: Connection, network_id: int, partner_id: int) -> None:
-    """Let this partner try one code at a time until the transaction ends, so that each attempt sees those before it."""
+    """Take the lock of a partner's attempts until the transaction ends, so that each attempt sees the earlier ones."""
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_ATTEMPTS | network_id, partner_id)
 
 
 async def count_failures(connection: Connection, network_id: int, partner_id: int, kind: CodeKind) -> int:
-    """How often this partner tried a wrong code of this kind within the last hour."""
+    """How many wrong codes of this kind the partner tried within the last hour."""
     number = await connection.fetchval(
         """
         select count(*) from registry.code_failures
@@ -31,7 +31,7 @@ async def count_failures(connection: Connection, network_id: int, partner_id: in
 async def add_failure(
     connection: Connection, network_id: int, partner_id: int, kind: CodeKind, failure_id: str, at: datetime
 ) -> None:
-    """Remember that this partner tried a wrong code of this kind; not which."""
+    """Record that this partner tried a wrong code of this kind, without the code."""
     await connection.execute(
         """
         insert into registry.code_failures (network_id, partner_id, kind, failure_id, recorded_at)

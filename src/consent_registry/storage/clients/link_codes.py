@@ -1,4 +1,4 @@
-"""Link codes: what a client carries from one partner to another. The code itself is not kept, only its digest."""
+"""Statements for link codes, which a client carries from one partner to another. Only a code's digest is stored."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class LinkCodeRow(msgspec.Struct, frozen=True):
-    """A code about to be issued, for a partner's reference (its home number) and, if so said, for one partner only."""
+    """A link code to be issued: for a partner's reference (by its home number), and optionally for one partner only."""
 
     link_code_id: str
     client_id: str
@@ -20,7 +20,7 @@ class LinkCodeRow(msgspec.Struct, frozen=True):
 
 
 class LinkCode(msgspec.Struct, frozen=True):
-    """A code as stored, whether it was redeemed, and whether its time is over."""
+    """A stored link code, with whether it has expired or was redeemed."""
 
     link_code_id: str
     client_id: str
@@ -31,7 +31,7 @@ class LinkCode(msgspec.Struct, frozen=True):
 
 
 async def add_link_code(connection: Connection, network_id: int, digest: tuple[str, bytes], row: LinkCodeRow) -> None:
-    """Add a code; `digest` is the id of the digest key and the digest made with it."""
+    """Add a link code. `digest` is the digest key's id and the digest."""
     await connection.execute(
         """
         insert into registry.link_codes (network_id, digest_key, digest, link_code_id, client_id, partner_id,
@@ -45,7 +45,7 @@ async def add_link_code(connection: Connection, network_id: int, digest: tuple[s
 
 
 async def find_link_code(connection: Connection, network_id: int, digests: Sequence[bytes]) -> LinkCode | None:
-    """The code with these digests, one for each digest key, whoever issued it."""
+    """The link code of any partner, found by its digests under all digest keys; None if unknown."""
     row = await connection.fetchrow(
         """
         select c.link_code_id, c.client_id, c.partner_id, c.for_partner_id, c.expires_at <= statement_timestamp(),

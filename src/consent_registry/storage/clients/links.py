@@ -1,7 +1,7 @@
-"""Which references mean one client: groups of client numbers, told by rows that are only added; and their locks.
+"""Statements for groups: the client numbers that mean one client; and the groups' locks.
 
-A link gives every member a row of a new group, so a group only ever loses members. Whoever locked the members of a
-group, and afterwards finds the same group, holds everybody who is in it.
+Membership rows are only added. A link adds a row of a new group for every member, so a group only ever loses members.
+A transaction that locked a group's members, and then finds the same group, holds the locks of all its members.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,9 @@ from consent_registry.storage.database.database import LOCK_CLIENT, Connection
 
 
 class Group(msgspec.Struct, frozen=True):
-    """The numbers that mean one client, each with the position of its row; one without a row is alone, at 0."""
+    """The client numbers that mean one client, each with the position of its last row. Without rows a number is a group
+    by itself, at position 0.
+    """
 
     group_id: str | None
     positions: dict[str, int]
@@ -25,7 +27,7 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def client_ids(self) -> list[str]:
-        """The numbers, ascending."""
+        """The client numbers, ascending."""
         return sorted(self.positions)
 
 
@@ -36,12 +38,14 @@ async def lock_groups(
     references: Sequence[tuple[int, bytes]] = (),
     client_ids: Sequence[str] = (),
 ) -> set[str]:
-    """Hold alone, in ascending order, everybody these references (partner and digest) and numbers mean.
+    """Take the exclusive locks, in ascending order, of all client numbers in the groups of these references (partner
+    and digest) and client numbers. Returns the locked client numbers.
 
-    Returns the numbers it holds. A reference nobody has registered is held by the number that decisions lock for it.
-    Who joined while this waited is not held: compare with what `find_groups` says afterwards.
+    For an unknown reference it locks the number that decisions lock for it. A member that joined during the wait is not
+    locked: compare with `find_groups` afterwards.
     """
-    # All of `locked` must be read, for what is not read is not locked: it is the side of the join that keeps its rows.
+    # Every row of `locked` must be read, because an unread row is not locked. So it is the row-preserving side of the
+    # join.
     rows = await connection.fetch(
         """
         with homes as (
@@ -79,7 +83,7 @@ async def lock_groups(
 
 
 async def find_groups(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[str, Group]:
-    """For each of these client numbers the group it is in."""
+    """The group of each of these client numbers."""
     rows = await connection.fetch(
         """
         select w.client_id, m.client_id, m.group_id, m.position
@@ -101,7 +105,7 @@ async def find_groups(connection: Connection, network_id: int, client_ids: Seque
 async def add_memberships(
     connection: Connection, network_id: int, group_id: str, positions: dict[str, int], at: datetime
 ) -> None:
-    """Let these clients be in a group; `positions` are those of their rows so far."""
+    """Add these client numbers to a group. `positions` are those of their last rows."""
     await connection.executemany(
         """
         insert into registry.client_memberships (network_id, client_id, position, group_id, recorded_at)
@@ -112,13 +116,13 @@ async def add_memberships(
 
 
 async def count_references(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[int, int]:
-    """How many references each partner has for these clients, whoever asks."""
+    """How many references each partner of the network has for these client numbers, regardless of the caller."""
     rows = await connection.fetch("select * from registry.count_references($1, $2::uuid[])", network_id, client_ids)
     return {row["partner_id"]: row["number"] for row in rows}
 
 
 async def has_redeemed(connection: Connection, network_id: int, partner_id: int, client_id: str) -> bool:
-    """Whether this partner redeemed a code for this client number and has not unlinked it since."""
+    """Whether this partner redeemed a link code for this client number and has not unlinked it since."""
     linked: bool = await connection.fetchval(
         """
         select coalesce(max(m.position) filter (where l.link_id is not null), 0)
@@ -137,7 +141,7 @@ async def has_redeemed(connection: Connection, network_id: int, partner_id: int,
 
 
 class LinkRow(msgspec.Struct, frozen=True):
-    """A redeemed code: `client_id` is the home of the redeemer's reference."""
+    """A redeemed link code. `client_id` is the home of the redeeming partner's reference."""
 
     link_id: str
     link_code_id: str
@@ -147,7 +151,7 @@ class LinkRow(msgspec.Struct, frozen=True):
 
 
 async def add_link(connection: Connection, network_id: int, row: LinkRow) -> None:
-    """Add a link; its code is used from now on."""
+    """Add a link, which marks its code as used."""
     await connection.execute(
         """
         insert into registry.links (network_id, link_id, link_code_id, client_id, partner_id, recorded_at)

@@ -1,4 +1,4 @@
-"""Unlinkings: a reference that became a client of its own again, and what was permitted while it was not."""
+"""Statements for unlinkings, which make a reference a client of its own again, and for permits given while linked."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class UnlinkingRow(msgspec.Struct, frozen=True):
-    """An unlinking: which client left which group, if any, and since when it had been linked without a break."""
+    """An unlinking: the client number, the group that it left (if any), and since when it had been linked."""
 
     unlinking_id: str
     client_id: str
@@ -20,9 +20,9 @@ class UnlinkingRow(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A permit to look at again: the decision, where it stands in the log, whom it was about and when it was made; the
-    unlinking and when it was recorded; and when the asking partner itself had redeemed a code for the client, if ever.
-    When others linked it is not said.
+    """A permit that relied on a link undone later: the decision and the unlinking.
+
+    `linked_at` is when the asking partner itself redeemed a code for the client, None if another partner did.
     """
 
     decision_id: str
@@ -35,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def linked_since(connection: Connection, network_id: int, client_id: str) -> datetime | None:
-    """When the client was linked first after it had last become a client of its own."""
+    """When the client number was first linked since its last unlinking; None if it is not linked."""
     at: datetime | None = await connection.fetchval(
         """
         select min(m.recorded_at) from registry.client_memberships m
@@ -51,7 +51,7 @@ async def linked_since(connection: Connection, network_id: int, client_id: str) 
 
 
 async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingRow) -> None:
-    """Add an unlinking."""
+    """Add an unlinking row."""
     await connection.execute(
         """
         insert into registry.unlinkings

@@ -1,1 +1,1 @@
-"""The transparency log: what is appended, signed, witnessed, read and exported: their statements."""
+"""Statements for the transparency log: appending, reading, tiles and checkpoints."""

@@ -1,15 +1,15 @@
-"""Published checkpoints, the logs there are to seal, and who of several sealers leads."""
+"""Statements for published checkpoints, the list of logs to seal, and the sealers' leader election."""
 
 import msgspec
 
 from consent_registry.storage.database.database import Connection
 
-# Beside the classes of the house's locks, and none of them: it is held for a session, by sealers only.
+# A class of its own, outside the lock order: only sealers take this lock, for a whole session.
 LOCK_SEALER = 6 << 20
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A published checkpoint: tree size, root (32 bytes), the signed note's exact bytes, and its age in seconds."""
+    """A published checkpoint: tree size, root (32 bytes), exact bytes of the signed note, and age in seconds."""
 
     size: int
     root: bytes
@@ -18,7 +18,7 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class Log(msgspec.Struct, frozen=True):
-    """One network's log: its number and slug, the log's origin, and how many leaves it has."""
+    """A network's log: the network's number and slug, the log's origin, and its number of leaves."""
 
     network_id: int
     slug: str
@@ -27,18 +27,20 @@ class Log(msgspec.Struct, frozen=True):
 
 
 async def try_to_lead(connection: Connection) -> bool:
-    """Take the sealers' lock for this session unless another session has it. It elects; it is no fence."""
+    """Take the sealers' lock for this session, unless another session holds it. The lock elects a leader; it does not
+    stop a former leader from signing (`signed_heads.py` does).
+    """
     return bool(await connection.fetchval("select pg_try_advisory_lock($1, 0)", LOCK_SEALER))
 
 
 async def list_logs(connection: Connection) -> list[Log]:
-    """Every network's log, in one statement."""
+    """The logs of all networks."""
     rows = await connection.fetch("select network_id, slug, log_origin, log_size from registry.log_sizes()")
     return [Log(*row) for row in rows]
 
 
 async def latest_checkpoint(connection: Connection, network_id: int) -> Published | None:
-    """The published checkpoint of the largest tree, of several the last one."""
+    """The published checkpoint of the largest tree; if several have this size, the last one."""
     row = await connection.fetchrow(
         """
         select size, root, note, extract(epoch from statement_timestamp() - published_at)::float8 as age
@@ -50,7 +52,7 @@ async def latest_checkpoint(connection: Connection, network_id: int) -> Publishe
 
 
 async def add_checkpoint(connection: Connection, network_id: int, size: int, root: bytes, note: bytes) -> None:
-    """Publish a checkpoint. It is the latest of its size from then on, also when the database's clock was set back."""
+    """Publish a checkpoint. It becomes the latest of its size, even if the database's clock was set back."""
     await connection.execute(
         """
         insert into registry.checkpoints (network_id, size, published_at, root, note)
@@ -66,5 +68,5 @@ async def add_checkpoint(connection: Connection, network_id: int, size: int, roo
 
 
 async def thin_checkpoints(connection: Connection, network_id: int) -> int:
-    """Of checkpoints older than a day keep the last of each hour; returns how many went."""
+    """Delete checkpoints older than a day, except the last of each hour. Returns how many were deleted."""
     return int(await connection.fetchval("select registry.thin_checkpoints($1)", network_id))

@@ -1,4 +1,6 @@
-"""Tiles of the log's tree in the database: only ever added, and each is the beginning of its wider successor."""
+"""Statements for the tiles of the log's tree. Tiles are only added; a partial tile is a prefix of its wider
+successor.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,13 +10,13 @@ from consent_registry.tlog.tile import Tile
 
 
 class TileDiffers(RegistryError):
-    """The database holds another tile than the leaves make."""
+    """A tile in the database differs from the tile that the leaves give."""
 
 
 async def add_tiles(connection: Connection, network_id: int, tiles: Mapping[Tile, bytes]) -> None:
-    """Add tiles and drop the narrower stages they replace; what is there already must be the same bytes.
+    """Add tiles, and delete the partial tiles that they replace.
 
-    Raises TileDiffers, which the caller must let roll the transaction back.
+    Raises TileDiffers if a tile is stored with other bytes. The caller must then roll the transaction back.
     """
     columns = _columns(list(tiles))
     await connection.execute(
@@ -38,7 +40,9 @@ async def add_tiles(connection: Connection, network_id: int, tiles: Mapping[Tile
 
 
 async def read_tiles(connection: Connection, network_id: int, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
-    """The bytes of these tiles, cut from the narrowest that is wide enough; a missing one is left out."""
+    """The bytes of these tiles, each cut from the narrowest stored tile that is wide enough. Missing tiles are left
+    out.
+    """
     levels, numbers, widths = _columns(tiles)
     rows = await connection.fetch(
         """
@@ -59,4 +63,4 @@ async def read_tiles(connection: Connection, network_id: int, tiles: Sequence[Ti
 
 
 def _columns(tiles: Sequence[Tile]) -> tuple[list[int], list[int], list[int]]:
-    return [one.level for one in tiles], [one.number for one in tiles], [one.width for one in tiles]
+    return [tile.level for tile in tiles], [tile.number for tile in tiles], [tile.width for tile in tiles]
