@@ -1,1 +1,1 @@
-"""What is kept outside the database, in files."""
+"""Data outside the database: key files, erasure ledger, signed heads, witness state and static logs."""

@@ -1,7 +1,7 @@
-"""The erasure ledger: a file outside the database that says which clients were erased (docs/design/erasure.md).
+"""The erasure ledger: a file outside the database that lists the erased clients (docs/design/erasure.md).
 
-A line is on the disk before the erasing transaction commits, so a backup of any moment that is restored can be compared
-with it. It holds random client numbers and nothing else about a person. Lines are only ever added.
+A line is on disk before the erasing transaction commits. So after a restore from any backup the ledger shows who must
+be erased again. It holds random client numbers and no other personal data. Lines are only added.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ State = Literal["intent", "done", "abandoned"]
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line: the intent names network (slug), clients and ground; the others say what became of it."""
+    """One line of the ledger. An `intent` names network (slug), clients and ground; a later line names its outcome."""
 
     erasure: str
     state: State
@@ -30,24 +30,24 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErasureLedger:
-    """The ledger in one file, made when the first line is written."""
+    """The ledger in one file, which is created with the first line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def intend(self, erasure_id: str, at: str, network: str, client_ids: tuple[str, ...], ground: str) -> None:
-        """Say, durably, that these clients are about to be erased."""
+        """Record that these clients are about to be erased. The line is on disk when this returns."""
         self._add(Line(erasure_id, "intent", at, network, client_ids, ground))
 
     def settle(self, erasure_id: str, state: State, at: str) -> None:
-        """Say what became of an intent: `done`, or `abandoned` when nothing was erased."""
+        """Record the outcome of an intent: `done`, or `abandoned` if nothing was erased."""
         self._add(Line(erasure_id, state, at))
 
     def entries(self) -> list[Line]:
-        """The intents that were not abandoned, in order: whoever they name must not be in the database.
+        """The intents that were not abandoned, in order. The clients that they name must not be in the database.
 
-        Raises Unusable for a file that is not a ledger. A last line that was cut off by a crash counts for nothing: it
-        was not durable, so its transaction did not commit.
+        Raises Unusable for a file that is no ledger. A line that a crash cut off is skipped: it was not durable, so its
+        transaction did not commit.
         """
         if not self._path.exists():
             return []
@@ -60,7 +60,7 @@ class ErasureLedger:
                 line = msgspec.json.decode(raw, type=Line)
             except msgspec.MsgspecError as error:
                 if b"\0" not in raw and raw.startswith(b"{") and not raw.endswith(b"}"):
-                    continue  # cut off, and the next line begun on its own
+                    continue  # cut off by a crash; `_add` began the next line anew
                 raise Unusable(f"{self._path} line {number} is no line of an erasure ledger") from error
             if line.state == "intent":
                 intents[line.erasure] = line
@@ -70,14 +70,14 @@ class ErasureLedger:
 
     def _add(self, line: Line) -> None:
         with self._held() as handle:
-            # A crash may have cut off the last line: what follows begins on its own.
+            # A crash may have cut off the last line, so the new line begins with a line feed.
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             os.write(handle, (b"\n" if torn else b"") + msgspec.json.encode(line) + b"\n")
             os.fsync(handle)
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)  # the file's name, the first time
+            os.fsync(folder)  # makes the file's name durable, needed once
         finally:
             os.close(folder)
 

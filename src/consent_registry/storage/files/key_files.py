@@ -1,9 +1,9 @@
-"""Key files: read with their permissions checked, made, and changed so that running servers can follow.
+"""Key files: reads them with a check of their permissions, creates them, and rotates keys while servers run.
 
-Each of the four is `{"keys": [{"id", "made_at"?, "active_from"?, "until"?, "secret"}]}`, the newest first. A key is
-known to every server as soon as its file is read, and *current* (used for new values) from `active_from` on; without
-one it always was. So a value made with a new key can be read by all before the first is made. `until` ends the time for
-which an earlier log key goes on signing checkpoints beside its successor.
+Each of the four files is `{"keys": [{"id", "made_at"?, "active_from"?, "until"?, "secret"}]}`, the newest key first. A
+server can use a key for existing values as soon as it has read the file. The key is *current* (used for new values)
+from `active_from`, or always without it. So every server can read a new key's values before the first is made. An
+earlier log key signs checkpoints beside its successor until `until`.
 """
 
 import base64
@@ -27,7 +27,7 @@ from consent_registry.domain.instants import format_instant
 
 FILES = ("digest", "sealing", "token", "log")
 SECRET_LENGTH = 32
-# A random secret has fewer different bytes once in 10^24 times, and is printable as a whole once in 10^13.
+# A random secret has fewer distinct bytes with probability 10^-24, and is all printable with 10^-13.
 _DISTINCT_BYTES = 16
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 
@@ -36,7 +36,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One secret of 32 bytes, the id by which stored values name it, and from when to when it is used for new ones."""
+    """A secret of 32 bytes, the id by which stored values name it, and the times of its use."""
 
     id: KeyId
     secret: bytes
@@ -45,16 +45,16 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     until: Instant | None = None
 
     def __repr__(self) -> str:
-        """Its id alone: a secret must not get into a log by way of a traceback."""
+        """The key's id only, so that a traceback in a log shows no secret."""
         return f"Key({self.id})"
 
     @property
     def started_at(self) -> float:
-        """The time from which it is used for new values, in seconds since 1970; 0 where it always was."""
+        """When the key's use for new values begins, in seconds since 1970; 0 without `active_from`."""
         return 0.0 if self.active_from is None else self.active_from.timestamp()
 
     def is_active(self, now: datetime) -> bool:
-        """Whether the time has come from which this key may be used for new values."""
+        """Whether the key may be used for new values: `active_from` has passed."""
         return self.active_from is None or self.active_from <= now
 
 
@@ -67,13 +67,13 @@ FileMarks = tuple[tuple[int, int, int] | None, ...]
 
 
 def current_key(keys: Sequence[Key], now: datetime) -> Key | None:
-    """The key for new values: of those whose time has come the latest, the first where none differ."""
+    """The key for new values: of the active keys the one with the latest `active_from`, the first of equals."""
     active = [key for key in keys if key.is_active(now)]
     return max(active, key=lambda key: key.started_at, default=None)
 
 
 def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
-    """All key files; raises Unusable, with one line, for one that is missing, unsafe or not what it should be."""
+    """Read all key files. Raises Unusable, with one line, for a file that is missing, unsafe or malformed."""
     files = {name: read_key_file(directory, name) for name in FILES}
     secrets_seen: dict[bytes, str] = {}
     for name, keys in files.items():
@@ -86,7 +86,7 @@ def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
 
 
 def read_key_file(directory: Path, name: str) -> tuple[Key, ...]:
-    """The keys of one file, as they stand there; raises Unusable."""
+    """Read the keys of one file, in the file's order. Raises Unusable."""
     _require_own_folder(directory)
     path = directory / f"{name}.json"
     try:
@@ -103,7 +103,9 @@ def read_key_file(directory: Path, name: str) -> tuple[Key, ...]:
 
 
 def _read_own(path: Path) -> bytes:
-    """The bytes of a file that nobody else can read or replace; looked at and read through one descriptor."""
+    """Read a file that only its owner may read. The check and the read use one descriptor, so that nobody can replace
+    the file in between.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
@@ -126,7 +128,7 @@ def _read_own(path: Path) -> bytes:
 
 
 def _require_own_folder(directory: Path) -> None:
-    """Who may write the folder may replace the files in it."""
+    """Raise Unusable unless only the owner may write to the folder: a writer could replace the files in it."""
     if not directory.is_dir():
         raise Unusable(f"key file {directory / f'{FILES[0]}.json'} is missing")
     status = directory.stat()
@@ -139,13 +141,15 @@ def _require_own_folder(directory: Path) -> None:
 
 
 def _is_guessable(secret: bytes) -> bool:
-    """What an example or a habit makes: few different bytes, text, or counting."""
+    """Whether a secret looks typed instead of random: few distinct bytes, text, or a sequence."""
     steps = {(after - before) % 256 for before, after in pairwise(secret)}
     return len(set(secret)) < _DISTINCT_BYTES or set(secret) <= _PRINTABLE or len(steps) == 1
 
 
 def key_file_marks(directory: Path) -> FileMarks:
-    """What changes when a key file does, or its mode: inode, size and time of change; None for a missing one."""
+    """Each key file's inode, size and time of change, which differ after a change of its content or mode; None for a
+    missing file.
+    """
 
     def mark(path: Path) -> tuple[int, int, int] | None:
         try:
@@ -158,7 +162,7 @@ def key_file_marks(directory: Path) -> FileMarks:
 
 
 def make_keys(directory: Path, now: datetime) -> None:
-    """Make the key files that are missing, readable by their owner only."""
+    """Create the missing key files, readable by their owner only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(directory):
         for name in FILES:
@@ -167,10 +171,10 @@ def make_keys(directory: Path, now: datetime) -> None:
 
 
 def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, overlap: timedelta) -> Key:
-    """Add a new key, which becomes current `after` now, and return it; nothing is dropped.
+    """Add a new key, which becomes current at `now + after`, and return it. Earlier keys stay.
 
-    An earlier log key goes on signing checkpoints for the `overlap`. Raises Unusable while an earlier rotation of this
-    file is still on its way: servers would learn of two keys at once.
+    An earlier log key signs checkpoints for `overlap` longer. Raises Unusable while an earlier rotation of this file is
+    pending: the servers would get two new keys at once.
     """
     with _alone(directory):
         keys = read_key_file(directory, name)
@@ -186,9 +190,9 @@ def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, over
 
 
 def drop_key(directory: Path, name: str, key_id: str, now: datetime) -> None:
-    """Take a key out of its file, for ever. Whether anything still needs it the caller has asked.
+    """Delete a key from its file. The caller has checked that no stored value needs it.
 
-    Raises Unusable for a key that is not there, is current, or is to become so.
+    Raises Unusable for a key that is missing, current, or about to become current.
     """
     with _alone(directory):
         keys = read_key_file(directory, name)
@@ -211,7 +215,7 @@ def _next_id(name: str, keys: Sequence[Key]) -> str:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """One change of a folder's keys at a time."""
+    """Hold the folder's lock, so that only one process changes its keys. Raises Unusable if another one does."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,7 +227,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _write(directory: Path, name: str, keys: Sequence[Key]) -> None:
-    """Replace a key file whole: at every moment, also after a crash, there is the old one or the new one."""
+    """Replace a key file atomically: at any moment, also after a crash, the old file or the new one is complete."""
     temporary = directory / f"{name}.json.new"
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -1,13 +1,13 @@
-"""The signer's memory, outside the database: the last head it has signed, or is about to sign, for each log.
+"""The signer's record, outside the database, of the last head that it signed or is about to sign for each log.
 
-One file a step, `<network>.<number>.head`, with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint:
-origin, size, root); the highest number counts. It is on the disk before anything is signed, so that a database which
-was put back, cut short or rewritten meets a signer that knows better. Keep the folder on a local disk of the signer's
-machine, never among the database's files or in its backup.
+Each head is a file `<network>.<number>.head` with the three lines of an unsigned checkpoint (C2SP tlog-checkpoint:
+origin, size, root); the highest number counts. The file is on disk before the signature. So a database that was
+restored, truncated or rewritten cannot make the signer sign a second history. Keep the folder on a local disk of the
+signer's machine, never with the database's files or in its backup.
 
-Compare and swap without a lock, because who stands still with a lock in hand stops everybody: the next number is given
-by link(2), which fails where the name is taken. A name may also be free because its file was swept away long ago; then
-there is a higher number, which is never swept, and whoever sees it has lost.
+`advance` compares and swaps without a lock, because a stopped process that held a lock would block all others. The next
+number is taken by link(2), which fails if the name exists. A name can also be free because its file was deleted long
+ago. Then a higher number exists, which is never deleted, and the process that sees it has lost.
 """
 
 import base64
@@ -20,12 +20,12 @@ import msgspec
 
 from consent_registry.domain.errors import CannotRecord, Conflict, Unusable
 
-# Earlier heads that are kept, for an operator who wonders what happened.
+# Earlier heads to keep, for an operator who investigates.
 KEPT = 3
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A log at one size: number of leaves and root (32 bytes)."""
+    """The head of a log: number of leaves and root (32 bytes)."""
 
     size: int
     root: bytes
@@ -40,7 +40,7 @@ class HeadNotKept(CannotRecord):
 
 
 class SignedHeads:
-    """The heads in one folder, which must be there. Several processes of one machine may share it."""
+    """The heads in one existing folder, which several processes of one machine may share."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -48,18 +48,18 @@ class SignedHeads:
         self._folder = self.folder = folder
 
     def read(self, slug: str, origin: str) -> Head | None:
-        """The last head, or None when this log was never signed; raises Unusable for a file that is not one."""
+        """The last head of a log, or None if it was never signed. Raises Unusable for a file that is no head."""
         numbers = self._numbers(slug)
         while numbers:
             try:
                 return _parse(self._path(slug, numbers[-1]), origin)
-            except FileNotFoundError:  # it became an earlier one and was swept away
+            except FileNotFoundError:  # another process added newer heads and deleted this file
                 numbers = self._numbers(slug)
         return None
 
     def advance(self, slug: str, origin: str, old: Head | None, new: Head) -> None:
-        """Compare and swap: `new` is on the disk when this returns. Raises HeadMoved unless the head was `old`, and
-        HeadNotKept, with the head as it was, when the disk does not take it.
+        """Replace the head `old` by `new` (compare and swap); `new` is on disk when this returns. Raises HeadMoved
+        unless the head was `old`, and HeadNotKept, with the head unchanged, if the disk does not accept it.
         """
         numbers = self._numbers(slug)
         if self.read(slug, origin) != old or self._numbers(slug) != numbers:
@@ -91,13 +91,13 @@ class SignedHeads:
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)  # the name too
+            os.fsync(folder)  # makes the new name durable
         finally:
             os.close(folder)
 
     def _numbers(self, slug: str) -> list[int]:
         names = re.compile(rf"{re.escape(slug)}\.([0-9]+)\.head")
-        return sorted(int(match[1]) for one in self._folder.iterdir() if (match := names.fullmatch(one.name)))
+        return sorted(int(match[1]) for file in self._folder.iterdir() if (match := names.fullmatch(file.name)))
 
     def _path(self, slug: str, number: int) -> Path:
         return self._folder / f"{slug}.{number:09d}.head"
@@ -105,10 +105,10 @@ class SignedHeads:
 
 def _parse(path: Path, origin: str) -> Head:
     try:
-        said, size, root, end = path.read_text(encoding="utf-8").split("\n")
+        found_origin, size, root, end = path.read_text(encoding="utf-8").split("\n")
         head = Head(int(size), base64.b64decode(root, validate=True))
     except (ValueError, binascii.Error) as error:
         raise Unusable(f"{path} is not a signed head: put it back, or adopt a checkpoint you trust") from error
-    if said != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256
+    if found_origin != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256
         raise Unusable(f"{path} is not a signed head of {origin}")
     return head

@@ -1,7 +1,7 @@
-"""A log as a folder of files that any web server can serve (C2SP tlog-tiles): added to, never changed.
+"""Writes a log as a folder of files that any web server can serve (C2SP tlog-tiles). Files are added, never changed.
 
-Each file is complete on the disk before it has its name, and the checkpoint comes last: whoever reads it finds every
-tile and entry below it, also after a crash in the middle.
+Each file is complete on disk before it gets its name, and the checkpoint is written last. So every tile and entry below
+a checkpoint exists, also after a crash.
 """
 
 import os
@@ -22,7 +22,7 @@ class StaticLog:
         folder.mkdir(parents=True, exist_ok=True)
 
     def checkpoint(self) -> Checkpoint | None:
-        """The checkpoint that was put here last; raises Unusable for a file that is none."""
+        """The checkpoint in the folder, or None. Raises Unusable for a file that is no checkpoint."""
         path = self._folder / "checkpoint"
         try:
             return Checkpoint.parse(SignedNote.parse(path.read_bytes()).text)
@@ -32,7 +32,7 @@ class StaticLog:
             raise Unusable(f"{path} is not a checkpoint: {error}") from error
 
     def add(self, place: Tile | Bundle, content: bytes) -> None:
-        """Add a file for ever; raises Unusable when another is there under this name."""
+        """Add a tile or an entry bundle. Raises Unusable if the file exists with other content."""
         path = self._folder / place.path()
         if path.exists():
             if path.read_bytes() != content:
@@ -41,10 +41,10 @@ class StaticLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, content)
         if place.width == TILE_WIDTH:
-            shutil.rmtree(path.with_name(f"{path.name}.p"), ignore_errors=True)  # its narrower stages may go
+            shutil.rmtree(path.with_name(f"{path.name}.p"), ignore_errors=True)  # deletes its partial tiles
 
     def publish(self, note: bytes, vkeys: list[str]) -> None:
-        """Put the checkpoint and the log's verifier keys here; everything below it must have been added."""
+        """Write the checkpoint and the log's verifier keys. Every file below the checkpoint must have been added."""
         _write(self._folder / "vkeys", "".join(f"{vkey}\n" for vkey in vkeys).encode())
         _write(self._folder / "checkpoint", note)
 

@@ -1,4 +1,6 @@
-"""Which logs a sealer could not seal, and why: a small file beside its signed heads, for who serves and who looks."""
+"""A file beside the signed heads with the logs that a sealer could not seal and the reasons, for servers and
+operators.
+"""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +13,7 @@ NAME = "unsealed.json"
 
 
 def write_unsealed(folder: Path, reasons: Mapping[str, str]) -> None:
-    """Put the reasons, by network, where `read_unsealed` finds them; on a full disk they stay as they were."""
+    """Write the reasons by network, for `read_unsealed`. On a full disk the old file stays."""
     draft = folder / f".{NAME}.{os.getpid()}"
     with suppress(OSError):
         draft.write_bytes(msgspec.json.encode(dict(reasons)))
@@ -19,7 +21,7 @@ def write_unsealed(folder: Path, reasons: Mapping[str, str]) -> None:
 
 
 def read_unsealed(folder: Path | None) -> dict[str, str]:
-    """The reasons by network; none where there is no such folder on this machine, or nothing can be read."""
+    """The reasons by network; empty if this machine has no such folder or the file cannot be read."""
     if folder is None:
         return {}
     try:

@@ -1,8 +1,8 @@
-"""A witness's own folder: its key, the logs it knows, and the latest checkpoint it cosigned of each. No database.
+"""The folder of a witness, which needs no database: its key, its logs, and its latest cosigned checkpoint of each log.
 
-`key` (mode 0600) is its private key as a line `PRIVATE+KEY+…`; `logs` has a verifier key a line; `checkpoints/` holds
-the latest cosigned checkpoint of each log under the SHA-256 of its origin. Losing `checkpoints` makes a witness that
-believes whatever it is shown first; keep the folder on a disk, and never go back to an old copy of it.
+`key` (mode 0600) holds its private key as a line `PRIVATE+KEY+…`; `logs` holds a verifier key per line; `checkpoints/`
+holds each log's latest cosigned checkpoint in a file named by the SHA-256 of the origin. Without `checkpoints` a
+witness cosigns any history that it sees first. So keep the folder on a disk, and never restore an old copy of it.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ class WitnessState:
         self._folder = folder
 
     def make(self, key: SignerKey) -> None:
-        """Make the folder with this key and no logs; raises Unusable where there is a key already."""
+        """Create the folder with this key and no logs. Raises Unusable if it has a key already."""
         self._checkpoints.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._key.exists():
             raise Unusable(f"{self._key} exists: a witness keeps its key, which others have in their policies")
@@ -35,7 +35,7 @@ class WitnessState:
         self._replace(self._key, f"{key.format()}\n".encode())
 
     def key(self) -> SignerKey:
-        """Its key; raises Unusable for one that is missing, open to others, or none."""
+        """The witness's key. Raises Unusable for a file that is missing, readable by others, or no key."""
         if not self._key.is_file():
             raise Unusable(f"{self._key} is missing: consent-registry witness make {self._folder} NAME")
         if self._key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -43,13 +43,15 @@ class WitnessState:
         try:
             key = SignerKey.parse(self._key.read_text(encoding="utf-8").strip())
         except (NoteRefused, UnicodeDecodeError):
-            raise Unusable(f"{self._key} is not a private key") from None  # without the cause, which may quote it
+            raise Unusable(f"{self._key} is not a private key") from None  # the cause could quote the key
         if key.kind != COSIGNATURE:
             raise Unusable(f"{self._key} is not a key for cosignatures")
         return key
 
     def logs(self) -> dict[str, list[VerifierKey]]:
-        """The keys of the logs it knows, by origin, read anew each time; raises Unusable with the line."""
+        """The verifier keys of the logs to cosign, by origin, read from disk each time. Raises Unusable
+        with the line.
+        """
         logs: dict[str, list[VerifierKey]] = {}
         for number, line in enumerate(self._logs.read_text(encoding="utf-8").splitlines(), 1):
             text = line.strip()
@@ -64,20 +66,20 @@ class WitnessState:
         return logs
 
     def trust(self, key: VerifierKey) -> None:
-        """Add a log's key."""
+        """Add a log's verifier key, so that the witness cosigns this log."""
         if key not in self.logs().get(key.name, []):
             with self.hold("logs"):
                 self._replace(self._logs, self._logs.read_bytes().rstrip(b"\n") + f"\n{key}\n".encode())
 
     @contextmanager
     def hold(self, origin: str) -> Iterator[None]:
-        """Hold one log's checkpoint: no other thread or process reads and replaces it meanwhile."""
+        """Lock a log's checkpoint, so that no other thread or process reads and replaces it meanwhile."""
         with self._checkpoint(origin).with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given free when the file is closed, also by a kill
+            fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, also by a kill
             yield
 
     def latest(self, origin: str) -> SignedNote | None:
-        """The checkpoint it cosigned last, None if it never did; raises Unusable when it cannot be read."""
+        """The log's latest cosigned checkpoint, or None. Raises Unusable if the file cannot be read."""
         data = self.latest_bytes(sha256(origin.encode()).hexdigest())
         try:
             return None if data is None else SignedNote.parse(data)
@@ -85,14 +87,16 @@ class WitnessState:
             raise Unusable(f"{self._checkpoint(origin)} cannot be read; it is not begun anew: {error}") from error
 
     def latest_bytes(self, origin_hash: str) -> bytes | None:
-        """The same by the hexadecimal SHA-256 of the origin, which the caller has checked to be one."""
+        """The bytes of the latest cosigned checkpoint. `origin_hash` is the origin's SHA-256 in hexadecimal; the caller
+        has checked its form.
+        """
         try:
             return (self._checkpoints / origin_hash).read_bytes()
         except FileNotFoundError:
             return None
 
     def store(self, origin: str, note: SignedNote) -> None:
-        """Replace a log's checkpoint; it is on the disk when this returns. Only while the log is held."""
+        """Replace a log's checkpoint; it is on disk when this returns. The caller holds the log (see `hold`)."""
         self._replace(self._checkpoint(origin), note.format())
 
     @property
@@ -111,7 +115,9 @@ class WitnessState:
         return self._checkpoints / sha256(origin.encode()).hexdigest()
 
     def _replace(self, path: Path, content: bytes) -> None:
-        """The file is the old or the new one whenever this is cut off, and the new one when this returns."""
+        """Replace a file atomically: after a crash the old or the new file is complete. The new one is on disk when
+        this returns.
+        """
         draft = path.with_name(f"{path.name}.new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -121,6 +127,6 @@ class WitnessState:
         draft.rename(path)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)  # the name too
+            os.fsync(folder)  # makes the new name durable
         finally:
             os.close(folder)
