@@ -1,1 +1,1 @@
-"""Connections, roles, migrations and what a database must be like."""
+"""Connections, transactions, roles, migrations, and checks of the database."""

@@ -1,4 +1,4 @@
-"""Two clocks: the database's, which decides, and this machine's, by which tokens expire."""
+"""Compares the database's clock, which decides, with this machine's clock, by which tokens expire."""
 
 import time
 from datetime import datetime
@@ -8,21 +8,23 @@ import msgspec
 
 from consent_registry.storage.database.database import Connection
 
-# Two clocks further apart than this are a fault of one of them, not of the network between.
+# Seconds. A larger difference means that one of the clocks is wrong; network delay cannot explain it.
 CLOCKS_APART = 5.0
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    """The database's time, and by how many seconds this machine's is behind it (negative: ahead)."""
+    """The database's time, and how many seconds this machine's clock is behind it (negative: ahead)."""
 
     database_at: datetime
     behind: float
 
 
 async def compare_clocks(connection: Connection | asyncpg.Connection) -> Clocks:
-    """Ask the database how late it is. Whatever its answer, it may have been given at any moment of the question."""
+    """Compare this machine's clock with the database's. A difference counts only if the query's duration cannot explain
+    it, because the database may have read its clock at any moment of the query.
+    """
     asked_at = time.time()
-    theirs = await connection.fetchval("select clock_timestamp()")
+    database_at = await connection.fetchval("select clock_timestamp()")
     answered_at = time.time()
-    late = theirs.timestamp()
-    return Clocks(theirs, late - answered_at if late > answered_at else min(late - asked_at, 0.0))
+    seconds = database_at.timestamp()
+    return Clocks(database_at, seconds - answered_at if seconds > answered_at else min(seconds - asked_at, 0.0))

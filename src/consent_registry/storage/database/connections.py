@@ -1,7 +1,7 @@
-"""The one place that connects to PostgreSQL: to another host over verified TLS alone, unless that is waived.
+"""Connects to PostgreSQL: to another host only over verified TLS, unless a setting waives that. Nothing else connects.
 
-Without `sslmode=verify-full` whoever sits between could read and alter everything, logins too. Where a connection goes
-is asked of the driver's own reading of the address, which knows the PG… variables and service files as well.
+Without `sslmode=verify-full` an attacker on the network could read and change all data, logins included. asyncpg's own
+parser determines the hosts of an address, because it also reads the PG… variables and service files.
 """
 
 import os
@@ -14,7 +14,7 @@ from asyncpg import connect_utils
 from consent_registry.domain.errors import Unusable
 from consent_registry.settings import tls_is_waived
 
-# The driver has no public name for it; a test holds what it answers, so that another release of it is noticed.
+# asyncpg has no public name for its parser. A test pins its answers, so that a change in asyncpg is noticed.
 _read_address = getattr(connect_utils, "_parse_connect_dsn_and_args")  # noqa: B009 - unknown to its type stubs
 _NOT_GIVEN = dict.fromkeys(
     (
@@ -25,24 +25,25 @@ _NOT_GIVEN = dict.fromkeys(
 
 
 async def connect(dsn: str, **options: Any) -> asyncpg.Connection:  # noqa: ANN401 - as the driver takes them
-    """A connection; raises Unusable for one that would leave this machine without verified TLS, else as the driver."""
+    """Open a connection. Raises Unusable if it would leave this machine without verified TLS, else as asyncpg does."""
     require_private(dsn)
     return await asyncpg.connect(dsn, **options)
 
 
 async def create_pool(dsn: str, **options: Any) -> asyncpg.Pool:  # noqa: ANN401 - as the driver takes them
-    """A pool; raises as `connect`."""
+    """Open a pool of connections. Raises as `connect` does."""
     require_private(dsn)
     return await asyncpg.create_pool(dsn, **options)
 
 
 def require_private(dsn: str) -> None:
-    """Raise Unusable when some host of the address is another one and its certificate would not be verified, and
-    UnsafeSetting for a waiver that is spelt wrong, wherever the database is.
+    """Raise Unusable if the address has a host other than this machine and would not verify its certificate. Raises
+    UnsafeSetting for a misspelt waiver, wherever the database is.
     """
     is_waived = tls_is_waived(os.environ)
-    places, parameters = _read_address(dsn=dsn, **_NOT_GIVEN)
-    others = [host for host, _ in (one for one in places if not isinstance(one, str)) if not _is_this_machine(host)]
+    addresses, parameters = _read_address(dsn=dsn, **_NOT_GIVEN)
+    hosts = [address[0] for address in addresses if not isinstance(address, str)]
+    others = [host for host in hosts if not _is_this_machine(host)]
     if not others or parameters.sslmode >= connect_utils.SSLMode.verify_full or is_waived:
         return
     raise Unusable(

@@ -1,7 +1,7 @@
-"""Connections and transactions: the one place that says what a failure of the database means to a caller.
+"""Connection pools and transactions. Translates each failure of the database into what it means for the caller.
 
-Before COMMIT is sent a failure means that nothing was recorded. Once it is on its way the outcome is unknown until the
-database says so, and is never reported as a failure (docs/design/durability.md).
+A failure before COMMIT is sent means that nothing was recorded. After that the outcome is unknown until the database
+answers, and it is never reported as a failure (docs/design/durability.md).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,32 +21,32 @@ Pool = asyncpg.Pool
 
 
 class Connections(Protocol):
-    """Where a transaction gets its connection: a pool, or what stands before one."""
+    """A source of connections for transactions: a pool, or a queue before a pool."""
 
     def acquire(self, *, timeout: float) -> AbstractAsyncContextManager[Connection]:
-        """A connection for the length of a block."""
+        """A context manager that lends a connection for the length of a block."""
 
 
-# Two-integer advisory locks: the first names the class and the network, the second the thing (docs/design/locks.md).
-# Order of the house: idempotency key, catalogue, attempts at codes, clients ascending, log.
+# Two-integer advisory locks: the first integer names class and network, the second the locked object
+# (docs/design/locks.md). Lock order: idempotency key, catalogue, attempts at codes, clients ascending, log.
 LOCK_IDEMPOTENCY = 1 << 20
 LOCK_CATALOGUE = 2 << 20
 LOCK_CLIENT = 3 << 20
 LOCK_LOG = 4 << 20
-# A partner's attempts at codes, one after the other: taken after the catalogue's lock and before any client's.
+# A partner's attempts at codes: taken after the catalogue's lock and before any client's.
 LOCK_ATTEMPTS = 7 << 20
 
-# How a connection ends without a word of the server. The driver's internal error is one of them: it is raised when the
-# server's end arrives in the middle of a message.
+# Errors of a connection that ended without an answer of the server. asyncpg raises its internal error if the connection
+# ends in the middle of a message.
 _SILENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 _log = structlog.get_logger(__name__)
 
 
 async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Pool:
-    """A pool of `size` connections at most. Nothing is reset between uses: every setting is made with SET LOCAL.
+    """A pool of at most `size` connections. Nothing is reset between uses, because every setting uses SET LOCAL.
 
-    None is opened yet: a worker that starts while the database is away must answer 503, not end.
+    The pool opens no connection yet: a worker that starts without a database must answer 503, not exit.
     """
     return await create_pool(
         dsn,
@@ -61,9 +61,8 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
 
 
 async def _require_sound(connection: Connection) -> None:
-    """Refuse a new connection whose commits might be lost, whose guards are off or whose statements mean something else
-    (session_checks.py), and hold synchronous_commit as it is for the whole session: a configuration that is weakened
-    and loaded anew must not reach connections that were checked.
+    """Refuse a new connection with unsafe session settings (session_checks.py), and fix synchronous_commit for the
+    whole session: a weakened configuration that is reloaded must not affect connections that were checked.
     """
     unsound = await find_unsound(connection)
     if unsound is not None:
@@ -74,14 +73,14 @@ async def _require_sound(connection: Connection) -> None:
 
 
 async def _keep(connection: Connection) -> None:
-    """Leave a returned connection as it is; an open transaction would be a defect and is closed."""
+    """Keep a returned connection as it is. An open transaction would be a defect and is rolled back."""
     if connection.is_in_transaction():
         await connection.execute("rollback")
 
 
 @asynccontextmanager
 async def session(dsn: str) -> AsyncIterator[Connection]:
-    """A connection of its own, past any pool, for what belongs to a session; raises CannotRecord when it breaks."""
+    """Open a connection outside the pools, for session-level state such as a lock. Raises CannotRecord if it breaks."""
     connection = None
     try:
         connection = await connect(dsn, timeout=5, command_timeout=15)
@@ -93,7 +92,7 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
         raise CannotRecord(retry_after=1) from error
     finally:
         if connection is not None:
-            connection.terminate()  # at once: whatever the session holds is free
+            connection.terminate()  # releases the session's locks at once
 
 
 _ONE_PLAN = "".join(
@@ -105,15 +104,14 @@ _ONE_PLAN = "".join(
 def begin_sql(
     network_id: int, partner_ids: Iterable[int], *, one_plan: bool = False, hold_catalogue: bool = False
 ) -> str:
-    """BEGIN with this transaction's network and partners. SET takes no parameters; both are numbers of our own.
+    """The SQL that begins a transaction for a network and its partners. SET takes no parameters; the numbers are ours.
 
-    `one_plan`: each statement keeps the plan it has, whatever its parameters. Planning anew takes a third of a single
-    decision's time, and its statements are written so that there is one way to run them: by the indices made for them,
-    from the first day on, when nothing is known yet of how large the tables will be. `hold_catalogue` takes the
-    catalogue's shared lock on the same way to the server: for transactions without an idempotency key, whose lock comes
-    first.
+    `one_plan`: each statement keeps one generic plan. Planning anew takes a third of a single decision's time. The
+    decision's statements have one right plan, by the indices made for them, also while the tables are still empty.
+    `hold_catalogue` takes the catalogue's shared lock in the same round trip. It is for transactions without an
+    idempotency key, because that key's lock comes first in the lock order.
     """
-    partners = ",".join(str(int(one)) for one in partner_ids)
+    partners = ",".join(str(int(partner_id)) for partner_id in partner_ids)
     return (
         f"begin isolation level read committed; set local registry.network = '{int(network_id)}'; "
         f"set local registry.partners = '{{{partners}}}'"
@@ -123,10 +121,10 @@ def begin_sql(
 
 
 async def widen_partners(connection: Connection, partner_ids: Iterable[int]) -> None:
-    """Let this transaction read for these partners from now on: the only way to read rows that its caller may not know
-    of. A test names each act that calls this, and why.
+    """Let this transaction read rows of these partners from now on: the only way to read rows that its caller may not
+    see. A test lists every command that calls this, and why.
     """
-    partners = ",".join(str(int(one)) for one in partner_ids)
+    partners = ",".join(str(int(partner_id)) for partner_id in partner_ids)
     await connection.execute(f"set local registry.partners = '{{{partners}}}'")
 
 
@@ -139,10 +137,10 @@ async def transaction(
     one_plan: bool = False,
     hold_catalogue: bool = False,
 ) -> AsyncIterator[Connection]:
-    """One transaction in one network on behalf of these partners; commits when the block ends without an error.
+    """Run a block as one transaction in a network, with the rights of these partners. Commits if the block succeeds.
 
-    Raises CannotRecord when the database does not answer or refuses, and OutcomeUnknown when it fell silent during
-    COMMIT. Errors of the registry itself pass through, after a rollback.
+    Raises CannotRecord if the database refuses or does not answer, and OutcomeUnknown if it does not answer COMMIT.
+    Errors of the registry itself pass through after a rollback.
     """
     try:
         async with pool.acquire(timeout=2) as connection:
@@ -165,14 +163,14 @@ async def transaction(
 
 
 def _kind(error: BaseException) -> str:
-    """What happened, without the message: PostgreSQL quotes the values of a row in its own."""
+    """The kind of failure, without PostgreSQL's message, which may quote a row's values."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return "the database refused" if isinstance(error, asyncpg.PostgresError) else "the connection broke"
 
 
 def _is_defect(error: BaseException) -> bool:
-    """Whether this is a mistake of ours rather than a state of the database: a 500 that somebody looks at."""
+    """Whether the error is a defect of this program, not a state of the database: then the answer is a 500."""
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return False
     return isinstance(
@@ -188,14 +186,14 @@ async def _commit(connection: Connection) -> None:
         if await connection.execute("commit") != "COMMIT":
             raise CannotRecord(retry_after=1)
     except asyncpg.PostgresError as error:
-        # The server answered: it says whether the transaction ended. Cut off by the server's own end: unknown.
+        # The server answered, so the transaction failed. If the server was shutting down, the outcome is unknown.
         if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError):
             raise OutcomeUnknown(retry_after=1) from error
         raise
     except _SILENT as error:
         raise OutcomeUnknown(retry_after=1) from error
     finally:
-        # A lost connection has left the pool: its proxy refuses this, which must not hide that the outcome is unknown.
+        # The pool has dropped a lost connection, and its proxy refuses this. That must not hide the unknown outcome.
         with suppress(asyncpg.InterfaceError):
             connection.remove_log_listener(listener)
     if warnings:
@@ -203,7 +201,9 @@ async def _commit(connection: Connection) -> None:
 
 
 def _unreplicated_into(warnings: list[str]) -> Callable[[Connection, asyncpg.PostgresLogMessage], None]:
-    """PostgreSQL only warns when a wait for its standby was cancelled: committed here, perhaps nowhere else."""
+    """A listener that collects PostgreSQL's warning of a cancelled wait for a standby: the transaction is committed
+    here, but perhaps nowhere else.
+    """
 
     def listen(_: Connection, message: asyncpg.PostgresLogMessage) -> None:
         if message.sqlstate == "01000" and "synchronous replication" in (message.message or ""):

@@ -1,7 +1,7 @@
-"""Whether a login could become the owner of every table through a function that runs with its owner's rights.
+"""Checks that no login can become the owner of every table through a SECURITY DEFINER function.
 
-PostgreSQL looks for relations and types in pg_temp first unless the function's search path names it last. Who may make
-temporary objects could then put a type of the same name in the way, whose check runs as the owner.
+PostgreSQL searches pg_temp first for relations and types, unless the function's search_path names it last. A login that
+may create temporary objects could create a type of the same name there, whose check would run as the owner.
 """
 
 import asyncpg
@@ -22,9 +22,8 @@ _ONCE_MORE = "run what `consent-registry roles` prints once more"
 
 
 async def require_no_way_up(connection: asyncpg.Connection) -> None:
-    """Raise Unusable where a definer's function does not look in pg_temp last, or a login may make temporary objects.
-
-    Judges the whole database, whoever asks.
+    """Raise Unusable if a SECURITY DEFINER function does not search pg_temp last, or a login may create temporary
+    objects. Checks all logins of the database, not only the caller's.
     """
     await _require_pg_temp_last(connection)
     await _require_nothing_temporary(connection)

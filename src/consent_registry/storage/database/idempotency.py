@@ -1,5 +1,5 @@
-"""Stored answers to requests with an Idempotency-Key: written in the transaction they belong to
-(docs/design/durability.md).
+"""Statements for stored answers to requests with an Idempotency-Key. An answer is written in the transaction of its
+command (docs/design/durability.md).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from consent_registry.storage.database.database import LOCK_IDEMPOTENCY, Connect
 
 
 async def try_lock_keys(connection: Connection, network_id: int, scopes: Sequence[bytes]) -> list[bool]:
-    """For each scope whether this transaction now holds its key; a key held by another is not waited for."""
+    """Try to take the lock of each key, without waiting. Returns for each scope whether this transaction holds it."""
     rows = await connection.fetch(
         """
         select pg_try_advisory_xact_lock($1, key) as held
@@ -24,7 +24,7 @@ async def try_lock_keys(connection: Connection, network_id: int, scopes: Sequenc
 async def find_answers(
     connection: Connection, network_id: int, partner_ids: Sequence[int], scopes: Sequence[bytes]
 ) -> dict[bytes, tuple[bytes, bytes]]:
-    """SHA-256 of the request's body and the sealed answer, by scope, of those that were answered before."""
+    """The stored answers by scope: the SHA-256 of the request's body, and the encrypted answer."""
     rows = await connection.fetch(
         """
         select k.scope, k.body_sha256, k.answer
@@ -49,8 +49,8 @@ async def add_answer(
     client_ids: Sequence[str],
     at: datetime,
 ) -> None:
-    """Remember an answer; `client_ids` are the clients it is about, so that erasing them finds it: kept are all numbers
-    that mean them now.
+    """Store an answer. `client_ids` are the clients it is about; the row keeps all their present client numbers, so
+    that an erasure finds the answer.
     """
     await connection.execute(
         """
@@ -76,6 +76,6 @@ async def add_answer(
 
 
 async def forget_answers(connection: Connection, network_id: int) -> int:
-    """Forget what is older than two days; returns how many."""
-    forgotten = await connection.fetchval("select registry.forget_idempotency_keys($1)", network_id)
-    return int(forgotten or 0)
+    """Delete answers older than two days. Returns how many were deleted."""
+    deleted = await connection.fetchval("select registry.forget_idempotency_keys($1)", network_id)
+    return int(deleted or 0)

@@ -1,5 +1,5 @@
-"""What the application's login must not be and must not be able to do: row-level security and privileges guard
-against our own mistakes only while the login is subject to both (docs/design/data-and-trust.md).
+"""Checks that a login has no rights beyond its role. Row-level security and privileges protect against our own mistakes
+only if the login is subject to both (docs/design/data-and-trust.md).
 """
 
 import asyncpg
@@ -9,7 +9,7 @@ from consent_registry.storage.database.definer_checks import require_no_way_up
 from consent_registry.storage.database.roles import APP_SETTINGS
 from consent_registry.storage.database.session_checks import LIMITS, find_unsound
 
-# What a role may be, how that reads, and what takes it away.
+# Role attributes that a login must not have: words for the refusal, and the cure.
 _ATTRIBUTES = {
     "rolsuper": ("is a superuser", "nosuperuser"),
     "rolbypassrls": ("bypasses row-level security", "nobypassrls"),
@@ -20,10 +20,10 @@ _ATTRIBUTES = {
 
 
 async def require_harmless_login(connection: asyncpg.Connection, role: str = "app") -> None:
-    """Raise Unusable for a login that is mighty, owns something, may act as another role, may make things or change
-    rows, or for a database in which a login could become the owner.
+    """Raise Unusable if the login has a powerful attribute, owns something, is a member of another role, may create
+    objects or change rows, or if any login of the database could become the owner.
 
-    `role` is the one that this program is to log in as.
+    `role` is the role that this program should log in as.
     """
     await _require_no_attribute(connection, role)
     await _require_no_ownership(connection, role)
@@ -38,7 +38,7 @@ async def require_harmless_login(connection: asyncpg.Connection, role: str = "ap
 
 
 async def _require_no_attribute(connection: asyncpg.Connection, role: str) -> None:
-    # The session's own login counts as well: whoever was made another role by a setting can go back to it.
+    # The session's own login counts as well: a session that a setting made another role can return to it.
     rows = await connection.fetch("select * from pg_roles where rolname in (current_user, session_user)")
     for row in rows:
         for attribute, (what, without) in _ATTRIBUTES.items():
@@ -109,7 +109,7 @@ async def _require_no_privilege(connection: asyncpg.Connection) -> None:
 
 
 async def _require_no_making(connection: asyncpg.Connection) -> None:
-    """Raise Unusable for a login that may make schemas, extensions, functions or tables."""
+    """Raise Unusable for a login that may create schemas, extensions, functions or tables."""
     row = await connection.fetchrow(
         """
         select current_user as name, 'database ' || quote_ident(current_database()) as place
@@ -144,7 +144,7 @@ async def _require_no_server_file(connection: asyncpg.Connection) -> None:
 
 
 async def _require_no_parameter(connection: asyncpg.Connection) -> None:
-    """Raise Unusable for a login that was granted a setting which otherwise only a superuser changes."""
+    """Raise Unusable for a login that may change a setting reserved for superusers."""
     row = await connection.fetchrow(
         """
         select current_user as name, parname, privilege from pg_parameter_acl, unnest(array['set', 'alter system'])

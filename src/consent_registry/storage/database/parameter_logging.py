@@ -1,8 +1,8 @@
-"""Whether the server writes the values that statements carry into its own log, which outlives every erasure."""
+"""Checks whether PostgreSQL writes parameter values of statements into its own log, where no erasure removes them."""
 
 from consent_registry.storage.database.database import Connection
 
-# Settings that make the server log statements, with the values under which they log none.
+# Settings that make the server log statements, with the value that turns each off.
 _STATEMENTS = {
     "log_statement": "none",
     "log_min_duration_statement": "-1",
@@ -12,7 +12,7 @@ _STATEMENTS = {
 
 
 async def find_parameter_logging(connection: Connection) -> list[str]:
-    """The settings, for this login, by which values reach the server's log: `name = value`."""
+    """The settings of this login that write parameter values into the server's log, each as `name = value`."""
     names = [*_STATEMENTS, "log_parameter_max_length", "log_parameter_max_length_on_error"]
     names += ["auto_explain.log_min_duration", "auto_explain.log_parameter_max_length"]
     names += ["pgaudit.log", "pgaudit.log_parameter"]
@@ -20,10 +20,9 @@ async def find_parameter_logging(connection: Connection) -> list[str]:
     known = {row["name"]: row["setting"] for row in rows}
     found = []
     if known["log_parameter_max_length"] != "0":
-        logs = [one for one, none in _STATEMENTS.items() if known.get(one, none) != none]
-        found += [
-            f"{one} = {known[one]} with log_parameter_max_length = {known['log_parameter_max_length']}" for one in logs
-        ]
+        logging = [name for name, off in _STATEMENTS.items() if known.get(name, off) != off]
+        limit = known["log_parameter_max_length"]
+        found += [f"{name} = {known[name]} with log_parameter_max_length = {limit}" for name in logging]
     if known["log_parameter_max_length_on_error"] != "0":
         found.append(f"log_parameter_max_length_on_error = {known['log_parameter_max_length_on_error']}")
     if known.get("auto_explain.log_min_duration", "-1") != "-1":

@@ -1,4 +1,4 @@
-"""The monthly partitions of the log's events: made ahead, and how far they reach (docs/design/log.md)."""
+"""Statements for the monthly partitions of `registry.events`: creates them ahead of time (docs/design/log.md)."""
 
 import asyncpg
 import msgspec
@@ -8,13 +8,13 @@ from consent_registry.storage.database.connections import connect
 from consent_registry.storage.database.database import Connection
 
 MONTHS_AHEAD = 13
-# Fewer months ahead than this: whatever makes them has not worked for almost a year.
+# With fewer months ahead, the housekeeping has failed for almost a year.
 FEWEST_AHEAD = 2
 
 
 class PartitionState(msgspec.Struct, frozen=True):
-    """How many months after this one have a partition without a gap (-1: not even this one), and whether the DEFAULT
-    partition, which takes what no other takes, holds rows.
+    """For how many months after this one partitions exist without a gap (-1: not even for this month), and whether the
+    DEFAULT partition holds rows.
     """
 
     months_ahead: int
@@ -22,10 +22,10 @@ class PartitionState(msgspec.Struct, frozen=True):
 
 
 async def make_event_partitions(connection: Connection, *, whatever_it_takes: bool = False) -> int:
-    """Make the partitions of events for the months to come; returns how many were made.
+    """Create the partitions for the coming months. Returns how many were created.
 
-    Rows of such a month that DEFAULT took are moved there. Where they are too many to be moved while decisions are
-    made, nothing is made, unless `whatever_it_takes`.
+    Rows of such a month in the DEFAULT partition are moved. If they are too many to move while decisions run, nothing
+    is created, unless `whatever_it_takes`.
     """
     if whatever_it_takes:
         return int(await connection.fetchval("select registry.make_event_partitions($1, null)", MONTHS_AHEAD))
@@ -33,7 +33,7 @@ async def make_event_partitions(connection: Connection, *, whatever_it_takes: bo
 
 
 async def settle_partitions(dsn: str) -> int:
-    """As the migrator: make what is missing, however long it takes; returns how many were made."""
+    """Create all missing partitions as the migrator, however long it takes. Returns how many were created."""
     connection = await connect(dsn)
     try:
         return await make_event_partitions(connection, whatever_it_takes=True)
@@ -42,7 +42,7 @@ async def settle_partitions(dsn: str) -> int:
 
 
 async def partition_state(connection: Connection | asyncpg.Connection) -> PartitionState:
-    """How far the partitions reach, from the catalogue of PostgreSQL: nothing is locked."""
+    """How far the partitions reach, read from PostgreSQL's catalogue without locks."""
     row = await connection.fetchrow(
         """
         select coalesce(min(n) filter (where c.oid is null), $1 + 1) - 1 as months_ahead,
@@ -58,7 +58,7 @@ async def partition_state(connection: Connection | asyncpg.Connection) -> Partit
 
 
 async def require_this_month(connection: asyncpg.Connection) -> None:
-    """Make the partitions that are missing; raises Unusable when not even this month's can be made."""
+    """Create missing partitions. Raises Unusable if there is none for this month and none can be created."""
     if (await partition_state(connection)).months_ahead >= FEWEST_AHEAD:
         return
     reason = "they are too many rows to be moved now"

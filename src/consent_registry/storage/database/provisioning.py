@@ -1,4 +1,4 @@
-"""What an administrator does to a server once: the database, the roles and their passwords."""
+"""Sets up a PostgreSQL server as its administrator, once: the database, the roles and their passwords."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from consent_registry.storage.database.roles import DEFAULT_PREFIX, role_names, 
 
 
 async def create_database(dsn: str, name: str) -> None:
-    """Make the database `name` unless it exists, with the same order of text on every machine."""
+    """Create the database `name` unless it exists, with the same collation on every machine."""
     connection = await connect(dsn)
     try:
         if not await connection.fetchval("select exists (select from pg_database where datname = $1)", name):
@@ -21,7 +21,9 @@ async def create_database(dsn: str, name: str) -> None:
 async def create_roles(
     dsn: str, prefix: str = DEFAULT_PREFIX, *, passwords: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Make the roles and the empty schema in the administrator's database; `passwords` by role, such as `app`."""
+    """Create the roles and the empty schema `registry` in the database of `dsn`. `passwords` are by role, such as
+    `app`.
+    """
     connection = await connect(dsn)
     try:
         await connection.execute(roles_sql(prefix))
@@ -35,7 +37,7 @@ async def create_roles(
 
 
 async def count_rows(dsn: str) -> None:
-    """Let the planner know at once how large the tables are, which it finds out by itself in a minute or so."""
+    """Run ANALYZE, so that the planner knows the tables' sizes at once; autovacuum would need about a minute."""
     connection = await connect(dsn)
     try:
         await connection.execute("analyze")

@@ -1,4 +1,4 @@
-"""A small pool with a queue of its own, for work that may be slow and must not take connections from quick work."""
+"""A small pool with its own queue, for slow work that must not take connections from fast work."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ RETRY_AFTER = 5
 
 
 class QueuedPool:
-    """Wraps a pool of `size` connections: so many transactions go at a time, `queue` more wait their turn."""
+    """A pool of `size` connections with a queue: up to `queue` more transactions wait for a connection."""
 
     def __init__(self, pool: Pool, size: int, queue: int) -> None:
         self._pool = pool
@@ -21,8 +21,8 @@ class QueuedPool:
 
     @asynccontextmanager
     async def acquire(self, *, timeout: float) -> AsyncIterator[Connection]:  # noqa: ASYNC109 - as the driver's pool
-        """A connection for the length of a block, when its turn has come; `timeout` is for opening it. Raises
-        CannotRecord at once when the queue is full.
+        """Lend a connection for the length of a block, after a wait in the queue; `timeout` is for opening it. Raises
+        CannotRecord at once if the queue is full.
         """
         if self._turns.locked() and self._waiting >= self._queue:
             raise CannotRecord("Too many searches are waiting. Ask again shortly.", retry_after=RETRY_AFTER)
@@ -38,5 +38,5 @@ class QueuedPool:
             self._turns.release()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the pool's connections."""
         await self._pool.close()

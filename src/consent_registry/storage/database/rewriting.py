@@ -1,8 +1,8 @@
-"""Making removed rows unreadable on the disk: until a table is rewritten PostgreSQL leaves their bytes in its file.
+"""Makes deleted rows unreadable on disk by rewriting the tables' files.
 
-VACUUM alone gives their place free and leaves the bytes; VACUUM FULL writes the table and its indices anew. It holds
-the table alone while it does, so decisions wait or are answered 503: the operator chooses the hour. What ANALYZE kept
-of removed values goes with a new ANALYZE; its catalogue's own file is rewritten when the login may.
+VACUUM frees the space of deleted rows, but their bytes stay in the file. VACUUM FULL writes the table and its indices
+anew. It holds the table's exclusive lock meanwhile, so decisions wait or get 503, and the operator chooses the hour. A
+new ANALYZE replaces statistics with deleted values; if the login may, pg_statistic is rewritten too.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import asyncpg
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.connections import connect
 
-# A rewrite that waits for its table makes everybody wait behind it: it gives up soon and comes again.
+# Everybody queues behind a rewrite that waits for its table. So it gives up soon and tries again.
 LOCK_TIMEOUT = "2s"
 ATTEMPTS = 30
 PAUSE = 1.0
@@ -21,9 +21,11 @@ KEPT = "dead row versions cannot be removed yet"
 
 
 async def scrub(dsn: str, partitions: Sequence[str] | None = None) -> bool:
-    """Rewrite every table that rows are removed from, as its owner or an administrator, and of the log's events those
-    partitions (None: all). Returns whether the statistics' catalogue was rewritten too, which needs the database's
-    owner. Raises Unusable when a table could not be had alone, or an old transaction still sees what was removed.
+    """Rewrite every table from which rows can be deleted, and these partitions of `registry.events` (None: all), as
+    their owner or an administrator.
+
+    Returns whether pg_statistic was rewritten too, which needs the database's owner. Raises Unusable if a table could
+    not be locked exclusively, or an old transaction still sees deleted rows.
     """
     connection = await connect(dsn, timeout=10)
     try:
@@ -59,10 +61,10 @@ async def _partitions(connection: asyncpg.Connection) -> list[str]:
 
 async def _rewrite(connection: asyncpg.Connection, table: str) -> None:
     for _ in range(ATTEMPTS):
-        said: list[str] = []
+        details: list[str] = []
 
-        def listen(_: object, message: asyncpg.PostgresLogMessage, said: list[str] = said) -> None:
-            said.append(message.detail or "")
+        def listen(_: object, message: asyncpg.PostgresLogMessage, details: list[str] = details) -> None:
+            details.append(message.detail or "")
 
         connection.add_log_listener(listen)
         try:
@@ -72,7 +74,7 @@ async def _rewrite(connection: asyncpg.Connection, table: str) -> None:
             continue
         finally:
             connection.remove_log_listener(listen)
-        if all(detail.startswith("0 ") for detail in said if KEPT in detail):
+        if all(detail.startswith("0 ") for detail in details if KEPT in detail):
             return
-        await asyncio.sleep(PAUSE)  # a transaction older than the removal is still under way
+        await asyncio.sleep(PAUSE)  # a transaction older than the deletion is still running
     raise Unusable(f"{table} could not be rewritten: it is in use, or an old transaction still sees what was removed")

@@ -1,7 +1,7 @@
-"""The database roles and what a database administrator runs once to make them (docs/design/data-and-trust.md).
+"""The database roles, and the SQL with which a database administrator creates them (docs/design/data-and-trust.md).
 
-Roles are cluster-wide, so their names carry a configurable prefix. The owner owns everything and cannot log in; the
-migrator becomes the owner to change the schema and is no superuser; the application can read and add, nothing else.
+Roles are cluster-wide, so their names have a configurable prefix. The owner owns everything and cannot log in. The
+migrator becomes the owner to change the schema and is no superuser. The application can only read and insert.
 """
 
 import re
@@ -9,12 +9,12 @@ import re
 ROLE_SUFFIXES = ("owner", "migrator", "app", "sealer", "eraser", "auditor", "backup")
 LOGIN_SUFFIXES = ("migrator", "app", "sealer", "eraser", "auditor", "backup")
 DEFAULT_PREFIX = "consent_registry"
-# Of a function's settings in pg_proc.proconfig: a search path in which pg_temp is named once, and last. Otherwise
-# PostgreSQL looks for relations and types in pg_temp first (its manual: "Writing SECURITY DEFINER Functions Safely").
+# Matches a setting in pg_proc.proconfig: a search_path that names pg_temp once, and last. Otherwise PostgreSQL searches
+# pg_temp first for relations and types (PostgreSQL manual, "Writing SECURITY DEFINER Functions Safely").
 LOOKS_IN_PG_TEMP_LAST = r"^search_path=(?!.*pg_temp.*pg_temp)(.*, *)?\"?pg_temp\"?$"
 
-# Every session of the application waits for its commit to reach the disk, and waits for locks and statements only so
-# long: a request that cannot be recorded in time is answered 503, never kept hanging.
+# Each session of the application waits until its commit is on disk, and limits its waits for locks and statements: a
+# request that cannot be recorded in time gets 503 and never hangs.
 APP_SETTINGS = {
     "synchronous_commit": "on",
     "lock_timeout": "1s",
@@ -24,9 +24,9 @@ APP_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
 }
-# The sealer may wait longer, because nobody waits for it; what it writes must be on disk before it signs.
+# The sealer may wait longer, because nobody waits for it. What it writes must be on disk before it signs.
 SEALER_SETTINGS = APP_SETTINGS | {"lock_timeout": "5s", "statement_timeout": "30s"}
-# Erasing is rare and waits longer for its client; like every other commit its own is on the disk before it counts.
+# An erasure is rare and waits longer for its client's lock. Its commit must be on disk, like every other.
 ERASER_SETTINGS = {
     "synchronous_commit": "on",
     "lock_timeout": "10s",
@@ -38,7 +38,7 @@ ERASER_SETTINGS = {
 
 
 def role_names(prefix: str = DEFAULT_PREFIX) -> dict[str, str]:
-    """The role names of one installation by suffix; raises ValueError for a prefix that is no plain SQL identifier."""
+    """The role names of an installation, by suffix. Raises ValueError for a prefix that is no plain SQL identifier."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", prefix):
         message = f"role prefix {prefix!r} must match [a-z][a-z0-9_]{{0,40}}"
         raise ValueError(message)
@@ -46,14 +46,14 @@ def role_names(prefix: str = DEFAULT_PREFIX) -> dict[str, str]:
 
 
 def roles_sql(prefix: str = DEFAULT_PREFIX) -> str:
-    """SQL for a database administrator: roles, their settings and the empty schema `registry`. Can be run again.
+    """The SQL for a database administrator: roles, their settings and the empty schema `registry`. It can be run again.
 
-    Passwords are not set here: `alter role … password …` is the administrator's, in a session of its own.
+    It sets no passwords: the administrator runs `alter role … password …` in a session of its own.
     """
     names = role_names(prefix)
     statements = [_create_role(name, login=suffix in LOGIN_SUFFIXES) for suffix, name in names.items()]
     statements += [
-        # Since PostgreSQL 16 only a member may hand objects to a role; harmless before.
+        # Since PostgreSQL 16 only a member may give objects to a role; harmless before.
         f"grant {names['owner']} to current_user;",
         f"grant {names['owner']} to {names['migrator']};",
         f"create schema if not exists registry authorization {names['owner']};",
@@ -68,9 +68,11 @@ def roles_sql(prefix: str = DEFAULT_PREFIX) -> str:
 
 
 def _take_away(names: dict[str, str]) -> list[str]:
-    """What no login may do: make temporary objects, schemas or extensions, large objects; and a definer's function of
-    the registry's that looks in pg_temp first is mended. Where the administrator may not revoke something, PostgreSQL
-    warns and the script goes on; start-up then refuses what must not be.
+    """The SQL that revokes from every login the right to create temporary objects, schemas, extensions and large
+    objects, and that repairs SECURITY DEFINER functions of the registry which search pg_temp first.
+
+    If the administrator may not revoke something, PostgreSQL warns and the script continues; the start checks then
+    refuse.
     """
     logins = ", ".join(["public", *(names[suffix] for suffix in LOGIN_SUFFIXES)])
     return [
@@ -83,7 +85,7 @@ def _take_away(names: dict[str, str]) -> list[str]:
 _TAKE_DATABASE = (
     "do $$ begin execute format('revoke temporary, create on database %I from {logins}', current_database()); end $$;"
 )
-# Large objects are under no row-level security and no erasure.
+# Row-level security and erasure do not cover large objects.
 _TAKE_LARGE_OBJECTS = """do $$ declare one regprocedure; begin
   for one in select p.oid from pg_proc p
       where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^(lo_|loread$|lowrite$)'

@@ -1,4 +1,4 @@
-"""Whether row-level security stands on every table and partition as the migrations put it there."""
+"""Checks that every tenant table and partition still has the row-level security that the migrations gave it."""
 
 import asyncpg
 
@@ -10,14 +10,14 @@ _TENANT_TABLES = """
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'network_id' and not a.attisdropped
     where c.relnamespace = 'registry'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'networks'
 """
-# What PostgreSQL prints of `network_id = (select registry.current_network())`, alone or with more behind `and`. With an
-# `or` anywhere outside, the expression begins with another bracket.
+# PostgreSQL's text of `network_id = (select registry.current_network())`, alone or followed by `and`. With an `or`
+# outside, the text begins with another bracket.
 _NETWORK = r"\(network_id = \( SELECT (registry\.)?current_network\(\) AS current_network\)\)"
 _ASKS_FOR_NETWORK = rf"^({_NETWORK}$|\({_NETWORK} AND )"
 
 
 async def require_row_security(connection: asyncpg.Connection) -> None:
-    """Raise Unusable unless every tenant table forces row-level security, by policies that ask for the network."""
+    """Raise Unusable unless every tenant table forces row-level security with policies that compare the network."""
     await _require_forced(connection)
     await _require_policies(connection)
     await _require_network_in_policies(connection)

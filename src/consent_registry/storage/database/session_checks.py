@@ -1,5 +1,5 @@
-"""What a session must be like. A login may change its own settings (`alter role … set`), and each new connection begins
-with them, so every one is looked at.
+"""Checks the settings of each new session. A login may change its own defaults (`alter role … set`), so the check runs
+for every connection.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from types import MappingProxyType
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-# The values of synchronous_commit with which COMMIT is answered after the record is on the disk.
+# With these values of synchronous_commit, COMMIT is answered only after the record is on disk.
 DURABLE_COMMIT = frozenset({"on", "remote_apply"})
-# Settings with which a record is lost, a guard is off, or a statement means or does something else.
+# With other values a record could be lost, a protection be off, or a statement have another meaning.
 REQUIRED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "synchronous_commit": DURABLE_COMMIT,
@@ -25,13 +25,13 @@ REQUIRED: Mapping[str, frozenset[str]] = MappingProxyType(
         "timezone": frozenset({"UTC"}),
     }
 )
-# With 0 there is no limit. The migrator, whose work takes as long as it takes, has none.
+# 0 means no limit. The migrator has none, because migrations take as long as they take.
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
 async def find_unsound(connection: asyncpg.Connection | PoolConnectionProxy) -> tuple[str, str, str] | None:
-    """The first setting of this session that must not be so: its name, its value and the value to set; None if all are
-    as they must be. A session that acts as another role than it logged in as is reported as the setting `role`.
+    """The first unsafe setting of this session: its name, its value and the value to set; None if all are safe. A
+    session that acts as another role than its login is reported as the setting `role`.
     """
     rows = await connection.fetch(
         """
