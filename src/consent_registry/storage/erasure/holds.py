@@ -1,4 +1,4 @@
-"""Legal holds and the liftings that end them."""
+"""Statements for legal holds and the liftings that end them."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from consent_registry.storage.database.database import Connection
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A legal hold on a client: norm and staff reference are codes; lifted when `lifted_at` says so."""
+    """A legal hold on a client. `norm` and `placed_by` (a staff reference) are codes; `lifted_at` None means open."""
 
     hold_id: str
     client_id: str
@@ -21,7 +21,7 @@ class Hold(msgspec.Struct, frozen=True):
 async def add_hold(
     connection: Connection, network_id: int, hold_id: str, client_id: str, norm: str, placed_by: str, at: datetime
 ) -> None:
-    """Place a hold."""
+    """Place a hold on a client."""
     await connection.execute(
         """
         insert into registry.holds (network_id, hold_id, client_id, norm, placed_by, recorded_at)
@@ -37,7 +37,7 @@ async def add_hold(
 
 
 async def list_holds(connection: Connection, network_id: int) -> list[Hold]:
-    """All holds of a network, lifted ones too, in the order in which they were placed."""
+    """All holds of a network, lifted ones included, in the order of recording."""
     rows = await connection.fetch(
         """
         select h.hold_id::text, h.client_id::text, h.norm, h.placed_by, h.recorded_at, l.recorded_at
@@ -51,7 +51,7 @@ async def list_holds(connection: Connection, network_id: int) -> list[Hold]:
 
 
 async def find_hold(connection: Connection, network_id: int, hold_id: str) -> Hold | None:
-    """The hold with this id."""
+    """The hold with this id, or None."""
     row = await connection.fetchrow(
         """
         select h.hold_id::text, h.client_id::text, h.norm, h.placed_by, h.recorded_at, l.recorded_at
@@ -68,7 +68,7 @@ async def find_hold(connection: Connection, network_id: int, hold_id: str) -> Ho
 async def add_lifting(
     connection: Connection, network_id: int, hold_id: str, client_id: str, lifted_by: str, at: datetime
 ) -> None:
-    """End a hold."""
+    """Add a lifting, which ends a hold."""
     await connection.execute(
         """
         insert into registry.hold_liftings (network_id, hold_id, client_id, lifted_by, recorded_at)

@@ -1,4 +1,4 @@
-"""Appending to a network's log, and reading places in it (docs/design/log.md)."""
+"""Statements that append events to a network's log and read its leaves (docs/design/log.md)."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -18,7 +18,7 @@ from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, make_leaf
 
 
 class LogPlace(msgspec.Struct, frozen=True):
-    """Where an event stands: the log's origin, its zero-based index and its leaf (33 bytes), with the event's nonce."""
+    """An event's place in the log: origin, zero-based index and leaf (33 bytes), with the event's nonce."""
 
     origin: str
     index: int
@@ -34,8 +34,10 @@ async def append(
     events: Sequence[Event],
     hidden: Collection[str] = (),
 ) -> list[LogPlace]:
-    """Append events by one actor (number and slug). The last act of a transaction: the log's lock is held until COMMIT.
-    Of a `hidden` client number, which the actor may not know, the actor's own events hold a commitment alone.
+    """Append events by one actor (number and slug). Must be the transaction's last statement, because it holds the
+    log's lock until COMMIT.
+
+    The actor may not know `hidden` client numbers: its own events hold only a commitment to such a number.
     """
     instant = format_instant(at)
     entries = [Entry.of(network, actor, instant, event) for event in events]
@@ -46,12 +48,12 @@ async def append(
 
 
 async def _no_pause() -> None:
-    """An act writes few events."""
+    """Do not pause: a command writes few events."""
 
 
 class Entry(msgspec.Struct):
-    """An event about to be appended, with what its search columns have beside it: numbers where it has slugs, and the
-    client number even where its bytes hold a commitment alone, so that it is erased with the client.
+    """An event to be appended, with its search columns: numbers instead of slugs, and the client number even if the
+    event's bytes hold only a commitment to it, so that the event is erased with the client.
     """
 
     event: Event
@@ -70,8 +72,8 @@ class Entry(msgspec.Struct):
         event: Event,
         to: tuple[int | None, int | None] = (None, None),
     ) -> "Entry":
-        """An event at this instant (as on the wire) by this actor, unless it has none by itself. `to` is the recipient
-        and the purpose of an event that is searched by them.
+        """Build an entry for an event at this instant (as on the wire), by this actor unless its kind has none. `to` is
+        the recipient and purpose, for kinds that are searched by them.
         """
         recorded = event.recorded(network.slug, instant, actor[1])
         return cls(recorded, recorded.searched(), recorded.client, None if recorded.actor is None else actor[0], *to)
@@ -84,8 +86,8 @@ async def append_all(
     entries: Sequence[Entry],
     pause: Callable[[], Awaitable[None]],
 ) -> list[LogPlace]:
-    """Append entries in the given order and without a gap. `pause` is called after each event is written and before the
-    log's lock is taken, so that many events do not hold up other work.
+    """Append entries in the given order without a gap. `pause` is awaited before each event is encoded, and before the
+    log's lock is taken, so that a large batch does not block other work.
     """
     entropy = secrets.token_bytes(NONCE_LENGTH * len(entries))
     nonces = [entropy[start : start + NONCE_LENGTH] for start in range(0, len(entropy), NONCE_LENGTH)]
@@ -108,7 +110,7 @@ async def append_all(
         [entry.purpose_id for entry in entries],
         [entry.event.number for entry in entries],
         [None if outcome is None else OUTCOMES[outcome] for outcome in outcomes],
-        persons if any(persons) else None,  # the shorter arrays of the function's unnest are filled up with null
+        persons if any(persons) else None,  # unnest in the function fills shorter arrays with null
         bodies,
         nonces,
         leaves,
@@ -120,7 +122,7 @@ async def append_all(
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """An event read back: its place, its exact bytes and whom it is about."""
+    """An event read from the log: its place, its exact bytes, its kind and its client."""
 
     place: LogPlace
     event: bytes
@@ -129,8 +131,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 async def find_event(connection: Connection, network: Network, event_id: str) -> StoredEvent | None:
-    """The event with this id, of those this transaction's partners made. The id carries the time, which finds the
-    partition.
+    """The event with this id, if one of this transaction's partners is its actor; else None. The time in the id limits
+    the search to its partition.
     """
     row = await connection.fetchrow(
         """
@@ -161,7 +163,7 @@ async def latest_event_at(connection: Connection, network_id: int) -> datetime |
 async def find_places(
     connection: Connection, network: Network, event_ids: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:
-    """Index and leaf of events by their ids; leaves are for every partner of the network to see."""
+    """The index and leaf of events, by event id. Every partner of the network may see leaves."""
     rows = await connection.fetch(
         """
         select p.event_id, p.log_index, l.leaf
@@ -175,7 +177,7 @@ async def find_places(
 
 
 async def find_leaves(connection: Connection, network_id: int, indices: Sequence[int]) -> dict[int, bytes]:
-    """The leaves at these places."""
+    """The leaves at these indices, by index."""
     rows = await connection.fetch(
         "select log_index, leaf from registry.leaves where network_id = $1 and log_index = any ($2::bigint[])",
         network_id,
@@ -189,7 +191,7 @@ class LogHasGap(RegistryError):
 
 
 async def read_leaves(connection: Connection, network_id: int, start: int, count: int) -> list[bytes]:
-    """The leaves from index `start` on, at most `count`, fewer at the log's end; raises LogHasGap."""
+    """The leaves from index `start` on, at most `count`, fewer at the log's end. Raises LogHasGap."""
     row = await connection.fetchrow(
         """
         select string_agg(leaf, ''::bytea order by log_index) as leaves, count(*) as found, max(log_index) as last
@@ -208,7 +210,7 @@ async def read_leaves(connection: Connection, network_id: int, start: int, count
 
 
 async def read_size(connection: Connection, network_id: int) -> int:
-    """How many leaves the log has."""
+    """The number of leaves in the log."""
     size = await connection.fetchval(
         "select coalesce(max(log_index) + 1, 0) from registry.leaves where network_id = $1", network_id
     )

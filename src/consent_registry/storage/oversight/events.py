@@ -1,4 +1,4 @@
-"""Reading events whole: some places of the log, or a stretch of it in its order."""
+"""Statements that read whole events: at given places of the log, or in a range of it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,19 +8,19 @@ import msgspec
 
 from consent_registry.storage.database.database import Connection
 
-# Recipients, purposes and outcomes that a decision may have; None for any.
+# The recipients, purposes and outcomes to search for; None means any.
 Flow = tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an event stands and when it happened, which finds its partition."""
+    """An event's log index, and its time, which finds its partition."""
 
     index: int
     at: datetime
 
 
 class OwnEvent(msgspec.Struct, frozen=True):
-    """An event of one of this transaction's partners, whole."""
+    """A whole event whose actor is one of this transaction's partners."""
 
     place: Place
     event_id: str
@@ -35,8 +35,8 @@ class OwnEvent(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which events of one actor; None is any. `client_ids` also lets questions about nobody through, because whom they
-    were about is told by opening them.
+    """The events to search for, of one actor; None means any. With `client_ids`, questions with unknown references
+    match too, because the caller must open an event to see which reference it is about.
     """
 
     actor_id: int
@@ -49,7 +49,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 async def read_stretch(connection: Connection, network_id: int, start: int, end: int, wanted: Wanted) -> list[OwnEvent]:
-    """Wanted events from place `start` to before `end`, oldest first; of this transaction's partners alone."""
+    """The wanted events with start <= index < end, oldest first; only events of this transaction's partners."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at, e.event_id, e.client_id, e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person,
@@ -80,7 +80,7 @@ async def read_stretch(connection: Connection, network_id: int, start: int, end:
 
 
 async def read_events(connection: Connection, network_id: int, places: Sequence[Place]) -> list[OwnEvent]:
-    """What stands at these places, as far as it is this transaction's partners' own; newest first."""
+    """The events at these places that belong to this transaction's partners, newest first."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at, e.event_id, e.client_id, e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person,
@@ -90,14 +90,14 @@ async def read_events(connection: Connection, network_id: int, places: Sequence[
         order by e.log_index desc
         """,
         network_id,
-        [one.index for one in places],
-        [one.at for one in places],
+        [place.index for place in places],
+        [place.at for place in places],
     )
     return [own_event_of(row) for row in rows]
 
 
 def own_event_of(row: asyncpg.Record) -> OwnEvent:
-    """The event that such a row holds."""
+    """The event in a row of these statements."""
     client_id = None if row["client_id"] is None else str(row["client_id"])
     return OwnEvent(
         Place(row["log_index"], row["at"]),

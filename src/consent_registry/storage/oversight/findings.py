@@ -1,8 +1,8 @@
-"""What findings are judged from: one partner's transfers and permits of a period, and what became of the grants.
+"""Statements for findings: one partner's transfers and permits in a period, and the changes of the grants.
 
-Every statement names the partner, beside row-level security: the auditor's login sees whole networks. The moments of a
-withdrawal and of every other act come from the changes of grants and releases, which everybody who takes part in them
-may see; the withdrawal itself is its recorder's alone. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no
+Every statement names the partner, in addition to row-level security, because the auditor's login sees whole networks.
+The times of withdrawals and other changes come from `grant_changes` and `release_changes`, which every partner of the
+grant may read; only its recorder may read a withdrawal's row. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no
 permission.)
 """
 
@@ -18,7 +18,7 @@ from consent_registry.domain.identifiers import uuid7_between, uuid7_millisecond
 from consent_registry.domain.transfer_findings import StopKind
 from consent_registry.storage.database.database import LOCK_CATALOGUE, Connection
 
-# What is asked of: network, partner, and a period from its begin until before its end.
+# The network, the partner, and a half-open period: begin <= t < end.
 Slice = tuple[int, int, datetime, datetime]
 _A_MOMENT = timedelta(seconds=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -35,7 +35,7 @@ class SentRow(msgspec.Struct, frozen=True):
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
-    """A decision of the partner's: where it stands in the log, and its event's bytes."""
+    """A decision of the partner, with its log index and its event's bytes."""
 
     decision_id: str
     log_index: int
@@ -45,8 +45,8 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 
 class StopRow(msgspec.Struct, frozen=True):
-    """What took these categories (None: all of them) from a grant, or lifted what did; `of_id` is the grant that it
-    befell, or another that this one depends on.
+    """A change that stopped a grant from permitting these categories (None: all), or that lifted a restriction. `of_id`
+    is the changed grant: this one, or one that it depends on.
     """
 
     category_ids: tuple[int, ...] | None
@@ -57,7 +57,7 @@ class StopRow(msgspec.Struct, frozen=True):
 
 
 class UsedGrantRow(msgspec.Struct, frozen=True):
-    """A grant, and one thing that befell it, if anything did."""
+    """A grant with one of the changes that stopped it, or None."""
 
     grant_id: str
     category_ids: tuple[int, ...]
@@ -65,9 +65,10 @@ class UsedGrantRow(msgspec.Struct, frozen=True):
 
 
 async def settled_at(connection: Connection, network_id: int) -> datetime:
-    """The moment up to which all that was recorded in this network can be seen: now, or when the oldest act began that
-    still runs. What it records is younger than its beginning. An act holds the catalogue until it commits, and reads
-    the clock after that: one that does not hold it yet will read a later time than this.
+    """The moment up to which every record of this network is visible: now, or the begin of the oldest running command.
+
+    A command records only times after its begin. It holds the catalogue lock until COMMIT and reads the clock after
+    taking it. So a command that does not hold the lock yet will read a later time than this.
     """
     at: datetime = await connection.fetchval(
         """
@@ -83,7 +84,7 @@ async def settled_at(connection: Connection, network_id: int) -> datetime:
 
 
 async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
-    """What the partner reported as sent in a period, whenever it was sent."""
+    """The transfers that the partner reported as sent in a period, whenever they happened."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
@@ -100,7 +101,7 @@ async def sent_in(connection: Connection, asked: Slice) -> list[SentRow]:
     return [_sent(row) for row in rows]
 
 
-# See `sent_before`. `offset 0` has the transfers of each client looked up by index.
+# See `sent_before`. `offset 0` makes the planner look up each client's transfers by index.
 _SENT_BEFORE = """
     with fallen as materialized (
         select g.grant_id, g.client_id, c.effective_at from registry.grant_changes c
@@ -140,10 +141,11 @@ _SENT_BEFORE = """
 
 
 async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
-    """What the partner had reported before a period as sent about clients who, as was recorded in the period only, had
-    withdrawn by then something that it was to send, or on whose data others had; or whose yes was void, whenever it was
-    sent. By every number that ever meant the same client. Endings and restrictions count from when they were recorded,
-    and nobody reports what is yet to be sent: no report is older than what makes it a finding.
+    """Transfers reported before a period that may become findings by a change recorded in the period.
+
+    That is a withdrawal of a grant or release, by the client or by another person in the data, in effect before the
+    transfer; or an invalidation. The search covers every client number that ever meant the same client. Endings and
+    restrictions cannot be such changes: they count from their recording, which is after the report.
     """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
@@ -163,10 +165,10 @@ def _sent(row: asyncpg.Record) -> SentRow:
 async def decisions(
     connection: Connection, network_id: int, partner_id: int, decision_ids: Sequence[str]
 ) -> list[DecisionRow]:
-    """The partner's decisions with these ids. The ids carry their times, which find the partitions."""
+    """The partner's decisions with these ids. The times in the ids limit the search to their partitions."""
     if not decision_ids:
         return []
-    moments = [uuid7_milliseconds(one) for one in decision_ids]
+    moments = [uuid7_milliseconds(decision_id) for decision_id in decision_ids]
     rows = await connection.fetch(
         """
         select event_id, log_index, client_id, at, event from registry.events
@@ -187,9 +189,10 @@ def _text(number: object) -> str | None:
 
 
 async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
-    """These grants, a row for each thing that befell them, and one for each that nothing did. For a secrecy holder's,
-    that the last release a grant rests on was withdrawn counts like a withdrawal of the categories under secrecy; what
-    befell another person's consent that a grant depends on, as if it had befallen the categories that are about others.
+    """These grants, with a row for each change that stopped them, or one row without a change.
+
+    If the sender is a secrecy holder, the withdrawal of the last release that serves a grant counts as a withdrawal of
+    the categories under secrecy. A change of another person's grant counts for the categories about other persons.
     """
     rows = await connection.fetch(
         """
@@ -238,7 +241,7 @@ def _stop(row: asyncpg.Record) -> StopRow | None:
 
 
 async def unreported_permits(connection: Connection, asked: Slice) -> list[Permit]:
-    """The partner's permits of a period about which nothing was reported since."""
+    """The partner's permits in a period without any report."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
@@ -260,7 +263,7 @@ async def unreported_permits(connection: Connection, asked: Slice) -> list[Permi
 
 
 async def unproven_consents(connection: Connection, asked: Slice) -> list[tuple[str, str, datetime]]:
-    """Consents that the partner recorded in a period and whose evidence has not followed since: id, client, when."""
+    """Consents that the partner recorded in a period and that have no evidence yet: id, client, time of recording."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """

@@ -1,4 +1,4 @@
-"""What unusual look-ups are judged from: one partner's questions of a period, and its wrong codes.
+"""Statements for unusual look-ups: one partner's questions and wrong codes in a period.
 
 Every statement names the partner, beside row-level security. (Kind 1 is a decision; outcome 3 is no permission, and
 what rests on consents is numbered up to it.)
@@ -14,7 +14,7 @@ from consent_registry.storage.oversight.findings import Slice
 
 
 async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
-    """The partner's questions of a period that permitted nothing."""
+    """The partner's questions in a period that permitted nothing."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
@@ -30,7 +30,9 @@ async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
 
 
 async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> list[Lookup]:
-    """The partner's questions of a period on consents of clients about whom it asked at least so often in it."""
+    """The partner's consent-based questions about each client about whom it asked at least `times` times
+    in a period.
+    """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
@@ -57,7 +59,7 @@ async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> 
 
 
 async def wrong_codes(connection: Connection, asked: Slice, kind: CodeKind) -> list[tuple[str, datetime]]:
-    """Ids and times of the partner's wrong codes of a period."""
+    """The ids and times of the partner's wrong codes in a period."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(
         """
