@@ -32,19 +32,22 @@ create index events_log_idx on events (network_id, log_index);
 create index events_event_idx on events (event_id);
 -- With the actor, which makes it no wider: what others did about a client is passed over in the index.
 create index events_client_idx on events (network_id, client_id, actor_id) where client_id is not null;
--- Permits whose transfer is not reported yet (kind 1 is a decision, outcomes 1 and 2 permit).
-create index events_permits_idx on events (network_id, sender_id, event_id) where kind = 1 and outcome <= 2;
+-- Permits whose transfer is not reported yet (outcomes 1 and 2 permit).
+create index events_permits_idx on events (network_id, sender_id, event_id)
+    where kind = registry.kind('decision') and outcome <= 2;
 create index events_at_idx on events using brin (at);
 -- Data-protection officers search the log. Two indices that end with the place let a page begin anywhere: one for every
 -- kind of event, one for decisions by what was asked and answered. PostgreSQL fills the pages of an index in ascending
 -- groups only if its tuples are not wider than two bigints; that of the decisions alone is therefore narrow, and the wider
 -- one for other kinds costs a decision nothing.
-create index events_decision_idx on events (network_id, actor_id, log_index) where kind = 1;
-create index events_kind_idx on events (network_id, actor_id, kind, log_index) where kind <> 1;
-create index events_flow_idx on events (network_id, actor_id, recipient_id, purpose_id, outcome, log_index) where kind = 1;
+create index events_decision_idx on events (network_id, actor_id, log_index) where kind = registry.kind('decision');
+create index events_kind_idx on events (network_id, actor_id, kind, log_index) where kind <> registry.kind('decision');
+create index events_flow_idx on events (network_id, actor_id, recipient_id, purpose_id, outcome, log_index)
+    where kind = registry.kind('decision');
 create index events_person_idx on events (network_id, actor_id, person, log_index) where person is not null;
 -- Questions about references nobody had registered; an erasure looks for its person in them as well.
-create index events_nobody_idx on events (network_id, sender_id, log_index) where kind = 1 and client_id is null;
+create index events_nobody_idx on events (network_id, sender_id, log_index)
+    where kind = registry.kind('decision') and client_id is null;
 -- An entry without an actor belongs to somebody's act, and is about a client number this somebody may not know.
 call make_tenant_table('events', 'actor_id = any ((select registry.current_partners())::integer[])', p_audited => true);
 select make_removable('events');

@@ -393,13 +393,13 @@ create table registry.events (
 ) partition by RANGE (at);
 CREATE INDEX events_at_idx ON ONLY registry.events USING brin (at);
 CREATE INDEX events_client_idx ON ONLY registry.events USING btree (network_id, client_id, actor_id) WHERE (client_id IS NOT NULL);
-CREATE INDEX events_decision_idx ON ONLY registry.events USING btree (network_id, actor_id, log_index) WHERE (kind = 1);
+CREATE INDEX events_decision_idx ON ONLY registry.events USING btree (network_id, actor_id, log_index) WHERE (kind = registry.kind('decision'::text));
 CREATE INDEX events_event_idx ON ONLY registry.events USING btree (event_id);
-CREATE INDEX events_flow_idx ON ONLY registry.events USING btree (network_id, actor_id, recipient_id, purpose_id, outcome, log_index) WHERE (kind = 1);
-CREATE INDEX events_kind_idx ON ONLY registry.events USING btree (network_id, actor_id, kind, log_index) WHERE (kind <> 1);
+CREATE INDEX events_flow_idx ON ONLY registry.events USING btree (network_id, actor_id, recipient_id, purpose_id, outcome, log_index) WHERE (kind = registry.kind('decision'::text));
+CREATE INDEX events_kind_idx ON ONLY registry.events USING btree (network_id, actor_id, kind, log_index) WHERE (kind <> registry.kind('decision'::text));
 CREATE INDEX events_log_idx ON ONLY registry.events USING btree (network_id, log_index);
-CREATE INDEX events_nobody_idx ON ONLY registry.events USING btree (network_id, sender_id, log_index) WHERE ((kind = 1) AND (client_id IS NULL));
-CREATE INDEX events_permits_idx ON ONLY registry.events USING btree (network_id, sender_id, event_id) WHERE ((kind = 1) AND (outcome <= 2));
+CREATE INDEX events_nobody_idx ON ONLY registry.events USING btree (network_id, sender_id, log_index) WHERE ((kind = registry.kind('decision'::text)) AND (client_id IS NULL));
+CREATE INDEX events_permits_idx ON ONLY registry.events USING btree (network_id, sender_id, event_id) WHERE ((kind = registry.kind('decision'::text)) AND (outcome <= 2));
 CREATE INDEX events_person_idx ON ONLY registry.events USING btree (network_id, actor_id, person, log_index) WHERE (person IS NOT NULL);
 alter table registry.events enable row level security;
 alter table registry.events force row level security;
@@ -415,14 +415,14 @@ grant select on registry.events to {auditor};
 create table registry.events_default partition of registry.events DEFAULT;
 CREATE INDEX events_default_at_idx ON registry.events_default USING brin (at);
 CREATE INDEX events_default_event_id_idx ON registry.events_default USING btree (event_id);
-CREATE INDEX events_default_network_id_actor_id_kind_log_index_idx ON registry.events_default USING btree (network_id, actor_id, kind, log_index) WHERE (kind <> 1);
-CREATE INDEX events_default_network_id_actor_id_log_index_idx ON registry.events_default USING btree (network_id, actor_id, log_index) WHERE (kind = 1);
+CREATE INDEX events_default_network_id_actor_id_kind_log_index_idx ON registry.events_default USING btree (network_id, actor_id, kind, log_index) WHERE (kind <> registry.kind('decision'::text));
+CREATE INDEX events_default_network_id_actor_id_log_index_idx ON registry.events_default USING btree (network_id, actor_id, log_index) WHERE (kind = registry.kind('decision'::text));
 CREATE INDEX events_default_network_id_actor_id_person_log_index_idx ON registry.events_default USING btree (network_id, actor_id, person, log_index) WHERE (person IS NOT NULL);
-CREATE INDEX events_default_network_id_actor_id_recipient_id_purpose_id__idx ON registry.events_default USING btree (network_id, actor_id, recipient_id, purpose_id, outcome, log_index) WHERE (kind = 1);
+CREATE INDEX events_default_network_id_actor_id_recipient_id_purpose_id__idx ON registry.events_default USING btree (network_id, actor_id, recipient_id, purpose_id, outcome, log_index) WHERE (kind = registry.kind('decision'::text));
 CREATE INDEX events_default_network_id_client_id_actor_id_idx ON registry.events_default USING btree (network_id, client_id, actor_id) WHERE (client_id IS NOT NULL);
 CREATE INDEX events_default_network_id_log_index_idx ON registry.events_default USING btree (network_id, log_index);
-CREATE INDEX events_default_network_id_sender_id_event_id_idx ON registry.events_default USING btree (network_id, sender_id, event_id) WHERE ((kind = 1) AND (outcome <= 2));
-CREATE INDEX events_default_network_id_sender_id_log_index_idx ON registry.events_default USING btree (network_id, sender_id, log_index) WHERE ((kind = 1) AND (client_id IS NULL));
+CREATE INDEX events_default_network_id_sender_id_event_id_idx ON registry.events_default USING btree (network_id, sender_id, event_id) WHERE ((kind = registry.kind('decision'::text)) AND (outcome <= 2));
+CREATE INDEX events_default_network_id_sender_id_log_index_idx ON registry.events_default USING btree (network_id, sender_id, log_index) WHERE ((kind = registry.kind('decision'::text)) AND (client_id IS NULL));
 alter table registry.events_default enable row level security;
 alter table registry.events_default force row level security;
 
@@ -1109,16 +1109,6 @@ grant select on registry.withdrawals to {auditor};
 
 -- partitions events_YYYYMM, each of them: r, row level security, forced, no privileges, partition of registry.events, columns log_index bigint not null p, at timestamp with time zone not null p, event_id uuid not null p, client_id uuid p, network_id integer not null p, actor_id integer p, sender_id integer p, recipient_id integer p, purpose_id smallint p, kind smallint not null p, outcome smallint p, nonce bytea not null e, event bytea not null x, person text x, indices 10
 
-create function registry.append(p_network integer, p_at timestamp with time zone, p_ids uuid[], p_clients uuid[], p_actors integer[], p_senders integer[], p_recipients integer[], p_purposes smallint[], p_kinds smallint[], p_outcomes smallint[], p_events bytea[], p_nonces bytea[], p_leaves bytea[]) returns bigint
-    language sql volatile
-    as $$
-    select registry.append(p_network, p_at, p_ids, p_clients, p_actors, p_senders, p_recipients, p_purposes, p_kinds,
-        p_outcomes, array(select registry.person_of(kind, event)
-            from unnest(p_kinds, p_events) with ordinality as item (kind, event, ord) order by ord),
-        p_events, p_nonces, p_leaves)
-$$;
--- called by: {app}
-
 create function registry.append(p_network integer, p_at timestamp with time zone, p_ids uuid[], p_clients uuid[], p_actors integer[], p_senders integer[], p_recipients integer[], p_purposes smallint[], p_kinds smallint[], p_outcomes smallint[], p_persons text[], p_events bytea[], p_nonces bytea[], p_leaves bytea[]) returns bigint
     language plpgsql volatile
     as $$
@@ -1151,7 +1141,7 @@ begin
     end if;
     -- Without an actor: the list's gaps would count what others wrote, so it is for auditors alone.
     return registry.append(p_network, p_at, array[p_id], array[null]::pg_catalog.uuid[], array[null]::integer[], array[null]::integer[],
-        array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[p_event],
+        array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[null]::pg_catalog.text[], array[p_event],
         array[p_nonce], array[p_leaf]);
 end
 $$;
@@ -1190,7 +1180,7 @@ begin
     consents := registry.due_consents(p_network, terms.consents_before, null);
     select coalesce(jsonb_object_agg(kind, amount), '{}') into uses from (
         select e.kind, count(*) as amount from registry.events e
-        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
+        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.kinds_of('use'))
             and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         group by e.kind) o;
     return jsonb_build_object('use_years', terms.use_years, 'consent_years', terms.consent_years,
@@ -1313,7 +1303,7 @@ begin
     step := 'uses';
     select array_agg(o.log_index) into places from (
         select e.log_index from registry.events e
-        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
+        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.kinds_of('use'))
             and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         order by e.log_index limit p_limit) o;
     if places is not null then
@@ -1352,13 +1342,14 @@ begin
     end if;
     with removed as (
         delete from registry.events e where e.network_id = p_network and (e.client_id = any (p_clients)
-            or e.log_index = any (p_questions) and e.client_id is null and e.kind = 1)
+            or e.log_index = any (p_questions) and e.client_id is null and e.kind = registry.kind('decision'))
         returning e.log_index, e.tableoid
     ) select array_agg(r.log_index), array_agg(distinct r.tableoid::pg_catalog.regclass::pg_catalog.text) into gone, partitions from removed r;
     perform registry.remove_rows(p_network, p_clients, '{}', '{}', '{}');
     insert into registry.erasures (network_id, erasure_id, ground, events, recorded_at)
     values (p_network, p_id, p_ground, coalesce(cardinality(gone), 0), p_at);
-    log_index := registry.append_removal(p_network, 27::smallint, coalesce(gone, '{}'), p_at, p_id, p_event, p_nonce, p_leaf);
+    log_index := registry.append_removal(p_network, registry.kind('erasure'), coalesce(gone, '{}'), p_at, p_id, p_event,
+        p_nonce, p_leaf);
     return next;
 end
 $$;
@@ -1406,6 +1397,63 @@ create function registry.held_clients(p_network integer) returns uuid[]
         select from registry.hold_liftings l where l.network_id = p_network and l.hold_id = h.hold_id)
 $$;
 -- called by: nobody
+
+create function registry.kind(p_name text) returns smallint
+    language plpgsql immutable parallel safe strict
+    as $$
+begin
+    case p_name
+        when 'decision' then return 1;
+        when 'client' then return 2;
+        when 'consent' then return 3;
+        when 'withdrawal' then return 4;
+        when 'transfer' then return 5;
+        when 'read' then return 6;
+        when 'suspension' then return 7;
+        when 'reinstatement' then return 8;
+        when 'credential_revocation' then return 9;
+        when 'catalogue' then return 10;
+        when 'credential' then return 11;
+        when 'confirmation' then return 12;
+        when 'ending' then return 13;
+        when 'invalidation' then return 14;
+        when 'restriction' then return 15;
+        when 'restriction_lifting' then return 16;
+        when 'approval' then return 17;
+        when 'approval_revocation' then return 18;
+        when 'text' then return 19;
+        when 'stale_translation' then return 20;
+        when 'text_invalidation' then return 21;
+        when 'link_code' then return 22;
+        when 'link' then return 23;
+        when 'unlinking' then return 24;
+        when 'receipt_code' then return 25;
+        when 'key_rotation' then return 26;
+        when 'erasure' then return 27;
+        when 'retention' then return 28;
+        when 'hold' then return 29;
+        when 'hold_lifting' then return 30;
+        when 'evidence' then return 35;
+        when 'padding' then return 37;
+        when 'renewal' then return 38;
+        when 'policy' then return 40;
+    end case;
+end
+$$;
+-- called by: everybody
+
+create function registry.kinds_of(p_class text) returns smallint[]
+    language plpgsql immutable parallel safe strict
+    as $$
+begin
+    case p_class
+        when 'use' then return array[1, 5, 6];
+        when 'state' then return array[2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 29, 30, 35, 37, 38, 40];
+        when 'permanent' then return array[26, 27, 28];
+    end case;
+end
+$$;
+-- called by: everybody
 
 create function registry.known_clients(p_network integer, p_clients uuid[]) returns uuid[]
     language sql stable security definer set search_path=pg_catalog, pg_temp
@@ -1615,7 +1663,7 @@ begin
     cross join (values (1::smallint), (2::smallint)) as o (outcome)
     cross join lateral (
         select e.log_index, e.at, e.event_id from registry.events e
-        where e.network_id = p_network and e.kind = 1 and e.actor_id = f.sender_id and e.recipient_id = f.recipient_id
+        where e.network_id = p_network and e.kind = registry.kind('decision') and e.actor_id = f.sender_id and e.recipient_id = f.recipient_id
             and e.purpose_id = f.purpose_id and e.outcome = o.outcome and e.log_index >= p_low and e.log_index < p_before
             and e.at >= p_from and e.at < p_until
         order by e.log_index desc limit p_limit
@@ -1623,20 +1671,6 @@ begin
     where p_outcome is null or o.outcome = p_outcome
     order by p.log_index desc limit p_limit;
 end
-$$;
--- called by: {app}
-
-create function registry.person_of(p_kind smallint, p_event bytea) returns text
-    language sql immutable set search_path=pg_catalog, pg_temp
-    as $$
-    select case
-        when p_kind = 3 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb #>> '{information,explained_by}'
-        when p_kind = 17 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'approved_by'
-        when p_kind = 18 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'revoked_by'
-        when p_kind = 29 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'placed_by'
-        when p_kind = 30 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'lifted_by'
-        when p_kind = 40 then convert_from(p_event, 'UTF8')::pg_catalog.jsonb ->> 'set_by'
-    end
 $$;
 -- called by: {app}
 
@@ -1662,7 +1696,7 @@ create function registry.places_of_consents(p_network integer, p_consents uuid[]
     as $$
     with state as (
         select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::pg_catalog.jsonb as said from registry.events e
-        where e.network_id = p_network and e.kind <> all (registry.use_kinds())
+        where e.network_id = p_network and e.kind <> all (registry.kinds_of('use'))
             and e.client_id in (select c.client_id from registry.consents c
                 where c.network_id = p_network and c.consent_id = any (p_consents))
     ), told as (
@@ -1698,7 +1732,7 @@ create function registry.questions_about_nobody(p_network integer, p_partner int
     language sql stable security definer set search_path=pg_catalog, pg_temp
     as $$
     select e.log_index, e.nonce, e.event from registry.events e
-    where e.network_id = p_network and e.sender_id = p_partner and e.kind = 1 and e.client_id is null
+    where e.network_id = p_network and e.sender_id = p_partner and e.kind = registry.kind('decision') and e.client_id is null
       and e.log_index > p_after and e.log_index < p_before
     order by e.log_index limit p_limit
 $$;
@@ -1708,7 +1742,7 @@ create function registry.references_of(p_network integer, p_clients uuid[]) retu
     language sql stable security definer set search_path=pg_catalog, pg_temp
     as $$
     select r.partner_id, r.client_id, r.digest, r.sealed, (select max(e.log_index) from registry.events e
-        where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
+        where e.network_id = p_network and e.client_id = any (p_clients) and e.kind <> all (registry.kinds_of('use')))
     from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
 $$;
 -- called by: {eraser}
@@ -1814,7 +1848,7 @@ begin
     end if;
     if due.step = 'uses' then
         select array_agg(e.event_id) into transfers_gone from registry.events e
-        where e.network_id = p_network and e.log_index = any (due.places) and e.kind = 5;
+        where e.network_id = p_network and e.log_index = any (due.places) and e.kind = registry.kind('transfer');
         set local registry.removal = 'on';
         delete from registry.transfers t where t.network_id = p_network and t.transfer_id = any (transfers_gone);
         set local registry.removal = '';
@@ -1830,7 +1864,7 @@ begin
     delete from registry.events e where e.network_id = p_network and e.log_index = any (due.places);
     insert into registry.retentions (network_id, retention_id, events, recorded_at)
     values (p_network, p_id, cardinality(due.places), p_at);
-    return registry.append_removal(p_network, 28::smallint, due.places, p_at, p_id, p_event, p_nonce, p_leaf);
+    return registry.append_removal(p_network, registry.kind('retention'), due.places, p_at, p_id, p_event, p_nonce, p_leaf);
 end
 $$;
 -- called by: {eraser}
@@ -1885,7 +1919,7 @@ create function registry.spans(p_indices bigint[]) returns jsonb
 $$;
 -- called by: nobody
 
-create function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
+create function registry.survey_clients(p_network integer, p_clients uuid[]) returns jsonb
     language plpgsql stable security definer set search_path=pg_catalog, pg_temp
     as $$
 declare
@@ -1901,7 +1935,7 @@ begin
     end loop;
     select jsonb_build_object('events', coalesce(jsonb_object_agg(kind, amount), '{}'),
         'state', registry.spans((select array_agg(s.log_index) from registry.events s
-            where s.network_id = p_network and s.client_id = any (p_clients) and s.kind <> all (p_use_kinds)))) into found
+            where s.network_id = p_network and s.client_id = any (p_clients) and s.kind <> all (registry.kinds_of('use'))))) into found
     from (select kind, count(*) as amount from registry.events
         where network_id = p_network and client_id = any (p_clients) group by kind) as kinds;
     return found || jsonb_build_object(
@@ -1962,12 +1996,7 @@ create function registry.unused_clients(p_network integer, p_before timestamp wi
                 select from unnest(registry.clients_of_person(p_network, c.client_id)) as one (client_id) where exists (
                     select from registry.consents t where t.network_id = p_network and t.client_id = one.client_id)
                 or exists (select from registry.events e where e.network_id = p_network and e.client_id = one.client_id
-                    and (e.kind = any (registry.use_kinds()) or e.at >= p_before)))
+                    and (e.kind = any (registry.kinds_of('use')) or e.at >= p_before)))
         order by c.client_id limit p_limit) o
 $$;
--- called by: nobody
-
-create function registry.use_kinds() returns smallint[]
-    language sql immutable
-    as $$ select array[1, 5, 6]::smallint[] $$;
 -- called by: nobody

@@ -90,7 +90,7 @@ $$;
 call registry.set_callers('registry.known_clients', array['{app}', '{eraser}']);
 
 -- What is there of these clients: rows by table, events by kind with their spans, partners that take part, open holds.
-create or replace function registry.survey_clients(p_network integer, p_clients uuid[], p_use_kinds smallint[]) returns jsonb
+create or replace function registry.survey_clients(p_network integer, p_clients uuid[]) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     tables pg_catalog.jsonb := '{}';
@@ -105,7 +105,7 @@ begin
     end loop;
     select jsonb_build_object('events', coalesce(jsonb_object_agg(kind, amount), '{}'),
         'state', registry.spans((select array_agg(s.log_index) from registry.events s
-            where s.network_id = p_network and s.client_id = any (p_clients) and s.kind <> all (p_use_kinds)))) into found
+            where s.network_id = p_network and s.client_id = any (p_clients) and s.kind <> all (registry.kinds_of('use'))))) into found
     from (select kind, count(*) as amount from registry.events
         where network_id = p_network and client_id = any (p_clients) group by kind) as kinds;
     return found || jsonb_build_object(
@@ -132,7 +132,7 @@ create or replace function registry.references_of(p_network integer, p_clients u
     returns table (partner_id integer, client_id uuid, digest bytea, sealed bytea, before bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.partner_id, r.client_id, r.digest, r.sealed, (select max(e.log_index) from registry.events e
-        where e.network_id = p_network and e.client_id = any (p_clients) and e.kind not in (1, 5, 6))
+        where e.network_id = p_network and e.client_id = any (p_clients) and e.kind <> all (registry.kinds_of('use')))
     from registry.client_references r where r.network_id = p_network and r.client_id = any (p_clients)
 $$;
 call registry.set_callers('registry.references_of', array['{eraser}']);
@@ -143,7 +143,7 @@ create or replace function registry.questions_about_nobody(
     returns table (log_index bigint, nonce bytea, event bytea)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select e.log_index, e.nonce, e.event from registry.events e
-    where e.network_id = p_network and e.sender_id = p_partner and e.kind = 1 and e.client_id is null
+    where e.network_id = p_network and e.sender_id = p_partner and e.kind = registry.kind('decision') and e.client_id is null
       and e.log_index > p_after and e.log_index < p_before
     order by e.log_index limit p_limit
 $$;
@@ -206,7 +206,7 @@ begin
     end if;
     -- Without an actor: the list's gaps would count what others wrote, so it is for auditors alone.
     return registry.append(p_network, p_at, array[p_id], array[null]::pg_catalog.uuid[], array[null]::integer[], array[null]::integer[],
-        array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[p_event],
+        array[null]::integer[], array[null]::smallint[], array[p_kind], array[null]::smallint[], array[null]::pg_catalog.text[], array[p_event],
         array[p_nonce], array[p_leaf]);
 end
 $$;
@@ -230,13 +230,14 @@ begin
     end if;
     with removed as (
         delete from registry.events e where e.network_id = p_network and (e.client_id = any (p_clients)
-            or e.log_index = any (p_questions) and e.client_id is null and e.kind = 1)
+            or e.log_index = any (p_questions) and e.client_id is null and e.kind = registry.kind('decision'))
         returning e.log_index, e.tableoid
     ) select array_agg(r.log_index), array_agg(distinct r.tableoid::pg_catalog.regclass::pg_catalog.text) into gone, partitions from removed r;
     perform registry.remove_rows(p_network, p_clients, '{}', '{}', '{}');
     insert into registry.erasures (network_id, erasure_id, ground, events, recorded_at)
     values (p_network, p_id, p_ground, coalesce(cardinality(gone), 0), p_at);
-    log_index := registry.append_removal(p_network, 27::smallint, coalesce(gone, '{}'), p_at, p_id, p_event, p_nonce, p_leaf);
+    log_index := registry.append_removal(p_network, registry.kind('erasure'), coalesce(gone, '{}'), p_at, p_id, p_event,
+        p_nonce, p_leaf);
     return next;
 end
 $$;

@@ -60,7 +60,7 @@ begin
     cross join (values (1::smallint), (2::smallint)) as o (outcome)
     cross join lateral (
         select e.log_index, e.at, e.event_id from registry.events e
-        where e.network_id = p_network and e.kind = 1 and e.actor_id = f.sender_id and e.recipient_id = f.recipient_id
+        where e.network_id = p_network and e.kind = registry.kind('decision') and e.actor_id = f.sender_id and e.recipient_id = f.recipient_id
             and e.purpose_id = f.purpose_id and e.outcome = o.outcome and e.log_index >= p_low and e.log_index < p_before
             and e.at >= p_from and e.at < p_until
         order by e.log_index desc limit p_limit

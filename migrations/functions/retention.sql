@@ -1,9 +1,5 @@
 -- Retention (Art. 5 Abs. 1 lit. e DSGVO): what is no longer needed as proof goes by class.
 
--- The kinds of class `use` (decision, transfer, read); nothing else goes by age alone.
-create or replace function registry.use_kinds() returns smallint[] language sql immutable as $$ select array[1, 5, 6]::smallint[] $$;
-call registry.set_callers('registry.use_kinds');
-
 -- The moment that counts as now. A function of its own so that a test can look years ahead.
 create or replace function registry.retention_now() returns timestamptz language sql stable as $$ select statement_timestamp() $$;
 call registry.set_callers('registry.retention_now');
@@ -94,7 +90,7 @@ create or replace function registry.places_of_consents(p_network integer, p_cons
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with state as (
         select e.log_index, e.event_id, e.client_id, convert_from(e.event, 'UTF8')::pg_catalog.jsonb as said from registry.events e
-        where e.network_id = p_network and e.kind <> all (registry.use_kinds())
+        where e.network_id = p_network and e.kind <> all (registry.kinds_of('use'))
             and e.client_id in (select c.client_id from registry.consents c
                 where c.network_id = p_network and c.consent_id = any (p_consents))
     ), told as (
@@ -127,7 +123,7 @@ create or replace function registry.unused_clients(p_network integer, p_before t
                 select from unnest(registry.clients_of_person(p_network, c.client_id)) as one (client_id) where exists (
                     select from registry.consents t where t.network_id = p_network and t.client_id = one.client_id)
                 or exists (select from registry.events e where e.network_id = p_network and e.client_id = one.client_id
-                    and (e.kind = any (registry.use_kinds()) or e.at >= p_before)))
+                    and (e.kind = any (registry.kinds_of('use')) or e.at >= p_before)))
         order by c.client_id limit p_limit) o
 $$;
 call registry.set_callers('registry.unused_clients');
@@ -145,7 +141,7 @@ begin
     step := 'uses';
     select array_agg(o.log_index) into places from (
         select e.log_index from registry.events e
-        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
+        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.kinds_of('use'))
             and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         order by e.log_index limit p_limit) o;
     if places is not null then
@@ -193,7 +189,7 @@ begin
     consents := registry.due_consents(p_network, terms.consents_before, null);
     select coalesce(jsonb_object_agg(kind, amount), '{}') into uses from (
         select e.kind, count(*) as amount from registry.events e
-        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.use_kinds())
+        where e.network_id = p_network and e.at < terms.uses_before and e.kind = any (registry.kinds_of('use'))
             and (e.client_id is null or e.client_id <> all ((select registry.held_clients(p_network))::pg_catalog.uuid[]))
         group by e.kind) o;
     return jsonb_build_object('use_years', terms.use_years, 'consent_years', terms.consent_years,
@@ -246,7 +242,7 @@ begin
     end if;
     if due.step = 'uses' then
         select array_agg(e.event_id) into transfers_gone from registry.events e
-        where e.network_id = p_network and e.log_index = any (due.places) and e.kind = 5;
+        where e.network_id = p_network and e.log_index = any (due.places) and e.kind = registry.kind('transfer');
         set local registry.removal = 'on';
         delete from registry.transfers t where t.network_id = p_network and t.transfer_id = any (transfers_gone);
         set local registry.removal = '';
@@ -262,7 +258,7 @@ begin
     delete from registry.events e where e.network_id = p_network and e.log_index = any (due.places);
     insert into registry.retentions (network_id, retention_id, events, recorded_at)
     values (p_network, p_id, cardinality(due.places), p_at);
-    return registry.append_removal(p_network, 28::smallint, due.places, p_at, p_id, p_event, p_nonce, p_leaf);
+    return registry.append_removal(p_network, registry.kind('retention'), due.places, p_at, p_id, p_event, p_nonce, p_leaf);
 end
 $$;
 call registry.set_callers('registry.retain', array['{eraser}']);

@@ -130,7 +130,6 @@ REMOVABLE |= {"client_memberships", "link_codes", "links", "unlinkings"}
 # Whether it runs with its owner's rights, and who may call it; the owner and its member, the migrator, always may.
 FUNCTIONS = {
     "append": (False, {"app"}),
-    "person_of": (False, {"app"}),
     "event_places": (True, {"app"}),
     "count_references": (True, {"app"}),
     "credential_holders": (True, {"auditor"}),
@@ -161,7 +160,6 @@ FUNCTIONS = {
     "retain": (True, {"eraser"}),
     "drop_empty_event_partitions": (True, {"eraser"}),
     # What those are made of; the owner's alone.
-    "use_kinds": (False, set()),
     "retention_now": (False, set()),
     "last_reliance": (False, set()),
     "held_clients": (False, set()),
@@ -179,12 +177,12 @@ FUNCTIONS = {
     "append_removal": (False, set()),
     "spans": (False, set()),
     "latest_event_at": (True, {"app"}),
+    "kind": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
+    "kinds_of": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "current_network": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "current_partners": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
     "refuse_change": (False, {"app", "sealer", "eraser", "auditor", "backup", "public"}),
 }
-# Under one name twice: the previous release calls it with other parameters.
-OVERLOADED = ("append",)
 PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
 OTHERS = ("app", "sealer", "eraser", "auditor", "backup", "public")
 OWNING = ("owner", "migrator")
@@ -294,7 +292,7 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
     rows = await sql.fetch(
         "select oid, proname, prosecdef, proconfig from pg_proc where pronamespace = 'registry'::regnamespace"
     )
-    assert sorted(row["proname"] for row in rows) == sorted([*FUNCTIONS, *OVERLOADED])
+    assert sorted(row["proname"] for row in rows) == sorted(FUNCTIONS)
     for row in rows:
         by_owner, callers = FUNCTIONS[row["proname"]]
         assert row["prosecdef"] is by_owner, row["proname"]

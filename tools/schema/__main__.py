@@ -1,4 +1,4 @@
-"""`make schema`: write migrations/schema.sql from an empty database to which every migration was applied."""
+"""`make schema`: write the kinds of events for SQL, and migrations/schema.sql from a database with every migration."""
 
 import asyncio
 import tempfile
@@ -10,6 +10,7 @@ from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.storage.database.migration_files import GENERATED
 from consent_registry.storage.database.migrations import migrate
 from consent_registry.storage.database.provisioning import create_database, create_roles
+from tools.schema.event_kinds import FILE, event_kinds_sql
 from tools.schema.reader import read_schema
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -28,7 +29,8 @@ async def schema_of(cluster: Cluster, name: str = "schema") -> str:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the functions that name kinds, and then what comes of all files."""
+    (MIGRATIONS / FILE).write_text(event_kinds_sql(), encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="registry-schema-") as folder:
         Path(folder).chmod(0o755)
         cluster = prepare(Path(folder) / "data", sync=False)

@@ -306,4 +306,4 @@ async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser
 async def test_the_database_knows_the_same_uses(fresh_registry: Registry) -> None:
     """The kinds that the database lets go by age are those of class `use`, and no others."""
     async with fresh_registry.sql() as connection:
-        assert sorted(await connection.fetchval("select registry.use_kinds()")) == USE_KINDS
+        assert sorted(await connection.fetchval("select registry.kinds_of('use')")) == USE_KINDS

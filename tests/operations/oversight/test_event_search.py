@@ -22,7 +22,7 @@ from tests.support.erasing import erasing, hold, north, small
 from tests.support.installation import Installation, Registry, serving
 from tests.support.office import office
 from tests.support.replaying import found, replayed, require_equal
-from tests.support.small_network import NUMBER, question
+from tests.support.small_network import question
 
 CANARY = "CANARY-4711-ßé"
 PARTNERS = ("north", "south", "east")
@@ -467,26 +467,6 @@ async def test_an_erased_client_is_gone(fresh_registry: Registry, tmp_path: Path
         assert not gone & {one["id"] for one in await search_all(dpo, **asked)}
     async with fresh_registry.sql() as sql:
         assert await sql.fetchval("select count(*) from registry.events where person = 'B-12' and network_id = 99") == 0
-
-
-async def test_the_previous_release_fills_the_column_too(fresh_registry: Registry) -> None:
-    """Its call, with one parameter less, leaves the same in the table, so that replay finds what the log tells."""
-    ours = await office(fresh_registry, "north")
-    await ours.consent(await ours.client())
-    async with fresh_registry.sql() as sql:
-        row = await sql.fetchrow("select * from registry.events where kind = 3 and network_id = 99")
-        assert row is not None
-        assert row["person"] == "B-12"
-        await sql.execute("set registry.network = '99'")
-        place = await sql.fetchval(
-            "select registry.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            *(NUMBER, row["at"], [row["event_id"]] * 2, [row["client_id"]] * 2, [1, 1], [None] * 2, [None] * 2),
-            *([None] * 2, [3, 6], [None] * 2, [row["event"]] * 2, [row["nonce"]] * 2, [b"\1" * 33] * 2),
-        )
-        persons = await sql.fetch(
-            "select person from registry.events where log_index >= $1 and network_id = 99 order by log_index", place
-        )
-    assert [one["person"] for one in persons] == ["B-12", None]
 
 
 async def test_a_searched_reference_reaches_no_log_and_no_address(

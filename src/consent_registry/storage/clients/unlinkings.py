@@ -67,8 +67,8 @@ async def list_findings(
     connection: Connection, network_id: int, partner_id: int, begin: datetime, end: datetime
 ) -> list[Finding]:
     """A partner's permits that rested on links undone in a period: asked about the one side, and permitted by a grant
-    of the other, with no earlier unlinking of either of them since. In the order of the log. (Kind 1 is a decision,
-    outcomes 1 and 2 permit.) `offset 0` keeps the steps apart: by index from each to the next, however many there are.
+    of the other, with no earlier unlinking of either of them since. In the order of the log. (Outcomes 1 and 2
+    permit.) `offset 0` keeps the steps apart: by index from each to the next, however many there are.
     """
     rows = await connection.fetch(
         """
@@ -77,7 +77,8 @@ async def list_findings(
         join registry.client_memberships m on m.network_id = $1 and m.group_id = u.left_group_id
         cross join lateral (
             select e.event_id, e.log_index, e.client_id, e.at, e.event from registry.events e
-            where e.network_id = $1 and e.client_id = m.client_id and e.kind = 1 and e.outcome <= 2
+            where e.network_id = $1 and e.client_id = m.client_id and e.kind = registry.kind('decision')
+              and e.outcome <= 2
               and e.actor_id = $2 and e.at >= u.linked_at and e.at <= u.recorded_at offset 0
         ) e
         cross join lateral jsonb_array_elements_text(convert_from(e.event, 'UTF8')::jsonb -> 'grants') used

@@ -61,7 +61,7 @@ async def list_unreported(
     rows = await connection.fetch(
         """
         select e.event from registry.events e
-        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome <= 2
+        where e.network_id = $1 and e.sender_id = $2 and e.kind = registry.kind('decision') and e.outcome <= 2
           and ($3::uuid is null or e.event_id < $3)
           and not exists (
               select from registry.transfers t where t.network_id = e.network_id and t.decision_id = e.event_id

@@ -10,7 +10,6 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict
-from consent_registry.domain.retentions import USE_KINDS
 from consent_registry.storage.database.database import Connection
 
 # Questions about nobody are read by so many: each is some hundred bytes.
@@ -112,9 +111,7 @@ async def lock_clients(connection: Connection, network_id: int, client_ids: Sequ
 
 async def survey_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> Survey:
     """What there is of these clients."""
-    found = await connection.fetchval(
-        "select registry.survey_clients($1, $2::uuid[], $3::smallint[])", network_id, list(client_ids), USE_KINDS
-    )
+    found = await connection.fetchval("select registry.survey_clients($1, $2::uuid[])", network_id, list(client_ids))
     return msgspec.json.decode(found, type=Survey)
 
 

@@ -81,12 +81,13 @@ async def last_weeks(connection: Connection, network_id: int, before: int) -> tu
 
 
 async def places_by_kind(connection: Connection, span: Span, actor_id: int, kinds: Sequence[int]) -> list[Place]:
-    """Events of one actor and of these kinds. Decisions (1) have an index of their own, which is small."""
+    """Events of one actor and of these kinds. Decisions have an index of their own, which is small."""
     rows = await connection.fetch(
         """
         (
             select e.log_index, e.at from registry.events e
-            where e.network_id = $1 and e.actor_id = $2 and e.kind = 1 and 1 = any ($3::smallint[])
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = registry.kind('decision')
+              and registry.kind('decision') = any ($3::smallint[])
               and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
             order by e.log_index desc limit $8
         )
@@ -95,7 +96,7 @@ async def places_by_kind(connection: Connection, span: Span, actor_id: int, kind
         from unnest($3::smallint[]) as k (kind)
         cross join lateral (
             select e.log_index, e.at from registry.events e
-            where e.network_id = $1 and e.actor_id = $2 and e.kind = k.kind and e.kind <> 1
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = k.kind and e.kind <> registry.kind('decision')
               and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
             order by e.log_index desc limit $8
         ) p
@@ -117,7 +118,7 @@ async def places_by_flow(
     purposes: Sequence[int],
     outcomes: Sequence[int],
 ) -> list[Place]:
-    """Decisions that one actor asked for, with any of these recipients, purposes and outcomes. (Kind 1.)"""
+    """Decisions that one actor asked for, with any of these recipients, purposes and outcomes."""
     rows = await connection.fetch(
         """
         select p.log_index, p.at
@@ -126,7 +127,8 @@ async def places_by_flow(
         cross join unnest($10::smallint[]) as o (outcome)
         cross join lateral (
             select e.log_index, e.at from registry.events e
-            where e.network_id = $1 and e.actor_id = $2 and e.kind = 1 and e.recipient_id = r.recipient_id
+            where e.network_id = $1 and e.actor_id = $2 and e.kind = registry.kind('decision')
+              and e.recipient_id = r.recipient_id
               and e.purpose_id = u.purpose_id and e.outcome = o.outcome
               and e.log_index >= $4 and e.log_index < $5 and e.at >= $6 and e.at < $7
             order by e.log_index desc limit $8
@@ -202,11 +204,12 @@ async def places_of_clients(
 
 
 async def questions_about_nobody(connection: Connection, span: Span, actor_id: int) -> list[Candidate]:
-    """The last questions that one actor asked about references nobody had registered. (Kind 1.)"""
+    """The last questions that one actor asked about references nobody had registered."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at, e.recipient_id, e.purpose_id, e.outcome, e.nonce, e.event from registry.events e
-        where e.network_id = $1 and e.sender_id = $2 and e.actor_id = $2 and e.kind = 1 and e.client_id is null
+        where e.network_id = $1 and e.sender_id = $2 and e.actor_id = $2
+          and e.kind = registry.kind('decision') and e.client_id is null
           and e.log_index >= $3 and e.log_index < $4 and e.at >= $5 and e.at < $6
         order by e.log_index desc limit $7
         """,
@@ -224,14 +227,15 @@ def _ends(span: Span) -> tuple[int, int, datetime, datetime, int]:
 async def registered_at(
     connection: Connection, network_id: int, actor_id: int, client_ids: Sequence[str]
 ) -> int | None:
-    """The last place at which this actor registered one of these clients, by itself or with a code. (Kinds 2 and 23: a
-    client, a link.) None once that was let go.
+    """The last place at which this actor registered one of these clients, by itself or with a code. None once that was
+    let go.
     """
     index: int | None = await connection.fetchval(
         """
         select max(first.log_index) from (
             select min(e.log_index) as log_index from registry.events e
-            where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2 and e.kind in (2, 23)
+            where e.network_id = $1 and e.client_id = any ($3::uuid[]) and e.actor_id = $2
+              and e.kind in (registry.kind('client'), registry.kind('link'))
             group by e.client_id) first
         """,
         network_id,

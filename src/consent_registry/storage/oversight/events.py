@@ -61,7 +61,8 @@ async def read_stretch(connection: Connection, network_id: int, start: int, end:
           and ($7::smallint[] is null or e.purpose_id = any ($7))
           and ($8::smallint[] is null or e.outcome = any ($8))
           and ($9::text is null or e.person = $9)
-          and ($10::uuid[] is null or e.client_id = any ($10) or e.client_id is null and e.kind = 1)
+          and ($10::uuid[] is null or e.client_id = any ($10)
+              or e.client_id is null and e.kind = registry.kind('decision'))
           and e.at >= $11 and e.at < $12
         order by e.log_index
         """,

@@ -2,8 +2,7 @@
 
 Every statement names the partner, in addition to row-level security, because the auditor's login sees whole networks.
 The times of withdrawals and other changes come from `grant_changes` and `release_changes`, which every partner of the
-grant may read; only its recorder may read a withdrawal's row. (Kind 1 is a decision; outcomes 1 and 2 permit, 3 is no
-permission.)
+grant may read; only its recorder may read a withdrawal's row. (Outcomes 1 and 2 permit, 3 is no permission.)
 """
 
 from collections.abc import Sequence
@@ -172,7 +171,7 @@ async def decisions(
     rows = await connection.fetch(
         """
         select event_id, log_index, client_id, at, event from registry.events
-        where network_id = $1 and actor_id = $2 and kind = 1 and event_id = any ($3::uuid[])
+        where network_id = $1 and actor_id = $2 and kind = registry.kind('decision') and event_id = any ($3::uuid[])
           and at >= $4 and at < $5
         """,
         network_id,
@@ -250,7 +249,7 @@ async def unreported_permits(connection: Connection, asked: Slice) -> list[Permi
             select true as there from registry.transfers t
             where t.network_id = $1 and t.decision_id = e.event_id limit 1
         ) reported on true
-        where e.network_id = $1 and e.sender_id = $2 and e.kind = 1 and e.outcome <= 2
+        where e.network_id = $1 and e.sender_id = $2 and e.kind = registry.kind('decision') and e.outcome <= 2
           and e.event_id between $3 and $4 and e.at >= $5 and e.at < $6 and reported.there is null
         """,
         network_id,

@@ -1,7 +1,7 @@
 """Statements for unusual look-ups: one partner's questions and wrong codes in a period.
 
-Every statement names the partner, beside row-level security. (Kind 1 is a decision; outcome 3 is no permission, and
-what rests on consents is numbered up to it.)
+Every statement names the partner, beside row-level security. (Outcome 3 is no permission, and what rests on consents
+is numbered up to it.)
 """
 
 from datetime import datetime
@@ -19,7 +19,8 @@ async def refused_lookups(connection: Connection, asked: Slice) -> list[Lookup]:
     rows = await connection.fetch(
         """
         select event_id, log_index, at, client_id from registry.events
-        where network_id = $1 and actor_id = $2 and kind = 1 and outcome = 3 and at >= $3 and at < $4
+        where network_id = $1 and actor_id = $2 and kind = registry.kind('decision') and outcome = 3 and at >= $3
+          and at < $4
         """,
         network_id,
         partner_id,
@@ -40,7 +41,8 @@ async def repeated_lookups(connection: Connection, asked: Slice, times: int) -> 
         from (
             select event_id, log_index, at, client_id, count(*) over (partition by client_id) as times
             from registry.events
-            where network_id = $1 and actor_id = $2 and kind = 1 and outcome <= 3 and client_id is not null
+            where network_id = $1 and actor_id = $2 and kind = registry.kind('decision') and outcome <= 3
+              and client_id is not null
               and at >= $3 and at < $4
         ) a
         left join lateral (

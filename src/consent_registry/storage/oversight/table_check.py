@@ -128,7 +128,7 @@ async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asy
             e.recipient_id, e.purpose_id, e.kind, e.outcome, e.person, k.link_code_id, k.link_id
         from (select log_index, leaf from registry.leaves where network_id = $1) l
         full join (select * from registry.events where network_id = $1) e using (log_index)
-        left join registry.links k on k.network_id = $1 and k.link_id = e.event_id and e.kind = 23
+        left join registry.links k on k.network_id = $1 and k.link_id = e.event_id and e.kind = registry.kind('link')
         order by log_index
         """,
         network_id,
@@ -139,11 +139,13 @@ async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asy
 
 
 async def has_removal_from(connection: Connection, network_id: int, start: int) -> bool:
-    """Whether something was removed on record from this place of the log on. (Kinds 27 and 28: erasure, retention.)"""
+    """Whether something was removed on record from this place of the log on."""
     there: bool = await connection.fetchval(
         """
         select exists (
-            select from registry.events where network_id = $1 and kind in (27, 28) and log_index >= $2)
+            select from registry.events
+            where network_id = $1 and kind in (registry.kind('erasure'), registry.kind('retention'))
+              and log_index >= $2)
         """,
         network_id,
         start,
@@ -172,8 +174,8 @@ class StoredReference(msgspec.Struct, frozen=True):
 
 
 async def read_references(connection: Connection, network_id: int) -> AsyncIterator[StoredReference]:
-    """Every reference with what was logged when it was registered, by itself or with a code. (Kinds 2 and 23: a client,
-    a link; what has no actor is about another number than the act's own.)
+    """Every reference with what was logged when it was registered, by itself or with a code. (What has no actor is
+    about another number than the act's own.)
     """
     cursor = connection.cursor(
         """
@@ -181,7 +183,8 @@ async def read_references(connection: Connection, network_id: int) -> AsyncItera
         from registry.client_references r
         left join lateral (
             select o.event, o.nonce from registry.events o
-            where o.network_id = $1 and o.client_id = r.client_id and o.kind in (2, 23) and o.actor_id is not null
+            where o.network_id = $1 and o.client_id = r.client_id and o.actor_id is not null
+              and o.kind in (registry.kind('client'), registry.kind('link'))
             order by o.log_index limit 1
         ) e on true
         where r.network_id = $1
@@ -207,23 +210,23 @@ class StoredText(msgspec.Struct, frozen=True):
 
 
 async def read_encrypted_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
-    """Every sealed text of consents, their evidence, which always has one, and releases. (Kind 3 is a consent, 35 its
-    evidence.)
-    """
+    """Every sealed text of consents, their evidence, which always has one, and releases."""
     cursor = connection.cursor(
         """
         select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
         from (
             select 'consents.evidence_kept_at' as place, consent_id as row_id, recorder_id as partner_id,
-                evidence_kept_at as sealed, consent_id as told_by, 3 as kind
+                evidence_kept_at as sealed, consent_id as told_by, registry.kind('consent') as kind
             from registry.consents where network_id = $1
             union all
-            select 'consent_evidence.kept_at', v.consent_id, c.recorder_id, v.kept_at, v.evidence_id, 35
+            select 'consent_evidence.kept_at', v.consent_id, c.recorder_id, v.kept_at, v.evidence_id,
+                registry.kind('evidence')
             from registry.consent_evidence v
             join registry.consents c on c.network_id = $1 and c.consent_id = v.consent_id
             where v.network_id = $1
             union all
-            select 'releases.function_sealed', r.release_id, c.recorder_id, r.function_sealed, r.consent_id, 3
+            select 'releases.function_sealed', r.release_id, c.recorder_id, r.function_sealed, r.consent_id,
+                registry.kind('consent')
             from registry.releases r
             join registry.consents c on c.network_id = $1 and c.consent_id = r.consent_id
             where r.network_id = $1
@@ -239,15 +242,14 @@ async def read_encrypted_texts(connection: Connection, network_id: int) -> Async
 
 
 async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
-    """Every reported transfer with the bytes of its event, rows of one id together; either may be missing. (Kind 5 is a
-    transfer.)
-    """
+    """Every reported transfer with the bytes of its event, rows of one id together; either may be missing."""
     cursor = connection.cursor(
         """
         select t.transfer_id, t.decision_id, t.partner_id, t.client_id, t.outcome, t.category_ids, t.transferred_at,
             t.recorded_at, e.event, e.log_index
         from (select * from registry.transfers where network_id = $1) t
-        full join (select event_id, event, log_index from registry.events where network_id = $1 and kind = 5) e
+        full join (select event_id, event, log_index from registry.events
+            where network_id = $1 and kind = registry.kind('transfer')) e
           on e.event_id = t.transfer_id
         order by t.transfer_id
         """,
