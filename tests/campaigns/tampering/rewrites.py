@@ -11,6 +11,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from consent_registry.domain.events.decisions import OUTCOMES
+from consent_registry.domain.events.registry import NUMBERS
 from consent_registry.tlog.checkpoint import Checkpoint, sign_checkpoint
 from consent_registry.tlog.cosignature import cosign
 from consent_registry.tlog.frontier import Frontier
@@ -57,7 +59,6 @@ def _explained(rng: random.Random, event: Facts) -> tuple[Facts, list[str]]:
     ]
 
 
-OUTCOMES = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 ALTERATIONS: Mapping[str, Callable[[random.Random, Facts], tuple[Facts, list[str]]]] = {
     "decision": _permit,
     "consent": _explained,
@@ -66,10 +67,11 @@ ALTERATIONS: Mapping[str, Callable[[random.Random, Facts], tuple[Facts, list[str
 
 async def rewrite(rng: random.Random, at: Bench, sql: asyncpg.Connection, reach: Reach) -> str:
     """Rewrite some event that is under what was kept first; return what was done."""
+    kept = Checkpoint.parse(SignedNote.parse(at.auditor.kept[-1][1]).text)
     rows = await sql.fetch(
         "select log_index, event, nonce, event_id from registry.events where network_id = $1 and kind = any ($2)"
         " and log_index < $3",
-        *(at.number, [1, 3], Checkpoint.parse(SignedNote.parse(at.auditor.kept[-1][1]).text).size),
+        *(at.number, [NUMBERS[kind] for kind in ALTERATIONS], kept.size),
     )
     row = rng.choice(rows)
     before = msgspec.json.decode(row["event"])

@@ -9,17 +9,18 @@ from typing import Any
 
 import asyncpg
 
+from consent_registry.domain.events.decisions import TransferEvent
 from consent_registry.domain.events.tables import TABLES
 from tests.campaigns.tampering.harness import Mutation, shuffled
 from tests.campaigns.tampering.register import OLDER
 from tests.campaigns.tampering.values import others
+from tests.domain.events.logged import event, read
 
 # How the catalogue's tables call the number by which all others name their entries.
 NUMBERS = {"partners": "partner_id", "data_categories": "category_id", "purposes": "purpose_id"}
-TRANSFERS = (
-    ("transfer_id",),
-    ("decision_id", "partner_id", "client_id", "outcome", "category_ids", "transferred_at", "recorded_at"),
-)
+_TRANSFER = read(event("transfer", 0))
+assert isinstance(_TRANSFER, TransferEvent)
+TRANSFERS = (("transfer_id",), tuple(name for name in _TRANSFER.transfer_row() if name != "transfer_id"))
 TOLD: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {**TABLES, "transfers": TRANSFERS}
 # What events tell of a sealed column without keys: whether there is a text.
 PRESENCE = frozenset({"has_function", "has_kept_at"})

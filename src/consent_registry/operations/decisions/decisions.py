@@ -12,6 +12,7 @@ from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.events.decisions import DecisionEvent, LoggedReceipt
+from consent_registry.domain.events.registry import read_event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
@@ -145,6 +146,14 @@ def _promised(promise: tuple[str, str], reference: str) -> LoggedReceipt:
         client_salt=base64url(salt),
         client_commitment=base64url(reference_commitment(salt, reference)),
     )
+
+
+def decision_of(body: bytes) -> DecisionEvent:
+    """The decision that these bytes of an event are; raises TypeError for an event of another kind."""
+    event = read_event(body)
+    if not isinstance(event, DecisionEvent):
+        raise TypeError(f"event {event.id} is no decision")
+    return event
 
 
 def make_answer(catalogue: Catalogue, event: DecisionEvent, decided_at: str, place: LogPlace) -> DecisionAnswer:

@@ -9,9 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events.decisions import DecisionEvent, ReadEvent, TransferEvent
-from consent_registry.domain.events.registry import read_event
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.decisions.decisions import DecisionAnswer, make_answer, with_receipt
+from consent_registry.operations.decisions.decisions import DecisionAnswer, decision_of, make_answer, with_receipt
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command, run_query
 from consent_registry.operations.running.context import Runtime
@@ -138,14 +137,6 @@ async def read_decision(runtime: Runtime, actor: Actor, decision_id: str) -> Dec
         return answer
 
     return await run_query(runtime, actor, work)
-
-
-def decision_of(body: bytes) -> DecisionEvent:
-    """The decision that these bytes of an event are; raises TypeError for an event of another kind."""
-    event = read_event(body)
-    if not isinstance(event, DecisionEvent):
-        raise TypeError(f"event {event.id} is no decision")
-    return event
 
 
 def answer_from_event(command: Command, event: DecisionEvent, place: append.LogPlace) -> DecisionAnswer:

@@ -7,7 +7,6 @@ What is judged row by row is judged in a thread: the process decides meanwhile.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -35,6 +34,7 @@ from consent_registry.domain.lookups import (
 )
 from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, UsedGrant, judge_transfer
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
+from consent_registry.operations.decisions.decisions import decision_of
 from consent_registry.storage.clients.code_attempts import CodeKind
 from consent_registry.storage.clients.unlinkings import list_findings
 from consent_registry.storage.database.database import Connection
@@ -124,19 +124,19 @@ async def decisions(given: Reconciliation, decision_ids: Sequence[str]) -> list[
 
 def read_decided(row: storage.DecisionRow) -> Decided:
     """What a decision said, from its event."""
-    facts: dict[str, Any] = msgspec.json.decode(row.event)
+    event = decision_of(row.event)
     return Decided(
         decision_id=row.decision_id,
         log_index=row.log_index,
         client_id=row.client_id,
-        outcome=facts["outcome"],
+        outcome=event.outcome,
         decided_at=row.decided_at,
-        expires_at=datetime.fromisoformat(facts["expires_at"]),
-        recipient=facts["recipient"],
-        purpose=facts["purpose"],
-        permitted=tuple(facts["permitted"]),
-        not_consent_based=tuple(facts.get("not_consent_based", ())),
-        grant_ids=tuple(facts["grants"]),
+        expires_at=datetime.fromisoformat(event.expires_at),
+        recipient=event.recipient,
+        purpose=event.purpose,
+        permitted=tuple(event.permitted),
+        not_consent_based=tuple(event.not_consent_based or ()),
+        grant_ids=tuple(event.grants),
     )
 
 
