@@ -9,7 +9,7 @@ from consent_registry.domain.errors import CannotRecord
 from consent_registry.operations.running import turns as module
 from consent_registry.operations.running.turns import CONNECTED, RECENT, SHARED, Kind, Turns
 
-KINDS: list[Kind] = ["questions", "batches", "acts", "even acts", "reads"]
+KINDS: list[Kind] = ["questions", "batches", "commands", "constant-time commands", "reads"]
 MANY = 30
 
 
@@ -108,8 +108,8 @@ async def test_kinds_and_callers_do_not_wait_for_each_other() -> None:
 async def test_who_is_gone_leaves_its_turn() -> None:
     """A request that is cut off while it waits takes nobody's turn, nor one that was given to it at that moment."""
     turns = Turns()
-    (await turns.take("south", "acts"))()
-    had, waiting = await take(turns, "acts", 4)
+    (await turns.take("south", "commands"))()
+    had, waiting = await take(turns, "commands", 4)
     assert len(had) == 1
     waiting[1].cancel()
     had.pop()()  # the next in line is cut off just as it is given its turn
@@ -119,17 +119,17 @@ async def test_who_is_gone_leaves_its_turn() -> None:
     assert len(had) == 1
     assert waiting[3].done()
     had.pop()()
-    assert len((await take(turns, "acts", 1))[0]) == 1
+    assert len((await take(turns, "commands", 1))[0]) == 1
 
 
 async def test_too_many_that_wait_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller whose requests wait in great number hears 503 with a time for the next one; what waits, waits on."""
     monkeypatch.setattr(module, "WAITING", 3)
     turns = Turns()
-    (await turns.take("south", "acts"))()
-    had, waiting = await take(turns, "acts", 4)
+    (await turns.take("south", "commands"))()
+    had, waiting = await take(turns, "commands", 4)
     with pytest.raises(CannotRecord) as refused:
-        await turns.take("north", "acts")
+        await turns.take("north", "commands")
     assert refused.value.retry_after == 1
     for _ in waiting:
         had.pop()()

@@ -144,7 +144,7 @@ async def run_command(
     shape: StoredShape[T] | None = None,
     exclusive: bool = False,
     constant_time: int = 0,
-    kind: Kind = "acts",
+    kind: Kind = "commands",
 ) -> CommandResult[T]:
     """Run `work` in one transaction and return after its commit. A result that was kept for the same key is returned
     again; a new one is kept in this `shape`.
@@ -157,7 +157,7 @@ async def run_command(
     counted. When it raises LinkedMeanwhile, it begins again in a new transaction: locks are taken in order, so a
     missing one cannot be added to those that are held.
     """
-    async with runtime.turn(actor, "even acts" if constant_time else kind):
+    async with runtime.turn(actor, "constant-time commands" if constant_time else kind):
         answering = _run(runtime, actor, work, idempotency_key=idempotency_key, shape=shape, exclusive=exclusive)
         if not constant_time:
             return await answering

@@ -57,7 +57,7 @@ class ResponseScheduler:
     def _begin(self) -> int:
         heard, self._bell = os.pipe()
         os.set_blocking(self._bell, False)
-        threading.Thread(target=self._keep, args=(heard,), name="even answers", daemon=True).start()
+        threading.Thread(target=self._keep, args=(heard,), name="response scheduler", daemon=True).start()
         return self._bell
 
     def _keep(self, heard: int) -> None:

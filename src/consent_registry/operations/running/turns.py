@@ -14,11 +14,11 @@ from typing import Literal
 from consent_registry.domain.errors import CannotRecord
 
 # Questions are decisions, a few at once; even acts are those whose answers leave after a constant time.
-Kind = Literal["questions", "batches", "acts", "even acts", "reads"]
+Kind = Literal["questions", "batches", "commands", "constant-time commands", "reads"]
 # While others ask. An act holds the log's lock by itself, a batch for long; decisions share a transaction.
-SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "acts": 1, "even acts": 2, "reads": 2}
+SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "commands": 1, "constant-time commands": 2, "reads": 2}
 # Each of these has a connection to the database for itself; decisions share one.
-CONNECTED: tuple[Kind, ...] = ("acts", "even acts", "reads")
+CONNECTED: tuple[Kind, ...] = ("commands", "constant-time commands", "reads")
 # Seconds for which a caller counts as asking after its last request.
 RECENT = 10.0
 # So many requests of one caller wait at most; with one more it is told to come again.
