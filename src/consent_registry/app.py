@@ -38,7 +38,7 @@ from consent_registry.demo.request_lines import RequestLines
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.background.housekeeping import Housekeeping
 from consent_registry.operations.background.readiness import Readiness
-from consent_registry.operations.background.warnings import Watch
+from consent_registry.operations.background.warnings import Warnings
 from consent_registry.operations.keys.following import KeyWatch
 from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.turns import Turns
@@ -164,10 +164,10 @@ def _lifespan(
             )
             app.state.readiness = Readiness(runtime, settings.erasure_ledger)
             housekeeping = app.state.housekeeping = Housekeeping(runtime)
-            watch = app.state.watch = Watch(runtime, housekeeping, settings.sealer_state)
+            warnings = app.state.warnings = Warnings(runtime, housekeeping, settings.sealer_state)
             tasks = [
                 asyncio.create_task(work)
-                for work in (housekeeping.keep_house(), watch.keep_looking(), KeyWatch(runtime, settings.keys).run())
+                for work in (housekeeping.keep_house(), warnings.run(), KeyWatch(runtime, settings.keys).run())
             ]
             yield
             for task in tasks:

@@ -40,7 +40,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     reason = await request.app.state.readiness.reason_against()
     if reason is None:
         return Response(
-            msgspec.json.encode(Health("ready", request.app.state.watch.warnings)), media_type="application/json"
+            msgspec.json.encode(Health("ready", request.app.state.warnings.current)), media_type="application/json"
         )
     problem = Problem("/problems/cannot-record", "This cannot be recorded now", 503, reason)
     return problem_response(problem, {"Retry-After": "1"})

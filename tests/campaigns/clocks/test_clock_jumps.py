@@ -17,7 +17,7 @@ from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, play
 
 pytestmark = pytest.mark.system
 
-# Until every process has read its clock anew, and then its watch the database's.
+# Until every process has read its own clock anew, and then the database's.
 DWELL_S = SEEN_S + 2.5
 # From when it is given until it ends: over soon, over after two hours' jump, after a day's, after none.
 LASTING = {"MOMENT": 0.001, "HOUR": 1.0, "EVENING": 12.0, "YEAR": 9000.0}

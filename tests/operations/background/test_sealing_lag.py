@@ -27,11 +27,11 @@ async def test_ready_warns_while_logs_are_not_sealed(installation: Installation,
         office(installation, database, tmp_path) as desk,
         serving(installation, database) as registry,
     ):
-        sealing = registry.app.state.watch.sealing
+        sealing = registry.app.state.warnings.sealing
         sealing.patience = Patience(holds=0.0)
 
         async def said() -> object:
-            await registry.app.state.watch.look()
+            await registry.app.state.warnings.refresh()
             answer = await registry.http.get("/ready")
             assert answer.status_code == 200
             assert answer.json().pop("status") == "ready"
@@ -62,10 +62,10 @@ async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp
         office(installation, database, tmp_path) as desk,
         serving(installation, database, sealer_state=tmp_path / "state") as registry,
     ):
-        watch = registry.app.state.watch
-        watch.sealing.patience = Patience(holds=0.0, behind=0.0)
-        await watch.look()
-        (warning,) = watch.warnings
+        warnings = registry.app.state.warnings
+        warnings.sealing.patience = Patience(holds=0.0, behind=0.0)
+        await warnings.refresh()
+        (warning,) = warnings.current
         assert f"{NETWORK} ({why})" in warning
         assert f"paderborn ({WHY})" in warning
         with forking() as forks:
@@ -81,8 +81,8 @@ async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp
         assert f"is under a checkpoint: {why}" in status.out
         await desk.seal()
         write_unsealed(tmp_path / "state", {})
-        await watch.look()
-        assert NETWORK not in "".join(watch.warnings).replace("seal", "")
+        await warnings.refresh()
+        assert NETWORK not in "".join(warnings.current).replace("seal", "")
 
 
 def test_what_is_no_file_of_reasons_says_nothing(tmp_path: Path) -> None:

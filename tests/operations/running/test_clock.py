@@ -46,7 +46,7 @@ async def test_a_process_that_starts_learns_from_the_log_how_late_it_was(install
 
 
 async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None:
-    """What the watch once heard from the database counts for the life of the process."""
+    """A time that the warnings once read from the database counts for the life of the process."""
     await give(fresh_registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
     assert await outcome(fresh_registry, "SHORT") == "permit"
     fresh_registry.app.state.doors.runtime.clock.note(datetime.now(UTC) + timedelta(days=1))

@@ -52,7 +52,7 @@ async def test_ready_warns_of_it(fresh_registry: Registry) -> None:
     try:
         pool = fresh_registry.app.state.doors.runtime.pool
         await pool.expire_connections()
-        await fresh_registry.app.state.watch.look()
+        await fresh_registry.app.state.warnings.refresh()
         answer = await fresh_registry.http.get("/ready")
     finally:
         async with fresh_registry.sql() as sql:

@@ -212,7 +212,7 @@ async def test_a_table_in_the_way_is_told(fresh_registry: Registry) -> None:
 async def test_ready_names_what_an_operator_must_see_to(fresh_registry: Registry) -> None:
     """With fewer than two months ahead, and with rows in DEFAULT, /ready is 200 and warns; with two it is silent."""
     await after_the_first_round(fresh_registry)
-    watch = fresh_registry.app.state.watch
+    warnings = fresh_registry.app.state.warnings
     ready: dict[int, object] = {}
     async with fresh_registry.sql() as sql:
         for left in (2, 1, -1):
@@ -224,7 +224,7 @@ async def test_ready_names_what_an_operator_must_see_to(fresh_registry: Registry
                     if await sql.fetchval("select to_regclass($1)", f"registry.{name}")
                 ],
             )
-            await watch.look()
+            await warnings.refresh()
             answer = await fresh_registry.http.get("/ready")
             assert answer.status_code == 200
             ready[left] = answer.json()
@@ -238,7 +238,7 @@ async def test_ready_names_what_an_operator_must_see_to(fresh_registry: Registry
             ],
         }
         await keep(fresh_registry)
-        await watch.look()
+        await warnings.refresh()
         assert (await fresh_registry.http.get("/ready")).json() == {"status": "ready"}
 
 
@@ -247,6 +247,6 @@ async def test_a_day_without_a_round_is_told(fresh_registry: Registry) -> None:
     assert housekeeping.SOON < housekeeping.PERIOD <= 3600
     await after_the_first_round(fresh_registry)
     fresh_registry.app.state.housekeeping.done_at -= 24 * 3600 + 1
-    await fresh_registry.app.state.watch.look()
+    await fresh_registry.app.state.warnings.refresh()
     told = (await fresh_registry.http.get("/ready")).json()
     assert told == {"status": "ready", "warnings": ["housekeeping: no round has gone well for a day"]}

@@ -1,7 +1,7 @@
-"""What each process looks at all the time: how late it is in the database, and what will need an operator soon.
+"""The warnings of a process: every two seconds it checks what will soon need an operator, and reads the database's clock.
 
-A warning does not make the registry unready: decisions can be recorded and are right. It stands in /ready and, when it
-begins and when it is over, in the server's log.
+A warning does not make the registry unready: decisions can be recorded and are right. `/ready` lists it; the server's
+log has a line when it begins and one when it is over.
 """
 
 import asyncio
@@ -23,34 +23,34 @@ PERIOD = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class Watch:
-    """What one process has to warn of, as of its last look."""
+class Warnings:
+    """The warnings of one process, as of its last round."""
 
     def __init__(self, runtime: Runtime, housekeeping: Housekeeping, sealer_state: Path | None = None) -> None:
         self._runtime = runtime
         self._housekeeping = housekeeping
         self.sealing = SealingLag(runtime, sealer_state)
-        # One round at a time: a round that began earlier and ended later would put older findings over newer ones.
-        self._looking = asyncio.Lock()
-        self.warnings: list[str] = []
+        # One round at a time: a round that began earlier and ended later would overwrite newer warnings with older ones.
+        self._refreshing = asyncio.Lock()
+        self.current: list[str] = []
 
-    async def keep_looking(self) -> None:
-        """Look again and again until cancelled; a database that is away is readiness's business."""
+    async def run(self) -> None:
+        """Refresh every PERIOD seconds until cancelled. When the database cannot be reached, /ready says so by itself."""
         while True:
             try:
-                await self.look()
+                await self.refresh()
             except RegistryError:
                 pass
             except Exception:  # noqa: BLE001 - logged; the next round may go better
-                _log.exception("the watch failed")
+                _log.exception("checking for warnings failed")
             await asyncio.sleep(PERIOD)
 
-    async def look(self) -> None:
-        """Look once; what this round finds is what counts when it returns."""
-        async with self._looking:
-            await self._look()
+    async def refresh(self) -> None:
+        """Check once; when this returns, `current` is what this round found."""
+        async with self._refreshing:
+            await self._refresh()
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
             clocks = await compare_clocks(connection)
             partitions = await partition_state(connection)
@@ -69,8 +69,8 @@ class Watch:
             found.append(f"sealing: logs have had no new checkpoint for too long: {'; '.join(late)}")
         if logging:
             found.append(f"parameters: the database's log may show values: {', '.join(logging)}")
-        for begun in set(found) - set(self.warnings):
+        for begun in set(found) - set(self.current):
             _log.warning("warning", warning=begun, behind=round(clocks.behind, 1), ahead=partitions.months_ahead)
-        for over in set(self.warnings) - set(found):
+        for over in set(self.current) - set(found):
             _log.info("warning over", warning=over)
-        self.warnings = found
+        self.current = found
