@@ -39,7 +39,7 @@ from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.background.housekeeping import Housekeeping
 from consent_registry.operations.background.readiness import Readiness
 from consent_registry.operations.background.warnings import Warnings
-from consent_registry.operations.keys.following import KeyWatch
+from consent_registry.operations.keys.following import KeyFollower
 from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.turns import Turns
 from consent_registry.process.server_log import configure_log
@@ -167,7 +167,7 @@ def _lifespan(
             warnings = app.state.warnings = Warnings(runtime, housekeeping, settings.sealer_state)
             tasks = [
                 asyncio.create_task(work)
-                for work in (housekeeping.keep_house(), warnings.run(), KeyWatch(runtime, settings.keys).run())
+                for work in (housekeeping.keep_house(), warnings.run(), KeyFollower(runtime, settings.keys).run())
             ]
             yield
             for task in tasks:

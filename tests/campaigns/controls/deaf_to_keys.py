@@ -7,7 +7,7 @@ from pathlib import Path
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.keys.following import KeyWatch
+from consent_registry.operations.keys.following import KeyFollower
 
 
 def create_app() -> ASGIApp:
@@ -16,9 +16,9 @@ def create_app() -> ASGIApp:
         os.close(os.open(Path(os.environ["CONSENT_REGISTRY_KEYS"], "deaf"), os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return real_app()
-    KeyWatch.look = _look  # type: ignore[method-assign]
+    KeyFollower.refresh = _look  # type: ignore[method-assign]
     return real_app()
 
 
-def _look(self: KeyWatch, now: datetime) -> None:
+def _look(self: KeyFollower, now: datetime) -> None:
     """Look away."""

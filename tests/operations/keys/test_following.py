@@ -15,7 +15,7 @@ import structlog
 
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.keys.following import KeyWatch
+from consent_registry.operations.keys.following import KeyFollower
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import FILES, drop_key, make_keys, rotate_key
@@ -27,14 +27,14 @@ OVERLAP = timedelta(days=7)
 
 
 class Following:
-    """A process with a copy of the installation's keys, and its watch."""
+    """A process with a copy of the installation's keys, and its follower."""
 
     def __init__(self, runtime: Runtime, folder: Path, database: str) -> None:
         self.runtime = runtime
         self.folder = folder
         self.database = database
         self.now = datetime.now(UTC)
-        self.watch = KeyWatch(runtime, folder)
+        self.follower = KeyFollower(runtime, folder)
 
     def ids(self, name: str) -> list[str]:
         """The ids the process works with, the current one first."""
@@ -49,7 +49,7 @@ async def following(installation: Installation, tmp_path: Path) -> AsyncIterator
     async with installation.copy() as database:
         pool = await open_pool(installation.dsn(database), 4)
         process = Following(Runtime(pool, load_keys(folder), ISSUER), folder, database)
-        process.watch.look(process.now)
+        process.follower.refresh(process.now)
         yield process
         await pool.close()
 
@@ -65,20 +65,20 @@ async def test_a_rotation_is_followed_in_two_steps(following: Following) -> None
     """At the next look the new key is known, at the first look after its time it is current."""
     for name in FILES:
         rotate_key(following.folder, name, following.now, AFTER, OVERLAP)
-    following.watch.look(following.now + AFTER / 2)
+    following.follower.refresh(following.now + AFTER / 2)
     assert [following.ids(name)[0] for name in FILES] == [f"{name}-1" for name in FILES]
     assert [following.ids(name)[1] for name in FILES] == [f"{name}-2" for name in FILES]
-    following.watch.look(following.now + AFTER)
+    following.follower.refresh(following.now + AFTER)
     assert [following.ids(name)[0] for name in FILES] == [f"{name}-2" for name in FILES]
     assert len(following.runtime.keys.log_keys("o")) == 2
-    following.watch.look(following.now + AFTER + OVERLAP)
+    following.follower.refresh(following.now + AFTER + OVERLAP)
     assert len(following.runtime.keys.log_keys("o")) == 1
 
 
 async def test_unchanged_files_leave_the_keys_alone(following: Following) -> None:
     """Nothing changed, nothing due: the very same keys stay."""
     keys = following.runtime.keys
-    following.watch.look(following.now + timedelta(days=1))
+    following.follower.refresh(following.now + timedelta(days=1))
     assert following.runtime.keys is keys
 
 
@@ -112,7 +112,7 @@ async def test_a_bad_key_file_changes_nothing(
     good, keys = path.read_bytes(), following.runtime.keys
     change(path)
     for _ in range(3):
-        following.watch.look(following.now)
+        following.follower.refresh(following.now)
     assert following.runtime.keys is keys
     (line,) = [one for one in said if one["log_level"] == "error"]
     assert said_why in line["reason"]
@@ -120,7 +120,7 @@ async def test_a_bad_key_file_changes_nothing(
     path.touch(0o600)
     path.write_bytes(good)
     rotate_key(following.folder, "digest", following.now, AFTER, OVERLAP)
-    following.watch.look(following.now)
+    following.follower.refresh(following.now)
     assert following.ids("digest") == ["digest-1", "digest-2"]
 
 
@@ -128,10 +128,10 @@ async def test_a_dropped_key_is_followed(following: Following) -> None:
     """A key that went from its file is forgotten by the process: what only it can open stays closed."""
     sealed = following.runtime.keys.encrypt(b"x", "c")
     rotate_key(following.folder, "sealing", following.now, AFTER, OVERLAP)
-    following.watch.look(following.now + AFTER)
+    following.follower.refresh(following.now + AFTER)
     assert following.runtime.keys.decrypt(sealed, "c") == b"x"
     drop_key(following.folder, "sealing", "sealing-1", following.now + AFTER)
-    following.watch.look(following.now + AFTER)
+    following.follower.refresh(following.now + AFTER)
     assert following.ids("sealing") == ["sealing-2"]
 
 
@@ -146,15 +146,15 @@ async def test_every_log_is_told_once(installation: Installation, following: Fol
     """Each network's log names a new key with the one before it, a log key's with both verifier keys; however many
     processes look, and however often, once; first keys are no rotation.
     """
-    second = KeyWatch(Runtime(following.runtime.pool, following.runtime.keys, ISSUER), following.folder)
-    await following.watch.announce()
+    second = KeyFollower(Runtime(following.runtime.pool, following.runtime.keys, ISSUER), following.folder)
+    await following.follower.announce()
     assert await _events(installation, following) == []
     for name in FILES:
         rotate_key(following.folder, name, following.now, AFTER, OVERLAP)
-    for watch in (following.watch, second):
-        watch.look(following.now)
-    await asyncio.gather(*(one.announce() for _ in range(3) for one in (following.watch, second)))
-    await KeyWatch(following.runtime, following.folder).announce()
+    for follower in (following.follower, second):
+        follower.refresh(following.now)
+    await asyncio.gather(*(follower.announce() for _ in range(3) for follower in (following.follower, second)))
+    await KeyFollower(following.runtime, following.folder).announce()
     events = await _events(installation, following)
     networks = await following.runtime.networks()
     assert len(events) == len(networks) * len(FILES)
@@ -170,8 +170,8 @@ async def test_every_log_is_told_once(installation: Installation, following: Fol
         assert not any("secret" in one or "vkey" in one for name, one in told.items() if name != "log")
 
 
-class Broken(KeyWatch):
-    """A watch that never gets as far as telling."""
+class Broken(KeyFollower):
+    """A follower that never gets as far as telling."""
 
     looked = 0
 
@@ -181,28 +181,28 @@ class Broken(KeyWatch):
         raise RuntimeError("a defect")
 
 
-async def test_no_defect_ends_the_watch(following: Following) -> None:
+async def test_no_defect_ends_the_following(following: Following) -> None:
     """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
-    watch = Broken(following.runtime, following.folder)
-    watching = asyncio.create_task(watch.run(0.01))
+    follower = Broken(following.runtime, following.folder)
+    running = asyncio.create_task(follower.run(0.01))
     rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
-    while watch.looked < 3 or following.ids("token") == ["token-1"]:
+    while follower.looked < 3 or following.ids("token") == ["token-1"]:
         await asyncio.sleep(0.01)
-        assert not watching.done()
-    watching.cancel()
+        assert not running.done()
+    running.cancel()
 
 
 async def test_what_could_not_be_logged_is_logged_later(installation: Installation, following: Following) -> None:
     """A database that is away does not keep a process from following its keys, and hears of them when it is back."""
     away = await open_pool("postgresql://nobody@/none?host=/nowhere", 1)
     process = Runtime(away, following.runtime.keys, ISSUER)
-    watch = KeyWatch(process, following.folder)
+    follower = KeyFollower(process, following.folder)
     rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
-    watch.look(following.now)
+    follower.refresh(following.now)
     with pytest.raises(CannotRecord):
-        await watch.announce()
+        await follower.announce()
     assert process.keys.ids("token") == ["token-1", "token-2"]
     process.pool = following.runtime.pool
-    await watch.announce()
+    await follower.announce()
     assert len(await _events(installation, following)) == len(await process.networks())
     await away.close()

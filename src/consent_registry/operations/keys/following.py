@@ -27,7 +27,7 @@ PERIOD = 0.5
 _log = structlog.get_logger(__name__)
 
 
-class KeyWatch:
+class KeyFollower:
     """Keeps a process's keys as its key files say, and tells the logs of new ones."""
 
     def __init__(self, runtime: Runtime, directory: Path) -> None:
@@ -40,7 +40,7 @@ class KeyWatch:
         """Look twice a second, unless told otherwise, until cancelled."""
         while True:
             try:
-                self.look(datetime.now(UTC))
+                self.refresh(datetime.now(UTC))
                 await self.announce()
             except RegistryError as error:
                 _log.warning("key rotation not logged yet", reason=error.detail)
@@ -48,7 +48,7 @@ class KeyWatch:
                 _log.exception("following the key files failed")
             await asyncio.sleep(period)
 
-    def look(self, now: datetime) -> None:
+    def refresh(self, now: datetime) -> None:
         """Take the keys that the files hold by now; requests under way end with those they began with."""
         marks = key_file_marks(self._directory)
         keys = self._runtime.keys
