@@ -167,7 +167,7 @@ def _lifespan(
             warnings = app.state.warnings = Warnings(runtime, housekeeping, settings.sealer_state)
             tasks = [
                 asyncio.create_task(work)
-                for work in (housekeeping.keep_house(), warnings.run(), KeyFollower(runtime, settings.keys).run())
+                for work in (housekeeping.run(), warnings.run(), KeyFollower(runtime, settings.keys).run())
             ]
             yield
             for task in tasks:

@@ -1,6 +1,6 @@
 """Housekeeping: old answers are forgotten, young ones kept (the log's months: test_partitions.py)."""
 
-from consent_registry.operations.background.housekeeping import tidy
+from consent_registry.operations.background.housekeeping import run_round
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Registry
@@ -16,7 +16,7 @@ from registry.networks, unnest(array[0, 23, 25, 47, 49, 480]) hours
 async def keep(registry: Registry) -> None:
     """Do what is due, once, as the application."""
     async with pool_of(registry) as pool:
-        await tidy(Runtime(pool, load_keys(registry.installation.keys), ISSUER))
+        await run_round(Runtime(pool, load_keys(registry.installation.keys), ISSUER))
 
 
 async def test_answers_are_kept_a_day_and_forgotten_after_two(registry: Registry) -> None:

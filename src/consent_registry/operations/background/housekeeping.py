@@ -32,12 +32,12 @@ class Housekeeping:
         """Whether no round has gone well for a day."""
         return time.monotonic() - self.done_at > OVERDUE
 
-    async def keep_house(self) -> None:
+    async def run(self) -> None:
         """Go round every hour, sooner after a failure, until cancelled."""
         while True:
             pause = SOON
             try:
-                await tidy(self._runtime)
+                await run_round(self._runtime)
             except RegistryError as error:
                 _log.warning("housekeeping put off", reason=error.detail)
             except Exception:  # noqa: BLE001 - logged; the next round may go better
@@ -48,7 +48,7 @@ class Housekeeping:
             await asyncio.sleep(pause)
 
 
-async def tidy(runtime: Runtime) -> None:
+async def run_round(runtime: Runtime) -> None:
     """Do what is due, once."""
     for network in await runtime.networks():
         async with transaction(runtime.pool, network.network_id, ()) as connection:
