@@ -37,7 +37,7 @@ async def live() -> Response[bytes]:
 )
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
-    reason = await request.app.state.readiness.reason_against()
+    reason = await request.app.state.readiness.why_not_ready()
     if reason is None:
         return Response(
             msgspec.json.encode(Health("ready", request.app.state.warnings.current)), media_type="application/json"

@@ -28,7 +28,7 @@ class Readiness:
         self._asked_at = float("-inf")
         self._reason: str | None = "not asked yet"
 
-    async def reason_against(self) -> str | None:
+    async def why_not_ready(self) -> str | None:
         """None when a decision could be recorded now; else what stands against it."""
         async with self._lock:
             loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ class Readiness:
                 if thorough:
                     async with transaction(self._runtime.pool, NO_NETWORK, ()) as connection:
                         await probe_room(connection)
-                return await self._ledger.reason_against()
+                return await self._ledger.why_not_ready()
         except TimeoutError:
             return "nothing can be recorded: the database does not answer in time"
         except (RegistryError, OSError):

@@ -25,7 +25,7 @@ class LedgerCheck:
         self._ledger = None if path is None else ErasureLedger(path)
         self._agreed: dict[str, Mark] | None = None
 
-    async def reason_against(self) -> str | None:
+    async def why_not_ready(self) -> str | None:
         """None when nobody who was erased is in the database; else what is wrong, with its cure."""
         networks = await self._runtime.networks()
         marks = {network.slug: await self._mark(network) for network in networks}
