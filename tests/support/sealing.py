@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Seal, Sealed, seal
+from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealerTools, Sealed, seal
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.keys.log_keys import load_log_keys
@@ -24,7 +24,7 @@ NETWORK = "small"
 class Office:
     """A sealer that works when it is told to, and a superuser's connection beside it."""
 
-    tools: Seal
+    tools: SealerTools
     sql: asyncpg.Connection
     dsn: str
     folder: Path
@@ -91,7 +91,7 @@ async def office(
     sql = await asyncpg.connect(installation.dsn(database, "postgres"))
     try:
         heads = SignedHeads(made(folder))
-        tools = Seal(pool, load_log_keys(installation.keys), heads, witnesses or NoWitnesses())
+        tools = SealerTools(pool, load_log_keys(installation.keys), heads, witnesses or NoWitnesses())
         yield Office(tools, sql, dsn, folder)
     finally:
         await sql.close()

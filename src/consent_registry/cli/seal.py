@@ -15,9 +15,9 @@ import structlog
 from consent_registry import __version__
 from consent_registry.cli.evidence_files import read_policy
 from consent_registry.cli.running import Outcome, gives_verdict
-from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Seal
+from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealerTools
 from consent_registry.operations.log.sealer import Sealer
-from consent_registry.operations.log.sealing import adopt_checkpoint, inspect_logs, opened_seal
+from consent_registry.operations.log.sealing import adopt_checkpoint, inspect_logs, opened_sealer_tools
 from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.process.server_log import configure_log
 from consent_registry.process.standard_streams import survive_without_output
@@ -51,7 +51,7 @@ def seal(
         The network of --adopt.
     """
     if status:
-        return asyncio.run(_with_tools(_show_standing))
+        return asyncio.run(_with_tools(_show_state))
     if adopt is not None:
         note = adopt.read_bytes()
         asyncio.run(_with_tools(partial(_adopt, slug=network, note=note)))
@@ -61,16 +61,16 @@ def seal(
     return None
 
 
-async def _with_tools(work: Callable[[Seal, SealerSettings], Awaitable[T]]) -> T:
+async def _with_tools(work: Callable[[SealerTools, SealerSettings], Awaitable[T]]) -> T:
     settings = read_sealer_settings(os.environ)
     configure_log()
     policy = None if settings.witness_policy is None else read_policy(settings.witness_policy)
-    opening = opened_seal(settings.sealer_database_url, settings.sealer_state, settings.keys, _witnesses(policy))
+    opening = opened_sealer_tools(settings.sealer_database_url, settings.sealer_state, settings.keys, _witnesses(policy))
     async with opening as tools:
         return await work(tools, settings)
 
 
-async def _run(tools: Seal, settings: SealerSettings) -> None:
+async def _run(tools: SealerTools, settings: SealerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -79,10 +79,10 @@ async def _run(tools: Seal, settings: SealerSettings) -> None:
     _log.info("the sealer ends")
 
 
-async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
+async def _show_state(tools: SealerTools, settings: SealerSettings) -> Outcome:
     logs = await inspect_logs(tools, settings.sealer_database_url, settings.sealer_state)
     for log in logs:
-        found = log.standing
+        found = log.sealing
         age = "never" if found.age is None else f"{found.age:.0f} s ago"
         sizes = f"leaves {found.leaves}, published {found.published or 0} {age}, signer at {found.remembered or 0}"
         print(f"{log.slug:24} {sizes}")
@@ -91,7 +91,7 @@ async def _show_standing(tools: Seal, settings: SealerSettings) -> Outcome:
     return Outcome.DOES_NOT_HOLD if any(log.problem is not None for log in logs) else Outcome.HOLDS
 
 
-async def _adopt(tools: Seal, settings: SealerSettings, slug: str, note: bytes) -> None:
+async def _adopt(tools: SealerTools, settings: SealerSettings, slug: str, note: bytes) -> None:
     size = await adopt_checkpoint(tools, settings.sealer_database_url, slug, note)
     print(f"{slug}: the signer goes on from size {size}")
 

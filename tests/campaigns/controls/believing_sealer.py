@@ -4,7 +4,7 @@ a database put back must see.
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import checkpoints, sealer
-from consent_registry.operations.log.checkpoints import Seal, Sealed
+from consent_registry.operations.log.checkpoints import SealerTools, Sealed
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.files.signed_heads import Head
 from consent_registry.storage.log.append import read_leaves
@@ -13,7 +13,7 @@ from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.merkle import leaf_hash
 
 
-async def believe(tools: Seal, log: Log, *, again: bool = False) -> Sealed:
+async def believe(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
     """Sign whatever there is."""
     async with transaction(tools.pool, log.network_id, ()) as connection:
         leaves = await read_leaves(connection, log.network_id, 0, 1 << 20)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.log import checkpoints
-from consent_registry.operations.log.checkpoints import HistoryChanged, Standing
+from consent_registry.operations.log.checkpoints import HistoryChanged, SealingState
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove
 from consent_registry.storage.files.key_files import Key
 from consent_registry.storage.files.signed_heads import HeadMoved, SignedHeads
@@ -166,7 +166,7 @@ async def test_below_quorum_nothing_is_published(installation: Installation, tmp
 async def test_how_a_log_stands(desk: Office) -> None:
     """Before, between and after: leaves, published, remembered; and what does not fit is named."""
     size = len(await desk.leaves())
-    assert await checkpoints.inspect(desk.tools, await desk.log()) == Standing(size, None, None, None, None)
+    assert await checkpoints.inspect(desk.tools, await desk.log()) == SealingState(size, None, None, None, None)
     await desk.seal()
     await desk.add_leaves(2)
     one = await checkpoints.inspect(desk.tools, await desk.log())

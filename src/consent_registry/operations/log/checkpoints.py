@@ -59,7 +59,7 @@ class NoWitnesses:
         return note
 
 
-class Seal(msgspec.Struct, frozen=True):
+class SealerTools(msgspec.Struct, frozen=True):
     """What a sealer works with: its connections, the log's keys, the signer's memory, and the witnesses."""
 
     pool: Pool
@@ -75,7 +75,7 @@ class Sealed(msgspec.Struct, frozen=True):
     age: float
 
 
-async def seal(tools: Seal, log: Log, *, again: bool = False) -> Sealed:
+async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
     """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns what is published now.
 
     `again` publishes anew what is published, when nothing was added. Raises HistoryChanged, BelowQuorum, HeadMoved when
@@ -94,7 +94,7 @@ async def seal(tools: Seal, log: Log, *, again: bool = False) -> Sealed:
     return Sealed(head.size, age or 0.0)
 
 
-async def _prepare(tools: Seal, log: Log, known: Head | None) -> tuple[Head, float | None]:
+async def _prepare(tools: SealerTools, log: Log, known: Head | None) -> tuple[Head, float | None]:
     """The head to publish, which is in the signer's memory and whose tiles are stored; and how many seconds ago it was
     published, None when it was not.
     """
@@ -153,7 +153,7 @@ async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
     return grown
 
 
-async def publish(tools: Seal, log: Log, head: Head) -> None:
+async def publish(tools: SealerTools, log: Log, head: Head) -> None:
     """Sign a head that stands in the signer's memory, have it cosigned, and publish it."""
     note = await tools.witnesses.cosign(sign(tools.keys, log, head), head.size, _prover(tools.pool, log, head.size))
     async with transaction(tools.pool, log.network_id, ()) as connection:
@@ -175,7 +175,7 @@ def _prover(pool: Pool, log: Log, size: int) -> Prove:
     return prove
 
 
-class Standing(msgspec.Struct, frozen=True):
+class SealingState(msgspec.Struct, frozen=True):
     """How a log stands: its leaves, the size that is published and its age, the size the signer remembers, and what
     does not fit, if anything.
     """
@@ -199,7 +199,7 @@ class Standing(msgspec.Struct, frozen=True):
         return None
 
 
-async def inspect(tools: Seal, log: Log) -> Standing:
+async def inspect(tools: SealerTools, log: Log) -> SealingState:
     """Compare database, memory and published checkpoint; nothing is written or signed."""
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     async with transaction(tools.pool, log.network_id, ()) as connection:
@@ -210,10 +210,10 @@ async def inspect(tools: Seal, log: Log) -> Standing:
         except HistoryChanged as error:
             problem = error.detail
     size, age = (None, None) if published is None else (published.size, published.age)
-    return Standing(log.size, size, age, None if known is None else known.size, problem)
+    return SealingState(log.size, size, age, None if known is None else known.size, problem)
 
 
-async def adopt(tools: Seal, log: Log, note: bytes) -> Head:
+async def adopt(tools: SealerTools, log: Log, note: bytes) -> Head:
     """Let a signer that has lost its memory begin from a checkpoint; returns the head it remembers now.
 
     Raises NoteRefused for a checkpoint that no key of this log signed, HistoryChanged unless the database contains it

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
-from consent_registry.operations.log.checkpoints import HistoryChanged, Seal, seal
+from consent_registry.operations.log.checkpoints import HistoryChanged, SealerTools, seal
 from consent_registry.operations.log.witnesses import BelowQuorum
 from consent_registry.operations.running.reasons import reason_of
 from consent_registry.storage.database.database import Connection, session, transaction
@@ -38,7 +38,7 @@ LAST_ROUND = 3.0
 _log = structlog.get_logger(__name__)
 
 
-class _Watch(msgspec.Struct):
+class _LogProgress(msgspec.Struct):
     """What the leader knows of one log: the size it saw published and when, and the work under way."""
 
     size: int = -1
@@ -55,12 +55,12 @@ class _Watch(msgspec.Struct):
 class Sealer:
     """Seals every network's log while it leads. `clock` counts seconds and is never set."""
 
-    def __init__(self, dsn: str, keys: Path, tools: Seal, clock: Callable[[], float]) -> None:
+    def __init__(self, dsn: str, keys: Path, tools: SealerTools, clock: Callable[[], float]) -> None:
         self._dsn = dsn
         self._keys = keys
         self._tools = tools
         self._clock = clock
-        self._watches: dict[int, _Watch] = {}
+        self._progress: dict[int, _LogProgress] = {}
         self._reasons = read_unsealed(tools.heads.folder)
         self._keys_at = self._thinned_at = clock()
 
@@ -84,7 +84,7 @@ class Sealer:
         return True
 
     async def _lead(self, connection: Connection, stop: asyncio.Event) -> None:
-        self._watches = {}  # another may have led in between
+        self._progress = {}  # another may have led in between
         try:
             while not stop.is_set():
                 await self._look(connection)
@@ -93,18 +93,18 @@ class Sealer:
                 async with asyncio.timeout(LAST_ROUND):
                     await self._finish(connection)
         finally:
-            for watch in self._watches.values():
-                if watch.task is not None:
-                    watch.task.cancel()
+            for progress in self._progress.values():
+                if progress.task is not None:
+                    progress.task.cancel()
             await asyncio.gather(*self._tasks(), return_exceptions=True)
 
     async def _look(self, connection: Connection) -> None:
         """Begin whatever is due, each log on its own: a witness that is slow for one does not hold up the others."""
         self._follow_keys()
         for log in await list_logs(connection):
-            watch = self._watches.setdefault(log.network_id, _Watch())
-            if watch.is_due(log, self._clock()):
-                watch.task = asyncio.create_task(self._seal(watch, log))
+            progress = self._progress.setdefault(log.network_id, _LogProgress())
+            if progress.is_due(log, self._clock()):
+                progress.task = asyncio.create_task(self._seal(progress, log))
         if self._clock() - self._thinned_at >= THIN_EVERY:
             self._thinned_at = self._clock()
             await self._thin(await list_logs(connection))
@@ -116,22 +116,22 @@ class Sealer:
         await asyncio.gather(*self._tasks())
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [watch.task for watch in self._watches.values() if watch.task is not None]
+        return [progress.task for progress in self._progress.values() if progress.task is not None]
 
-    async def _seal(self, watch: _Watch, log: Log) -> None:
-        again = watch.size == log.size
+    async def _seal(self, progress: _LogProgress, log: Log) -> None:
+        again = progress.size == log.size
         try:
             sealed = await seal(self._tools, log, again=again)
         except HeadMoved:
             _log.warning("another sealer signed in between", network=log.slug)
-            watch.not_before = self._clock() + STANDBY
+            progress.not_before = self._clock() + STANDBY
         except Exception as error:  # noqa: BLE001 - logged; the other networks' logs are sealed on
-            watch.not_before = self._clock() + self._put_off(log, error)
+            progress.not_before = self._clock() + self._put_off(log, error)
         else:
             self._note(log, None)
-            watch.size = sealed.size
+            progress.size = sealed.size
             # The database's clock may have been set: an age is believed only as far as it makes sense.
-            watch.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
+            progress.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
 
     def _put_off(self, log: Log, error: Exception) -> float:
         """Say and note why a log is not sealed; returns the seconds after which it is tried again."""

@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.identifiers import origin_fault
 from consent_registry.operations.log import checkpoints
-from consent_registry.operations.log.checkpoints import Cosigners, Seal, Standing
+from consent_registry.operations.log.checkpoints import Cosigners, SealerTools, SealingState
 from consent_registry.storage.database.database import open_pool, session
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.files.unsealed_logs import read_unsealed
@@ -25,14 +25,14 @@ class LogState(msgspec.Struct, frozen=True):
     """A network's log as database, signer's memory and checkpoint show it, with the reason why it is not sealed."""
 
     slug: str
-    standing: Standing
+    sealing: SealingState
     problem: str | None
 
 
 @asynccontextmanager
-async def opened_seal(
+async def opened_sealer_tools(
     dsn: str, state: Path, keys: Path, witnesses: AbstractAsyncContextManager[Cosigners]
-) -> AsyncIterator[Seal]:
+) -> AsyncIterator[SealerTools]:
     """What a sealer works with, for the length of a block: the sealer's login at `dsn`, its folder of signed heads, the
     key files and its witnesses. Raises Unusable for a login that is not the sealer's alone.
     """
@@ -41,27 +41,27 @@ async def opened_seal(
     pool = await open_pool(dsn, CONNECTIONS)
     try:
         async with witnesses as cosigners:
-            yield Seal(pool, log_keys, heads, cosigners)
+            yield SealerTools(pool, log_keys, heads, cosigners)
     finally:
         await pool.close()
 
 
-async def inspect_logs(tools: Seal, dsn: str, state: Path) -> list[LogState]:
+async def inspect_logs(tools: SealerTools, dsn: str, state: Path) -> list[LogState]:
     """Every network's log, compared with what was signed; nothing is written or signed."""
     reasons = read_unsealed(state)
     return [await _inspect(tools, log, reasons.get(log.slug)) for log in await _logs(dsn)]
 
 
-async def _inspect(tools: Seal, log: Log, reason: str | None) -> LogState:
-    standing = await checkpoints.inspect(tools, log)
+async def _inspect(tools: SealerTools, log: Log, reason: str | None) -> LogState:
+    sealing = await checkpoints.inspect(tools, log)
     fault = origin_fault(log.origin)
     never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
-    unsealed = standing.unsealed
+    unsealed = sealing.unsealed
     late = unsealed if reason is None or unsealed is None else f"{unsealed}: {reason}"
-    return LogState(log.slug, standing, never or standing.problem or late)
+    return LogState(log.slug, sealing, never or sealing.problem or late)
 
 
-async def adopt_checkpoint(tools: Seal, dsn: str, slug: str, note: bytes) -> int:
+async def adopt_checkpoint(tools: SealerTools, dsn: str, slug: str, note: bytes) -> int:
     """Let a signer that has lost its memory of a network's log begin from this checkpoint; returns the size it goes on
     from. Raises NotFound for an unknown network, and as `checkpoints.adopt`.
     """
