@@ -89,7 +89,7 @@ def perform(
 @erasure.command
 def replay() -> None:
     """Erase again whoever the ledger calls erased and the database still knows: after a backup was restored."""
-    erased = run_as_eraser(operations.replay_ledger)
+    erased = run_as_eraser(operations.repeat_erasures)
     for one in erased:
         print(f"{one.network}: erased again; event {one.log_index} of the log, {one.events} events")
     if erased:
@@ -115,7 +115,7 @@ async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
     starts, and is not ready.
     """
     try:
-        return await _with_eraser(dsn, keys, ledger, operations.replay_ledger)
+        return await _with_eraser(dsn, keys, ledger, operations.repeat_erasures)
     except RegistryError as error:
         say(f"erasures could not be repeated: {error}")
         return []

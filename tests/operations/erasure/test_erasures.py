@@ -18,7 +18,7 @@ from consent_registry.operations.erasure.erasures import (
     Target,
     perform_erasure,
     preview_erasure,
-    replay_ledger,
+    repeat_erasures,
 )
 from tests.support.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
 from tests.support.installation import Registry
@@ -200,7 +200,7 @@ async def test_an_erased_person_may_come_back(registry: Registry, eraser: Eraser
     answer = await first.post("/clients", {"reference": reference})
     assert answer["linked"] is False
     await first.consent(reference)
-    assert await replay_ledger(eraser) == []
+    assert await repeat_erasures(eraser) == []
     assert await first.outcome(reference) == "permit"
 
 

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.erasure.erasures import Eraser, perform_erasure, replay_ledger
+from consent_registry.operations.erasure.erasures import Eraser, perform_erasure, repeat_erasures
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from tests.support.erasing import erasing, north, search_everywhere, small, traces
 from tests.support.installation import Installation, Registry, serving
@@ -73,8 +73,8 @@ async def test_a_restored_backup_is_erased_again(installation: Installation, tmp
                 ]
                 canaries = await traces(sql, clients[:1]) - await traces(sql, clients[1:])
                 async with erasing(registry, ledger) as eraser:
-                    assert len(await replay_ledger(eraser)) == 1
-                    assert await replay_ledger(eraser) == []
+                    assert len(await repeat_erasures(eraser)) == 1
+                    assert await repeat_erasures(eraser) == []
                 assert await not_ready(registry) is None
                 assert await search_everywhere(sql, canaries) == []
                 office_north = await office(registry, "north")

@@ -166,7 +166,7 @@ async def perform_erasure(
     return erased
 
 
-async def outstanding(eraser: Eraser) -> list[tuple[Network, ByLedger, str]]:
+async def outstanding_erasures(eraser: Eraser) -> list[tuple[Network, ByLedger, str]]:
     """The persons the ledger calls erased whom the database still knows, each with the ground: a backup was restored,
     or an erasure was cut off before its commit.
     """
@@ -183,10 +183,10 @@ async def outstanding(eraser: Eraser) -> list[tuple[Network, ByLedger, str]]:
     return found
 
 
-async def replay_ledger(eraser: Eraser) -> list[Erased]:
+async def repeat_erasures(eraser: Eraser) -> list[Erased]:
     """Erase again whoever the ledger calls erased. Raises Refused for a person on whom a hold was placed since."""
     erased = []
-    for network, target, ground in await outstanding(eraser):
+    for network, target, ground in await outstanding_erasures(eraser):
         try:
             erased.append(await perform_erasure(eraser, network, target, ground=ground, confirmed=None))
         except NotFound:  # another process was faster
