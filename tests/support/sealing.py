@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealerTools, Sealed, seal
+from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Sealed, SealerTools, seal
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.keys.log_keys import load_log_keys

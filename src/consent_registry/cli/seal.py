@@ -65,7 +65,9 @@ async def _with_tools(work: Callable[[SealerTools, SealerSettings], Awaitable[T]
     settings = read_sealer_settings(os.environ)
     configure_log()
     policy = None if settings.witness_policy is None else read_policy(settings.witness_policy)
-    opening = opened_sealer_tools(settings.sealer_database_url, settings.sealer_state, settings.keys, _witnesses(policy))
+    opening = opened_sealer_tools(
+        settings.sealer_database_url, settings.sealer_state, settings.keys, _witnesses(policy)
+    )
     async with opening as tools:
         return await work(tools, settings)
 

@@ -4,7 +4,7 @@ a database put back must see.
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import checkpoints, sealer
-from consent_registry.operations.log.checkpoints import SealerTools, Sealed
+from consent_registry.operations.log.checkpoints import Sealed, SealerTools
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.files.signed_heads import Head
 from consent_registry.storage.log.append import read_leaves

@@ -1,4 +1,4 @@
-"""Which access tokens are believed, one rule at a time; a whole registry refuses many more (tests/api)."""
+"""Which access tokens are accepted, one rule at a time; tests/api refuses many more at a running registry."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def said(**changes: object) -> dict[str, Any]:
-    """What a good token says, but for these changes."""
+    """The claims of a valid token, with these changes."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": ISSUER, "sub": "small.north.1", "client_id": "small.north.1", "jti": "1"}
     more = {"iat": now, "exp": now + LIFETIME, "scope": "decisions clients", "network": "small", "partner": "north"}
@@ -38,13 +38,13 @@ def said(**changes: object) -> dict[str, Any]:
 
 
 def part(value: bytes) -> str:
-    """A segment of a token."""
+    """These bytes as a segment of a token."""
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
 def spelled(header: str | bytes, claims: str | bytes, key: str = "k1", *, high: bool = False) -> str:
-    """A token of exactly these bytes, signed by our key, with the lower s that verifies, or the higher."""
-    head = ".".join(part(one.encode() if isinstance(one, str) else one) for one in (header, claims))
+    """A token of exactly these bytes, signed by our key, with the lower valid s or the higher."""
+    head = ".".join(part(text.encode() if isinstance(text, str) else text) for text in (header, claims))
     r, s = decode_dss_signature(KEYS[key].sign(head.encode(), ec.ECDSA(hashes.SHA256())))
     chosen = max(s, ORDER - s) if high else min(s, ORDER - s)
     return f"{head}.{part(r.to_bytes(32, 'big') + chosen.to_bytes(32, 'big'))}"
@@ -57,12 +57,12 @@ def signed(claims: dict[str, Any], key: str = "k1", **header: object) -> str:
 
 
 def without(name: str) -> dict[str, Any]:
-    """A good token's claims but this one."""
-    return {one: value for one, value in said().items() if one != name}
+    """The claims of a valid token without this one."""
+    return {claim: value for claim, value in said().items() if claim != name}
 
 
 def refused(token: str) -> None:
-    """Assert that nobody believes this token, and that its holder is told no more than that."""
+    """Assert that this token is refused, with a message that does not say why."""
     with pytest.raises(NotAuthentic, match=r"^The access token is not valid here or has expired\.$"):
         read_claims(token, KEYS, ISSUER)
 
@@ -70,13 +70,13 @@ def refused(token: str) -> None:
 @pytest.mark.parametrize("kid", KEYS)
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/at+JWT"])
 def test_a_token_of_any_of_our_keys_is_read(kid: str, typ: str) -> None:
-    """Under either name of its type, in any case. The control of all that is refused below."""
+    """A token is read under either name of its type, in any letter case. This is the control of all refusals below."""
     claims = said()
     assert read_claims(signed(claims, kid, kid=kid, typ=typ), KEYS, ISSUER) == Claims(**claims)
 
 
 def test_what_is_signed_is_read() -> None:
-    """Whoever partner it is, or nobody's: the token that `sign_claims` makes is the one that is believed."""
+    """A token made by `sign_claims` is accepted, for a partner and for the administration."""
     for partner in ("north", None):
         claims = Claims(**said(partner=partner))
         for _ in range(20):
@@ -84,7 +84,7 @@ def test_what_is_signed_is_read() -> None:
 
 
 def test_a_signature_has_one_form() -> None:
-    """Of (r, s) and (r, n - s), which both verify, the lower s is believed, and it alone is issued."""
+    """Of (r, s) and (r, n - s), which both verify, only the lower s is accepted and issued."""
     for _ in range(20):
         head, payload = json.dumps(HEADER), json.dumps(said())
         high, low = spelled(head, payload, high=True), spelled(head, payload)
@@ -97,14 +97,15 @@ def test_a_signature_has_one_form() -> None:
 
 @pytest.mark.parametrize("typ", ["JWT", "", "consent-receipt+jwt", "at+jwt;x", "not at+jwt", "at+jwt ", 7, ["at+jwt"]])
 def test_only_access_tokens_are_read(typ: object) -> None:
-    """Whatever else our key signed (RFC 9068 section 4, RFC 8725 section 3.11)."""
+    """Tokens of another type are refused, although our key signed them (RFC 9068 section 4, RFC 8725 section 3.11)."""
     refused(signed(said(), typ=typ))
 
 
 @pytest.mark.parametrize("missing", HEADER)
 def test_a_header_that_lacks_a_member(missing: str) -> None:
-    """No type is no access token, and no key's id is no key's."""
-    refused(spelled(json.dumps({one: value for one, value in HEADER.items() if one != missing}), json.dumps(said())))
+    """A token without a type or without a key id is refused."""
+    header = {name: value for name, value in HEADER.items() if name != missing}
+    refused(spelled(json.dumps(header), json.dumps(said())))
 
 
 @pytest.mark.parametrize(
@@ -136,12 +137,12 @@ def test_a_header_that_lacks_a_member(missing: str) -> None:
     ],
 )
 def test_a_header_says_nothing_else(more: dict[str, Any]) -> None:
-    """Three members of the right values, and none beside them (RFC 7515 section 4.1)."""
+    """The header has three members with the right values, and no other (RFC 7515 section 4.1)."""
     refused(signed(said(), **more))
 
 
 def test_what_was_read_stays_as_it_was() -> None:
-    """Nobody gives a caller another network afterwards."""
+    """Claims that were read cannot be changed, for example to another network."""
     claims = read_claims(signed(said()), KEYS, ISSUER)
     with pytest.raises(AttributeError):
         claims.network = "large"  # type: ignore[misc]
@@ -149,7 +150,7 @@ def test_what_was_read_stays_as_it_was() -> None:
 
 @pytest.mark.parametrize("member", [*HEADER, *said()])
 def test_no_member_stands_twice(member: str) -> None:
-    """Neither in the header nor in the claims, also with the same value: readers differ in which of two they take."""
+    """A repeated member is refused in header and claims, even with the same value: readers differ in which they use."""
     head, claims = json.dumps(HEADER), json.dumps(said())
     once = head if member in HEADER else claims
     again = json.dumps({member: json.loads(once)[member]})[1:-1]
@@ -158,7 +159,7 @@ def test_no_member_stands_twice(member: str) -> None:
 
 
 def test_no_other_key_and_no_other_algorithm() -> None:
-    """Another key under ours, a shared secret, no signature at all."""
+    """A token is refused with another key under our key's id, with a shared secret, and without a signature."""
     refused(signed(said(), "k2"))
     head = {"typ": "at+jwt", "kid": "k1"}
     refused(jwt.encode(said(), "a shared secret of thirty-two bytes", "HS256", head))
@@ -167,7 +168,7 @@ def test_no_other_key_and_no_other_algorithm() -> None:
 
 @pytest.mark.parametrize("claim", said())
 def test_no_claim_may_be_missing_or_null_or_of_another_type(claim: str) -> None:
-    """Whichever; a partner alone may be null, and its member is there then."""
+    """Every claim must be present with its type; only the partner may be null."""
     refused(signed(without(claim)))
     kinds: list[object] = [True, False, 0.5, 7.0, [], {}, [said()[claim]], {"0": 1}]
     kinds += [str(said()[claim])] if isinstance(said()[claim], int) else [7, "" if claim != "scope" else 7]
@@ -178,7 +179,7 @@ def test_no_claim_may_be_missing_or_null_or_of_another_type(claim: str) -> None:
 
 @pytest.mark.parametrize("claim", ["nbf", "nonce", "cnf", "admin", "Partner", "partner ", "partner_id"])
 def test_no_claim_is_added(claim: str) -> None:
-    """What nobody here reads nobody here may rely on."""
+    """A token with a claim that we do not read is refused, so nobody can rely on such a claim."""
     refused(signed(said(**{claim: 1})))
 
 
@@ -196,7 +197,7 @@ def test_no_claim_is_added(claim: str) -> None:
     ],
 )
 def test_a_claim_that_is_not_as_it_must_be(change: dict[str, Any]) -> None:
-    """For somebody else, from somebody else, about somebody else than its client."""
+    """A token of another issuer, for another audience, or about another subject than its client is refused."""
     refused(signed(said(**change)))
 
 
@@ -207,7 +208,7 @@ _POWERS = [sign * 2**power + more for power in (31, 32, 53, 63, 64, 70, 200) for
 @pytest.mark.parametrize("claim", ["iat", "exp"])
 @pytest.mark.parametrize("value", [*_NUMBERS, *map(str, _POWERS)])
 def test_a_time_that_is_none_or_not_within_a_lifetime(claim: str, value: str) -> None:
-    """Any number, however large, small or written: refused, and nothing breaks over it."""
+    """A time of another form, or so large or small that the life is too long, is refused without an error."""
     other = said()[claim]
     payload = json.dumps(said()).replace(f'"{claim}": {other}', f'"{claim}": {value}')
     assert value in payload
@@ -216,7 +217,7 @@ def test_a_time_that_is_none_or_not_within_a_lifetime(claim: str, value: str) ->
 
 @pytest.mark.parametrize("value", [*_POWERS, 0, -600])
 def test_a_life_of_another_time(value: int) -> None:
-    """Both times moved together: the token is whole, and never of its time."""
+    """A token whose two times were moved together is well formed, but not valid now."""
     try:
         claims = read_claims(signed(said(iat=value, exp=value + LIFETIME)), KEYS, ISSUER)
     except NotAuthentic:
@@ -228,7 +229,7 @@ def test_a_life_of_another_time(value: int) -> None:
     ("life", "read"), [(1, True), (LIFETIME, True), (LIFETIME + 1, False), (0, False), (-1, False)]
 )
 def test_no_token_lives_longer_than_a_token_lives(life: int, read: bool) -> None:
-    """From `iat` to `exp` it is at least a second and at most LIFETIME."""
+    """A token is valid for at least a second and at most LIFETIME, from `iat` to `exp`."""
     now = int(time.time())
     token = signed(said(iat=now, exp=now + life))
     if read:
@@ -238,7 +239,7 @@ def test_no_token_lives_longer_than_a_token_lives(life: int, read: bool) -> None
 
 
 def test_one_issued_later_is_left_to_the_clock() -> None:
-    """Two machines' clocks differ: `is_of_its_time` says by how much."""
+    """A token issued a little later is read, because clocks differ; `is_of_its_time` decides by how much."""
     later = int(time.time()) + LEEWAY
     assert read_claims(signed(said(iat=later, exp=later + 1)), KEYS, ISSUER).iat == later
 
@@ -252,13 +253,13 @@ def test_one_issued_later_is_left_to_the_clock() -> None:
     ],
 )
 def test_what_is_no_compact_token(altered: str) -> None:
-    """Three parts of base64url and nothing else, at most 4096 characters (RFC 7515 section 7.1)."""
+    """A token is three parts of base64url and nothing else, of at most 4096 characters (RFC 7515 section 7.1)."""
     refused(altered.format(signed(said()), "c" * 4093))
 
 
 def test_a_segment_has_one_spelling() -> None:
-    """The last character of a part carries bits that count for nothing: with any of them set it is another spelling,
-    also where it was signed so, and so are the letters of ordinary base64.
+    """Another spelling of the same bytes is refused, even if it was signed so: with unused bits set in the last
+    character of a part, or with the letters of ordinary base64.
     """
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     seen = 0
@@ -271,14 +272,14 @@ def test_a_segment_has_one_spelling() -> None:
                     seen += 1
                     refused(_swapped(token, place, segment[:-1] + twin))
     assert seen > 20
-    others = [token for token in (signed(said(jti=str(one))) for one in range(20)) if {"-", "_"} & set(token)]
-    assert others
-    for token in others:
+    tokens = [token for token in (signed(said(jti=str(jti))) for jti in range(20)) if {"-", "_"} & set(token)]
+    assert tokens
+    for token in tokens:
         refused(token.replace("-", "+").replace("_", "/"))
 
 
 def _swapped(token: str, place: int, segment: str) -> str:
-    """The token with another spelling of a part; of a signed one it is signed anew."""
+    """The token with another spelling of a part; if that part is signed, the token is signed again."""
     parts = token.split(".")
     parts[place] = segment
     if place == 2:  # the signature
@@ -294,13 +295,13 @@ def _bytes(segment: str) -> bytes:
 
 @pytest.mark.parametrize("text", ["[]", "7", "null", '"x"', "", "{", b"\xff", "[" * 3000, '{"a":' * 700])
 def test_what_is_no_object(text: str | bytes) -> None:
-    """A part that is no JSON object is refused as header and as claims."""
+    """A part that is not a JSON object is refused as header and as claims."""
     refused(spelled(text, json.dumps(said())))
     refused(spelled(json.dumps(HEADER), text))
 
 
 def test_the_longest_token_is_read() -> None:
-    """One of 4096 characters, and none of more."""
+    """A token of 4096 characters is read, a longer one is refused."""
     lengths = set()
     for scope in range(2700, 2800):
         token = signed(said(scope="x" * scope))
@@ -317,5 +318,5 @@ def test_the_longest_token_is_read() -> None:
     [(994, False), (994.999, False), (995, True), (1000, True), (1599.999, True), (1600, False), (1601, False)],
 )
 def test_a_token_lives_from_its_issue_to_its_end(now: float, lives: bool) -> None:
-    """Five seconds before its issue, for two machines' clocks; not a moment longer than it says."""
+    """A token is valid from five seconds before its issue, because clocks differ, until exactly its end."""
     assert is_of_its_time(1000, 1600, now) is lives

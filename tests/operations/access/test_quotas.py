@@ -1,4 +1,4 @@
-"""Quotas: which class a call counts as, who is counted, and that nothing is looked at for whoever has had enough."""
+"""Quotas: which class a call counts as, whose quota it uses, and that a caller over quota costs no further work."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Installation, Partner, Registry, serving
 from tests.support.small_network import NUMBER, question
 
-# Every call of the interface and the class it counts as. A call that is not here has nobody who thought of its quota.
+# Every call of the interface and the class it counts as. A new call must be added here with a quota.
 CLASSES: dict[str, QuotaClass] = {
     "get /.well-known/jwks.json": "free",
     "get /.well-known/oauth-authorization-server": "free",
@@ -83,7 +83,7 @@ CLASSES: dict[str, QuotaClass] = {
 
 
 def test_every_call_counts_as_one_class() -> None:
-    """The document has these calls and no others; each says at its route what it counts as, and that it may be 429."""
+    """Every call names its class at its route, and the OpenAPI document lists 429 for all but the free ones."""
     app = create_app(Settings(database_url="", keys=None, issuer=""))  # type: ignore[arg-type]
     found: dict[str, QuotaClass] = {}
     for route in app.routes:
@@ -100,15 +100,15 @@ def test_every_call_counts_as_one_class() -> None:
 
 @pytest_asyncio.fixture
 async def operator(fresh_registry: Registry) -> AsyncIterator[Runtime]:
-    """Another process, an operator's."""
+    """The runtime of another process, an operator's."""
     pool = await open_pool(fresh_registry.installation.dsn(fresh_registry.database), 2)
     yield Runtime(pool, load_keys(fresh_registry.installation.keys), ISSUER)
     await pool.close()
 
 
 async def give(operator: Runtime, quotas: Mapping[str, int | None], seen_by: Partner | None = None) -> None:
-    """Set the small network's quotas; have a partner's call see that there is a new version, and let what was counted
-    before flow back.
+    """Set the small network's quotas; let a call of `seen_by` load the new version, and wait until the calls counted
+    before no longer count.
     """
     known = await operator.network("small")
     assert known is not None
@@ -119,7 +119,7 @@ async def give(operator: Runtime, quotas: Mapping[str, int | None], seen_by: Par
 
 
 def refused(answer: httpx.Response, at_most: int = 60) -> bool:
-    """Whether this is the answer to whoever has had enough, as the contract has it."""
+    """Whether this is the answer to a caller over quota; asserts the form that the contract promises."""
     if answer.status_code != 429:
         return False
     assert answer.headers["content-type"] == "application/problem+json"
@@ -130,7 +130,7 @@ def refused(answer: httpx.Response, at_most: int = 60) -> bool:
 
 
 async def has_had(call: Callable[[], Awaitable[httpx.Response]], count: int) -> None:
-    """Assert that so many calls go through and the next does not."""
+    """Assert that so many calls are answered and the next is over quota."""
     for number in range(count):
         answer = await call()
         assert answer.status_code < 400, (number, answer.text)
@@ -138,7 +138,7 @@ async def has_had(call: Callable[[], Awaitable[httpx.Response]], count: int) -> 
 
 
 async def test_each_class_is_counted_by_itself(fresh_registry: Registry, operator: Runtime) -> None:
-    """Each has its own quota; whoever has used one up has all of the others."""
+    """Each class has its own quota: a caller that used one up still has all others."""
     north = await fresh_registry.partner("north")
     await give(operator, {"decisions": 3, "batch_items": 6, "writes": 4, "reads": 5, "tokens": 2}, north)
     await has_had(lambda: north.get("/me"), 5)
@@ -156,18 +156,18 @@ async def test_partners_have_their_own(fresh_registry: Registry, operator: Runti
     await give(operator, {"reads": 3}, north)
     await has_had(lambda: again.get("/me"), 3)
     assert refused(await north.get("/me"))
-    for other in (await fresh_registry.partner("south"), await fresh_registry.partner("admin")):
-        await has_had(partial(other.get, "/me"), 3)
+    for caller in (await fresh_registry.partner("south"), await fresh_registry.partner("admin")):
+        await has_had(partial(caller.get, "/me"), 3)
     dpo = await fresh_registry.dpo("north")
     await has_had(lambda: dpo.post("/events/search", {}), 3)
 
 
 async def test_a_token_of_fewer_scopes_pays_from_the_same_quota(fresh_registry: Registry, operator: Runtime) -> None:
-    """Whatever a partner's system asks its token for."""
+    """A partner's tokens share its quota, whichever scopes they have."""
     north, narrow = await fresh_registry.partner("north"), fresh_registry.stranger("north")
     await narrow.sign_in(scope="decisions")
     await give(operator, {"reads": 2}, north)
-    assert [(await one.get("/me")).status_code for one in (north, narrow, north, narrow)] == [200, 200, 429, 429]
+    assert [(await caller.get("/me")).status_code for caller in (north, narrow, north, narrow)] == [200, 200, 429, 429]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ async def test_a_token_of_fewer_scopes_pays_from_the_same_quota(fresh_registry: 
 async def test_whoever_has_had_enough_hears_nothing_else(
     fresh_registry: Registry, operator: Runtime, path: str, good: object, quotas: dict[str, int]
 ) -> None:
-    """Neither a repeated key's first answer nor anything about body, key, media type or scope; nothing is asked of the
-    database.
+    """A caller over quota gets 429 before its Idempotency-Key, body, media type or scope is looked at, and without a
+    query to the database.
     """
     north = await fresh_registry.partner("north")
     await give(operator, quotas, await fresh_registry.partner("south"))
@@ -197,24 +197,24 @@ async def test_whoever_has_had_enough_hears_nothing_else(
 
 
 async def _without_database(registry: Registry) -> None:
-    """Take the database away from the application: whatever asks it for anything is no 429."""
+    """Close the application's connections: a call that needs the database can then not answer 429."""
     await registry.app.state.doors.runtime.pool.close()
 
 
 async def test_a_running_server_takes_a_new_version(fresh_registry: Registry, operator: Runtime) -> None:
-    """Without being started anew: less from the call on that sees the version, more for whoever was refused before."""
+    """A running server applies new quotas: lower ones once a call loads them, higher ones before the next refusal."""
     north = await fresh_registry.partner("north")
     await give(operator, {"reads": 8}, north)
     assert (await north.get("/network")).json()["policies"] == {"quotas": {"reads": 8}}
     await has_had(lambda: north.get("/network"), 7)
     await give(operator, {"reads": None})
-    await asyncio.sleep(keeping.REFRESH)  # a refusal looks for a new version once in this time
+    await asyncio.sleep(keeping.REFRESH)  # a refusal loads a new version at most once in this time
     for _ in range(20):
         assert (await north.get("/network")).status_code == 200
 
 
 async def test_a_batch_counts_its_questions(fresh_registry: Registry, operator: Runtime) -> None:
-    """Whole or not at all: one that is larger than what is left takes nothing but the one that its call counts."""
+    """A batch is counted whole or not at all: one larger than the rest of the quota takes only what its call counts."""
     north = await fresh_registry.partner("north")
     await give(operator, {"batch_items": 10}, north)
 
@@ -228,7 +228,7 @@ async def test_a_batch_counts_its_questions(fresh_registry: Registry, operator: 
 
 
 async def test_workers_share_the_quota(installation: Installation) -> None:
-    """Each counts its part."""
+    """Each of four workers grants a quarter of the quota."""
     async with installation.copy() as database:
         pool = await open_pool(installation.dsn(database), 2)
         await give(Runtime(pool, load_keys(installation.keys), ISSUER), {"reads": 8})
@@ -241,13 +241,13 @@ async def test_workers_share_the_quota(installation: Installation) -> None:
 async def test_attempts_at_tokens_are_counted_before_anything_is_asked(
     fresh_registry: Registry, operator: Runtime
 ) -> None:
-    """Known and unknown client ids alike, with the right secret and with a wrong one; another's are not touched."""
+    """Attempts count for known and unknown client ids, with right and wrong secrets; other clients are not affected."""
     await give(operator, {"tokens": 3}, await fresh_registry.partner("south"))
     known = fresh_registry.stranger("north")
     wrong = known.client_secret[:-1] + ("A" if known.client_secret[-1] != "A" else "B")
     for client_id in (known.client_id, "small.nobody.00000000", "small." + "x" * 300):
         tries = [await _try(fresh_registry, client_id, wrong) for _ in range(5)]
-        assert [one.status_code for one in tries] == [401, 401, 401, 429, 429]
+        assert [answer.status_code for answer in tries] == [401, 401, 401, 429, 429]
         assert refused(tries[-1])
     assert refused(await known.sign_in())
     await _without_database(fresh_registry)
@@ -259,13 +259,13 @@ async def test_attempts_at_tokens_are_counted_before_anything_is_asked(
 async def test_nobody_is_kept_from_its_token_by_who_tries_in_its_name(
     installation: Installation, fresh_registry: Registry, operator: Runtime
 ) -> None:
-    """What another address tries counts for that address."""
+    """Attempts from another address count for that address only."""
     await give(operator, {"tokens": 2})
     known = fresh_registry.stranger("north")
     async with serving(installation, fresh_registry.database, caller="192.0.2.66") as elsewhere:
         await (await elsewhere.partner("south")).get("/network")
         tries = [await _try(elsewhere, known.client_id, "wrong") for _ in range(4)]
-        assert [one.status_code for one in tries] == [401, 401, 429, 429]
+        assert [answer.status_code for answer in tries] == [401, 401, 429, 429]
         here = httpx.ASGITransport(app=elsewhere.app, client=("192.0.2.1", 4711))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=here, base_url="http://registry.test") as http:
             known.http = http
@@ -278,7 +278,7 @@ async def _try(registry: Registry, client_id: str, secret: str) -> httpx.Respons
 
 
 async def test_made_up_client_ids_fill_no_memory(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many somebody tries, there are no more places than PLACES."""
+    """Attempts with 1000 made-up client ids use no more places than PLACES."""
     monkeypatch.setattr(keeping, "PLACES", 16)
     keeper = keeping.QuotaKeeper(fresh_registry.app.state.doors.runtime)
     for number in range(1000):
@@ -288,7 +288,7 @@ async def test_made_up_client_ids_fill_no_memory(fresh_registry: Registry, monke
 
 
 async def test_a_suspended_caller_hears_that_it_is_suspended(fresh_registry: Registry, operator: Runtime) -> None:
-    """Also when it has had enough, which alone is looked up once in a while only."""
+    """A suspended caller gets 401, not 429, also when it is over quota."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     await give(operator, {"reads": 1}, north)
     await has_had(lambda: north.get("/me"), 1)
@@ -298,7 +298,7 @@ async def test_a_suspended_caller_hears_that_it_is_suspended(fresh_registry: Reg
 
 
 async def test_the_database_refuses_to_change_a_version(fresh_registry: Registry, operator: Runtime) -> None:
-    """Versions are only ever added, one after the other, each by somebody."""
+    """Versions of policies are only added, and each names who set it."""
     await give(operator, {"reads": 1})
     async with fresh_registry.sql() as connection:
         for statement in ("update registry.policies set set_by = 'x'", "delete from registry.policies"):

@@ -1,4 +1,4 @@
-"""Housekeeping: old answers are forgotten, young ones kept (the log's months: test_partitions.py)."""
+"""Housekeeping deletes old stored answers and keeps young ones (the log's partitions: test_partitions.py)."""
 
 from consent_registry.operations.background.housekeeping import run_round
 from consent_registry.operations.running.context import Runtime
@@ -14,13 +14,13 @@ from registry.networks, unnest(array[0, 23, 25, 47, 49, 480]) hours
 
 
 async def keep(registry: Registry) -> None:
-    """Do what is due, once, as the application."""
+    """Run one round of housekeeping, as the application."""
     async with pool_of(registry) as pool:
         await run_round(Runtime(pool, load_keys(registry.installation.keys), ISSUER))
 
 
 async def test_answers_are_kept_a_day_and_forgotten_after_two(registry: Registry) -> None:
-    """In every network answers older than 48 hours go; those of the promised 24 hours stay."""
+    """In every network, answers older than 48 hours are deleted, and those of the promised 24 hours are kept."""
     ages = """
         select network_id, round(extract(epoch from now() - recorded_at) / 3600)::integer as hours
         from registry.idempotency_keys order by 1, 2

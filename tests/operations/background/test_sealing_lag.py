@@ -1,4 +1,4 @@
-"""A sealer that stands still is noticed by those who serve: a warning, never a refusal."""
+"""Servers warn when the sealer has stopped, and stay ready."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ WHY = "the sealer has said nothing here: does it run?"
 
 
 def late(*networks: str) -> list[str]:
-    """Return what is said of these networks."""
-    named = "; ".join(f"{one} ({WHY})" for one in networks)
+    """The warning for these networks."""
+    named = "; ".join(f"{network} ({WHY})" for network in networks)
     return [f"sealing: logs have had no new checkpoint for too long: {named}"]
 
 
@@ -21,7 +21,7 @@ NETWORKS = (NETWORK, "paderborn", "widunetz")
 
 
 async def test_ready_warns_while_logs_are_not_sealed(installation: Installation, tmp_path: Path) -> None:
-    """Behind for longer than allowed, or not signed again for long: 200 all the same, with one line; sealed: none."""
+    """A log without a new checkpoint for too long makes `/ready` warn, still with 200, until it is sealed."""
     async with (
         installation.copy() as database,
         office(installation, database, tmp_path) as desk,
@@ -51,9 +51,7 @@ async def test_ready_warns_while_logs_are_not_sealed(installation: Installation,
 
 
 async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp_path: Path) -> None:
-    """What keeps the sealer from a log stands beside that network, in `/ready` and in `seal --status`, and goes when it
-    is sealed.
-    """
+    """`/ready` and `seal --status` show the sealer's reason beside the network, until its log is sealed."""
     (tmp_path / "state").mkdir(mode=0o700)
     why = "the quorum is not met"
     write_unsealed(tmp_path / "state", {NETWORK: why})
@@ -86,7 +84,7 @@ async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp
 
 
 def test_what_is_no_file_of_reasons_says_nothing(tmp_path: Path) -> None:
-    """None, half of one, another one: no reason, and no failure."""
+    """A missing, damaged or foreign file of reasons gives no reason, and is no error."""
     assert read_unsealed(None) == {}
     assert read_unsealed(tmp_path) == {}
     for content in (b"", b"{", b"[]", b'{"small": 1}', b"\xff"):

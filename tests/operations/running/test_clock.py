@@ -14,7 +14,7 @@ TOMORROW = "interval '1 day'"
 
 
 async def give(registry: Registry, **ends: timedelta) -> None:
-    """Record a consent for each of these clients that ends so far from now."""
+    """Record a consent for each of these clients, which ends so far from now."""
     north = await registry.partner("north")
     text = (await north.get("/texts")).json()["items"][0]["id"]
     for client, end in ends.items():
@@ -25,24 +25,24 @@ async def give(registry: Registry, **ends: timedelta) -> None:
 
 
 async def outcome(registry: Registry, client: str) -> str:
-    """Ask about a client."""
+    """Ask for a decision about a client and return its outcome."""
     answer = await (await registry.partner("north")).post("/decisions", question(client))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["outcome"])
 
 
 async def test_a_process_that_starts_learns_from_the_log_how_late_it_was(installation: Installation) -> None:
-    """The log's last event is of tomorrow, so the clock was set back since: a consent that ends before is not permitted
-    by a process that starts now, one that ends later is; without that event both are.
+    """The log's last event is of tomorrow, so the clock was set back since. A process that starts now permits a consent
+    that ends after that event, not one that ends before it. Without that event it permits both.
     """
     async with installation.copy() as database:
         async with serving(installation, database) as registry:
             await give(registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
-            assert [await outcome(registry, one) for one in ("SHORT", "LONG")] == ["permit", "permit"]
+            assert [await outcome(registry, client) for client in ("SHORT", "LONG")] == ["permit", "permit"]
         async with serving(installation, database) as registry, registry.sql() as sql:
             last = "network_id = $1 and log_index = (select max(log_index) from registry.leaves where network_id = $1)"
             await sql.execute(f"update registry.events set at = at + {TOMORROW} where {last}", NUMBER)  # noqa: S608
-            assert [await outcome(registry, one) for one in ("SHORT", "LONG")] == ["no_permission", "permit"]
+            assert [await outcome(registry, client) for client in ("SHORT", "LONG")] == ["no_permission", "permit"]
 
 
 async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None:
@@ -50,14 +50,14 @@ async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None
     await give(fresh_registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
     assert await outcome(fresh_registry, "SHORT") == "permit"
     fresh_registry.app.state.doors.runtime.clock.note(datetime.now(UTC) + timedelta(days=1))
-    assert [await outcome(fresh_registry, one) for one in ("SHORT", "LONG")] == ["no_permission", "permit"]
+    assert [await outcome(fresh_registry, client) for client in ("SHORT", "LONG")] == ["no_permission", "permit"]
 
 
 @pytest.mark.parametrize(("shift", "status"), [(0, 200), (-4, 200), (-6, 401), (-86_400, 401), (599, 200), (601, 401)])
 async def test_a_token_lives_from_its_beginning_to_its_end(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch, shift: int, status: int
 ) -> None:
-    """Known to the process or seen for the first time, by a clock that was moved either way."""
+    """A token known to the process, and one seen for the first time, is valid only in its time by a moved clock."""
     north = await fresh_registry.partner("north")
     issued_at = jwt.decode(north.token, options={"verify_signature": False})["iat"]
     assert (await north.get("/me")).status_code == 200

@@ -1,4 +1,4 @@
-"""Whatever proxies and authorities the environment names: a client that cannot be made is words, at every place."""
+"""Unusable proxies and certificate authorities of the environment are reported in words, never as a crash."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,18 +33,18 @@ BAD: list[dict[str, str]] = [
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
+    """The process that runs verbs in forks."""
     with forking() as forks:
         yield forks
 
 
 def named(bad: dict[str, str]) -> str:
-    """Name a row of the table."""
+    """The id of a parametrized case."""
     return " ".join(f"{name}={value}" for name, value in bad.items())
 
 
 def policy(quorum: str) -> Policy:
-    """A policy with two witnesses who are not there."""
+    """A policy with two witnesses whose addresses refuse connections."""
     lines = [f"log {KEY.verifier}"]
     for number in (1, 2):
         key = SignerKey.of_seed(f"w{number}.test", bytes([number]) * 32, COSIGNATURE)
@@ -53,7 +53,7 @@ def policy(quorum: str) -> Policy:
 
 
 async def prove(_: int) -> list[bytes]:
-    """Nobody asks for a proof."""
+    """An empty proof: no witness asks for one here."""
     return []
 
 
@@ -61,8 +61,8 @@ async def prove(_: int) -> list[bytes]:
 async def test_no_environment_stops_sealing_or_verifying(
     forks: Forks, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str]
 ) -> None:
-    """Making a client is refused in words that name the variable and not its value; each witness fails by itself, and
-    where none is demanded the checkpoint is published; `verify` ends with one line and 2.
+    """An unusable proxy or authority is refused in words that name the variable and not its value. Each witness fails
+    by itself, and a quorum of none is met; `verify` ends with one line and exit code 2.
     """
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
@@ -86,7 +86,7 @@ async def test_no_environment_stops_sealing_or_verifying(
 def test_control_the_library_alone_raises_something_else_each_time(
     monkeypatch: pytest.MonkeyPatch, bad: dict[str, str]
 ) -> None:
-    """The rows are what they are said to be: made past `outgoing`, a client is an error of the library's."""
+    """Control: without `outgoing`, each of these environments makes the library raise an error of its own."""
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Exception, match=r".*") as raised:
@@ -95,7 +95,7 @@ def test_control_the_library_alone_raises_something_else_each_time(
 
 
 async def test_one_witness_whose_address_is_none_fails_alone() -> None:
-    """Whatever its line in the policy holds; the other is asked and answers for itself."""
+    """A witness with an unusable address does not keep the other one from being asked."""
     for url in (
         "http://[::1",
         "ftp://witness.example",
@@ -107,7 +107,8 @@ async def test_one_witness_whose_address_is_none_fails_alone() -> None:
     ):
         given = policy("none")
         witnesses = {
-            name: one if name == "W2" else type(one)(one.name, one.key, url) for name, one in given.witnesses.items()
+            name: witness if name == "W2" else type(witness)(witness.name, witness.key, url)
+            for name, witness in given.witnesses.items()
         }
         async with Witnesses(Policy(given.logs, witnesses, given.groups, given.quorum), 1.0, 0.3) as asked:
             failures = (await asked.collect(LOG.checkpoint(3), 3, prove)).failures
@@ -122,14 +123,14 @@ def test_every_client_is_made_in_one_place() -> None:
     found = {
         path.relative_to(SOURCES).as_posix()
         for path in SOURCES.rglob("*.py")
-        if any(one in path.read_text() for one in makers)
+        if any(maker in path.read_text() for maker in makers)
     }
     assert found == {"operations/running/outgoing.py"}
 
 
 def test_no_reason_names_a_class() -> None:
-    """Every error of the library is said in words."""
-    errors = [one for one in vars(httpx).values() if isinstance(one, type) and issubclass(one, httpx.HTTPError)]
+    """Every error of the library is reported without its class name."""
+    errors = [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, httpx.HTTPError)]
     assert len(errors) > 15
     for kind in errors:
         error = kind.__new__(kind)

@@ -1,4 +1,4 @@
-"""The keeper of time: what waits is called when its moment has come, not before, and whatever else waits."""
+"""The response scheduler calls each function at its moment and never before, whatever else is scheduled."""
 
 import asyncio
 import random
@@ -9,7 +9,7 @@ from functools import partial
 
 from consent_registry.operations.running.response_delay import ResponseScheduler
 
-# Two workers forked from a process that has a keeper already, in each of which three hundred are called.
+# Two workers forked from a process that has a scheduler already; each of them schedules three hundred calls.
 WORKERS = """
 import asyncio, os, time
 from consent_registry.operations.running.response_delay import ResponseScheduler
@@ -37,7 +37,7 @@ print([os.waitpid(child, 0)[1] for child in children])
 
 
 async def _called_after(keeper: ResponseScheduler, seconds: float) -> float:
-    """How long after its moment something is called."""
+    """How long after its moment a function is called, in seconds."""
     called = asyncio.get_running_loop().create_future()
     moment = time.monotonic() + seconds
     keeper.call_at(moment, partial(called.set_result, None))
@@ -46,14 +46,14 @@ async def _called_after(keeper: ResponseScheduler, seconds: float) -> float:
 
 
 async def test_nothing_is_called_before_its_moment() -> None:
-    """Of many moments in any order, those that are over among them, none is kept early and all are kept."""
+    """Of 500 moments in any order, some of them past, none is early and all are reached."""
     keeper, chance = ResponseScheduler(), random.Random(4)
     late = await asyncio.gather(*(_called_after(keeper, chance.uniform(-0.01, 0.05)) for _ in range(500)))
     assert min(late) >= 0
 
 
 async def test_a_sooner_moment_is_kept_while_a_later_one_is_waited_for() -> None:
-    """The thread that already waits for a later moment hears of a sooner one."""
+    """The thread that waits for a later moment is woken for a sooner one."""
     keeper = ResponseScheduler()
     later = asyncio.create_task(_called_after(keeper, 60))
     await asyncio.sleep(0.05)
@@ -63,7 +63,7 @@ async def test_a_sooner_moment_is_kept_while_a_later_one_is_waited_for() -> None
 
 
 def test_a_loop_that_was_closed_holds_nothing_up() -> None:
-    """What was to be called by an event loop that is closed by now is passed over; another loop's is called."""
+    """A call for an event loop that was closed meanwhile is dropped; the calls for other loops are made."""
     keeper = ResponseScheduler()
 
     async def go() -> None:
@@ -73,7 +73,7 @@ def test_a_loop_that_was_closed_holds_nothing_up() -> None:
     assert asyncio.run(asyncio.wait_for(_called_after(keeper, 0.05), 30)) >= 0
 
 
-def test_each_worker_has_a_thread_and_a_bell_of_its_own() -> None:
-    """Workers forked from one process with a keeper do not hear each other's bells, and everything is called."""
+def test_each_worker_has_a_thread_and_a_pipe_of_its_own() -> None:
+    """Workers forked from a process with a scheduler do not share its pipe, and every call is made."""
     done = subprocess.run([sys.executable, "-c", WORKERS], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[0, 0]"

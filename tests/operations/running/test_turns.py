@@ -14,7 +14,7 @@ MANY = 30
 
 
 class Clock:
-    """A clock that is set by hand, in seconds."""
+    """A clock in seconds that the test sets."""
 
     now = 0.0
 
@@ -24,7 +24,7 @@ class Clock:
 
 
 async def take(turns: Turns, kind: Kind, number: int) -> tuple[list[Callable[[], None]], list[asyncio.Task[None]]]:
-    """Let a caller ask so often at once; return what gives back the turns it has, and the requests that wait."""
+    """Let a caller ask so often at once; return the functions that give its turns back, and all its requests."""
     had: list[Callable[[], None]] = []
 
     async def ask() -> None:
@@ -37,7 +37,7 @@ async def take(turns: Turns, kind: Kind, number: int) -> tuple[list[Callable[[],
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
-    """As many as it likes, or as many as the process has connections for."""
+    """A caller alone has as many turns as it asks for, or as many as the process has connections."""
     had, waiting = await take(Turns(), kind, MANY)
     assert len(had) == MANY
     had, waiting = await take(Turns(5), kind, MANY)
@@ -52,7 +52,7 @@ async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
-    """While another asks as well, and for a while after its last request; each answer lets the next one begin."""
+    """A caller has few turns while another asks, and for RECENT seconds after that; each answer gives the next turn."""
     clock = Clock()
     turns = Turns(20, clock)
     (await turns.take("south", "questions"))()
@@ -71,8 +71,8 @@ async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
 
 
 async def test_acts_and_reads_share_one_bound() -> None:
-    """A caller alone that sends acts, even acts and reads at once has so many connections in all; one that is free
-    goes to whatever of them waits.
+    """A caller alone that sends commands, constant-time commands and reads at once has so many connections in all; a
+    free one goes to any kind that waits.
     """
     turns = Turns(5)
     taken = [await take(turns, kind, MANY) for kind in CONNECTED]
@@ -83,7 +83,7 @@ async def test_acts_and_reads_share_one_bound() -> None:
     taken[0][0].pop()()
     await asyncio.sleep(0)
     assert [len(had) for had, _ in taken] == [4, 1, 0]
-    # What waits of a third kind has its turn when the request that was given it is cut off at that moment.
+    # A request of the third kind gets the turn when the request that was just given it is cancelled.
     taken[0][0].pop()()
     next(request for request in taken[1][1] if not request.done()).cancel()
     for request in taken[1][1]:
@@ -96,7 +96,7 @@ async def test_acts_and_reads_share_one_bound() -> None:
 
 
 async def test_kinds_and_callers_do_not_wait_for_each_other() -> None:
-    """A batch that is under way holds up neither the caller's own questions nor anybody else's batch."""
+    """A batch under way delays neither the caller's own questions nor another caller's batch."""
     turns = Turns()
     (await turns.take("south", "batches"))()
     for kind in KINDS:
@@ -106,13 +106,13 @@ async def test_kinds_and_callers_do_not_wait_for_each_other() -> None:
 
 
 async def test_who_is_gone_leaves_its_turn() -> None:
-    """A request that is cut off while it waits takes nobody's turn, nor one that was given to it at that moment."""
+    """A request that is cancelled while it waits keeps no turn, not even one given to it at that moment."""
     turns = Turns()
     (await turns.take("south", "commands"))()
     had, waiting = await take(turns, "commands", 4)
     assert len(had) == 1
     waiting[1].cancel()
-    had.pop()()  # the next in line is cut off just as it is given its turn
+    had.pop()()  # the next request is cancelled just as it is given its turn
     waiting[2].cancel()
     await asyncio.gather(*waiting[:3], return_exceptions=True)
     await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_who_is_gone_leaves_its_turn() -> None:
 
 
 async def test_too_many_that_wait_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller whose requests wait in great number hears 503 with a time for the next one; what waits, waits on."""
+    """One request too many is refused with a time for the next attempt; the requests that wait go on waiting."""
     monkeypatch.setattr(module, "WAITING", 3)
     turns = Turns()
     (await turns.take("south", "commands"))()

@@ -1,7 +1,7 @@
-"""What an access token must be to be believed: ours, for us, unaltered and of its time (RFC 7519, RFC 9068 section 4).
+"""Signing and checking access tokens: issuer, audience, signature and time (RFC 7519, RFC 9068 section 4).
 
-A token has one spelling, members that `Claims` names and no others, and a life of LIFETIME at most, also when one of
-our own keys signed it. Whom it names may still be nobody: `operations/access/tokens.py` asks the catalogue.
+A token has one spelling, exactly the members of `Claims`, and a life of at most LIFETIME, even when one of our own keys
+signed it. Whether its credential exists is not checked here: `operations/access/tokens.py` looks in the catalogue.
 """
 
 import base64
@@ -19,7 +19,7 @@ from consent_registry.domain.errors import NotAuthentic
 
 # Seconds.
 LIFETIME = 600
-# Two machines that issue and verify may differ by as much as a start allows (storage/database/clock.py).
+# Seconds by which the clocks of the issuing and the verifying machine may differ (storage/database/clock.py).
 LEEWAY = 5
 # RFC 7515 section 7.1, without padding; nothing we issue is longer.
 _COMPACT = re.compile(r"(?=.{1,4096}$)[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
@@ -42,7 +42,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an access token says (RFC 9068 section 2.2). `partner` is null for the network's administration."""
+    """The claims of an access token (RFC 9068 section 2.2). `partner` is null for the network's administration."""
 
     iss: str
     aud: str
@@ -57,28 +57,28 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_claims(claims: Claims, kid: str, key: EllipticCurvePrivateKey) -> str:
-    """The access token (compact JWS, ES256) that says this."""
+    """The access token (compact JWS, ES256) with these claims."""
     payload = msgspec.json.encode(claims)
     return with_low_s(_JWS.encode(payload, key, "ES256", {"typ": "at+jwt", "kid": kid}))
 
 
 def with_low_s(token: str) -> str:
-    """The same token with the smaller of the two values s that verify: for (r, s) holds what holds for (r, n - s)."""
+    """The same token with the smaller of the two valid values of s: if (r, s) verifies, so does (r, n - s)."""
     signed, _, signature = token.rpartition(".")
     r, s = _halves(signature)
     return f"{signed}.{_encode(r + min(s, _ORDER - s).to_bytes(_HALF, 'big'))}"
 
 
 def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer: str) -> Claims:
-    """What a token says, if one of our keys signed it, it is for us and not longer than a token's life; raises
-    NotAuthentic. `is_of_its_time` says whether it lives.
+    """The claims of a token that one of our keys signed, for us, with a life of at most LIFETIME; raises NotAuthentic.
+    Whether it is valid at this time is checked by `is_of_its_time`.
     """
     if not _COMPACT.fullmatch(token) or not all(_is_canonical(part) for part in token.split(".")):
         raise NotAuthentic(_NOT_VALID)
     try:
         header = msgspec.convert(_object(_decode(token.partition(".")[0])), _Header)
         key = keys.get(header.kid)
-        # RFC 9068 section 4: typ must say access token; the algorithm is ours to choose, not the token's.
+        # RFC 9068 section 4: typ must be that of an access token; we choose the algorithm, not the token.
         if key is None or header.typ.lower() not in _TYPES:
             raise NotAuthentic(_NOT_VALID)
         payload = _JWS.decode(token, key.public_key(), algorithms=["ES256"])
@@ -96,7 +96,7 @@ def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer:
 
 
 def is_of_its_time(issued_at: int, expires_at: int, now: float) -> bool:
-    """Whether a token lives. Both ends count: a clock that is set back must not lengthen its life."""
+    """Whether a token is valid now. Both ends are checked: a clock that is set back must not lengthen its life."""
     return issued_at - LEEWAY <= now < expires_at
 
 
@@ -110,8 +110,8 @@ def _halves(signature: str) -> tuple[bytes, int]:
 
 
 def _is_canonical(part: str) -> bool:
-    """Whether a segment is spelled as its bytes encode: the last character of base64 has bits that count for nothing,
-    and no length leaves one character over.
+    """Whether a segment is the one base64url spelling of its bytes. The last character has unused bits, which must be
+    zero, and a length of 4n + 1 characters is impossible.
     """
     return len(part) % 4 != 1 and _encode(_decode(part)) == part
 

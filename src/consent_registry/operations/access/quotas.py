@@ -1,8 +1,7 @@
-"""Who may still ask: each caller's quotas, counted in this process, without a row and without a statement.
+"""Quotas: how many calls each caller may make in a minute, counted in this process without touching the database.
 
-The workers of a server share a quota evenly. A network's policies say how large it is; the picture of the catalogue
-that is at hand is asked for them. A caller that was refused may have been given more since: before a refusal leaves,
-the picture is looked at again, once a second at most.
+The workers of a server share a quota evenly. Its size is in the network's policies, read from the catalogue in memory.
+The policies may have been changed since: before a call is refused, the catalogue is read again, at most once a second.
 """
 
 import math
@@ -17,13 +16,13 @@ from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.context import Runtime
 
 REFRESH = 1.0
-# Attempts to get a token are counted by who tries, in so many places at most: whoever makes up client ids fills no
-# memory, and cannot know which of them share a place.
+# Attempts to get a token are counted in at most so many places, chosen by a keyed hash of client id and address.
+# Made-up client ids cannot fill the memory, and an attacker cannot know which of them share a place.
 PLACES = 1 << 16
 
 
 class QuotaKeeper:
-    """Counts what every caller of this process asks."""
+    """Counts the calls of every caller of this process."""
 
     def __init__(self, runtime: Runtime, workers: int = 1) -> None:
         self._runtime = runtime
@@ -44,15 +43,16 @@ class QuotaKeeper:
             await self._refuse(bucket, network, kind, cost)
 
     async def charge_token(self, client_id: str) -> None:
-        """Count a token that is about to be given to a client who knew its secret; raises OverQuota."""
+        """Count a token that will be issued to a client that knew its secret; raises OverQuota."""
         network = client_id.partition(".")[0]
         bucket = self._buckets.setdefault((network, client_id, "tokens"), Bucket())
         if self._wait(bucket, network, "tokens", 1):
             await self._refuse(bucket, network, "tokens", 1)
 
     async def charge_attempt(self, client_id: str, address: str) -> None:
-        """Count an attempt to get a token, before anything is asked about the client id; raises OverQuota. It is
-        counted by client id and address: nobody keeps a client from its token by trying in its name.
+        """Count an attempt to get a token, before the client id is looked up; raises OverQuota.
+
+        It is counted by client id and address, so an attacker elsewhere cannot use up a client's attempts.
         """
         tried = f"{client_id}\0{address}".encode("utf-8", "surrogatepass")
         place = int.from_bytes(blake2b(tried, key=self._key, digest_size=8).digest(), "big") % PLACES
@@ -64,17 +64,17 @@ class QuotaKeeper:
             await self._refuse(bucket, network, "tokens", 1)
 
     def _wait(self, bucket: Bucket, network: str, kind: QuotaClass, cost: int) -> float:
-        """Take from the bucket; the seconds after which there is enough, 0 when it was taken."""
+        """Take `cost` from the bucket; returns 0, or the seconds after which there is enough."""
         quota = self._runtime.known_policies(network).quotas.of(kind)
         return 0.0 if quota is None else bucket.take(time.monotonic(), quota, max(1.0, quota / self._workers), cost)
 
     async def _refuse(self, bucket: Bucket, slug: str, kind: QuotaClass, cost: int) -> None:
-        """Raise OverQuota, unless the network gives more by now."""
+        """Raise OverQuota, unless the network's quota was raised meanwhile."""
         now = time.monotonic()
         network = self._runtime.known_network(slug)
         if network is not None and now - self._looked_at.get(slug, -math.inf) >= REFRESH:
             self._looked_at[slug] = now
-            with suppress(RegistryError):  # without the database the quota that is known holds
+            with suppress(RegistryError):  # without the database the known quota applies
                 await self._runtime.picture(network, fresh=True)
         if wait := self._wait(bucket, slug, kind, cost):
             raise OverQuota(_DETAILS[kind], retry_after=math.ceil(wait))

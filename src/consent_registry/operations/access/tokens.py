@@ -1,7 +1,7 @@
-"""Access tokens: issued for a client secret, verified by signature, remembered by hash until they expire.
+"""Access tokens: issued for a client secret, verified by signature, kept in memory by hash until they expire.
 
-RFC 6749 section 4.4 (client credentials), RFC 9068 (JWT profile). Suspension and revocation count at the next request:
-each operation asks the catalogue of its own transaction whether the caller may still be heard.
+RFC 6749 section 4.4 (client credentials), RFC 9068 (JWT profile). Suspension and revocation take effect at the next
+request: each operation checks the caller in the catalogue of its own transaction.
 """
 
 import hashlib
@@ -36,8 +36,8 @@ _CLIENT_ID = re.compile(r"[a-z0-9.-]{1,200}")
 PARTNER_SCOPES = ("decisions", "clients", "consents:read", "consents:write", "changes")
 ADMINISTRATION_SCOPES = ("audit:read", "catalogue:write")
 Holder = Literal["partner_system", "coordinating_post", "dpo"]
-# What a partner's credentials are for. A coordinating post sees no client: the catalogue is open to every token, and
-# nothing else is to it. A DPO looks at the log and does nothing else.
+# The scopes of a partner's credentials. A coordinating post has none: it reads the catalogue, which is open to every
+# token, and sees no client. A DPO reads the log and does nothing else.
 HOLDER_SCOPES: dict[Holder, tuple[str, ...]] = {
     "partner_system": PARTNER_SCOPES,
     "coordinating_post": (),
@@ -45,12 +45,11 @@ HOLDER_SCOPES: dict[Holder, tuple[str, ...]] = {
 }
 SCOPES = PARTNER_SCOPES + ADMINISTRATION_SCOPES
 
-
 _WRONG = "Client id or secret is wrong."
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
-    """RFC 6749 section 5.1."""
+    """An issued access token (RFC 6749 section 5.1)."""
 
     access_token: str
     token_type: str
@@ -59,8 +58,8 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class TokenRefused(Exception):
-    """RFC 6749 section 5.2: `code` is the registered error code. For the server's log: the reason's class, and the
-    client id where there is such a client.
+    """No token is issued; `code` is the error code of RFC 6749 section 5.2. `reason`, and `client_id` if there is such
+    a client, are for the server's log.
     """
 
     def __init__(self, code: str, description: str, reason: str = "", client_id: str | None = None) -> None:
@@ -76,12 +75,12 @@ class Tokens:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        # Whom a token stands for and when it was issued.
+        # By the hash of a token: its actor and when it was issued.
         self._verified: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
         self._verified_with = runtime.keys
 
     async def issue(self, client_id: str, client_secret: str, scope: str | None) -> TokenAnswer:
-        """A token for a partner system that knows its secret; raises TokenRefused."""
+        """Issue a token to a client that knows its secret; raises TokenRefused."""
         network = await self._runtime.network(client_id.partition(".")[0])
         if network is None or not _CLIENT_ID.fullmatch(client_id):
             raise TokenRefused("invalid_client", _WRONG, "unknown-client")
@@ -90,7 +89,7 @@ class Tokens:
             catalogue = await self._runtime.catalogue(connection, network)
             credential = await find_credential(connection, network.network_id, client_id)
         keys = self._runtime.keys
-        # The same work for an unknown client id, and a mac that cannot match for a key that is gone.
+        # An unknown client id causes the same work. If the secret's key was dropped, the mac is empty and cannot match.
         secret_key = keys.digest_key_id if credential is None else credential.secret_key
         mac = keys.digest_with(secret_key, *_secret_message(client_id, client_secret)) or b""
         if credential is None or not hmac.compare_digest(mac, credential.secret_mac):
@@ -127,9 +126,9 @@ class Tokens:
         )
 
     async def verify(self, token: str) -> Actor:
-        """Who holds this token; raises NotAuthentic for one that is not ours, not for us, altered or expired."""
+        """The actor of this token; raises NotAuthentic for a token that is not ours, not for us, altered or expired."""
         if self._verified_with is not self._runtime.keys:
-            # A key may have been dropped: what it signed is verified again, and fails.
+            # A key may have been dropped: tokens that it signed are verified again, and refused.
             self._verified.clear()
             self._verified_with = self._runtime.keys
         digest = hashlib.sha256(token.encode()).digest()
@@ -166,8 +165,8 @@ class Tokens:
 
 
 def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) -> int:
-    """The partner's number of the credential that a token names; raises NotAuthentic where the token says anything of
-    the credential that is not so, for example another partner or a scope it does not hold.
+    """The partner's number of the credential that a token names; raises NotAuthentic when the token disagrees with the
+    credential, for example names another partner or a scope that the credential does not hold.
     """
     credential = catalogue.credentials.get(claims.client_id)
     if credential is None or not scopes <= credential.scopes:
@@ -179,14 +178,14 @@ def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) ->
 
 
 def _payer(credential: CredentialFacts, client_id: str) -> str:
-    """Who pays for a credential's calls: the systems of a partner have one quota; every other credential its own."""
+    """The quota of a credential's calls: a partner's systems share one, every other credential has its own."""
     is_system = not credential.scopes.isdisjoint(PARTNER_SCOPES)
     return f"partner {credential.partner_id}" if is_system else client_id
 
 
 def secret_mac(keys: Keys, client_id: str, client_secret: str) -> tuple[str, bytes]:
-    """The keyed hash under which a machine-made secret of 256 bits is stored, after the id of its key; no slow hash is
-    needed for those.
+    """The id of the current digest key, and the keyed hash under which a client secret is stored. Secrets are random
+    256-bit values, so a slow hash is not needed.
     """
     return keys.digest_key_id, keys.digest(*_secret_message(client_id, client_secret))
 
@@ -196,12 +195,14 @@ def _secret_message(client_id: str, client_secret: str) -> tuple[str, int, int, 
 
 
 def _granted(held: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
-    """The scopes of a token, by RFC 6749 section 3.3: tokens parted by one U+0020 each; raises TokenRefused."""
+    """The scopes of a token: the asked ones, separated by one U+0020 each (RFC 6749 section 3.3), or all held; raises
+    TokenRefused.
+    """
     if asked is None:
         return held
     wanted = asked.split(" ")
     if not all(map(_SCOPE_TOKEN.fullmatch, wanted)):
         raise TokenRefused("invalid_scope", "scope must hold scope tokens, parted by one space each.")
-    if unknown := next((one for one in wanted if one not in held), None):
+    if unknown := next((scope for scope in wanted if scope not in held), None):
         raise TokenRefused("invalid_scope", f"This client does not hold {shortened(unknown)}.")
-    return tuple(one for one in held if one in wanted)
+    return tuple(scope for scope in held if scope in wanted)

@@ -1,4 +1,7 @@
-"""Housekeeping: what each process looks after now and then. Doing it twice does no harm, so nobody is elected."""
+"""Hourly housekeeping in every process: old stored answers are deleted, and the log's partitions are made ahead.
+
+Doing it twice does no harm, so no leader is elected.
+"""
 
 import asyncio
 import time
@@ -12,7 +15,7 @@ from consent_registry.storage.database.idempotency import forget_answers
 from consent_registry.storage.database.partitions import make_event_partitions
 
 PERIOD = 3600.0
-# After a failure that may be over in a moment.
+# After a failure, which may be over in a moment.
 SOON = 60.0
 OVERDUE = 24 * 3600.0
 
@@ -20,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """One process's round: stored answers older than two days forgotten, the log's partitions made ahead."""
+    """The housekeeping of one process; `done_at` is when its last round succeeded, on the monotonic clock."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -29,18 +32,18 @@ class Housekeeping:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether no round has gone well for a day."""
+        """Whether no round has succeeded for a day."""
         return time.monotonic() - self.done_at > OVERDUE
 
     async def run(self) -> None:
-        """Go round every hour, sooner after a failure, until cancelled."""
+        """Run a round every hour, a minute after a failure, until cancelled."""
         while True:
             pause = SOON
             try:
                 await run_round(self._runtime)
             except RegistryError as error:
                 _log.warning("housekeeping put off", reason=error.detail)
-            except Exception:  # noqa: BLE001 - logged; the next round may go better
+            except Exception:  # noqa: BLE001 - logged; the next round may succeed
                 _log.exception("housekeeping failed")
             else:
                 self.done_at, pause = time.monotonic(), PERIOD
@@ -49,7 +52,7 @@ class Housekeeping:
 
 
 async def run_round(runtime: Runtime) -> None:
-    """Do what is due, once."""
+    """Delete stored answers older than two days, in every network, and make the log's next partitions."""
     for network in await runtime.networks():
         async with transaction(runtime.pool, network.network_id, ()) as connection:
             await forget_answers(connection, network.network_id)

@@ -1,4 +1,4 @@
-"""Whether a decision could be recorded now: asked of the database itself, in every network."""
+"""Readiness: whether a decision could be recorded now, tried in the database of every network."""
 
 import asyncio
 from pathlib import Path
@@ -11,8 +11,9 @@ from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.database.probes import probe_log, probe_room
 
-# Between two probes the last answer holds: many askers must not become a load of their own.
+# Seconds for which an answer is given again: many requests to /ready must not become a load of their own.
 HOLDS = 0.5
+# Seconds that a probe may take.
 LIMIT = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +30,7 @@ class Readiness:
         self._reason: str | None = "not asked yet"
 
     async def why_not_ready(self) -> str | None:
-        """None when a decision could be recorded now; else what stands against it."""
+        """None when a decision could be recorded now; else the reason why not."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() - self._asked_at >= HOLDS:
@@ -52,6 +53,6 @@ class Readiness:
             return "nothing can be recorded: the database does not answer in time"
         except (RegistryError, OSError):
             return "nothing can be recorded: the database cannot be reached, or refuses"
-        except Exception:  # noqa: BLE001 - logged; not ready, whatever it is
+        except Exception:  # noqa: BLE001 - logged; any error means not ready
             _log.exception("readiness probe failed")
             return "nothing can be recorded: an unexpected error, which the server's log names"

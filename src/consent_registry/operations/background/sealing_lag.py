@@ -1,7 +1,7 @@
-"""Whether the logs are being sealed, as a server sees it: a warning of `/ready`, never a reason against it.
+"""How far the checkpoints are behind the logs, as a server sees it: a warning in `/ready`, which stays ready.
 
-A decision does not need the sealer, but somebody must hear when it stands still; its own lines may be on a machine
-nobody looks at.
+A decision does not need the sealer. But an operator must learn that it has stopped, and the sealer's own log may be on
+a machine that nobody looks at.
 """
 
 import time
@@ -21,7 +21,9 @@ from consent_registry.storage.log.checkpoints import latest_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: how long an answer holds, a log may have leaves without a checkpoint, a checkpoint may grow old."""
+    """Limits in seconds: an answer is given again for `holds`, leaves may be without a checkpoint for `behind`, a
+    checkpoint may be `stale` old.
+    """
 
     holds: float = 5.0
     behind: float = BEHIND
@@ -29,8 +31,8 @@ class Patience:
 
 
 class SealingLag:
-    """Follows for one process how far the checkpoints are behind the logs. `folder` is the sealer's, where it is on
-    this machine: it says why.
+    """Measures for one process how far the checkpoints are behind the logs. `folder` is the sealer's, where it is on
+    this machine: the sealer writes there why a log is not sealed.
     """
 
     patience = Patience()
@@ -43,13 +45,14 @@ class SealingLag:
         self._late: list[str] = []
 
     async def late(self) -> list[str]:
-        """The networks whose log has had leaves without a checkpoint for half a minute, or none signed again for long,
-        each with the sealer's reason if it is known here.
+        """The networks whose unsealed leaves or last checkpoint are older than the limits. Each has the sealer's reason
+        if it is known here.
         """
         if time.monotonic() - self._looked_at >= self.patience.holds:
-            late = [one for one in await self._runtime.networks() if await self._is_late(one.network_id)]
+            late = [network for network in await self._runtime.networks() if await self._is_late(network.network_id)]
             reasons = read_unsealed(self._folder) if late else {}
-            self._late = [f"{one.slug} ({_reason(one, reasons)})" for one in sorted(late, key=lambda one: one.slug)]
+            late.sort(key=lambda network: network.slug)
+            self._late = [f"{network.slug} ({_reason(network, reasons)})" for network in late]
             self._looked_at = time.monotonic()
         return self._late
 

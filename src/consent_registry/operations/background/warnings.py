@@ -1,4 +1,4 @@
-"""The warnings of a process: every two seconds it checks what will soon need an operator, and reads the database's clock.
+"""The warnings of a process: every two seconds it checks what will soon need an operator and reads the database clock.
 
 A warning does not make the registry unready: decisions can be recorded and are right. `/ready` lists it; the server's
 log has a line when it begins and one when it is over.
@@ -30,12 +30,12 @@ class Warnings:
         self._runtime = runtime
         self._housekeeping = housekeeping
         self.sealing = SealingLag(runtime, sealer_state)
-        # One round at a time: a round that began earlier and ended later would overwrite newer warnings with older ones.
+        # One round at a time: a round that began earlier and ended later would overwrite newer warnings.
         self._refreshing = asyncio.Lock()
         self.current: list[str] = []
 
     async def run(self) -> None:
-        """Refresh every PERIOD seconds until cancelled. When the database cannot be reached, /ready says so by itself."""
+        """Refresh every PERIOD seconds until cancelled. An unreachable database is reported by `/ready` itself."""
         while True:
             try:
                 await self.refresh()

@@ -1,1 +1,1 @@
-"""How every operation runs: who acts, the transaction with its one time, turns, response times, kept results."""
+"""How every operation runs: actor, transaction with one time, turns, response times, kept results."""

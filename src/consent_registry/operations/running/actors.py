@@ -1,21 +1,21 @@
-"""Who acts in a network: a partner's system, the network's administration, or an operator at the command line."""
+"""The actors of a network: a partner's system, the network's administration, or an operator at the command line."""
 
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import NotAuthentic
 
-# The administration of a network is no partner; in row-level security and in the log's columns it is number 0.
+# The administration of a network is not a partner; in row-level security and in the log's columns it is number 0.
 ADMINISTRATION = 0
 _ADMINISTRATION_SLUG = "administration"
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who acts, as a verified token or the command line says, and what it may do.
+    """Who acts and what it may do, from a verified token or the command line.
 
     `partner_id` and `slug` are the partner's, or number 0 and "administration". `client_id` is the credential; an
-    operator has none. `scopes` are what the HTTP doors ask for. `expires_at` is the token's end in seconds since 1970.
-    `payer` is whose quota a request is charged to: the partner, or a credential that counts by itself.
+    operator has none. `scopes` are those that the HTTP doors require. `expires_at` is the token's end in seconds since
+    1970. `payer` names the quota to which a request is charged: the partner's, or that of a single credential.
     """
 
     network: Network
@@ -33,17 +33,17 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def is_administration(self) -> bool:
-        """Whether this is the network's administration or an operator, and no partner."""
+        """Whether this is the network's administration or an operator, not a partner."""
         return self.partner_id == ADMINISTRATION
 
     @property
     def turn_key(self) -> str:
-        """By what this actor's requests wait for each other (`operations/running/turns.py`)."""
+        """The key under which this actor's requests wait for each other (`operations/running/turns.py`)."""
         return f"{self.network.slug}/{self.payer}"
 
 
 def operator(network: Network) -> Actor:
-    """The person at the command line, who acts as the network's administration."""
+    """The actor for a person at the command line, who acts as the network's administration."""
     return Actor(network, ADMINISTRATION, _ADMINISTRATION_SLUG)
 
 

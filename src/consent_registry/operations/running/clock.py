@@ -1,4 +1,4 @@
-"""The database's clock as this process knows it. It decides; should it be set back, what was over stays over."""
+"""The latest time that a process knows. When the database's clock is set back, what had ended stays ended."""
 
 from datetime import UTC, datetime
 
@@ -9,10 +9,10 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Clock:
-    """The latest time that the database told this process, or had written into a network's log before it began.
+    """The latest time that this process read from the database's clock or from a network's log.
 
-    Nothing is judged *as of* that time: decisions carry the database's own. But a consent that had ended by then does
-    not count again because somebody set the clock back.
+    Decisions carry the database's own time, not this one. But a consent that had ended by this time does not become
+    valid again because somebody set the clock back.
     """
 
     def __init__(self) -> None:
@@ -20,11 +20,11 @@ class Clock:
         self._read: set[int] = set()
 
     def note(self, at: datetime) -> None:
-        """The database said that it is this late."""
+        """Keep this time, read from the database's clock, if it is later than the latest one known."""
         self._latest = max(self._latest, at)
 
     async def latest(self, connection: Connection, network_id: int, now: datetime) -> datetime:
-        """The latest time known, at least `now`; a network's log is asked once in the life of a process."""
+        """The latest time known, at least `now`. The time of a network's last event is read once per process."""
         if network_id not in self._read:
             self.note(await latest_event_at(connection, network_id) or _LONG_AGO)
             self._read.add(network_id)

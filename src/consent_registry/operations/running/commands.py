@@ -35,12 +35,12 @@ from consent_registry.storage.database.idempotency import find_answers, try_lock
 from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.log import append as log
 
-# How often a command begins again because a client it is about was linked while it waited for that client's lock.
+# How often a command is begun, at most: a client may be linked while the command waits for that client's lock.
 BEGINNINGS = 10
 
 # The response time of a command that must not show what it found, in multiples of the configured constant. The first is
-# for a command on one consent or reference, whose work differs by the locks it takes; the second for one that also
-# reads or changes what is recorded under all client ids of the person.
+# for a command on one consent or reference: its work differs by the locks it takes. The second is for a command that
+# also reads or changes what is recorded under all client ids of the person.
 CONSTANT_TIME = 1
 CONSTANT_TIME_FOR_ALL_NUMBERS = 3
 
@@ -61,19 +61,19 @@ class OperatorCommand:
 
     @property
     def network(self) -> Network:
-        """The network this happens in."""
+        """The network of the actor."""
         return self.actor.network
 
     async def now(self) -> datetime:
-        """The command's time, from the database's clock. It is read when it is first asked for, which is after the
-        command's locks: a withdrawal that waited for a client is not older than the decision it waited for.
+        """The command's one time, from the database's clock. The first call reads it, and must come after the
+        command's locks: a withdrawal that waited for a client's lock is then not older than the decision that held it.
         """
         if self._now is None:
             self._now = await read_clock(self.connection)
         return self._now
 
     async def append(self, *events: Event) -> list[log.LogPlace]:
-        """Append events to the log. This is the last step of a command, because the log's lock is held until COMMIT."""
+        """Append events to the log. Do this last: the log's lock is held until COMMIT."""
         return await log.append(self.connection, self.network, self.actor.log_name, await self.now(), events)
 
 
@@ -84,26 +84,26 @@ class Command(OperatorCommand):
         super().__init__(connection, actor)
         self.runtime = runtime
         self.catalogue = catalogue
-        # The keys as of the command's beginning: during a rotation a value and the id of its key stay together.
+        # The keys as of the command's beginning: if they rotate meanwhile, a value still has the id of its own key.
         self.keys = runtime.keys
 
     def encrypt(self, column: str, row_id: str, value: str) -> bytes:
-        """Encrypt a free text of the actor's for this row's column (`table.column`); only the actor may read it."""
+        """Encrypt the actor's free text for this row's column (`table.column`); only the actor may read it."""
         place = place_of_value(column, self.network.network_id, self.actor.partner_id, row_id)
         return self.keys.encrypt(value.encode(), place)
 
     async def append(self, *events: Event) -> list[log.LogPlace]:
-        """Append events to the log, as the last step.
+        """Append events to the log. Do this last: the log's lock is held until COMMIT.
 
-        The bytes of an event are exported. They name a client id only if it is one of the actor's own references: no
-        two partners may share an identifier of a client.
+        The bytes of an event are exported. They name a client id only if it belongs to one of the actor's own
+        references: two partners must never share an identifier of a client.
         """
         foreign = await self._foreign_numbers(events)
         name, now = self.actor.log_name, await self.now()
         return await log.append(self.connection, self.network, name, now, events, foreign)
 
     async def _foreign_numbers(self, events: Sequence[Event]) -> set[str]:
-        """The client ids in the events which the actor is shown, without the actor's own."""
+        """The client ids in events with an actor that do not belong to this actor's own references."""
         about = {event.client for event in events if event.client is not None and event.actor is not None}
         if self.actor.is_administration or not about:
             return set()
@@ -111,8 +111,8 @@ class Command(OperatorCommand):
         return about - await find_own_clients(self.connection, self.network.network_id, partner_id, sorted(about))
 
     async def append_padded(self, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
-        """Append the command's own event, those about client ids its actor may not know, and padding: as many in all as
-        commands of this kind always write. Returns the place of its own event. As `append`, the last step.
+        """Append the command's own event, `others` about client ids that its actor may not know, and padding; returns
+        the place of the own event. Every command of this kind writes the same number of events. Do this last.
         """
         ids = new_ids(await self.now(), acting.entries())
         return (await self.append(*with_padding(acting, others, ids)))[0]
@@ -122,7 +122,7 @@ class Command(OperatorCommand):
 async def administering(
     runtime: Runtime, network: Network, *, exclusive: bool = False
 ) -> AsyncIterator[OperatorCommand]:
-    """An operator's command for the length of a block; it commits when the block ends without an error.
+    """Run a block as an operator's command; it commits when the block ends without an error.
 
     The transaction acts as the network's administration and holds the catalogue lock, `exclusive` for a change of the
     catalogue. Raises CannotRecord and OutcomeUnknown as `transaction` does.
@@ -146,16 +146,17 @@ async def run_command(
     constant_time: int = 0,
     kind: Kind = "commands",
 ) -> CommandResult[T]:
-    """Run `work` in one transaction and return after its commit. A result that was kept for the same key is returned
-    again; a new one is kept in this `shape`.
+    """Run `work` in one transaction and return its result after the commit.
+
+    With an `idempotency_key`, a result kept for this key is returned again; a new one is kept in this `shape`.
 
     `constant_time`: the work depends on what the actor may not know, such as how many others know the person. The
     answer or error is sent after so many times the configured constant. Only a lock of another command may delay it.
 
     `exclusive` takes the catalogue lock exclusively; `kind` is what the turn is counted as. When the work returns an
-    error instead of raising it, its writes are committed before the error is raised: a failed attempt that must be
+    error instead of raising it, its writes are committed before the error is raised, so that a failed attempt is
     counted. When it raises LinkedMeanwhile, it begins again in a new transaction: locks are taken in order, so a
-    missing one cannot be added to those that are held.
+    missing lock cannot be added to those already held.
     """
     async with runtime.turn(actor, "constant-time commands" if constant_time else kind):
         answering = _run(runtime, actor, work, idempotency_key=idempotency_key, shape=shape, exclusive=exclusive)
@@ -165,7 +166,7 @@ async def run_command(
 
 
 async def run_query(runtime: Runtime, actor: Actor, work: Callable[[Command], Awaitable[T]]) -> T:
-    """Run `work`, which changes nothing and may log what was shown, in one transaction; its value after the commit."""
+    """Run `work` in one transaction and return its value after the commit. It only reads, and may log what it shows."""
 
     async def query(command: Command) -> WorkResult[T]:
         return WorkResult(await work(command))
@@ -194,7 +195,7 @@ async def _run(
 def _run_once(
     work: Work[T], idempotency_key: IdempotencyKey | None, shape: StoredShape[T] | None, *, exclusive: bool
 ) -> Callable[[Runtime, Actor], Awaitable[CommandResult[T]]]:
-    """The command's transaction, which may be begun several times."""
+    """A function that runs the command's transaction; it may be called several times."""
 
     async def run_once(runtime: Runtime, actor: Actor) -> CommandResult[T]:
         network_id = actor.network.network_id
@@ -226,10 +227,10 @@ def new_id(at: datetime) -> str:
 
 
 def new_ids(at: datetime, number: int) -> list[str]:
-    """So many UUIDv7s of this moment, with one read from the source of randomness."""
+    """`number` UUIDv7s of this moment, with one read from the source of randomness."""
     return uuid7s(at, secrets.token_bytes(10 * number))
 
 
 def digest_of(ids: Sequence[str]) -> str:
-    """SHA-256 (hex) over a list of ids, one a line: a record of what was shown that does not show it again."""
+    """SHA-256 (hex) over a list of ids, one per line. It records what was shown without showing it again."""
     return hashlib.sha256("".join(f"{shown_id}\n" for shown_id in ids).encode()).hexdigest()

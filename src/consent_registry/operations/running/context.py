@@ -1,4 +1,4 @@
-"""What every operation of one process shares: connections, keys, networks, and the picture of each catalogue."""
+"""The runtime that all operations of one process share: connections, keys, networks, and the catalogues in memory."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,12 +19,12 @@ from consent_registry.storage.keys.keyring import Keys
 ORDINARY = Policies()
 # Networks are numbered from 1: a transaction in this one sees no tenant's rows.
 NO_NETWORK = 0
-# Seconds for which a failure to record makes readiness look more closely.
+# Seconds after a failure to record for which readiness probes thoroughly.
 FAILURE_COUNTS = 5.0
 
 
 class Runtime:
-    """Shared by the operations of one process; opened and closed with the application."""
+    """What the operations of one process share; opened and closed with the application."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Runtime:
         self._oversight = oversight or pool
         self.keys = keys
         self.issuer = issuer
-        # Seconds after which the answer to an act leaves whose work depends on what its caller may not know.
+        # The response time, in seconds, of commands whose work depends on what their caller may not know.
         self.constant_time_seconds = constant_time_seconds
         self.turns = turns or Turns()
         self.clock = Clock()
@@ -49,75 +49,77 @@ class Runtime:
         self._failed_at = float("-inf")
 
     def for_oversight(self) -> Self:
-        """The same for one call of a data-protection officer's: its transactions get connections of their own, so that
-        slow ones wait for each other and no decision waits for them.
+        """A copy for one call of a data-protection officer. Its transactions use a separate pool of connections, so
+        slow calls wait for each other and no decision waits for them.
         """
         other = copy(self)
         other.pool = self._oversight
-        other.turns = Turns()  # these connections have a queue
+        other.turns = Turns()  # the pool of these connections has its own queue
         return other
 
     async def take_turn(self, actor: Actor, kind: Kind) -> Callable[[], None]:
-        """Wait for the caller's turn for work of this kind, so that one that floods leaves time and connections for
-        others; what is returned gives it back. It is held until the answer leaves: when the next one begins depends on
-        nothing that the caller may not know. Raises CannotRecord when too many of the caller's wait.
+        """Wait for the caller's turn for work of this kind; call the returned function to give the turn back.
+
+        Turns keep time and connections for others when one caller floods. A turn is held until the answer is sent, so
+        the start of the caller's next request depends on nothing that the caller may not know. Raises CannotRecord
+        when too many requests of the caller wait.
         """
         return await self.turns.take(actor.turn_key, kind)
 
     @asynccontextmanager
     async def turn(self, actor: Actor | Network, kind: Kind) -> AsyncIterator[None]:
-        """As `take_turn`, for the length of a block; a network is all who read its public log."""
-        who = actor.slug if isinstance(actor, Network) else actor.turn_key
-        give_back = await self.turns.take(who, kind)
+        """As `take_turn`, for the length of a block. A network as the caller means all who read its public log."""
+        caller = actor.slug if isinstance(actor, Network) else actor.turn_key
+        give_back = await self.turns.take(caller, kind)
         try:
             yield
         finally:
             give_back()
 
     def note_failure(self) -> None:
-        """Remember that something could not be recorded; readiness then looks more closely."""
+        """Note that something could not be recorded; readiness then probes thoroughly."""
         self._failed_at = time.monotonic()
 
     def failed_lately(self) -> bool:
-        """Whether something could not be recorded within the last seconds."""
+        """Whether recording failed within the last FAILURE_COUNTS seconds."""
         return time.monotonic() - self._failed_at < FAILURE_COUNTS
 
     async def network(self, slug: str) -> Network | None:
-        """The network with this slug; networks are only ever added."""
+        """The network with this slug, read from memory if it is there: networks are only ever added."""
         if slug not in self._networks:
             await self.networks()
         return self._networks.get(slug)
 
     async def networks(self) -> list[Network]:
-        """All networks, read afresh."""
+        """All networks, read from the database."""
         async with transaction(self.pool, NO_NETWORK, ()) as connection:
-            self._networks = {one.slug: one for one in await list_networks(connection)}
+            self._networks = {network.slug: network for network in await list_networks(connection)}
         return list(self._networks.values())
 
     async def catalogue(self, connection: Connection, network: Network) -> Catalogue:
-        """The catalogue as of this transaction, which holds the catalogue lock."""
+        """The catalogue as of this transaction, which must hold the catalogue lock."""
         known = self._catalogues.get(network.network_id)
         if known is not None and known.version == await catalogue_version(connection, network.network_id):
             return known
         return await self.reload(connection, network)
 
     async def reload(self, connection: Connection, network: Network) -> Catalogue:
-        """Read the catalogue afresh in this transaction, which holds the catalogue lock."""
+        """Read the catalogue from the database in this transaction, which must hold the catalogue lock."""
         fresh = self._catalogues[network.network_id] = await load_catalogue(connection, network)
         return fresh
 
     def known_network(self, slug: str) -> Network | None:
-        """The network with this slug, if it was read before."""
+        """The network with this slug if it is in memory, else None."""
         return self._networks.get(slug)
 
     def known_policies(self, slug: str) -> Policies:
-        """The policies of the network with this slug, as the picture at hand has them; the ordinary ones without."""
+        """The policies of this network from the catalogue in memory; the default policies if it is not in memory."""
         network = self._networks.get(slug)
         known = None if network is None else self._catalogues.get(network.network_id)
         return ORDINARY if known is None else known.policies
 
     async def picture(self, network: Network, *, fresh: bool = False) -> Catalogue:
-        """A picture of the catalogue that may have aged: for reading slugs, never for deciding. `fresh` looks again."""
+        """The catalogue in memory, which may be out of date: to read slugs, never to decide. `fresh` updates it."""
         known = self._catalogues.get(network.network_id)
         if known is not None and not fresh:
             return known

@@ -1,7 +1,7 @@
-"""Results kept for an Idempotency-Key, so that a request has one effect however often it is sent.
+"""Results kept for an Idempotency-Key, so that a request sent several times has one effect.
 
-A result is kept as a value in a named and versioned shape, encrypted, in the transaction of its command. The doors
-render it again with the code that rendered it first.
+A result is kept as a value in a named and versioned shape, encrypted, in the transaction of its command. The HTTP doors
+render it with the same code as the first answer.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """What makes a request the same request again: digests of (partner, method, path, key) and of the body."""
+    """Identifies a repeated request by two digests: `scope` of partner, method, path and key, and one of the body."""
 
     scope: bytes
     body_sha256: bytes
@@ -35,7 +35,7 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 class WorkResult(msgspec.Struct, Generic[T], frozen=True):
     """What the work of a command returns: a value, the clients it is about (one client id of each is enough), and
-    whether the thing that the value shows is new.
+    whether the resource that the value shows is new.
     """
 
     value: T
@@ -44,7 +44,7 @@ class WorkResult(msgspec.Struct, Generic[T], frozen=True):
 
 
 class CommandResult(msgspec.Struct, Generic[T], frozen=True):
-    """What a command returns: a value, whether the thing is new, and whether the same key was answered so before."""
+    """What a command returns: a value, whether its resource is new, and whether it was kept from an earlier request."""
 
     value: T
     is_new: bool = True
@@ -54,8 +54,8 @@ class CommandResult(msgspec.Struct, Generic[T], frozen=True):
 class StoredShape(msgspec.Struct, Generic[T], frozen=True):
     """The type of a kept value, under a name and a version.
 
-    A kept value is rendered again as it was rendered first. So a type that is named here only gets new members behind a
-    new version, with the old type beside it; `tests/samples/kept.json` has an example of each.
+    A kept value must render to the same bytes as the first answer. So a type named here gets new members only with a
+    new version, and the old type stays beside it; `tests/samples/kept.json` has an example of each.
     """
 
     name: str
@@ -72,7 +72,7 @@ async def keep_result(
     result: WorkResult[T],
     at: datetime,
 ) -> None:
-    """Keep a result for the next request with its key, in the transaction that made it."""
+    """Keep a result for the next request with this key, in the transaction of its command."""
     encrypted = keys.encrypt(encode_kept(shape, result.value, is_new=result.is_new), _place(actor, idempotency_key))
     await add_answer(
         connection,
@@ -89,7 +89,7 @@ async def keep_result(
 def kept_result(
     keys: Keys, actor: Actor, idempotency_key: IdempotencyKey, shape: StoredShape[T], stored: tuple[bytes, bytes]
 ) -> CommandResult[T]:
-    """The result that was kept for this key; raises Refused when the key came with another body then."""
+    """The result kept for this key; raises Refused when the first request with this key had another body."""
     body_sha256, encrypted = stored
     if body_sha256 != idempotency_key.body_sha256:
         raise Refused(
@@ -102,12 +102,12 @@ def kept_result(
 
 
 def encode_kept(shape: StoredShape[T], value: T, *, is_new: bool) -> bytes:
-    """A value with its shape's name and version (MessagePack)."""
+    """Encode a value with its shape's name and version (MessagePack)."""
     return msgspec.msgpack.encode((shape.name, shape.version, is_new, value))
 
 
 def decode_kept(kept: bytes, shape: StoredShape[T]) -> CommandResult[T]:
-    """The reverse; raises ValueError for a value of another name or of a version that is not known here."""
+    """Decode a kept value; raises ValueError when its shape has another name or version."""
     name, version, is_new, value = msgspec.msgpack.decode(kept, type=tuple[str, int, bool, msgspec.Raw])
     if (name, version) != (shape.name, shape.version):
         raise ValueError(f"a result was kept as {name} {version}, not as {shape.name} {shape.version}")

@@ -22,8 +22,8 @@ async def opened_runtime(dsn: str, keys: Path, issuer: str = "", connections: in
 
 
 async def require_safe_to_serve(dsn: str, keys: Path, connections: int) -> None:
-    """Refuse to serve with unusable key files or an unsafe database, for so many connections in all; raises Unusable,
-    or another RegistryError that names the danger and its cure.
+    """Refuse to serve with unusable key files or an unsafe database; `connections` is their number in all. Raises
+    Unusable, or another RegistryError that names the danger and its cure.
     """
     load_keys(keys)
     await require_safe(dsn, demonstration=False, connections=connections)

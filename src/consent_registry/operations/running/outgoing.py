@@ -1,7 +1,7 @@
-"""Calling others over HTTP: every client is made here, and what keeps one from being made or answered is words.
+"""Outgoing HTTP calls: every HTTP client is made here, and every failure becomes one line for an operator.
 
-Proxies and authorities come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like), which the library
-reads while a client is made: what it cannot read there is an error of whatever kind, long before anybody is called.
+Proxies and certificate authorities come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like). The
+library reads them when a client is made. If it cannot read them, it raises errors of any kind before the first call.
 """
 
 import os
@@ -18,21 +18,21 @@ Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
 
 class CannotCall(Exception):
-    """Nobody can be called, or this one cannot; the message is one line for an operator."""
+    """No HTTP client can be made, or an address cannot be called; the message is one line for an operator."""
 
 
 def make_client(seconds: float, headers: Mapping[str, str] | None = None) -> httpx.Client:
-    """A client that waits so long at most and follows no redirect; raises CannotCall."""
+    """An HTTP client that waits at most so many seconds and follows no redirect; raises CannotCall."""
     return _made(lambda: httpx.Client(timeout=seconds, headers=headers, follow_redirects=False))
 
 
 def make_async_client(seconds: float) -> httpx.AsyncClient:
-    """The same for a program that waits for several at once; raises CannotCall."""
+    """The asynchronous form of `make_client`; raises CannotCall."""
     return _made(lambda: httpx.AsyncClient(timeout=seconds, follow_redirects=False))
 
 
 def why_not(error: Exception) -> str:
-    """Why a call failed, in words."""
+    """The reason why a call failed, in words for an operator."""
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
@@ -49,7 +49,7 @@ def _made(make: Callable[[], Client]) -> Client:
     try:
         return make()
     except Exception as error:
-        named = [one for one in _NAMES if os.environ.get(one) or os.environ.get(one.lower())]
+        named = [name for name in _NAMES if os.environ.get(name) or os.environ.get(name.lower())]
         raise CannotCall(
             f"no call can be made with {', '.join(named) or 'the certificates'} as the environment has it: "
             + ("a file named there cannot be used" if isinstance(error, OSError) else "it cannot be understood")
@@ -57,10 +57,10 @@ def _made(make: Callable[[], Client]) -> Client:
 
 
 def _system_error(error: BaseException) -> OSError | None:
-    """What the operating system or TLS said, below what the library made of it."""
+    """The operating system's or TLS error beneath the library's error, if there is one."""
     found, below = None, error.__cause__ or error.__context__
     while below is not None:
         if isinstance(below, OSError):
-            found = below  # the deepest says most
+            found = below  # the deepest one is the most precise
         below = below.__cause__ or below.__context__
     return found

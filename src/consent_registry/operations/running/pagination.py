@@ -1,4 +1,4 @@
-"""Pages of a list: an opaque cursor, sealed and bound to the filter it belongs to."""
+"""Pages of a list: an opaque cursor, encrypted and bound to the filter it belongs to."""
 
 import base64
 import binascii
@@ -20,12 +20,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 def make_cursor(keys: Keys, filter_of_page: bytes, after: str | None) -> str | None:
-    """The cursor to what comes after the thing with this id, for this filter only; None at the end."""
+    """The cursor to the items after the item with this id, for this filter only; None at the end."""
     return None if after is None else base64url(keys.encrypt(after.encode(), _context(filter_of_page)))
 
 
 def read_cursor(keys: Keys, filter_of_page: bytes, cursor: str | None, *, in_query: bool = False) -> str | None:
-    """The id after which to go on; raises Malformed for a cursor that is not one, or belongs to another filter."""
+    """The id after which the page begins; raises Malformed for a text that is not a cursor of this filter."""
     if cursor is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Why something failed, in words for an operator: no class's name, no value of a row, no secret, one line."""
+"""Why an operation failed, in one line for an operator, without class names, values of rows or secrets."""
 
 import os
 import socket
@@ -15,34 +15,35 @@ from consent_registry.tlog.refusal import AuditRefusal
 _ROOT = Path(__file__).resolve().parents[2]
 # SQLSTATE classes whose messages quote what was sent: data exception, integrity constraint violation.
 _QUOTING = ("22", "23")
-# How deep one exception may lie below another.
+# How many causes of an exception are looked at.
 _DEPTH = 8
 
 
 def reason_of(error: BaseException) -> str:
-    """What kept something from being done; for a defect of the program the place where it showed."""
+    """The reason for an error in one line; for a defect of the program, the file and line where it occurred."""
     causes = list(_causes(error))
-    for one in causes:
-        if isinstance(one, RegistryError):
-            return _first_line(one.detail) + faults_of(one.faults)
-        if isinstance(one, UnsafeSetting | AuditRefusal):
-            return _first_line(str(one))
-    for one in causes:
-        if (words := _outside(one)) is not None:
+    for cause in causes:
+        if isinstance(cause, RegistryError):
+            return _first_line(cause.detail) + faults_of(cause.faults)
+        if isinstance(cause, UnsafeSetting | AuditRefusal):
+            return _first_line(str(cause))
+    for cause in causes:
+        if (words := _outside(cause)) is not None:
             return words
     return f"an unexpected error at {_place(error)}; please report it with what was being done"
 
 
 def faults_of(faults: tuple[Fault, ...]) -> str:
-    """Every fault with its place and the rule it breaks, to follow a sentence."""
+    """Every fault with its place and the rule it breaks, as the end of a sentence."""
     words = [
-        f" {one.pointer}: {one.detail.rstrip('.')}" + ("" if one.rule is None else f" ({one.rule})") for one in faults
+        f" {fault.pointer}: {fault.detail.rstrip('.')}" + ("" if fault.rule is None else f" ({fault.rule})")
+        for fault in faults
     ]
     return ";".join(words)
 
 
 def _outside(error: BaseException) -> str | None:
-    """What a network, a disk, a peer or the database refused; None for anything else."""
+    """The reason if the network, the disk, a peer or the database failed; None for anything else."""
     words = _database(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         words = f"the TLS certificate is not trusted: {getattr(error, 'verify_message', 'no reason was given')}"
@@ -73,7 +74,7 @@ def _shown(name: object) -> str:
 
 
 def _database(error: BaseException) -> str | None:
-    driver = sys.modules.get("asyncpg")  # where it was never imported nothing of it can be raised
+    driver = sys.modules.get("asyncpg")  # if it was never imported, it raised nothing
     if driver is None or isinstance(error, driver.DataError):
         return None
     if isinstance(error, driver.PostgresError):
@@ -86,7 +87,7 @@ def _database(error: BaseException) -> str | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what led to it, the last first."""
+    """The exception, then its causes, the nearest first."""
     link: BaseException | None = error
     for _ in range(_DEPTH):
         if link is None:
@@ -102,7 +103,7 @@ def _first_line(text: str) -> str:
 def _place(error: BaseException) -> str:
     """The innermost line of this program that the exception passed."""
     steps = traceback.extract_tb(error.__traceback__)
-    ours = [one for one in steps if Path(one.filename).is_relative_to(_ROOT)] or list(steps)
+    ours = [step for step in steps if Path(step.filename).is_relative_to(_ROOT)] or list(steps)
     if not ours:
         return "an unknown place"
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"

@@ -1,8 +1,9 @@
-"""Answers leave evenly, whatever it took to find them: one thread keeps the time for all that wait.
+"""Constant-time responses: an answer is sent at a time that does not depend on the work it took.
 
-What is known of a person changes an answer's cost by some microseconds, and the mean of many would tell
-(docs/silence.md). The event loop's timers would tell as well: they count whole milliseconds from when the loop last
-woke, which is when the work was done. A thread for each answer would cost more than deciding it.
+The facts about a person change the cost of an answer by microseconds, and the mean of many answers would show that
+(docs/silence.md). The event loop's timers would show it as well: they count whole milliseconds from the loop's last
+wake-up, which is when the work was done. So one thread keeps the time for all waiting answers; a thread per answer
+would cost more than the decision itself.
 """
 
 import asyncio
@@ -19,96 +20,96 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TypeVar
 
-# Because a processor that slept longer wakes a little later, chance adds up to two fifths: so many thousandths.
+# A random part of up to two fifths, in thousandths, is added: a processor that slept longer wakes a little later.
 _CHANCE = 400
 Answer = TypeVar("Answer")
-Leave = Callable[[], None]
+Send = Callable[[], None]
 
 
 class ResponseScheduler:
-    """Calls what is to be called when its moment (of `time.monotonic`) has come.
+    """Calls functions at given moments of `time.monotonic`.
 
-    Thread and bell are made for the first that waits, and so in the worker: a bell made before workers are forked would
-    be one for all of them.
+    The thread, and the pipe that wakes it, are made at the first call that waits, so in the worker process: a pipe made
+    before the workers are forked would be shared by all of them.
     """
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, asyncio.AbstractEventLoop, Leave]] = []
+        self._waiting: list[tuple[float, int, asyncio.AbstractEventLoop, Send]] = []
         self._number = count()
-        self._looks_at = math.inf
+        self._wakes_at = math.inf
         self._lock = threading.Lock()
-        self._bell: int | None = None
+        self._wake_pipe: int | None = None
 
-    def call_at(self, moment: float, leave: Leave) -> None:
-        """Have `leave` called by the running event loop at this moment; now, when that is over."""
+    def call_at(self, moment: float, send: Send) -> None:
+        """Have the running event loop call `send` at this moment; call it now if the moment has passed."""
         if moment <= time.monotonic():
-            leave()
+            send()
             return
         with self._lock:
-            bell = self._bell or self._begin()
-            heappush(self._waiting, (moment, next(self._number), asyncio.get_running_loop(), leave))
-            is_next = moment < self._looks_at
+            wake_pipe = self._wake_pipe or self._begin()
+            heappush(self._waiting, (moment, next(self._number), asyncio.get_running_loop(), send))
+            is_next = moment < self._wakes_at
             if is_next:
-                self._looks_at = moment
+                self._wakes_at = moment
         if is_next:
-            with suppress(BlockingIOError):  # so many rings are unheard that one more says nothing
-                os.write(bell, b"\0")
+            with suppress(BlockingIOError):  # the pipe is full, so the thread wakes anyway
+                os.write(wake_pipe, b"\0")
 
     def _begin(self) -> int:
-        heard, self._bell = os.pipe()
-        os.set_blocking(self._bell, False)
-        threading.Thread(target=self._keep, args=(heard,), name="response scheduler", daemon=True).start()
-        return self._bell
+        read_end, self._wake_pipe = os.pipe()
+        os.set_blocking(self._wake_pipe, False)
+        threading.Thread(target=self._keep, args=(read_end,), name="response scheduler", daemon=True).start()
+        return self._wake_pipe
 
-    def _keep(self, heard: int) -> None:
+    def _keep(self, read_end: int) -> None:
         while True:
-            for loop, leaving in self._due().items():
+            for loop, due in self._due().items():
                 with suppress(RuntimeError):  # the loop was closed: nobody waits
-                    loop.call_soon_threadsafe(_call_all, leaving)
-            # Not a lock's timeout or time.sleep, which name the kernel an absolute moment: where another clock is put
-            # before the machine's, as the clock campaigns do, the kernel refuses that.
-            pause = None if self._looks_at == math.inf else max(0.0, self._looks_at - time.monotonic())
-            rung, _, _ = select.select([heard], [], [], pause)
-            if rung:
-                os.read(heard, 4096)
+                    loop.call_soon_threadsafe(_call_all, due)
+            # select, because it takes a duration. A lock's timeout and time.sleep pass the kernel an absolute moment,
+            # which it refuses where another clock replaces the machine's, as in the clock campaigns.
+            pause = None if self._wakes_at == math.inf else max(0.0, self._wakes_at - time.monotonic())
+            readable, _, _ = select.select([read_end], [], [], pause)
+            if readable:
+                os.read(read_end, 4096)
 
-    def _due(self) -> dict[asyncio.AbstractEventLoop, list[Leave]]:
-        """Take out what has come due, by the event loops that are to call it."""
-        due: dict[asyncio.AbstractEventLoop, list[Leave]] = {}
+    def _due(self) -> dict[asyncio.AbstractEventLoop, list[Send]]:
+        """Take out the functions that are due, by the event loop that must call them."""
+        due: dict[asyncio.AbstractEventLoop, list[Send]] = {}
         with self._lock:
             now = time.monotonic()
             while self._waiting and self._waiting[0][0] <= now:
-                _, _, loop, leave = heappop(self._waiting)
-                due.setdefault(loop, []).append(leave)
-            self._looks_at = self._waiting[0][0] if self._waiting else math.inf
+                _, _, loop, send = heappop(self._waiting)
+                due.setdefault(loop, []).append(send)
+            self._wakes_at = self._waiting[0][0] if self._waiting else math.inf
         return due
 
 
-def _call_all(leaving: Sequence[Leave]) -> None:
-    for leave in leaving:
-        leave()
+def _call_all(due: Sequence[Send]) -> None:
+    for send in due:
+        send()
 
 
 SCHEDULER = ResponseScheduler()
-"""The one that keeps the time for this process."""
+"""The scheduler of this process."""
 
 
 def response_moment(seconds: float) -> float:
-    """When an answer that is to take so long leaves, if it is asked for now: by chance up to two fifths later."""
+    """The moment to send an answer that must take `seconds` from now, plus a random part of up to two fifths."""
     return time.monotonic() + seconds * (1 + secrets.randbelow(_CHANCE) / 1000)
 
 
 async def respond_after(seconds: float, answering: Awaitable[Answer]) -> Answer:
-    """What `answering` returns or raises, so many seconds from now, or when it is there if that is later."""
+    """Return or raise what `answering` does, `seconds` from now plus a random part, or later if it takes longer."""
     moment = response_moment(seconds)
     try:
         return await answering
     finally:
-        come = asyncio.get_running_loop().create_future()
-        SCHEDULER.call_at(moment, partial(_come, come))
-        await come
+        reached = asyncio.get_running_loop().create_future()
+        SCHEDULER.call_at(moment, partial(_set_reached, reached))
+        await reached
 
 
-def _come(come: asyncio.Future[None]) -> None:
-    if not come.done():  # who asked may be gone
-        come.set_result(None)
+def _set_reached(reached: asyncio.Future[None]) -> None:
+    if not reached.done():  # the caller may have gone away
+        reached.set_result(None)

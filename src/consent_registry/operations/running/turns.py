@@ -1,7 +1,7 @@
-"""How many requests of one caller are under way at once: few while others ask as well, more while it is alone.
+"""Turns: a caller may have few requests under way while others ask as well, and more while it is alone.
 
-What one caller sends at once takes the time of this process, connections and the log's lock from all others. So its
-next requests wait until earlier ones are answered. One that asks alone need not wait: nobody is held up.
+The requests that one caller sends at once take the time of this process, connections and the log's lock from all
+others. So its next requests wait until earlier ones are answered. A caller alone does not wait: it holds up nobody.
 """
 
 import asyncio
@@ -13,20 +13,21 @@ from typing import Literal
 
 from consent_registry.domain.errors import CannotRecord
 
-# Questions are decisions, a few at once; even acts are those whose answers leave after a constant time.
+# Questions are decisions, a few at once; the answers of constant-time commands are sent after a constant time.
 Kind = Literal["questions", "batches", "commands", "constant-time commands", "reads"]
-# While others ask. An act holds the log's lock by itself, a batch for long; decisions share a transaction.
+# How many may be under way while others ask. A command has the log's lock for itself, a batch has it for long;
+# decisions share a transaction.
 SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "commands": 1, "constant-time commands": 2, "reads": 2}
-# Each of these has a connection to the database for itself; decisions share one.
+# Each request of these kinds has a connection to the database for itself; decisions share one.
 CONNECTED: tuple[Kind, ...] = ("commands", "constant-time commands", "reads")
 # Seconds for which a caller counts as asking after its last request.
 RECENT = 10.0
-# So many requests of one caller wait at most; with one more it is told to come again.
+# So many requests of one caller and kind may wait; one more is refused.
 WAITING = 1024
 
 
 class _Line:
-    """One caller's requests of a kind: how many are under way, and those that wait, in the order in which they came."""
+    """One caller's requests of one kind: the number under way, and those that wait, in the order of arrival."""
 
     def __init__(self) -> None:
         self.under_way = 0
@@ -42,12 +43,12 @@ class _Line:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                # It was given the turn and cannot take it.
+                # The request was given the turn and cannot take it.
                 self.under_way -= 1
             raise
 
     def wake(self, most: float) -> None:
-        """Give the turns that are free to those that have waited longest and still do."""
+        """Give free turns to the requests that have waited longest."""
         while self.waiting and self.under_way < most:
             turn = self.waiting.popleft()
             if not turn.done():
@@ -56,20 +57,20 @@ class _Line:
 
 
 class Turns:
-    """The turns of all callers of one process. `connections` is how many requests with a connection of their own (acts,
-    even acts and reads together) a caller may have under way, alone or not; None is no bound.
+    """The turns of all callers of one process. `connections` limits how many requests of the kinds in CONNECTED, taken
+    together, a caller may have under way, alone or not; None is no limit.
     """
 
     def __init__(self, connections: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._connections = connections
         self._clock = clock
         self._lines: dict[tuple[str, Kind], _Line] = {}
-        # Who asked last and when, and when somebody else did last.
+        # The last caller, when it asked, and when another caller last asked.
         self._last = ""
         self._last_at = self._other_at = float("-inf")
 
     async def take(self, caller: str, kind: Kind) -> Callable[[], None]:
-        """Wait for this caller's turn; what is returned gives it back. Raises CannotRecord when too many wait."""
+        """Wait for this caller's turn; the returned function gives it back. Raises CannotRecord when too many wait."""
         if caller != self._last:
             self._last, self._other_at = caller, self._last_at
         self._last_at = self._clock()
@@ -78,7 +79,7 @@ class Turns:
             try:
                 await line.wait()
             except asyncio.CancelledError:
-                self._wake(line, caller, kind)  # it may have been given a turn just then
+                self._wake(line, caller, kind)  # it may have been given a turn in this moment
                 raise
         else:
             line.under_way += 1
@@ -91,9 +92,9 @@ class Turns:
     def _wake(self, line: _Line, caller: str, kind: Kind) -> None:
         line.wake(self._most(caller, kind))
         if kind in CONNECTED:
-            # The connection that is free now may be what a request of another kind waits for.
-            for other in CONNECTED:
-                self._line(caller, other).wake(self._most(caller, other))
+            # A request of another kind may be waiting for the connection that is free now.
+            for connected in CONNECTED:
+                self._line(caller, connected).wake(self._most(caller, connected))
 
     def _line(self, caller: str, kind: Kind) -> _Line:
         line = self._lines.get((caller, kind))
@@ -106,6 +107,6 @@ class Turns:
         others_at = self._other_at if caller == self._last else self._last_at
         most = SHARED[kind] if self._clock() - others_at < RECENT else float("inf")
         if kind in CONNECTED and self._connections is not None:
-            elsewhere = sum(self._line(caller, other).under_way for other in CONNECTED if other != kind)
+            elsewhere = sum(self._line(caller, connected).under_way for connected in CONNECTED if connected != kind)
             most = min(most, self._connections - elsewhere)
         return most

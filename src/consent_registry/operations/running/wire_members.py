@@ -1,4 +1,4 @@
-"""Members that the bodies of several calls share: what they may hold, and what is heard by who sends something else."""
+"""Members that the bodies of several calls share: their format, and the fault a caller gets for another format."""
 
 import base64
 from datetime import datetime
@@ -12,7 +12,7 @@ from consent_registry.domain.identifiers import SLUG_PATTERN, UUID_PATTERN
 from consent_registry.domain.instants import DATE_TIME_PATTERN, FORM, NotAnInstant, parse_instant
 from consent_registry.storage.log.append import LogPlace
 
-# `rule` is what a caller hears whose text does not have the form.
+# `rule` is the detail of the fault for a text of another format.
 Slug = Annotated[
     str,
     Meta(
@@ -39,7 +39,7 @@ StaffReference = Annotated[
         extra={"rule": "must have 1 to 32 letters (A to Z), digits or hyphens"},
     ),
 ]
-ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Sealed at rest, for the recorder only.")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=120, description="Encrypted at rest, for the recorder only.")]
 Language = Annotated[
     str,
     Meta(
@@ -61,7 +61,7 @@ MediaType = Annotated[
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """Where the record stands: the log's origin, the zero-based index, and the 33 bytes of the leaf in base64."""
+    """The record's entry in the log: the log's origin, the zero-based index, and the 33 bytes of the leaf in base64."""
 
     origin: str
     index: int
@@ -74,7 +74,7 @@ class LogEntry(msgspec.Struct, frozen=True):
 
 
 def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime | None:
-    """The instant, or None for none; a day that does not exist is a fault."""
+    """The instant in this text, or None without one; a day that does not exist is added to `faults`."""
     if text is None:
         return None
     try:
