@@ -1,4 +1,4 @@
-"""From the oracle's plain scenarios to the product's types. The oracle itself shares no import with the product."""
+"""Converts the oracle's plain scenarios into the product's types. The oracle itself imports nothing of the product."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -21,7 +21,7 @@ from tests.oracle import scenario_format as plain
 
 
 class World:
-    """One scenario in the product's terms: what `decide` is to be asked, and with which facts."""
+    """One scenario in the product's types: the question for `decide`, and its facts."""
 
     def __init__(self, scenario: plain.Scenario) -> None:
         self.scenario = scenario
@@ -143,7 +143,7 @@ def make_grant(
     purpose_ids: dict[str, int] | None = None,
     releases: list[plain.Release] | None = None,
 ) -> Grant:
-    """A plain grant in the product's terms."""
+    """Convert a plain grant into the product's type."""
     partners = partner_ids or {grant["sender"]: 1, grant["recipient"]: 2}
     purposes = purpose_ids or {grant["purpose"]: 1}
     return Grant(

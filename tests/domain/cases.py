@@ -1,4 +1,4 @@
-"""Small cases made by hand: partners, categories, flows and grants with sensible facts unless a test says otherwise."""
+"""Hand-made test values: partners, categories, flows and grants with sensible facts unless a test says otherwise."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ SUPPORT, APPOINTMENT = (
 
 
 def day(number: float) -> datetime:
-    """That many days after the start."""
+    """The moment this many days after the start."""
     return START + timedelta(days=number)
 
 
@@ -65,14 +65,14 @@ def grant(sender: Partner, recipient: Partner, *categories: Category, **facts: o
 
 
 def change(kind: ChangeKind, effective: float, recorded: float | None = None, **facts: object) -> Change:
-    """A change effective on one day and recorded on another, the same unless said otherwise."""
+    """A change effective on one day and recorded on another, by default the same."""
     return msgspec.structs.replace(
         Change(kind, day(effective), day(effective if recorded is None else recorded)), **facts
     )
 
 
 def changed(one: Grant, *changes: Change) -> Grant:
-    """The grant after these changes."""
+    """The grant with these changes."""
     return msgspec.structs.replace(one, changes=changes)
 
 

@@ -1,4 +1,4 @@
-"""An act writes a constant number of entries; a reading of the log finds each that is missing or too many."""
+"""Each command writes a constant number of entries, and the check of the log finds missing and surplus entries."""
 
 from typing import Any
 
@@ -17,22 +17,22 @@ LINK: Entry = {"id": "g", "kind": "link"}
 
 
 def logged(entry: Entry) -> Head:
-    """The event that an entry is: its other members say nothing here."""
+    """An entry's event; its other members do not matter here."""
     return read(event(minute=1, **entry))
 
 
 def entry(number: int, kind: str = "padding", act: str = "g") -> Entry:
-    """An entry of an act beside its own."""
+    """An additional entry of a command."""
     return {"id": f"e{number}", "kind": kind, "act": act}
 
 
 def whole(act: Entry) -> list[Entry]:
-    """An act with all its entries."""
+    """A command with all its entries."""
     return [act, *(entry(number, act=act["id"]) for number in range(1, logged(act).entries()))]
 
 
 def faults(log: list[Entry | None], size: int | None = None) -> list[str]:
-    """What is wrong with a log; None is a place whose event was removed."""
+    """The faults of a log; None is a place whose event was removed."""
     reading = ActEntries()
     found = [reading.present(index, logged(one)) for index, one in enumerate(log) if one is not None]
     found.append(reading.conclude(len(log) if size is None else size))
@@ -40,7 +40,9 @@ def faults(log: list[Entry | None], size: int | None = None) -> list[str]:
 
 
 def test_the_number_of_entries_is_the_kinds() -> None:
-    """16 for what reaches all of a client's numbers, 2 for what reaches one other, 1 for all else."""
+    """A command that may reach all numbers of a client writes 16 entries, one that reaches one other number 2, any
+    other 1.
+    """
     entries = {kind: logged({"id": "a", "kind": kind}).entries() for kind in EVENTS}
     many = {kind for kind in EVENTS if entries[kind] == LARGEST_GROUP}
     assert many == {"link", "withdrawal", "ending", "restriction", "restriction_lifting"}
@@ -52,7 +54,7 @@ def test_the_number_of_entries_is_the_kinds() -> None:
 
 @pytest.mark.parametrize("others", [0, 1, 5, 15])
 def test_padding_fills_up_what_others_leave(others: int) -> None:
-    """Without an actor, about the act's own number, naming the act."""
+    """Padding has no actor, names the command, and is recorded under the command's own client number."""
     acting = LinkEvent(id="g", client="mine", group="g")
     some = [LinkEvent(id=f"o{one}", actor=None, client=f"c{one}", act="g", group="g") for one in range(others)]
     written = with_padding(acting, some, [f"p{number}" for number in range(16)])
@@ -63,19 +65,19 @@ def test_padding_fills_up_what_others_leave(others: int) -> None:
 
 
 def test_more_numbers_than_a_client_can_have_are_a_mistake() -> None:
-    """Which must not be written, because nothing would hide it."""
+    """A command for more client numbers than a client can have is refused, because padding could not hide it."""
     some = [LinkEvent(id=f"o{number}", actor=None, act="g", group="g") for number in range(16)]
     with pytest.raises(ValueError, match="more client numbers"):
         with_padding(LinkEvent(id="g", group="g"), some, [])
 
 
 def test_padding_goes_with_its_act() -> None:
-    """It is kept and removed as state is: no use, by age alone, nor for ever."""
+    """Padding has the retention class of state, so it is deleted together with its command's event."""
     assert {"padding", "renewal"} <= STATE
 
 
 def test_a_whole_log_has_no_fault() -> None:
-    """Acts of every size, one after the other; others' entries of any kind."""
+    """A log with commands of every size and with entries of any other kind has no fault."""
     link = whole(LINK)
     link[1] = entry(1, "link")
     ending = whole({"id": "x", "kind": "ending"})
@@ -86,14 +88,14 @@ def test_a_whole_log_has_no_fault() -> None:
 @pytest.mark.parametrize("place", [1, 8, 15])
 @pytest.mark.parametrize("follows", [{"id": "d", "kind": "decision"}, None])
 def test_a_missing_entry_is_found(place: int, follows: Entry | None) -> None:
-    """Wherever it was, and also at the log's end: the places behind move up."""
+    """A missing entry is found anywhere in the log, also at its end, although later entries move up."""
     log = whole(LINK)
     del log[place]
     assert faults([*log, *([] if follows is None else [follows])]) != []
 
 
 def test_an_entry_too_many_is_found() -> None:
-    """A 17th, one of an act long past, and one of an act that never was."""
+    """A 17th entry is found, and so is an entry of a much earlier or of a nonexistent command."""
     decision: Entry = {"id": "d", "kind": "decision"}
     assert faults([*whole(LINK), entry(16)]) != []
     assert faults([*whole(LINK), decision, entry(16)]) != []
@@ -102,7 +104,7 @@ def test_an_entry_too_many_is_found() -> None:
 
 
 def test_what_was_removed_is_no_fault() -> None:
-    """Padding goes with the act; entries of other numbers stay, or go on their own."""
+    """After an erasure padding goes with its command, while entries of other numbers may stay or go: no fault."""
     link: list[Entry | None] = [*whole(LINK)]
     link[1], link[2] = entry(1, "link"), entry(2, "link")
     without_one: list[Entry | None] = [*link]
@@ -114,5 +116,5 @@ def test_what_was_removed_is_no_fault() -> None:
 
 
 def test_padding_without_its_act_is_a_fault() -> None:
-    """Nothing removes the one and leaves the other."""
+    """Padding without its command is a fault, because nothing removes only one of them."""
     assert faults([None, *whole(LINK)[1:]]) != []

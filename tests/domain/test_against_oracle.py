@@ -1,6 +1,5 @@
-"""`decide` and the status functions against an oracle written by somebody who has not read them.
-
-Twenty thousand generated cases of each with every run of the tests, a hundred thousand as a campaign.
+"""`decide` and the status functions agree with an independent oracle, whose author has not read them. Every test run
+compares twenty thousand generated cases of each, a campaign a hundred thousand.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ CASES, MANY = 20_000, 100_000
 
 
 def differences(worlds: Iterable[scenario_format.Scenario]) -> list[str]:
-    """What the product answers otherwise than the oracle, scenario by scenario."""
+    """The scenarios that the product and the oracle answer differently."""
     found = []
     for scenario in worlds:
         world = World(scenario)
@@ -28,7 +27,7 @@ def differences(worlds: Iterable[scenario_format.Scenario]) -> list[str]:
 
 
 def difference(scenario: scenario_format.Scenario, decision: Decision) -> str | None:
-    """How the product's answer to one scenario differs from the oracle's."""
+    """The difference between the product's answer and the oracle's for one scenario, or None."""
     expected = oracle.decide(scenario)
     answered = (
         decision.outcome,
@@ -58,7 +57,7 @@ def test_decisions_agree_on_generated_scenarios() -> None:
 
 @pytest.mark.campaign
 def test_decisions_agree_on_many_scenarios() -> None:
-    """A hundred thousand others, too."""
+    """A hundred thousand other generated scenarios are answered as the oracle answers them."""
     assert differences(scenarios.seeded_scenarios(20261130, MANY)) == []
 
 
@@ -68,18 +67,18 @@ def test_decisions_agree_on_the_whole_small_scope() -> None:
 
 
 def test_statuses_agree_on_both_time_axes() -> None:
-    """Grants and consents have the oracle's status at every point of both time axes, and the same categories left."""
+    """At every point of both time axes grants and consents have the oracle's status and remaining categories."""
     require_statuses_agree(scenarios.seeded_status_cases(7, CASES))
 
 
 @pytest.mark.campaign
 def test_many_statuses_agree_on_both_time_axes() -> None:
-    """A hundred thousand others, too."""
+    """A hundred thousand other generated grants and consents have the oracle's status."""
     require_statuses_agree(scenarios.seeded_status_cases(30, MANY))
 
 
 def require_statuses_agree(cases: Iterable[scenario_format.StatusCase]) -> None:
-    """Assert it of each case."""
+    """Assert that product and oracle agree on each case."""
     for case in cases:
         grants, at, known_at = case["grants"], case["at"], case["known_at"]
         slugs = {slug: number for number, slug in enumerate(sorted({s for g in grants for s in g["categories"]}), 1)}

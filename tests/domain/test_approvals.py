@@ -1,4 +1,4 @@
-"""What an approval opens, for which flows, for whom and until when."""
+"""Which flows an approval opens, for which grants, and until when."""
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ APPROVAL = Approval("approval", 2, None, None, None, None, "D-1", None, day(50),
 
 
 def test_an_approval_counts_until_its_end() -> None:
-    """Not at its last moment, and not once it was revoked, whenever that was; without an end it goes on."""
+    """An approval is in force before its end, not at its end, and not once revoked, whatever the revocation's date."""
     assert APPROVAL.in_force(day(50) - MICROSECOND)
     assert not APPROVAL.in_force(day(50))
     assert msgspec.structs.replace(APPROVAL, valid_until=None).in_force(day(9999))
@@ -32,12 +32,12 @@ def test_an_approval_counts_until_its_end() -> None:
     ],
 )
 def test_each_limit_counts_on_its_own(limits: dict[str, int], fits: bool) -> None:
-    """An approval is for a flow when none of its limits keeps the flow out."""
+    """An approval fits a flow if none of its limits excludes the flow."""
     assert msgspec.structs.replace(APPROVAL, **limits).fits(1, 2, 3) is fits
 
 
 def test_later_approval_heals_nothing() -> None:
-    """A consent given before the approval stays closed, one given at its moment is open, an undated one is closed."""
+    """An approval covers grants given at or after its recording, not earlier ones, and none without a date."""
     assert APPROVAL.opens(day(10), day(20))
     assert APPROVAL.opens(day(15), day(20))
     assert not APPROVAL.opens(day(10) - MICROSECOND, day(20))

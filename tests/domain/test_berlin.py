@@ -1,4 +1,4 @@
-"""German midnights around the days on which clocks change, by hand."""
+"""Days in Germany begin at the right instant, also around changes of the clocks."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,7 +22,7 @@ from consent_registry.domain.berlin import midnight_in_berlin
     ],
 )
 def test_midnights_where_clocks_change(day: date, midnight: datetime) -> None:
-    """Sunday itself begins by the old time, Monday by the new one."""
+    """The Sunday of a clock change begins by the old time, the Monday by the new one."""
     assert midnight_in_berlin(day) == midnight
 
 

@@ -1,4 +1,6 @@
-"""Decisions, statuses and form rules a microsecond around every boundary, and where Germany's clocks change."""
+"""Decisions, statuses and form rules are right a microsecond around every boundary, and around clock changes in
+Germany.
+"""
 
 import calendar
 from collections.abc import Callable, Iterator
@@ -35,7 +37,7 @@ CATEGORIES = {
 
 
 def clock_change(year: int, month: int) -> datetime:
-    """When the clocks change in that March or October: the last Sunday at 01:00 UTC."""
+    """The clock change in that March or October: the last Sunday at 01:00 UTC."""
     last = max(week[calendar.SUNDAY] for week in calendar.monthcalendar(year, month))
     return datetime(year, month, last, 1, tzinfo=UTC)
 
@@ -76,18 +78,18 @@ def instants_of(value: object) -> Iterator[datetime]:
 
 
 def moved_to(facts: T, old: datetime, new: datetime) -> T:
-    """The same facts, as far from the new instant as they were from the old one."""
+    """The same facts, moved so that the old instant becomes the new one."""
     return changed_times(facts, lambda at: at + (new - old))
 
 
 def answered_wrong(scenario: scenario_format.Scenario) -> str | None:
-    """How the answer differs from the oracle's, if it does."""
+    """The difference to the oracle's answer, or None."""
     world = World(scenario)
     return difference(scenario, decisions.decide(world.question, world.rules, world.grants, world.now))
 
 
 def test_clocks_change_there() -> None:
-    """At each of these instants, and not a microsecond before, Germany's offset is another one."""
+    """At each of these instants, and not a microsecond before, Germany's offset changes."""
     for change in CHANGES:
         before, after = (at.astimezone(BERLIN).utcoffset() for at in (change - MICROSECOND, change))
         assert before != after
@@ -96,7 +98,9 @@ def test_clocks_change_there() -> None:
 @settings(deadline=None)
 @given(scenarios.scenarios(), st.sampled_from(CHANGES))
 def test_decisions_agree_around_every_boundary(scenario: scenario_format.Scenario, change: datetime) -> None:
-    """Asked at every instant of the scenario and a microsecond around, with each on a change of the clocks."""
+    """A question at every instant of a scenario, and a microsecond around it, gets the oracle's answer, also on a clock
+    change.
+    """
     for boundary in sorted(set(instants_of(scenario))):
         for offset in AROUND:
             asked: scenario_format.Scenario = {**scenario, "now": boundary + offset}
@@ -107,7 +111,9 @@ def test_decisions_agree_around_every_boundary(scenario: scenario_format.Scenari
 @settings(deadline=None)
 @given(scenarios.status_cases(), st.sampled_from(CHANGES))
 def test_statuses_agree_around_every_boundary(case: scenario_format.StatusCase, change: datetime) -> None:
-    """Both time axes at every instant of the case and a microsecond around, with it on a change of the clocks."""
+    """Statuses agree with the oracle at every instant of a case, and a microsecond around it, also on a
+    clock change.
+    """
     boundaries = sorted(set(instants_of(case)))
     for boundary in boundaries:
         here = moved_to(case, boundary, change)
@@ -126,7 +132,7 @@ def assert_same_statuses(grants: list[scenario_format.Grant], at: datetime, know
 
 
 def test_times_by_the_wall_clock_are_found() -> None:
-    """Control: with times of day in Germany, which come twice in October, answers differ from the oracle's."""
+    """Control: with German times of day, which occur twice in October, answers differ from the oracle's."""
     october = clock_change(2026, 10)
     found = 0
     for scenario in scenarios.seeded_scenarios(5, 1_000):
@@ -154,7 +160,9 @@ def test_forms_agree_by_the_german_calendar(
     method: Method,
     circumstances: bool,
 ) -> None:
-    """Two regimes, any day: the same gaps, the same stricter form, and the same acts that keep it."""
+    """For two regimes on any day product and oracle have the same gaps, the same stricter form and the same valid
+    methods.
+    """
     special = CATEGORIES[category]
     rules = [find_rule(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
     forms = [form_oracle.form_needed(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
@@ -172,7 +180,7 @@ def test_forms_agree_by_the_german_calendar(
 @pytest.mark.parametrize("band", BANDS)
 @given(st.sampled_from(REGIMES), NEAR)
 def test_ages_agree_by_the_german_calendar(band: AgeBand, insight: bool, regime: str | None, at: datetime) -> None:
-    """Under whichever rule holds at that instant, the same ages decide alone."""
+    """Product and oracle agree on which ages may consent alone under the rule of that day."""
     rule = find_rule(regime, "identity", at, special=False)
     if rule is not None:
         alone = may_decide_alone(rule, band, insight_assessed=insight)

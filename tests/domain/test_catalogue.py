@@ -42,13 +42,13 @@ def catalogue(*flows: Flow, approvals: tuple[Approval, ...] = ()) -> Catalogue:
 
 
 def approval(**facts: object) -> Approval:
-    """An approval of the partner that stands apart."""
+    """An approval of the isolated partner."""
     plain = Approval("approval", APART.partner_id, None, None, None, None, "D-1", None, None, START)
     return msgspec.structs.replace(plain, **facts)
 
 
 def test_an_agreement_holds_from_its_first_moment_and_not_at_its_last() -> None:
-    """Open ends mean no limit; what was ended holds no more."""
+    """An agreement is in force from its begin, not at its end, and not after it was ended; an open end is no limit."""
     frame = Agreement("a", "1", day(5), day(20), ended=False)
     moments = (day(5) - MICROSECOND, day(5), day(20) - MICROSECOND, day(20))
     assert [frame.in_force(at) for at in moments] == [False, True, True, False]
@@ -57,7 +57,9 @@ def test_an_agreement_holds_from_its_first_moment_and_not_at_its_last() -> None:
 
 
 def test_entries_are_found_by_number() -> None:
-    """Partners, categories and purposes, and slugs in the order given; a set has the catalogue's order."""
+    """Partners, categories and purposes are found by number, and slugs come in the given order, or for a set in the
+    catalogue's.
+    """
     found = catalogue()
     assert found.partner_by_id == {1: OFFICE, 2: ADVICE, 3: APART}
     assert found.category_by_id == {1: IDENTITY, 2: CONTACT, 3: FAMILY, 7: MENTAL_HEALTH}
@@ -76,7 +78,9 @@ def test_flow_rules_have_the_flows_of_their_direction_and_purpose() -> None:
 
 
 def test_who_gets_more_than_attendance_advises() -> None:
-    """What an advice office sends for that purpose is the way back; other purposes and the other side are not."""
+    """What an advice office sends for its purpose is the back channel; other purposes and the other
+    direction are not.
+    """
     found = catalogue(FORTH, BACK, WIDE)
     assert found.flow_rules(2, 1, 5).is_back_channel
     assert not found.flow_rules(1, 2, 5).is_back_channel
@@ -100,7 +104,7 @@ def test_an_isolated_partner_has_an_approval_gate_in_each_direction() -> None:
 
 
 def test_a_purpose_that_needs_approval_has_a_gate() -> None:
-    """Whoever the partners are; an approval of a partner does not open it."""
+    """A purpose that needs approval has a gate for all partners, and a partner's approval does not open it."""
     of_purpose = approval(partner_id=None, subject_purpose_id=6)
     (gate,) = catalogue(approvals=(approval(), of_purpose)).flow_rules(1, 2, 6).gates
     assert (gate.rule, gate.member, gate.approvals) == ("dpo_approval", "purpose", (of_purpose,))

@@ -1,4 +1,4 @@
-"""Commitments: recognised with value and nonce, apart for each meaning, and put in wherever a member holds a value."""
+"""A commitment is recognised by its value, meaning and nonce."""
 
 import base64
 import hashlib
@@ -10,7 +10,9 @@ NONCE = bytes(range(32))
 
 
 def test_a_commitment_is_of_meaning_and_value() -> None:
-    """The worked value by another road; another nonce, meaning, value or cut between the two is another commitment."""
+    """A commitment has its worked value, and changes with the nonce, the meaning, the value and the boundary between
+    the two.
+    """
     mac = hmac.new(NONCE, b"kept_at\0Cabinet", hashlib.sha256).digest()
     assert base64.urlsafe_b64decode(commit(NONCE, "kept_at", b"Cabinet") + "=") == mac
     assert commit(NONCE, "kept_at", b"Cabinet") == Commitment("kept_at", NONCE, "").of(b"Cabinet")
@@ -20,7 +22,7 @@ def test_a_commitment_is_of_meaning_and_value() -> None:
 
 
 def test_a_reference_is_committed_to_without_a_meaning() -> None:
-    """As the log began: over the value alone."""
+    """A commitment to a reference covers its value alone, as in the first release."""
     mac = hmac.new(NONCE, b"N-1", hashlib.sha256).digest()
     assert base64.urlsafe_b64decode(commit_to("N-1").of(NONCE) + "=") == mac
     assert commit_to("N-1").of(NONCE) == commit(NONCE, "", b"N-1")

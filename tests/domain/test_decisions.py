@@ -33,19 +33,19 @@ NOW = day(10)
 
 
 def outcome(question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime = NOW) -> str:
-    """The outcome alone."""
+    """The outcome of the decision only."""
     return decide(question, flows, grants, now).outcome
 
 
 def slugs(decision: Decision) -> tuple[list[str], list[str], list[str]]:
-    """Permitted, denied and not consent based."""
+    """The slugs of the permitted, denied and not consent-based categories."""
     lists = (decision.permitted, decision.denied, decision.not_consent_based)
     permitted, denied, statutory = ([one.slug for one in categories] for categories in lists)
     return permitted, denied, statutory
 
 
 def test_case_2_a_handover_carries_no_permit() -> None:
-    """Wesel: what Xanten may send Moers may not, not even for an appointment unless the consent names Moers."""
+    """Wesel: Xanten may not send Moers even an appointment unless the consent names Moers."""
     xanten, moers, centre = partner(1, "xanten"), partner(2, "moers"), partner(3, "centre")
     appointment = APPOINTMENT.purpose_id
     flows = [
@@ -74,7 +74,9 @@ def test_case_2_a_handover_carries_no_permit() -> None:
 
 
 def test_case_3_secrecy_is_released_and_then_withdrawn_by_phone() -> None:
-    """Herne: psychosocial data pass with an explicit grant and a live release, and no more once it is withdrawn."""
+    """Herne: psychosocial data need an explicit grant and a live release; after the release is withdrawn they are
+    denied.
+    """
     sender, recipient = partner(1, "case-management", secrecy_holder=True), partner(2, "advice")
     flows = [flow(sender, recipient, IDENTITY, MENTAL_HEALTH)]
     question = asks(sender, recipient, IDENTITY, MENTAL_HEALTH)
@@ -93,7 +95,7 @@ def test_case_3_secrecy_is_released_and_then_withdrawn_by_phone() -> None:
 
 
 def test_case_4_a_unit_is_not_its_district() -> None:
-    """Herford: consent names Soziale Dienste; Sicherheit und Ordnung of the same Kreis can neither send nor receive."""
+    """Herford: a consent for Soziale Dienste permits nothing to or from Sicherheit und Ordnung of the same Kreis."""
     services = partner(1, "kreis-herford-soziale-dienste", organisation="Kreis Herford")
     order = partner(2, "kreis-herford-sicherheit-ordnung", organisation="Kreis Herford", isolated=True)
     jobcenter = partner(3, "jobcenter-herford")
@@ -104,7 +106,7 @@ def test_case_4_a_unit_is_not_its_district() -> None:
 
 
 def test_case_7_another_persons_data_are_left_out() -> None:
-    """The mother's consent covers her own data; asked with the family's the answer is partial."""
+    """The mother's consent covers her own data; a question that also asks for the family's gets a partial permit."""
     sender, recipient = partner(1), partner(2)
     flows = [flow(sender, recipient, IDENTITY, CONTACT, FAMILY)]
     given = grant(sender, recipient, IDENTITY, CONTACT)
@@ -119,7 +121,7 @@ QUESTION = asks(SENDER, RECIPIENT, IDENTITY, CONTACT)
 
 
 def test_trap_1_consent_has_direction_purpose_category_and_time() -> None:
-    """One consent is no yes for another direction, purpose, category or day."""
+    """A consent permits nothing in another direction, for another purpose, category or day."""
     assert outcome(QUESTION, FLOWS, [GIVEN]) == "permit"
     reverse = [flow(RECIPIENT, SENDER, IDENTITY, CONTACT)]
     assert outcome(asks(RECIPIENT, SENDER, IDENTITY), reverse, [GIVEN]) == "no_permission"
@@ -131,7 +133,9 @@ def test_trap_1_consent_has_direction_purpose_category_and_time() -> None:
 
 
 def test_trap_3_the_network_widens_nothing() -> None:
-    """A new partner in the agreement gets nothing without a grant that names it, and a grant nothing without a flow."""
+    """A partner new in the agreement gets nothing without a grant that names it, and a grant permits nothing without a
+    flow.
+    """
     newcomer = partner(3)
     flows = [flow(SENDER, newcomer, IDENTITY, CONTACT)]
     assert outcome(asks(SENDER, newcomer, IDENTITY, CONTACT), flows, [GIVEN]) == "no_permission"
@@ -141,7 +145,7 @@ def test_trap_3_the_network_widens_nothing() -> None:
 
 
 def test_a_flow_counts_while_its_agreement_does() -> None:
-    """Before it begins, from its end on and once ended an agreement allows nothing."""
+    """An agreement allows nothing before its begin, from its end on, or after it was ended."""
     frame = Agreement("a", "1", day(5), day(20), ended=False)
     within = [msgspec.structs.replace(FLOWS[0], agreement=frame)]
     outcomes = [outcome(QUESTION, within, [GIVEN], at) for at in (day(5) - MICROSECOND, day(5), day(20) - MICROSECOND)]
@@ -152,8 +156,8 @@ def test_a_flow_counts_while_its_agreement_does() -> None:
 
 
 def test_what_was_over_stays_over() -> None:
-    """A grant, an agreement or an approval that had ended by the latest time known permits nothing, though the clock
-    was set back to before its end; one that goes on does.
+    """A grant, agreement or approval that had ended by the latest known time permits nothing after the clock was set
+    back; one that has not ended still does.
     """
     bounded = msgspec.structs.replace(FLOWS[0], agreement=Agreement("a", "1", None, day(20), ended=False))
     brief = msgspec.structs.replace(GIVEN, valid_until=day(20))
@@ -172,7 +176,9 @@ def test_what_was_over_stays_over() -> None:
 
 
 def test_trap_6_a_statute_is_neither_asked_for_nor_blocked() -> None:
-    """What rests on a statute is told apart, with and without a consent; with nothing else asked it is the outcome."""
+    """Statutory categories are listed apart, with or without a consent; alone they make the outcome "not consent
+    based".
+    """
     statute = flow(SENDER, RECIPIENT, IDENTITY, basis="statute", norm="§ 69 SGB X")
     for grants in ([], [GIVEN]):
         assert outcome(asks(SENDER, RECIPIENT, IDENTITY), [statute], grants) == "not_consent_based"
@@ -186,7 +192,7 @@ def test_trap_6_a_statute_is_neither_asked_for_nor_blocked() -> None:
 
 
 def test_trap_6_a_claimed_statute_is_recorded_and_not_judged() -> None:
-    """With basis statute every category is not consent based, whatever agreement and consent say."""
+    """With the basis statute every category is "not consent based", whatever agreement and consent say."""
     claimed = msgspec.structs.replace(QUESTION, basis="statute", norm="§ 8a SGB VIII")
     decision = decide(claimed, FLOWS, [GIVEN], NOW)
     assert (decision.outcome, slugs(decision)) == ("not_consent_based", ([], [], ["identity", "contact"]))
@@ -194,14 +200,14 @@ def test_trap_6_a_claimed_statute_is_recorded_and_not_judged() -> None:
 
 
 def test_trap_10_a_later_consent_heals_nothing() -> None:
-    """A consent does not count before it begins: later approval is void."""
+    """A consent permits nothing before it begins."""
     late = msgspec.structs.replace(GIVEN, valid_from=NOW)
     assert outcome(QUESTION, FLOWS, [late], NOW - MICROSECOND) == "no_permission"
     assert outcome(QUESTION, FLOWS, [late], NOW) == "permit"
 
 
 def test_special_data_need_a_tick_of_their_own() -> None:
-    """Art. 9 DSGVO: of two grants only the explicit one lets special data pass."""
+    """Only an explicit grant permits special data (Art. 9 DSGVO)."""
     flows = [flow(SENDER, RECIPIENT, MENTAL_HEALTH)]
     question = asks(SENDER, RECIPIENT, MENTAL_HEALTH)
     plain = grant(SENDER, RECIPIENT, MENTAL_HEALTH)
@@ -212,7 +218,7 @@ def test_special_data_need_a_tick_of_their_own() -> None:
 
 @pytest.mark.parametrize("closed", ["suspended", "isolated", "selectable"])
 def test_closed_parties_get_nothing_by_consent(closed: str) -> None:
-    """Suspended, isolated or not selectable, as sender or as recipient: no permission."""
+    """A suspended, isolated or not selectable partner neither sends nor receives on consent."""
     facts = {closed: closed != "selectable"}
     for sender, recipient in (
         (msgspec.structs.replace(SENDER, **facts), RECIPIENT),
@@ -222,7 +228,9 @@ def test_closed_parties_get_nothing_by_consent(closed: str) -> None:
 
 
 def test_a_permit_lasts_five_minutes_or_until_its_grant_ends() -> None:
-    """The answer expires with the first used grant to end, of several for one category the one that lasts longest."""
+    """A permit expires after five minutes, or with the first used grant to end; of several grants for a category the
+    longest is used.
+    """
     end = day(100)
     assert decide(QUESTION, FLOWS, [GIVEN], NOW).expires_at == NOW + timedelta(minutes=5)
     short = msgspec.structs.replace(GIVEN, valid_until=NOW + timedelta(minutes=1))
@@ -234,7 +242,7 @@ def test_a_permit_lasts_five_minutes_or_until_its_grant_ends() -> None:
 
 
 def test_categories_may_rest_on_different_consents() -> None:
-    """Each category passes by any grant that holds it; both are named as used, and order stays the order asked."""
+    """Each category passes by any grant that has it; the answer names both grants and keeps the order asked."""
     parts = [grant(SENDER, RECIPIENT, CONTACT, grant_id="two"), grant(SENDER, RECIPIENT, IDENTITY, grant_id="one")]
     decision = decide(QUESTION, FLOWS, parts, NOW)
     assert (decision.outcome, slugs(decision)[0]) == ("permit", ["identity", "contact"])

@@ -1,4 +1,4 @@
-"""What went wrong says so, in its own words or in those of its kind."""
+"""An error's message is its own detail, or its kind's docstring."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from consent_registry.domain.errors import Fault, Malformed, NotFound, TooMany
 
 
 def test_without_words_of_its_own_an_error_has_those_of_its_kind() -> None:
-    """The docstring is the public message; a detail takes its place."""
+    """An error's message is the docstring of its class unless it has a detail."""
     plain, own = NotFound(), Malformed("no such member")
     assert (plain.detail, str(plain)) == (NotFound.__doc__, NotFound.__doc__)
     assert (own.detail, str(own)) == ("no such member", "no such member")
@@ -14,7 +14,7 @@ def test_without_words_of_its_own_an_error_has_those_of_its_kind() -> None:
 
 
 def test_an_error_carries_its_faults_and_when_to_ask_again() -> None:
-    """What a door needs to name the members, and the seconds to wait."""
+    """An error holds its faults and the seconds to wait, for the answer."""
     fault = Fault("/client", "is missing")
     assert Malformed("x", faults=(fault,)).faults == (fault,)
     assert msgspec.to_builtins(fault) == {"pointer": "/client", "detail": "is missing"}
@@ -22,7 +22,7 @@ def test_an_error_carries_its_faults_and_when_to_ask_again() -> None:
 
 
 def test_a_kind_without_words_says_nothing() -> None:
-    """An error without a docstring has no message, and not the word None."""
+    """An error class without a docstring has an empty message, not the word None."""
 
     class Mute(NotFound):
         pass

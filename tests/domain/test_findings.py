@@ -1,4 +1,6 @@
-"""What is a finding of what is overdue or undone, how findings are named and ordered, and what each kind rests on."""
+"""Findings about overdue permits and evidence and about undone links, and the ids, order and grounds of
+all findings.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +31,7 @@ EXPIRES = AT + 5 * MINUTES
 
 
 def test_a_permit_is_due_and_an_evidence_is() -> None:
-    """What is overdue is known to be when it fell due, and about its permit, or its consent."""
+    """An overdue permit or evidence is known from its due time, and names its permit or consent."""
     permit = Permit("d", 7, "c", AT)
     one = unreported(permit, AT + REPORT_AFTER)
     assert (one.kind, one.finding_id, one.known_at) == ("permit_unreported", "permit_unreported:d", AT + REPORT_AFTER)
@@ -50,19 +52,19 @@ def test_a_permit_is_due_and_an_evidence_is() -> None:
 
 
 def test_the_periods_of_grace() -> None:
-    """Two weeks for a report and for a paper; a minute between two clocks."""
+    """A report and a paper are due after two weeks; two clocks may differ by a minute."""
     assert (timedelta(days=14), timedelta(days=14)) == (REPORT_AFTER, EVIDENCE_AFTER)
     assert timedelta(seconds=60) == CLOCKS_DIFFER
 
 
 @pytest.mark.parametrize(("at", "inside"), [(AT - STEP, False), (AT, True), (EXPIRES - STEP, True), (EXPIRES, False)])
 def test_a_period_ends_before_its_end(at: datetime, *, inside: bool) -> None:
-    """So periods that follow each other share nothing and leave nothing out."""
+    """Periods are half-open, so consecutive periods neither overlap nor leave a gap."""
     assert Period(AT, EXPIRES).holds(at) is inside
 
 
 def test_what_presses_most_comes_first() -> None:
-    """By severity, then what became known last, then by id; each kind has its ground."""
+    """Findings are ordered by severity, then the latest known first, then by id; each kind has a ground."""
     late = unreported(Permit("b", 1, None, AT), AT)
     same = unreported(Permit("a", 1, None, AT), AT)
     later = unreported(Permit("c", 1, None, AT), AT + STEP)
@@ -76,7 +78,7 @@ def test_what_presses_most_comes_first() -> None:
 
 
 def test_how_much_each_kind_presses() -> None:
-    """What was sent against the client's will is urgent, what is late is overdue, and the rest may have its reason."""
+    """A transfer against the client's will is urgent, a late report overdue, and the rest to be clarified."""
     assert {severity: [kind for kind in KINDS if GROUNDS[kind].severity == severity] for severity in SEVERITIES} == {
         "urgent": [
             "transfer_without_permit",

@@ -1,4 +1,4 @@
-"""Flags: what an entry is without them, and that nobody writes one that no rule knows."""
+"""Flags have plain defaults, and a catalogue with an unknown flag is refused."""
 
 import msgspec
 import pytest
@@ -9,19 +9,19 @@ from consent_registry.domain.quotas import Quotas
 
 @pytest.mark.parametrize("flags", [CategoryFlags, PurposeFlags, Policies])
 def test_an_unknown_flag_is_refused(flags: type[msgspec.Struct]) -> None:
-    """A flag that no rule hangs on would promise what nobody keeps."""
+    """A flag without a rule is refused, because it would promise something that no rule enforces."""
     with pytest.raises(msgspec.ValidationError, match="unheard_of"):
         msgspec.convert({"unheard_of": True}, flags)
 
 
 @pytest.mark.parametrize("flags", [CategoryFlags, PurposeFlags, Policies])
 def test_what_is_not_said_is_not_written(flags: type[msgspec.Struct]) -> None:
-    """A plain entry carries no flags into an event, so that older events have the bytes of newer ones."""
+    """Events contain only flags that differ from the default, so old events keep their bytes."""
     assert msgspec.to_builtins(flags()) == {}
 
 
 def test_without_flags_nothing_is_particular() -> None:
-    """Every flag is off, or its plain word, until a catalogue says otherwise."""
+    """Every flag has its default until a catalogue sets it."""
     assert msgspec.structs.asdict(CategoryFlags()) == {
         "default": "on",
         "third_party_data": False,
@@ -47,6 +47,8 @@ def test_without_flags_nothing_is_particular() -> None:
 
 
 def test_what_may_go_back_and_what_is_no_purpose() -> None:
-    """Attendance says who came (§ 16a SGB II); nobody agrees to statistics, fraud control or working together."""
+    """Attendance data are identity and contact (§ 16a SGB II); statistics, fraud control and cooperation are no
+    purposes.
+    """
     assert sorted(ATTENDANCE) == ["contact", "identity"]
     assert sorted(NOT_A_PURPOSE) == ["fraud-control", "general-cooperation", "networking", "statistics"]

@@ -1,4 +1,4 @@
-"""The form and capacity rules, row by row, against a table written out by hand as in docs/rules.md."""
+"""The form and capacity rules match a handwritten copy of the table in docs/rules.md, row by row."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -63,7 +63,7 @@ def rule_of(regime: str, at: datetime, *, special: bool) -> FormRule:
 
 @pytest.mark.parametrize(("row", "method", "circumstances"), list(product(KEEPS, METHODS, (False, True))))
 def test_form(row: tuple[str, datetime, bool], method: str, circumstances: bool) -> None:
-    """A method keeps the form exactly where the table says so."""
+    """A method is valid exactly where the table says so."""
     regime, at, special = row
     kept = form_is_kept(rule_of(regime, at, special=special), method, special_circumstances=circumstances)  # type: ignore[arg-type]
     assert kept == (method in KEEPS[row][circumstances])
@@ -71,7 +71,7 @@ def test_form(row: tuple[str, datetime, bool], method: str, circumstances: bool)
 
 @pytest.mark.parametrize(("row", "band", "assessed"), list(product(ALONE, BANDS, (False, True))))
 def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
-    """A client decides alone exactly where the table says so, about special categories as about others."""
+    """A client may consent alone exactly where the table says so, for special categories and others."""
     for special in (False, True):
         rule = rule_of(row[0], row[1], special=special)
         assert may_decide_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
 def test_before_the_first_rule_is_a_gap(regime: str) -> None:
-    """A day before the regime's first rule has none, so that nothing is allowed by silence."""
+    """Before a regime's first rule there is no rule, so a consent is refused."""
     assert find_rule(regime, "identity", datetime(2018, 5, 1, tzinfo=UTC), special=False) is None
 
 
@@ -95,7 +95,7 @@ def test_before_the_first_rule_is_a_gap(regime: str) -> None:
     ],
 )
 def test_a_regimes_first_rule_begins_on_its_day(regime: str, first_day: date, special: bool) -> None:
-    """A microsecond before that German midnight there is a gap, and from it on a rule."""
+    """A regime's first rule begins at German midnight, not a microsecond before."""
     midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=BERLIN).astimezone(UTC)
     found = [find_rule(regime, "health", midnight - back, special=special) for back in (MICROSECOND, timedelta())]
     assert found[0] is None
@@ -103,7 +103,9 @@ def test_a_regimes_first_rule_begins_on_its_day(regime: str, first_day: date, sp
 
 
 def test_the_kdg_of_2018_ends_where_that_of_2026_begins() -> None:
-    """No gap and no moment of both: written to the end of February, provable from the first of March."""
+    """The KDG requires the written form until the end of February 2026 and a provable one from 1 March, without gap or
+    overlap.
+    """
     march = datetime(2026, 3, 1, tzinfo=BERLIN).astimezone(UTC)
     holding = [[rule.form for rule in FORM_RULES if rule.regime == "kdg" and rule.holds(at)] for at in around(march)]
     assert holding == [["written"], ["provable"], ["provable"]]
@@ -111,14 +113,16 @@ def test_the_kdg_of_2018_ends_where_that_of_2026_begins() -> None:
 
 @pytest.mark.parametrize(("band", "youngest"), [("under_14", 0), ("14", 14), ("15_17", 15), ("adult", 18)])
 def test_the_youngest_of_a_band_counts(band: AgeBand, youngest: int) -> None:
-    """An age is presumed to be enough when everybody in the band has it."""
+    """An age band suffices if its youngest age does."""
     for age in range(25):
         rule = msgspec.structs.replace(FORM_RULES[0], own_consent_from_age=age)
         assert may_decide_alone(rule, band, insight_assessed=False) is (youngest >= age)
 
 
 def test_what_a_rule_does_not_say_is_strict() -> None:
-    """Another form does only where a rule says so; adults are 18 (§ 2 BGB); insight may be assessed unless excluded."""
+    """Another form is valid only if a rule says so; adults are 18 (§ 2 BGB); insight may be assessed
+    unless excluded.
+    """
     rule = FormRule(regime="kdg", form="written", norm="§", since=date(2018, 1, 1))
     assert not form_is_kept(rule, "oral", special_circumstances=True)
     assert may_decide_alone(rule, "under_14", insight_assessed=True)
@@ -126,7 +130,7 @@ def test_what_a_rule_does_not_say_is_strict() -> None:
 
 
 def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:
-    """By its flow any category is treated as a special one, also where the special rule names categories."""
+    """If the mere transfer reveals special data, the rule for special categories applies to every category."""
     for category in ("identity", "biometric", "health"):
         rule = find_rule("sgb_x", category, NOW, special=False, by_its_flow=True)
         assert rule is not None
@@ -137,7 +141,7 @@ def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:
 
 @pytest.mark.parametrize("category", ["health", "mental-health", "protected-identity"])
 def test_social_law_names_its_special_categories(category: str) -> None:
-    """Each of the three has the rule for special ones."""
+    """Each category that § 67b SGB X names has the rule for special categories."""
     rule = find_rule("sgb_x", category, NOW, special=True)
     assert rule is not None
     assert rule.form == "written_or_electronic"
@@ -149,7 +153,7 @@ def around(at: datetime) -> list[datetime]:
 
 
 def test_an_unknown_special_category_is_a_gap_in_social_law() -> None:
-    """Social law's rule for special categories names them; one it does not name has no rule."""
+    """A special category that social law does not name has no rule there."""
     assert find_rule("sgb_x", "biometric", NOW, special=True) is None
 
 
@@ -157,7 +161,7 @@ def test_an_unknown_special_category_is_a_gap_in_social_law() -> None:
     ("regime", "last_day"), [("kdg", date(2026, 2, 28)), ("dsg_ekd", date(2025, 4, 30)), ("sgb_x", date(2018, 5, 24))]
 )
 def test_rules_change_at_midnight_in_berlin(regime: str, last_day: date) -> None:
-    """One microsecond before German midnight the old rule holds, at midnight the new one."""
+    """The old rule is in force until a microsecond before German midnight, the new one from midnight."""
     midnight = datetime(last_day.year, last_day.month, last_day.day, tzinfo=BERLIN) + timedelta(days=1)
     instant = midnight.astimezone(UTC)
     before = find_rule(regime, "identity", instant - timedelta(microseconds=1), special=False)
@@ -167,9 +171,8 @@ def test_rules_change_at_midnight_in_berlin(regime: str, last_day: date) -> None
 
 
 def test_the_stricter_side_wins() -> None:
-    """Between an association under the old KDG and a Jobcenter the written form is needed, either way round.
-
-    Of two rules that ask for the same the first is named.
+    """Between an association under the old KDG and a Jobcenter the written form is required in both directions; of
+    equal rules the first is named.
     """
     kdg, sgb = rule_of("kdg", OLD_KDG, special=False), rule_of("sgb_x", OLD_KDG, special=False)
     assert stricter(kdg, sgb) is kdg
@@ -181,5 +184,5 @@ def test_the_stricter_side_wins() -> None:
 
 @given(st.dates(min_value=date(1997, 1, 1), max_value=date(2099, 12, 31)))
 def test_german_midnight_is_the_time_zone_databases(day: date) -> None:
-    """German midnight by our rule is the one of the time zone database, clock changes included."""
+    """German midnight agrees with the time zone database, clock changes included."""
     assert midnight_in_berlin(day) == datetime(day.year, day.month, day.day, tzinfo=BERLIN).astimezone(UTC)

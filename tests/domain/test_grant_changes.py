@@ -1,4 +1,4 @@
-"""Who may do what to a grant, from which status, and what it changes."""
+"""Which partner may do which act on a grant, on which status, and what the act changes."""
 
 import pytest
 
@@ -42,7 +42,7 @@ OPEN: dict[str, set[Status]] = {
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda one: one.noun)
 def test_who_may(act: GrantAct) -> None:
-    """The sender alone confirms; recorder and sender say what was void; whoever takes part does the rest."""
+    """Only the sender confirms; recorder and sender invalidate; every partner of the grant may do the other acts."""
     may = {who.partner_id for who in (SENDER, RECIPIENT, RECORDER, partner(4)) if act.may(GIVEN, who.partner_id)}
     assert may == {"confirmation": {1}, "invalidation": {1, 3}}.get(act.noun, {1, 2, 3})
 
@@ -50,7 +50,7 @@ def test_who_may(act: GrantAct) -> None:
 @pytest.mark.parametrize("status", WITH_STATUS)
 @pytest.mark.parametrize("act", ACTS, ids=lambda one: one.noun)
 def test_from_which_status(act: GrantAct, status: Status) -> None:
-    """Each act is open to grants in its own statuses, and makes no change to any other."""
+    """Each act changes only grants with one of its own statuses."""
     one = WITH_STATUS[status]
     assert status_of(one, day(10), day(10)) == status
     assert is_open_to(act, one, day(10)) is (status in OPEN[act.noun])
@@ -58,7 +58,9 @@ def test_from_which_status(act: GrantAct, status: Status) -> None:
 
 
 def test_what_spreads_and_what_goes_back() -> None:
-    """An invalidation is of one act and from its start; endings and restrictions are of the yes, however often said."""
+    """An invalidation covers one consent from its start; endings and restrictions also cover consents connected by
+    renewals.
+    """
     assert [one.noun for one in ACTS if one.spreads] == ["ending", "restriction", "restriction_lifting"]
     assert [one.noun for one in ACTS if one.from_the_start] == ["invalidation"]
     assert [one.kind for one in ACTS] == ["confirmed", "ended", "invalidated", "restricted", "unrestricted"]
@@ -69,7 +71,7 @@ def test_what_spreads_and_what_goes_back() -> None:
 
 
 def test_a_restriction_needs_something_that_is_not_restricted() -> None:
-    """What is restricted in whole is not restricted again; a part that is free can be."""
+    """A fully restricted grant cannot be restricted again; a partly restricted one can."""
     part = changed(GIVEN, change("restricted", 1, category_ids=ONE))
     assert is_open_to(RESTRICTION, part, day(10))
     assert is_open_to(RESTRICTION, part, day(10), ONE | TWO)
@@ -80,7 +82,7 @@ def test_a_restriction_needs_something_that_is_not_restricted() -> None:
 
 
 def test_a_lifting_needs_something_that_is_restricted() -> None:
-    """What is not restricted cannot be lifted, nor what was lifted already."""
+    """A restriction that does not exist, or was lifted, cannot be lifted."""
     part = changed(GIVEN, change("restricted", 1, category_ids=ONE))
     assert is_open_to(LIFTING, part, day(10))
     assert is_open_to(LIFTING, part, day(10), ONE | TWO)
@@ -91,7 +93,7 @@ def test_a_lifting_needs_something_that_is_restricted() -> None:
 
 
 def test_categories_that_the_grant_does_not_hold_change_nothing() -> None:
-    """An act on parts changes the grants that hold one of them, and only these parts."""
+    """An act on categories changes only grants that have one of them, and only these categories."""
     assert not is_open_to(ENDING, GIVEN, day(10), OTHER)
     assert is_open_to(ENDING, GIVEN, day(10), ONE | OTHER)
     assert change_grants(RESTRICTION, [GIVEN, ASKED], START, day(10), TWO | OTHER) == [

@@ -1,4 +1,4 @@
-"""The status of grants and consents, worked out by hand on both time axes."""
+"""The status of grants and consents on both time axes, against cases worked out by hand."""
 
 from collections.abc import Iterable
 
@@ -41,7 +41,7 @@ def grant() -> Grant:
 
 
 def test_a_grant_counts_from_its_first_moment_and_not_at_its_last(grant: Grant) -> None:
-    """valid_from belongs to the validity, valid_until does not, to the microsecond."""
+    """A grant permits from valid_from and no longer at valid_until, to the microsecond."""
     everything = ONE | TWO | THREE
     assert permitted_categories(grant, START - MICROSECOND) == frozenset()
     assert permitted_categories(grant, START) == everything
@@ -54,7 +54,7 @@ def test_a_grant_counts_from_its_first_moment_and_not_at_its_last(grant: Grant) 
 
 
 def test_partial_withdrawals_add_up(grant: Grant) -> None:
-    """Withdrawn category by category a grant stays given until the last one is gone."""
+    """A grant stays given until its last category is withdrawn."""
     parts = [change("withdrawn", number, category_ids=part) for number, part in ((1, ONE), (2, TWO), (3, THREE))]
     for gone, (status, left) in enumerate(
         [("given", ONE | TWO | THREE), ("given", TWO | THREE), ("given", THREE), ("withdrawn", frozenset())]
@@ -66,21 +66,23 @@ def test_partial_withdrawals_add_up(grant: Grant) -> None:
 
 
 def test_a_withdrawal_of_a_foreign_category_withdraws_nothing(grant: Grant) -> None:
-    """Categories that the grant does not hold do not count towards the whole."""
+    """A withdrawal of categories that the grant does not have does not count towards its whole."""
     foreign = changed(grant, change("withdrawn", 1, category_ids=frozenset({7, 8, 9})))
     assert status_of(foreign, day(2), day(2)) == "given"
     assert permitted_categories(foreign, day(2)) == ONE | TWO | THREE
 
 
 def test_a_whole_withdrawal_after_a_partial_one_ends_the_rest(grant: Grant) -> None:
-    """A withdrawal without categories takes what is left."""
+    """A withdrawal without categories withdraws all remaining ones."""
     whole = changed(grant, change("withdrawn", 1, category_ids=ONE), change("withdrawn", 5))
     assert status_of(whole, day(6), day(6)) == "withdrawn"
     assert permitted_categories(whole, day(6)) == frozenset()
 
 
 def test_restricted_is_given_but_passes_nothing(grant: Grant) -> None:
-    """Art. 18 DSGVO: a restriction stops passing on without ending the grant, by category, until it is lifted."""
+    """A restriction (Art. 18 DSGVO) stops transfers of its categories until it is lifted, and does not end
+    the grant.
+    """
     restricted = changed(grant, change("restricted", 1, category_ids=ONE))
     assert status_of(restricted, day(2), day(2)) == "given"
     assert permitted_categories(restricted, day(2)) == TWO | THREE
@@ -92,13 +94,13 @@ def test_restricted_is_given_but_passes_nothing(grant: Grant) -> None:
 
 
 def test_the_restriction_recorded_last_is_the_last_word(grant: Grant) -> None:
-    """Order of recording decides, not the order in which the database gives the rows."""
+    """The restriction or lifting recorded last decides, whatever the order of the database's rows."""
     rows = (change("unrestricted", 5), change("restricted", 1))
     assert permitted_categories(changed(grant, *rows), day(6)) == ONE | TWO | THREE
 
 
 def test_a_renewal_moves_the_end(grant: Grant) -> None:
-    """The renewal recorded last says when the grant ends, later or earlier; between the ends it had expired."""
+    """The renewal recorded last sets the grant's end, later or earlier."""
     renewed = changed(grant, change("renewed", 110, valid_until=day(300)))
     assert status_of(renewed, day(105), day(105)) == "expired"
     assert status_of(renewed, day(120), day(120)) == "renewed"
@@ -110,7 +112,9 @@ def test_a_renewal_moves_the_end(grant: Grant) -> None:
 
 
 def test_a_renewed_grant_permits_to_its_own_end_only(grant: Grant) -> None:
-    """The renewing grant carries the flow; a shorter renewal is the last word, and the control shows the own end."""
+    """A renewed grant permits until its own end; after that the renewing grant does. A shorter renewal ends
+    it earlier.
+    """
     renewed = changed(grant, change("renewed", 50, valid_until=day(300)))
     assert permitted_categories(renewed, day(100) - MICROSECOND) == ONE | TWO | THREE
     assert permitted_categories(renewed, day(100)) == frozenset()
@@ -123,7 +127,7 @@ def test_a_renewed_grant_permits_to_its_own_end_only(grant: Grant) -> None:
 
 
 def test_a_void_renewal_renewed_nothing(grant: Grant) -> None:
-    """The status is what it would be without: as of then as well, but not as it was known then."""
+    """An undone renewal has no effect on the status, also for past times, but what was known before stays."""
     void = changed(grant, change("renewed", 50, valid_until=day(300)), change("unrenewed", 50, 120))
     assert status_of(void, day(130), day(130)) == "expired"
     assert status_of(void, day(60), day(130)) == "given"
@@ -133,7 +137,7 @@ def test_a_void_renewal_renewed_nothing(grant: Grant) -> None:
 
 
 def test_two_time_axes(grant: Grant) -> None:
-    """Declared on day 8, recorded on day 10: what was true and what was known are told apart."""
+    """A withdrawal of day 8 recorded on day 10 counts from day 8, but was not known before day 10."""
     withdrawn = changed(grant, change("withdrawn", 8, 10))
     assert status_of(withdrawn, day(9), day(9)) == "given"  # then, as known then
     assert status_of(withdrawn, day(9), day(11)) == "withdrawn"  # then, as known now
@@ -142,14 +146,14 @@ def test_two_time_axes(grant: Grant) -> None:
 
 
 def test_presence_decides_in_the_present(grant: Grant) -> None:
-    """A withdrawal on record counts now, even when it says that it takes effect later."""
+    """A recorded withdrawal counts now, even if its date is in the future."""
     withdrawn = changed(grant, change("withdrawn", 50, 10))
     assert permitted_categories(withdrawn, day(20)) == frozenset()
     assert status_of(withdrawn, day(20), day(20)) == "withdrawn"
 
 
 def test_an_invalidation_voids_from_the_start(grant: Grant) -> None:
-    """Once known an invalidation holds for every time; what was known before it stays what it was."""
+    """A known invalidation counts for every time, and does not change what was known before it."""
     void = changed(grant, change("invalidated", 30))
     assert status_of(void, day(1), day(31)) == "invalidated"
     assert status_of(void, day(1), day(29)) == "given"
@@ -157,7 +161,7 @@ def test_an_invalidation_voids_from_the_start(grant: Grant) -> None:
 
 
 def test_a_requested_grant_waits_for_its_sender() -> None:
-    """Recorded by the recipient it passes nothing until it is confirmed."""
+    """A grant recorded by its recipient permits nothing until its sender confirms it."""
     asked = make(AWO, JOBCENTER, IDENTITY, answer="requested", recorder_id=JOBCENTER.partner_id)
     assert (status_of(asked, day(1), day(1)), permitted_categories(asked, day(1))) == ("requested", frozenset())
     confirmed = changed(asked, change("confirmed", 2))
@@ -182,13 +186,13 @@ def test_a_requested_grant_waits_for_its_sender() -> None:
 def test_the_strongest_ground_is_the_status(
     kinds: list[ChangeKind], answer: grants.Answer, at: int, expected: str
 ) -> None:
-    """What is void was never withdrawn, what was withdrawn did not expire, and so on down the list."""
+    """A void grant counts as invalidated, not as withdrawn, a withdrawn one not as expired, and so on by precedence."""
     one = make(AWO, JOBCENTER, IDENTITY, answer=answer, changes=tuple(change(kind, 5) for kind in kinds))
     assert status_of(one, day(at), day(at)) == expected
 
 
 def test_a_consent_is_given_while_any_of_its_grants_is(grant: Grant) -> None:
-    """One live grant keeps the consent given; without one the status of the grant that ended last is the consent's."""
+    """A consent is given while one of its grants is; then it has the status of the grant that ended last."""
     withdrawn = changed(grant, change("withdrawn", 20))
     ended = changed(grant, change("ended", 40))
     renewed = changed(grant, change("renewed", 90, valid_until=day(300)))
@@ -212,7 +216,7 @@ def test_a_consent_is_given_while_any_of_its_grants_is(grant: Grant) -> None:
     ],
 )
 def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...], seen_by: set[Partner]) -> None:
-    """Recorded by the recipient: a refusal stays its recorder's, a request its recorder's and the sender's."""
+    """A refusal recorded by the recipient is visible to it alone; a request also to the sender."""
     one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=JOBCENTER.partner_id, changes=changes)
     status = status_of(one, day(5), day(5))
     assert {who for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)} == seen_by
@@ -225,9 +229,7 @@ def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...
     ids=["given", "requested", "refused"],
 )
 def test_who_reads_the_rows_of_a_grant(answer: grants.Answer, sides: set[Partner], recorder: Partner) -> None:
-    """Its recorder, and of its two sides those that may be told of it, whatever befell it: nobody sees what it cannot
-    read.
-    """
+    """A partner that may see a grant may read its rows, whatever changes the grant has."""
     confirmed = (change("confirmed", 1),) if recorder is JOBCENTER else ()
     for changes in ((), (change("withdrawn", 1),), confirmed):
         one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=recorder.partner_id, changes=changes)
@@ -239,14 +241,14 @@ def test_who_reads_the_rows_of_a_grant(answer: grants.Answer, sides: set[Partner
 
 
 def test_a_recipient_does_not_see_what_its_sender_was_refused() -> None:
-    """What the sender recorded as refused or was only asked for is not the recipient's to see."""
+    """A recipient does not see a refusal or a request that the sender recorded."""
     for answer in ("refused", "requested"):
         one = make(AWO, JOBCENTER, IDENTITY, answer=answer)
         assert not one.is_visible_to(JOBCENTER.partner_id, status_of(one, day(5), day(5)))
 
 
 def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: when only the last partial withdrawal counts, categories withdrawn before it pass again."""
+    """Control: if only the last partial withdrawal counted, earlier withdrawn categories would be permitted again."""
 
     def last_alone(_: Grant, changes: Iterable[Change]) -> frozenset[int]:
         return [one.category_ids or frozenset() for one in changes][-1]
@@ -257,7 +259,7 @@ def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pyt
 
 
 def test_both_sides_see_what_a_third_recorded() -> None:
-    """What was given is its sender's and its recipient's to see, whoever recorded it; nobody is its recorder unsaid."""
+    """Sender and recipient see a given grant that a third partner recorded."""
     one = make(AWO, JOBCENTER, IDENTITY, recorder_id=OTHER.partner_id)
     assert all(one.is_visible_to(who.partner_id, "given") for who in (AWO, JOBCENTER, OTHER))
     assert not one.is_visible_to(99, "given")
@@ -269,7 +271,7 @@ def test_both_sides_see_what_a_third_recorded() -> None:
 
 @pytest.mark.parametrize("kind", ["ended", "invalidated"])
 def test_what_ended_twice_ended_the_first_time(kind: ChangeKind, grant: Grant) -> None:
-    """Of two endings, or two invalidations, the earlier says since when, whichever was recorded first."""
+    """Of two endings or invalidations the earlier date counts, whichever was recorded first."""
     twice = changed(grant, change(kind, 40, 50), change(kind, 20, 60))
     assert status_since(twice, day(70), day(70)) == day(20)
 
@@ -279,13 +281,15 @@ def test_what_ended_twice_ended_the_first_time(kind: ChangeKind, grant: Grant) -
     [(None, True), ("unstated", True), ("none", True), ("not_consented", False), ("consented", False)],
 )
 def test_only_who_is_said_to_have_agreed_is_looked_for(said: grants.ThirdParties | None, covered: bool) -> None:
-    """Where others are said to have agreed their grants must be on record; any other word is taken as it is."""
+    """If other persons are recorded as having agreed, their grants must be on record; otherwise no grants
+    are needed.
+    """
     one = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
     assert covers_others(one, FAMILY.category_id, day(1)) is covered
 
 
 def test_a_refusal_is_no_yes_whatever_was_confirmed() -> None:
-    """Nobody confirms a refusal; if a row said so, the client's no would still count."""
+    """A refused grant stays refused even if a row confirms it."""
     said = [
         changed(make(AWO, JOBCENTER, IDENTITY, answer=answer), *changes).was_given
         for answer in ("given", "requested", "refused")
@@ -295,11 +299,11 @@ def test_a_refusal_is_no_yes_whatever_was_confirmed() -> None:
 
 
 def test_a_grant_of_nothing_was_not_withdrawn() -> None:
-    """Only a withdrawal withdraws, however little there is left to withdraw."""
+    """A grant without categories is withdrawn only by a withdrawal."""
     assert status_of(make(AWO, JOBCENTER), day(1), day(1)) == "given"
 
 
 def test_a_renewal_without_an_end_moves_none(grant: Grant) -> None:
-    """The grant's own end stays."""
+    """A renewal without an end leaves the grant's own end."""
     renewed = changed(grant, change("renewed", 1))
     assert grants.end_of_validity(renewed, renewed.changes) == grant.valid_until

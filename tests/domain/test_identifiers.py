@@ -1,4 +1,6 @@
-"""Identifiers: ids that carry their time, references as partners may choose them, codes that people copy by hand."""
+"""UUIDv7 ids contain their time, references follow the rules of the wire contract, and codes survive
+copying by hand.
+"""
 
 import random
 import re
@@ -29,7 +31,7 @@ INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=
 
 
 def test_the_example_of_the_standard() -> None:
-    """The worked example of RFC 9562, appendix A.6, comes out bit for bit."""
+    """The example of RFC 9562, appendix A.6, is reproduced bit for bit."""
     at = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
     entropy = (0xCC3 << 64 | 0x18C4DC0C0C07398F).to_bytes(10, "big")
     assert uuid7(at, entropy) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
@@ -37,7 +39,7 @@ def test_the_example_of_the_standard() -> None:
 
 @given(INSTANTS, ENTROPY)
 def test_ids_are_version_7_and_carry_their_millisecond(at: datetime, entropy: bytes) -> None:
-    """Version, variant and the 48 bits of time stand where RFC 9562 puts them, whatever the random bits are."""
+    """Version, variant and time are where RFC 9562 puts them, for any random bits."""
     text = uuid7(at, entropy)
     parsed = uuid.UUID(text)
     assert (parsed.version, parsed.variant, str(parsed)) == (7, uuid.RFC_4122, text)
@@ -46,7 +48,7 @@ def test_ids_are_version_7_and_carry_their_millisecond(at: datetime, entropy: by
 
 @given(INSTANTS, INSTANTS, INSTANTS, ENTROPY)
 def test_ids_of_a_period_lie_between_two(begin: datetime, end: datetime, at: datetime, entropy: bytes) -> None:
-    """Whatever the random bits, an id of a moment in the period is none outside; nothing is older than 1970."""
+    """Every id of a moment in a period lies between the two bounds, for any random bits; no id is older than 1970."""
     least, greatest = uuid7_between(begin, end)
     assert is_uuid(least)
     assert is_uuid(greatest)
@@ -60,7 +62,7 @@ def test_ids_of_a_period_lie_between_two(begin: datetime, end: datetime, at: dat
 
 @given(INSTANTS, INSTANTS, ENTROPY, ENTROPY)
 def test_ids_sort_by_time(one: datetime, other: datetime, first: bytes, second: bytes) -> None:
-    """Of two ids from different milliseconds the later sorts behind the earlier, as text and as number."""
+    """Of two ids from different milliseconds the later sorts after the earlier, as text and as number."""
     ids = uuid7(one, first), uuid7(other, second)
     times = uuid7_milliseconds(ids[0]), uuid7_milliseconds(ids[1])
     if times[0] != times[1]:
@@ -68,20 +70,20 @@ def test_ids_sort_by_time(one: datetime, other: datetime, first: bytes, second: 
 
 
 def test_an_id_takes_ten_bytes() -> None:
-    """What is given beyond them changes nothing."""
+    """An id uses ten random bytes and ignores further ones."""
     at = datetime(2026, 11, 22, tzinfo=UTC)
     assert uuid7(at, bytes(range(1, 17))) == uuid7(at, bytes(range(1, 11)))
 
 
 @given(INSTANTS, st.lists(ENTROPY, max_size=5))
 def test_many_ids_are_made_of_their_own_ten_bytes_each(at: datetime, entropies: list[bytes]) -> None:
-    """Made together, ids are those that would be made one by one."""
+    """Ids made together are the same as ids made one by one."""
     assert uuid7s(at, b"".join(entropies)) == [uuid7(at, entropy) for entropy in entropies]
 
 
 @given(INSTANTS, st.integers(0, 79))
 def test_74_random_bits_make_the_difference(at: datetime, bit: int) -> None:
-    """74 of the 80 random bits given change the id; the six in whose place version and variant stand do not."""
+    """74 of the 80 random bits change the id; version and variant replace the other six."""
     same = uuid7(at, bytes(10)) == uuid7(at, (1 << bit).to_bytes(10, "big"))
     assert same == (bit in {62, 63, 76, 77, 78, 79})
 
@@ -99,7 +101,7 @@ def test_74_random_bits_make_the_difference(at: datetime, bit: int) -> None:
     ],
 )
 def test_only_the_canonical_form_is_an_id(text: str, holds: bool) -> None:
-    """Ids are lower case with hyphens and nothing around them."""
+    """An id is lower case, with hyphens and nothing around it."""
     assert is_uuid(text) is holds
 
 
@@ -133,7 +135,7 @@ def test_only_the_canonical_form_is_an_id(text: str, holds: bool) -> None:
     ],
 )
 def test_references_as_the_contract_lists_them(reference: str, part_of_fault: str | None) -> None:
-    """What the contract allows passes, what it forbids is named."""
+    """References that the contract allows are accepted, and forbidden ones are refused by rule."""
     fault = reference_fault(reference)
     if part_of_fault is None:
         assert fault is None
@@ -143,7 +145,7 @@ def test_references_as_the_contract_lists_them(reference: str, part_of_fault: st
 
 @given(st.text(st.characters(), max_size=6) | st.text(st.sampled_from("aö\u0308 \u00a0\u200b\t"), max_size=4))
 def test_references_keep_every_rule_at_once(reference: str) -> None:
-    """A reference passes exactly when length, form, characters and ends are all as the contract says."""
+    """A reference is accepted exactly if length, form, characters and ends all follow the contract."""
     forbidden = {"Cc", "Cf", "Cs", "Cn"}  # unassigned ones could become control characters tomorrow
     allowed = (
         1 <= len(reference) <= 128
@@ -164,7 +166,7 @@ def _read(digits: str) -> bool:
 
 
 def test_every_wrong_digit_is_found_except_0_for_z() -> None:
-    """A code with one wrong character is refused; only 0 for Z or Z for 0 before the check digit is not."""
+    """A code with one wrong character is refused; only 0 for Z, or Z for 0, before the check digit is accepted."""
     for code in (one.replace("-", "") for one in CODES):
         assert _read(code)
         missed = {
@@ -178,7 +180,7 @@ def test_every_wrong_digit_is_found_except_0_for_z() -> None:
 
 
 def test_every_swap_of_neighbours_is_found_except_0_with_z() -> None:
-    """A code with two different neighbours swapped is refused; only 0 next to Z is not, check digit apart."""
+    """A code with two neighbours swapped is refused, except 0 and Z before the check digit."""
     seen = 0
     for code in (one.replace("-", "") for one in CODES):
         for place in range(11):
@@ -191,7 +193,7 @@ def test_every_swap_of_neighbours_is_found_except_0_with_z() -> None:
 
 
 def test_a_check_digit_without_weights_misses_swaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: with a plain sum for a check digit swapped neighbours are read."""
+    """Control: a check digit from a plain sum accepts swapped neighbours."""
     plain = "consent_registry.domain.identifiers._check_digit"
     monkeypatch.setattr(plain, lambda digits: CROCKFORD[sum(map(CROCKFORD.index, digits)) % 31])
     code = make_code(bytes(range(7))).replace("-", "")
@@ -200,7 +202,7 @@ def test_a_check_digit_without_weights_misses_swaps(monkeypatch: pytest.MonkeyPa
 
 @given(st.binary(min_size=7, max_size=16))
 def test_a_code_carries_55_bits(entropy: bytes) -> None:
-    """All 55 bits can be read back from the code, and nothing else goes into it."""
+    """A code contains exactly 55 bits of its random bytes."""
     code = make_code(entropy)
     assert re.fullmatch(rf"[{CROCKFORD}]{{4}}-[{CROCKFORD}]{{4}}-[{CROCKFORD}]{{4}}", code)
     number = 0
@@ -210,12 +212,12 @@ def test_a_code_carries_55_bits(entropy: bytes) -> None:
 
 
 def test_a_code_that_was_given_out_stays_good() -> None:
-    """The check digit of the paper in a client's hand does not change from release to release."""
+    """A code on a client's paper stays valid from release to release."""
     assert make_code(bytes(range(200, 207))) == "J69S-B5WS-KEEJ"
 
 
 def test_codes_are_read_as_people_write_them() -> None:
-    """Case, hyphens, spaces and the look-alikes I, L and O do not matter."""
+    """Case, hyphens, spaces and the look-alikes I, L and O do not matter in a code."""
     code = next(one for one in CODES if "0" in one and "1" in one)
     plain = code.replace("-", "")
     for written in (code, code.lower(), plain, " ".join(plain), code.replace("1", "I"), code.replace("1", "l")):
@@ -227,12 +229,12 @@ def test_codes_are_read_as_people_write_them() -> None:
     "text", ["", "X", "U" * 12, "0" * 11, "0" * 13, "0000-0000-000é", "000é-0000-0000", "\u0660" * 12, "0000_0000_0000"]
 )
 def test_what_is_no_code_is_not_read(text: str) -> None:
-    """Wrong lengths and characters outside Crockford's 32 are refused."""
+    """A code with a wrong length or a character outside Crockford's 32 is refused."""
     assert read_code(text) is None
 
 
 def test_the_pattern_of_ids_is_the_contracts() -> None:
-    """The pattern published for ids and the function that checks them agree on an id and on its upper case."""
+    """The published pattern for ids and the checking function agree."""
     text = uuid7(datetime(2026, 11, 22, tzinfo=UTC), bytes(10))
     assert re.search(UUID_PATTERN, text) is not None
     assert re.search(UUID_PATTERN, text.upper().replace("0", "A")) is None

@@ -1,4 +1,4 @@
-"""Instants: any RFC 3339 date-time is read, and one form is written."""
+"""Requests accept any RFC 3339 date-time, and answers use one form."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -24,7 +24,7 @@ INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(8999, 12, 31), timezones=
 @given(INSTANTS)
 @example(datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
 def test_an_instant_comes_back_from_the_wire(at: datetime) -> None:
-    """Written and read again an instant is the same, and its text is the contract's."""
+    """An instant that was written and read again is the same, and its text follows the contract."""
     text = format_instant(at)
     assert re.search(INSTANT_PATTERN, text)
     assert parse_instant(text) == at
@@ -39,7 +39,7 @@ def test_a_microsecond_is_told_apart(at: datetime) -> None:
 
 @given(INSTANTS, st.integers(-23 * 60 - 59, 23 * 60 + 59), st.sampled_from("Tt"), st.booleans())
 def test_any_offset_is_read(at: datetime, minutes: int, letter: str, microseconds: bool) -> None:
-    """The same instant is read at every offset, with an upper- or lower-case letter, with all decimals or none."""
+    """An instant is read at every offset, with upper- or lower-case letters, with all decimals or none."""
     assume(EARLIEST + timedelta(days=1) < at < LATEST - timedelta(days=1))
     at = at if microseconds else at.replace(microsecond=0)
     text = at.astimezone(timezone(timedelta(minutes=minutes))).isoformat(letter)
@@ -63,7 +63,7 @@ def test_any_offset_is_read(at: datetime, minutes: int, letter: str, microsecond
     ],
 )
 def test_every_form_of_the_rfc_is_one_instant(text: str, same: str) -> None:
-    """Whatever the spelling, an answer writes UTC with six decimals."""
+    """Every spelling of an instant is answered in UTC with six decimals."""
     assert re.search(DATE_TIME_PATTERN, text)
     assert format_instant(parse_instant(text)) == same
 
@@ -90,7 +90,9 @@ def test_every_form_of_the_rfc_is_one_instant(text: str, same: str) -> None:
     ],
 )
 def test_other_forms_are_refused(text: str) -> None:
-    """What is no date-time of RFC 3339, or finer than a microsecond, is refused, by the pattern as by the reading."""
+    """A text that is no RFC 3339 date-time, or finer than a microsecond, is refused by the pattern and by
+    the parser.
+    """
     assert re.search(DATE_TIME_PATTERN, text) is None
     with pytest.raises(NotAnInstant, match="RFC 3339"):
         parse_instant(text)
@@ -120,13 +122,13 @@ def test_other_forms_are_refused(text: str) -> None:
     ],
 )
 def test_times_that_do_not_exist_are_refused(text: str, rule: str) -> None:
-    """A text of the right form that names no day or time is refused by the rule it breaks."""
+    """A day or time of day that does not exist is refused, with the rule that it breaks."""
     assert re.search(DATE_TIME_PATTERN, text)
     with pytest.raises(NotAnInstant, match=rule):
         parse_instant(text)
 
 
 def test_the_first_and_the_last_instant_are_known() -> None:
-    """The years 1900 to 8999 are known from their first to their last microsecond."""
+    """The years 1900 to 8999 are accepted from their first to their last microsecond."""
     assert parse_instant("1900-01-01T00:00:00.000000Z") == datetime(1900, 1, 1, tzinfo=UTC)
     assert parse_instant("8999-12-31T23:59:59.999999Z") == datetime(9000, 1, 1, tzinfo=UTC) - MICROSECOND

@@ -1,4 +1,4 @@
-"""Bodies are read at once or slowly, and both readings say the same."""
+"""The fast and the slow path of reading a JSON body agree."""
 
 import gc
 import json
@@ -26,13 +26,13 @@ MEMBERS = st.lists(
 
 
 def text_of(members: list[tuple[str, Any]], *, ascii_only: bool) -> bytes:
-    """A JSON object with these members, also those that stand twice."""
+    """A JSON object with these members, duplicates included."""
     pairs = (f"{json.dumps(n, ensure_ascii=ascii_only)}: {json.dumps(v, ensure_ascii=ascii_only)}" for n, v in members)
     return ("{" + ", ".join(pairs) + "}").encode()
 
 
 def reading(body: bytes, read: Any) -> object:  # noqa: ANN401 - either way of reading
-    """What a reading gives: the request, or its faults."""
+    """The result of reading a body: the request, or its faults."""
     try:
         return read(body, DecisionRequest)
     except Malformed as error:
@@ -41,21 +41,21 @@ def reading(body: bytes, read: Any) -> object:  # noqa: ANN401 - either way of r
 
 @given(MEMBERS, st.booleans())
 def test_both_readings_agree(members: list[tuple[str, Any]], ascii_only: bool) -> None:
-    """Whatever is sent, with members twice or not, the quick reading gives what the slow one gives."""
+    """The fast path gives what the slow path gives, for any body, with or without duplicate members."""
     body = text_of(members, ascii_only=ascii_only)
     assert reading(body, json_bodies.decode) == reading(body, json_bodies._decode_slowly)
 
 
 @given(st.permutations(list(GOOD.items())), st.sampled_from(list(GOOD)))
 def test_a_member_that_stands_twice_is_refused(members: list[tuple[str, Any]], name: str) -> None:
-    """A good request with one member repeated, even with the same value, is refused by that member's name."""
+    """A request with a repeated member, even with the same value, is refused by the member's name."""
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(text_of([*members, (name, GOOD[name])], ascii_only=False), DecisionRequest)
     assert refused.value.faults[0].detail == f"member {name!r} stands twice in one object"
 
 
 def test_a_duplicate_deep_in_a_batch_is_refused() -> None:
-    """A batch of fifty questions is refused when the last question has one member twice."""
+    """A batch of fifty questions is refused if the last question has a duplicate member."""
     items = b", ".join([msgspec.json.encode(GOOD)] * 50)
     assert len(json_bodies.decode(b'{"decisions": [' + items + b"]}", BatchRequest).decisions) == 50
     twice = items[:-1] + b', "purpose": "support"}'
@@ -64,7 +64,7 @@ def test_a_duplicate_deep_in_a_batch_is_refused() -> None:
 
 
 def test_the_quick_reading_without_its_check_lets_duplicates_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: it is the count of strings that finds them."""
+    """Control: without its count of strings the fast path accepts duplicates."""
     monkeypatch.setattr(json_bodies, "_has_no_duplicates", lambda _: True)
     assert (
         json_bodies.decode(text_of([*GOOD.items(), ("client", "A-2")], ascii_only=False), DecisionRequest).client
@@ -73,7 +73,7 @@ def test_the_quick_reading_without_its_check_lets_duplicates_through(monkeypatch
 
 
 class Tree(msgspec.Struct, forbid_unknown_fields=True):
-    """A body that holds itself, so that it can have any number of objects."""
+    """A recursive body type, which can have any number of objects."""
 
     children: list["Tree"] = []
     name: str = ""
@@ -96,7 +96,7 @@ class Tree(msgspec.Struct, forbid_unknown_fields=True):
     ],
 )
 def test_what_is_no_json_is_refused_as_such(body: bytes) -> None:
-    """Whatever it is, it is one fault of the body, without a place in it."""
+    """A body that is no JSON gets one fault without a pointer."""
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(body, Tree)
     assert (refused.value.detail, tuple(refused.value.faults)) == ("The body is not JSON. Nothing was changed.", ())
@@ -104,14 +104,14 @@ def test_what_is_no_json_is_refused_as_such(body: bytes) -> None:
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\uDC00", "\\uD83D", "\\ude00\\ud83d"])
 def test_half_a_character_is_no_text(half: str) -> None:
-    """JSON can spell it, UTF-8 cannot: nothing that is kept or hashed may hold one. A whole pair is a character."""
+    """A lone surrogate, which JSON can spell and UTF-8 cannot, is refused; a surrogate pair is a character."""
     with pytest.raises(Malformed, match="not JSON"):
         json_bodies.decode(f'{{"name": "{half}"}}'.encode(), Tree)
     assert json_bodies.decode(b'{"name": "\\ud83d\\ude00 \\\\ud800"}', Tree).name == "\N{GRINNING FACE} \\ud800"
 
 
 def test_a_member_that_is_spelt_in_two_ways_stands_twice() -> None:
-    """A repeated member is refused also when one of its names is written with an escape."""
+    """A duplicate member is refused also if one of its names is written with an escape."""
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(b'{"name": "a", "n\\u0061me": "b"}', Tree)
     assert refused.value.faults[0] == Fault("", "member 'name' stands twice in one object")
@@ -119,12 +119,12 @@ def test_a_member_that_is_spelt_in_two_ways_stands_twice() -> None:
 
 
 def _tree(objects: int) -> bytes:
-    """JSON of a Tree with this number of objects. It holds an escape, because `decode` then takes its slow reading."""
+    """JSON of a Tree with this number of objects. Its escape makes `decode` take the slow path."""
     return b'{"name": "\\u0061", "children": [' + b", ".join([b"{}"] * (objects - 1)) + b"]}"
 
 
 def test_no_more_objects_are_read_than_a_request_can_have() -> None:
-    """Of a valid type a body can hold more only where a later member of the same name replaced the others."""
+    """A body of a valid type with too many objects is refused: duplicates must hide them."""
     assert len(json_bodies.decode(_tree(json_bodies.MOST_OBJECTS), Tree).children) == json_bodies.MOST_OBJECTS - 1
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(_tree(json_bodies.MOST_OBJECTS + 1), Tree)
@@ -135,7 +135,7 @@ def test_no_more_objects_are_read_than_a_request_can_have() -> None:
 
 
 def test_the_collector_of_cycles_works_again() -> None:
-    """Python's cycle collector, which rests during the slow reading, runs again after a body that was refused."""
+    """Python's garbage collection, off during the slow path, is on again after a refused body."""
     with pytest.raises(Malformed) as refused:
         json_bodies.decode(b'{"name": 5}', Tree)
     assert tuple(refused.value.faults) == (Fault("/name", "must be a string, not a number"),)

@@ -1,4 +1,4 @@
-"""What is wrong with a body is said member by member, with its pointer (RFC 6901) and the rule in words."""
+"""A malformed body gets a fault for each bad member, with its pointer (RFC 6901) and the rule in words."""
 
 import itertools
 from typing import Annotated, Any, Literal
@@ -12,14 +12,14 @@ from consent_registry.domain.json_faults import find_faults, rule_of
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something inside."""
+    """A nested object."""
 
     flag: bool
     kind: Literal["one", "two"] = "one"
 
 
 class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A body with a member of every type that bodies have."""
+    """A body with a member of every type that bodies use."""
 
     text: Annotated[str, Meta(min_length=1, max_length=3)]
     slug: Annotated[str, Meta(pattern="^[a-z]+$", extra={"rule": "must be a slug"})] = "a"
@@ -111,13 +111,13 @@ BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
 
 
 def faults_of(value: object, kind: object = Outer) -> list[tuple[str, str]]:
-    """What is said of a value."""
+    """The faults of a value."""
     return [(fault.pointer, fault.detail) for fault in find_faults(value, inspect.type_info(kind), "")]
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_every_fault_is_named(name: str) -> None:
-    """Each rule in words, at its place; and only where the parser refuses the body as well."""
+    """Each broken rule is worded at its place, and only bodies that the parser refuses have faults."""
     value, expected = BODIES[name]
     assert faults_of(value) == expected
     if expected:
@@ -128,38 +128,38 @@ def test_every_fault_is_named(name: str) -> None:
 
 
 def test_a_fault_is_a_pointer_and_a_rule() -> None:
-    """Pointers go on from where the walk begins."""
+    """Pointers continue from the pointer at which the walk begins."""
     assert list(find_faults(5, inspect.type_info(bool), "/a/0")) == [
         Fault("/a/0", "must be true or false, not a number")
     ]
 
 
 def test_what_is_no_null_is_reported_by_its_own_kind() -> None:
-    """In whatever order the kinds of an optional type stand."""
+    """The fault names the other type of an optional member, whatever the order of the union."""
     optional = inspect.UnionType((inspect.NoneType(), inspect.StrType()))
     assert list(find_faults(5, optional, "")) == [Fault("", "must be a string, not a number")]
 
 
 def test_a_kind_without_words_of_its_own_is_another_kind() -> None:
-    """Types that no body has yet are named by what the value is."""
+    """For a type without a wording the fault names the kind of the value."""
     assert rule_of(inspect.FloatType(), None, []) == "must be of another kind than a list"
 
 
 def test_a_long_name_is_shortened_and_half_a_character_replaced() -> None:
-    """A name comes back in the pointer, so it is cut like every word that is echoed."""
+    """A pointer contains a member's name cut to 80 characters, with lone surrogates replaced."""
     ((pointer, _), *_) = faults_of(WHOLE | {"x" * 500: 1})
     assert len(pointer) < 100
     assert faults_of(WHOLE | {"a\ud800": 1}) == [("/a?", "is no member this request knows")]
 
 
 def test_a_list_past_its_maximum_is_not_walked() -> None:
-    """Of two million items no more are looked at than the list may have."""
+    """Of a list with two million items only the allowed number is examined."""
     value = WHOLE | {"names": [5] * 2_000_000}
     assert len(faults_of(value)) == 3
 
 
 def test_the_walk_is_lazy() -> None:
-    """Who takes a hundred faults has no more looked for."""
+    """A caller that takes a hundred faults stops the search there."""
     seen = itertools.count()
 
     class Counted(dict[str, object]):

@@ -1,4 +1,4 @@
-"""Unusual look-ups: what is counted, from which number on, and that a bad hour may begin at any minute."""
+"""Unusual look-ups become findings from their limits on, wherever the hour or day begins."""
 
 import math
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ MINUTE = timedelta(minutes=1)
 
 
 def lookup(number: int, at: datetime, client_id: str | None = None, *, sent: bool = False) -> Lookup:
-    """A question by its number, which is its place in the log as well."""
+    """A question with this number, which is also its log index."""
     return Lookup(f"d{number:03}", number, at, client_id, sent)
 
 
 def test_the_limits_and_lengths() -> None:
-    """Fifty persons an hour, ten questions a day."""
+    """The limits are fifty persons an hour and ten questions a day."""
     assert (REFUSED_REFERENCES, QUESTIONS_WITHOUT_TRANSFER) == (50, 10)
     assert (timedelta(minutes=60), timedelta(hours=24)) == (HOUR, DAY)
 
 
 @pytest.mark.parametrize("number", [49, 50, 51])
 def test_persons_refused_within_an_hour(number: int) -> None:
-    """The fiftieth makes the finding, and it is known then."""
+    """The fiftieth refused person within an hour makes the finding, which is known from then."""
     found = lookups_refused(lookup(one, AT + one * MINUTE) for one in range(number))
     assert len(found) == (number >= 50)
     for one in found:
@@ -50,7 +50,7 @@ def test_persons_refused_within_an_hour(number: int) -> None:
 
 
 def test_a_known_person_counts_once_and_an_unknown_one_each_time() -> None:
-    """References nobody registered cannot be told apart; clients can."""
+    """A known client counts once, and each question with an unknown reference counts."""
     some = [lookup(1, AT, "a"), lookup(2, AT, "a"), lookup(3, AT, "b"), lookup(4, AT), lookup(5, AT)]
     assert lookups_refused(some, 5) == []
     (found,) = lookups_refused(some, 4)
@@ -59,13 +59,13 @@ def test_a_known_person_counts_once_and_an_unknown_one_each_time() -> None:
 
 @pytest.mark.parametrize(("apart", "number"), [(HOUR - STEP, 1), (HOUR, 0), (HOUR + STEP, 0)])
 def test_an_hour_is_sixty_minutes_wherever_it_begins(apart: timedelta, number: int) -> None:
-    """Two questions an hour apart are not within an hour; a microsecond less and they are, over a clock's hour too."""
+    """Two questions less than sixty minutes apart count together, also across a clock's hour."""
     begin = AT + 59 * MINUTE
     assert len(lookups_refused([lookup(1, begin), lookup(2, begin + apart)], 2)) == number
 
 
 def test_one_finding_for_each_hour_with_its_worst_moment() -> None:
-    """A list that somebody goes through for two hours is two findings, each with its own worst moment."""
+    """A list tried for two hours makes two findings, each with its worst moment."""
     quiet = [lookup(one, AT + one * 20 * MINUTE) for one in range(3)]
     busy = [lookup(10 + one, AT + HOUR + one * 10 * MINUTE) for one in range(6)]
     first, second = lookups_refused([*busy, *quiet], 3)
@@ -75,7 +75,7 @@ def test_one_finding_for_each_hour_with_its_worst_moment() -> None:
 
 
 def test_asked_often_and_nothing_sent() -> None:
-    """Per client; one answer that was followed by a transfer ends it for a day around."""
+    """Many questions about one client without a transfer make a finding; a transfer within a day prevents it."""
     some = [lookup(one, AT + one * MINUTE, "a") for one in range(3)] + [lookup(9, AT, "b"), lookup(8, AT)]
     (found,) = lookups_without_transfer(some, 3)
     assert (found.kind, found.client_id, found.subject) == ("lookups_without_transfer", "a", "d002")
@@ -88,7 +88,7 @@ def test_asked_often_and_nothing_sent() -> None:
 
 
 def test_ten_questions_unless_said_otherwise() -> None:
-    """The tenth within a day makes the finding."""
+    """By default the tenth question within a day makes the finding."""
     some = [lookup(one, AT + one * MINUTE, "a") for one in range(10)]
     assert lookups_without_transfer(some[:9]) == []
     assert len(lookups_without_transfer(some)) == 1
@@ -96,7 +96,7 @@ def test_ten_questions_unless_said_otherwise() -> None:
 
 @pytest.mark.parametrize("kind", ["receipt_codes_guessed", "link_codes_guessed"])
 def test_wrong_codes(kind: FindingKind) -> None:
-    """From the number on at which a partner has to wait; about no decision."""
+    """Wrong codes make a finding from the number at which the partner must wait, and it names no decision."""
     failures = [(f"f{one}", AT + one * MINUTE) for one in range(5)]
     assert codes_guessed(kind, failures[:4], 5) == []
     (found,) = codes_guessed(kind, failures, 5)
@@ -115,7 +115,7 @@ def test_wrong_codes(kind: FindingKind) -> None:
     ],
 )
 def test_what_must_be_known(begin: datetime, since: datetime) -> None:
-    """A window before the clock's hour in which the period begins."""
+    """A period needs look-ups from one window before the clock's hour in which it begins."""
     assert looked_at_since(begin, HOUR) == since
 
 
@@ -127,12 +127,14 @@ histories = st.lists(st.tuples(minutes, people, st.booleans()), max_size=14).map
 
 
 def told(found: Sequence[Finding]) -> set[tuple[object, ...]]:
-    """What matters of findings: about whom, known when, and the number counted."""
+    """The essentials of findings: client, time of knowledge and count."""
     return {(one.client_id, one.known_at, next(iter(one.numbers.values()))) for one in found}
 
 
 def by_the_words(some: Sequence[Lookup], length: timedelta, limit: int, *, persons: bool) -> set[tuple[object, ...]]:
-    """For each moment look at all there was in the hour or day before; then take each clock's hour or day by itself."""
+    """A plain second implementation: counts the hour or day before each moment, then takes the worst of each clock's
+    hour or day.
+    """
     beyond: dict[int, list[tuple[datetime, int]]] = {}
     for moment in sorted({one.at for one in some}):
         inside = [one for one in some if moment - length < one.at <= moment]
@@ -146,7 +148,7 @@ def by_the_words(some: Sequence[Lookup], length: timedelta, limit: int, *, perso
 
 @given(histories, st.integers(1, 4))
 def test_any_history_against_the_words(some: list[Lookup], limit: int) -> None:
-    """Whatever was asked when about whom: the same hours and days with the same numbers, in whatever order it comes."""
+    """For any history the findings agree with the plain second implementation, in any order of input."""
     refused = told(lookups_refused(some, limit))
     assert refused == {(None, *one) for one in by_the_words(some, HOUR, limit, persons=True)}
     assert refused == told(lookups_refused(some[::-1], limit))
@@ -160,7 +162,7 @@ def test_any_history_against_the_words(some: list[Lookup], limit: int) -> None:
 
 @given(histories, st.integers(1, 4), minutes)
 def test_a_period_needs_no_more_than_it_looks_at(some: list[Lookup], limit: int, begin: datetime) -> None:
-    """What a period tells is the same from all there ever was and from what `looked_at_since` asks for."""
+    """The findings of a period are the same from the whole history and from `looked_at_since` on."""
     since = looked_at_since(begin, HOUR)
     part = [one for one in some if one.at >= since]
     wanted = {one for one in told(lookups_refused(some, limit)) if one[1] >= begin}  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""What every permit carries: purpose binding, no onward transfer, and who stays responsible."""
+"""Every permit has the obligations of purpose binding, no onward transfer and the sender's responsibility."""
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ from tests.domain.cases import IDENTITY, partner
     ],
 )
 def test_norms_follow_the_law_of_both_sides(sender: str, recipient: str | None, binding: str, responsible: str) -> None:
-    """Social law first where either side is under it, else the recipient's own law."""
+    """The norm is SGB X if either partner is under it, else the recipient's law."""
     found = obligations_for(partner(1, regime=sender), partner(2, regime=recipient))
     assert [(one.code, one.norm) for one in found] == [
         ("purpose_binding", binding),
@@ -32,7 +32,7 @@ def test_norms_follow_the_law_of_both_sides(sender: str, recipient: str | None, 
 
 
 def test_a_permit_says_that_it_is_not_lawfulness() -> None:
-    """The sender reads with every permit that a consent on file is not the lawfulness of sending."""
+    """Every permit tells the sender that a consent on file does not make the transfer lawful."""
     last = obligations_for(partner(1), partner(2))[-1]
     assert "nicht die Rechtmäßigkeit" in last.text
     assert all(one.text.endswith(".") for one in obligations_for(partner(1), partner(2)))
@@ -45,7 +45,7 @@ def codes(*flags: CategoryFlags) -> list[str]:
 
 
 def test_flags_of_what_passes_oblige() -> None:
-    """Each flag brings its own obligation, once however many categories have it; plain categories bring none."""
+    """Each flag of a permitted category adds its obligation once; plain categories add none."""
     plain, proxy = CategoryFlags(), CategoryFlags(proxy_for="origin")
     harm, social = CategoryFlags(high_harm=True), CategoryFlags(social_data=True)
     assert codes() == codes(plain, plain) == []
@@ -56,7 +56,7 @@ def test_flags_of_what_passes_oblige() -> None:
 
 
 def test_what_must_not_be_inferred_is_named() -> None:
-    """In German where there is a word for it, else as the catalogue says; each once."""
+    """The obligation names what must not be inferred, in German if there is a word for it, each once."""
     flags = [CategoryFlags(proxy_for=one) for one in ("origin", "ethnic origin", "Religion", "origin")]
     categories = [msgspec.structs.replace(IDENTITY, flags=one) for one in flags]
     (found,) = obligations_for(partner(1), partner(2), categories)[3:]

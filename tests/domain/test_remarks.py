@@ -1,10 +1,10 @@
-"""Remarks are found by their codes."""
+"""Each remark is found by its code."""
 
 from consent_registry.domain.remarks import REMARKS, remarks_of
 
 
 def test_remarks_come_in_the_order_of_their_codes() -> None:
-    """Each code has its remark, and no code none."""
+    """Remarks come in the order of the given codes; no codes give no remarks."""
     assert [one.code for one in remarks_of(["lay_interpreter", "mandate_ends_first"])] == [
         "lay_interpreter",
         "mandate_ends_first",
@@ -14,7 +14,7 @@ def test_remarks_come_in_the_order_of_their_codes() -> None:
 
 
 def test_a_code_in_the_log_keeps_its_remark() -> None:
-    """Codes stand in events for ever: one that was written is found by a later release too."""
+    """A code in an old event still has its remark in a later release."""
     assert set(REMARKS) >= {
         "benefits_notice_unstated",
         "guardian_is_recipient",

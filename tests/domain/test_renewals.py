@@ -1,4 +1,4 @@
-"""What may be renewed, what a renewal does, and what falls with it."""
+"""What can be renewed, what a renewal changes, and when a renewal is undone."""
 
 import random
 
@@ -24,7 +24,7 @@ def old() -> Grant:
 
 
 def again(old: Grant, name: str = "new", **facts: object) -> Grant:
-    """A grant of a consent that renews the old one's, from day 50 until day 300 unless said otherwise."""
+    """A grant of a consent that renews the old one's, by default from day 50 until day 300."""
     plain = {"grant_id": name, "consent_id": "second", "renews": old.consent_id}
     return msgspec.structs.replace(old, **plain | {"valid_from": day(50), "valid_until": day(300)} | facts)
 
@@ -34,7 +34,9 @@ def again(old: Grant, name: str = "new", **facts: object) -> Grant:
     [("withdrawn", None), ("ended", None), ("invalidated", None), ("renewed", None), ("restricted", True)],
 )
 def test_only_what_is_given_is_renewed(old: Grant, kind: str, found: object) -> None:
-    """Nothing is revived; what was renewed is renewed by its newest act; a restriction is not an end."""
+    """A renewal revives no ended grant, a renewed grant is renewed by its newest act, and a restricted one can be
+    renewed.
+    """
     facts = {"valid_until": day(200)} if kind == "renewed" else {}
     earlier = [changed(old, change(kind, 10, **facts))]  # type: ignore[arg-type]
     assert (renewable(earlier, old.flow, day(50)) is not None) is bool(found)
@@ -42,7 +44,7 @@ def test_only_what_is_given_is_renewed(old: Grant, kind: str, found: object) -> 
 
 
 def test_what_may_be_renewed_is_what_is_left(old: Grant) -> None:
-    """Withdrawn categories are not; another flow is not; at the end of its validity nothing is."""
+    """A renewal covers neither withdrawn categories nor another flow, and nothing after the end of validity."""
     earlier = [changed(old, change("withdrawn", 10, category_ids=frozenset({CONTACT.category_id})))]
     found = renewable(earlier, old.flow, day(50))
     assert found is not None
@@ -59,7 +61,7 @@ def test_what_may_be_renewed_is_what_is_left(old: Grant) -> None:
 
 
 def test_a_renewal_names_the_grant_that_lasts_longest(old: Grant) -> None:
-    """Of two ticks for the flow the longer one says until when; a tick for another flow renews nothing."""
+    """Of two new grants for a flow the longer one renews; a grant for another flow renews nothing."""
     shorter, other = again(old, "short", valid_until=day(200)), again(old, "other", purpose_id=99, valid_until=day(900))
     ((renewed, one),) = renew([old], [shorter, again(old), other], day(48), day(50))
     assert (renewed, one.kind, one.by_grant_id, one.valid_until) == (old, "renewed", "new", day(300))
@@ -68,7 +70,7 @@ def test_a_renewal_names_the_grant_that_lasts_longest(old: Grant) -> None:
 
 
 def test_a_void_renewal_falls_alone(old: Grant) -> None:
-    """Back to when it was said to begin; another's renewal stands, and what fell does not fall twice."""
+    """An invalid renewal is undone from its date; another renewal stays, and none is undone twice."""
     ((_, one),) = renew([old], [again(old)], day(48), day(50))
     renewed = changed(old, one)
     assert unrenew([renewed], [again(old, "another")], day(60)) == []
@@ -80,7 +82,7 @@ def test_a_void_renewal_falls_alone(old: Grant) -> None:
 
 @pytest.mark.parametrize("shown", ["old", "new"])
 def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) -> None:
-    """Withdrawing either grant withdraws both, and nothing for the flow is still given."""
+    """A withdrawal of either grant withdraws both, so nothing is permitted for the flow."""
     grants = [changed(old, *(one for _, one in renew([old], [again(old)], day(50), day(50)))), again(old)]
     chosen = [one for one in grants if one.grant_id == shown]
     withdrawn = withdraw([*chosen, *same_yes(chosen, grants)], day(60), day(60))
@@ -91,7 +93,9 @@ def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) 
 
 
 def test_the_same_yes_as_the_oracle_sees_it() -> None:
-    """Twenty thousand heaps of papers, renewing each other in any way: the same ticks fall, and often some do."""
+    """In twenty thousand generated sets of consents that renew each other, a withdrawal reaches the grants that the
+    oracle names.
+    """
     choose = random.Random(11).choice
     fell = 0
     for _ in range(CASES):
@@ -122,7 +126,7 @@ def _release(consent_id: str, **facts: object) -> RecordedRelease:
 
 
 def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
-    """Withdrawn on its own at its own time; else given, ended or expired with its grants, of its own consent only."""
+    """A release is withdrawn by itself, or else has the status of the grants of its consent that it serves."""
     release, other = _release("first"), again(old)
     assert status_of_release(release, [old, other], day(99), day(99)) == "given"
     assert status_of_release(release, [old, other], day(100), day(100)) == "expired"
@@ -141,7 +145,7 @@ def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
 
 
 def test_a_release_says_no_more_than_its_grants(old: Grant) -> None:
-    """Who sees none of the grants it serves does not see it, nor does who has no part in it."""
+    """Only a partner that takes part in a release and sees one of its grants sees the release."""
     release = _release("first")
     assert release.is_visible_to(AWO.partner_id, [old])
     assert release.is_visible_to(AWO.partner_id, [again(old), old])
@@ -151,7 +155,7 @@ def test_a_release_says_no_more_than_its_grants(old: Grant) -> None:
 
 
 def test_a_renewed_release_falls_with_it(old: Grant) -> None:
-    """The same holder towards the same side in a related consent, and no other."""
+    """A withdrawal of a release also reaches that of the same holder and side in a consent connected by a renewal."""
     first, second, apart = _release("first"), _release("second"), _release("third")
     turned = _release("second", holder_id=2, towards_id=1)
     grants = [old, again(old), again(old, "apart", consent_id="third", renews=None)]

@@ -1,11 +1,11 @@
-"""Every kind of event has one class."""
+"""Every kind of event has one retention class."""
 
 from consent_registry.domain.events.registry import NUMBERS
 from consent_registry.domain.retentions import PERMANENT, STATE, USE, USE_KINDS
 
 
 def test_every_kind_has_exactly_one_class() -> None:
-    """No kind is in two classes and none in no class."""
+    """Every kind of event is in exactly one retention class."""
     assert sorted([*USE, *STATE, *PERMANENT]) == sorted(NUMBERS)
 
 

@@ -1,4 +1,4 @@
-"""A replay takes in every kind of event, says what it cannot, and holds tables against what it was told."""
+"""The table check reads every kind of event, reports what it cannot read, and compares tables with the events."""
 
 from typing import Any
 
@@ -38,14 +38,14 @@ TRANSFER = event(
 
 
 def replay_of(*events: Row) -> Replay:
-    """A replay that was told these."""
+    """A table check that has read these events."""
     replay = Replay()
     assert all(replay.tell(read(one)) for one in events)
     return replay
 
 
 def test_every_kind_is_taken_in() -> None:
-    """It stands for rows, or leaves the state as it is."""
+    """Every kind of event gives expected rows, or changes no state."""
     assert {kind for kind, one in EVENTS.items() if one.rows is Head.rows} == WITHOUT_STATE
 
 
@@ -57,7 +57,7 @@ def test_some_kinds_leave_the_state_as_it_is(kind: str) -> None:
 
 
 def test_an_unknown_kind_is_said() -> None:
-    """It is neither refused nor taken in."""
+    """An event of an unknown kind is reported: neither refused nor read."""
     assert not Replay().tell(read(event("something new", 1)))
 
 
@@ -74,7 +74,7 @@ def test_an_unknown_kind_is_said() -> None:
     ],
 )
 def test_what_an_event_lacks_is_said(change: Row, says: str) -> None:
-    """With the member's place, whether it is of the wrong type or missing."""
+    """A missing or mistyped member of an event is reported with its place."""
     with pytest.raises(NotAnEvent, match=says):
         read(CONSENT | change)
 
@@ -86,14 +86,14 @@ def test_a_time_that_is_none_is_said() -> None:
 
 
 def test_an_event_told_twice_is_said() -> None:
-    """The second is not complete, because what it tells was told."""
+    """A second event with the same rows is reported."""
     replay = replay_of(SUSPENSION)
     with pytest.raises(NotComplete, match=r"^ValueError: suspensions \('s',\) was told before$"):
         replay.tell(read(SUSPENSION))
 
 
 def test_a_row_as_told_has_no_differences() -> None:
-    """And is missing no more."""
+    """A row as its event implies has no differences and is not missing."""
     replay = replay_of(SUSPENSION)
     assert list(replay.missing("suspensions")) == [("s",)]
     assert replay.compare("suspensions", SUSPENDED) == []
@@ -101,7 +101,9 @@ def test_a_row_as_told_has_no_differences() -> None:
 
 
 def test_each_column_that_differs_is_named() -> None:
-    """With what was told and what is held; columns that are not compared do not matter."""
+    """Each differing column is named with its expected and its stored value; columns that are not compared do not
+    matter.
+    """
     replay = replay_of(SUSPENSION)
     held = SUSPENDED | {"recorded_at": instant(2), "partner_id": "west", "network_id": 4}
     assert replay.compare("suspensions", held) == [
@@ -112,13 +114,13 @@ def test_each_column_that_differs_is_named() -> None:
 
 @pytest.mark.parametrize("column", TABLES["consents"][1])
 def test_a_consents_columns_are_each_compared(column: str) -> None:
-    """A column held otherwise is the one that is named."""
+    """A differing column of a consent is named."""
     found = replay_of(CONSENT).compare("consents", CONSENT_ROW | {column: "other"})
     assert found == [Difference(column, CONSENT_ROW[column], "other")]
 
 
 def test_a_row_that_nobody_told_is_none() -> None:
-    """And so is one that was compared already."""
+    """A row without an event is reported, and so is a row that was compared before."""
     replay = replay_of(SUSPENSION)
     assert replay.compare("suspensions", SUSPENDED | {"suspension_id": "r"}) is None
     assert replay.compare("suspensions", SUSPENDED) == []
@@ -126,7 +128,7 @@ def test_a_row_that_nobody_told_is_none() -> None:
 
 
 def test_what_is_untold_of_a_row_is_not_compared() -> None:
-    """A consent says which bytes were shown, and not of what they are a translation."""
+    """A column that the event says nothing about is not compared."""
     held: Row = {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": "anything"}
     assert replay_of(CONSENT).compare("text_languages", held) == []
     other = replay_of(CONSENT).compare("text_languages", held | {"content": "bb"})

@@ -1,4 +1,4 @@
-"""What of a transfer is a finding, at the very edges, by table and against a second opinion."""
+"""Which transfers become findings: at exact boundaries, by table, and against a second implementation."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -49,12 +49,12 @@ def stopped(
     kind: StopKind = "withdrawn",
     of: str = "",
 ) -> Stopped:
-    """A withdrawal unless said otherwise, recorded at once unless said otherwise."""
+    """A stop of a grant, by default a withdrawal that was recorded at once."""
     return Stopped(categories, at, recorded_at or at, kind, of)
 
 
 def kinds(some: list[Finding]) -> list[str]:
-    """Their kinds in the order told."""
+    """The kinds of findings, in order."""
     return [one.kind for one in some]
 
 
@@ -80,7 +80,7 @@ SURPLUS: list[tuple[str, Outcome, str, str, FindingKind | None, str]] = [
 def test_what_was_not_permitted(
     permitted: str, outcome: Outcome, statutory: str, categories: str, kind: FindingKind | None, surplus: str
 ) -> None:
-    """Beyond the permit, or without one; what rests on a statute is never surplus."""
+    """A transfer beyond its permit, or without one, is a finding; statutory categories never are."""
     found = judge_transfer(
         sent(categories), decided(permitted, outcome=outcome, statutory=statutory, grants=""), NOTHING
     )
@@ -114,14 +114,14 @@ def test_before_and_after_the_permit(at: datetime, kind: FindingKind | None) -> 
 
 @pytest.mark.parametrize("at", [at for at, _ in TIMES])
 def test_where_nothing_was_permitted_no_time_counts(at: datetime) -> None:
-    """Without a permit, and for what goes beyond it, there is none to be early or late for."""
+    """Categories without a permit cannot be early or late."""
     refused = decided("", outcome="no_permission", grants="")
     assert kinds(judge_transfer(sent("a", at), refused, NOTHING)) == ["transfer_without_permit"]
     assert kinds(judge_transfer(sent("x", at), decided("ab"), NOTHING)) == ["transfer_broader"]
 
 
 def test_only_what_was_permitted_is_late() -> None:
-    """Of a transfer that is late and broader each finding names its own part."""
+    """A late and too broad transfer makes two findings, each with its own categories."""
     late, broader = judge_transfer(sent("ax", EXPIRES), decided(), NOTHING)[::-1]
     assert (late.kind, late.categories, late.surplus) == ("transfer_after_expiry", ("a",), ())
     assert (broader.kind, broader.categories, broader.surplus) == ("transfer_broader", ("a", "x"), ("x",))
@@ -133,8 +133,8 @@ RECEIVED = AT + MINUTES
 @pytest.mark.parametrize("step", [-1, 0, 1])
 @pytest.mark.parametrize("gap", [timedelta(0), 2 * MINUTES, timedelta(days=2)])
 def test_the_moment_of_receipt_counts(step: int, gap: timedelta) -> None:
-    """Sent at the very moment of receipt or later is a finding, whether the withdrawal was recorded by then or days
-    after; sent a microsecond before is none. It is known once both report and withdrawal are.
+    """A transfer at or after the receipt of a withdrawal is a finding, whenever the withdrawal was recorded; a
+    microsecond before it is none. It is known once report and withdrawal are recorded.
     """
     grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + gap),))}
     found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
@@ -146,7 +146,7 @@ def test_the_moment_of_receipt_counts(step: int, gap: timedelta) -> None:
 
 
 def test_only_withdrawn_categories_count() -> None:
-    """A withdrawal of one category leaves the other; of something that was not sent, everything."""
+    """A withdrawal of one category affects only that category of a transfer."""
     only_a = {"g": UsedGrant(ALL, (stopped(AT, categories=frozenset("a")),))}
     (found,) = judge_transfer(sent("ba"), decided(), only_a)
     assert found.categories == ("a",)
@@ -155,7 +155,7 @@ def test_only_withdrawn_categories_count() -> None:
 
 
 def test_a_grant_that_still_holds_carries_the_category() -> None:
-    """Where two used grants cover a category, both must have been withdrawn; what others cover does not matter."""
+    """A category is a finding only if every used grant with it was stopped."""
     gone, holds = UsedGrant(ALL, (stopped(AT, AT + MINUTES),)), UsedGrant(frozenset("a"))
     (found,) = judge_transfer(sent(), decided(grants="gh"), {"g": gone, "h": holds})
     assert found.categories == ("b",)
@@ -168,12 +168,12 @@ def test_a_grant_that_still_holds_carries_the_category() -> None:
 
 
 def test_grants_that_are_gone_tell_nothing() -> None:
-    """After retention nobody can say that they were withdrawn."""
+    """Grants deleted by retention make no finding."""
     assert judge_transfer(sent(), decided(grants="gh"), {}) == []
 
 
 def test_the_word_known_first_makes_the_finding() -> None:
-    """Of two withdrawals that cover a transfer the one recorded first is told; one received later counts not."""
+    """Of two withdrawals before a transfer the one recorded first is named; a later receipt does not count."""
     first, second = stopped(AT, AT + 5 * MINUTES), stopped(AT - MINUTES, AT + 6 * MINUTES)
     after = stopped(AT + STEP, AT + STEP)
     (found,) = judge_transfer(sent(), decided(), {"g": UsedGrant(ALL, (after, second, first))})
@@ -183,7 +183,7 @@ def test_the_word_known_first_makes_the_finding() -> None:
 @pytest.mark.parametrize("recorded_at", [AT - MINUTES, AT + 3 * MINUTES, AT + timedelta(days=9)])
 @pytest.mark.parametrize("given_at", [AT - timedelta(days=9), AT, AT + STEP])
 def test_a_void_grant_counts_whenever_something_was_sent(given_at: datetime, recorded_at: datetime) -> None:
-    """It was void from the start, whatever its times: known once both report and invalidation are."""
+    """A transfer on a void grant is a finding at any time, known once report and invalidation are recorded."""
     grants = {"g": UsedGrant(ALL, (stopped(given_at, recorded_at, kind="invalidated"),))}
     (found,) = judge_transfer(sent("ab"), decided(), grants)
     assert (found.kind, found.categories, found.finding_id) == (
@@ -199,7 +199,7 @@ def test_a_void_grant_counts_whenever_something_was_sent(given_at: datetime, rec
 
 @pytest.mark.parametrize("step", [-1, 0, 1])
 def test_an_ending_counts_from_its_moment(step: int) -> None:
-    """Sent at the very moment of the ending or later is a finding; a microsecond before is none."""
+    """A transfer at or after an ending is a finding; a microsecond before it is none."""
     grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, kind="ended"),))}
     found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
     assert kinds(found) == ([] if step < 0 else ["transfer_after_ending"])
@@ -220,7 +220,9 @@ RESTRICTED: list[tuple[datetime, bool]] = [
 
 @pytest.mark.parametrize(("at", "is_restricted"), RESTRICTED)
 def test_a_restriction_counts_until_it_is_lifted(at: datetime, *, is_restricted: bool) -> None:
-    """From its moment on, and no longer at the moment of its lifting; the next one counts for itself."""
+    """A transfer under a restriction is a finding from its moment until its lifting; a second restriction counts by
+    itself.
+    """
     stops = [stopped(RECEIVED, kind="restricted"), stopped(LIFTED, kind="unrestricted")]
     again = stopped(LIFTED + MINUTES, kind="restricted")
     for order in ((*stops, again), (again, *reversed(stops))):
@@ -240,7 +242,7 @@ def test_a_restriction_counts_until_it_is_lifted(at: datetime, *, is_restricted:
     ],
 )
 def test_what_does_not_lift_a_restriction(lifting: Stopped) -> None:
-    """Another category's lifting, another grant's, an earlier one, and one that came after the transfer."""
+    """A lifting of another category, of another grant, before the restriction, or after the transfer does not count."""
     restriction = stopped(RECEIVED, kind="restricted")
     (found,) = judge_transfer(sent("a", LIFTED), decided(), {"g": UsedGrant(ALL, (restriction, lifting))})
     assert (found.kind, found.categories) == ("transfer_under_restriction", ("a",))
@@ -254,14 +256,14 @@ def test_what_does_not_lift_a_restriction(lifting: Stopped) -> None:
 
 
 def test_a_lifting_at_the_same_moment_lifts() -> None:
-    """The restriction had lasted for no time at all."""
+    """A restriction lifted at its own moment never applied."""
     both = (stopped(RECEIVED, kind="restricted"), stopped(RECEIVED, kind="unrestricted"))
     assert judge_transfer(sent("ab", RECEIVED), decided(), {"g": UsedGrant(ALL, both)}) == []
 
 
 def test_two_grants_that_fell_in_two_ways() -> None:
-    """None held any more, so it is a finding: told for each way in which one fell, with that one's times, and known
-    once both were; while one holds it is none.
+    """If two grants were stopped in two ways, there is a finding for each way, known once both grants were stopped;
+    while one permits, there is none.
     """
     withdrawn, ended = stopped(AT - MINUTES, AT + 5 * MINUTES), stopped(AT, AT + 6 * MINUTES, kind="ended")
     both = {"g": UsedGrant(ALL, (withdrawn,)), "h": UsedGrant(ALL, (ended,))}
@@ -283,8 +285,8 @@ def test_two_grants_that_fell_in_two_ways() -> None:
 
 
 def test_what_is_recorded_later_changes_no_earlier_finding() -> None:
-    """Withdrawn and found, and found void weeks later: the first finding stays what it was, and a second one is there,
-    known from the invalidation on.
+    """An invalidation weeks after a finding leaves that finding as it was and adds a second one, known from the
+    invalidation on.
     """
     withdrawn = stopped(AT, AT + 5 * MINUTES)
     void = stopped(AT - timedelta(days=30), AT + timedelta(days=20), kind="invalidated")
@@ -325,7 +327,7 @@ TOLD_AS = {
 
 
 def ways(grant: UsedGrant, category: str, at: datetime) -> set[str]:
-    """In which ways a grant did not let a category pass at a moment."""
+    """The ways in which a grant was stopped for a category at a moment."""
     about = [one for one in grant.stops if category in one.categories]
     found = {"invalidated"} if any(one.kind == "invalidated" for one in about) else set()
     by_then = [one for one in about if one.effective_at <= at]
@@ -339,7 +341,7 @@ def ways(grant: UsedGrant, category: str, at: datetime) -> set[str]:
 
 
 def second_opinion(report: Sent, one: Decided, grants: Mapping[str, UsedGrant]) -> set[tuple[str, tuple[str, ...]]]:
-    """The rules category by category, as docs/reconciliation.md words them: kind and the categories concerned."""
+    """A second implementation of docs/reconciliation.md, category by category: kinds and their categories."""
     concerned: dict[str, list[str]] = {}
     for category in report.categories if one.outcome != "not_consent_based" else ():
         if category in one.permitted:
@@ -372,8 +374,8 @@ def test_small_histories_against_the_second_opinion(
     outcome: Outcome,
     grants: dict[str, UsedGrant],
 ) -> None:
-    """Whatever was permitted, sent and withdrawn, when and in which order: the same kinds about the same categories,
-    and a finding is known neither before its report nor before any word that it needs.
+    """For any small history the findings agree with the second implementation, and none is known before its report or
+    its cause was recorded.
     """
     one = decided(
         "".join(sorted(permitted)),
@@ -397,17 +399,17 @@ def test_small_histories_against_the_second_opinion(
 
 
 def known_by(grant: UsedGrant, at: datetime) -> UsedGrant:
-    """The grant with the withdrawals that were recorded by a moment."""
+    """The grant with only the stops recorded by a moment."""
     return UsedGrant(grant.categories, tuple(one for one in grant.stops if one.recorded_at <= at))
 
 
 def lifts(grants: Mapping[str, UsedGrant]) -> bool:
-    """Whether a restriction was lifted anywhere."""
+    """Whether a history contains a lifting."""
     return any(stop.kind == "unrestricted" for grant in grants.values() for stop in grant.stops)
 
 
 def test_the_second_opinion_sees_a_wrong_rule() -> None:
-    """Control: judged by the time of recording instead of receipt, the gap's transfer would be missed."""
+    """Control: judged by recording instead of receipt, a transfer in between would be missed."""
     gap = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + 2 * MINUTES),))}
     wrong = {"g": UsedGrant(ALL, (stopped(RECEIVED + 2 * MINUTES),))}
     report = sent("ab", RECEIVED + MINUTES)
@@ -417,7 +419,7 @@ def test_the_second_opinion_sees_a_wrong_rule() -> None:
 
 
 def test_the_second_opinion_sees_a_void_grant_judged_by_its_time() -> None:
-    """Control: counted from when it was recorded, an invalidation would leave what was sent before it in order."""
+    """Control: if an invalidation counted from its recording, earlier transfers would be missed."""
     void = {"g": UsedGrant(ALL, (stopped(AT - MINUTES, EXPIRES, kind="invalidated"),))}
     wrong = {"g": UsedGrant(ALL, (stopped(EXPIRES, kind="ended"),))}
     report = sent("ab")

@@ -1,4 +1,4 @@
-"""What holds for every value of the domain."""
+"""All values of the domain are immutable."""
 
 import importlib
 import pkgutil
@@ -19,7 +19,7 @@ VALUES = {
 
 @pytest.mark.parametrize("value", sorted(VALUES, key=str))
 def test_a_value_cannot_be_changed(value: type[msgspec.Struct]) -> None:
-    """Facts handed from one function to another are the same facts: every value is frozen."""
+    """Every struct of the domain is frozen."""
     assert value.__struct_config__.frozen
 
 

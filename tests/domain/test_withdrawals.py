@@ -1,4 +1,4 @@
-"""What a withdrawal takes, what it leaves, and what goes on elsewhere."""
+"""Which grants and categories a withdrawal covers, and which flows continue."""
 
 from consent_registry.domain.grants import permitted_categories, status_of
 from consent_registry.domain.withdrawals import Withdrawn, can_be_withdrawn, still_given, withdraw
@@ -12,7 +12,7 @@ def _after(withdrawn: Withdrawn) -> frozenset[int]:
 
 
 def test_a_withdrawal_takes_everything() -> None:
-    """Without categories the whole grant goes, received and recorded times kept apart."""
+    """A withdrawal without categories withdraws the whole grant, with the times of receipt and of recording."""
     one = grant(AWO, JOBCENTER, IDENTITY, CONTACT)
     (withdrawn,) = withdraw([one], day(8), day(10))
     assert (withdrawn.change.effective_at, withdrawn.change.recorded_at) == (day(8), day(10))
@@ -20,7 +20,7 @@ def test_a_withdrawal_takes_everything() -> None:
 
 
 def test_a_withdrawal_of_one_category_leaves_the_rest() -> None:
-    """Only categories that the grant holds and that were not gone yet are withdrawn."""
+    """A withdrawal of categories covers only those that the grant has and that are not withdrawn yet."""
     one = grant(AWO, JOBCENTER, IDENTITY, CONTACT, FAMILY)
     earlier = changed(one, change("withdrawn", 1, category_ids=frozenset({IDENTITY.category_id})))
     chosen = frozenset({IDENTITY.category_id, CONTACT.category_id, 99})
@@ -30,7 +30,7 @@ def test_a_withdrawal_of_one_category_leaves_the_rest() -> None:
 
 
 def test_what_is_gone_cannot_be_withdrawn_again() -> None:
-    """Refused, withdrawn, ended, expired and void grants are left out, and so are categories that were withdrawn."""
+    """Refused, withdrawn, ended, expired and void grants, and withdrawn categories, are left out."""
     live = grant(AWO, JOBCENTER, IDENTITY, CONTACT)
     gone = [
         grant(AWO, JOBCENTER, IDENTITY, answer="refused"),
@@ -44,7 +44,7 @@ def test_what_is_gone_cannot_be_withdrawn_again() -> None:
 
 
 def test_what_could_still_be_confirmed_can_be_withdrawn() -> None:
-    """A request is withdrawn before its sender confirms it, and a later confirmation does not bring it back."""
+    """A withdrawn request stays withdrawn, even if its sender confirms it later."""
     asked = grant(AWO, JOBCENTER, IDENTITY, answer="requested")
     (withdrawn,) = withdraw([asked], day(10), day(10))
     confirmed = changed(asked, withdrawn.change, change("confirmed", 11))
@@ -52,13 +52,13 @@ def test_what_could_still_be_confirmed_can_be_withdrawn() -> None:
 
 
 def test_a_grant_that_has_not_begun_can_be_withdrawn() -> None:
-    """A consent for later is withdrawn before it ever counts."""
+    """A grant can be withdrawn before it begins."""
     later = grant(AWO, JOBCENTER, IDENTITY, valid_from=day(50))
     assert len(withdraw([later], day(10), day(10))) == 1
 
 
 def test_nobody_is_misled_about_what_goes_on() -> None:
-    """Named are live grants of other consents for the same flow; not those of this consent, of other flows, or dead."""
+    """A withdrawal names the live grants of other consents for the same flow, and no others."""
     one = grant(AWO, JOBCENTER, IDENTITY)
     same_consent = grant(AWO, JOBCENTER, CONTACT, grant_id="sibling")
     other = grant(AWO, JOBCENTER, IDENTITY, grant_id="other", consent_id="consent-2")

@@ -1,4 +1,4 @@
-"""Both PostgreSQL versions the registry must run on: the embedded one, and the distribution's 15."""
+"""Fixtures for both supported PostgreSQL versions: the embedded one, and the distribution's 15."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ PROGRAMS_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 class Debian15:
-    """A cluster of Debian's PostgreSQL 15 with the same addresses as the embedded one."""
+    """A cluster of Debian's PostgreSQL 15, with the same interface as the embedded one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Debian15:
 
 @pytest.fixture(scope="session")
 def debian_15(open_folder: Callable[[str], Path]) -> Iterator[Debian15]:
-    """Run the distribution's PostgreSQL 15, as nobody where root would be refused."""
+    """Run the distribution's PostgreSQL 15, as the user nobody because it refuses root."""
     folder = open_folder("debian")
     user = None
     if os.geteuid() == 0:

@@ -1,4 +1,6 @@
-"""How a login would become the owner: with objects in pg_temp that stand in for what a definer's function names."""
+"""Attack tools: objects in pg_temp that replace what a SECURITY DEFINER function names, so that a login becomes the
+owner.
+"""
 
 import re
 from collections.abc import AsyncIterator
@@ -35,7 +37,7 @@ end $$
 
 
 async def stand_in(sql: asyncpg.Connection) -> None:
-    """Make, in this session, something in pg_temp for every type and every relation of PostgreSQL's own."""
+    """Create in this session an object in pg_temp for every type and relation of PostgreSQL's own."""
     await sql.execute(EVIL)
     types = await sql.fetch(
         "select typname from pg_catalog.pg_type where typnamespace = 'pg_catalog'::pg_catalog.regnamespace"
@@ -60,7 +62,7 @@ async def stand_in(sql: asyncpg.Connection) -> None:
 
 
 async def call(sql: asyncpg.Connection, function: str, parameters: list[str]) -> str:
-    """Call a function in a transaction that is rolled back; returns the SQLSTATE of its error, 00000 without one."""
+    """Call a function in a transaction that is rolled back. Returns the SQLSTATE of its error, or 00000."""
     arguments = ", ".join(SAMPLES[one] for one in parameters)
     transaction = sql.transaction()
     await transaction.start()
@@ -75,7 +77,7 @@ async def call(sql: asyncpg.Connection, function: str, parameters: list[str]) ->
 
 
 async def definers(sql: asyncpg.Connection) -> list[tuple[str, list[str]]]:
-    """Return every function of the schema that runs with its owner's rights, with the types of its parameters."""
+    """Return every SECURITY DEFINER function of the schema, with its parameter types."""
     rows = await sql.fetch(
         """
         select p.proname, array(select format_type(t, null) from unnest(p.proargtypes) with ordinality as o (t, n)
@@ -87,8 +89,8 @@ async def definers(sql: asyncpg.Connection) -> list[tuple[str, list[str]]]:
 
 
 async def weaken(sql: asyncpg.Connection, *, path: bool, bodies: bool) -> None:
-    """Switch defects on in every function: a search path without pg_temp, and bodies in which nothing of PostgreSQL's
-    own is written with its schema.
+    """Weaken every function: a search path without pg_temp, or bodies that name PostgreSQL's objects
+    without a schema.
     """
     for (text,) in await sql.fetch(
         "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'registry'::regnamespace"
@@ -103,7 +105,7 @@ async def weaken(sql: asyncpg.Connection, *, path: bool, bodies: bool) -> None:
 
 @asynccontextmanager
 async def variant(admin_dsn: str, source: str, name: str) -> AsyncIterator[None]:
-    """Make a copy of a database for the length of a block; in a copy everybody may make temporary objects."""
+    """Copy a database for the length of a block; in the copy everybody may create temporary objects."""
     admin = await asyncpg.connect(admin_dsn)
     try:
         await admin.execute(f"create database {name} template {source} strategy wal_log")

@@ -1,4 +1,4 @@
-"""No column of the schema is forgotten by an erasure: each is listed as erased or as not a client's."""
+"""An erasure covers every column with client data: each column is listed as erased or as not a client's."""
 
 from collections import defaultdict
 
@@ -10,7 +10,7 @@ from tests.support.installation import Registry
 
 
 async def columns(connection: asyncpg.Connection) -> dict[str, set[str]]:
-    """Return the columns of every table of the schema by table, partitions left out."""
+    """Return the columns of every table of the schema, by table, without partitions."""
     rows = await connection.fetch(
         """
         select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
@@ -25,19 +25,19 @@ async def columns(connection: asyncpg.Connection) -> dict[str, set[str]]:
 
 
 def listed() -> dict[str, set[str]]:
-    """Return the two lists as one; none is on both."""
+    """Return both lists as one; no column is on both."""
     assert not set(CLIENT_DATA_ERASED) & set(NOT_CLIENT_DATA)
     return {table: set(names.split()) for table, names in (CLIENT_DATA_ERASED | NOT_CLIENT_DATA).items()}
 
 
 async def test_every_column_is_listed(registry: Registry) -> None:
-    """Every column of every table stands on one list, and nothing stands there that is not in the schema."""
+    """Every column of every table is on one list, and every listed column exists."""
     async with registry.sql() as connection:
         assert await columns(connection) == listed()
 
 
 async def test_a_forgotten_column_is_found(fresh_registry: Registry) -> None:
-    """Control: a column more, or a table more, is not what the lists say."""
+    """Control: an additional column or table does not match the lists."""
     async with fresh_registry.sql() as connection:
         await connection.execute("alter table registry.partners add column nickname text")
         assert await columns(connection) != listed()
@@ -48,8 +48,8 @@ async def test_a_forgotten_column_is_found(fresh_registry: Registry) -> None:
 
 
 async def test_what_is_listed_as_erased_is_erased(registry: Registry) -> None:
-    """The tables listed as client data are those that the erasing function empties, and events; each is keyed by the
-    client, and no other table has a client's number.
+    """The tables listed as client data are those that the erasing function empties, and events. Each is keyed by the
+    client number, and no other table has one.
     """
     async with registry.sql() as connection:
         rows = await connection.fetch("select name from registry.removable_tables()")
@@ -66,7 +66,7 @@ async def test_what_is_listed_as_erased_is_erased(registry: Registry) -> None:
 
 
 async def test_rows_that_others_refer_to_go_last(registry: Registry) -> None:
-    """A table comes before those its foreign keys point to, or the database would refuse the erasure."""
+    """The erasure deletes a table's rows before those that its foreign keys refer to."""
     async with registry.sql() as connection:
         rows = await connection.fetch("select name from registry.removable_tables() order by depth desc")
         order = [row["name"] for row in rows]
@@ -84,7 +84,7 @@ async def test_rows_that_others_refer_to_go_last(registry: Registry) -> None:
 
 @pytest.mark.parametrize("table", sorted(CLIENT_DATA_ERASED))
 async def test_only_the_functions_remove(registry: Registry, table: str) -> None:
-    """The eraser's login itself can neither read nor delete a row of any of these tables."""
+    """The eraser's login can neither read nor delete rows of these tables directly."""
     async with registry.sql("eraser") as connection:
         await connection.execute("set registry.network = '99'")
         await connection.execute("set registry.removal = 'on'")

@@ -1,4 +1,6 @@
-"""The demonstration on a PostgreSQL that is not ours: the oldest supported version, by its administrator's URL."""
+"""The demonstration runs on an external PostgreSQL of the oldest supported version, given by its
+administrator's URL.
+"""
 
 import asyncpg
 import httpx
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.system
 
 
 async def test_a_day_on_postgresql_15(debian_15: Debian15) -> None:
-    """With CONSENT_REGISTRY_DATABASE_URL the five networks are loaded and served from there, twice in a row."""
+    """With CONSENT_REGISTRY_DATABASE_URL the demonstration loads and serves the five networks there, twice in a row."""
     connection = await asyncpg.connect(debian_15.dsn())
     await connection.execute("create database elsewhere template template0")
     await connection.close()
@@ -28,7 +30,7 @@ async def test_a_day_on_postgresql_15(debian_15: Debian15) -> None:
 
 
 async def _ask(server: Server) -> None:
-    """Ask every network's own example, which is permitted."""
+    """Ask every network's example question, which is permitted."""
     examples = [network["permit_example"] for network in server.demo["networks"] if "permit_example" in network]
     assert len(examples) == 4
     for network in server.demo["networks"]:

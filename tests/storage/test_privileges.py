@@ -196,7 +196,7 @@ REFUSED = (asyncpg.InsufficientPrivilegeError,)
     ids=["embedded 18", "debian 15"],
 )
 async def sql(request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connection]:
-    """Give an administrator's connection to a database the migrator has migrated."""
+    """Give an administrator's connection to a migrated database."""
     cluster: Cluster = request.getfixturevalue(request.param)
     name = "privileges"
     await empty_database(cluster, name)
@@ -206,7 +206,7 @@ async def sql(request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connectio
 
 
 async def relations(sql: asyncpg.Connection) -> dict[str, int]:
-    """Return every table, partition, view and sequence of the schema with its oid; months by their order."""
+    """Return every table, partition, view and sequence of the schema with its oid; partitions by their order."""
     rows = await sql.fetch(
         "select oid, relname from pg_class where relnamespace = 'registry'::regnamespace and relkind not in ('i', 'I')"
         " order by relname"
@@ -224,12 +224,12 @@ def role_name(role: str) -> str:
 
 
 async def test_every_relation_is_listed(sql: asyncpg.Connection) -> None:
-    """No table, partition, view or sequence is there that this file does not know."""
+    """Every table, partition, view and sequence is listed in this file."""
     assert set(await relations(sql)) == set(APPLICATION)
 
 
 async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> None:
-    """Those listed may do what is listed, the owner and the migrator everything, everybody else nothing."""
+    """Each role has exactly the listed privileges; the owner and the migrator have all."""
     for name, oid in (await relations(sql)).items():
         for role, privilege in itertools.product((*OWNING, *OTHERS), PRIVILEGES):
             may = await sql.fetchval("select has_table_privilege($1, $2::oid, $3)", role_name(role), oid, privilege)
@@ -238,7 +238,7 @@ async def test_every_privilege_on_every_relation(sql: asyncpg.Connection) -> Non
 
 
 async def test_no_single_column_is_granted(sql: asyncpg.Connection) -> None:
-    """Whoever may not touch a table may touch none of its columns either."""
+    """A role without a privilege on a table has none on its columns."""
     granted = await sql.fetch(
         "select attrelid::regclass::text, attname from pg_attribute where attacl is not null"
         " and attrelid in (select oid from pg_class where relnamespace = 'registry'::regnamespace)"
@@ -247,7 +247,7 @@ async def test_no_single_column_is_granted(sql: asyncpg.Connection) -> None:
 
 
 async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> None:
-    """Tenant tables and partitions are under row-level security, for their owner as well; all are the owner's."""
+    """Row-level security is forced on all tenant tables and partitions, also for the owner, who owns them all."""
     for name, oid in (await relations(sql)).items():
         row = await sql.fetchrow(
             "select relrowsecurity and relforcerowsecurity as forced, relowner::regrole::text as owner, relacl,"
@@ -263,7 +263,7 @@ async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> Non
 
 
 async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection) -> None:
-    """Each tenant table has one policy to read and one to add; nothing may be updated; the owner removes clients."""
+    """Each tenant table has one policy to read and one to insert, none to update, and the owner's to delete clients."""
     """Each tenant table has one policy to read and one to add; three may be sealed anew, one is swept."""
     rows = await sql.fetch(
         "select tablename, cmd, roles::text[], coalesce(qual, '') || coalesce(with_check, '') as rule from pg_policies"
@@ -288,7 +288,7 @@ async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection)
 
 
 async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
-    """Who may call what, and what runs with its owner's rights; such a function fixes its search path."""
+    """Each function has the listed callers, and each SECURITY DEFINER function fixes its search_path."""
     rows = await sql.fetch(
         "select oid, proname, prosecdef, proconfig from pg_proc where pronamespace = 'registry'::regnamespace"
     )
@@ -304,8 +304,8 @@ async def test_every_function_is_listed(sql: asyncpg.Connection) -> None:
 
 
 async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
-    """Only owner, migrator, application, sealer, eraser and auditor enter the schema, only the owner's members make
-    anything in it, and no role is a superuser or passes by row-level security.
+    """Only the registry's roles enter the schema, only the owner's members create in it, and no role is a superuser or
+    bypasses row-level security.
     """
     for role in (*OWNING, *OTHERS):
         for privilege, those in (("usage", (*OWNING, "app", "sealer", "eraser", "auditor")), ("create", OWNING)):
@@ -324,7 +324,7 @@ async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
 
 
 async def test_the_application_cannot_change_or_remove(sql: asyncpg.Connection) -> None:
-    """Tried, not only looked up: updating, deleting and emptying are refused, and so is a partition by its own name."""
+    """The application's UPDATE, DELETE and TRUNCATE are refused, and so is a partition by its own name."""
     names = await sql.fetch(
         "select relname, relispartition from pg_class where relnamespace = 'registry'::regnamespace"
         " and relkind in ('r', 'p')"
@@ -349,7 +349,7 @@ async def test_the_application_cannot_change_or_remove(sql: asyncpg.Connection) 
 
 
 async def test_without_a_setting_there_are_no_rows_even_for_the_owner(installation: Installation) -> None:
-    """In a database full of consents, a session that does not name its network sees none of any tenant's tables."""
+    """A session that does not name its network sees no row of any tenant table."""
     tables = sorted(name for name in APPLICATION if name not in NO_TENANT and not name.startswith("events_"))
     async with installation.copy() as database:
         for role in ("app", "migrator", "auditor"):

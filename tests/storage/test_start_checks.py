@@ -1,4 +1,4 @@
-"""What must be true of a database before the registry serves from it: each refusal once, in one line."""
+"""The registry refuses an unsafe database at its start, with one line for each defect."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from tests.support.installation import ROLES, Registry
 
 
 async def refusal(dsn: str, *, demonstration: bool = True) -> str:
-    """Return the one line with which a database is refused."""
+    """Return the one line of a refusal."""
     with pytest.raises(Unusable) as refused:
         await require_safe(dsn, demonstration=demonstration)
     assert "\n" not in str(refused.value)
@@ -27,7 +27,7 @@ def app(registry: Registry, **settings: str) -> str:
 
 @asynccontextmanager
 async def altered(registry: Registry, change: str, back: str) -> AsyncIterator[None]:
-    """Let the database be otherwise for the length of a block."""
+    """Alter the database for the length of a block."""
     async with registry.sql() as owner:
         await owner.execute(change)
         try:
@@ -37,7 +37,7 @@ async def altered(registry: Registry, change: str, back: str) -> AsyncIterator[N
 
 
 async def test_a_sound_database_is_accepted(registry: Registry) -> None:
-    """The test's own database passes as a demonstration, and without demonstration data in production."""
+    """A safe database is accepted, as a demonstration and, without demonstration data, in production."""
     await require_safe(app(registry), demonstration=True)
     marked = "update registry.networks set demonstration = {} where slug in ('paderborn', 'widunetz')"
     async with altered(registry, marked.format("false"), marked.format("true")):
@@ -50,7 +50,9 @@ async def test_demonstration_data_are_refused_in_production(registry: Registry) 
 
 
 async def test_settings_that_lose_commits_are_refused(registry: Registry) -> None:
-    """Without fsync, full page writes or synchronous commit an acknowledged consent could be lost."""
+    """A server without fsync, full_page_writes or synchronous_commit is refused, because it could lose acknowledged
+    consents.
+    """
     assert "synchronous_commit is off" in await refusal(app(registry, synchronous_commit="off"))
     assert "synchronous_commit is local" in await refusal(app(registry, synchronous_commit="local"))
     for name in ("fsync", "full_page_writes"):
@@ -68,28 +70,28 @@ async def test_settings_that_lose_commits_are_refused(registry: Registry) -> Non
 
 
 async def test_a_small_lock_table_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server without room for the locks of several batches is refused with the name of the setting."""
+    """A server without room for the locks of several batches is refused, with the setting's name."""
     monkeypatch.setattr(start_checks, "LOCKS", 10**9)
     assert "max_locks_per_transaction is 1024" in await refusal(app(registry))
 
 
 @pytest.mark.parametrize("role", ["postgres", "migrator"])
 async def test_a_mighty_login_is_refused(registry: Registry, role: str) -> None:
-    """A superuser and who may act as the schema's owner are refused: row-level security would not hold them."""
+    """A superuser and a member of the schema's owner are refused, because row-level security would not apply."""
     line = await refusal(registry.installation.dsn(registry.database, role))
     assert ROLES.get(role, role) in line
     assert "log in as the app role" in line
 
 
 async def test_a_login_past_row_level_security_is_refused(registry: Registry) -> None:
-    """The application's role with BYPASSRLS is refused."""
+    """A login with BYPASSRLS is refused."""
     role = ROLES["app"]
     async with altered(registry, f"alter role {role} bypassrls", f"alter role {role} nobypassrls"):
         assert "bypasses row-level security" in await refusal(app(registry))
 
 
 async def test_an_unforced_table_is_refused_by_name(registry: Registry) -> None:
-    """One table without forced row-level security is enough, and it is named."""
+    """A database with one table without forced row-level security is refused, with the table's name."""
     table = "alter table registry.grants {} row level security"
     async with altered(registry, table.format("no force"), table.format("force")):
         assert "not forced on grants" in await refusal(app(registry))
@@ -98,7 +100,7 @@ async def test_an_unforced_table_is_refused_by_name(registry: Registry) -> None:
 
 
 async def test_another_schema_is_refused(registry: Registry) -> None:
-    """No schema, a missing, an unknown and an edited migration are told apart."""
+    """A missing schema, and a missing, unknown or edited migration, each have their own refusal."""
     assert "no schema yet" in await refusal(registry.installation.dsn("postgres"))
     async with registry.sql() as owner:
         rows = await owner.fetch("select * from registry.schema_migrations order by version")

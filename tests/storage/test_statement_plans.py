@@ -1,4 +1,4 @@
-"""The statements of a partner's day at size: planned as the application's role under row-level security, by index."""
+"""The frequent statements use indices at realistic table sizes, as the application's role under row-level security."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ GROWING |= {"events", "leaves", "transfers", "idempotency_keys", "withdrawals", 
 
 # Ids are made from numbers, so that rows belong together; keys and rules are switched off while they are filled in.
 def fill(rows: int) -> str:
-    """Return what fills the growing tables with so many rows."""
+    """Return the SQL that fills the growing tables with this many rows."""
     return f"""
 set session_replication_role = replica;
 create function pg_temp.id(n bigint) returns uuid language sql immutable as $$ select md5(n::text)::uuid $$;
@@ -225,7 +225,7 @@ async def app(registry: Registry) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def plan_of(connection: asyncpg.Connection, act: Act, *, one_plan: bool = False) -> list[dict[str, Any]]:
-    """Run an act and return the nodes of the plan of its last statement, with the same arguments and rules."""
+    """Run a function and return the plan of its last statement, with the same arguments and row-level security."""
     run: list[asyncpg.connection.LoggedQuery] = []
     await connection.execute(begin_sql(NUMBER, [1], one_plan=one_plan))
     try:
@@ -245,20 +245,20 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def whole_tables(nodes: list[dict[str, Any]]) -> set[str]:
-    """Return the growing tables that a plan reads from end to end."""
+    """Return the growing tables that a plan scans completely."""
     scanned = {node["Relation Name"].partition("_20")[0] for node in nodes if node["Node Type"] == "Seq Scan"}
     return scanned & GROWING
 
 
 def indices(nodes: list[dict[str, Any]]) -> set[str]:
-    """Return the indices a plan uses; those of the log's partitions have names made by PostgreSQL."""
+    """Return the indices that a plan uses; those of partitions have names made by PostgreSQL."""
     names = {node["Index Name"] for node in nodes if "Index Name" in node}
     return {"events_*" if name.startswith("events_20") else name for name in names}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
 async def test_looked_up_by_index(app: asyncpg.Connection, name: str) -> None:
-    """The statement reads no growing table as a whole, and goes by the index that was made for it."""
+    """The statement scans no growing table and uses its intended index."""
     act, expected = STATEMENTS[name]
     nodes = await plan_of(app, act)
     assert whole_tables(nodes) == set()
@@ -266,7 +266,7 @@ async def test_looked_up_by_index(app: asyncpg.Connection, name: str) -> None:
 
 
 async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> None:
-    """The link may be of any age, so every partition of the log is asked; only empty ones are read as a whole."""
+    """The search for permits on undone links reads every partition by index; only empty ones are scanned."""
     nodes = await plan_of(app, lambda c: list_findings(c, *SLICE))
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
     assert NOW.strftime("events_%Y%m") not in scanned
@@ -276,7 +276,7 @@ async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> No
 
 @pytest.mark.parametrize("name", SEARCHES)
 async def test_searched_by_index(app: asyncpg.Connection, name: str) -> None:
-    """Only empty months of the log are read as a whole, and no other growing table."""
+    """A search scans only empty partitions of the log, and no other growing table."""
     act, expected = SEARCHES[name]
     nodes = await plan_of(app, act, one_plan=True)
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
@@ -287,7 +287,7 @@ async def test_searched_by_index(app: asyncpg.Connection, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["whose client is this", "facts of a decision"])
 async def test_looked_up_by_index_while_tables_are_small(fresh_registry: Registry, name: str) -> None:
-    """A decision goes by its indices from the start; planned as usual it reads small tables whole, and as they grow."""
+    """A decision uses its indices from the first row; with default planning it would scan small tables."""
     act, expected = STATEMENTS[name]
     async with fresh_registry.sql() as owner:
         await owner.execute(fill(60) + "analyze;")
@@ -297,7 +297,7 @@ async def test_looked_up_by_index_while_tables_are_small(fresh_registry: Registr
 
 
 async def test_a_missing_index_is_found(app: asyncpg.Connection, registry: Registry) -> None:
-    """Control: without the index of the flow a decision's facts are looked up some other way."""
+    """Control: without the flow's index a decision's facts statement has another plan."""
     act, expected = STATEMENTS["facts of a decision"]
     async with registry.sql() as owner:
         definition = await owner.fetchval("select pg_get_indexdef('registry.grants_flow_idx'::regclass)")

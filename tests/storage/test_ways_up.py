@@ -1,5 +1,5 @@
-"""No login becomes the owner: the attack is tried for each login and each definer's function, on both PostgreSQL
-versions, with the defences one by one, and with none of them (the control), where it succeeds.
+"""No login becomes the owner: the attack is tried for each login and each SECURITY DEFINER function, on both PostgreSQL
+versions, with each defence alone, and with none (the control), where it succeeds.
 """
 
 import re
@@ -40,7 +40,7 @@ BARE = re.compile(
     ids=["embedded 18", "debian 15"],
 )
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-    """Give a server with a database the migrator has migrated."""
+    """Give a server with a migrated database."""
     cluster: Cluster = request.getfixturevalue(request.param)
     await empty_database(cluster, SOURCE)
     yield cluster
@@ -57,8 +57,8 @@ async def connected(server: Cluster, role: str, database: str = SOURCE) -> Async
 
 
 async def fallen(server: Cluster, *, path: bool, bodies: bool) -> set[tuple[str, str]]:
-    """Try every definer's function as every login that may make temporary objects, with these defects; return those
-    through which a login's own code ran as the owner.
+    """Attack every SECURITY DEFINER function as every login that may create temporary objects, with these defects.
+    Returns the functions through which a login's own code ran as the owner.
     """
     found = set()
     async with variant(server.dsn(), SOURCE, "ways_up_weak"):
@@ -81,8 +81,8 @@ async def fallen(server: Cluster, *, path: bool, bodies: bool) -> set[tuple[str,
 
 
 async def test_with_no_defence_logins_become_the_owner(server: Cluster) -> None:
-    """The control: with TEMPORARY granted, a path without pg_temp and bodies with bare names, logins rise, through a
-    function of every login's that may enter the schema.
+    """Control: with TEMPORARY granted, no pg_temp in the search path and bare names in the bodies, logins become the
+    owner.
     """
     found = await fallen(server, path=True, bodies=True)
     for role in ("app", "sealer", "eraser", "auditor"):
@@ -93,15 +93,15 @@ async def test_with_no_defence_logins_become_the_owner(server: Cluster) -> None:
 
 @pytest.mark.parametrize("left", ["path", "bodies"])
 async def test_each_defence_holds_alone(server: Cluster, left: str) -> None:
-    """With TEMPORARY granted, pg_temp last in the path holds with bare names in the bodies, and written-out names hold
-    with a path in which pg_temp is first.
+    """With TEMPORARY granted, a search path with pg_temp last stops the attack alone, and so do qualified names in the
+    bodies.
     """
     assert await fallen(server, path=left != "path", bodies=left != "bodies") == set()
 
 
 @pytest.mark.parametrize("role", LOGINS)
 async def test_no_login_makes_anything_temporary(server: Cluster, role: str) -> None:
-    """As it is installed, nobody gets as far as making what could stand in."""
+    """In an installation no login can create temporary objects."""
     async with connected(server, role) as login:
         for statement in (
             EVIL,
@@ -115,7 +115,9 @@ async def test_no_login_makes_anything_temporary(server: Cluster, role: str) -> 
 
 
 async def test_every_definer_looks_in_pg_temp_last(server: Cluster) -> None:
-    """All of them, wherever they are; and no body names a type or a relation of PostgreSQL's own without its schema."""
+    """Every SECURITY DEFINER function searches pg_temp last, and qualifies every type and relation of
+    PostgreSQL's own.
+    """
     async with connected(server, "postgres") as admin:
         rows = await admin.fetch(
             "select p.oid::regprocedure::text, coalesce(proconfig, '{}'), prosrc, prosecdef from pg_proc p"
@@ -130,8 +132,8 @@ async def test_every_definer_looks_in_pg_temp_last(server: Cluster) -> None:
 
 
 async def test_what_else_would_lead_up_is_closed(server: Cluster) -> None:
-    """No login makes schemas, extensions, functions, tables or large objects, acts as another role, switches triggers
-    off or reaches the server's files; and functions that make statements of text are the owner's alone.
+    """No login can create schemas, extensions, functions, tables or large objects, become another role, switch triggers
+    off or reach the server's files; functions that build statements from text are the owner's.
     """
     statements = [
         "create schema mine",
@@ -172,7 +174,7 @@ async def test_what_else_would_lead_up_is_closed(server: Cluster) -> None:
 
 
 async def test_every_function_on_large_objects_is_closed(server: Cluster) -> None:
-    """Found in the catalogue, not listed: whatever works on large objects, for each login."""
+    """No login may call any function on large objects, found in PostgreSQL's catalogue."""
     async with connected(server, "postgres") as admin:
         names = await admin.fetch(
             "select oid, proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace"
@@ -186,8 +188,8 @@ async def test_every_function_on_large_objects_is_closed(server: Cluster) -> Non
 
 
 async def test_the_roles_script_mends_an_installation(server: Cluster) -> None:
-    """Run once more, by an administrator who is no superuser and owns the database, it takes TEMPORARY away, mends
-    definer's functions and closes what it may.
+    """Run again by an administrator who is no superuser, the roles script revokes TEMPORARY, repairs SECURITY DEFINER
+    functions and revokes what it may.
     """
     async with (
         variant(server.dsn(), SOURCE, OWNED),
@@ -218,13 +220,13 @@ async def test_the_roles_script_mends_an_installation(server: Cluster) -> None:
 
 
 def shown(line: str) -> re.Pattern[str]:
-    """Return what matches a line in which `…` stands for anything."""
+    """Return a pattern for a line in which `…` matches anything."""
     return re.compile(".+".join(re.escape(part) for part in line.split("…")))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mended(server: Cluster) -> AsyncIterator[str]:
-    """Give the name of a copy in which the roles' script was run; whoever alters it mends it."""
+    """Give the name of a copy in which the roles script was run; a test that alters it repairs it."""
     name = "ways_up_mended"
     async with variant(server.dsn(), SOURCE, name):
         async with connected(server, "postgres", name) as admin:
@@ -234,7 +236,9 @@ async def mended(server: Cluster) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("danger", [pytest.param(one, id=one.name.replace(" ", "-")) for one in WAYS_UP])
 async def test_a_way_up_is_refused(server: Cluster, mended: str, danger: Danger) -> None:
-    """At the start of the server, in one line with the cure; without it, and after the cure, the server starts."""
+    """The server refuses to start with any way to become the owner, in one line with the cure; after the cure it
+    starts.
+    """
     names = ROLES | {"db": mended}
     dsn = server.dsn(user=ROLES["app"], database=mended)
     await require_safe(dsn, demonstration=False)
@@ -262,8 +266,8 @@ async def test_a_way_up_is_refused(server: Cluster, mended: str, danger: Danger)
 async def test_migrate_and_every_login_refuse_it_until_the_script_was_run(
     server: Cluster, mended: str, statement: str
 ) -> None:
-    """The migrator, the sealer, the eraser and the auditor refuse what the server refuses; the roles' script is the
-    cure.
+    """The migrator, the sealer, the eraser and the auditor refuse what the server refuses, until the roles script was
+    run.
     """
     starts: dict[str, Callable[[str], Awaitable[object]]] = {
         "migrator": migrate,
@@ -284,7 +288,7 @@ async def test_migrate_and_every_login_refuse_it_until_the_script_was_run(
 
 
 async def look(dsn: str) -> None:
-    """Open what the auditor's verbs look at the database with."""
+    """Open the database as the auditor's verbs do."""
     async with one_moment(dsn):
         pass
 
@@ -307,7 +311,7 @@ async def look(dsn: str) -> None:
 async def test_what_a_login_sets_on_itself_is_seen_at_its_next_connection(
     server: Cluster, mended: str, name: str, value: str
 ) -> None:
-    """The application's login changes its own setting; no connection of a pool and no other is used with it."""
+    """After the application's login changes its own setting, no new connection with it is used."""
     dsn, altered = server.dsn(user=ROLES["app"], database=mended), f"alter role {ROLES['app']} in database {mended}"
     pool = await open_pool(dsn, 1)
     async with connected(server, "app", mended) as login:
@@ -326,6 +330,6 @@ async def test_what_a_login_sets_on_itself_is_seen_at_its_next_connection(
 
 
 def test_every_required_setting_is_tried() -> None:
-    """Each has a danger, or is tried above."""
+    """Every required setting has a test with a dangerous value."""
     tried = {danger.name.split()[0] for danger in DANGERS} | {"lock_timeout"}
     assert set(REQUIRED) <= tried

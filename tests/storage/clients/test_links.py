@@ -1,4 +1,4 @@
-"""Groups of client numbers: who is held, in which order, and what an unlinking leaves to be looked at."""
+"""Groups of client numbers: which locks are taken, in which order, and which permits an unlinking makes findings."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def app(registry: Registry) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def held(connection: asyncpg.Connection) -> dict[int, str]:
-    """Return the clients' locks of this connection with their mode."""
+    """Return the clients' locks of this connection, with their mode."""
     rows = await connection.fetch(
         "select objid, mode from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and classid = $1",
         LOCK_CLIENT | NUMBER,
@@ -38,7 +38,7 @@ async def held(connection: asyncpg.Connection) -> dict[int, str]:
 
 
 async def clients(connection: asyncpg.Connection, number: int) -> list[str]:
-    """Add so many clients."""
+    """Add this many clients."""
     found = [str(uuid.uuid4()) for _ in range(number)]
     now = await connection.fetchval("select now()")
     for one in found:
@@ -47,14 +47,14 @@ async def clients(connection: asyncpg.Connection, number: int) -> list[str]:
 
 
 async def joined(connection: asyncpg.Connection, positions: dict[str, int]) -> str:
-    """Let these clients be one."""
+    """Link these clients."""
     group_id, now = str(uuid.uuid4()), await connection.fetchval("select now()")
     await add_memberships(connection, NUMBER, group_id, positions, now)
     return group_id
 
 
 async def test_a_group_is_what_the_last_rows_say(app: asyncpg.Connection) -> None:
-    """Linked, linked again and taken out: of each client the highest position counts."""
+    """A client number is in the group of its last membership row."""
     a, b, c, d = await clients(app, 4)
     await joined(app, {a: 0, b: 0})
     everybody = await joined(app, {a: 1, b: 1, c: 0})
@@ -70,7 +70,7 @@ async def test_a_group_is_what_the_last_rows_say(app: asyncpg.Connection) -> Non
 
 
 async def test_everybody_in_a_group_is_held_alone(app: asyncpg.Connection) -> None:
-    """A client's lock takes those of all numbers that mean it, and no other."""
+    """A command takes the exclusive locks of all numbers in a client's group, and no others."""
     a, b, c, d = await clients(app, 4)
     await joined(app, {a: 0, b: 0, c: 0})
     await joined(app, {b: 1})
@@ -79,14 +79,16 @@ async def test_everybody_in_a_group_is_held_alone(app: asyncpg.Connection) -> No
 
 
 async def test_a_reference_nobody_registered_is_held_by_its_digests(app: asyncpg.Connection) -> None:
-    """The numbers that decisions lock for it, although there is nobody to name."""
+    """For an unknown reference a command takes the locks that decisions take for it."""
     digests = [uuid.uuid4().bytes * 2, uuid.uuid4().bytes * 2]
     assert await lock_groups(app, NUMBER, references=[(PARTNERS["north"], one) for one in digests]) == set()
     assert await held(app) == dict.fromkeys(digest_locks(digests), "ExclusiveLock")
 
 
 async def test_a_decision_holds_everybody_beside_others(app: asyncpg.Connection) -> None:
-    """A linked reference's decision shares the locks of the whole group; an unknown one that of its digest."""
+    """A decision takes the shared locks of the whole group of a linked reference, or of an unknown
+    reference's digest.
+    """
     a, b = await clients(app, 2)
     group_id = await joined(app, {a: 0, b: 0})
     known, unknown = uuid.uuid4().bytes * 2, uuid.uuid4().bytes * 2
@@ -106,7 +108,7 @@ async def test_a_decision_holds_everybody_beside_others(app: asyncpg.Connection)
 
 
 async def linked(north: Office, south: Office) -> tuple[str, str]:
-    """Let north and south know one client."""
+    """Link north's and south's references for one client."""
     client, theirs = await north.client(), await south.client()
     code = (await north.post("/link-codes", {"client": client}))["link_code"]
     await south.post("/clients", {"reference": theirs, "link_code": code}, 200)
@@ -128,8 +130,8 @@ async def findings(registry: Registry, unlinking: str, partner: str, *, linker: 
 
 
 async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) -> None:
-    """After an unlinking each partner finds its own permits that rested on the other side's consent, whoever unlinked;
-    what it was permitted by its own side's record is none, and neither is anything an earlier unlinking ended.
+    """After an unlinking each partner finds its own permits that used the other side's consent, whoever unlinked;
+    permits by its own consents, and those before an earlier unlinking, are not found.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await linked(north, south)

@@ -1,6 +1,4 @@
-"""No program leaves this machine for its database without verified TLS, however the address or the environment says
-where that is.
-"""
+"""No program connects to a database on another machine without verified TLS, however its address is given."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +67,7 @@ CONNECTING = {
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
+    """Give the process that can fork."""
     with forking() as forks:
         yield forks
 
@@ -83,8 +81,8 @@ def row(one: tuple[str, dict[str, str]]) -> str:
 async def test_another_host_needs_verified_tls(
     one: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused before anything is sent, by every way to connect, with the cure and without the password; and not when it
-    is waived expressly.
+    """Every way to connect refuses another host before it sends anything, with the cure and without the password,
+    unless TLS is waived.
     """
     dsn, environment = one
     for name, value in environment.items():
@@ -100,14 +98,16 @@ async def test_another_host_needs_verified_tls(
 
 @pytest.mark.parametrize("one", HERE, ids=row)
 def test_control_this_machine_needs_none(one: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own addresses and sockets are taken as they are."""
+    """Control: this machine's addresses and sockets are accepted without TLS."""
     for name, value in one[1].items():
         monkeypatch.setenv(name, value)
     require_private(one[0])
 
 
 def test_verified_tls_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `verify-full` in the address or in the environment another host is taken; `verify-ca` asks for no name."""
+    """Another host is accepted with `verify-full` in the address or environment; `verify-ca` is refused, because it
+    checks no name.
+    """
     pem = Path(certifi.where())
     dsn = f"postgresql://app@db.example/registry?sslrootcert={pem}&sslmode="
     require_private(dsn + "verify-full")
@@ -122,7 +122,7 @@ def test_verified_tls_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("words", CONNECTING)
 def test_every_verb_that_connects_refuses(forks: Forks, registry_keys: Path, tmp_path: Path, words: str) -> None:
-    """One line each, which names the cure."""
+    """Every verb that connects refuses with one line that names the cure."""
     (tmp_path / "heads").mkdir(mode=0o700)
     settings = {
         CONNECTING[words]: "postgresql://login@db.example/registry",
@@ -151,7 +151,7 @@ def registry_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everybody_connects_here() -> None:
-    """No other module calls the driver's own functions that connect."""
+    """No other module calls asyncpg's functions that connect."""
     found = {
         path.name
         for path in SOURCES.rglob("*.py")

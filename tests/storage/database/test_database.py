@@ -1,4 +1,4 @@
-"""What a failure of the database means to a caller: not recorded, unknown, or a mistake of ours."""
+"""A failure of the database means "not recorded", "unknown", or a defect of this program."""
 
 import asyncio
 import uuid
@@ -37,14 +37,14 @@ Step = Callable[[Connection], Awaitable[object]]
 
 
 async def attempt(pool: Pool, *steps: Step) -> None:
-    """Take these steps in one transaction."""
+    """Run these steps in one transaction."""
     async with transaction(pool, NUMBER, []) as connection:
         for step in steps:
             await step(connection)
 
 
 async def is_recorded(registry: Registry, client_id: str) -> bool:
-    """Look past the application."""
+    """Return whether the client is in the database, asked outside the application."""
     async with registry.sql() as connection:
         found = "select exists (select from registry.clients where network_id = $1 and client_id = $2)"
         return bool(await connection.fetchval(found, NUMBER, client_id))
@@ -52,7 +52,7 @@ async def is_recorded(registry: Registry, client_id: str) -> bool:
 
 @asynccontextmanager
 async def during_commit(registry: Registry, body: str) -> AsyncIterator[None]:
-    """Let the database do something when a transaction that added a client is committed."""
+    """Make the database do something while a transaction that added a client commits."""
     async with registry.sql() as owner:
         await owner.execute(AT_COMMIT.format(body=body))
         try:
@@ -62,7 +62,7 @@ async def during_commit(registry: Registry, body: str) -> AsyncIterator[None]:
 
 
 async def test_a_commit_that_was_answered_is_recorded(registry: Registry) -> None:
-    """A block that ends well is committed, and its settings end with it."""
+    """A successful block is committed, and its settings end with the transaction."""
     async with pool_of(registry, 1) as pool:
         async with transaction(pool, NUMBER, [1, 2]) as connection:
             client_id = await add(connection)
@@ -74,7 +74,7 @@ async def test_a_commit_that_was_answered_is_recorded(registry: Registry) -> Non
 
 @pytest.mark.parametrize("error", [Conflict, RuntimeError, asyncio.CancelledError])
 async def test_an_error_in_the_block_records_nothing(registry: Registry, error: type[BaseException]) -> None:
-    """Errors pass through as they are, after a rollback, and the connection can be used again."""
+    """An error in the block passes through after a rollback, and the connection is usable again."""
 
     async def fail(_: Connection) -> None:
         raise error
@@ -108,7 +108,9 @@ async def _go_on_after_an_error(connection: Connection) -> None:
 
 @pytest.mark.parametrize("trouble", [_lose_the_server, _wait_too_long, _lack_a_privilege, _go_on_after_an_error])
 async def test_trouble_before_commit_is_not_recorded(registry: Registry, trouble: Step) -> None:
-    """Connection lost, time over, privilege missing, or aborted and committed all the same: CannotRecord, truly."""
+    """A lost connection, a timeout, a missing privilege or an aborted transaction raises CannotRecord, and nothing is
+    recorded.
+    """
     before = await count(registry, "clients")
     async with pool_of(registry, 1) as pool:
         with pytest.raises(CannotRecord) as raised:
@@ -118,7 +120,7 @@ async def test_trouble_before_commit_is_not_recorded(registry: Registry, trouble
 
 
 async def test_no_connection_in_time_is_not_recorded(registry: Registry) -> None:
-    """With every connection taken the caller is told within seconds that nothing was recorded."""
+    """With every connection in use the caller learns within seconds that nothing was recorded."""
     async with pool_of(registry, 1) as pool, transaction(pool, NUMBER, []):
         with pytest.raises(CannotRecord):
             await attempt(pool)
@@ -146,7 +148,7 @@ async def _send_what_does_not_fit(connection: Connection) -> None:
     ],
 )
 async def test_mistakes_of_ours_are_not_hidden(registry: Registry, mistake: Step, error: type[Exception]) -> None:
-    """A violated constraint, wrong SQL or a wrong argument is raised for somebody to look at, never "try again"."""
+    """A violated constraint, wrong SQL or a wrong argument is raised as a defect, never as "try again"."""
     before = await count(registry, "clients")
     async with pool_of(registry, 1) as pool:
         with pytest.raises(error):
@@ -155,7 +157,7 @@ async def test_mistakes_of_ours_are_not_hidden(registry: Registry, mistake: Step
 
 
 async def test_a_server_that_ends_during_commit_leaves_the_outcome_unknown(registry: Registry) -> None:
-    """The server process is ended while it commits: unknown, whatever became of it."""
+    """If the server process ends during COMMIT, the outcome is unknown."""
     async with during_commit(registry, "perform pg_terminate_backend(pg_backend_pid())"), pool_of(registry, 1) as pool:
         with pytest.raises(OutcomeUnknown) as raised:
             await attempt(pool, add)
@@ -163,7 +165,7 @@ async def test_a_server_that_ends_during_commit_leaves_the_outcome_unknown(regis
 
 
 async def test_a_connection_cut_during_commit_may_have_been_recorded(registry: Registry) -> None:
-    """The connection is cut on our side while the server commits: unknown, and here it was recorded."""
+    """If our side cuts the connection during COMMIT, the outcome is unknown, and here it was recorded."""
 
     async def cut_soon(connection: Connection) -> None:
         asyncio.get_running_loop().call_later(0.1, connection.terminate)
@@ -177,7 +179,7 @@ async def test_a_connection_cut_during_commit_may_have_been_recorded(registry: R
 
 
 async def test_a_refusal_at_commit_is_not_recorded(registry: Registry) -> None:
-    """A deferred check that refuses is an answer of the server: raised as what it is, not as unknown."""
+    """A deferred constraint that fails at COMMIT is raised as what it is, not as unknown."""
     before = await count(registry, "clients")
     refuse = "raise exception 'no' using errcode = 'check_violation'"
     async with during_commit(registry, refuse), pool_of(registry, 1) as pool:
@@ -187,7 +189,7 @@ async def test_a_refusal_at_commit_is_not_recorded(registry: Registry) -> None:
 
 
 async def test_a_commit_without_its_standby_is_unknown(registry: Registry) -> None:
-    """PostgreSQL only warns when the wait for a standby was cancelled; the caller hears that the outcome is unknown."""
+    """A cancelled wait for the standby, of which PostgreSQL only warns, makes the outcome unknown."""
 
     async def cancel_soon(connection: Connection) -> None:
         await connection.execute("select pg_sleep(0.1)")  # the setting has reached every process by now
@@ -219,7 +221,7 @@ async def _cancel_wait(registry: Registry, pid: int) -> None:
 
 @asynccontextmanager
 async def weakened(registry: Registry, *statements: str) -> AsyncIterator[None]:
-    """Let an administrator weaken the server for the length of a block."""
+    """Weaken the server's configuration for the length of a block."""
     async with registry.sql() as owner:
         try:
             for one in statements:
@@ -234,13 +236,15 @@ async def weakened(registry: Registry, *statements: str) -> AsyncIterator[None]:
 
 
 async def durability(connection: Connection | asyncpg.Connection) -> str:
-    """Return what COMMIT waits for."""
+    """Return the connection's synchronous_commit."""
     return str(await connection.fetchval("show synchronous_commit"))
 
 
 @pytest.mark.parametrize("value", ["off", "local", "remote_write"])
 async def test_a_connection_that_could_lose_commits_is_refused(fresh_registry: Registry, value: str) -> None:
-    """The role is altered while the registry serves: connections made before go on, new ones are refused with 503."""
+    """After the role is weakened while the registry serves, old connections continue and new ones are
+    refused with 503.
+    """
     north = await fresh_registry.partner("north")
     assert (await north.post("/decisions", question("N-1"))).status_code == 200
     before = await count(fresh_registry, "events")
@@ -265,7 +269,9 @@ async def test_a_connection_that_could_lose_commits_is_refused(fresh_registry: R
 
 
 async def test_a_configuration_that_is_weakened_does_not_reach_open_connections(registry: Registry) -> None:
-    """Even where the role does not say so itself a checked connection keeps what it had; an unchecked one does not."""
+    """A checked connection keeps its durability after the server's configuration is weakened; an unchecked one does
+    not.
+    """
     app = ROLES["app"]
     async with weakened(registry, f"alter role {app} reset synchronous_commit"), pool_of(registry) as pool:
         bare = await asyncpg.connect(registry.installation.dsn(registry.database))

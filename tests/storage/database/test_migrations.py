@@ -1,4 +1,4 @@
-"""Migrations go forward, once, under one lock, and refuse what is not theirs."""
+"""Migrations are applied forward, once and under one lock, and a database of another release is refused."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ MIGRATIONS = Path(__file__).parents[3] / "migrations"
 
 
 async def prepared(cluster: Cluster) -> str:
-    """Make a database with roles and the empty schema, and return the migrator's address of it."""
+    """Create a database with roles and the empty schema, and return the migrator's address of it."""
     name = f"migrations_{next(_numbers)}"
     await create_database(cluster.dsn(), name)
     await create_roles(cluster.dsn(database=name))
@@ -28,7 +28,7 @@ async def prepared(cluster: Cluster) -> str:
 
 
 async def ask(dsn: str, statement: str) -> object:
-    """Return the value of one statement."""
+    """Return the value of a statement."""
     connection = await asyncpg.connect(dsn)
     try:
         return await connection.fetchval(statement)
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_applied_once_in_order(cluster: Cluster) -> None:
-    """The first run applies all of them by number, the second none."""
+    """The first run applies all migrations in order, the second none."""
     dsn = await prepared(cluster)
     names, functions = [one.name for one in read_migrations()], read_functions()
     before, after = ([one.name for one in files] for files in (functions.for_tables, functions.others))
@@ -66,14 +66,14 @@ async def test_applied_once_in_order(cluster: Cluster) -> None:
 
 
 async def test_parallel_runs_wait_for_each_other(cluster: Cluster) -> None:
-    """Of six runs at once one applies everything and five find nothing left to do."""
+    """Of six concurrent runs one applies everything, and five find nothing to do."""
     dsn = await prepared(cluster)
     applied = await asyncio.gather(*(migrate(dsn) for _ in range(6)))
     assert sorted(len(names) for names in applied) == [0] * 5 + [len(read_migrations()) + len(read_functions().all)]
 
 
 async def test_an_edited_file_is_refused_by_name(cluster: Cluster, folder: Path) -> None:
-    """One more byte in an applied file, even in a comment, is refused, and nothing later is applied."""
+    """An applied file with one more byte, even in a comment, is refused, and nothing later is applied."""
     dsn = await prepared(cluster)
     await migrate(dsn, directory=folder)
     first = folder / read_migrations()[0].name
@@ -86,7 +86,7 @@ async def test_an_edited_file_is_refused_by_name(cluster: Cluster, folder: Path)
 
 
 async def test_an_unknown_migration_is_refused_by_name(cluster: Cluster, folder: Path) -> None:
-    """A database that is ahead of this release is left alone, by the migrator and by the server."""
+    """A database of a newer release is refused by the migrator and by the server, and stays as it is."""
     dsn = await prepared(cluster)
     later = folder / f"{len(read_migrations()) + 1:04}_from_tomorrow.sql"
     later.write_text("create table tomorrow (id integer);")
@@ -97,7 +97,7 @@ async def test_an_unknown_migration_is_refused_by_name(cluster: Cluster, folder:
 
 
 async def test_a_database_that_lags_is_refused_by_the_server(cluster: Cluster, folder: Path) -> None:
-    """The server names the migration that is missing and the command that applies it."""
+    """The server names the missing migration and the command that applies it."""
     dsn = await prepared(cluster)
     await migrate(dsn, directory=folder)
     last = folder / f"{len(read_migrations()) + 1:04}_last.sql"
@@ -107,7 +107,7 @@ async def test_a_database_that_lags_is_refused_by_the_server(cluster: Cluster, f
 
 
 async def test_a_migration_that_fails_leaves_nothing(cluster: Cluster, folder: Path) -> None:
-    """What a failing file did before its fault is undone; earlier files stay; corrected, it is applied."""
+    """A failing file is rolled back, earlier files stay, and the corrected file is applied."""
     dsn = await prepared(cluster)
     await migrate(dsn, directory=folder)
     broken = folder / f"{len(read_migrations()) + 1:04}_broken.sql"
@@ -128,7 +128,7 @@ MAY = "select has_function_privilege('{role}', 'registry.more()', 'execute')"
 
 
 async def test_functions_are_replaced_when_their_file_changes(cluster: Cluster, folder: Path) -> None:
-    """A file of functions that changed is applied alone, and whatever was granted since is as the file says again."""
+    """A changed file of functions is applied alone, and restores the privileges that it names."""
     dsn = await prepared(cluster)
     more = folder / "functions" / "more.sql"
     more.write_text(MORE.format(number=1))
@@ -163,7 +163,7 @@ async def test_functions_that_fail_leave_nothing(cluster: Cluster, folder: Path)
 
 
 async def test_functions_of_another_release_are_refused_by_the_server(cluster: Cluster, folder: Path) -> None:
-    """The server names the file; a file that this release does not have any more is struck from the record."""
+    """The server names a file of functions that differs; a file that this release lacks is deleted from the record."""
     dsn = await prepared(cluster)
     (folder / "functions" / "more.sql").write_text(MORE.format(number=1))
     log = folder / "functions" / "log.sql"
@@ -177,7 +177,7 @@ async def test_functions_of_another_release_are_refused_by_the_server(cluster: C
 
 
 async def test_tables_may_need_functions_that_are_new(cluster: Cluster, folder: Path) -> None:
-    """A function for tables is there before the numbered file that needs it, all others after it."""
+    """A function for tables is created before the numbered file that needs it, all others after it."""
     dsn = await prepared(cluster)
     await migrate(dsn, directory=folder)
     function = "create or replace function registry.{name}() returns integer language sql immutable as $$ {body} $$;"
@@ -192,14 +192,14 @@ async def test_tables_may_need_functions_that_are_new(cluster: Cluster, folder: 
 
 @pytest.mark.parametrize("name", ["0099_gap.sql", "12_short.sql", "0003-dash.sql", "0003_Big.sql"])
 def test_names_that_are_none_are_refused(folder: Path, name: str) -> None:
-    """Numbers have four digits and no gap; slugs are small letters, digits and underscores."""
+    """File names need four digits without a gap, and a slug of small letters, digits and underscores."""
     (folder / name).write_text("select 1;")
     with pytest.raises(Unusable):
         read_migrations(folder)
 
 
 async def test_the_migrator_is_no_superuser(cluster: Cluster) -> None:
-    """It migrates a whole database as an ordinary role, and everything made belongs to the owner."""
+    """The migrator migrates a database without superuser rights, and the owner owns everything created."""
     dsn = await prepared(cluster)
     assert await ask(dsn, "select current_setting('is_superuser')") == "off"
     await migrate(dsn)

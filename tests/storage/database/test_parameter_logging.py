@@ -1,4 +1,4 @@
-"""A server that writes statements' values into its log is warned of, whichever of its settings does it."""
+"""The registry warns if any setting makes the server write parameter values into its log."""
 
 import asyncpg
 import pytest
@@ -24,7 +24,7 @@ SILENT: list[dict[str, str]] = [
 
 
 async def told(dsn: str, options: dict[str, str]) -> list[str]:
-    """Return what is found in a session with these settings."""
+    """Return the warnings in a session with these settings."""
     connection = await asyncpg.connect(dsn, server_settings=options)
     try:
         return await find_parameter_logging(connection)
@@ -34,19 +34,19 @@ async def told(dsn: str, options: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize(("options", "line"), LOGGING)
 async def test_each_setting_is_named(registry: Registry, options: dict[str, str], line: str) -> None:
-    """With its value, as this login finds it."""
+    """Each dangerous setting is named with its value for this login."""
     (found,) = await told(registry.installation.dsn(registry.database, "postgres"), options)
     assert found.startswith(line)
 
 
 @pytest.mark.parametrize("options", SILENT)
 async def test_control_a_server_that_logs_no_values(registry: Registry, options: dict[str, str]) -> None:
-    """Statements without their values are no warning."""
+    """Control: logging statements without their values gives no warning."""
     assert await told(registry.installation.dsn(registry.database, "postgres"), options) == []
 
 
 async def test_ready_warns_of_it(fresh_registry: Registry) -> None:
-    """Set for the application's login it is a warning, and the registry is ready all the same."""
+    """`/ready` warns of a dangerous setting of the application's login, and stays 200."""
     async with fresh_registry.sql() as sql:
         await sql.execute("alter role consent_registry_app set log_min_duration_statement = 250")
     try:

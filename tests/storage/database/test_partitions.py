@@ -1,4 +1,6 @@
-"""The log's months: made ahead, made late with the rows that DEFAULT took meanwhile, and told when they run out."""
+"""The log's monthly partitions are created ahead or late, late ones take their rows from DEFAULT, and `/ready` warns
+before they run out.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,20 +34,20 @@ SOUND = PartitionState(MONTHS_AHEAD, default_holds_rows=False)
 
 
 def months(number: int) -> list[str]:
-    """The names of the partitions of last month, this one and `number` more."""
+    """The names of the partitions of last month, this month and `number` more."""
     today = datetime.now(UTC)
     ordinals = range(today.year * 12 + today.month - 2, today.year * 12 + today.month + number)
     return [f"events_{ordinal // 12}{ordinal % 12 + 1:02}" for ordinal in ordinals]
 
 
 async def after_the_first_round(registry: Registry) -> None:
-    """Wait until the application's own housekeeping is over: what a test breaks it must not mend meanwhile."""
+    """Wait until the application's first housekeeping is over, so that it does not repair what a test breaks."""
     while not registry.app.state.housekeeping.rounds:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0.01)
 
 
 async def test_partitions_are_made_ahead(registry: Registry) -> None:
-    """Thirteen months ahead and one that takes the rest, each guarded and none open to the application by itself."""
+    """Thirteen months ahead and DEFAULT have partitions, which the application cannot use directly."""
     async with registry.sql() as connection:
         rows = await connection.fetch(PARTITIONS, ROLES["app"])
     assert [row["relname"] for row in rows] == [*months(13), "events_default"]
@@ -54,7 +56,7 @@ async def test_partitions_are_made_ahead(registry: Registry) -> None:
 
 
 async def test_a_missing_month_is_made_again(registry: Registry) -> None:
-    """What a month's turn will ask for: a partition that is not there yet is made, guarded like the others."""
+    """A missing month's partition is created, with the same protection as the others."""
     await after_the_first_round(registry)
     async with registry.sql() as connection:
         before = await connection.fetch(PARTITIONS, ROLES["app"])
@@ -66,7 +68,7 @@ async def test_a_missing_month_is_made_again(registry: Registry) -> None:
 
 
 async def test_doing_it_twice_changes_nothing(registry: Registry) -> None:
-    """Every process keeps house, so the second one finds nothing to do and does no harm."""
+    """A second process that creates partitions finds nothing to do."""
     await keep(registry)
     async with registry.sql() as connection:
         before = await connection.fetch(PARTITIONS, ROLES["app"])
@@ -75,7 +77,7 @@ async def test_doing_it_twice_changes_nothing(registry: Registry) -> None:
 
 
 async def lose(sql: asyncpg.Connection, names: Sequence[str]) -> None:
-    """Let months have no partition, as if nobody had made them: their rows are where they would be, in DEFAULT."""
+    """Remove months' partitions and move their rows to DEFAULT, as if nobody had created them."""
     async with sql.transaction():
         await sql.execute("lock table registry.events in access exclusive mode")
         await sql.execute("create temporary table kept on commit drop as select * from registry.events where false")
@@ -86,14 +88,14 @@ async def lose(sql: asyncpg.Connection, names: Sequence[str]) -> None:
 
 
 async def state(registry: Registry) -> PartitionState:
-    """Look as the application does."""
+    """Return the state of the partitions as the application reads it."""
     async with registry.sql("app") as connection:
         return await partition_state(connection)
 
 
 async def test_rows_that_default_took_move_to_their_month(fresh_registry: Registry) -> None:
-    """Without this month's and next month's partition decisions go on, into DEFAULT; when the partitions are made the
-    rows move there, byte by byte the same, DEFAULT is empty and everything is guarded as before.
+    """Without partitions for this and next month decisions go into DEFAULT; when the partitions are created the rows
+    move there byte by byte, and everything is protected as before.
     """
     await after_the_first_round(fresh_registry)
     north = await fresh_registry.partner("north")
@@ -116,7 +118,7 @@ async def test_rows_that_default_took_move_to_their_month(fresh_registry: Regist
 
 
 async def test_rows_of_no_month_stay_in_default(fresh_registry: Registry) -> None:
-    """A row from years ahead, of a clock that was wrong, stays where it is, and says so; this month's rows move."""
+    """A row years ahead, from a wrong clock, stays in DEFAULT with a warning; this month's rows move."""
     await after_the_first_round(fresh_registry)
     async with fresh_registry.sql() as sql:
         await sql.execute("insert into registry.events select (e).* from (select e from registry.events e limit 1) e")
@@ -131,8 +133,8 @@ async def test_rows_of_no_month_stay_in_default(fresh_registry: Registry) -> Non
 
 
 async def test_too_many_rows_wait_for_the_migrator(fresh_registry: Registry) -> None:
-    """What cannot be moved within a request's patience is refused with a warning that names the cure, and nothing is
-    made; `consent-registry migrate` moves it.
+    """Too many rows to move within a request's time give a warning with the cure, and `consent-registry migrate` moves
+    them.
     """
     await after_the_first_round(fresh_registry)
     told: list[str] = []
@@ -148,8 +150,8 @@ async def test_too_many_rows_wait_for_the_migrator(fresh_registry: Registry) -> 
 
 
 async def test_decisions_go_on_while_months_are_made(fresh_registry: Registry) -> None:
-    """Whoever makes the months to come stops nobody who decides, not even while its transaction is open; the control, a
-    partition made in place, stops everybody.
+    """Creating partitions blocks no decision, even in an open transaction; the control, a partition created in place,
+    blocks all.
     """
     await after_the_first_round(fresh_registry)
     north = await fresh_registry.partner("north")
@@ -168,8 +170,8 @@ async def test_decisions_go_on_while_months_are_made(fresh_registry: Registry) -
 
 
 async def test_rows_move_under_load_without_a_failure(fresh_registry: Registry) -> None:
-    """Ten times this month's partition is lost and made again while eight callers decide without a pause: every answer
-    is 200, each decision stands in the log once, and its sender can read it.
+    """While eight callers decide without a pause, this month's partition is lost and created again ten times: every
+    answer is 200, and each decision is in the log once and readable by its sender.
     """
     await after_the_first_round(fresh_registry)
     north = await fresh_registry.partner("north")
@@ -201,7 +203,7 @@ async def test_rows_move_under_load_without_a_failure(fresh_registry: Registry) 
 
 
 async def test_a_table_in_the_way_is_told(fresh_registry: Registry) -> None:
-    """A table by the name of a month that is no partition is not taken for one."""
+    """A table with a month's name that is no partition is reported."""
     await after_the_first_round(fresh_registry)
     async with fresh_registry.sql() as sql, fresh_registry.sql("app") as app:
         await sql.execute(f"alter table registry.events detach partition registry.{months(13)[-1]}")
@@ -210,7 +212,7 @@ async def test_a_table_in_the_way_is_told(fresh_registry: Registry) -> None:
 
 
 async def test_ready_names_what_an_operator_must_see_to(fresh_registry: Registry) -> None:
-    """With fewer than two months ahead, and with rows in DEFAULT, /ready is 200 and warns; with two it is silent."""
+    """With fewer than two months ahead, or rows in DEFAULT, `/ready` is 200 with a warning."""
     await after_the_first_round(fresh_registry)
     warnings = fresh_registry.app.state.warnings
     ready: dict[int, object] = {}
@@ -243,7 +245,7 @@ async def test_ready_names_what_an_operator_must_see_to(fresh_registry: Registry
 
 
 async def test_a_day_without_a_round_is_told(fresh_registry: Registry) -> None:
-    """It comes round every hour and soon after a failure; when no round went well for a day, /ready says so."""
+    """Housekeeping runs hourly, and soon after a failure; after a day without a success `/ready` warns."""
     assert housekeeping.SOON < housekeeping.PERIOD <= 3600
     await after_the_first_round(fresh_registry)
     fresh_registry.app.state.housekeeping.done_at -= 24 * 3600 + 1

@@ -1,4 +1,4 @@
-"""Readiness looks whether there is room on the disk without making anything in the database."""
+"""The readiness probe finds a full disk without creating anything in the database."""
 
 import pytest
 
@@ -10,7 +10,7 @@ TEMP_BYTES = "select temp_bytes from pg_stat_database where datname = current_da
 
 
 async def written(registry: Registry) -> int:
-    """Probe with the application's login; return how many bytes of temporary files PostgreSQL wrote for it."""
+    """Probe with the application's login, and return how many bytes of temporary files PostgreSQL wrote."""
     async with registry.sql() as admin, registry.sql("app") as app:
         before = await admin.fetchval(TEMP_BYTES)
         async with app.transaction():
@@ -20,7 +20,7 @@ async def written(registry: Registry) -> int:
 
 
 async def test_the_probe_writes_a_file(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It writes more than 64 kB; what fits into memory (the control) would never notice a full disk."""
+    """The probe writes more than 64 kB to disk; the control, which fits into memory, writes nothing."""
     assert await written(registry) > 64 * 1024
     monkeypatch.setattr(probes, "ROWS", 1000)
     assert await written(registry) == 0

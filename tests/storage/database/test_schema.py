@@ -1,4 +1,4 @@
-"""The committed text of the schema is the sum of the migrations, on both PostgreSQL versions."""
+"""The committed schema.sql is the sum of the migrations, on both PostgreSQL versions."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
     ids=["embedded 18", "debian 15"],
 )
 async def sql(request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connection]:
-    """Give an administrator's connection to a database the migrator has migrated."""
+    """Give an administrator's connection to a migrated database."""
     cluster: Cluster = request.getfixturevalue(request.param)
     name = f"schema_{next(_numbers)}"
     await empty_database(cluster, name)
@@ -34,7 +34,7 @@ async def sql(request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connectio
 
 
 async def test_the_committed_schema_is_the_sum_of_the_migrations(sql: asyncpg.Connection) -> None:
-    """`make schema` would write what is committed."""
+    """`make schema` would write exactly the committed file."""
     assert await read_schema(sql) == COMMITTED.read_text(encoding="utf-8"), "run `make schema` and read the difference"
 
 
@@ -77,7 +77,7 @@ async def test_the_committed_schema_is_the_sum_of_the_migrations(sql: asyncpg.Co
     ],
 )
 async def test_control_a_change_by_hand_is_another_text(sql: asyncpg.Connection, statement: str) -> None:
-    """Whatever somebody alters in the database, the text is another one."""
+    """Control: any change in the database changes the text."""
     transaction = sql.transaction()
     await transaction.start()
     try:
@@ -105,7 +105,7 @@ async def test_control_a_change_by_hand_is_another_text(sql: asyncpg.Connection,
     ],
 )
 async def test_control_what_the_text_would_not_show_is_an_error(sql: asyncpg.Connection, statement: str) -> None:
-    """Objects of other kinds, and what somebody else owns, are never passed over in silence."""
+    """Control: an object of an unknown kind or of another owner is an error."""
     transaction = sql.transaction()
     await transaction.start()
     try:
@@ -117,7 +117,7 @@ async def test_control_what_the_text_would_not_show_is_an_error(sql: asyncpg.Con
 
 
 async def test_a_month_of_another_shape_is_seen(sql: asyncpg.Connection) -> None:
-    """Of the months one line says what all share; one that is otherwise makes a second line."""
+    """Monthly partitions share one line; a partition of another shape adds a line."""
     month = await sql.fetchval("select min(relname) from pg_class where relname ~ '^events_[0-9]{6}$'")
     transaction = sql.transaction()
     await transaction.start()

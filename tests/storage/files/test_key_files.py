@@ -1,4 +1,4 @@
-"""Key files: nobody else may read or replace them, only good keys are taken, and they change whole or not at all."""
+"""Key files are readable by their owner only, refused if unsafe or malformed, and replaced atomically."""
 
 import base64
 import fcntl
@@ -32,13 +32,13 @@ OVERLAP = timedelta(days=7)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with key files just made."""
+    """A folder with new key files."""
     make_keys(tmp_path / "keys", NOW)
     return tmp_path / "keys"
 
 
 def test_key_files_are_their_owners_alone(folder: Path) -> None:
-    """The folder has mode 0700 and each file 0600, whatever the umask was."""
+    """The folder has mode 0700 and each file 0600, for any umask."""
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
         f"{name}.json": 0o600 for name in FILES
@@ -52,7 +52,7 @@ def test_key_files_are_their_owners_alone(folder: Path) -> None:
 
 
 def test_key_files_are_made_once(folder: Path) -> None:
-    """Making keys again leaves those that are there, byte for byte, and makes the missing one."""
+    """A second run keeps existing key files byte for byte and creates a missing one."""
     kept = {path: path.read_bytes() for path in folder.iterdir() if path.name != "log.json"}
     (folder / "log.json").unlink()
     make_keys(folder, NOW)
@@ -97,7 +97,7 @@ def _key(secret: bytes) -> bytes:
 )
 @pytest.mark.parametrize("name", FILES)
 def test_an_unusable_key_file_is_named_in_one_line(folder: Path, name: str, content: bytes | None, said: str) -> None:
-    """Missing, short, zero or garbage: one line with the file's name, and nothing of what the file holds."""
+    """A missing, short, zero or malformed file is refused in one line with its name and none of its content."""
     path = folder / f"{name}.json"
     path.unlink()
     if content is not None:
@@ -114,14 +114,14 @@ def test_an_unusable_key_file_is_named_in_one_line(folder: Path, name: str, cont
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
 def test_a_key_file_open_to_others_is_refused(folder: Path, mode: int) -> None:
-    """A file its group or anybody may open is refused with the command that mends it."""
+    """A file readable by its group or by anybody is refused, with the command that repairs it."""
     (folder / "token.json").chmod(mode)
     with pytest.raises(Unusable, match=r"chmod 600 .*token\.json"):
         load_keys(folder)
 
 
 def test_a_symbolic_link_is_no_key_file(folder: Path) -> None:
-    """A link, to a good file or to nothing, is refused: who owns the link's target may change under us."""
+    """A symbolic link is refused, because the target's owner may change it."""
     path = folder / "digest.json"
     path.rename(folder / "elsewhere.json")
     path.symlink_to(folder / "elsewhere.json")
@@ -134,7 +134,7 @@ def test_a_symbolic_link_is_no_key_file(folder: Path) -> None:
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "fifo"])
 def test_what_is_no_file_is_no_key_file(folder: Path, make: Callable[[Path], None]) -> None:
-    """A folder or a pipe by a key file's name is refused at once; nobody waits for a writer."""
+    """A folder or a pipe with a key file's name is refused at once, without a wait for a writer."""
     path = folder / "sealing.json"
     path.unlink()
     make(path)
@@ -143,7 +143,7 @@ def test_what_is_no_file_is_no_key_file(folder: Path, make: Callable[[Path], Non
 
 
 def test_another_users_key_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who owns a file may open it to others at any time: a key file, or its folder, of another user is refused."""
+    """A key file or folder of another user is refused, because its owner may open it to others."""
     owner = folder.stat().st_uid
     if os.geteuid() == 0:
         os.chown(folder / "log.json", 65534, -1)
@@ -159,27 +159,27 @@ def test_another_users_key_file_is_refused(folder: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o722])
 def test_a_folder_others_may_write_is_refused(folder: Path, mode: int) -> None:
-    """Who may write the folder could put another file in a key file's place."""
+    """A folder that others may write to is refused, because they could replace a key file."""
     folder.chmod(mode)
     with pytest.raises(Unusable, match="chmod 700"):
         load_keys(folder)
 
 
 def test_one_secret_serves_one_purpose(folder: Path) -> None:
-    """The same secret in two files is refused: what one key gives away must not open another's values."""
+    """The same secret in two files is refused, because a leak of one key would open the other's values."""
     (folder / "token.json").write_bytes((folder / "log.json").read_bytes().replace(b"log-1", b"token-1"))
     with pytest.raises(Unusable, match=r"key log-1 .* has the secret of a key in token\.json"):
         load_keys(folder)
 
 
 def test_the_format_of_the_first_release_is_read(folder: Path) -> None:
-    """Without active_from the first key of a file is current and the others are known."""
+    """Without active_from the first key of a file is current, and the others can be used for existing values."""
     (folder / "digest.json").write_bytes(_keys(("new", SECRET), ("old", OTHER)))
     assert load_keys(folder).ids("digest") == ["new", "old"]
 
 
 def test_the_newest_active_key_is_current_wherever_it_stands(folder: Path) -> None:
-    """Of the keys whose time has come the latest is current; the order in the file decides between equals only."""
+    """The active key with the latest active_from is current; the file's order decides between equals only."""
     entries = [("a", "2020-01-01T00:00:00Z"), ("b", "2999-01-01T00:00:00Z"), ("c", "2021-01-01T01:00:00+01:00")]
     content = {
         "keys": [
@@ -192,7 +192,7 @@ def test_the_newest_active_key_is_current_wherever_it_stands(folder: Path) -> No
 
 
 def test_a_rotation_drops_nothing(folder: Path) -> None:
-    """Five rotations leave six keys, the newest first, in a file of its owner alone and no other file behind."""
+    """Five rotations leave six keys, the newest first, in a private file and no other file."""
     at = NOW
     before = read_key_file(folder, "digest")
     for number in range(2, 7):
@@ -209,7 +209,7 @@ def test_a_rotation_drops_nothing(folder: Path) -> None:
 
 
 def test_one_rotation_at_a_time(folder: Path) -> None:
-    """While a key is on its way the next is refused, and the file stays as it is; the other files may go on."""
+    """While a rotation is pending the next one of this file is refused; other files may be rotated."""
     rotate_key(folder, "token", NOW, AFTER, OVERLAP)
     before = (folder / "token.json").read_bytes()
     with pytest.raises(Unusable, match="token-2 is on its way"):
@@ -220,13 +220,13 @@ def test_one_rotation_at_a_time(folder: Path) -> None:
 
 
 def test_a_secret_is_not_shown(folder: Path) -> None:
-    """What a traceback would print of a key is its id."""
+    """A traceback shows a key's id, not its secret."""
     (key,) = read_key_file(folder, "token")
     assert repr(key) == str(key) == "Key(token-1)"
 
 
 def test_two_who_change_the_keys_at_once(folder: Path) -> None:
-    """Whoever comes while another process changes the folder's keys is told so, and changes nothing."""
+    """While one process changes a folder's keys another one is refused and changes nothing."""
     before = (folder / "token.json").read_bytes()
     descriptor = os.open(folder, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -241,7 +241,7 @@ def test_two_who_change_the_keys_at_once(folder: Path) -> None:
 
 
 def test_a_rotation_that_fails_leaves_the_old_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever step fails, the key file is the old one, byte for byte, and the next rotation succeeds."""
+    """If any step of a rotation fails, the old key file stays byte for byte, and the next rotation succeeds."""
     before = (folder / "digest.json").read_bytes()
 
     def fail(*_: object, **__: object) -> None:
@@ -257,7 +257,7 @@ def test_a_rotation_that_fails_leaves_the_old_file(folder: Path, monkeypatch: py
 
 
 def test_what_is_not_needed_is_dropped_and_its_id_not_given_again(folder: Path) -> None:
-    """An earlier key goes for ever; the current one, one on its way and an unknown one are refused."""
+    """An earlier key can be dropped and its id is never reused; a current, pending or unknown key is refused."""
     rotate_key(folder, "token", NOW, AFTER, OVERLAP)
     for key_id, at, said in (
         ("token-1", NOW, "is current"),
@@ -273,7 +273,7 @@ def test_what_is_not_needed_is_dropped_and_its_id_not_given_again(folder: Path) 
 
 
 def test_a_change_of_a_file_changes_its_mark(folder: Path) -> None:
-    """A replaced, rewritten or removed file is noticed; an untouched one is not."""
+    """A replaced, rewritten or removed file is noticed, and an unchanged one is not."""
     first = key_file_marks(folder)
     assert key_file_marks(folder) == first
     rotate_key(folder, "log", NOW, AFTER, OVERLAP)

@@ -1,4 +1,4 @@
-"""Keys: digests that stay apart, seals that hold, public keys under their own names, and which key is current when."""
+"""Digests, encrypted values, signatures and public keys, and which key is current when."""
 
 import base64
 import hashlib
@@ -25,14 +25,14 @@ OVERLAP = timedelta(days=7)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with key files just made."""
+    """A folder with new key files."""
     make_keys(tmp_path / "keys", NOW)
     return tmp_path / "keys"
 
 
 @pytest.fixture
 def keys(folder: Path) -> Keys:
-    """Keys just made."""
+    """New keys."""
     return load_keys(folder)
 
 
@@ -41,7 +41,7 @@ def _from_base64url(text: str) -> bytes:
 
 
 def test_what_is_sealed_is_opened_under_its_own_context(keys: Keys) -> None:
-    """The value comes back under the same context and under no other, and two seals of one value differ."""
+    """A value decrypts under its own context only, and two ciphertexts of one value differ."""
     ciphertext = keys.encrypt(b"AWO-1001", "reference 1 2")
     assert keys.decrypt(ciphertext, "reference 1 2") == b"AWO-1001"
     assert b"AWO-1001" not in ciphertext
@@ -52,7 +52,7 @@ def test_what_is_sealed_is_opened_under_its_own_context(keys: Keys) -> None:
 
 
 def test_any_altered_seal_is_refused(keys: Keys) -> None:
-    """Every flipped bit and every cut is Unusable, never another error and never another value."""
+    """A ciphertext with a flipped bit or a cut raises Unusable, never another error or another value."""
     ciphertext = keys.encrypt(b"AWO-1001", "c")
     number = int.from_bytes(ciphertext, "big")
     altered = [(number ^ 1 << bit).to_bytes(len(ciphertext), "big") for bit in range(len(ciphertext) * 8)]
@@ -63,7 +63,7 @@ def test_any_altered_seal_is_refused(keys: Keys) -> None:
 
 
 def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Path) -> None:
-    """A value sealed with a key that was dropped from the file is refused as such; kept behind a new one it opens."""
+    """A value under a dropped key is refused with that reason; if the key is kept behind a new one, it decrypts."""
     path = folder / "sealing.json"
     old = json.loads(path.read_bytes())["keys"][0]
     ciphertext = keys.encrypt(b"x", "c")
@@ -79,7 +79,7 @@ def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Pat
 
 
 def test_digests_stay_apart(keys: Keys, tmp_path: Path) -> None:
-    """One value has another digest for each purpose, network, partner and installation; the same one each time."""
+    """A value's digest differs by purpose, network, partner and installation, and is otherwise stable."""
     make_keys(tmp_path / "other", NOW)
     asked = [
         ("reference", 1, 2, "A"),
@@ -97,7 +97,7 @@ def test_digests_stay_apart(keys: Keys, tmp_path: Path) -> None:
 
 
 def test_digests_that_forget_the_partner_are_found(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: with the partner left out two partners' digests are the same, which the test above would see."""
+    """Control: without the partner two partners' digests are equal, which the test above would find."""
     whole = module.Keys.digest
     monkeypatch.setattr(
         module.Keys, "digest", lambda self, what, network, _, value: whole(self, what, network, 0, value)
@@ -111,7 +111,7 @@ def _thumbprint(jwk: dict[str, str], members: set[str]) -> str:
 
 
 def test_public_keys_are_named_by_their_thumbprints(keys: Keys) -> None:
-    """Each key id is the RFC 7638 thumbprint of its key, worked out from the required members alone."""
+    """Each key id is the RFC 7638 thumbprint of its key."""
     (token,) = keys.public_token_keys()
     assert token["kid"] == keys.token_kid == _thumbprint(token, {"crv", "kty", "x", "y"})
     receipt = keys.public_receipt_keys(ORIGIN)[0]
@@ -120,7 +120,7 @@ def test_public_keys_are_named_by_their_thumbprints(keys: Keys) -> None:
 
 
 def test_the_thumbprint_of_the_standards_key() -> None:
-    """The Ed25519 key of RFC 8037, appendix A, has the thumbprint that appendix A.3 prints."""
+    """The Ed25519 key of RFC 8037, appendix A, has the thumbprint of appendix A.3."""
     secret = _from_base64url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
     thumbprint = ed25519_thumbprint(Ed25519PrivateKey.from_private_bytes(secret))
     assert thumbprint == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
@@ -136,14 +136,14 @@ def test_a_logs_verifier_key_has_the_form_of_a_signed_note(keys: Keys) -> None:
 
 
 def test_each_network_has_a_log_key_of_its_own(keys: Keys, folder: Path) -> None:
-    """Two logs of one installation have two keys, the same ones after the next start."""
+    """Two logs of one installation have different keys, which a restart does not change."""
     other = keys.log_vkey("registry.test/other").rpartition("+")[2]
     assert keys.log_vkey(ORIGIN).rpartition("+")[2] != other
     assert load_keys(folder).log_vkey(ORIGIN) == keys.log_vkey(ORIGIN)
 
 
 def test_a_receipt_verifies_with_the_published_key(keys: Keys) -> None:
-    """The JWS carries algorithm, type and key id, and its signature verifies with the JWK; altered it does not."""
+    """A receipt names algorithm, type and key id, and verifies with the published JWK unless altered."""
     header, claims, signature = keys.sign_receipt(ORIGIN, b'{"a":1}', None).split(".")
     jwk = keys.public_receipt_keys(ORIGIN)[0]
     assert json.loads(_from_base64url(header)) == {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": jwk["kid"]}
@@ -156,7 +156,7 @@ def test_a_receipt_verifies_with_the_published_key(keys: Keys) -> None:
 
 @pytest.mark.parametrize("name", ["digest", "sealing", "token", "log"])
 def test_a_new_key_is_known_before_it_is_current(folder: Path, name: str) -> None:
-    """From publication on the new key reads and verifies, from its time on it is the current one; never before."""
+    """A new key reads and verifies at once, and becomes current at its time."""
     now = datetime.now(UTC)
     fresh = rotate_key(folder, name, now, AFTER, OVERLAP)
     published = load_keys(folder)
@@ -167,7 +167,9 @@ def test_a_new_key_is_known_before_it_is_current(folder: Path, name: str) -> Non
 
 
 def test_what_the_new_key_made_is_read_by_who_still_uses_the_old_one(folder: Path) -> None:
-    """Between publication and the last server's change both understand each other's digests, seals and tokens."""
+    """During a rotation servers with the old and with the new current key read each other's digests, ciphertexts and
+    tokens.
+    """
     now = datetime.now(UTC)
     for name in ("digest", "sealing", "token"):
         rotate_key(folder, name, now, AFTER, OVERLAP)
@@ -186,7 +188,9 @@ def test_what_the_new_key_made_is_read_by_who_still_uses_the_old_one(folder: Pat
 
 
 def test_the_previous_log_key_signs_checkpoints_for_the_overlap(folder: Path) -> None:
-    """The old key alone, then both with the new one first, then the new one alone; verifiers are told both."""
+    """Checkpoints are signed by the old log key, then by both with the new one first, then by the new one; verifiers
+    get both.
+    """
     old = load_keys(folder)
     now = datetime.now(UTC)
     rotate_key(folder, "log", now, AFTER, OVERLAP)
@@ -208,7 +212,7 @@ def test_the_previous_log_key_signs_checkpoints_for_the_overlap(folder: Path) ->
 
 
 def test_receipts_of_an_earlier_log_key_verify_with_the_published_keys(folder: Path) -> None:
-    """After a rotation the key set still holds the key that an old receipt names, and a new receipt names the new."""
+    """After a rotation the key set still has the key of an old receipt, and a new receipt names the new key."""
     old = load_keys(folder)
     receipt = old.sign_receipt(ORIGIN, b"{}", old.log_key_id)
     now = datetime.now(UTC)

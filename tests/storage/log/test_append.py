@@ -1,4 +1,4 @@
-"""The append: gap-free whoever comes at once and whoever gives up, and bytes that open the leaf."""
+"""Concurrent appends leave no gap in the log, also if transactions roll back, and an event's bytes open its leaf."""
 
 import asyncio
 import json
@@ -25,20 +25,20 @@ NOW = datetime.now(UTC)
 
 
 class GaveUp(Exception):
-    """An act that ends without a commit."""
+    """A transaction that ends without a commit."""
 
 
 def events(number: int) -> list[Event]:
-    """Return so many events that say nothing."""
+    """Return this many events without content."""
     return [ReadEvent(id=new_id(NOW), what="test", count=place, digest="") for place in range(number)]
 
 
 async def no_pause() -> None:
-    """One event holds nothing up."""
+    """Do not pause for one event."""
 
 
 async def write(pool: Pool, number: int, *, give_up: bool = False) -> list[LogPlace]:
-    """Append in a transaction of its own, which may give up after the append."""
+    """Append in a transaction of its own, which may roll back after the append."""
     async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
         places = await append(connection, NETWORK, ACTOR, NOW, events(number))
         await asyncio.sleep(0.002)
@@ -48,14 +48,14 @@ async def write(pool: Pool, number: int, *, give_up: bool = False) -> list[LogPl
 
 
 async def at_once(pool: Pool) -> list[list[LogPlace] | BaseException]:
-    """Let twenty transactions append between one and five events each, every third of which gives up."""
+    """Run twenty concurrent transactions that append one to five events each; every third rolls back."""
     lengths = random.Random(7).choices(range(1, 6), k=20)
     writes = [write(pool, length, give_up=place % 3 == 2) for place, length in enumerate(lengths)]
     return await asyncio.gather(*writes, return_exceptions=True)
 
 
 async def test_twenty_at_once_leave_no_gap(registry: Registry) -> None:
-    """Twenty transactions at once, a third of them rolled back: indices follow each other without gap or double."""
+    """After twenty concurrent transactions, a third of them rolled back, indices have no gap and no duplicate."""
     before = await count(registry, "leaves")
     async with pool_of(registry, 20) as pool:
         written = await at_once(pool)
@@ -71,7 +71,7 @@ async def test_twenty_at_once_leave_no_gap(registry: Registry) -> None:
 
 
 async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> None:
-    """Control: with the lock taken out of the append function twenty at once do not get through."""
+    """Control: without its lock the append function fails for twenty concurrent transactions."""
     async with fresh_registry.sql() as owner:
         source = await owner.fetchval(
             "select pg_get_functiondef(oid) from pg_proc where proname = 'append' order by pronargs desc limit 1"
@@ -85,7 +85,7 @@ async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> Non
 
 
 async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
-    """Bytes and nonce kept for an event open the leaf that was answered, and the bytes are canonical and complete."""
+    """An event's stored bytes and nonce open the leaf of the answer, and the bytes are canonical and complete."""
     client = "00000000-0000-4000-8000-000000000001"
     event = DecisionEvent(
         id=new_id(NOW),
@@ -127,7 +127,7 @@ async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
 
 
 async def test_an_event_is_its_actors_and_its_place_is_everybodys(registry: Registry) -> None:
-    """Another partner, another network and no partner at all find no event; index and leaf any partner may learn."""
+    """Only its actor can read an event; every partner of the network may see its index and leaf."""
     async with pool_of(registry) as pool:
         (place,) = await write(pool, 1)
         async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
@@ -143,7 +143,7 @@ async def test_an_event_is_its_actors_and_its_place_is_everybodys(registry: Regi
 
 @pytest.mark.parametrize("statement", ["update registry.leaves set leaf = leaf", "delete from registry.leaves"])
 async def test_the_application_cannot_alter_the_log(registry: Registry, statement: str) -> None:
-    """The application's role may neither change nor remove a leaf; the owner's session meets a trigger."""
+    """The application's role can neither change nor delete a leaf, and a trigger stops the owner."""
     async with registry.sql("app") as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Row-level security cuts what findings are judged from: in another's name a partner's transaction reads nothing."""
+"""A partner's transaction reads no other partner's facts for findings."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -43,7 +43,7 @@ READS: dict[str, Read] = {
 
 
 async def a_full_day(north: Office, south: Office) -> None:
-    """Let north do something of everything that is looked for."""
+    """Make north do everything that findings are about."""
     client = await north.client()
     theirs = await south.client()
     await north.consent(client)
@@ -61,14 +61,14 @@ async def a_full_day(north: Office, south: Office) -> None:
 
 
 async def slice_of(connection: asyncpg.Connection, partner_id: int) -> Slice:
-    """Everything of the last day."""
+    """The period of the last day."""
     end = await connection.fetchval("select statement_timestamp()")
     return (NUMBER, partner_id, end - timedelta(days=1), end)
 
 
 @pytest.fixture(scope="module")
 async def lived(registry: Registry) -> Registry:
-    """The registry after that day, with one consent whose evidence is missing."""
+    """The registry after that day, with one consent without evidence."""
     await a_full_day(await office(registry, "north"), await office(registry, "south"))
     async with registry.sql() as owner:
         await owner.execute("set session_replication_role = replica")
@@ -78,8 +78,8 @@ async def lived(registry: Registry) -> Registry:
 
 @pytest.mark.parametrize("name", READS)
 async def test_nobody_reads_in_anothers_name(lived: Registry, name: str) -> None:
-    """With north's setting north's rows come; with another partner's, another network's or none, not one, whoever is
-    asked about. A consent is not one partner's: south, its recipient, sees that its evidence is missing.
+    """With north's rights the statements give north's rows, with another partner's, another network's or none they give
+    none. The recipient of a consent also sees that its evidence is missing.
     """
     async with lived.sql("app") as connection:
         for network_id, partners, number in (
@@ -103,7 +103,7 @@ async def test_nobody_reads_in_anothers_name(lived: Registry, name: str) -> None
 
 
 async def test_decisions_and_grants_are_cut_as_well(lived: Registry) -> None:
-    """A decision's bytes for its sender alone; a grant for those who take part in it."""
+    """Only its sender reads a decision's bytes, and only its partners read a grant."""
     async with lived.sql() as owner:
         ids = await owner.fetch("select event_id from registry.events where kind = 1 and actor_id = $1", NORTH)
         grants = await owner.fetch("select grant_id from registry.grants where network_id = $1", NUMBER)
@@ -119,6 +119,6 @@ async def test_decisions_and_grants_are_cut_as_well(lived: Registry) -> None:
 
 
 async def test_no_ids_are_no_question(lived: Registry) -> None:
-    """Nothing is asked of the database, and nothing comes."""
+    """Without ids no statement runs."""
     async with lived.sql("app") as connection:
         assert await findings.decisions(connection, NUMBER, NORTH, []) == []
