@@ -1,6 +1,6 @@
-"""The files of `migrations/`: numbered ones, each applied once, and functions, which are replaced whole.
+"""Reads the files of `migrations/`: numbered ones, each applied once, and functions, which are replaced whole.
 
-Functions that tables need, such as those of their policies and triggers, are in `functions/for_tables/`.
+Functions that tables need, for example in policies and triggers, are in `functions/for_tables/`.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ import msgspec
 
 from consent_registry.domain.errors import Unusable
 
-# Made from all the others, to be read: never applied.
+# Generated from the other files, for readers; never applied.
 GENERATED = "schema.sql"
 
 
 class SchemaFile(msgspec.Struct, frozen=True):
-    """One file: its name below `migrations/`, its text and the SHA-256 of its bytes (64 hex digits)."""
+    """A file of the schema: its path below `migrations/`, its text and the SHA-256 of its bytes (64 hex digits)."""
 
     name: str
     text: str
@@ -31,19 +31,19 @@ class Migration(SchemaFile, frozen=True):
 
 
 class FunctionFiles(msgspec.Struct, frozen=True):
-    """The functions by when they are applied: those that tables need before the numbered files, all others after."""
+    """The files of functions: `for_tables` are applied before the numbered files, `others` after them."""
 
     for_tables: list[SchemaFile]
     others: list[SchemaFile]
 
     @property
     def all(self) -> list[SchemaFile]:
-        """All of them, in the order in which they are applied."""
+        """All files, in the order in which they are applied."""
         return [*self.for_tables, *self.others]
 
 
 def read_migrations(directory: Path | None = None) -> list[Migration]:
-    """The migrations in order of their numbers, which begin at 1 without a gap; raises Unusable otherwise."""
+    """The numbered files in order. Raises Unusable unless the numbers begin at 1 without a gap."""
     folder = directory or _installed_directory()
     found = []
     for path in sorted(folder.glob("*.sql")):

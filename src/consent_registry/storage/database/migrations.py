@@ -1,8 +1,8 @@
-"""The schema is brought up to date by files: numbered ones that go forward only, and functions that are replaced whole.
+"""Brings the schema up to date by files: numbered migrations, forward only, and functions, which are replaced whole.
 
-A numbered file is applied once, in order, in a transaction of its own. A file of functions is applied whenever its
-SHA-256 is another one than was recorded; all that are due together, in one transaction. One lock keeps two runs apart.
-An applied numbered file that was edited or is missing is refused by name.
+A numbered file is applied once, in order, in its own transaction. A file of functions is applied whenever its SHA-256
+differs from the recorded one, all due files in one transaction. A lock allows one run at a time. An applied numbered
+file that was edited or is missing is refused by name.
 """
 
 import re
@@ -22,7 +22,7 @@ from consent_registry.storage.database.migration_files import (
 )
 from consent_registry.storage.database.roles import DEFAULT_PREFIX, role_names
 
-# Any number that nothing else in this database uses as a one-integer advisory lock.
+# A one-integer advisory lock that nothing else in this database uses.
 MIGRATION_LOCK = 727_001
 # The first file of the schema that was written before the first release. Nothing leads from that one to this.
 BEFORE_THE_FIRST_RELEASE = "0001_ground.sql"
@@ -39,11 +39,11 @@ _BOOKS = """
 async def migrate(
     dsn: str, prefix: str = DEFAULT_PREFIX, directory: Path | None = None, *, to_remove: str = _TO_REMOVE
 ) -> list[str]:
-    """Bring the database up to date as the migrator's login in `dsn`; returns the names applied now.
+    """Bring the database up to date with the migrator's login in `dsn`. Returns the names of the files applied now.
 
-    Raises Unusable when the database holds a migration that this release does not know, or knows with other bytes; when
-    it is of before the first release, and then names what is `to_remove`; and when a login could become the owner
-    (definer_checks.py), before anything is applied and afterwards.
+    Raises Unusable if the database holds a migration that this release does not have, or has with other bytes; if it is
+    older than the first release (the message names what is `to_remove`); and if a login could become the owner
+    (definer_checks.py), checked before and after.
     """
     names = role_names(prefix)
     migrations, functions = read_migrations(directory), read_functions(directory)
@@ -61,7 +61,7 @@ async def migrate(
             done.append(migration.name)
         done += await _replace(connection, functions.others, names)
         if done:
-            await _forget_functions(connection, functions.all)
+            await _delete_records(connection, functions.all)
             await require_no_way_up(connection)
     finally:
         await connection.close()
@@ -75,10 +75,10 @@ async def check_schema(connection: asyncpg.Connection, directory: Path | None = 
     applied = await _applied(connection, migrations)
     if applied < len(migrations):
         raise Unusable(f"the database lacks migration {migrations[applied].name}: run `consent-registry migrate`")
-    other = await _outdated(connection, read_functions(directory).all)
-    if other:
+    outdated = await _outdated(connection, read_functions(directory).all)
+    if outdated:
         raise Unusable(
-            f"the database does not have {other[0].name} as this release does: run `consent-registry migrate`"
+            f"the database does not have {outdated[0].name} as this release does: run `consent-registry migrate`"
         )
 
 
@@ -125,7 +125,7 @@ async def _outdated(connection: asyncpg.Connection, files: Sequence[SchemaFile])
 
 
 async def _replace(connection: asyncpg.Connection, files: Sequence[SchemaFile], names: dict[str, str]) -> list[str]:
-    """Apply the files of functions that are not as they were recorded; returns their names."""
+    """Apply the files of functions that differ from their recorded SHA-256. Returns their names."""
     outdated = await _outdated(connection, files)
     async with connection.transaction():
         await connection.execute("set local search_path = registry")
@@ -140,8 +140,8 @@ async def _replace(connection: asyncpg.Connection, files: Sequence[SchemaFile], 
     return [file.name for file in outdated]
 
 
-async def _forget_functions(connection: asyncpg.Connection, files: Sequence[SchemaFile]) -> None:
-    """Strike the files that this release does not have any more; a migration drops what was in them."""
+async def _delete_records(connection: asyncpg.Connection, files: Sequence[SchemaFile]) -> None:
+    """Delete the records of files that this release does not have; a migration drops their functions."""
     await connection.execute(
         "delete from registry.schema_functions where name <> all ($1)", [file.name for file in files]
     )
@@ -160,5 +160,5 @@ async def _apply(connection: asyncpg.Connection, migration: Migration, names: di
 
 
 def _with_roles(text: str, names: dict[str, str]) -> str:
-    """Put the role names of this installation where a file has `{app}` and the like."""
+    """Replace `{app}` and the like by the installation's role names."""
     return re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], match[0]), text)

@@ -1,1 +1,1 @@
-"""Erasure, retention and legal holds: their statements."""
+"""Statements for erasure, retention and legal holds."""

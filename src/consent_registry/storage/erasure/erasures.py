@@ -1,4 +1,4 @@
-"""What the eraser's login may do, each a function of the database: find a person, see what is there, remove it."""
+"""Statements for erasures, under the eraser's login, which may only call the database's functions."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -12,13 +12,13 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict
 from consent_registry.storage.database.database import Connection
 
-# Questions about nobody are read by so many: each is some hundred bytes.
+# Questions with unknown references are read in pages of this size; each has a few hundred bytes.
 PAGE = 5000
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What there is of a person: rows by table, events by kind (number), all their places and those that are state as
-    spans, the partners that take part, and the holds that are open.
+    """The stored data about a person: rows by table, events by kind, log indices of all events and of state events (as
+    spans), the partners that take part, and the open holds.
     """
 
     tables: dict[str, int]
@@ -30,7 +30,7 @@ class Survey(msgspec.Struct, frozen=True):
 
 
 class RemovalRecord(msgspec.Struct, frozen=True):
-    """The entry that says what a removal emptied, as the database's functions take it: id, bytes, nonce, leaf."""
+    """The log entry that lists what a removal emptied, in the form that the database's functions take."""
 
     event_id: str
     event: bytes
@@ -51,7 +51,9 @@ class PersonReference(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What changes when a database is not the one it was: since when it runs, its erasures' number and last id."""
+    """Values that change if a database was restored: its start, the number of its erasures, and the last
+    erasure's id.
+    """
 
     running_since: datetime
     erasures: int
@@ -59,7 +61,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A decision about a reference nobody had registered: its place, nonce and bytes."""
+    """A decision with an unknown reference: its log index, nonce and bytes."""
 
     log_index: int
     nonce: bytes
@@ -67,13 +69,13 @@ class Question(msgspec.Struct, frozen=True):
 
 
 async def find_network(connection: Connection, slug: str) -> Network | None:
-    """The network with this slug."""
+    """The network with this slug, or None."""
     row = await connection.fetchrow("select * from registry.removal_network($1)", slug)
     return None if row is None else Network(**dict(row))
 
 
 async def find_client(connection: Connection, network_id: int, partner: str, digests: Sequence[bytes]) -> str | None:
-    """The client a partner (by slug) knows by the reference with one of these digests."""
+    """The client of a partner's reference (partner by slug), found by one of these digests; or None."""
     found = await connection.fetchval(
         "select registry.find_client($1, $2, $3::bytea[])", network_id, partner, list(digests)
     )
@@ -81,36 +83,38 @@ async def find_client(connection: Connection, network_id: int, partner: str, dig
 
 
 async def find_client_of_consent(connection: Connection, network_id: int, consent_id: str) -> str | None:
-    """The client who gave this consent."""
+    """The client of this consent, or None."""
     found = await connection.fetchval("select registry.find_client_of_consent($1, $2)", network_id, consent_id)
     return None if found is None else str(found)
 
 
 async def partner_number(connection: Connection, network_id: int, partner: str) -> int | None:
-    """The number of the partner with this slug."""
+    """The number of the partner with this slug, or None."""
     number: int | None = await connection.fetchval("select registry.partner_number($1, $2)", network_id, partner)
     return number
 
 
 async def clients_of_person(connection: Connection, network_id: int, client_id: str) -> list[str]:
-    """The ids of all clients that are the same person as this one; none when it is not known."""
+    """All client numbers of the same person as this one; empty if it is unknown."""
     found = await connection.fetchval("select registry.clients_of_person($1, $2)", network_id, client_id)
-    return [str(one) for one in found or ()]
+    return [str(found_id) for found_id in found or ()]
 
 
 async def known_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[str]:
-    """Those of these clients that the database knows."""
+    """The client numbers among these that are in the database."""
     found = await connection.fetchval("select registry.known_clients($1, $2::uuid[])", network_id, list(client_ids))
-    return [str(one) for one in found]
+    return [str(found_id) for found_id in found]
 
 
 async def lock_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> None:
-    """Hold the catalogue still, and these clients and their references alone, until the transaction ends."""
+    """Take the catalogue's shared lock, and the exclusive locks of these clients and their references, until the
+    transaction ends.
+    """
     await connection.execute("select registry.lock_clients($1, $2::uuid[])", network_id, list(client_ids))
 
 
 async def survey_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> Survey:
-    """What there is of these clients."""
+    """Survey the stored data about these clients."""
     found = await connection.fetchval("select registry.survey_clients($1, $2::uuid[])", network_id, list(client_ids))
     return msgspec.json.decode(found, type=Survey)
 
@@ -124,7 +128,7 @@ async def references_of(connection: Connection, network_id: int, client_ids: Seq
 async def questions_about_nobody(
     connection: Connection, network_id: int, partner_id: int, before: int
 ) -> AsyncIterator[Question]:
-    """The partner's questions about references that nobody had registered, before this place of the log, in order."""
+    """Yield the partner's questions with unknown references before this log index, in order."""
     after = -1
     while True:
         rows = await connection.fetch(
@@ -151,9 +155,9 @@ async def erase_clients(
     at: datetime,
     record: RemovalRecord,
 ) -> tuple[int, list[str]]:
-    """Erase. Returns the place of the record and the event partitions touched.
+    """Erase clients. Returns the log index of the record, and the event partitions from which events were deleted.
 
-    The record must list exactly what goes: raises Conflict when it does not.
+    The record must list exactly what is deleted; raises Conflict if it does not.
     """
     row: Any
     try:
@@ -172,7 +176,7 @@ async def erase_clients(
 
 
 async def erasure_mark(connection: Connection, network_id: int) -> Mark:
-    """The mark of a network's erasures, as the application's role sees it."""
+    """The mark of a network's erasures, read with the application's login."""
     row: Any = await connection.fetchrow(
         """
         select pg_postmaster_start_time(), count(*), max(erasure_id::text)
@@ -184,6 +188,6 @@ async def erasure_mark(connection: Connection, network_id: int) -> Mark:
 
 
 async def erasure_ids(connection: Connection, network_id: int) -> set[str]:
-    """The ids of all erasures of a network, as the application's role sees them."""
+    """The ids of all erasures of a network, read with the application's login."""
     rows = await connection.fetch("select erasure_id from registry.erasures where network_id = $1", network_id)
     return {str(row[0]) for row in rows}

@@ -1,4 +1,4 @@
-"""Retention: the eraser's functions that count and remove what is due, and each network's periods."""
+"""Statements for retention, under the eraser's login: what is due, its deletion, and each network's periods."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from consent_registry.storage.erasure.erasures import RemovalRecord
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """A network's periods in calendar years, and the moments before which uses and consents must have ended."""
+    """A network's retention periods in calendar years. Uses and consents that ended before the two times are due."""
 
     use_years: int
     consent_years: int
@@ -21,7 +21,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class DueStep(Terms, frozen=True):
-    """The next step (None when nothing is due): how many consents or clients, and its places in the log."""
+    """The next deletion step (None if nothing is due): its consents or clients, and its log indices."""
 
     step: str | None
     consents: int
@@ -31,7 +31,9 @@ class DueStep(Terms, frozen=True):
 
 
 class Due(Terms, frozen=True):
-    """All that is due now: uses by kind (number), consents with their events, clients; and how many are held."""
+    """The counts of everything that is due now: uses by kind, consents with their events, clients, and what
+    holds keep.
+    """
 
     uses: dict[str, int]
     consents: int
@@ -41,13 +43,13 @@ class Due(Terms, frozen=True):
 
 
 async def count_due(connection: Connection, network_id: int) -> Due:
-    """Everything that is due in a network, counted."""
+    """Count everything that is due in a network."""
     found = await connection.fetchval("select registry.count_retention($1)", network_id)
     return msgspec.json.decode(found, type=Due)
 
 
 async def next_step(connection: Connection, network_id: int, limit: int) -> DueStep:
-    """What goes next, at most `limit` uses, consents or clients."""
+    """The next deletion step, with at most `limit` uses, consents or clients."""
     found = await connection.fetchval("select registry.survey_retention($1, $2)", network_id, limit)
     return msgspec.json.decode(found, type=DueStep)
 
@@ -55,9 +57,9 @@ async def next_step(connection: Connection, network_id: int, limit: int) -> DueS
 async def retain(
     connection: Connection, network_id: int, limit: int, at: datetime, record: RemovalRecord
 ) -> int | None:
-    """Let the next step go. Returns the place of the record.
+    """Delete what the next step lists. Returns the log index of the record.
 
-    The record must list exactly what goes: raises Conflict when something else is due by now.
+    The record must list exactly what is deleted; raises Conflict if something else is due by now.
     """
     place: int | None
     try:
@@ -74,19 +76,19 @@ async def retain(
 
 
 async def drop_empty_partitions(connection: Connection) -> int:
-    """Drop the log's partitions of past months that are empty; returns how many."""
+    """Drop empty event partitions of past months. Returns how many were dropped."""
     dropped: int = await connection.fetchval("select registry.drop_empty_event_partitions()")
     return dropped
 
 
 async def proof_periods(connection: Connection, network_id: int, client_ids: list[str]) -> tuple[int, datetime | None]:
-    """How many of these clients' consents are within their period as proof, and until when the last of them is."""
+    """How many consents of these clients are still kept as proof, and when the last of these periods ends."""
     row = await connection.fetchrow("select * from registry.proof_periods($1, $2::uuid[])", network_id, client_ids)
     return (0, None) if row is None else (row["running"], row["until"])
 
 
 async def read_terms(connection: Connection, network_id: int) -> Terms:
-    """A network's periods as they are now."""
+    """A network's present retention periods."""
     row: Any = await connection.fetchrow("select * from registry.retention_terms($1)", network_id)
     return Terms(*row)
 
@@ -94,7 +96,7 @@ async def read_terms(connection: Connection, network_id: int) -> Terms:
 async def add_periods(
     connection: Connection, network_id: int, period_id: str, use_years: int, consent_years: int, at: datetime
 ) -> None:
-    """Set a network's periods from now on."""
+    """Set a network's retention periods."""
     await connection.execute(
         """
         insert into registry.retention_periods (network_id, period_id, use_years, consent_years, recorded_at)

@@ -1,1 +1,1 @@
-"""What data-protection officers and auditors look at: statements."""
+"""Statements for findings, the data-protection officer's search, and the table check."""

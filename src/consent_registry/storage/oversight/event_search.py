@@ -1,10 +1,10 @@
-"""A data-protection officer's search: where in the log the events are that she asks for, newest first.
+"""Statements for a data-protection officer's search: they find the log indices of events, newest first.
 
-Entries that an act writes about client numbers its caller may not know have no actor, so no slice holds them.
+Events about client numbers that the command's caller may not know have no actor, so no partner finds them.
 
-Each statement descends an index that ends with the place in the log, once for every combination that the filter leaves
-open, and takes no more from each than a page holds. So a page costs the same wherever it begins, and a rare event costs
-what a common one does. Only a page's own events are then read whole.
+Each statement reads an index that ends with the log index, once for every combination that the filter allows, and takes
+at most a page from each. So a page costs the same wherever it begins, and rare events cost no more than frequent ones.
+Only the events of the page are then read whole.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ import msgspec
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight.events import Flow, Place
 
-# Longer than an act waits for the log.
+# Longer than a command waits for the log's lock.
 _A_WAIT = timedelta(minutes=1)
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Which part of one network's log is looked at: places from `low` to below `before`, times from `since` to before
-    `until`; at most `limit` of them.
+    """The range of a network's log to search: low <= index < before, and since <= time < until; at most
+    `limit` events.
     """
 
     network_id: int
@@ -34,7 +34,7 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A question about a reference nobody had registered, with what tells which reference it was about."""
+    """A question with an unknown reference, with the data that reveal whether it was about a given reference."""
 
     place: Place
     recipient_id: int
@@ -45,7 +45,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """What another partner was permitted to send to one of this transaction's: columns alone."""
+    """A permit for another partner to send to one of this transaction's partners, from the search columns alone."""
 
     place: Place
     event_id: str
@@ -56,8 +56,8 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 async def choose_one_plan(connection: Connection) -> None:
-    """Let each statement keep the plan it has until the transaction ends: with a partition for every month, planning
-    takes longer than finding.
+    """Keep each statement's generic plan until the transaction ends, because with monthly partitions planning takes
+    longer than the search.
     """
     await connection.execute("set local plan_cache_mode = force_generic_plan")
 
@@ -65,8 +65,8 @@ async def choose_one_plan(connection: Connection) -> None:
 async def places_between(
     connection: Connection, network_id: int, since: datetime, until: datetime
 ) -> tuple[int | None, int | None]:
-    """The first and the last place at which events of this time can be, as far as the log has any near its ends. A
-    minute is allowed at both: an act reads its clock before it waits for the log, and may be overtaken meanwhile.
+    """The first and the last log index at which events of this time can be. Allows a minute at both ends, because a
+    command reads its clock before it waits for the log's lock and may be overtaken meanwhile.
     """
     row = await connection.fetchrow(
         "select low, high from registry.places_between($1, $2, $3)", network_id, since - _A_WAIT, until + _A_WAIT
@@ -75,13 +75,13 @@ async def places_between(
 
 
 async def last_weeks(connection: Connection, network_id: int, before: int) -> tuple[int, datetime] | None:
-    """From which place and time on the log's last weeks before this place are; None where it is not older than that."""
+    """The index and time at which the log's last weeks before this index begin; None if the log is not older."""
     row = await connection.fetchrow("select low, since from registry.last_weeks($1, $2)", network_id, before)
     return None if row is None or row["low"] is None else (row["low"], row["since"])
 
 
 async def places_by_kind(connection: Connection, span: Span, actor_id: int, kinds: Sequence[int]) -> list[Place]:
-    """Events of one actor and of these kinds. Decisions have an index of their own, which is small."""
+    """The places of one actor's events of these kinds. Decisions have a small index of their own."""
     rows = await connection.fetch(
         """
         (
@@ -118,7 +118,7 @@ async def places_by_flow(
     purposes: Sequence[int],
     outcomes: Sequence[int],
 ) -> list[Place]:
-    """Decisions that one actor asked for, with any of these recipients, purposes and outcomes."""
+    """The places of one actor's decisions with any of these recipients, purposes and outcomes."""
     rows = await connection.fetch(
         """
         select p.log_index, p.at
@@ -148,7 +148,7 @@ async def places_by_flow(
 async def places_by_person(
     connection: Connection, span: Span, actor_id: int, person: str, kinds: Sequence[int]
 ) -> list[Place]:
-    """Events of one actor and of these kinds that name this member of staff."""
+    """The places of one actor's events of these kinds that name this member of staff."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at from registry.events e
@@ -174,8 +174,8 @@ async def places_of_clients(
     flow: Flow,
     person: str | None,
 ) -> list[Place]:
-    """Events of one actor about these clients. A person's events are few, so all of them are looked at: an index that
-    ended with the place could not be kept small.
+    """The places of one actor's events about these clients. The statement reads all events of a client, because they
+    are few: an index that ends with the log index would be too large.
     """
     rows = await connection.fetch(
         """
@@ -204,7 +204,7 @@ async def places_of_clients(
 
 
 async def questions_about_nobody(connection: Connection, span: Span, actor_id: int) -> list[Candidate]:
-    """The last questions that one actor asked about references nobody had registered."""
+    """The latest questions of one actor with unknown references."""
     rows = await connection.fetch(
         """
         select e.log_index, e.at, e.recipient_id, e.purpose_id, e.outcome, e.nonce, e.event from registry.events e
@@ -227,8 +227,8 @@ def _ends(span: Span) -> tuple[int, int, datetime, datetime, int]:
 async def registered_at(
     connection: Connection, network_id: int, actor_id: int, client_ids: Sequence[str]
 ) -> int | None:
-    """The last place at which this actor registered one of these clients, by itself or with a code. None once that was
-    let go.
+    """The log index at which this actor last registered a reference for one of these clients, also by a link code. None
+    if retention deleted that event.
     """
     index: int | None = await connection.fetchval(
         """
@@ -248,7 +248,7 @@ async def registered_at(
 async def permits_received(
     connection: Connection, span: Span, sender_id: int | None, purpose_id: int | None, outcome: int | None
 ) -> list[Permit]:
-    """What others were permitted to send to this transaction's partners; None is any."""
+    """Permits for other partners to send to this transaction's partners. None for a filter means any."""
     rows = await connection.fetch(
         """
         select log_index, at, event_id, actor_id, recipient_id, purpose_id, outcome
@@ -264,5 +264,5 @@ async def permits_received(
 
 
 def permit_of(row: asyncpg.Record) -> Permit:
-    """The permit that a row of `registry.permits_received` tells of."""
+    """The permit in a row of `registry.permits_received`."""
     return Permit(Place(row[0], row[1]), str(row[2]), *row[3:7])

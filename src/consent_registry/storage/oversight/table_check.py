@@ -1,6 +1,6 @@
-"""What a replay reads, as the auditor: a log in its order, and the tables its events tell of, as one moment saw them.
+"""Statements for the table check, under the auditor's login: the log in order, and the tables, in one snapshot.
 
-Rows come through server-side cursors, numbers of the catalogue as slugs, bytes in hexadecimal, ids as text.
+Rows come through server-side cursors. Catalogue numbers become slugs, bytes hexadecimal, and ids text.
 """
 
 import uuid
@@ -23,7 +23,7 @@ _PARTNER = frozenset(
     | {"for_partner_id", "actor_id"}
 )
 _PURPOSE = frozenset({"purpose_id", "subject_purpose_id"})
-# Number 0 is nobody's: by it the log's columns name the network's administration.
+# No partner has number 0: in the log's columns it is the network's administration.
 _ADMINISTRATION = {0: "administration"}
 
 
@@ -35,7 +35,7 @@ class Names(msgspec.Struct, frozen=True):
     categories: dict[int, str]
 
     def row(self, record: asyncpg.Record) -> dict[str, Any]:
-        """A row as events would tell it."""
+        """A row with the values that events use."""
         return {name: self._value(name, value) for name, value in record.items()}
 
     def _value(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type a column has
@@ -51,7 +51,7 @@ class Names(msgspec.Struct, frozen=True):
             return None if value is None else msgspec.json.decode(value)
         if isinstance(value, list):
             slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)
-            return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, one) for one in value)
+            return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, number) for number in value)
         return value
 
 
@@ -59,9 +59,9 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, uuid.UUID) else value
 
 
-def _sorted(some: Iterable[str | None]) -> tuple[str, ...]:
-    """Sorted and not made a set: an entry that stands twice is not as told."""
-    return tuple(sorted(one or "" for one in some))
+def _sorted(slugs: Iterable[str | None]) -> tuple[str, ...]:
+    """Sort without removing duplicates, because a duplicate entry is a difference."""
+    return tuple(sorted(slug or "" for slug in slugs))
 
 
 def _named(slugs: Mapping[int, str], number: int | None) -> str | None:
@@ -70,10 +70,10 @@ def _named(slugs: Mapping[int, str], number: int | None) -> str | None:
 
 @asynccontextmanager
 async def one_moment(dsn: str) -> AsyncIterator[Connection]:
-    """A connection that sees the database as it is now for as long as it is open, and cannot change it.
+    """Open a read-only connection that sees one snapshot of the database.
 
-    Raises Unusable for a login to which row-level security shows less than whole networks: to it rows would seem to be
-    missing; and for a database in which a login could become the owner of every table.
+    Raises Unusable if row-level security hides rows from the login, because they would seem to be missing, or if a
+    login of the database could become the owner of every table.
     """
     connection = await connect(dsn, timeout=10)
     try:
@@ -94,7 +94,7 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
 
 
 async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
-    """Number and log origin of every network, by slug."""
+    """The number and log origin of every network, by slug."""
     rows = await connection.fetch(
         """
         select slug, network_id, log_origin from registry.networks
@@ -105,7 +105,7 @@ async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
 
 
 async def enter_network(connection: Connection, network_id: int) -> Names:
-    """Let this transaction see one network, and return its names."""
+    """Give this transaction access to one network's rows. Returns the network's names."""
     await connection.execute(f"set local registry.network = {int(network_id)}")
     statements = (
         "select partner_id, slug from registry.partners where network_id = $1",
@@ -113,14 +113,14 @@ async def enter_network(connection: Connection, network_id: int) -> Names:
         "select category_id, slug from registry.data_categories where network_id = $1",
     )
     partners, purposes, categories = [
-        {row[0]: row[1] for row in await connection.fetch(one, network_id)} for one in statements
+        {row[0]: row[1] for row in await connection.fetch(statement, network_id)} for statement in statements
     ]
     return Names(_ADMINISTRATION | partners, purposes, categories)
 
 
 async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asyncpg.Record]:
-    """Every place of the log in its order: leaf, event, nonce, search columns, and the code that a link (kind 23)
-    redeemed; leaf or event may be missing.
+    """Yield every place of the log in order: leaf, event, nonce, search columns, and the link code that a link
+    redeemed. Leaf or event may be missing.
     """
     cursor = connection.cursor(
         """
@@ -139,7 +139,7 @@ async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asy
 
 
 async def has_removal_from(connection: Connection, network_id: int, start: int) -> bool:
-    """Whether something was removed on record from this place of the log on."""
+    """Whether the log records a removal (an erasure or a retention) at this index or later."""
     there: bool = await connection.fetchval(
         """
         select exists (
@@ -156,13 +156,15 @@ async def has_removal_from(connection: Connection, network_id: int, start: int) 
 async def read_table(
     connection: Connection, network_id: int, names: Names, table: str
 ) -> AsyncIterator[dict[str, Any]]:
-    """The rows of a table, in no order."""
+    """Yield the rows of a table, in no particular order."""
     async for row in connection.cursor(STATEMENTS[table], network_id, prefetch=_AT_ONCE):
         yield names.row(row)
 
 
 class StoredReference(msgspec.Struct, frozen=True):
-    """A reference as stored, with the event of its registration and that event's nonce, None where that is gone."""
+    """A stored reference with the event of its registration and that event's nonce; both None if the event
+    was removed.
+    """
 
     client_id: uuid.UUID
     partner_id: int
@@ -174,8 +176,8 @@ class StoredReference(msgspec.Struct, frozen=True):
 
 
 async def read_references(connection: Connection, network_id: int) -> AsyncIterator[StoredReference]:
-    """Every reference with what was logged when it was registered, by itself or with a code. (What has no actor is
-    about another number than the act's own.)
+    """Yield every reference with the event that registered it, as a client or by a link code. (Events without an actor
+    are about client numbers other than the command's own.)
     """
     cursor = connection.cursor(
         """
@@ -197,8 +199,8 @@ async def read_references(connection: Connection, network_id: int) -> AsyncItera
 
 
 class StoredText(msgspec.Struct, frozen=True):
-    """A sealed text as stored: its column, its row's key, the partner who may read it, and the event that told of it
-    with that event's nonce, None where that is gone.
+    """A stored encrypted text: its column, its row's key, the partner that may read it, and its event with the nonce;
+    both None if the event was removed.
     """
 
     column: str
@@ -210,7 +212,7 @@ class StoredText(msgspec.Struct, frozen=True):
 
 
 async def read_encrypted_texts(connection: Connection, network_id: int) -> AsyncIterator[StoredText]:
-    """Every sealed text of consents, their evidence, which always has one, and releases."""
+    """Yield every encrypted text of consents, of their evidence (which always has one), and of releases."""
     cursor = connection.cursor(
         """
         select o.place, o.row_id, o.partner_id, o.sealed, e.event, e.nonce
@@ -242,7 +244,7 @@ async def read_encrypted_texts(connection: Connection, network_id: int) -> Async
 
 
 async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
-    """Every reported transfer with the bytes of its event, rows of one id together; either may be missing."""
+    """Yield every reported transfer with its event's bytes, in the order of ids. Transfer or event may be missing."""
     cursor = connection.cursor(
         """
         select t.transfer_id, t.decision_id, t.partner_id, t.client_id, t.outcome, t.category_ids, t.transferred_at,

@@ -1,4 +1,4 @@
-"""How a replay reads each table that events tell of."""
+"""The statements with which the table check reads each table."""
 
 from collections.abc import Mapping
 
