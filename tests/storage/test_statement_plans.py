@@ -15,7 +15,7 @@ from consent_registry.operations.running.commands import new_id
 from consent_registry.storage.clients.clients import find_reference, find_references, list_references
 from consent_registry.storage.clients.link_codes import find_link_code
 from consent_registry.storage.clients.links import find_groups, lock_groups
-from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.consents.grants import find_grants_of_clients, find_grants_of_consents
 from consent_registry.storage.consents.receipt_codes import find_receipt_code, last_receipt_code
 from consent_registry.storage.database.database import Connection, begin_sql
@@ -103,7 +103,7 @@ insert into registry.leaves (network_id, log_index, leaf) select {NUMBER}, 1000 
 SLICE = (NUMBER, 1, NOW - timedelta(days=3), NOW - timedelta(days=2))
 ASKED = [FactsQuery(1, (bytes(32), bytes(31) + b"\x01"), 2, 1)]
 ID = new_id(NOW)
-SPAN = searches.Span(NUMBER, 0, 1 << 62, EARLIEST, LATEST, 51)
+SPAN = searches.SearchRange(NUMBER, 0, 1 << 62, EARLIEST, LATEST, 51)
 Act = Callable[[Connection], Awaitable[object]]
 STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "whose client is this": (
@@ -204,7 +204,7 @@ SEARCHES: dict[str, tuple[Act, set[str]]] = {
         lambda c: searches.places_of_clients(c, SPAN, 1, [ID], [1], (None, None, None), None),
         {"events_*"},
     ),
-    "questions about nobody": (lambda c: searches.questions_about_nobody(c, SPAN, 1), {"events_*"}),
+    "questions about nobody": (lambda c: searches.unknown_client_questions(c, SPAN, 1), {"events_*"}),
     "where a client was registered": (lambda c: searches.registered_at(c, NUMBER, 1, [ID]), {"events_*"}),
     "a page's events": (lambda c: read_events(c, NUMBER, [Place(1, NOW)]), {"events_*"}),
     "a page's leaves": (lambda c: find_leaves(c, NUMBER, [1]), {"leaves_pkey"}),
@@ -267,7 +267,7 @@ async def test_looked_up_by_index(app: asyncpg.Connection, name: str) -> None:
 
 async def test_links_undone_are_followed_by_index(app: asyncpg.Connection) -> None:
     """The search for permits on undone links reads every partition by index; only empty ones are scanned."""
-    nodes = await plan_of(app, lambda c: list_findings(c, *SLICE))
+    nodes = await plan_of(app, lambda c: permits_on_undone_links(c, *SLICE))
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
     assert NOW.strftime("events_%Y%m") not in scanned
     assert whole_tables(nodes) <= {"events", "events_default"}

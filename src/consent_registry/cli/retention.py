@@ -47,9 +47,9 @@ def periods(network: str, *, use_years: Years = None, consent_years: Years = Non
 
     async def work(runtime: Runtime) -> tuple[int, int]:
         known = await known_network(runtime, network)
-        terms = await operations.read_terms(runtime, known)
-        uses = terms.use_years if use_years is None else use_years
-        consents = terms.consent_years if consent_years is None else consent_years
+        periods = await operations.read_periods(runtime, known)
+        uses = periods.use_years if use_years is None else use_years
+        consents = periods.consent_years if consent_years is None else consent_years
         if use_years is not None or consent_years is not None:
             await operations.set_periods(runtime, known, uses, consents)
         return uses, consents

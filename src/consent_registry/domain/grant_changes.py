@@ -19,7 +19,7 @@ from consent_registry.domain.grants import (
     status_of,
 )
 
-Actor = Callable[[Grant, int], bool]
+MayAct = Callable[[Grant, int], bool]
 
 
 def _is_sender(grant: Grant, partner_id: int) -> bool:
@@ -43,7 +43,7 @@ class GrantAct(msgspec.Struct, frozen=True):
 
     noun: str
     kind: ChangeKind
-    may: Actor
+    may: MayAct
     statuses: frozenset[Status]
     norm: str
     who: str

@@ -6,7 +6,7 @@ from consent_registry.cli.seal import seal
 from consent_registry.operations.log import checkpoints, sealer
 from consent_registry.operations.log.checkpoints import Sealed, SealerTools
 from consent_registry.storage.database.database import transaction
-from consent_registry.storage.files.signed_heads import Head
+from consent_registry.storage.files.signed_heads import SignedHead
 from consent_registry.storage.log.append import read_leaves
 from consent_registry.storage.log.checkpoints import Log, latest_checkpoint
 from consent_registry.tlog.frontier import Frontier
@@ -20,7 +20,7 @@ async def believe(tools: SealerTools, log: Log, *, again: bool = False) -> Seale
         published = await latest_checkpoint(connection, log.network_id)
     if leaves and (again or published is None or published.size < len(leaves)):
         grown, _ = Frontier().extend([leaf_hash(leaf) for leaf in leaves])
-        await checkpoints.publish(tools, log, Head(grown.size, grown.root))
+        await checkpoints.publish(tools, log, SignedHead(grown.size, grown.root))
     return Sealed(len(leaves), 0.0)
 
 

@@ -3,10 +3,10 @@
 from contextlib import suppress
 
 from consent_registry.cli.seal import seal
-from consent_registry.storage.files.signed_heads import Head, HeadNotKept, SignedHeads
+from consent_registry.storage.files.signed_heads import HeadNotKept, SignedHead, SignedHeads
 
 
-def advance(self: SignedHeads, slug: str, origin: str, old: Head | None, new: Head) -> None:
+def advance(self: SignedHeads, slug: str, origin: str, old: SignedHead | None, new: SignedHead) -> None:
     """Try to remember, and go on without."""
     with suppress(HeadNotKept):
         _real(self, slug, origin, old, new)

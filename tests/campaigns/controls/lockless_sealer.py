@@ -9,7 +9,7 @@ import time
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log import sealer
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.files.signed_heads import Head, SignedHeads
+from consent_registry.storage.files.signed_heads import SignedHead, SignedHeads
 
 LINGER_S = 0.2
 
@@ -19,7 +19,7 @@ async def try_to_lead(_: Connection) -> bool:
     return True
 
 
-def advance(self: SignedHeads, slug: str, origin: str, old: Head | None, new: Head) -> None:
+def advance(self: SignedHeads, slug: str, origin: str, old: SignedHead | None, new: SignedHead) -> None:
     """Remember a head as ever, a moment later."""
     time.sleep(random.uniform(0, LINGER_S))
     _advance(self, slug, origin, old, new)

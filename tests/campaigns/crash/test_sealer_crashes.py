@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.files.signed_heads import Head
+from consent_registry.storage.files.signed_heads import SignedHead
 from tests.campaigns.controls.dying_sealer import STEPS
 from tests.campaigns.log.sealers import (
     LIMIT_S,
@@ -53,7 +53,7 @@ async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Offi
         yield one
 
 
-async def head_of(desk: Office) -> Head:
+async def head_of(desk: Office) -> SignedHead:
     """Return what the signer remembers."""
     head = desk.tools.heads.read(NETWORK, (await desk.log()).origin)
     assert head is not None

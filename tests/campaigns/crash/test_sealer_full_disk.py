@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from consent_registry.storage.files.signed_heads import Head, HeadNotKept, SignedHeads
+from consent_registry.storage.files.signed_heads import HeadNotKept, SignedHead, SignedHeads
 from tests.campaigns.crash.test_blocked_log import disk_full, small_disk
 from tests.campaigns.log.sealers import check_all, published, said, sealer, until_sealed
 from tests.support.installation import Installation
@@ -33,7 +33,7 @@ async def desk(installation: Installation) -> AsyncIterator[Office]:
             yield one
 
 
-async def remembered(desk: Office) -> Head | None:
+async def remembered(desk: Office) -> SignedHead | None:
     """Return what is on the signer's disk."""
     return desk.tools.heads.read(NETWORK, (await desk.log()).origin)
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from consent_registry.storage.clients.clients import client_lock, digest_locks
 from consent_registry.storage.clients.links import Group, add_memberships, find_groups, lock_groups
-from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.database.database import LOCK_CLIENT, begin_sql
 from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery, lock_clients
 from tests.support.installation import Registry
@@ -120,7 +120,7 @@ async def findings(registry: Registry, unlinking: str, partner: str, *, linker: 
     async with registry.sql("app") as connection:
         await connection.execute(begin_sql(NUMBER, [PARTNERS[partner]]))
         end = await connection.fetchval("select statement_timestamp()")
-        found = await list_findings(connection, NUMBER, PARTNERS[partner], end - timedelta(days=1), end)
+        found = await permits_on_undone_links(connection, NUMBER, PARTNERS[partner], end - timedelta(days=1), end)
         await connection.execute("rollback")
     of_it = [one for one in found if one.unlinking_id == unlinking]
     assert all((one.linked_at is not None) is linker for one in of_it), (

@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.database.database import Connection, begin_sql
 from consent_registry.storage.oversight import findings, lookups
 from consent_registry.storage.oversight.findings import Slice
@@ -28,7 +28,7 @@ async def _repeated(connection: Connection, asked: Slice) -> list[object]:
 
 
 async def _links(connection: Connection, asked: Slice) -> list[object]:
-    return list(await list_findings(connection, *asked))
+    return list(await permits_on_undone_links(connection, *asked))
 
 
 READS: dict[str, Read] = {

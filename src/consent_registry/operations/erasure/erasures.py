@@ -242,7 +242,7 @@ async def _questions(
     for one in await storage.references_of(connection, network.network_id, client_ids):
         place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
         reference = eraser.keys.decrypt(one.ciphertext, place).decode()
-        asked = storage.questions_about_nobody(connection, network.network_id, one.partner_id, one.before or 0)
+        asked = storage.unknown_client_questions(connection, network.network_id, one.partner_id, one.before or 0)
         found += [
             question.log_index
             async for question in asked

@@ -114,10 +114,10 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
     return Retained(retention_id, place, due.step, due.consents, due.clients, due.places)
 
 
-async def read_terms(runtime: Runtime, network: Network) -> storage.Terms:
+async def read_periods(runtime: Runtime, network: Network) -> storage.RetentionPeriods:
     """A network's periods and the moments that follow from them now."""
     async with administering(runtime, network) as command:
-        return await storage.read_terms(command.connection, network.network_id)
+        return await storage.read_periods(command.connection, network.network_id)
 
 
 async def set_periods(runtime: Runtime, network: Network, use_years: int, consent_years: int) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.log.witnesses import Prove
 from consent_registry.storage.database.database import Connection, Pool, transaction
-from consent_registry.storage.files.signed_heads import Head, HeadMoved, SignedHeads
+from consent_registry.storage.files.signed_heads import HeadMoved, SignedHead, SignedHeads
 from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.storage.log.append import LogHasGap, read_leaves, read_size
 from consent_registry.storage.log.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
@@ -35,7 +35,7 @@ from consent_registry.tlog.tile_proofs import consistency_path, tiles_for_consis
 
 # Leaves sealed at once: a log that was left alone for long is caught up with in steps.
 MOST_LEAVES = 1 << 16
-EMPTY = Head(0, EMPTY_ROOT)
+EMPTY = SignedHead(0, EMPTY_ROOT)
 # A checkpoint is normally a second behind and signed again after 10 minutes. Seconds after which that is late.
 BEHIND, STALE = 30.0, 1200.0
 
@@ -94,7 +94,7 @@ async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
     return Sealed(head.size, age or 0.0)
 
 
-async def _prepare(tools: SealerTools, log: Log, known: Head | None) -> tuple[Head, float | None]:
+async def _prepare(tools: SealerTools, log: Log, known: SignedHead | None) -> tuple[SignedHead, float | None]:
     """The head to publish, which is in the signer's memory and whose tiles are stored; and how many seconds ago it was
     published, None when it was not.
     """
@@ -107,12 +107,12 @@ async def _prepare(tools: SealerTools, log: Log, known: Head | None) -> tuple[He
         grown = await extend(connection, log, edge)
     if grown.size == head.size:
         return head, None if published is None else published.age
-    new = Head(grown.size, grown.root)
+    new = SignedHead(grown.size, grown.root)
     await asyncio.to_thread(tools.heads.advance, log.slug, log.origin, known, new)
     return new, None
 
 
-async def signed_edge(connection: Connection, log: Log, head: Head, published: Published | None) -> Frontier:
+async def signed_edge(connection: Connection, log: Log, head: SignedHead, published: Published | None) -> Frontier:
     """The right edge of the tree that was signed last, from the database; raises HistoryChanged if it is not there."""
     if published is not None and (
         published.size > head.size or (published.size == head.size and published.root != head.root)
@@ -153,14 +153,14 @@ async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
     return grown
 
 
-async def publish(tools: SealerTools, log: Log, head: Head) -> None:
+async def publish(tools: SealerTools, log: Log, head: SignedHead) -> None:
     """Sign a head that stands in the signer's memory, have it cosigned, and publish it."""
     note = await tools.witnesses.cosign(sign(tools.keys, log, head), head.size, _prover(tools.pool, log, head.size))
     async with transaction(tools.pool, log.network_id, ()) as connection:
         await add_checkpoint(connection, log.network_id, head.size, head.root, note)
 
 
-def sign(keys: LogKeys, log: Log, head: Head) -> bytes:
+def sign(keys: LogKeys, log: Log, head: SignedHead) -> bytes:
     """The signed note of a head, by every key that signs for this log now; the same bytes each time."""
     signers = [SignerKey(log.origin, key) for key in keys.signing(log.origin)]
     return sign_checkpoint(Checkpoint(log.origin, head.size, head.root), signers).format()
@@ -213,7 +213,7 @@ async def inspect(tools: SealerTools, log: Log) -> SealingState:
     return SealingState(log.size, size, age, None if known is None else known.size, problem)
 
 
-async def adopt(tools: SealerTools, log: Log, note: bytes) -> Head:
+async def adopt(tools: SealerTools, log: Log, note: bytes) -> SignedHead:
     """Let a signer that has lost its memory begin from a checkpoint; returns the head it remembers now.
 
     Raises NoteRefused for a checkpoint that no key of this log signed, HistoryChanged unless the database contains it
@@ -221,7 +221,7 @@ async def adopt(tools: SealerTools, log: Log, note: bytes) -> Head:
     """
     keys = [SignerKey(log.origin, key).verifier for key in tools.keys.all(log.origin)]
     trusted = open_checkpoint(note, keys).checkpoint
-    head = Head(trusted.size, trusted.root)
+    head = SignedHead(trusted.size, trusted.root)
     async with transaction(tools.pool, log.network_id, ()) as connection:
         await signed_edge(connection, log, head, await latest_checkpoint(connection, log.network_id))
     await asyncio.to_thread(tools.heads.advance, log.slug, log.origin, None, head)

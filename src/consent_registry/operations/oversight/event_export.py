@@ -19,7 +19,12 @@ from consent_registry.operations.running.commands import Command, digest_of, new
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.log.append import read_size
 from consent_registry.storage.log.checkpoints import latest_checkpoint
-from consent_registry.storage.oversight.event_search import Permit, Span, choose_one_plan, permits_received
+from consent_registry.storage.oversight.event_search import (
+    ReceivedPermit,
+    SearchRange,
+    choose_one_plan,
+    permits_received,
+)
 from consent_registry.storage.oversight.events import OwnEvent, Wanted, read_stretch
 from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
@@ -121,7 +126,7 @@ class _Stretches:
     def __init__(self, command: Command, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
         self._act, self._criteria, self._subject, self._kind = command, criteria, subject, kind
         self._own: list[OwnEvent] = []
-        self._received: list[Permit] = []
+        self._received: list[ReceivedPermit] = []
         self._named: dict[int, str] = {}
         self.passed = 0
 
@@ -138,7 +143,7 @@ class _Stretches:
             rows = await read_stretch(self._act.connection, network_id, start, end, self._wanted())
             self._own += [row for row in rows if self._is_meant(row)]
         if criteria.others and self._kind != "bundle":
-            span = Span(network_id, start, end, criteria.since, criteria.until, end - start)
+            span = SearchRange(network_id, start, end, criteria.since, criteria.until, end - start)
             self._received += await permits_received(
                 self._act.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
             )

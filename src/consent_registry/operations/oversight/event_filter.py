@@ -16,7 +16,7 @@ from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.running.actors import ADMINISTRATION, Actor
 from consent_registry.operations.running.wire_members import Instant, Reference, Slug, StaffReference, instant_at
-from consent_registry.storage.oversight.events import Flow
+from consent_registry.storage.oversight.events import FlowFilter
 
 # The kinds of event that can be somebody's own.
 _OWN_KINDS = tuple(kind for kind, event in EVENTS.items() if event.is_searchable)
@@ -63,7 +63,7 @@ class Criteria(msgspec.Struct, frozen=True):
     sender_id: int | None
 
     @property
-    def flow(self) -> Flow:
+    def flow(self) -> FlowFilter:
         """Recipients, purposes and outcomes; None for any."""
         return _one(self.recipient_id), _one(self.purpose_id), _one(self.outcome)
 

@@ -25,7 +25,7 @@ from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.log.append import find_leaves
 from consent_registry.storage.oversight import event_search as storage
-from consent_registry.storage.oversight.event_search import Permit, Span
+from consent_registry.storage.oversight.event_search import ReceivedPermit, SearchRange
 from consent_registry.storage.oversight.events import OwnEvent, Place, read_events
 
 # So many questions about nobody are opened for one page; the cursor goes on from there.
@@ -56,7 +56,7 @@ class _Found(msgspec.Struct, frozen=True):
     """
 
     own: list[Place]
-    received: list[Permit]
+    received: list[ReceivedPermit]
     floor: int = 0
     named: Mapping[int, str] = {}
 
@@ -88,7 +88,7 @@ async def search_events(runtime: Runtime, actor: Actor, request: EventSearchRequ
     return await run_query(runtime, actor, work)
 
 
-async def _span(command: Command, criteria: Criteria, before: int, limit: int) -> Span:
+async def _span(command: Command, criteria: Criteria, before: int, limit: int) -> SearchRange:
     """Where to look: a limit in time is found in the log first, so that what is younger need not be passed by."""
     network_id = command.network.network_id
     low, high = 0, _END
@@ -96,7 +96,7 @@ async def _span(command: Command, criteria: Criteria, before: int, limit: int) -
         first, last = await storage.places_between(command.connection, network_id, criteria.since, criteria.until)
         low = 0 if first is None else first
         high = _END if last is None else last + 1
-    return Span(network_id, low, min(before, high), criteria.since, criteria.until, limit)
+    return SearchRange(network_id, low, min(before, high), criteria.since, criteria.until, limit)
 
 
 async def held_subject(command: Command, reference: str) -> Subject:
@@ -120,7 +120,7 @@ def _without_place(request: EventSearchRequest) -> EventSearchRequest:
     return msgspec.structs.replace(request, limit=1, cursor=None)
 
 
-async def _find(command: Command, criteria: Criteria, subject: Subject | None, span: Span) -> _Found:
+async def _find(command: Command, criteria: Criteria, subject: Subject | None, span: SearchRange) -> _Found:
     """One more than a page, so that it is known whether there is more."""
     if subject is not None:
         found = await _find_about(command, criteria, subject, span)
@@ -135,7 +135,7 @@ async def _find(command: Command, criteria: Criteria, subject: Subject | None, s
     return await _find_within(command, criteria, span)
 
 
-async def _find_within(command: Command, criteria: Criteria, span: Span) -> _Found:
+async def _find_within(command: Command, criteria: Criteria, span: SearchRange) -> _Found:
     own = await _own_places(command, criteria, span) if criteria.own else []
     received = []
     if criteria.others:
@@ -145,7 +145,7 @@ async def _find_within(command: Command, criteria: Criteria, span: Span) -> _Fou
     return _Found(own, received)
 
 
-async def _own_places(command: Command, criteria: Criteria, span: Span) -> list[Place]:
+async def _own_places(command: Command, criteria: Criteria, span: SearchRange) -> list[Place]:
     actor_id = command.actor.partner_id
     if criteria.is_about_decisions:
         if not criteria.kinds or criteria.person is not None:
@@ -165,7 +165,7 @@ async def _own_places(command: Command, criteria: Criteria, span: Span) -> list[
     return await storage.places_by_kind(command.connection, span, actor_id, criteria.kinds)
 
 
-async def _find_about(command: Command, criteria: Criteria, subject: Subject, span: Span) -> _Found:
+async def _find_about(command: Command, criteria: Criteria, subject: Subject, span: SearchRange) -> _Found:
     """What is about the client, and what was asked about its references before they were registered."""
     actor_id = command.actor.partner_id
     own = await storage.places_of_clients(
@@ -177,7 +177,7 @@ async def _find_about(command: Command, criteria: Criteria, subject: Subject, sp
     before = span.before if registered is None else min(span.before, registered)
     low = own[-1].index if len(own) == span.limit else span.low
     to_open = msgspec.structs.replace(span, low=low, before=before, limit=OPENED)
-    opened = await storage.questions_about_nobody(command.connection, to_open, actor_id)
+    opened = await storage.unknown_client_questions(command.connection, to_open, actor_id)
     named: dict[int, str] = {}
     for one in opened:
         asked = (one.recipient_id, one.purpose_id, one.outcome)
@@ -207,7 +207,7 @@ async def _views(command: Command, found: _Found) -> list[EventView]:
 
 
 async def show_events(
-    command: Command, own: Sequence[OwnEvent], received: Sequence[Permit], named: Mapping[int, str]
+    command: Command, own: Sequence[OwnEvent], received: Sequence[ReceivedPermit], named: Mapping[int, str]
 ) -> list[EventView]:
     """These events as the caller may see them, newest first."""
     indices = [row.place.index for row in own] + [row.place.index for row in received]

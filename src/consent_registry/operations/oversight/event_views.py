@@ -14,7 +14,7 @@ from consent_registry.domain.events.registry import KINDS
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.running.actors import ADMINISTRATION
 from consent_registry.operations.running.wire_members import LogEntry
-from consent_registry.storage.oversight.event_search import Permit
+from consent_registry.storage.oversight.event_search import ReceivedPermit
 from consent_registry.storage.oversight.events import OwnEvent
 
 _OUTCOME_NAMES: dict[int, Outcome] = {number: outcome for outcome, number in OUTCOMES.items()}
@@ -64,7 +64,7 @@ class Views:
             event=msgspec.json.decode(row.event),
         )
 
-    def received(self, row: Permit) -> EventView:
+    def received(self, row: ReceivedPermit) -> EventView:
         """What another was permitted to send to the caller."""
         return EventView(
             id=row.event_id,

@@ -36,7 +36,7 @@ from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, Us
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.operations.decisions.decisions import decision_of
 from consent_registry.storage.clients.code_attempts import CodeKind
-from consent_registry.storage.clients.unlinkings import list_findings
+from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import findings as storage
 from consent_registry.storage.oversight import lookups
@@ -166,7 +166,7 @@ async def _unreported(given: Reconciliation) -> list[Finding]:
 
 
 async def _undone_links(given: Reconciliation) -> list[Finding]:
-    rows = await list_findings(given.connection, *given.slice())
+    rows = await permits_on_undone_links(given.connection, *given.slice())
     return [
         on_undone_link(
             Permit(row.decision_id, row.log_index, row.client_id, row.decided_at),

@@ -19,7 +19,7 @@ class UnlinkingRow(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
 
-class Finding(msgspec.Struct, frozen=True):
+class PermitOnUndoneLink(msgspec.Struct, frozen=True):
     """A permit that relied on a link undone later: the decision and the unlinking.
 
     `linked_at` is when the asking partner itself redeemed a code for the client, None if another partner did.
@@ -63,9 +63,9 @@ async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingR
     )
 
 
-async def list_findings(
+async def permits_on_undone_links(
     connection: Connection, network_id: int, partner_id: int, begin: datetime, end: datetime
-) -> list[Finding]:
+) -> list[PermitOnUndoneLink]:
     """A partner's permits that rested on links undone in a period: asked about the one side, and permitted by a grant
     of the other, with no earlier unlinking of either of them since. In the order of the log. (Outcomes 1 and 2
     permit.) `offset 0` keeps the steps apart: by index from each to the next, however many there are.
@@ -104,4 +104,4 @@ async def list_findings(
         begin,
         end,
     )
-    return [Finding(str(row[0]), row[1], str(row[2]), row[3], str(row[4]), row[5], row[6]) for row in rows]
+    return [PermitOnUndoneLink(str(row[0]), row[1], str(row[2]), row[3], str(row[4]), row[5], row[6]) for row in rows]

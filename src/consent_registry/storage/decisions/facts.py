@@ -145,10 +145,10 @@ async def load_facts(connection: Connection, network_id: int, queries: Sequence[
     )
 
 
-Flow = tuple[int, int, int]
+_FlowQuery = tuple[int, int, int]
 
 
-def _flows(query: FactsQuery, references: dict[tuple[int, bytes], int]) -> list[Flow]:
+def _flows(query: FactsQuery, references: dict[tuple[int, bytes], int]) -> list[_FlowQuery]:
     """The flows to look up for a question: under each digest, the reference's number, recipient and purpose."""
     return [(references[query.sender_id, digest], query.recipient_id, query.purpose_id) for digest in query.digests]
 

@@ -60,7 +60,7 @@ class Mark(msgspec.Struct, frozen=True):
     last: str | None
 
 
-class Question(msgspec.Struct, frozen=True):
+class UnknownClientQuestion(msgspec.Struct, frozen=True):
     """A decision with an unknown reference: its log index, nonce and bytes."""
 
     log_index: int
@@ -125,9 +125,9 @@ async def references_of(connection: Connection, network_id: int, client_ids: Seq
     return [PersonReference(*row) for row in rows]
 
 
-async def questions_about_nobody(
+async def unknown_client_questions(
     connection: Connection, network_id: int, partner_id: int, before: int
-) -> AsyncIterator[Question]:
+) -> AsyncIterator[UnknownClientQuestion]:
     """Yield the partner's questions with unknown references before this log index, in order."""
     after = -1
     while True:
@@ -140,7 +140,7 @@ async def questions_about_nobody(
             PAGE,
         )
         for row in rows:
-            yield Question(*row)
+            yield UnknownClientQuestion(*row)
         if len(rows) < PAGE:
             return
         after = rows[-1]["log_index"]

@@ -11,7 +11,7 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.erasure.erasures import RemovalRecord
 
 
-class Terms(msgspec.Struct, frozen=True):
+class RetentionPeriods(msgspec.Struct, frozen=True):
     """A network's retention periods in calendar years. Uses and consents that ended before the two times are due."""
 
     use_years: int
@@ -20,7 +20,7 @@ class Terms(msgspec.Struct, frozen=True):
     consents_before: datetime
 
 
-class DueStep(Terms, frozen=True):
+class DueStep(RetentionPeriods, frozen=True):
     """The next deletion step (None if nothing is due): its consents or clients, and its log indices."""
 
     step: str | None
@@ -30,7 +30,7 @@ class DueStep(Terms, frozen=True):
     places: int
 
 
-class Due(Terms, frozen=True):
+class Due(RetentionPeriods, frozen=True):
     """The counts of everything that is due now: uses by kind, consents with their events, clients, and what
     holds keep.
     """
@@ -87,10 +87,10 @@ async def proof_periods(connection: Connection, network_id: int, client_ids: lis
     return (0, None) if row is None else (row["running"], row["until"])
 
 
-async def read_terms(connection: Connection, network_id: int) -> Terms:
+async def read_periods(connection: Connection, network_id: int) -> RetentionPeriods:
     """A network's present retention periods."""
     row: Any = await connection.fetchrow("select * from registry.retention_terms($1)", network_id)
-    return Terms(*row)
+    return RetentionPeriods(*row)
 
 
 async def add_periods(

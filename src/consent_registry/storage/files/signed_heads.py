@@ -24,7 +24,7 @@ from consent_registry.domain.errors import CannotRecord, Conflict, Unusable
 KEPT = 3
 
 
-class Head(msgspec.Struct, frozen=True):
+class SignedHead(msgspec.Struct, frozen=True):
     """The head of a log: number of leaves and root (32 bytes)."""
 
     size: int
@@ -47,7 +47,7 @@ class SignedHeads:
             raise Unusable(f"the sealer's folder {folder} is not there: make it, on a disk of the sealer's own machine")
         self._folder = self.folder = folder
 
-    def read(self, slug: str, origin: str) -> Head | None:
+    def read(self, slug: str, origin: str) -> SignedHead | None:
         """The last head of a log, or None if it was never signed. Raises Unusable for a file that is no head."""
         numbers = self._numbers(slug)
         while numbers:
@@ -57,7 +57,7 @@ class SignedHeads:
                 numbers = self._numbers(slug)
         return None
 
-    def advance(self, slug: str, origin: str, old: Head | None, new: Head) -> None:
+    def advance(self, slug: str, origin: str, old: SignedHead | None, new: SignedHead) -> None:
         """Replace the head `old` by `new` (compare and swap); `new` is on disk when this returns. Raises HeadMoved
         unless the head was `old`, and HeadNotKept, with the head unchanged, if the disk does not accept it.
         """
@@ -103,10 +103,10 @@ class SignedHeads:
         return self._folder / f"{slug}.{number:09d}.head"
 
 
-def _parse(path: Path, origin: str) -> Head:
+def _parse(path: Path, origin: str) -> SignedHead:
     try:
         found_origin, size, root, end = path.read_text(encoding="utf-8").split("\n")
-        head = Head(int(size), base64.b64decode(root, validate=True))
+        head = SignedHead(int(size), base64.b64decode(root, validate=True))
     except (ValueError, binascii.Error) as error:
         raise Unusable(f"{path} is not a signed head: put it back, or adopt a checkpoint you trust") from error
     if found_origin != origin or end or len(head.root) != 32 or head.size < 0:  # noqa: PLR2004 - SHA-256

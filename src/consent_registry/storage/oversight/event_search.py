@@ -14,13 +14,13 @@ import asyncpg
 import msgspec
 
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.oversight.events import Flow, Place
+from consent_registry.storage.oversight.events import FlowFilter, Place
 
 # Longer than a command waits for the log's lock.
 _A_WAIT = timedelta(minutes=1)
 
 
-class Span(msgspec.Struct, frozen=True):
+class SearchRange(msgspec.Struct, frozen=True):
     """The range of a network's log to search: low <= index < before, and since <= time < until; at most
     `limit` events.
     """
@@ -33,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
     limit: int
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class QuestionCandidate(msgspec.Struct, frozen=True):
     """A question with an unknown reference, with the data that reveal whether it was about a given reference."""
 
     place: Place
@@ -44,7 +44,7 @@ class Candidate(msgspec.Struct, frozen=True):
     event: bytes
 
 
-class Permit(msgspec.Struct, frozen=True):
+class ReceivedPermit(msgspec.Struct, frozen=True):
     """A permit for another partner to send to one of this transaction's partners, from the search columns alone."""
 
     place: Place
@@ -80,7 +80,7 @@ async def last_weeks(connection: Connection, network_id: int, before: int) -> tu
     return None if row is None or row["low"] is None else (row["low"], row["since"])
 
 
-async def places_by_kind(connection: Connection, span: Span, actor_id: int, kinds: Sequence[int]) -> list[Place]:
+async def places_by_kind(connection: Connection, span: SearchRange, actor_id: int, kinds: Sequence[int]) -> list[Place]:
     """The places of one actor's events of these kinds. Decisions have a small index of their own."""
     rows = await connection.fetch(
         """
@@ -112,7 +112,7 @@ async def places_by_kind(connection: Connection, span: Span, actor_id: int, kind
 
 async def places_by_flow(
     connection: Connection,
-    span: Span,
+    span: SearchRange,
     actor_id: int,
     recipients: Sequence[int],
     purposes: Sequence[int],
@@ -146,7 +146,7 @@ async def places_by_flow(
 
 
 async def places_by_person(
-    connection: Connection, span: Span, actor_id: int, person: str, kinds: Sequence[int]
+    connection: Connection, span: SearchRange, actor_id: int, person: str, kinds: Sequence[int]
 ) -> list[Place]:
     """The places of one actor's events of these kinds that name this member of staff."""
     rows = await connection.fetch(
@@ -167,11 +167,11 @@ async def places_by_person(
 
 async def places_of_clients(
     connection: Connection,
-    span: Span,
+    span: SearchRange,
     actor_id: int,
     client_ids: Sequence[str],
     kinds: Sequence[int],
-    flow: Flow,
+    flow: FlowFilter,
     person: str | None,
 ) -> list[Place]:
     """The places of one actor's events about these clients. The statement reads all events of a client, because they
@@ -203,7 +203,7 @@ async def places_of_clients(
     return [Place(*row) for row in rows]
 
 
-async def questions_about_nobody(connection: Connection, span: Span, actor_id: int) -> list[Candidate]:
+async def unknown_client_questions(connection: Connection, span: SearchRange, actor_id: int) -> list[QuestionCandidate]:
     """The latest questions of one actor with unknown references."""
     rows = await connection.fetch(
         """
@@ -217,10 +217,10 @@ async def questions_about_nobody(connection: Connection, span: Span, actor_id: i
         actor_id,
         *_ends(span),
     )
-    return [Candidate(Place(row[0], row[1]), *row[2:]) for row in rows]
+    return [QuestionCandidate(Place(row[0], row[1]), *row[2:]) for row in rows]
 
 
-def _ends(span: Span) -> tuple[int, int, datetime, datetime, int]:
+def _ends(span: SearchRange) -> tuple[int, int, datetime, datetime, int]:
     return span.low, span.before, span.since, span.until, span.limit
 
 
@@ -246,8 +246,8 @@ async def registered_at(
 
 
 async def permits_received(
-    connection: Connection, span: Span, sender_id: int | None, purpose_id: int | None, outcome: int | None
-) -> list[Permit]:
+    connection: Connection, span: SearchRange, sender_id: int | None, purpose_id: int | None, outcome: int | None
+) -> list[ReceivedPermit]:
     """Permits for other partners to send to this transaction's partners. None for a filter means any."""
     rows = await connection.fetch(
         """
@@ -263,6 +263,6 @@ async def permits_received(
     return [permit_of(row) for row in rows]
 
 
-def permit_of(row: asyncpg.Record) -> Permit:
+def permit_of(row: asyncpg.Record) -> ReceivedPermit:
     """The permit in a row of `registry.permits_received`."""
-    return Permit(Place(row[0], row[1]), str(row[2]), *row[3:7])
+    return ReceivedPermit(Place(row[0], row[1]), str(row[2]), *row[3:7])

@@ -9,7 +9,7 @@ import msgspec
 from consent_registry.storage.database.database import Connection
 
 # The recipients, purposes and outcomes to search for; None means any.
-Flow = tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None]
+FlowFilter = tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     actor_id: int
     kinds: tuple[int, ...]
-    flow: Flow
+    flow: FlowFilter
     person: str | None
     client_ids: list[str] | None
     since: datetime
