@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_registry.domain import decisions
-from consent_registry.domain.form_rules import AgeBand, Method, find_rule, form_is_kept, may_decide_alone, stricter
+from consent_registry.domain.form_rules import (
+    AgeBand,
+    Method,
+    find_rule,
+    form_is_sufficient,
+    may_consent_alone,
+    stricter,
+)
 from consent_registry.domain.grants import status_of, status_of_consent
 from tests.domain.adapter import World, make_grant
 from tests.domain.cases import MICROSECOND
@@ -171,9 +178,9 @@ def test_forms_agree_by_the_german_calendar(
     if mine is not None and other is not None and form is not None and another is not None:
         strict, needed = stricter(mine, other), form_oracle.stricter_form(form, another)
         assert strict.form == needed
-        kept = form_is_kept(strict, method, special_circumstances=circumstances)
+        kept = form_is_sufficient(strict, method, special_circumstances=circumstances)
         # To prefer a form is to take another one where circumstances ask for it.
-        assert kept == form_oracle.form_is_kept(needed, method, special_circumstances=circumstances)
+        assert kept == form_oracle.form_is_sufficient(needed, method, special_circumstances=circumstances)
 
 
 @pytest.mark.parametrize("insight", [False, True])
@@ -183,5 +190,5 @@ def test_ages_agree_by_the_german_calendar(band: AgeBand, insight: bool, regime:
     """Product and oracle agree on which ages may consent alone under the rule of that day."""
     rule = find_rule(regime, "identity", at, special=False)
     if rule is not None:
-        alone = may_decide_alone(rule, band, insight_assessed=insight)
+        alone = may_consent_alone(rule, band, insight_assessed=insight)
         assert alone == form_oracle.decides_alone(rule.regime, band, insight_assessed=insight)

@@ -17,10 +17,10 @@ from consent_registry.domain.findings import (
     FindingKind,
     Period,
     Permit,
+    evidence_overdue,
     on_undone_link,
-    order_of,
-    pressing_order,
-    unproven,
+    sort_key,
+    sort_key_of,
     unreported,
 )
 
@@ -37,7 +37,7 @@ def test_a_permit_is_due_and_an_evidence_is() -> None:
     assert (one.kind, one.finding_id, one.known_at) == ("permit_unreported", "permit_unreported:d", AT + REPORT_AFTER)
     assert one.times == {"decided_at": AT, "due_at": AT + REPORT_AFTER}
     assert (one.decision_id, one.log_index, one.client_id, one.consent_id) == ("d", 7, "c", None)
-    other = unproven("k", "c", AT, AT + EVIDENCE_AFTER)
+    other = evidence_overdue("k", "c", AT, AT + EVIDENCE_AFTER)
     assert (other.kind, other.finding_id) == ("evidence_missing", "evidence_missing:k")
     assert (other.consent_id, other.client_id, other.decision_id, other.log_index) == ("k", "c", None, None)
     assert other.times == {"recorded_at": AT, "due_at": AT + EVIDENCE_AFTER}
@@ -70,8 +70,8 @@ def test_what_presses_most_comes_first() -> None:
     later = unreported(Permit("c", 1, None, AT), AT + STEP)
     link = on_undone_link(Permit("d", 1, None, AT), "u", AT, AT + 2 * STEP)
     urgent = Finding("transfer_broader", "t", AT, {})
-    assert sorted([link, late, same, later, urgent], key=pressing_order) == [urgent, later, same, late, link]
-    assert order_of(late.ground.severity, late.known_at, late.finding_id) == pressing_order(late)
+    assert sorted([link, late, same, later, urgent], key=sort_key) == [urgent, later, same, late, link]
+    assert sort_key_of(late.ground.severity, late.known_at, late.finding_id) == sort_key(late)
     assert SEVERITIES == ("urgent", "overdue", "to_clarify")
     assert set(KINDS) == set(FindingKind.__args__)  # type: ignore[attr-defined]
     assert all(GROUNDS[kind].norm for kind in KINDS)

@@ -16,8 +16,8 @@ from consent_registry.domain.form_rules import (
     AgeBand,
     FormRule,
     find_rule,
-    form_is_kept,
-    may_decide_alone,
+    form_is_sufficient,
+    may_consent_alone,
     stricter,
 )
 from tests.domain.cases import MICROSECOND
@@ -65,7 +65,7 @@ def rule_of(regime: str, at: datetime, *, special: bool) -> FormRule:
 def test_form(row: tuple[str, datetime, bool], method: str, circumstances: bool) -> None:
     """A method is valid exactly where the table says so."""
     regime, at, special = row
-    kept = form_is_kept(rule_of(regime, at, special=special), method, special_circumstances=circumstances)  # type: ignore[arg-type]
+    kept = form_is_sufficient(rule_of(regime, at, special=special), method, special_circumstances=circumstances)  # type: ignore[arg-type]
     assert kept == (method in KEEPS[row][circumstances])
 
 
@@ -74,7 +74,7 @@ def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
     """A client may consent alone exactly where the table says so, for special categories and others."""
     for special in (False, True):
         rule = rule_of(row[0], row[1], special=special)
-        assert may_decide_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
+        assert may_consent_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
@@ -116,7 +116,7 @@ def test_the_youngest_of_a_band_counts(band: AgeBand, youngest: int) -> None:
     """An age band suffices if its youngest age does."""
     for age in range(25):
         rule = msgspec.structs.replace(FORM_RULES[0], own_consent_from_age=age)
-        assert may_decide_alone(rule, band, insight_assessed=False) is (youngest >= age)
+        assert may_consent_alone(rule, band, insight_assessed=False) is (youngest >= age)
 
 
 def test_what_a_rule_does_not_say_is_strict() -> None:
@@ -124,8 +124,8 @@ def test_what_a_rule_does_not_say_is_strict() -> None:
     unless excluded.
     """
     rule = FormRule(regime="kdg", form="written", norm="§", since=date(2018, 1, 1))
-    assert not form_is_kept(rule, "oral", special_circumstances=True)
-    assert may_decide_alone(rule, "under_14", insight_assessed=True)
+    assert not form_is_sufficient(rule, "oral", special_circumstances=True)
+    assert may_consent_alone(rule, "under_14", insight_assessed=True)
     assert OF_AGE == 18
 
 

@@ -16,7 +16,7 @@ from consent_registry.domain.lookups import (
     REFUSED_REFERENCES,
     Lookup,
     codes_guessed,
-    looked_at_since,
+    lookups_needed_since,
     lookups_refused,
     lookups_without_transfer,
 )
@@ -116,7 +116,7 @@ def test_wrong_codes(kind: FindingKind) -> None:
 )
 def test_what_must_be_known(begin: datetime, since: datetime) -> None:
     """A period needs look-ups from one window before the clock's hour in which it begins."""
-    assert looked_at_since(begin, HOUR) == since
+    assert lookups_needed_since(begin, HOUR) == since
 
 
 minutes = st.integers(0, 200).map(lambda number: AT + number * 10 * MINUTE)
@@ -162,8 +162,8 @@ def test_any_history_against_the_words(some: list[Lookup], limit: int) -> None:
 
 @given(histories, st.integers(1, 4), minutes)
 def test_a_period_needs_no_more_than_it_looks_at(some: list[Lookup], limit: int, begin: datetime) -> None:
-    """The findings of a period are the same from the whole history and from `looked_at_since` on."""
-    since = looked_at_since(begin, HOUR)
+    """The findings of a period are the same from the whole history and from `lookups_needed_since` on."""
+    since = lookups_needed_since(begin, HOUR)
     part = [one for one in some if one.at >= since]
     wanted = {one for one in told(lookups_refused(some, limit)) if one[1] >= begin}  # type: ignore[operator]
     assert {one for one in told(lookups_refused(part, limit)) if one[1] >= begin} == wanted  # type: ignore[operator]

@@ -7,7 +7,7 @@ import pytest
 
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.releases import RecordedRelease, status_of_release
-from consent_registry.domain.renewals import renew, renewable, same_release, same_yes, unrenew
+from consent_registry.domain.renewals import related_grants, related_releases, renew, renewable, unrenew
 from consent_registry.domain.withdrawals import still_given, withdraw
 from tests.domain.cases import CONTACT, FAMILY, IDENTITY, MICROSECOND, change, changed, day, partner
 from tests.domain.cases import grant as make
@@ -85,7 +85,7 @@ def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) 
     """A withdrawal of either grant withdraws both, so nothing is permitted for the flow."""
     grants = [changed(old, *(one for _, one in renew([old], [again(old)], day(50), day(50)))), again(old)]
     chosen = [one for one in grants if one.grant_id == shown]
-    withdrawn = withdraw([*chosen, *same_yes(chosen, grants)], day(60), day(60))
+    withdrawn = withdraw([*chosen, *related_grants(chosen, grants)], day(60), day(60))
     assert {one.grant.grant_id for one in withdrawn} == {"old", "new"}
     assert still_given(grants, withdrawn, day(60)) == []
     independent = again(old, "apart", consent_id="third", renews=None)
@@ -109,7 +109,7 @@ def test_the_same_yes_as_the_oracle_sees_it() -> None:
         random.Random(len(ticks)).shuffle(ticks)
         chosen = [tick for tick in ticks if tick.paper == ticks[0].paper]
         mine = {tick.name: _grant(tick) for tick in ticks}
-        found = same_yes([mine[tick.name] for tick in chosen], list(mine.values()))
+        found = related_grants([mine[tick.name] for tick in chosen], list(mine.values()))
         assert [grant.grant_id for grant in found] == taken_back_with(chosen, ticks), ticks
         fell += bool(found)
     assert CASES / 10 < fell < CASES
@@ -159,6 +159,6 @@ def test_a_renewed_release_falls_with_it(old: Grant) -> None:
     first, second, apart = _release("first"), _release("second"), _release("third")
     turned = _release("second", holder_id=2, towards_id=1)
     grants = [old, again(old), again(old, "apart", consent_id="third", renews=None)]
-    assert same_release([first], [first, second, turned, apart], grants) == [second]
-    assert same_release([second], [first, second, turned, apart], grants) == [first]
-    assert same_release([apart], [first, second, turned, apart], grants) == []
+    assert related_releases([first], [first, second, turned, apart], grants) == [second]
+    assert related_releases([second], [first, second, turned, apart], grants) == [first]
+    assert related_releases([apart], [first, second, turned, apart], grants) == []

@@ -49,7 +49,7 @@ def stricter_form(one: str, other: str) -> str:
     raise AssertionError(one, other)
 
 
-def form_is_kept(form: str, method: str, *, special_circumstances: bool) -> bool:
+def form_is_sufficient(form: str, method: str, *, special_circumstances: bool) -> bool:
     """Whether an act by this method has the form."""
     if form == "provable":
         return True

@@ -178,7 +178,7 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
         {"events_*", "transfers_decision_idx"},
     ),
     "a period's consents without evidence": (
-        lambda c: findings.unproven_consents(c, SLICE),
+        lambda c: findings.consents_without_evidence(c, SLICE),
         {"consents_recorder_idx", "consent_evidence_pkey", "grants_consent_idx"},
     ),
     "a period's refusals": (lambda c: lookups.refused_lookups(c, SLICE), {"events_*"}),

@@ -16,7 +16,7 @@ from consent_registry.storage.database.database import open_pool, session
 from consent_registry.storage.database.migrations import migrate
 from consent_registry.storage.database.roles import LOOKS_IN_PG_TEMP_LAST, roles_sql
 from consent_registry.storage.database.session_checks import LIMITS, REQUIRED
-from consent_registry.storage.oversight.table_check import one_moment
+from consent_registry.storage.oversight.table_check import open_snapshot
 from consent_registry.storage.start_checks import require_safe, require_safe_for_erasing, require_safe_for_sealing
 from tests.cli.dangers import DANGERS, WAYS_UP, Danger
 from tests.storage.rising import EVIL, TAKEN, call, definers, stand_in, variant, weaken
@@ -289,7 +289,7 @@ async def test_migrate_and_every_login_refuse_it_until_the_script_was_run(
 
 async def look(dsn: str) -> None:
     """Open the database as the auditor's verbs do."""
-    async with one_moment(dsn):
+    async with open_snapshot(dsn):
         pass
 
 

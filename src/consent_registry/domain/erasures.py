@@ -18,31 +18,31 @@ HOLD_NORMS = {
 }
 
 
-class Stays(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True):
     """Something that an erasure does not remove, and the norm that allows this."""
 
     what: str
     norm: str
 
 
-LEAVES = Stays(
+LEAVES = Kept(
     "leaves, tiles and checkpoints of the log: commitments whose keys are erased, nothing personal",
     "Art. 5 Abs. 2, Art. 17 Abs. 3 lit. b DSGVO",
 )
-ERASURE_EVENT = Stays(
+ERASURE_EVENT = Kept(
     "the event that says which places of the log were emptied and on which ground, without a word about whom",
     "Art. 5 Abs. 2, Art. 17 Abs. 3 lit. b DSGVO",
 )
-LEDGER = Stays(
+LEDGER = Kept(
     "the random client numbers in the erasure ledger outside the database, so that a restored backup is erased again",
     "Art. 17 Abs. 1, Art. 32 Abs. 1 lit. c DSGVO",
 )
-BACKUPS = Stays(
+BACKUPS = Kept(
     "backups and the write-ahead log until their own period ends; what is restored from them is erased again",
     "Art. 32 Abs. 1 lit. c DSGVO",
 )
-PARTNERS_FILES = Stays(
+PARTNERS_FILES = Kept(
     "what the partners named above keep in their own files: each answers for its own and is to be told",
     "Art. 17 Abs. 1, Art. 19 DSGVO",
 )
-ALWAYS_STAYS = (LEAVES, ERASURE_EVENT, LEDGER, BACKUPS, PARTNERS_FILES)
+ALWAYS_KEPT = (LEAVES, ERASURE_EVENT, LEDGER, BACKUPS, PARTNERS_FILES)

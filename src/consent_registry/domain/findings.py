@@ -145,7 +145,7 @@ def _about_permit(kind: FindingKind, permit: Permit, known_at: datetime, times: 
     )
 
 
-def unproven(consent_id: str, client_id: str, recorded_at: datetime, due_at: datetime) -> Finding:
+def evidence_overdue(consent_id: str, client_id: str, recorded_at: datetime, due_at: datetime) -> Finding:
     """A consent without evidence by `due_at`, although evidence was to follow."""
     return Finding(
         kind="evidence_missing",
@@ -157,11 +157,11 @@ def unproven(consent_id: str, client_id: str, recorded_at: datetime, due_at: dat
     )
 
 
-def pressing_order(finding: Finding) -> tuple[int, float, str]:
+def sort_key(finding: Finding) -> tuple[int, float, str]:
     """The sort key of a list of findings: severity, then the latest `known_at` first, then the id."""
-    return order_of(finding.ground.severity, finding.known_at, finding.finding_id)
+    return sort_key_of(finding.ground.severity, finding.known_at, finding.finding_id)
 
 
-def order_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:
-    """The same sort key as `pressing_order`, from the parts in a cursor."""
+def sort_key_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:
+    """The same sort key as `sort_key`, from the parts in a cursor."""
     return (SEVERITIES.index(severity), -known_at.timestamp(), finding_id)

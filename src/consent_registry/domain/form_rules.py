@@ -114,7 +114,7 @@ def stricter(first: FormRule, second: FormRule) -> FormRule:
     return second if FORMS.index(second.form) < FORMS.index(first.form) else first
 
 
-def form_is_kept(rule: FormRule, method: Method, *, special_circumstances: bool) -> bool:
+def form_is_sufficient(rule: FormRule, method: Method, *, special_circumstances: bool) -> bool:
     """Whether a consent by this method has the form that the rule requires. `provable` accepts every method, because
     the record always names who explained.
     """
@@ -127,7 +127,7 @@ def form_is_kept(rule: FormRule, method: Method, *, special_circumstances: bool)
     return special_circumstances and rule.other_form_if_special_circumstances
 
 
-def may_decide_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bool) -> bool:
+def may_consent_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bool) -> bool:
     """Whether a client of this age may consent without a representative under this rule.
 
     The client needs insight, not legal capacity (§ 36 SGB I by analogy). From the rule's age insight is presumed. Below

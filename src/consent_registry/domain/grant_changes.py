@@ -38,7 +38,7 @@ class GrantAct(msgspec.Struct, frozen=True):
     """A kind of act on grants: its noun, the change it makes, who may do it (`may`), on which statuses, and the norm.
 
     `from_the_start`: the change takes effect from when the consent was given, so recipients may not use what they got.
-    `spreads`: the act also changes the grants that a renewal connects with these (`renewals.same_yes`).
+    `spreads`: the act also changes the grants that a renewal connects with these (`renewals.related_grants`).
     """
 
     noun: str

@@ -34,7 +34,7 @@ class Lookup(msgspec.Struct, frozen=True):
     sent: bool
 
 
-def looked_at_since(begin: datetime, length: timedelta) -> datetime:
+def lookups_needed_since(begin: datetime, length: timedelta) -> datetime:
     """The earliest look-up that findings from `begin` on depend on: one window before the hour (or day) of UTC that
     contains `begin`.
     """

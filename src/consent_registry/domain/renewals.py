@@ -88,7 +88,7 @@ def related_consents(grants: Iterable[Grant]) -> dict[str, frozenset[str]]:
     return related
 
 
-def same_yes(chosen: Sequence[Grant], grants: Sequence[Grant]) -> list[Grant]:
+def related_grants(chosen: Sequence[Grant], grants: Sequence[Grant]) -> list[Grant]:
     """The grants that a renewal connects with the chosen ones: the same flow in a related consent."""
     related = related_consents(grants)
     own = {grant.consent_id for grant in chosen}
@@ -101,7 +101,7 @@ def same_yes(chosen: Sequence[Grant], grants: Sequence[Grant]) -> list[Grant]:
     return [grant for grant in grants if (grant.consent_id, grant.flow) in wanted]
 
 
-def same_release(
+def related_releases(
     chosen: Sequence[RecordedRelease], releases: Sequence[RecordedRelease], grants: Sequence[Grant]
 ) -> list[RecordedRelease]:
     """The releases that a renewal connects with the chosen ones: same holder, same side, in a related consent."""

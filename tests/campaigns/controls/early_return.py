@@ -10,7 +10,7 @@ from consent_registry.operations.decisions import batch
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import client_locks
 from consent_registry.storage.decisions import facts as decisions
-from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery, ResolvedClient
+from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, FactsQuery, ResolvedClient
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN, Facts
 
 _unknown: dict[int, bool] = {}
@@ -22,7 +22,7 @@ async def lock_clients(
 ) -> list[tuple[ResolvedClient, bool]]:
     """Lock as usual and remember whether nobody asked about is a client."""
     locked = await _real_lock(connection, network_id, queries)
-    _unknown[network_id] = all(client == NOBODY for client, _ in locked)
+    _unknown[network_id] = all(client == UNKNOWN_CLIENT for client, _ in locked)
     return locked
 
 

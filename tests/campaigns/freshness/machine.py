@@ -241,7 +241,7 @@ class Run:
             assert answer.status == NOT_FOUND, answer
             return
         seen = self.world.visible(home, partner)
-        taken = self.world.withdraw([*covered, *self.world.same_yes(covered, among)], categories)
+        taken = self.world.withdraw([*covered, *self.world.related_grants(covered, among)], categories)
         if not taken:
             assert answer.status == CONFLICT, answer
             return
@@ -272,7 +272,7 @@ class Run:
         if not chosen:
             assert answer.status == NOT_FOUND, answer
             return
-        changed = self.world.restrict([*chosen, *self.world.same_yes(chosen, seen)], categories, lift=lift)
+        changed = self.world.restrict([*chosen, *self.world.related_grants(chosen, seen)], categories, lift=lift)
         if not changed:
             assert answer.status == CONFLICT, answer
             return

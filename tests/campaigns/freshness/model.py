@@ -200,7 +200,7 @@ class World:
         matching = (f for f in self.flows if (f.sender, f.recipient, f.purpose) == flow and f.statute == statute)
         return {category for each in matching for category in each.categories}
 
-    def same_yes(self, chosen: Sequence[Held], among: Sequence[Held]) -> list[Held]:
+    def related_grants(self, chosen: Sequence[Held], among: Sequence[Held]) -> list[Held]:
         """Return what says the same yes as the chosen grants: the same flow in a consent that renews theirs, or that
         theirs renews, over any number of acts.
         """

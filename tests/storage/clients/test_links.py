@@ -11,7 +11,7 @@ from consent_registry.storage.clients.clients import client_lock, digest_locks
 from consent_registry.storage.clients.links import Group, add_memberships, find_groups, lock_groups
 from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.database.database import LOCK_CLIENT, begin_sql
-from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery, lock_clients
+from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, FactsQuery, lock_clients
 from tests.support.installation import Registry
 from tests.support.office import Office, office
 from tests.support.small_network import NUMBER, PARTNERS, question
@@ -103,7 +103,7 @@ async def test_a_decision_holds_everybody_beside_others(app: asyncpg.Connection)
     queries = [FactsQuery(PARTNERS["north"], (digest,), PARTNERS["south"], 1) for digest in (known, unknown)]
     (whose, free), (nobody, also_free) = await lock_clients(app, NUMBER, queries)
     assert (whose.client_id, whose.group_id, free) == (a, group_id, True)
-    assert (nobody, also_free) == (NOBODY, True)
+    assert (nobody, also_free) == (UNKNOWN_CLIENT, True)
     assert await held(app) == dict.fromkeys([client_lock(a), client_lock(b), *digest_locks([unknown])], "ShareLock")
 
 

@@ -34,7 +34,7 @@ async def _links(connection: Connection, asked: Slice) -> list[object]:
 READS: dict[str, Read] = {
     "sent in": findings.sent_in,  # type: ignore[dict-item]
     "unreported": findings.unreported_permits,  # type: ignore[dict-item]
-    "unproven": findings.unproven_consents,  # type: ignore[dict-item]
+    "unproven": findings.consents_without_evidence,  # type: ignore[dict-item]
     "refused": lookups.refused_lookups,  # type: ignore[dict-item]
     "repeated": _repeated,
     "wrong codes": _wrong,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from consent_registry.domain.errors import Fault
-from consent_registry.domain.form_rules import FormRule, find_rule, form_is_kept, may_decide_alone, stricter
+from consent_registry.domain.form_rules import FormRule, find_rule, form_is_sufficient, may_consent_alone, stricter
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.operations.consents.flag_rules import is_special
 from consent_registry.operations.consents.resolve import REPRESENTATIVES, Terms
@@ -79,7 +79,7 @@ def _form(request: ConsentRequest, rules: Sequence[FormRule]) -> Iterator[Fault]
     broken = [
         rule
         for rule in rules
-        if not form_is_kept(
+        if not form_is_sufficient(
             rule, request.act.method, special_circumstances=request.act.special_circumstances is not None
         )
     ]
@@ -96,7 +96,7 @@ def _capacity(request: ConsentRequest, given_at: datetime, rules: Sequence[FormR
     if giver.role == "self" and giver.age_band is not None:
         assessed = giver.insight_assessed_by is not None
         failing = next(
-            (rule for rule in rules if not may_decide_alone(rule, giver.age_band, insight_assessed=assessed)), None
+            (rule for rule in rules if not may_consent_alone(rule, giver.age_band, insight_assessed=assessed)), None
         )
         if failing is not None:
             yield Fault(

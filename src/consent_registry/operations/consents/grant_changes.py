@@ -14,7 +14,7 @@ from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.renewals import renew, same_yes, unrenew
+from consent_registry.domain.renewals import related_grants, renew, unrenew
 from consent_registry.operations.clients.links import held_groups
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.views import visible_grants
@@ -92,7 +92,7 @@ async def act_on_grants(
         now = await command.now()
         chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], actor)
         if kind.spreads:
-            chosen += same_yes(chosen, seen)
+            chosen += related_grants(chosen, seen)
         changes = change_grants(kind, chosen, consent.given_at, now, category_ids)
         if not changes:
             raise Conflict("No grant of this consent is open to this now.")

@@ -115,10 +115,10 @@ async def _matching(
 ) -> tuple[list[ConsentView], str | None]:
     """Up to `limit` matching consents and the id after which to go on (None at the end)."""
     found: list[ConsentView] = []
-    unproven_by = None if request.evidence is None else command.actor.partner_id
+    without_evidence_by = None if request.evidence is None else command.actor.partner_id
     for _ in range(ROUNDS):
         rows = await storage.list_consents(
-            command.connection, command.network.network_id, client_ids, before, request.limit + 1, unproven_by
+            command.connection, command.network.network_id, client_ids, before, request.limit + 1, without_evidence_by
         )
         for view in await _views(command, rows, now, Moment(now, now)):
             if request.status is None or view.status == request.status:

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.releases import RecordedRelease
-from consent_registry.domain.renewals import related_consents, same_release, same_yes
+from consent_registry.domain.renewals import related_consents, related_grants, related_releases
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
 from consent_registry.operations.clients.links import held_groups
@@ -119,6 +119,6 @@ def _with_renewals(reach: Reach) -> Reach:
     """A consent and its renewal are one yes said twice: whoever takes back one takes back both."""
     return msgspec.structs.replace(
         reach,
-        grants=[*reach.grants, *same_yes(reach.grants, reach.all_grants)],
-        releases=[*reach.releases, *same_release(reach.releases, reach.all_releases, reach.all_grants)],
+        grants=[*reach.grants, *related_grants(reach.grants, reach.all_grants)],
+        releases=[*reach.releases, *related_releases(reach.releases, reach.all_releases, reach.all_grants)],
     )

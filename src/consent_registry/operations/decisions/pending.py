@@ -13,7 +13,7 @@ from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape
 from consent_registry.operations.running.response_delay import SCHEDULER
-from consent_registry.storage.decisions.client_locks import NOBODY, FactsQuery
+from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, FactsQuery
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN
 from consent_registry.storage.keys.keyring import Keys
 
@@ -35,7 +35,7 @@ class PendingQuestion:
 
     def begin(self) -> None:
         """Forget what an earlier transaction found, which was rolled back or could not lock the client."""
-        self.locked = NOBODY
+        self.locked = UNKNOWN_CLIENT
         self.facts = NOTHING_KNOWN
         self.event: DecisionEvent | None = None
 

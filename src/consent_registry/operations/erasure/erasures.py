@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.erasures import ALWAYS_STAYS, GROUNDS, HOLD_NORMS, Stays
+from consent_registry.domain.erasures import ALWAYS_KEPT, GROUNDS, HOLD_NORMS, Kept
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
 from consent_registry.domain.events.erasure import ErasureEvent
 from consent_registry.domain.events.registry import KINDS, read_event
@@ -80,7 +80,7 @@ class Preview(msgspec.Struct, frozen=True):
     held: list[str]
     proofs: int
     proofs_until: str | None
-    stays: tuple[Stays, ...]
+    stays: tuple[Kept, ...]
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
         held=[HOLD_NORMS.get(one["norm"], one["norm"]) for one in survey.holds],
         proofs=proofs,
         proofs_until=None if until is None else format_instant(until),
-        stays=ALWAYS_STAYS,
+        stays=ALWAYS_KEPT,
     )
 
 

@@ -18,8 +18,8 @@ from consent_registry.domain.findings import (
     FindingKind,
     Period,
     Severity,
-    order_of,
-    pressing_order,
+    sort_key,
+    sort_key_of,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
 from consent_registry.domain.transfer_findings import Decided
@@ -128,7 +128,7 @@ class _Place(msgspec.Struct, array_like=True):
     @property
     def order(self) -> tuple[int, float, str]:
         """The place of the last finding in the order of the list."""
-        return order_of(self.severity, parse_instant(self.known_at), self.finding_id)
+        return sort_key_of(self.severity, parse_instant(self.known_at), self.finding_id)
 
 
 async def list_findings(runtime: Runtime, actor: Actor, request: FindingsRequest) -> FindingsView:
@@ -179,14 +179,14 @@ async def _recorded(
 def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None, number: int) -> list[Finding]:
     """So many findings behind a place, in the order of the list."""
     everything = (one for several in found.values() for one in several)
-    behind = everything if after is None else (one for one in everything if pressing_order(one) > after.order)
-    return nsmallest(number, behind, key=pressing_order)
+    behind = everything if after is None else (one for one in everything if sort_key(one) > after.order)
+    return nsmallest(number, behind, key=sort_key)
 
 
 async def _period(connection: Connection, network_id: int, request: FindingsRequest) -> Period:
     """The period asked for, as far as nothing can be recorded in it any more: so the next one may begin at its end."""
-    settled_at = await storage.settled_at(connection, network_id)
-    end = min(request.end or settled_at, settled_at)
+    visible_until = await storage.visible_until(connection, network_id)
+    end = min(request.end or visible_until, visible_until)
     begin = request.begin or end - PERIOD
     if begin >= end:
         raise Malformed(faults=[Fault.of_query("from", "must be before until, and not in the future")])

@@ -18,8 +18,8 @@ from consent_registry.domain.findings import (
     FindingKind,
     Period,
     Permit,
+    evidence_overdue,
     on_undone_link,
-    unproven,
     unreported,
 )
 from consent_registry.domain.lookups import (
@@ -28,7 +28,7 @@ from consent_registry.domain.lookups import (
     QUESTIONS_WITHOUT_TRANSFER,
     REFUSED_REFERENCES,
     codes_guessed,
-    looked_at_since,
+    lookups_needed_since,
     lookups_refused,
     lookups_without_transfer,
 )
@@ -178,21 +178,21 @@ async def _undone_links(given: Reconciliation) -> list[Finding]:
     ]
 
 
-async def _unproven(given: Reconciliation) -> list[Finding]:
+async def _evidence_overdue(given: Reconciliation) -> list[Finding]:
     after = given.limits.evidence_after
-    rows = await storage.unproven_consents(given.connection, given.slice(earlier=after))
-    return [unproven(consent_id, client_id, at, at + after) for consent_id, client_id, at in rows]
+    rows = await storage.consents_without_evidence(given.connection, given.slice(earlier=after))
+    return [evidence_overdue(consent_id, client_id, at, at + after) for consent_id, client_id, at in rows]
 
 
 async def _refused(given: Reconciliation) -> list[Finding]:
-    asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
+    asked = given.slice(since=lookups_needed_since(given.period.begin, HOUR))
     limit = given.limits.refused_references
     asked_in_vain = await lookups.refused_lookups(given.connection, asked)
     return await asyncio.to_thread(lookups_refused, asked_in_vain, limit)
 
 
 async def _without_transfer(given: Reconciliation) -> list[Finding]:
-    asked = given.slice(since=looked_at_since(given.period.begin, DAY))
+    asked = given.slice(since=lookups_needed_since(given.period.begin, DAY))
     limit = given.limits.questions_without_transfer
     questions = await lookups.repeated_lookups(given.connection, asked, limit)
     return await asyncio.to_thread(lookups_without_transfer, questions, limit)
@@ -200,7 +200,7 @@ async def _without_transfer(given: Reconciliation) -> list[Finding]:
 
 def _guessed(kind: FindingKind, code: CodeKind) -> Check:
     async def check(given: Reconciliation) -> list[Finding]:
-        asked = given.slice(since=looked_at_since(given.period.begin, HOUR))
+        asked = given.slice(since=lookups_needed_since(given.period.begin, HOUR))
         failures = await lookups.wrong_codes(given.connection, asked, code)
         return codes_guessed(kind, failures, FAILURES_AN_HOUR[code])
 
@@ -221,7 +221,7 @@ _CHECKS: Mapping[Check, tuple[FindingKind, ...]] = {
     ),
     _unreported: ("permit_unreported",),
     _undone_links: ("permit_on_undone_link",),
-    _unproven: ("evidence_missing",),
+    _evidence_overdue: ("evidence_missing",),
     _refused: ("lookups_refused",),
     _without_transfer: ("lookups_without_transfer",),
     _guessed("receipt_codes_guessed", "receipt_code"): ("receipt_codes_guessed",),

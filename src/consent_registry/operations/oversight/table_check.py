@@ -32,7 +32,7 @@ class Audited(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def auditing(dsn: str) -> AsyncIterator[Connection]:
     """The auditor's door: the database as it is now, for as long as this is open. Raises Unusable."""
-    async with storage.one_moment(dsn) as connection:
+    async with storage.open_snapshot(dsn) as connection:
         yield connection
 
 

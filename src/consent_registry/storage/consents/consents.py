@@ -101,11 +101,11 @@ async def list_consents(
     client_ids: Sequence[str] | None,
     before: str | None,
     limit: int,
-    unproven_by: int | None = None,
+    without_evidence_by: int | None = None,
 ) -> list[ConsentRow]:
     """Up to `limit` consents that this transaction's partners may read, newest first, older than `before`. None for
-    `client_ids` means all clients. With `unproven_by` only consents that this partner recorded and whose evidence is
-    still missing.
+    `client_ids` means all clients. With `without_evidence_by` only consents that this partner recorded and whose
+    evidence is still missing.
     """
     rows = await connection.fetch(
         """
@@ -127,7 +127,7 @@ async def list_consents(
         client_ids,
         before,
         limit,
-        unproven_by,
+        without_evidence_by,
     )
     return [_consent(row) for row in rows]
 

@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from consent_registry.domain.errors import CannotRecord, OutcomeUnknown, RegistryError
 from consent_registry.storage.database.connections import connect, create_pool
-from consent_registry.storage.database.session_checks import find_unsound
+from consent_registry.storage.database.session_checks import find_unsafe_setting
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Pool = asyncpg.Pool
@@ -52,7 +52,7 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
         dsn,
         min_size=0,
         max_size=size,
-        init=_require_sound,
+        init=_require_safe_session,
         reset=_keep,
         command_timeout=statement_seconds,
         timeout=5,
@@ -60,11 +60,11 @@ async def open_pool(dsn: str, size: int, *, statement_seconds: float = 15) -> Po
     )
 
 
-async def _require_sound(connection: Connection) -> None:
+async def _require_safe_session(connection: Connection) -> None:
     """Refuse a new connection with unsafe session settings (session_checks.py), and fix synchronous_commit for the
     whole session: a weakened configuration that is reloaded must not affect connections that were checked.
     """
-    unsound = await find_unsound(connection)
+    unsound = await find_unsafe_setting(connection)
     if unsound is not None:
         name, value, right = unsound
         _log.error("connection refused", **{name: value}, cure=f"set it to {right} for this login and its database")
@@ -84,7 +84,7 @@ async def session(dsn: str) -> AsyncIterator[Connection]:
     connection = None
     try:
         connection = await connect(dsn, timeout=5, command_timeout=15)
-        await _require_sound(connection)
+        await _require_safe_session(connection)
         yield connection
     except (asyncpg.PostgresError, *_SILENT) as error:
         if _is_defect(error):

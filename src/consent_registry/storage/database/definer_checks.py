@@ -21,7 +21,7 @@ _LOGINS = """
 _ONCE_MORE = "run what `consent-registry roles` prints once more"
 
 
-async def require_no_way_up(connection: asyncpg.Connection) -> None:
+async def require_no_escalation(connection: asyncpg.Connection) -> None:
     """Raise Unusable if a SECURITY DEFINER function does not search pg_temp last, or a login may create temporary
     objects. Checks all logins of the database, not only the caller's.
     """

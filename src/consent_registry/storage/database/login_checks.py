@@ -5,9 +5,9 @@ only if the login is subject to both (docs/design/data-and-trust.md).
 import asyncpg
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.database.definer_checks import require_no_way_up
+from consent_registry.storage.database.definer_checks import require_no_escalation
 from consent_registry.storage.database.roles import APP_SETTINGS
-from consent_registry.storage.database.session_checks import LIMITS, find_unsound
+from consent_registry.storage.database.session_checks import LIMITS, find_unsafe_setting
 
 # Role attributes that a login must not have: words for the refusal, and the cure.
 _ATTRIBUTES = {
@@ -32,9 +32,9 @@ async def require_harmless_login(connection: asyncpg.Connection, role: str = "ap
     await _require_no_making(connection)
     await _require_no_server_file(connection)
     await _require_no_parameter(connection)
-    await require_no_way_up(connection)
+    await require_no_escalation(connection)
     await _require_timeouts(connection)
-    await _require_sound_session(connection)
+    await _require_safe_session(connection)
 
 
 async def _require_no_attribute(connection: asyncpg.Connection, role: str) -> None:
@@ -166,8 +166,8 @@ async def _require_timeouts(connection: asyncpg.Connection) -> None:
             )
 
 
-async def _require_sound_session(connection: asyncpg.Connection) -> None:
-    unsound = await find_unsound(connection)
+async def _require_safe_session(connection: asyncpg.Connection) -> None:
+    unsound = await find_unsafe_setting(connection)
     if unsound is not None:
         name, value, right = unsound
         raise Unusable(

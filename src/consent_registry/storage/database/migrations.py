@@ -13,7 +13,7 @@ import asyncpg
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.connections import connect
-from consent_registry.storage.database.definer_checks import require_no_way_up
+from consent_registry.storage.database.definer_checks import require_no_escalation
 from consent_registry.storage.database.migration_files import (
     Migration,
     SchemaFile,
@@ -51,7 +51,7 @@ async def migrate(
     try:
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(f"set role {names['owner']}")
-        await require_no_way_up(connection)
+        await require_no_escalation(connection)
         await _require_no_earlier_schema(connection, to_remove)
         await connection.execute(_with_roles(_BOOKS, names))
         applied = await _applied(connection, migrations)
@@ -62,7 +62,7 @@ async def migrate(
         done += await _replace(connection, functions.others, names)
         if done:
             await _delete_records(connection, functions.all)
-            await require_no_way_up(connection)
+            await require_no_escalation(connection)
     finally:
         await connection.close()
     return done

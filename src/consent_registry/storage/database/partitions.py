@@ -21,13 +21,13 @@ class PartitionState(msgspec.Struct, frozen=True):
     default_holds_rows: bool
 
 
-async def make_event_partitions(connection: Connection, *, whatever_it_takes: bool = False) -> int:
+async def make_event_partitions(connection: Connection, *, without_limit: bool = False) -> int:
     """Create the partitions for the coming months. Returns how many were created.
 
     Rows of such a month in the DEFAULT partition are moved. If they are too many to move while decisions run, nothing
-    is created, unless `whatever_it_takes`.
+    is created, unless `without_limit`.
     """
-    if whatever_it_takes:
+    if without_limit:
         return int(await connection.fetchval("select registry.make_event_partitions($1, null)", MONTHS_AHEAD))
     return int(await connection.fetchval("select registry.make_event_partitions($1)", MONTHS_AHEAD))
 
@@ -36,7 +36,7 @@ async def settle_partitions(dsn: str) -> int:
     """Create all missing partitions as the migrator, however long it takes. Returns how many were created."""
     connection = await connect(dsn)
     try:
-        return await make_event_partitions(connection, whatever_it_takes=True)
+        return await make_event_partitions(connection, without_limit=True)
     finally:
         await connection.close()
 

@@ -29,7 +29,7 @@ REQUIRED: Mapping[str, frozenset[str]] = MappingProxyType(
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
-async def find_unsound(connection: asyncpg.Connection | PoolConnectionProxy) -> tuple[str, str, str] | None:
+async def find_unsafe_setting(connection: asyncpg.Connection | PoolConnectionProxy) -> tuple[str, str, str] | None:
     """The first unsafe setting of this session: its name, its value and the value to set; None if all are safe. A
     session that acts as another role than its login is reported as the setting `role`.
     """

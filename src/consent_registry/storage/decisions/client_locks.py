@@ -36,7 +36,7 @@ class ResolvedClient(msgspec.Struct, frozen=True):
     group_id: str | None
 
 
-NOBODY = ResolvedClient(None, None)
+UNKNOWN_CLIENT = ResolvedClient(None, None)
 
 
 async def lock_clients(
@@ -103,10 +103,10 @@ def references_of(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]
 
 def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
     """The client found by one of a reference's digests, and whether all locks were free."""
-    client, held = NOBODY, True
+    client, held = UNKNOWN_CLIENT, True
     for row in rows:
         held = held and row["held"]
-        if client is NOBODY:
+        if client is UNKNOWN_CLIENT:
             client = resolved_client(row)
     return client, held
 
@@ -114,7 +114,7 @@ def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
 def resolved_client(row: GrantRow) -> ResolvedClient:
     """The client in a row of the statement."""
     if row["client_id"] is None:
-        return NOBODY
+        return UNKNOWN_CLIENT
     group_id = row["group_id"]
     return ResolvedClient(str(row["client_id"]), None if group_id is None else str(group_id))
 

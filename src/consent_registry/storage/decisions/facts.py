@@ -16,7 +16,7 @@ from consent_registry.storage.catalogue.catalogue import catalogue_version
 from consent_registry.storage.consents.grants import OTHERS, GrantRow, grants_from_rows, read_clock
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import (
-    NOBODY,
+    UNKNOWN_CLIENT,
     FactsQuery,
     ResolvedClient,
     references_of,
@@ -36,7 +36,7 @@ class QuestionFacts(msgspec.Struct, frozen=True):
     others: frozenset[str]
 
 
-NOTHING_KNOWN = QuestionFacts(NOBODY, [], frozenset())
+NOTHING_KNOWN = QuestionFacts(UNKNOWN_CLIENT, [], frozenset())
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -158,7 +158,7 @@ def _first_known(candidates: Sequence[QuestionFacts]) -> QuestionFacts:
     current key's digest would count, as for the locks.
     """
     for candidate in candidates:
-        if candidate.client is not NOBODY:
+        if candidate.client is not UNKNOWN_CLIENT:
             return candidate
     return NOTHING_KNOWN
 

@@ -63,7 +63,7 @@ class UsedGrantRow(msgspec.Struct, frozen=True):
     stop: StopRow | None
 
 
-async def settled_at(connection: Connection, network_id: int) -> datetime:
+async def visible_until(connection: Connection, network_id: int) -> datetime:
     """The moment up to which every record of this network is visible: now, or the begin of the oldest running command.
 
     A command records only times after its begin. It holds the catalogue lock until COMMIT and reads the clock after
@@ -261,7 +261,7 @@ async def unreported_permits(connection: Connection, asked: Slice) -> list[Permi
     return [Permit(str(row[0]), row[1], _text(row[2]), row[3]) for row in rows]
 
 
-async def unproven_consents(connection: Connection, asked: Slice) -> list[tuple[str, str, datetime]]:
+async def consents_without_evidence(connection: Connection, asked: Slice) -> list[tuple[str, str, datetime]]:
     """Consents that the partner recorded in a period and that have no evidence yet: id, client, time of recording."""
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(

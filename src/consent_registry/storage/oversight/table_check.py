@@ -14,7 +14,7 @@ import msgspec
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.connections import connect
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.database.definer_checks import require_no_way_up
+from consent_registry.storage.database.definer_checks import require_no_escalation
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
 
 _AT_ONCE = 2000
@@ -69,7 +69,7 @@ def _named(slugs: Mapping[int, str], number: int | None) -> str | None:
 
 
 @asynccontextmanager
-async def one_moment(dsn: str) -> AsyncIterator[Connection]:
+async def open_snapshot(dsn: str) -> AsyncIterator[Connection]:
     """Open a read-only connection that sees one snapshot of the database.
 
     Raises Unusable if row-level security hides rows from the login, because they would seem to be missing, or if a
@@ -87,7 +87,7 @@ async def one_moment(dsn: str) -> AsyncIterator[Connection]:
             )
             if not whole:
                 raise Unusable("this login does not see whole networks: log in as the auditor role")
-            await require_no_way_up(connection)
+            await require_no_escalation(connection)
             yield connection
     finally:
         await connection.close()
