@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from consent_registry.process.postgres import cluster as embedded
 from tests.campaigns.support.server import Server, running
+from tests.cli.forks import Forks, forking
 from tests.support.installation import Installation, Registry, install, serving
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,13 @@ async def fresh_registry(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of this test's own."""
     async with installation.copy() as database, serving(installation, database) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """Give a process that knows the command line already, and forks for each run of it."""
+    with forking() as forks:
+        yield forks
 
 
 @pytest.fixture(scope="session")

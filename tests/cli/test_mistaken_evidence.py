@@ -17,17 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.cli.forks import Ended, Forks, forking
+from tests.cli.forks import Ended, Forks
 from tests.tlog.small_log import KEY, SmallLog
 
 VKEY = str(KEY.verifier)
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
-    with forking() as forks:
-        yield forks
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ from consent_registry.operations.catalogue.network_setup import establish_networ
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
-from tests.cli.forks import Forks, forking
+from tests.cli.forks import Forks
 from tests.support.installation import Installation, Registry, empty_database, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,13 +83,6 @@ ORIGINS = {
     "registry.example/u\u0308": "normal form C",
     "https://registry.example/herford": "without a scheme",
 }
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
-    with forking() as forks:
-        yield forks
 
 
 @pytest.fixture

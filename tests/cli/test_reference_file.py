@@ -1,12 +1,11 @@
 """What can be no reference is refused with the reason, by every verb that reads one, from a file and from a pipe."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from consent_registry.cli.reference_file import LONGEST, NoReference, checked_reference, read_reference
-from tests.cli.forks import Forks, forking
+from tests.cli.forks import Forks
 from tests.cli.verbs import every_verb
 from tests.support.installation import Registry
 from tests.support.office import office
@@ -56,13 +55,6 @@ READING = {
     "erasure perform": ("small", "--partner", "north", "--confirm", "0" * 64, "--ground", "unlawful"),
     "hold place": ("small", "--partner", "north", "--norm", "legal_claims", "--staff", "B-12"),
 }
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
-    with forking() as forks:
-        yield forks
 
 
 @pytest.mark.parametrize("what", REFUSED)

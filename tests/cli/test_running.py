@@ -7,7 +7,6 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_type_hints
@@ -25,7 +24,7 @@ from consent_registry.domain.errors import CannotRecord, Fault, NotFound, Outcom
 from consent_registry.process.standard_streams import OutputFailed
 from consent_registry.settings import UnsafeSetting
 from consent_registry.tlog.note import NoteRefused
-from tests.cli.forks import Forks, forking
+from tests.cli.forks import Forks
 from tests.cli.verbs import VERDICTS, every_verb
 from tests.support.installation import Registry
 from tests.tlog.small_log import KEY, SmallLog
@@ -70,13 +69,6 @@ RAISED: list[Exception] = [
     Refused("A rule refuses this.", faults=(Fault("/a", "is wrong.", "rule"), Fault("/b", "too"))),
 ]
 NO_PLACE_IN_A_LINE = ("Traceback", SECRET, *(type(one).__name__ for one in RAISED), "CannotRecord")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Give the process that forks."""
-    with forking() as forks:
-        yield forks
 
 
 def raising(error: Exception) -> App:

@@ -16,6 +16,7 @@ from consent_registry.storage.keys.keyring import load_keys
 from tests.support.flag_network import with_flags
 from tests.support.installation import ISSUER, Installation, Registry, serving
 from tests.support.log_check import reading_again
+from tests.support.office import Office, office
 
 FIVE = "registry_five"
 
@@ -66,3 +67,9 @@ async def flagged(installation: Installation) -> AsyncIterator[Registry]:
         serving(await with_flags(installation, database), database) as running,
     ):
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def north(registry: Registry) -> Office:
+    """Return the small network's sender."""
+    return await office(registry, "north")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, play, register
+from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, key, play, register
 from tests.campaigns.support.server import Server, running
 from tests.campaigns.support.wire import Answer
 
@@ -29,11 +29,6 @@ def server() -> Iterator[Server]:
     """Two workers, so that a lock in one process alone would not do."""
     with running("races", workers=2) as one:
         yield one
-
-
-def key() -> str:
-    """Return a key nobody used."""
-    return str(uuid.uuid4())
 
 
 async def events_of(server: Server, network: str, kind: str) -> list[dict[str, Any]]:

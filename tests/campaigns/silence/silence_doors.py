@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, register
+from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, key, register
 from tests.campaigns.support.wire import Answer
 
 ELSEWHERE = ("nothing elsewhere", "refused elsewhere", "requested elsewhere", "given elsewhere")
@@ -105,11 +105,6 @@ def _with(consents: list[Flow], me: str, other: str) -> list[Flow]:
 def two() -> tuple[str, str]:
     """Return two new references."""
     return f"P-{uuid.uuid4()}", f"P-{uuid.uuid4()}"
-
-
-def key() -> str:
-    """Return a fresh Idempotency-Key."""
-    return str(uuid.uuid4())
 
 
 async def done(answer: Awaitable[Answer]) -> Body:

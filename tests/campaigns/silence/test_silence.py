@@ -13,7 +13,7 @@ import pytest
 from tests.campaigns.silence.ranks import auc, trimmed_t
 from tests.campaigns.silence.silence import STATES, lengths, persons, shape
 from tests.campaigns.silence.statements import Statements, difference, usual
-from tests.campaigns.support.scene import CREATED, OK, Person, Scene, play, register
+from tests.campaigns.support.scene import CREATED, OK, Person, Scene, key, play, register
 from tests.campaigns.support.server import Server, running, serving
 from tests.campaigns.support.wire import Answer
 
@@ -138,11 +138,11 @@ async def pairs(stage: Scene) -> dict[str, tuple[Person, Ask, Ask]]:
     towards_us = next(f for f in stage.flows if f.recipient == me.access.partner and not f.statute)
     recorder, refuser = stage.person(towards_us.sender), f"P-{uuid.uuid4()}"
     await register(recorder, [refuser])
-    no = await recorder.post("/consents", stage.consent(refuser, [towards_us.grant(answer="refused")]), _key())
+    no = await recorder.post("/consents", stage.consent(refuser, [towards_us.grant(answer="refused")]), key())
     refused = no.json()["consent_id"]
 
     def withdrawal(**by: object) -> Ask:
-        return lambda: me.post("/withdrawals", by | {"channel": "phone"}, _key())
+        return lambda: me.post("/withdrawals", by | {"channel": "phone"}, key())
 
     return {
         "a consent": (me, lambda: me.get(f"/consents/{nowhere}"), lambda: me.get(f"/consents/{consent}")),
@@ -158,8 +158,8 @@ async def pairs(stage: Scene) -> dict[str, tuple[Person, Ask, Ask]]:
         ),
         "a transfer": (
             me,
-            lambda: me.post(f"/decisions/{nowhere}/transfers", report, _key()),
-            lambda: me.post(f"/decisions/{decision['decision_id']}/transfers", report, _key()),
+            lambda: me.post(f"/decisions/{nowhere}/transfers", report, key()),
+            lambda: me.post(f"/decisions/{decision['decision_id']}/transfers", report, key()),
         ),
         "a search": (
             me,
@@ -168,18 +168,14 @@ async def pairs(stage: Scene) -> dict[str, tuple[Person, Ask, Ask]]:
         ),
         "a consent to record": (
             me,
-            lambda: me.post("/consents", stage.consent(unknown, [own_flow.grant()]), _key()),
-            lambda: me.post("/consents", stage.consent(theirs, [own_flow.grant()]), _key()),
+            lambda: me.post("/consents", stage.consent(unknown, [own_flow.grant()]), key()),
+            lambda: me.post("/consents", stage.consent(theirs, [own_flow.grant()]), key()),
         ),
     }
 
 
 CODES = ("0000-0000-0000", "0000-0000-0001")
 """Two codes nobody was given: of two that differ in the last digit alone at most one passes its check digit."""
-
-
-def _key() -> str:
-    return str(uuid.uuid4())
 
 
 def _stranger(stage: Scene) -> str:

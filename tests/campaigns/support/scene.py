@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -118,6 +119,11 @@ class Scene:
                 "copy_handed": True,
             },
         } | members
+
+
+def key() -> str:
+    """Return an Idempotency-Key that nobody used."""
+    return str(uuid.uuid4())
 
 
 def instant(**ago: float) -> str:

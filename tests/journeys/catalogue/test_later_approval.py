@@ -1,16 +1,8 @@
 """Later approval never heals: what was not permitted stays so, and the registry shows what it knew and when."""
 
-import pytest_asyncio
-
 from tests.support.installation import Registry
 from tests.support.office import Body, Office, office
 from tests.support.small_network import consent_body, question
-
-
-@pytest_asyncio.fixture
-async def north(registry: Registry) -> Office:
-    """Return the sender."""
-    return await office(registry, "north")
 
 
 async def asked(at: Office, client: str) -> Body:

@@ -1,16 +1,8 @@
 """What a client does not want: whole or tick by tick, it is recorded without more than it needs."""
 
-import pytest_asyncio
-
 from tests.support.installation import Registry
 from tests.support.office import Office, office
 from tests.support.small_network import consent_body
-
-
-@pytest_asyncio.fixture
-async def north(registry: Registry) -> Office:
-    """Return the sender."""
-    return await office(registry, "north")
 
 
 async def test_a_whole_no_needs_no_proof(registry: Registry, north: Office) -> None:

@@ -15,12 +15,6 @@ from tests.support.small_network import consent_body
 
 
 @pytest_asyncio.fixture
-async def north(registry: Registry) -> Office:
-    """Return the sender."""
-    return await office(registry, "north")
-
-
-@pytest_asyncio.fixture
 async def south(registry: Registry) -> Office:
     """Return the recipient."""
     return await office(registry, "south")

@@ -1,6 +1,5 @@
 """Unusable proxies and certificate authorities of the environment are reported in words, never as a crash."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -11,7 +10,7 @@ from consent_registry.operations.log.witnesses import Witnesses
 from consent_registry.operations.running.outgoing import CannotCall, make_async_client, make_client, why_not
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
 from consent_registry.tlog.policy import Policy
-from tests.cli.forks import Forks, forking
+from tests.cli.forks import Forks
 from tests.tlog.small_log import KEY, SmallLog
 
 SOURCES = Path(consent_registry.__file__).parent
@@ -29,13 +28,6 @@ BAD: list[dict[str, str]] = [
     {"SSL_CERT_FILE": "/etc/passwd"},
     {"SSL_CERT_FILE": "/proc"},
 ]
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """The process that runs verbs in forks."""
-    with forking() as forks:
-        yield forks
 
 
 def named(bad: dict[str, str]) -> str:

@@ -1,6 +1,5 @@
 """No program connects to a database on another machine without verified TLS, however its address is given."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
@@ -11,7 +10,7 @@ from consent_registry.settings import UnsafeSetting
 from consent_registry.storage.database import connections
 from consent_registry.storage.database.connections import connect, create_pool, require_private
 from consent_registry.storage.database.database import open_pool, session
-from tests.cli.forks import Forks, forking
+from tests.cli.forks import Forks
 
 SOURCES = Path(__file__).resolve().parents[3] / "src/consent_registry"
 WAIVED = {"CONSENT_REGISTRY_DATABASE_TLS": "unverified"}
@@ -63,13 +62,6 @@ CONNECTING = {
     "keys {keys}": "DATABASE_URL",
     "keys reseal {keys}": "MIGRATOR_DATABASE_URL",
 }
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Give the process that can fork."""
-    with forking() as forks:
-        yield forks
 
 
 def row(one: tuple[str, dict[str, str]]) -> str:
