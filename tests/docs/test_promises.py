@@ -67,6 +67,7 @@ def test_every_defect_that_is_built_in_shows_a_promise() -> None:
         "edge_app.py",  # connections: docs/operating.md
         "one_queue.py",  # fairness: docs/operating.md
         "small_app.py",  # the supervisor's
+        "small_production.py",  # what `serve` becomes
         "small_service.py",  # the supervisor's
         "undescribed.py",  # the description: tests/contract
         "unordered.py",  # the order of locks: docs/design/locks.md

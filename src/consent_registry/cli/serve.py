@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from functools import partial
 
 from consent_registry.cli.erasure import ERASER_URL, replay_at_start
 from consent_registry.operations.running.installation import require_safe_to_serve
-from consent_registry.process.postgres.cluster import Cluster
+from consent_registry.process.production import become_server
+from consent_registry.process.service import Port, Service, Workers
 from consent_registry.process.standard_streams import say
-from consent_registry.process.supervisor import Port, Service, Workers, supervise
 from consent_registry.settings import read_settings, require_proxy
 
 
@@ -25,11 +24,11 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
         How many worker processes answer.
     """
     service = Service(host=host, port=port, workers=workers)
-    supervise(service, None, partial(_require_safe, service), sealing=True)
+    become_server(service, _check(service))
 
 
-async def _require_safe(service: Service, _cluster: Cluster | None) -> Mapping[str, str]:
-    """Refuse danger before the port is opened; nothing is prepared or changed here but the log's missing partitions."""
+async def _check(service: Service) -> Mapping[str, str]:
+    """Refuse danger before the port is opened; erasures that a restored backup has undone are repeated."""
     settings = read_settings(os.environ)
     require_proxy(settings, service.host)
     await require_safe_to_serve(settings.database_url, settings.keys, settings.connections * service.workers)

@@ -7,8 +7,8 @@ from cyclopts import App
 
 from consent_registry.cli.witness_server import FOLDER
 from consent_registry.operations.log.witness_service import make_witness, require_witness, trust_log
-from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.process.supervisor import Port, Service, supervise
+from consent_registry.process.production import become_server
+from consent_registry.process.service import Port, Service
 from consent_registry.tlog.note import VerifierKey
 
 witness = App(name="witness", help="Be a witness of logs: cosign checkpoints that continue what was seen before.")
@@ -57,8 +57,8 @@ def serve(folder: Path, *, host: str = "127.0.0.1", port: Port = 8090) -> None:
     """
     place = str(folder.resolve())
 
-    async def check(_cluster: Cluster | None) -> Mapping[str, str]:
+    async def check() -> Mapping[str, str]:
         require_witness(folder)
         return {FOLDER: place}
 
-    supervise(Service(host=host, port=port, target="consent_registry.cli.witness_server:create_app"), None, check)
+    become_server(Service(host=host, port=port, target="consent_registry.cli.witness_server:create_app"), check())

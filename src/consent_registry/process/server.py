@@ -1,4 +1,4 @@
-"""The server's main process: granian with its workers. The supervisor runs this module."""
+"""The server's main process: granian with its workers. `serve` becomes it, the demonstration's supervisor starts it."""
 
 import gc
 import os
@@ -11,6 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+import structlog
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -19,11 +20,18 @@ from granian.server import MPServer
 
 from consent_registry.process.connections import BACKLOG, bind, close_those_beyond
 from consent_registry.process.postgres.processes import die_with
+from consent_registry.process.server_log import configure_log
+from consent_registry.process.service import Service
 from consent_registry.settings import PREFIX, read_limits
+
+ANNOUNCED = "announced"
+"""The argument after the service's own by which the server's log says that it serves, and that it has stopped."""
 
 DRAIN_SECONDS = 10
 """How long requests in flight may take to end after SIGTERM."""
 
+
+_log = structlog.get_logger(__name__)
 
 SHORT_LIFE_SECONDS = 1.0
 SHORT_LIVES_IN_A_ROW = 5
@@ -43,6 +51,17 @@ class _Server(MPServer):
         super().__init__(*arguments, **settings)
         self._listener = listener
 
+    def signal_handler_reload(self, *_: object) -> None:
+        """SIGHUP ends the server like SIGTERM, as its terminal's end does; granian would only replace its workers."""
+        self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def startup(self, spawn_target: Callable[..., Any], target_loader: Callable[..., Any]) -> None:
+        """Begin as granian does; a server that was started to outlive its terminal (nohup) goes on ignoring SIGHUP."""
+        at_hangup = signal.getsignal(signal.SIGHUP)
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        if at_hangup == signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     def _init_shared_socket(self) -> None:
         """Let every worker accept from our socket; granian would make one in each, without the kernel's deadline."""
         self._sso = None
@@ -60,21 +79,23 @@ class _Server(MPServer):
             self.respawned_wrks.clear()
 
 
-def serve(target: str, host: str, port: int, workers: int) -> None:
-    """Serve the ASGI factory `target` ("module:function") until SIGTERM or SIGINT; workers that end are replaced."""
+def serve(service: Service, *, is_announced: bool) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP; workers that end are replaced. `is_announced`: the log says when it serves
+    and when it has stopped; else the supervisor says so.
+    """
     # Each worker counts its share of the quotas.
-    os.environ[PREFIX + "WORKERS"] = str(workers)
+    os.environ[PREFIX + "WORKERS"] = str(service.workers)
     # Workers are forked from here: with the application imported once, a killed worker is back at once.
-    import_module(target.partition(":")[0])
+    import_module(service.target.partition(":")[0])
     limits = read_limits(os.environ)
-    listener = bind(host, port, limits.reader_seconds)
-    _Server(
-        target,
+    listener = bind(service.host, service.port, limits.reader_seconds)
+    server = _Server(
+        service.target,
         listener=listener,
-        address=host,
-        port=port,
+        address=service.host,
+        port=service.port,
         interface=Interfaces.ASGI,
-        workers=workers,
+        workers=service.workers,
         loop=Loops.uvloop,
         # No detection of HTTP/2, which would wait for a first byte without a deadline.
         http=HTTPModes.http1,
@@ -86,7 +107,13 @@ def serve(target: str, host: str, port: int, workers: int) -> None:
         workers_kill_timeout=DRAIN_SECONDS,
         log_access=False,  # the application logs requests itself, without what a path or query may hold
         log_level=LogLevels.warning,
-    ).serve(target_loader=partial(_load, os.getpid(), target, listener, limits.connections), wrap_loader=False)
+    )
+    if is_announced:
+        configure_log()
+        server.on_startup(partial(_log.info, "serving", **service.facts))
+        server.on_shutdown(partial(_log.info, "stopped", **service.facts))
+    loader = partial(_load, os.getpid(), service.target, listener, limits.connections)
+    server.serve(target_loader=loader, wrap_loader=False)
 
 
 def _load(parent: int, target: str, listener: socket.socket, connections: int) -> Callable[..., Any]:
@@ -96,6 +123,8 @@ def _load(parent: int, target: str, listener: socket.socket, connections: int) -
     safe here because nothing is acknowledged before it is durable; a request that is cut has an unknown outcome.
     """
     die_with(parent, signal.SIGKILL)()
+    # Ctrl-C at a terminal is for the main process alone, which lets the workers end their requests.
+    os.setpgid(0, 0)
     close_those_beyond(listener, connections)
     module, _, factory = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), factory)()
@@ -106,4 +135,5 @@ def _load(parent: int, target: str, listener: socket.socket, connections: int) -
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    target, host, port, workers = sys.argv[1:5]
+    serve(Service(host, int(port), int(workers), target), is_announced=ANNOUNCED in sys.argv[5:])

@@ -5,69 +5,39 @@ Its main thread starts them, because the kernel ends them with the *thread* that
 
 import asyncio
 import os
-import resource
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Self
+from typing import Self
 
 import msgspec
 import structlog
-from cyclopts import Parameter, validators
 
-from consent_registry import __version__
-from consent_registry.process.connections import require_open_files
 from consent_registry.process.data_folder import CannotServe, write_private
-from consent_registry.process.ports import answers, refuse_taken_port
+from consent_registry.process.ports import answers
 from consent_registry.process.postgres.cluster import Cluster, EmbeddedError
 from consent_registry.process.postgres.processes import adopt_orphans, collect_orphans, die_with
 from consent_registry.process.server import DRAIN_SECONDS
 from consent_registry.process.server_log import configure_log
+from consent_registry.process.service import Service, require_room, without_powerful_logins
 from consent_registry.process.standard_streams import say, survive_without_output
-from consent_registry.settings import read_limits
 
 SHORT_LIFE_SECONDS = 2.0
-Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
-Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
-APPLICATION = "consent_registry.app:create_app"
 SEALER_DATABASE_URL = "CONSENT_REGISTRY_SEALER_DATABASE_URL"
 SEALER_STOP_SECONDS = 5
-# Logins that may erase or change the schema: neither the server nor the sealer has any use for them.
-NOT_THE_SERVERS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
 
 _log = structlog.get_logger(__name__)
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
 """Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What to serve and where: an ASGI factory "module:function" on one address with a number of worker processes."""
-
-    host: str
-    port: int
-    workers: int = 1
-    target: str = APPLICATION
-
-    @property
-    def base_url(self) -> str:
-        """The address clients use."""
-        return f"http://{self.host}:{self.port}"
-
-    @property
-    def facts(self) -> dict[str, str | int]:
-        """What the first and the last line of the log say."""
-        return {"address": self.base_url, "version": __version__, "workers": self.workers}
 
 
 def supervise(
@@ -88,9 +58,7 @@ def supervise(
     Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
     """
     survive_without_output()
-    open_files = resource.RLIMIT_NOFILE
-    require_open_files(read_limits(os.environ), resource.getrlimit(open_files), partial(resource.setrlimit, open_files))
-    refuse_taken_port(service.host, service.port)
+    require_room(service)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)
     configure_log()
@@ -211,11 +179,7 @@ class _Keeper:
 
     def _start_server(self) -> None:
         self._server_started = time.monotonic()
-        # -P: the folder somebody happens to be in must not provide modules; a test's own target is looked up there.
-        safe_path = ("-P",) if self.service.target.startswith("consent_registry.") else ()
-        service = self.service
-        arguments = (service.target, service.host, str(service.port), str(service.workers))
-        self._server = self._start(*safe_path, "-m", "consent_registry.process.server", *arguments)
+        self._server = self._start(self.service.command)
 
     def _keep_sealer(self) -> None:
         """Start the sealer, if there is to be one and it does not run, not more often than every two seconds."""
@@ -225,7 +189,7 @@ class _Keeper:
         wanted = self.sealing and SEALER_DATABASE_URL in self._full_environment()
         if wanted and self._sealer is None and not self._sealer_rests():
             self._sealer_started = time.monotonic()
-            self._sealer = self._start("-P", "-m", "consent_registry", "seal")
+            self._sealer = self._start([sys.executable, "-P", "-m", "consent_registry", "seal"])
 
     def _sealer_rests(self) -> float | None:
         """For how many seconds the sealer that ended is not started again; None when nothing is to be waited for."""
@@ -236,10 +200,10 @@ class _Keeper:
     def _full_environment(self) -> Mapping[str, str]:
         return {**os.environ, **self.environment}
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, *arguments],
-            env={name: value for name, value in self._full_environment().items() if name not in NOT_THE_SERVERS},
+            command,
+            env=without_powerful_logins(self._full_environment()),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches us alone; we let it drain
             preexec_fn=die_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509 (this process has no threads)

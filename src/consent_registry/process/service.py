@@ -1,0 +1,64 @@
+"""What a server serves and where, and what every start of one checks and hands on."""
+
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from consent_registry import __version__
+from consent_registry.process.connections import require_open_files
+from consent_registry.process.ports import refuse_taken_port
+from consent_registry.settings import read_limits
+
+Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
+Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
+APPLICATION = "consent_registry.app:create_app"
+# Logins that may erase or change the schema: neither the server nor the sealer has any use for them.
+_POWERFUL_LOGINS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What to serve and where: an ASGI factory "module:function" on one address with a number of worker processes."""
+
+    host: str
+    port: int
+    workers: int = 1
+    target: str = APPLICATION
+
+    @property
+    def base_url(self) -> str:
+        """The address clients use."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What the first and the last line of the log say."""
+        return {"address": self.base_url, "version": __version__, "workers": self.workers}
+
+    @property
+    def command(self) -> list[str]:
+        """The command line of the server's process."""
+        # -P: the current folder must not provide modules; a test's own target is looked up there.
+        safe_path = ("-P",) if self.target.startswith("consent_registry.") else ()
+        arguments = (self.target, self.host, str(self.port), str(self.workers))
+        return [sys.executable, *safe_path, "-m", "consent_registry.process.server", *arguments]
+
+
+def require_room(service: Service) -> None:
+    """Refuse a port that is taken and a limit of open files that is too small for the connections; raises CannotServe
+    or UnsafeSetting. The limit is raised as far as it may be.
+    """
+    open_files = resource.RLIMIT_NOFILE
+    require_open_files(read_limits(os.environ), resource.getrlimit(open_files), partial(resource.setrlimit, open_files))
+    refuse_taken_port(service.host, service.port)
+
+
+def without_powerful_logins(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the logins that a server has no use for."""
+    return {name: value for name, value in environment.items() if name not in _POWERFUL_LOGINS}
