@@ -1,4 +1,4 @@
-"""A day in an office whose line drops: everything is sent twice with its key, and happens once."""
+"""A partner sends every request twice with its Idempotency-Key, and each takes effect once."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from tests.support.office import Office, office
 from tests.support.small_network import consent_body, question
 
 
-async def _twice(one: Office, path: str, body: Any, status: int) -> httpx.Response:  # noqa: ANN401
-    """Send twice with one key: the second answer is the first, byte for byte, and says so."""
+async def _twice(sender: Office, path: str, body: Any, status: int) -> httpx.Response:  # noqa: ANN401
+    """Send a request twice with one key; assert that the second answer has the bytes of the first and is marked so."""
     key = uuid.uuid4().hex
-    first = await one.partner.post(path, body, Idempotency_Key=key)
-    again = await one.partner.post(path, body, Idempotency_Key=key)
+    first = await sender.partner.post(path, body, Idempotency_Key=key)
+    again = await sender.partner.post(path, body, Idempotency_Key=key)
     assert first.status_code == status, first.text
     assert "idempotency-replayed" not in first.headers
     assert (again.status_code, again.content) == (first.status_code, first.content)
@@ -27,7 +27,7 @@ async def _twice(one: Office, path: str, body: Any, status: int) -> httpx.Respon
 
 
 async def test_a_day_sent_twice_happens_once(registry: Registry) -> None:
-    """Register, consent, decide, report, batch and withdraw, each twice: the log grows by one each."""
+    """Register, consent, decide, report, batch and withdraw, each sent twice, are each recorded once in the log."""
     north = await office(registry, "north")
     before = len(await check_log(registry))
     client = f"N-{uuid.uuid4()}"
@@ -44,7 +44,7 @@ async def test_a_day_sent_twice_happens_once(registry: Registry) -> None:
 
 
 async def test_a_permit_is_replayed_as_it_was(registry: Registry) -> None:
-    """After a withdrawal the old key still gives the old answer, expired as it says; without a key it is refused."""
+    """After a withdrawal the old key still gives the old answer; a new question gives no permission."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -55,7 +55,7 @@ async def test_a_permit_is_replayed_as_it_was(registry: Registry) -> None:
 
 
 async def test_a_key_belongs_to_its_body_its_path_and_its_partner(registry: Registry) -> None:
-    """Another body is refused, also one that means the same; another path or partner has keys of its own."""
+    """Another body with the same key is refused, even if it means the same; each path and partner has its own keys."""
     north, south = await office(registry, "north"), await office(registry, "south")
     key = uuid.uuid4().hex
     body = {"reference": f"N-{uuid.uuid4()}"}
@@ -70,7 +70,7 @@ async def test_a_key_belongs_to_its_body_its_path_and_its_partner(registry: Regi
 
 
 async def test_refusals_are_not_remembered(registry: Registry) -> None:
-    """What was refused can be mended and sent again under the same key."""
+    """A refused request can be corrected and sent again with the same key."""
     north = await office(registry, "north")
     client, key = f"N-{uuid.uuid4()}", uuid.uuid4().hex
     body = consent_body(client, north.text)
@@ -81,7 +81,7 @@ async def test_refusals_are_not_remembered(registry: Registry) -> None:
 
 
 async def test_at_the_same_time_it_happens_once(registry: Registry) -> None:
-    """Ten at once with one key: one happens, the others replay it or hear that it is still running; never twice."""
+    """Of ten requests at once with one key, one takes effect; the others get its answer or 409 while it runs."""
     north = await office(registry, "north")
     client = await north.client()
     body, key = consent_body(client, north.text), uuid.uuid4().hex
@@ -94,7 +94,7 @@ async def test_at_the_same_time_it_happens_once(registry: Registry) -> None:
 
 
 async def test_acts_that_change_something_need_a_key(registry: Registry) -> None:
-    """Consents, withdrawals and reports without a key are refused; a decision needs none and is a new one each time."""
+    """Consents, withdrawals and reports without a key are refused; a decision without a key is a new one each time."""
     north = await office(registry, "north")
     client = await north.client()
     permit = await north.post("/decisions", question(client), 200)

@@ -1,4 +1,4 @@
-"""While keys are rotated one server uses the new ones already and another still the old ones: they are one."""
+"""While keys are rotated, a server with the new keys and one with the old keys work as one registry."""
 
 import asyncio
 import shutil
@@ -37,7 +37,7 @@ class Pair(NamedTuple):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def pair(installation: Installation, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Run two applications on one database, with all four keys being rotated."""
+    """Two applications on one database, while all four keys are rotated."""
     folder = shutil.copytree(installation.keys, tmp_path / "keys")
     folder.chmod(0o700)
     now = datetime.now(UTC)
@@ -52,7 +52,7 @@ async def pair(installation: Installation, tmp_path: Path) -> AsyncIterator[Pair
 
 
 def runtime_of(registry: Registry) -> Runtime:
-    """Return what the operations of one server share."""
+    """The runtime of one server."""
     runtime = registry.app.state.doors.runtime
     assert isinstance(runtime, Runtime)
     return runtime
@@ -69,22 +69,22 @@ async def register(partner: Partner, reference: str) -> httpx.Response:
 
 
 async def test_what_one_server_recorded_the_other_knows(pair: Pair) -> None:
-    """References, consents, receipts codes, decisions and stored answers of either server are good at the other."""
+    """References, consents, receipt codes and kept answers of one server are valid at the other."""
     for here, there in ways(pair):
-        north, other = await office(here, "north"), await office(there, "north")
+        north, north_there = await office(here, "north"), await office(there, "north")
         client = await north.client()
         consent = await north.consent(client)
-        assert await other.outcome(client) == await north.outcome(client) == "permit"
-        assert (await register(other.partner, client)).status_code == 200
-        found = await other.post("/consents/search", {"client": client}, 200)
-        assert [(one["consent_id"], one["client"]) for one in found["items"]] == [(consent["consent_id"], client)]
+        assert await north_there.outcome(client) == await north.outcome(client) == "permit"
+        assert (await register(north_there.partner, client)).status_code == 200
+        found = await north_there.post("/consents/search", {"client": client}, 200)
+        assert [(item["consent_id"], item["client"]) for item in found["items"]] == [(consent["consent_id"], client)]
         body = {"receipt_code": consent["receipt_code"], "channel": "phone"}
-        withdrawn = await other.partner.post("/withdrawals", body, Idempotency_Key=client)
+        withdrawn = await north_there.partner.post("/withdrawals", body, Idempotency_Key=client)
         again = await north.partner.post("/withdrawals", body, Idempotency_Key=client)
         assert withdrawn.status_code == again.status_code == 201
         assert again.headers["Idempotency-Replayed"] == "true"
         assert again.content == withdrawn.content
-        assert await north.outcome(client) == await other.outcome(client) == "no_permission"
+        assert await north.outcome(client) == await north_there.outcome(client) == "no_permission"
 
 
 async def test_a_token_of_one_server_is_good_at_the_other(pair: Pair) -> None:
@@ -93,52 +93,52 @@ async def test_a_token_of_one_server_is_good_at_the_other(pair: Pair) -> None:
         token = (await here.partner("north")).token
         headers = {"Authorization": f"Bearer {token}"}
         assert (await there.http.get("/api/v1/me", headers=headers)).status_code == 200
-    sets = [(await one.http.get("/.well-known/jwks.json")).json()["keys"] for one in pair]
+    sets = [(await server.http.get("/.well-known/jwks.json")).json()["keys"] for server in pair]
     assert sorted(key["kid"] for key in sets[0]) == sorted(key["kid"] for key in sets[1])
     assert len(sets[0]) == 2 + 2 * len(pair.early.installation.networks)
 
 
 async def test_a_dropped_keys_tokens_end_at_once(pair: Pair) -> None:
-    """A token that was accepted a moment ago is refused when its key is gone, and one of the other key goes on."""
+    """A token is refused as soon as its key is dropped; a token of the other key stays valid."""
     old, new = await pair.early.partner("north"), await pair.late.partner("north")
-    for one in (old, new):
-        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {one.token}"})
+    for partner in (old, new):
+        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {partner.token}"})
         assert me.status_code == 200
     files = read_key_files(pair.late.installation.keys)
     runtime_of(pair.late).keys = Keys(files | {"token": files["token"][:1]}, datetime.now(UTC) + 2 * AFTER)
-    for one, status in ((old, 401), (new, 200)):
-        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {one.token}"})
+    for partner, status in ((old, 401), (new, 200)):
+        me = await pair.late.http.get("/api/v1/me", headers={"Authorization": f"Bearer {partner.token}"})
         assert me.status_code == status
 
 
 async def test_a_secret_is_good_under_the_key_it_was_made_with(pair: Pair) -> None:
-    """A credential issued under either digest key signs in at both servers; with its key gone it signs in nowhere."""
+    """A credential issued under either digest key signs in at both servers, and at none once its key is dropped."""
     for here, there in ways(pair):
         runtime = runtime_of(here)
         network = await runtime.network("small")
         assert network is not None
         partner = (await runtime.picture(network)).partners["north"]
         client_id, secret = await issue_credential(runtime, network, partner)
-        for one in (here, there):
-            assert (await Partner(one.http, client_id, secret).sign_in()).status_code == 200
+        for server in (here, there):
+            assert (await Partner(server.http, client_id, secret).sign_in()).status_code == 200
     files = read_key_files(pair.late.installation.keys)
     runtime_of(pair.late).keys = Keys(files | {"digest": files["digest"][:1]}, datetime.now(UTC) + 2 * AFTER)
     assert (await pair.late.stranger("north").sign_in()).json()["error"] == "invalid_client"
 
 
 async def _race(pair: Pair) -> int:
-    """Register each of some references at both servers at once; returns how many clients that made, of RACES."""
-    servers = [await one.partner("north") for one in pair]
+    """Register RACES references at both servers at once; returns how many clients were made."""
+    partners = [await server.partner("north") for server in pair]
     made = 0
     for number in range(RACES):
-        answers = await asyncio.gather(*(register(partner, f"R-{number}") for partner in servers))
+        answers = await asyncio.gather(*(register(partner, f"R-{number}") for partner in partners))
         assert {answer.status_code for answer in answers} <= {200, 201}
         made += sum(answer.status_code == 201 for answer in answers)
     return made
 
 
 async def test_a_reference_is_one_client_whichever_key_registers_it(pair: Pair) -> None:
-    """Registered at both servers at the same moment, under two digest keys, a reference still means one client."""
+    """A reference registered at both servers at the same moment, under two digest keys, is still one client."""
     assert await _race(pair) == RACES
     async with pair.early.sql() as sql:
         query = "select count(*) from registry.client_references where network_id = $1"
@@ -146,14 +146,14 @@ async def test_a_reference_is_one_client_whichever_key_registers_it(pair: Pair) 
 
 
 async def test_looking_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: servers that look under their current key alone make two clients of one reference."""
+    """Control: servers that look up a reference only under their current key make two clients of it."""
     every = Keys.digests
     monkeypatch.setattr(Keys, "digests", lambda self, *asked: every(self, *asked)[:1])
     assert await _race(pair) == 2 * RACES
 
 
 async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Register one reference at both servers, each looking it up only when the other is about to, if it ever is."""
+    """Register one reference at both servers; before looking it up, each waits half a second for the other."""
     arrived: list[None] = []
     both = asyncio.Event()
 
@@ -167,20 +167,22 @@ async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> li
             await asyncio.wait_for(both.wait(), 0.5)
         return await find_reference(connection, network_id, partner_id, digests)
 
-    partners = [await one.partner("north") for one in pair]
+    partners = [await server.partner("north") for server in pair]
     monkeypatch.setattr(clients, "find_reference", together)
-    return sorted(answer.status_code for answer in await asyncio.gather(*(register(one, "R") for one in partners)))
+    return sorted(
+        answer.status_code for answer in await asyncio.gather(*(register(partner, "R") for partner in partners))
+    )
 
 
 async def test_two_servers_never_look_a_new_reference_up_side_by_side(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under whatever key, the second looks when the first is done, and finds the client the first has made."""
+    """The second server waits for the first server's lock, whichever keys they use, and finds the client it made."""
     assert await _wait_at_each_other(pair, monkeypatch) == [200, 201]
 
 
 async def test_a_lock_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: where a server locks its current key's number alone, both look before either has registered."""
+    """Control: if a server locks a reference only under its current key, both look it up before one registers it."""
 
     async def current_only(
         connection: Connection, network_id: int, *, references: Sequence[tuple[int, bytes]], client_ids: Sequence[str]

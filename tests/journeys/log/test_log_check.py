@@ -1,4 +1,4 @@
-"""The check that ends every story finds what it is there to find."""
+"""The log check that runs after every journey finds forged logs and tables."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.support.installation import Installation, Registry, serving
 from tests.support.log_check import check_connection, check_log, reading_again
 from tests.support.office import office
 
-# What somebody with the database's password might do, past the triggers that only guard against accidents.
+# Forgeries by a superuser of the database, who can switch off the triggers.
 FORGERIES = {
     "an event removed": "delete from registry.events where log_index = 3 and network_id = 99",
     "a leaf removed": "delete from registry.leaves where log_index = 3 and network_id = 99",
@@ -28,7 +28,7 @@ FORGERIES = {
 
 
 async def _widened(registry: Registry) -> None:
-    """Let something happen, and widen a grant behind the registry's back."""
+    """Record a consent, and widen its grant in the table."""
     north = await office(registry, "north")
     await north.consent(await north.client())
     await _set_categories(registry, "{1,2,3}")
@@ -41,7 +41,7 @@ async def _set_categories(registry: Registry, numbers: str) -> None:
 
 
 async def test_no_story_can_forget_it(request: pytest.FixtureRequest, installation: Installation) -> None:
-    """Control: a story that checks nothing itself fails all the same, whether its registry ends with it or goes on."""
+    """Control: a journey that checks nothing itself fails, whether its registry ends with it or is shared."""
     assert "every_log_is_read_again" in request.fixturenames
     async with installation.copy() as database:
         with pytest.raises(AssertionError):
@@ -56,7 +56,7 @@ async def test_no_story_can_forget_it(request: pytest.FixtureRequest, installati
 
 @pytest.mark.parametrize("name", FORGERIES)
 async def test_forgeries_are_found(registry: Registry, name: str) -> None:
-    """Control: each way to alter events, leaves, consents or withdrawals behind the registry's back fails the check."""
+    """Control: every forgery of events, leaves, consents or withdrawals in the database fails the check."""
     north = await office(registry, "north")
     client = await north.client()
     recorded = await north.consent(client)

@@ -1,4 +1,4 @@
-"""A day of a network, exported and verified by somebody who has the log's published key and nothing else."""
+"""A network's log is exported and verified by an outsider who has only the log's published key."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from tests.support.small_network import question
 
 
 async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Receipts, proofs, events and kept checkpoints hold, also after a person was erased; an event that is taken away
-    without a word is found.
+    """Receipts, proofs, events and kept checkpoints verify, also after a person was erased; an event that was removed
+    without a record is found.
     """
     registry, log = fresh_registry, tmp_path / "log"
     first, second = await office(registry, "north"), await office(registry, "south")
@@ -40,7 +40,7 @@ async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> No
         before = await verify(registry, log, policy)
         assert before.verdict == Verdict.HOLDS, before
 
-        # The recipient has receipt and proof, and a key that was published; it asks nobody.
+        # The recipient needs only receipt, proof and the published key, and no call to the registry.
         proof = await read(first.partner, f"proofs/{index}")
         receipt = verify_receipt(answer["receipt"], proof, policy, (stays, answer["client_salt"]))
         assert receipt.verdict == Verdict.HOLDS, receipt
@@ -63,13 +63,13 @@ async def test_a_day_is_verified(fresh_registry: Registry, tmp_path: Path) -> No
 
 
 async def published_policy(partner: Partner) -> Policy:
-    """Trust the log's keys as they are published."""
+    """A policy that trusts the log's published keys."""
     lines = (await read(partner, "vkeys")).decode().splitlines()
     return Policy(tuple(TrustedLog(VerifierKey.parse(line)) for line in lines))
 
 
 async def read(partner: Partner, path: str) -> bytes:
-    """Read what the log serves."""
+    """Read a resource of the log over HTTP."""
     answer = await partner.http.get(f"/log/small/{path}", headers={"Authorization": f"Bearer {partner.token}"})
     assert answer.status_code == 200, answer.text
     return answer.content
@@ -89,7 +89,7 @@ async def export(registry: Registry, folder: Path) -> bytes:
 
 
 async def verify(registry: Registry, folder: Path, policy: Policy, **given: object) -> Report:
-    """Verify the exported log with a bundle of all events there are."""
+    """Verify the exported log with a bundle of all events in the database."""
     async with registry.sql() as sql:
         number = await sql.fetchval("select network_id from registry.networks where slug = 'small'")
         origin = await sql.fetchval("select log_origin from registry.networks where network_id = $1", number)

@@ -1,4 +1,4 @@
-"""Running servers follow their key files: in time, whole, and never into a state where something could not be read."""
+"""Running servers follow their key files in time, and refuse files with which stored values could not be read."""
 
 import asyncio
 import json
@@ -37,13 +37,13 @@ class Following:
         self.follower = KeyFollower(runtime, folder)
 
     def ids(self, name: str) -> list[str]:
-        """The ids the process works with, the current one first."""
+        """The ids of the process's keys, the current one first."""
         return self.runtime.keys.ids(name)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def following(installation: Installation, tmp_path: Path) -> AsyncIterator[Following]:
-    """A process that has looked once."""
+    """A process that has read its key files once."""
     folder = shutil.copytree(installation.keys, tmp_path / "keys")
     folder.chmod(0o700)
     async with installation.copy() as database:
@@ -56,13 +56,13 @@ async def following(installation: Installation, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture
 def said() -> Iterator[list[Any]]:
-    """What the process wrote to its log."""
+    """The lines that the process wrote to its log."""
     with structlog.testing.capture_logs() as lines:
         yield lines
 
 
 async def test_a_rotation_is_followed_in_two_steps(following: Following) -> None:
-    """At the next look the new key is known, at the first look after its time it is current."""
+    """A new key is known after the next refresh, and current after the first refresh from its time on."""
     for name in FILES:
         rotate_key(following.folder, name, following.now, AFTER, OVERLAP)
     following.follower.refresh(following.now + AFTER / 2)
@@ -76,20 +76,20 @@ async def test_a_rotation_is_followed_in_two_steps(following: Following) -> None
 
 
 async def test_unchanged_files_leave_the_keys_alone(following: Following) -> None:
-    """Nothing changed, nothing due: the very same keys stay."""
+    """Without a change, and without a key whose time has come, the keys stay the same object."""
     keys = following.runtime.keys
     following.follower.refresh(following.now + timedelta(days=1))
     assert following.runtime.keys is keys
 
 
 def make_other_keys(path: Path) -> None:
-    """Put another installation's key in this one's place."""
+    """Replace the file by that of another installation."""
     make_keys(path.parent / "other", datetime.now(UTC))
     (path.parent / "other" / path.name).replace(path)
 
 
 def rename_key(path: Path) -> None:
-    """Call the only key by another id."""
+    """Give the only key another id."""
     path.write_bytes(path.read_bytes().replace(b"digest-1", b"digest-7"))
 
 
@@ -107,14 +107,14 @@ def rename_key(path: Path) -> None:
 async def test_a_bad_key_file_changes_nothing(
     following: Following, said: list[Any], change: Callable[[Path], object], said_why: str
 ) -> None:
-    """Whatever is put in a key file's place: refused aloud once, the keys at hand stay; mended, it is read again."""
+    """A bad key file is logged as an error once, and the loaded keys stay; a repaired file is read again."""
     path = following.folder / "digest.json"
     good, keys = path.read_bytes(), following.runtime.keys
     change(path)
     for _ in range(3):
         following.follower.refresh(following.now)
     assert following.runtime.keys is keys
-    (line,) = [one for one in said if one["log_level"] == "error"]
+    (line,) = [line for line in said if line["log_level"] == "error"]
     assert said_why in line["reason"]
     path.unlink(missing_ok=True)
     path.touch(0o600)
@@ -125,7 +125,7 @@ async def test_a_bad_key_file_changes_nothing(
 
 
 async def test_a_dropped_key_is_followed(following: Following) -> None:
-    """A key that went from its file is forgotten by the process: what only it can open stays closed."""
+    """A key that was dropped from its file is no longer a key of the process."""
     sealed = following.runtime.keys.encrypt(b"x", "c")
     rotate_key(following.folder, "sealing", following.now, AFTER, OVERLAP)
     following.follower.refresh(following.now + AFTER)
@@ -143,8 +143,8 @@ async def _events(installation: Installation, following: Following) -> list[tupl
 
 
 async def test_every_log_is_told_once(installation: Installation, following: Following) -> None:
-    """Each network's log names a new key with the one before it, a log key's with both verifier keys; however many
-    processes look, and however often, once; first keys are no rotation.
+    """Each network's log names a new key and its predecessor, a log key with both verifier keys. It does so once,
+    although several processes announce it several times. The first keys are not announced.
     """
     second = KeyFollower(Runtime(following.runtime.pool, following.runtime.keys, ISSUER), following.folder)
     await following.follower.announce()
@@ -159,41 +159,41 @@ async def test_every_log_is_told_once(installation: Installation, following: Fol
     networks = await following.runtime.networks()
     assert len(events) == len(networks) * len(FILES)
     for network in networks:
-        told = {event["file"]: event for network_id, event in events if network_id == network.network_id}
-        assert {name: (one["former_key"], one["key"]) for name, one in told.items()} == {
+        logged = {event["file"]: event for network_id, event in events if network_id == network.network_id}
+        assert {name: (event["former_key"], event["key"]) for name, event in logged.items()} == {
             name: (f"{name}-1", f"{name}-2") for name in FILES
         }
-        pair = [told["log"]["former_vkey"], told["log"]["vkey"]]
+        pair = [logged["log"]["former_vkey"], logged["log"]["vkey"]]
         assert pair == following.runtime.keys.log_vkeys(network.log_origin)
-        assert {one["active_from"] for one in told.values()} == {format_instant(following.now + AFTER)}
-        assert {one["client"] for one in told.values()} == {None}
-        assert not any("secret" in one or "vkey" in one for name, one in told.items() if name != "log")
+        assert {event["active_from"] for event in logged.values()} == {format_instant(following.now + AFTER)}
+        assert {event["client"] for event in logged.values()} == {None}
+        assert not any("secret" in event or "vkey" in event for name, event in logged.items() if name != "log")
 
 
 class Broken(KeyFollower):
-    """A follower that never gets as far as telling."""
+    """A follower whose announcing always fails."""
 
-    looked = 0
+    rounds = 0
 
     async def announce(self) -> None:
         """Fail."""
-        self.looked += 1
+        self.rounds += 1
         raise RuntimeError("a defect")
 
 
 async def test_no_defect_ends_the_following(following: Following) -> None:
-    """Whatever goes wrong while looking or telling, the process goes on looking, and follows the next rotation."""
+    """A defect while refreshing or announcing does not end the following: the next rotation is followed too."""
     follower = Broken(following.runtime, following.folder)
     running = asyncio.create_task(follower.run(0.01))
     rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)
-    while follower.looked < 3 or following.ids("token") == ["token-1"]:
+    while follower.rounds < 3 or following.ids("token") == ["token-1"]:
         await asyncio.sleep(0.01)
         assert not running.done()
     running.cancel()
 
 
 async def test_what_could_not_be_logged_is_logged_later(installation: Installation, following: Following) -> None:
-    """A database that is away does not keep a process from following its keys, and hears of them when it is back."""
+    """Without its database a process still follows its keys; they are logged when the database is back."""
     away = await open_pool("postgresql://nobody@/none?host=/nowhere", 1)
     process = Runtime(away, following.runtime.keys, ISSUER)
     follower = KeyFollower(process, following.folder)

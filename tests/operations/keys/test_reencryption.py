@@ -1,4 +1,4 @@
-"""Stored values move to new keys while the registry serves; a key that anything still needs is not dropped."""
+"""Stored values are re-encrypted while the registry serves; a key that a stored value needs is not dropped."""
 
 import asyncio
 import inspect
@@ -29,7 +29,7 @@ from tests.support.office import Office, office
 from tests.support.small_network import NUMBER, consent_body
 
 AFTER = timedelta(hours=1)
-# Nothing of a row but these may be changed, and by the migrator alone.
+# The only columns of a row that may be changed, and only by the migrator.
 SEALED_COLUMNS = {"client_references": "sealed", "consents": "evidence_kept_at", "releases": "function_sealed"}
 SEALED = {f"{table}.{column}" for table, column in SEALED_COLUMNS.items()}
 SEALED |= {"consent_evidence.kept_at", "idempotency_keys.answer"}
@@ -55,7 +55,7 @@ NOT_SEALED = {
 
 
 class Rotated:
-    """A registry with some consents, whose digest and sealing keys were then rotated; and the migrator's runtime."""
+    """A registry whose digest and sealing keys a test rotates, and the migrator's runtime."""
 
     def __init__(self, registry: Registry, folder: Path, migrator: Runtime) -> None:
         self.registry = registry
@@ -65,7 +65,7 @@ class Rotated:
 
     @property
     def app(self) -> Runtime:
-        """What the serving process works with."""
+        """The runtime of the serving process."""
         runtime = self.registry.app.state.doors.runtime
         assert isinstance(runtime, Runtime)
         return runtime
@@ -78,17 +78,17 @@ class Rotated:
         self.app.keys = self.migrator.keys = load_keys(self.folder, self.now)
 
     async def needs(self, name: str, key_id: str) -> str | None:
-        """Why this key cannot be dropped."""
+        """Why this key cannot be dropped, five minutes later."""
         later = self.now + timedelta(minutes=5)
         return still_needed(self.app.keys, name, key_id, await count_key_uses(self.app), later)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rotated(installation: Installation, tmp_path: Path) -> AsyncIterator[Rotated]:
-    """Rotate nothing yet: the story does."""
+    """A registry before the rotation; the test rotates its keys."""
     folder = shutil.copytree(installation.keys, tmp_path / "keys")
     folder.chmod(0o700)
-    # The process is served from the installation's own folder, whose keys do not change: the story says when they do.
+    # The process is served from the installation's own folder, whose keys do not change; the test sets its keys.
     async with installation.copy() as database, serving(installation, database) as registry:
         pool = await open_pool(installation.dsn(database, "migrator"), 2)
         yield Rotated(registry, folder, Runtime(pool, load_keys(folder), ISSUER))
@@ -105,8 +105,8 @@ async def _consents(north: Office, number: int) -> list[tuple[str, str]]:
 
 
 async def test_everything_that_can_move_moves(rotated: Rotated) -> None:
-    """After resealing references are found and shown as before, consents permit, and the old keys need none of it; a
-    second run moves nothing.
+    """After re-encryption references are found and shown as before, consents permit, and no value needs the old keys; a
+    second run changes nothing.
     """
     north = await office(rotated.registry, "north")
     made = await _consents(north, 7)
@@ -128,12 +128,12 @@ async def test_everything_that_can_move_moves(rotated: Rotated) -> None:
     for client, consent_id in made:
         assert await north.outcome(client) == "permit"
         found = await north.post("/consents/search", {"client": client}, 200)
-        assert [(one["consent_id"], one["client"]) for one in found["items"]] == [(consent_id, client)]
+        assert [(consent["consent_id"], consent["client"]) for consent in found["items"]] == [(consent_id, client)]
         assert (await north.partner.post("/clients", {"reference": client})).status_code == 200
 
 
 async def sealed_values(rotated: Rotated) -> dict[tuple[str, str], set[bytes]]:
-    """Return the sealed values of all networks by table and client, as stored."""
+    """The encrypted values of all networks by table and client, as stored."""
     found: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
     async with rotated.registry.sql() as sql:
         for table, column in SEALED_COLUMNS.items():
@@ -144,7 +144,7 @@ async def sealed_values(rotated: Rotated) -> dict[tuple[str, str], set[bytes]]:
 
 
 async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
-    """Where a consent's later evidence is kept is sealed anew, and says the same."""
+    """The place where later evidence is kept is re-encrypted, with the same text."""
     north = await office(rotated.registry, "north")
     ((_, consent_id),) = await _consents(north, 1)
     context = place_of_value("consent_evidence.kept_at", NUMBER, 1, consent_id)
@@ -166,7 +166,7 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
 
 
 async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated) -> None:
-    """Between two batches some references are under the new key and some under the old: each is found."""
+    """While references are re-encrypted, those under the new key and those under the old key are found."""
     north = await office(rotated.registry, "north")
     made = await _consents(north, 6)
     rotated.rotate()
@@ -180,7 +180,7 @@ async def test_what_is_asked_meanwhile_is_answered_as_before(rotated: Rotated) -
 
 
 async def test_resealing_is_in_the_log(rotated: Rotated) -> None:
-    """Each batch is an event of its network without a client: table, how many, and the keys they are under now."""
+    """Each batch is an event of its network without a client: the table, the number, and the new keys."""
     north = await office(rotated.registry, "north")
     await _consents(north, 2)
     rotated.rotate()
@@ -192,14 +192,16 @@ async def test_resealing_is_in_the_log(rotated: Rotated) -> None:
         )
     events = [event for event in (json.loads(row["event"]) for row in rows) if event["step"] == "resealed"]
     assert {row["client_id"] for row in rows} == {None}
-    assert [(one["step"], one["table"], one["count"], one["sealing_key"], one.get("digest_key")) for one in events] == [
+    assert [
+        tuple(event.get(name) for name in ("step", "table", "count", "sealing_key", "digest_key")) for event in events
+    ] == [
         ("resealed", "client_references", 2, "sealing-2", "digest-2"),
         ("resealed", "consents", 2, "sealing-2", None),
     ]
 
 
 async def test_a_lost_key_is_counted_and_the_rest_moves(rotated: Rotated) -> None:
-    """What no key opens stays as it is and is reported; everything else moves."""
+    """A value that no key decrypts stays unchanged and is counted; all others are re-encrypted."""
     north = await office(rotated.registry, "north")
     made = await _consents(north, 3)
     async with rotated.registry.sql() as sql:
@@ -216,7 +218,7 @@ async def test_a_lost_key_is_counted_and_the_rest_moves(rotated: Rotated) -> Non
 
 
 async def test_a_reference_stored_twice_is_left(rotated: Rotated) -> None:
-    """Where a server without the old key has stored a reference anew, the old row stays, and holds its key."""
+    """When a server without the old key stored a reference again, the old row stays and still needs the old key."""
     north = await office(rotated.registry, "north")
     ((client, _),) = await _consents(north, 1)
     rotated.rotate()
@@ -229,7 +231,7 @@ async def test_a_reference_stored_twice_is_left(rotated: Rotated) -> None:
 
 
 async def test_a_key_in_use_is_not_dropped(rotated: Rotated) -> None:
-    """References, then codes, secrets and kept answers hold a key; when nothing does, it may go."""
+    """References, codes, secrets and kept answers keep a key from being dropped; without them it may be dropped."""
     north = await office(rotated.registry, "north")
     await _consents(north, 1)
     rotated.rotate()
@@ -255,8 +257,8 @@ async def test_a_key_in_use_is_not_dropped(rotated: Rotated) -> None:
 
 
 async def test_tokens_and_the_log_hold_their_keys(rotated: Rotated) -> None:
-    """A token key is held until its last token has expired, unless it leaked; a log key is held for good; any key until
-    its successor has been current for a minute.
+    """A token key is needed until its last token has expired, unless it leaked; a log key for ever; any key until its
+    successor has been current for a minute.
     """
     for name in ("token", "log", "sealing"):
         rotate_key(rotated.folder, name, rotated.now, AFTER, AFTER)
@@ -277,7 +279,7 @@ async def test_tokens_and_the_log_hold_their_keys(rotated: Rotated) -> None:
 
 
 async def test_the_application_cannot_reseal(rotated: Rotated) -> None:
-    """With the application's login nothing is moved: it may read and add, never change."""
+    """The application's login cannot re-encrypt: it may read and add, never change."""
     north = await office(rotated.registry, "north")
     await _consents(north, 1)
     rotated.rotate()
@@ -294,7 +296,7 @@ async def test_the_application_cannot_reseal(rotated: Rotated) -> None:
     ],
 )
 async def test_nothing_else_of_a_consent_changes(rotated: Rotated, change: str) -> None:
-    """Even its owner changes nothing of a consent but a seal for a seal: not with it, not instead of it, not away."""
+    """Even the owner of the table can only replace an encrypted text, not change or remove anything else."""
     north = await office(rotated.registry, "north")
     await _consents(north, 1)
     statement = f"update registry.consents set {change} where network_id = {NUMBER}"  # noqa: S608 - from the list above
@@ -307,7 +309,7 @@ async def test_nothing_else_of_a_consent_changes(rotated: Rotated, change: str) 
 
 
 async def test_no_seal_appears_where_there_was_none(rotated: Rotated) -> None:
-    """A consent without evidence gets none by being sealed anew."""
+    """An encrypted text cannot be added where a consent has none."""
     north = await office(rotated.registry, "north")
     client = await north.client()
     body = consent_body(client, north.text)
@@ -324,7 +326,7 @@ async def test_no_seal_appears_where_there_was_none(rotated: Rotated) -> None:
 
 
 async def test_every_sealed_column_is_known_here(registry: Registry) -> None:
-    """Control for new tables: each column of bytes is sealed, and moved and counted here, or is known not to be."""
+    """Control for new tables: each column of bytes is re-encrypted and counted, or listed here as not encrypted."""
     async with registry.sql() as sql:
         rows = await sql.fetch(
             """
@@ -335,13 +337,13 @@ async def test_every_sealed_column_is_known_here(registry: Registry) -> None:
         )
     assert {row["name"] for row in rows} == SEALED | NOT_SEALED
     counted = inspect.getsource(key_uses.count_key_uses)
-    for table, column in (one.split(".") for one in SEALED):
+    for table, column in (name.split(".") for name in SEALED):
         assert re.search(rf"\b{column} from registry\.{table}\b", counted), (table, column)
         assert table in (*storage.TABLES, "client_references", "idempotency_keys")
 
 
 async def test_every_digest_key_is_counted(registry: Registry) -> None:
-    """Control for new tables: each column that names a digest key is counted before one is dropped."""
+    """Control for new tables: each column that names a digest key is counted before a key is dropped."""
     async with registry.sql() as sql:
         rows = await sql.fetch(
             """

@@ -1,4 +1,4 @@
-"""Sealing step by step: what is published, what is remembered, and when nothing is signed."""
+"""Sealing step by step: which head is on the signer's disk, which is published, and when nothing is signed."""
 
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -22,16 +22,16 @@ from tests.support.sealing import NETWORK, Office, office, tree_root
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Office]:
-    """Give a sealer on a database of this test's own."""
+    """A sealer on a database that only this test uses."""
     async with installation.copy() as database, office(installation, database, tmp_path / "heads") as sealer:
         yield sealer
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 255, 256, 257), (256, 65535, 65536, 65537, 70000)])
 async def test_every_size_is_sealed_with_the_root_of_its_leaves(desk: Office, sizes: tuple[int, ...]) -> None:
-    """Across the edges of tiles and levels the published root is RFC 6962's, and each tile is stored once."""
+    """At sizes around the edges of tiles and levels, the published root is RFC 6962's, and each tile is stored once."""
     start = len(await desk.leaves())
-    for size in (one for one in sizes if one > start):
+    for size in (size for size in sizes if size > start):
         await desk.add_leaves(size - len(await desk.leaves()))
         while (await desk.seal()).size < size:
             pass
@@ -44,7 +44,7 @@ async def test_every_size_is_sealed_with_the_root_of_its_leaves(desk: Office, si
 
 
 async def test_sealing_again_publishes_the_same_root_anew(desk: Office) -> None:
-    """Without new leaves nothing happens, unless it is asked for: then the same note is published once more."""
+    """Without new leaves nothing is published, except with `again`: then the same note is published once more."""
     size = (await desk.seal()).size
     first = await desk.checkpoint()
     assert (await desk.seal()).age > 0
@@ -76,7 +76,7 @@ REWRITES = {
 
 @pytest.mark.parametrize("rewrite", REWRITES, ids=str)
 async def test_nothing_is_signed_when_history_changed(desk: Office, rewrite: str) -> None:
-    """Whatever of the signed part of the log a superuser takes away or changes, the sealer refuses, and says so."""
+    """After a superuser removed or changed any part of the signed log, the sealer refuses to sign."""
     await desk.add_leaves(10)
     size = (await desk.seal()).size
     published = await desk.sql.fetchval("select count(*) from registry.checkpoints")
@@ -91,7 +91,7 @@ async def test_nothing_is_signed_when_history_changed(desk: Office, rewrite: str
 
 
 async def test_a_gap_in_the_new_leaves_is_not_signed(desk: Office) -> None:
-    """Leaves that were never sealed are read in order and without a gap, or not at all."""
+    """New leaves with a gap are not sealed."""
     await desk.seal()
     await desk.add_leaves(10)
     await desk.sql.execute("set session_replication_role = replica")
@@ -105,7 +105,7 @@ async def test_a_gap_in_the_new_leaves_is_not_signed(desk: Office) -> None:
 
 
 async def test_a_lost_memory_is_not_made_up(desk: Office) -> None:
-    """With an empty folder, or an older copy of it, a log that has checkpoints is not signed."""
+    """A sealer with an empty folder, or with an older copy of it, does not sign a log that has checkpoints."""
     await desk.seal()
     shutil.copytree(desk.folder, older := desk.folder.with_name("older"))
     await desk.add_leaves(3)
@@ -118,7 +118,7 @@ async def test_a_lost_memory_is_not_made_up(desk: Office) -> None:
 
 
 async def test_of_two_sealers_one_goes_on(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sealer whose head was moved by another while it worked signs nothing, and finds its way back."""
+    """A sealer whose head another sealer advanced meanwhile signs nothing, and goes on from the new head."""
     await desk.seal()
     await desk.add_leaves(5)
     extend, log = checkpoints.extend, await desk.log()
@@ -137,20 +137,20 @@ async def test_of_two_sealers_one_goes_on(desk: Office, monkeypatch: pytest.Monk
 
 
 class Absent:
-    """A witness that never answers in time, and one that asks for proofs from everywhere."""
+    """Witnesses that ask for the proof from every size, and do not cosign."""
 
     def __init__(self) -> None:
         self.proofs: list[Sequence[bytes]] = []
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
-        """Refuse, after having asked for every proof."""
+        """Ask for every proof, then refuse."""
         assert note
         self.proofs = [await prove(old) for old in range(1, size + 1)]
         raise BelowQuorum
 
 
 async def test_below_quorum_nothing_is_published(installation: Installation, tmp_path: Path) -> None:
-    """The head is remembered and not published; once witnesses are there the same head comes first, then the rest."""
+    """Below the quorum the head is on disk and not published; with witnesses that head is published before new ones."""
     async with installation.copy() as database, office(installation, database, tmp_path / "h", Absent()) as desk:
         with pytest.raises(BelowQuorum):
             await desk.seal()
@@ -164,13 +164,13 @@ async def test_below_quorum_nothing_is_published(installation: Installation, tmp
 
 
 async def test_how_a_log_stands(desk: Office) -> None:
-    """Before, between and after: leaves, published, remembered; and what does not fit is named."""
+    """The state of a log has its leaves, the published size and the signer's, and names what contradicts them."""
     size = len(await desk.leaves())
     assert await checkpoints.inspect(desk.tools, await desk.log()) == SealingState(size, None, None, None, None)
     await desk.seal()
     await desk.add_leaves(2)
-    one = await checkpoints.inspect(desk.tools, await desk.log())
-    assert (one.leaves, one.published, one.remembered, one.problem) == (size + 2, size, size, None)
+    state = await checkpoints.inspect(desk.tools, await desk.log())
+    assert (state.leaves, state.published, state.remembered, state.problem) == (size + 2, size, size, None)
     await desk.sql.execute("set session_replication_role = replica")
     await desk.sql.execute("delete from registry.tiles")
     problem = (await checkpoints.inspect(desk.tools, await desk.log())).problem
@@ -179,7 +179,7 @@ async def test_how_a_log_stands(desk: Office) -> None:
 
 
 async def test_a_signer_without_memory_adopts_what_the_database_contains(desk: Office) -> None:
-    """A checkpoint of this log's own key, that is published or beyond, and only where there is no memory."""
+    """A signer without a head on disk adopts a checkpoint signed by this log's key that no published one exceeds."""
     await desk.seal()
     old = (await desk.checkpoint()).note.format()
     await desk.add_leaves(4)
@@ -201,7 +201,7 @@ async def test_a_signer_without_memory_adopts_what_the_database_contains(desk: O
 
 
 async def test_a_new_key_signs_beside_the_old_one_and_then_alone(desk: Office) -> None:
-    """During the overlap a checkpoint has a line of each; before its time a key does not sign; all of them verify."""
+    """During the overlap both keys sign a checkpoint; before its time a key does not sign; all signatures verify."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     old = Key("log-1", bytes(range(32)), until=now + timedelta(days=20))
     new = Key("log-2", bytes(range(100, 132)), active_from=now + timedelta(days=10))
@@ -211,7 +211,7 @@ async def test_a_new_key_signs_beside_the_old_one_and_then_alone(desk: Office) -
         desk.tools = msgspec.structs.replace(desk.tools, keys=keys)
         await desk.seal(again=True)
         opened = await desk.checkpoint()
-        lines.append([one.key_id for one in opened.note.signatures])
+        lines.append([signature.key_id for signature in opened.note.signatures])
         assert {key.name for key in opened.keys} == {origin}
         assert {SignerKey(origin, key).verifier for key in keys.signing(origin)} == set(opened.keys)
     (first,), both, same, (second,) = lines

@@ -1,4 +1,4 @@
-"""The log as a folder of files: complete under its checkpoint at every moment, added to and never changed."""
+"""An exported log is at every moment complete under its checkpoint; files are added and never changed."""
 
 import os
 import shutil
@@ -31,23 +31,23 @@ Read = Callable[[str], bytes]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Office]:
-    """Give a log of 300 leaves that is sealed."""
-    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as one:
-        one.database = database
-        await grow(one, 300)
-        yield one
+    """A sealed log of 300 leaves."""
+    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as sealer:
+        sealer.database = database
+        await grow(sealer, 300)
+        yield sealer
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def runtime(installation: Installation, desk: Office) -> AsyncIterator[Runtime]:
-    """Give what the command line works with."""
+    """The runtime of the command line."""
     pool = await open_pool(installation.dsn(desk.database), 2)
     yield Runtime(pool, load_keys(installation.keys), ISSUER)
     await pool.close()
 
 
 async def grow(desk: Office, size: int) -> None:
-    """Let the log have this many leaves, all sealed."""
+    """Add leaves until the log has this size, and seal them."""
     await desk.add_leaves(size - len(await desk.leaves()))
     await desk.seal()
 
@@ -60,7 +60,7 @@ async def export(runtime: Runtime, folder: Path, slug: str = NETWORK) -> int:
 
 
 def verify(read: Read, leaves: list[bytes]) -> int:
-    """Read a whole log as a stranger does, assert that it is these leaves' beginning, and return its size."""
+    """Verify a whole log with its public key; assert that it holds the first of these leaves, and return its size."""
     keys = [VerifierKey.parse(line) for line in read("vkeys").decode().splitlines()]
     checkpoint = open_checkpoint(read("checkpoint"), keys).checkpoint
     assert checkpoint.root == tree_root(leaves[: checkpoint.size])
@@ -75,41 +75,41 @@ def verify(read: Read, leaves: list[bytes]) -> int:
 
 
 def reader(folder: Path) -> Read:
-    """Return how to read a file of a folder."""
+    """A function that reads a file of this folder."""
     return lambda path: (folder / path).read_bytes()
 
 
 async def test_an_export_is_the_whole_log_and_grows(desk: Office, runtime: Runtime, tmp_path: Path) -> None:
-    """The first time everything, later what is new; full tiles are left alone and their narrower stages go."""
+    """The first export has everything, a later one adds what is new; full tiles stay, and partial ones are removed."""
     folder = tmp_path / "log"
     assert await export(runtime, folder) == 300
     assert verify(reader(folder), await desk.leaves()) == 300
     first = (folder / "tile/0/000").stat()
     await grow(desk, 70_000)
-    await desk.seal()  # a second step: the first took as many leaves as are taken at once
+    await desk.seal()  # a second step: the first one sealed MOST_LEAVES
     assert await export(runtime, folder) == 70_000
     assert verify(reader(folder), await desk.leaves()) == 70_000
     assert (folder / "tile/0/000").stat().st_mtime_ns == first.st_mtime_ns
     partials = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.p/*"))
     assert partials == ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"]
-    assert not [path for path in folder.rglob(".*") if path.is_file()], "a draft was left"
+    assert not [path for path in folder.rglob(".*") if path.is_file()], "an unfinished file was left"
 
 
 async def test_a_broken_off_export_is_still_the_old_log(
     desk: Office, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever file it ends before, the checkpoint that is there has all it names; the next export completes it."""
+    """An export that breaks off at any file leaves a complete older log; the next export completes the new one."""
     folder = tmp_path / "log"
     await export(runtime, folder)
     await grow(desk, 900)
-    real, left = StaticLog.add, 0
+    real, remaining = StaticLog.add, 0
     for count in range(7):  # two full tiles and a partial one, as many bundles, one tile above
-        left = count
+        remaining = count
 
         def add(self: StaticLog, *rest: object) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
+            nonlocal remaining
+            remaining -= 1
+            if remaining < 0:
                 raise OSError("the disk is full")
             real(self, *rest)  # type: ignore[arg-type]
 
@@ -123,7 +123,7 @@ async def test_a_broken_off_export_is_still_the_old_log(
 
 
 def verify_fallback(folder: Path, leaves: list[bytes]) -> int:
-    """Verify as a client that takes a full tile where a partial one has gone (tlog-tiles, "Partial Tiles")."""
+    """Verify as a client that reads the full tile where a partial one was removed (tlog-tiles, "Partial Tiles")."""
 
     def read(path: str) -> bytes:
         place, _, width = path.partition(".p/")
@@ -136,7 +136,7 @@ def verify_fallback(folder: Path, leaves: list[bytes]) -> int:
 
 
 async def test_what_was_exported_is_never_replaced(desk: Office, runtime: Runtime, tmp_path: Path) -> None:
-    """A file that is another, a larger checkpoint or one of another log ends the export; nothing is published."""
+    """A changed file, a larger checkpoint, or a checkpoint of another log ends the export; nothing is published."""
     folder = tmp_path / "log"
     await export(runtime, folder)
     shutil.copytree(folder, larger := tmp_path / "larger")
@@ -158,7 +158,7 @@ async def test_what_was_exported_is_never_replaced(desk: Office, runtime: Runtim
 
 
 async def test_tiles_that_do_not_give_the_root_are_not_exported(desk: Office, runtime: Runtime, tmp_path: Path) -> None:
-    """An export is a check as well: what a superuser changed is not handed on."""
+    """Tiles that a superuser changed are not exported."""
     await desk.sql.execute("set session_replication_role = replica")
     await desk.sql.execute("update registry.tiles set data = set_byte(data, 0, get_byte(data, 0) # 1) where level = 1")
     with pytest.raises(Unusable, match="root"):
@@ -167,7 +167,7 @@ async def test_tiles_that_do_not_give_the_root_are_not_exported(desk: Office, ru
 
 @contextmanager
 def nginx(folder: Path, scratch: Path) -> Iterator[str]:
-    """Serve a folder with nginx as docs/sealing.md says."""
+    """Serve a folder with nginx, configured as in docs/sealing.md."""
     port = free_port()
     guide = (Path(__file__).parents[3] / "docs" / "sealing.md").read_text()
     server = guide.split("```nginx\n")[1].split("```")[0].replace("/srv/consent-log", str(folder.parent))
@@ -176,7 +176,7 @@ def nginx(folder: Path, scratch: Path) -> Iterator[str]:
         f"daemon off; pid {scratch}/pid; error_log {scratch}/error.log; user {'root' if not os.geteuid() else 'x'};"
     )
     places = "".join(
-        f"{one}_temp_path {scratch}/{one};" for one in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{name}_temp_path {scratch}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (scratch / "nginx.conf").write_text(f"{settings} events {{}} http {{ access_log off; {places} {server} }}")
     with subprocess.Popen(
@@ -194,7 +194,7 @@ def nginx(folder: Path, scratch: Path) -> Iterator[str]:
 
 @pytest.mark.system
 async def test_a_web_server_serves_the_export(desk: Office, runtime: Runtime, tmp_path: Path) -> None:
-    """Nginx with the guide's configuration serves a log that verifies, with the headers the registry itself sends."""
+    """With the guide's configuration, nginx serves a log that verifies, with the headers that the registry sends."""
     await grow(desk, 600)
     await export(runtime, tmp_path / "small")
     (scratch := tmp_path / "nginx").mkdir()

@@ -1,4 +1,4 @@
-"""The leader's loop: every network, again after ten minutes by a clock nobody can set, and never two at once."""
+"""The leader seals every network, again after ten minutes by a clock that cannot be set; two never lead at once."""
 
 import asyncio
 import time
@@ -20,20 +20,20 @@ LIMIT = 15.0
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds that pass as usual, and more when told to."""
+    """A clock in seconds that the test can move ahead."""
 
     ahead: float = 0.0
 
     def __call__(self) -> float:
-        """Return the seconds."""
+        """The seconds of this clock."""
         return time.monotonic() + self.ahead
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Office]:
-    """Give a database of this test's own, nothing of it sealed."""
-    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as one:
-        yield one
+    """A database that only this test uses; none of its logs is sealed."""
+    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as sealer:
+        yield sealer
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def sealing(
 
 
 async def until(truth: Callable[[], "asyncio.Future[bool] | object"]) -> None:
-    """Wait until something holds."""
+    """Wait until this is true, at most LIMIT seconds."""
     end = time.monotonic() + LIMIT
     while not await truth():  # type: ignore[misc]
         assert time.monotonic() < end
@@ -59,7 +59,7 @@ async def until(truth: Callable[[], "asyncio.Future[bool] | object"]) -> None:
 
 
 async def count(desk: Office, slug: str = "small") -> int:
-    """Return how many checkpoints of a network were published."""
+    """How many checkpoints of a network were published."""
     found = await desk.sql.fetchval(
         "select count(*) from registry.checkpoints join registry.networks using (network_id) where slug = $1", slug
     )
@@ -67,7 +67,7 @@ async def count(desk: Office, slug: str = "small") -> int:
 
 
 async def test_every_network_is_sealed_and_again_when_it_grows(desk: Office, installation: Installation) -> None:
-    """Each by itself; a network with nothing new is left alone."""
+    """Every network is sealed; only a network with new leaves gets another checkpoint."""
     async with sealing(desk, installation.keys):
         await until(lambda: _sealed(desk, *NETWORKS))
         await desk.add_leaves(7, "paderborn")
@@ -85,7 +85,7 @@ async def _sealed(desk: Office, *slugs: str) -> bool:
 async def test_signed_again_after_ten_minutes_of_a_clock_that_is_never_set(
     desk: Office, installation: Installation
 ) -> None:
-    """Neither before, nor because the database's clock jumps a day either way, only when the seconds have passed."""
+    """A checkpoint is signed again after AGAIN_AFTER seconds, not when the database's clock jumps by a day."""
     clock = Clock()
     async with sealing(desk, installation.keys, clock):
         await until(lambda: _sealed(desk, *NETWORKS))
@@ -106,7 +106,7 @@ async def _counted(desk: Office, least: int) -> bool:
 
 
 async def test_a_new_leader_signs_again_what_is_old(desk: Office, installation: Installation) -> None:
-    """At its start it believes the age it finds only as far as it makes sense: the future is just now."""
+    """A new leader signs an old checkpoint again; one published in the future counts as published now."""
     for slug in NETWORKS:
         await desk.seal(slug)
     await desk.sql.execute("set session_replication_role = replica")
@@ -118,7 +118,7 @@ async def test_a_new_leader_signs_again_what_is_old(desk: Office, installation: 
 
 
 async def test_one_leads_and_the_other_takes_over(desk: Office, installation: Installation) -> None:
-    """While one leads the other does nothing; when its connection is cut, or it stops, somebody leads again."""
+    """Only one sealer leads; when it stops or its connection is cut, a sealer leads again."""
     async with sealing(desk, installation.keys) as first, sealing(desk, installation.keys):
         await until(lambda: _sealed(desk, *NETWORKS))
         assert await _leaders(desk.sql) == 1
@@ -147,7 +147,7 @@ async def _leaders(sql: asyncpg.Connection) -> int:
 
 
 async def test_old_checkpoints_are_thinned_to_one_an_hour(desk: Office, installation: Installation) -> None:
-    """Of those older than a day the last of each hour stays, and of the last day all."""
+    """Of checkpoints older than a day the last of each hour is kept, of the last day all."""
     await desk.seal()
     await desk.sql.execute("set session_replication_role = replica")
     await desk.sql.execute(
@@ -170,5 +170,5 @@ async def test_old_checkpoints_are_thinned_to_one_an_hour(desk: Office, installa
 
 
 async def _thinned(desk: Office) -> bool:
-    # A day of six an hour, a day of one an hour, those of the test itself, and whatever the minute of the hour adds.
+    # A day of six an hour, a day of one an hour, and some of the test itself and of the present hour.
     return await count(desk) < 6 * 24 + 24 + 6

@@ -1,4 +1,4 @@
-"""Asking witnesses: real ones that are up, down, ahead or restored, and strangers that answer anything."""
+"""Asking witnesses: real ones that are up, down, ahead or restored, and servers that answer anything."""
 
 import asyncio
 import signal
@@ -22,17 +22,17 @@ STRANGER = SignerKey.of_seed("stranger.test", bytes([9]) * 32, COSIGNATURE)
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Running]]:
-    """Two witnesses that know the log."""
+    """Two running witnesses that trust the log."""
     folders = [tmp_path_factory.mktemp(f"w{number}") / "state" for number in (1, 2)]
     keys = [make(folder, f"w{number}.test") for number, folder in enumerate(folders, 1)]
     running = [start(folder, key, free_port()) for folder, key in zip(folders, keys, strict=True)]
     yield running
-    for one in running:
-        one.stop()
+    for witness in running:
+        witness.stop()
 
 
 def policy(quorum: str, *witnesses: tuple[VerifierKey, str]) -> Policy:
-    """Return a policy with the log, these witnesses named by their numbers, and a group of them all."""
+    """A policy with the log, these witnesses named by their numbers, and a group of them all."""
     lines = [f"witness W{number} {key} {url}" for number, (key, url) in enumerate(witnesses, 1)]
     members = " ".join(f"W{number}" for number in range(1, len(witnesses) + 1))
     group = [] if quorum == "none" else [f"group g {quorum} {members}"]
@@ -41,7 +41,7 @@ def policy(quorum: str, *witnesses: tuple[VerifierKey, str]) -> Policy:
 
 
 def prover(size: int, leaves: list[bytes] = LEAVES) -> Callable[[int], object]:
-    """Return what proves the way to this size."""
+    """A function that proves the consistency from an older size to this one."""
 
     async def prove(old: int) -> Sequence[bytes]:
         assert 0 < old < size
@@ -56,8 +56,8 @@ async def collect(asked: Witnesses, size: int, leaves: list[bytes] = LEAVES) -> 
 
 
 async def test_two_that_answer(pair: list[Running]) -> None:
-    """Both cosign from their first checkpoint on, without and with our remembering what they have seen."""
-    chosen = policy("all", *((one.key, one.url) for one in pair))
+    """Both witnesses cosign, from their first checkpoint on, whether or not we know the size they have seen."""
+    chosen = policy("all", *((witness.key, witness.url) for witness in pair))
     async with Witnesses(chosen, PATIENCE) as asked:
         for size in (1, 5, 5, 300):
             collected = await collect(asked, size)
@@ -66,10 +66,10 @@ async def test_two_that_answer(pair: list[Running]) -> None:
             trusted = open_trusted(collected.note, chosen)
             assert trusted.checkpoint.size == size
             assert trusted.cosigned_at == collected.cosigned_at
-    # Another sealer, or this one after a restart, knows of no size: the witness tells it (409), and is proved to.
+    # Another sealer, or this one after a restart, knows no size: the witness answers it (409), and gets the proof.
     async with Witnesses(chosen, PATIENCE) as asked:
         assert (await collect(asked, 400)).quorum_met
-    # A database restored from an old backup is behind its witnesses, and one that was rewritten proves nothing.
+    # A database restored from an old backup is behind its witnesses; a rewritten one has no valid proof.
     async with Witnesses(chosen, PATIENCE) as asked:
         behind = await collect(asked, 350)
         assert not behind.quorum_met
@@ -81,12 +81,12 @@ async def test_two_that_answer(pair: list[Running]) -> None:
 
 
 async def test_one_down_for_a_while(tmp_path: Path) -> None:
-    """With one of two demanded the other suffices, with both it does not; after its restart it is asked again."""
+    """With one witness down a quorum of one is met, a quorum of both is not; after its restart it cosigns again."""
     folders = [tmp_path / name for name in ("a", "b")]
     keys = [make(folder, f"{folder.name}.test") for folder in folders]
     ports = [free_port(), free_port()]
     running = [start(*of) for of in zip(folders, keys, ports, strict=True)]
-    sides = [(one.key, one.url) for one in running]
+    sides = [(witness.key, witness.url) for witness in running]
     try:
         async with Witnesses(policy("any", *sides), PATIENCE) as either, Witnesses(policy("all", *sides), 0.5) as both:
             assert (await collect(both, 2)).quorum_met
@@ -100,13 +100,13 @@ async def test_one_down_for_a_while(tmp_path: Path) -> None:
             note = await both.cosign(checkpoint(9), 9, prover(9))  # type: ignore[arg-type]
             assert set(cosignatures(SignedNote.parse(note), keys)) == set(keys)
     finally:
-        for one in running:
-            one.stop()
+        for witness in running:
+            witness.stop()
 
 
 @asynccontextmanager
 async def stranger(answer: Callable[[bytes], bytes], pause: float = 0, drip: float = 0) -> AsyncIterator[str]:
-    """Serve whatever `answer` makes of a request, after a pause, byte by byte with `drip` between them."""
+    """A server that sends `answer(request)` after `pause` seconds, byte by byte with `drip` seconds between them."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -134,7 +134,7 @@ async def stranger(answer: Callable[[bytes], bytes], pause: float = 0, drip: flo
 
 
 def http(status: int, body: bytes, more: str = "") -> bytes:
-    """Return an HTTP answer."""
+    """An HTTP answer."""
     return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n".encode() + body
 
 
@@ -165,7 +165,7 @@ GOOD = cosign(TEXT, STRANGER, 1_700_000_000).line().encode()
     ],
 )
 async def test_whatever_a_stranger_answers(answer: bytes, reason: str) -> None:
-    """It does not count, is told in one printable line, and does not keep others from counting."""
+    """A bad answer does not count and is reported in one printable line; the other witness still counts."""
     async with stranger(lambda _: answer) as bad, stranger(lambda _: http(200, GOOD)) as good:
         lines = [f"witness W1 {SignerKey.of_seed('bad.test', bytes(32), COSIGNATURE).verifier} {bad}"]
         lines += [f"witness W2 {STRANGER.verifier} {good}/", "quorum W2", ""]
@@ -179,7 +179,7 @@ async def test_whatever_a_stranger_answers(answer: bytes, reason: str) -> None:
 
 
 async def test_one_that_names_another_size_each_time() -> None:
-    """It is not followed for ever."""
+    """A witness that names another size each time is given up after a few rounds."""
     sizes = iter(range(1, 100))
     async with (
         stranger(lambda _: http(409, f"{next(sizes)}\n".encode())) as url,
@@ -191,7 +191,7 @@ async def test_one_that_names_another_size_each_time() -> None:
 
 @pytest.mark.parametrize(("pause", "drip"), [(30, 0), (0, 0.05)])
 async def test_a_slow_one_costs_the_limit_and_no_more(pause: float, drip: float) -> None:
-    """Whether it waits or sends a byte now and then: the time is over for it, and its answer counts no more."""
+    """A witness that waits, or sends a byte now and then, does not count after the time limit."""
     async with stranger(lambda _: http(200, GOOD), pause, drip) as url:
         async with Witnesses(policy("all", (STRANGER.verifier, url)), 0.3) as asked:
             collected = await collect(asked, 5)
@@ -200,11 +200,12 @@ async def test_a_slow_one_costs_the_limit_and_no_more(pause: float, drip: float)
 
 
 async def test_nobody_waits_for_those_who_are_not_needed() -> None:
-    """Once the quorum is met, and also when none is demanded, the others have the short grace alone."""
+    """Once the quorum is met, also a quorum of none, the other witnesses have only the short grace."""
     async with stranger(lambda _: http(200, GOOD)) as quick, stranger(lambda _: b"", 30) as slow:
-        other = SignerKey.of_seed("slow.test", bytes(32), COSIGNATURE).verifier
-        for quorum, one in [("any", (STRANGER.verifier, quick)), ("none", (STRANGER.verifier, quick))]:
-            async with Witnesses(policy(quorum, one, (other, slow)), 60, 0.3) as asked:
+        slow_key = SignerKey.of_seed("slow.test", bytes(32), COSIGNATURE).verifier
+        for quorum in ("any", "none"):
+            chosen = policy(quorum, (STRANGER.verifier, quick), (slow_key, slow))
+            async with Witnesses(chosen, 60, 0.3) as asked:
                 async with asyncio.timeout(20):
                     collected = await collect(asked, 5)
             assert list(collected.cosigned_at) == [STRANGER.verifier]
@@ -212,7 +213,7 @@ async def test_nobody_waits_for_those_who_are_not_needed() -> None:
 
 
 async def test_without_an_address() -> None:
-    """A witness whose address the policy does not give is not asked, and the quorum tells."""
+    """A witness without an address in the policy is not asked, and does not count for the quorum."""
     chosen = Policy.parse(f"witness W {STRANGER.verifier}\nquorum W\n".encode())
     async with Witnesses(chosen, PATIENCE) as asked:
         with pytest.raises(BelowQuorum, match="W: has no address"):

@@ -1,1 +1,1 @@
-"""Keys: how they are read, followed, rotated, and where they are used."""
+"""Keys: reading and following the key files, rotation, and the stored values that need a key."""

@@ -1,7 +1,7 @@
-"""Keys while serving: every process follows its key files, and each network's log names every new key.
+"""Following the key files while serving: a process loads changed files, and each network's log names every new key.
 
-A new key is in the files before it is current (storage/files/key_files.py), so a process that looks twice a second
-knows it before anybody uses it. What cannot be used is refused aloud, and the keys at hand stay in use.
+A new key is in the files before it is current (storage/files/key_files.py). A process reads them twice a second, so it
+has the key before any process uses it. Unusable files are logged as an error, and the loaded keys stay in use.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class KeyFollower:
-    """Keeps a process's keys as its key files say, and tells the logs of new ones."""
+    """Keeps a process's keys equal to its key files, and records new keys in the logs."""
 
     def __init__(self, runtime: Runtime, directory: Path) -> None:
         self._runtime = runtime
@@ -37,23 +37,23 @@ class KeyFollower:
         self._announced: frozenset[tuple[str, str]] = frozenset()
 
     async def run(self, period: float = PERIOD) -> None:
-        """Look twice a second, unless told otherwise, until cancelled."""
+        """Refresh the keys and announce new ones every `period` seconds until cancelled."""
         while True:
             try:
                 self.refresh(datetime.now(UTC))
                 await self.announce()
             except RegistryError as error:
                 _log.warning("key rotation not logged yet", reason=error.detail)
-            except Exception:  # noqa: BLE001 - a process that stopped looking would fail at the next rotation
+            except Exception:  # noqa: BLE001 - a process that stopped following would fail at the next rotation
                 _log.exception("following the key files failed")
             await asyncio.sleep(period)
 
     def refresh(self, now: datetime) -> None:
-        """Take the keys that the files hold by now; requests under way end with those they began with."""
+        """Load the keys if the files changed or a key's time has come; running commands keep their keys."""
         marks = key_file_marks(self._directory)
         keys = self._runtime.keys
         if marks != self._marks:
-            # Noted before it is read: a change while it is being read is another change.
+            # The marks are kept before reading: a change during reading is then seen as another change.
             self._marks = marks
             try:
                 fresh = load_keys(self._directory, now)
@@ -72,9 +72,9 @@ class KeyFollower:
                 _log.info("keys changed", file=name, current=fresh.ids(name)[0], known=fresh.ids(name)[1:])
 
     async def announce(self) -> None:
-        """Name every successor in the log of every network, once, whichever process comes first.
+        """Record every successor key once in the log of every network; the first process to do so writes the event.
 
-        Written when the key is published: the entry is covered by checkpoints that the key before it signed.
+        The event is written when the key is published, before it signs: checkpoints of the former key cover it.
         """
         keys = self._runtime.keys
         successors = [(name, key, former) for name in FILES for key, former in keys.successions(name)]
@@ -87,7 +87,7 @@ class KeyFollower:
 
 
 def _require_successor(keys: Keys, fresh: Keys) -> None:
-    """Raise Unusable for key files without the keys in use: values made a moment ago could not be read."""
+    """Raise Unusable for key files that lack a key in use: values made with it could not be read."""
     for name in FILES:
         current = keys.of(name)[0]
         found = {key.id: key.secret for key in fresh.of(name)}
@@ -114,7 +114,7 @@ def _vkeys(keys: Keys, network: Network, name: str) -> Mapping[str, str]:
 
 
 def _event(event_id: str, vkeys: Mapping[str, str], name: str, key: Key, former: Key) -> KeyRotationEvent:
-    """What a key's successor is called and from when it counts; a log key's with both verifier keys."""
+    """The event for a successor key: its id and from when it is active; for a log key also both verifier keys."""
     return KeyRotationEvent(
         id=event_id,
         step="published",

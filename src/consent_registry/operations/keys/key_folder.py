@@ -1,6 +1,6 @@
-"""The key files of an installation: which keys there are, a new key, and the end of an old one.
+"""The key files of an installation: listing keys, adding a new one, and dropping an old one.
 
-Nothing here shows a secret. Servers that read the folder follow by themselves (`operations/keys/following.py`).
+No function here returns a secret, except `open_keys`. Running servers follow changes (`operations/keys/following.py`).
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ FILES = key_files.FILES
 
 
 class KeyState(msgspec.Struct, frozen=True):
-    """A key of a file: whether new values are made with it, and from when on it is or was used; None where the file
-    does not say when it was made or became current.
+    """A key of a file: whether new values are made with it, and when it was made and became active. A time that the
+    file does not have is None.
     """
 
     key_file: str
@@ -31,7 +31,7 @@ class KeyState(msgspec.Struct, frozen=True):
 
 
 def open_keys(folder: Path) -> Keys:
-    """The keys in a folder; raises Unusable for files that are missing, readable for others, or damaged."""
+    """The keys in a folder; raises Unusable for files that are missing, damaged, or readable for others."""
     return load_keys(folder)
 
 
@@ -41,7 +41,7 @@ def make_missing_keys(folder: Path, now: datetime) -> None:
 
 
 def list_keys(folder: Path, now: datetime) -> list[KeyState]:
-    """Every key, file by file, the current one first; raises Unusable as `open_keys`."""
+    """All keys, file by file, the current one first; raises Unusable as `open_keys` does."""
     loaded = load_keys(folder, now)
     return [
         KeyState(name, key.id, number == 0, key.is_active(now), key.active_from, key.made_at)
@@ -51,8 +51,8 @@ def list_keys(folder: Path, now: datetime) -> list[KeyState]:
 
 
 def add_key(folder: Path, name: str, now: datetime, after: timedelta, overlap: timedelta) -> tuple[str, datetime]:
-    """Add a key to a file; returns its id and when it becomes current. `overlap` is for how long the earlier log key
-    signs checkpoints beside it.
+    """Add a key to a file; returns its id and when it becomes current. For `overlap` after that, the earlier log key
+    also signs checkpoints.
     """
     fresh = key_files.rotate_key(folder, name, now, after, overlap)
     return fresh.id, fresh.active_from or now
@@ -61,8 +61,8 @@ def add_key(folder: Path, name: str, now: datetime, after: timedelta, overlap: t
 def why_needed(
     folder: Path, name: str, key_id: str, uses: Sequence[KeyUse], now: datetime, *, leaked: bool = False
 ) -> str | None:
-    """Why this earlier key must not be dropped yet; None when it may be, or is no earlier key of the file. `leaked`:
-    tokens that have not expired are no reason to keep it.
+    """Why this earlier key must not be dropped yet; None when it may be dropped, or is not an earlier key of the file.
+    `leaked`: valid tokens are no reason to keep it.
     """
     loaded = load_keys(folder, now)
     if key_id not in loaded.ids(name)[1:]:
@@ -71,5 +71,5 @@ def why_needed(
 
 
 def drop_key(folder: Path, name: str, key_id: str, now: datetime) -> None:
-    """Take an earlier key out of its file, for ever; raises Unusable for the current key and an unknown one."""
+    """Remove an earlier key from its file for ever; raises Unusable for the current key and an unknown one."""
     key_files.drop_key(folder, name, key_id, now)

@@ -1,4 +1,4 @@
-"""Which keys stored values still need, and whether one may be dropped."""
+"""How many stored values need each key, and whether a key may be dropped."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from consent_registry.storage.keys.key_uses import count_key_uses as count_in_ne
 from consent_registry.storage.keys.key_uses import list_partner_ids
 from consent_registry.storage.keys.keyring import Keys
 
-# By then every server uses the successor, and what was begun with the key before it has ended.
+# After this time every server uses the successor, and requests begun with the former key have ended.
 SETTLED = timedelta(seconds=60)
 
 
 class KeyUse(msgspec.Struct, frozen=True):
-    """How many values of a kind were made with a key."""
+    """How many stored values of one kind were made with a key."""
 
     key_file: str
     key_id: str
@@ -28,7 +28,7 @@ class KeyUse(msgspec.Struct, frozen=True):
 
 
 async def count_key_uses(runtime: Runtime) -> list[KeyUse]:
-    """What is stored in all networks, by key."""
+    """Count the stored values of all networks by key and kind."""
     found: dict[tuple[str, str, str], int] = {}
     for network in await runtime.networks():
         async with administering(runtime, network) as command:
@@ -44,13 +44,13 @@ async def count_key_uses(runtime: Runtime) -> list[KeyUse]:
 def still_needed(
     keys: Keys, name: str, key_id: str, uses: Sequence[KeyUse], now: datetime, *, leaked: bool = False
 ) -> str | None:
-    """Why this key must not be dropped yet, or None. `leaked`: living tokens are no reason to keep it."""
+    """Why this key must not be dropped yet, or None. `leaked`: valid tokens are no reason to keep it."""
     if name == "log":
         return "receipts and checkpoints signed with it are verified for as long as anybody keeps them: keep it"
     successor = next((key for key, former in keys.successions(name) if former.id == key_id), None)
     if successor is None:
         return "it has no successor"
-    # One without the time was made current by hand, as in the first release; when, nobody knows.
+    # A key without `active_from` was made current by hand, as in the first release, at an unknown time.
     since = successor.active_from or now - SETTLED
     if since + SETTLED > now:
         return "its successor must have been current for a minute"

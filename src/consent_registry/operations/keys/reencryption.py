@@ -1,8 +1,8 @@
-"""Stored values moved to the current keys, so that an earlier one can be dropped; while the servers serve. Values from
-before they were bound to their rows are bound (associated_data.py).
+"""Re-encryption of stored values with the current keys, while servers run, so that an earlier key can be dropped.
 
-References get a new ciphertext and a new digest, texts of consents a new ciphertext. Codes and secrets are stored as
-digests alone and cannot move: they keep their key until they are gone. Answers kept for repetition go in two days.
+References get a new ciphertext and a new digest, texts of consents a new ciphertext. Values that are not yet bound to
+their rows become so (associated_data.py). Codes and secrets are stored as digests only and cannot be re-encrypted: they
+need their key until they are gone. Answers kept for an Idempotency-Key are deleted after two days.
 """
 
 from contextlib import suppress
@@ -27,14 +27,14 @@ BATCH = 500
 
 
 class Reencrypted(msgspec.Struct, frozen=True):
-    """How many values were moved, and how many were left: their key is lost, they were altered, or are stored twice."""
+    """How many values were re-encrypted, and how many were not: they cannot be decrypted or are stored twice."""
 
     moved: int = 0
     left: int = 0
 
 
 class _Batch(msgspec.Struct, frozen=True):
-    """One transaction's work: how many rows were read and moved, and where to go on (None at the end)."""
+    """One transaction's work: how many rows were read and re-encrypted, and where to go on (None at the end)."""
 
     read: int
     moved: int
@@ -42,11 +42,11 @@ class _Batch(msgspec.Struct, frozen=True):
 
 
 async def reencrypt(runtime: Runtime, at_once: int = BATCH) -> Reencrypted:
-    """Move everything that can move to the current keys, in batches of so many, each logged in the transaction that
-    does it.
+    """Re-encrypt all values that are not yet under the current keys, in batches of `at_once`. The transaction of a
+    batch logs it.
 
-    Can be stopped and run again: what has moved is not touched twice. Raises Unusable for a login other than the
-    migrator's.
+    It can be stopped and run again: a value under the current keys is not touched. Raises Unusable for a login other
+    than the migrator's.
     """
     async with transaction(runtime.pool, NO_NETWORK, ()) as connection:
         if not await storage.may_reencrypt(connection):
@@ -110,8 +110,8 @@ async def _values(connection: Connection, keys: Keys, network_id: int, table: st
 
 
 def _reference(keys: Keys, network_id: int, row: storage.OutdatedReference) -> bytes | None:
-    """The reference of this row. In the form before values were bound to their rows it is the row's own if it has the
-    digest by which the row is found.
+    """The reference of this row, or None if it cannot be decrypted. A ciphertext not bound to its row belongs to the
+    row if it has the digest by which the row is found.
     """
     place = place_of_reference(network_id, row.partner_id, str(row.client_id), row.digest)
     opened = _opened(keys, row.ciphertext, place, earlier_place("client_references.sealed", network_id, row.partner_id))
@@ -122,7 +122,7 @@ def _reference(keys: Keys, network_id: int, row: storage.OutdatedReference) -> b
 
 
 def _opened(keys: Keys, ciphertext: bytes, place: str, earlier: str) -> bytes | None:
-    """What stands in this place, in either form; None for what no key opens there."""
+    """Decrypt a value bound to its row, or in the earlier form; None if no key opens it there."""
     for decrypt, bound_to in ((keys.decrypt, place), (keys.decrypt_unbound, earlier)):
         with suppress(Unusable):
             return decrypt(ciphertext, bound_to)

@@ -1,16 +1,16 @@
-"""Sealing a network's log: its leaves become tiles, and a signed checkpoint says what the whole of them is.
+"""Sealing a network's log: its leaves become tiles, and a signed checkpoint commits to all of them.
 
-Several sealers may believe that they lead, and any may die or stand still between two lines. So each step compares
-before it swaps, and says what is durable after it (docs/design/log.md):
+Two sealers may act as leader at once, and any may crash or pause between two lines. So each step compares before it
+swaps, and this list says what is durable after it (docs/design/log.md):
 
-1. New leaves are read and the tree's right edge, as it is stored, is extended. The head that was signed last must
-   follow from that edge: a database that was put back, cut short or rewritten does not contain it, and nothing is
-   signed.
-2. Tiles are committed. Made again from the same leaves they are the same bytes.
-3. The new head is on the signer's own disk, if the last one is still there. From here on it is the only one to sign.
-4. It is signed: the same bytes each time. 5. Witnesses cosign, and the quorum that is demanded is reached.
-6. It is published. Dying before leaves a head that was promised to the disk and not published: the next round signs and
-   publishes that one before anything else.
+1. New leaves are read, and the stored right edge of the tree is extended. The stored edge must have the root of the
+   head that was signed last. A database that was restored, truncated or rewritten does not have it: nothing is signed.
+2. The tiles are committed. Made again from the same leaves, they have the same bytes.
+3. The new head is written to the signer's own disk, if the last head there is the expected one. From here on no other
+   head of this or a smaller size is signed.
+4. The head is signed: the same bytes each time. 5. Witnesses cosign, and the quorum of the policy is reached.
+6. The checkpoint is published. If the process dies before step 6, a head is on disk but unpublished; the next round
+   signs and publishes it before anything else.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from consent_registry.tlog.note import SignerKey
 from consent_registry.tlog.tile import TILE_WIDTH, Tile, TileRefused, right_edge
 from consent_registry.tlog.tile_proofs import consistency_path, tiles_for_consistency
 
-# Leaves sealed at once: a log that was left alone for long is caught up with in steps.
+# Leaves sealed in one step: a log that was not sealed for long is caught up with in several steps.
 MOST_LEAVES = 1 << 16
 EMPTY = SignedHead(0, EMPTY_ROOT)
-# A checkpoint is normally a second behind and signed again after 10 minutes. Seconds after which that is late.
+# Seconds after which sealing counts as late; normally a checkpoint is a second behind and signed again after 600.
 BEHIND, STALE = 30.0, 1200.0
 
 
@@ -45,22 +45,22 @@ class HistoryChanged(RegistryError):
 
 
 class Cosigners(Protocol):
-    """Who cosigns checkpoints before they are published: witnesses.py, or nobody."""
+    """Cosigns checkpoints before they are published: `Witnesses`, or `NoWitnesses`."""
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
         """The note with the cosignatures that were collected; raises BelowQuorum when they are too few."""
 
 
 class NoWitnesses:
-    """Nobody is asked to cosign."""
+    """Publishes checkpoints without cosignatures."""
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:  # noqa: ARG002 - as in Cosigners
-        """The note as it is."""
+        """The note, unchanged."""
         return note
 
 
 class SealerTools(msgspec.Struct, frozen=True):
-    """What a sealer works with: its connections, the log's keys, the signer's memory, and the witnesses."""
+    """What a sealer works with: its connections, the log's keys, the signer's heads on disk, and the witnesses."""
 
     pool: Pool
     keys: LogKeys
@@ -69,7 +69,7 @@ class SealerTools(msgspec.Struct, frozen=True):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """The size that is published, and how many seconds ago that was."""
+    """The size of the published checkpoint, and its age in seconds."""
 
     size: int
     age: float
@@ -78,15 +78,15 @@ class Sealed(msgspec.Struct, frozen=True):
 async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
     """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns what is published now.
 
-    `again` publishes anew what is published, when nothing was added. Raises HistoryChanged, BelowQuorum, HeadMoved when
-    another sealer was faster, and CannotRecord, also when the signer's disk is full.
+    `again`: if no leaf was added, sign and publish the same head again. Raises HistoryChanged, BelowQuorum, HeadMoved
+    when another sealer was faster, and CannotRecord, also when the signer's disk is full.
     """
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     try:
         head, age = await _prepare(tools, log, known)
     except HistoryChanged:
         if await asyncio.to_thread(tools.heads.read, log.slug, log.origin) != known:
-            raise HeadMoved from None  # what was read in the database is newer than what was read here
+            raise HeadMoved from None  # another sealer signed since the head was read here
         raise
     if head.size and (age is None or again):
         await publish(tools, log, head)
@@ -95,8 +95,8 @@ async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
 
 
 async def _prepare(tools: SealerTools, log: Log, known: SignedHead | None) -> tuple[SignedHead, float | None]:
-    """The head to publish, which is in the signer's memory and whose tiles are stored; and how many seconds ago it was
-    published, None when it was not.
+    """The head to publish, which is on the signer's disk and whose tiles are stored; and how many seconds ago it was
+    published, None if it was not.
     """
     head = known or EMPTY
     async with transaction(tools.pool, log.network_id, ()) as connection:
@@ -113,7 +113,7 @@ async def _prepare(tools: SealerTools, log: Log, known: SignedHead | None) -> tu
 
 
 async def signed_edge(connection: Connection, log: Log, head: SignedHead, published: Published | None) -> Frontier:
-    """The right edge of the tree that was signed last, from the database; raises HistoryChanged if it is not there."""
+    """The right edge of the tree signed last, read from the stored tiles; raises HistoryChanged if they do not fit."""
     if published is not None and (
         published.size > head.size or (published.size == head.size and published.root != head.root)
     ):
@@ -134,8 +134,8 @@ async def signed_edge(connection: Connection, log: Log, head: SignedHead, publis
 
 
 async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
-    """Read what was added since, write its tiles, and return the right edge after it; raises HistoryChanged."""
-    # The last tile that was signed is read again with the new leaves: cut off and grown anew, a log differs there.
+    """Read the leaves added since, write their tiles, and return the new right edge; raises HistoryChanged."""
+    # The last signed tile is read again with the new leaves: it differs if the log was truncated and grew again.
     start = max(0, edge.size - 1) // TILE_WIDTH * TILE_WIDTH
     last = Tile(0, start // TILE_WIDTH, edge.size - start)
     try:
@@ -154,14 +154,14 @@ async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
 
 
 async def publish(tools: SealerTools, log: Log, head: SignedHead) -> None:
-    """Sign a head that stands in the signer's memory, have it cosigned, and publish it."""
+    """Sign a head that is on the signer's disk, have it cosigned, and publish it."""
     note = await tools.witnesses.cosign(sign(tools.keys, log, head), head.size, _prover(tools.pool, log, head.size))
     async with transaction(tools.pool, log.network_id, ()) as connection:
         await add_checkpoint(connection, log.network_id, head.size, head.root, note)
 
 
 def sign(keys: LogKeys, log: Log, head: SignedHead) -> bytes:
-    """The signed note of a head, by every key that signs for this log now; the same bytes each time."""
+    """The note of a head, signed by every active key of this log; the same bytes each time."""
     signers = [SignerKey(log.origin, key) for key in keys.signing(log.origin)]
     return sign_checkpoint(Checkpoint(log.origin, head.size, head.root), signers).format()
 
@@ -176,8 +176,9 @@ def _prover(pool: Pool, log: Log, size: int) -> Prove:
 
 
 class SealingState(msgspec.Struct, frozen=True):
-    """How a log stands: its leaves, the size that is published and its age, the size the signer remembers, and what
-    does not fit, if anything.
+    """How far a log is sealed: its leaves, the published size and its age, and the size on the signer's disk.
+
+    `problem` says what contradicts the head that was signed last, if anything does.
     """
 
     leaves: int
@@ -188,19 +189,19 @@ class SealingState(msgspec.Struct, frozen=True):
 
     @property
     def unsealed(self) -> str | None:
-        """Why the log counts as not sealed, although nothing contradicts what was signed; None for one that is."""
+        """Why the log counts as not sealed, apart from `problem`; None if it is sealed."""
         if self.published is None or self.age is None:
             return None if self.leaves == 0 else f"not sealed: none of its {self.leaves} leaves is under a checkpoint"
-        left = self.leaves - self.published
-        if left > 0 and self.age > BEHIND:
-            return f"not sealed: {left} leaves are under no checkpoint, and the last one is {self.age:.0f} s old"
+        behind = self.leaves - self.published
+        if behind > 0 and self.age > BEHIND:
+            return f"not sealed: {behind} leaves are under no checkpoint, and the last one is {self.age:.0f} s old"
         if self.age > STALE:
             return f"not sealed again: the last checkpoint is {self.age:.0f} s old"
         return None
 
 
 async def inspect(tools: SealerTools, log: Log) -> SealingState:
-    """Compare database, memory and published checkpoint; nothing is written or signed."""
+    """Compare the database, the signer's disk and the published checkpoint; nothing is written or signed."""
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     async with transaction(tools.pool, log.network_id, ()) as connection:
         published = await latest_checkpoint(connection, log.network_id)
@@ -214,10 +215,10 @@ async def inspect(tools: SealerTools, log: Log) -> SealingState:
 
 
 async def adopt(tools: SealerTools, log: Log, note: bytes) -> SignedHead:
-    """Let a signer that has lost its memory begin from a checkpoint; returns the head it remembers now.
+    """Let a signer that has lost its disk go on from a checkpoint; returns the head that is on its disk now.
 
     Raises NoteRefused for a checkpoint that no key of this log signed, HistoryChanged unless the database contains it
-    and nothing larger is published, and HeadMoved when there is a memory.
+    and nothing larger is published, and HeadMoved if the signer's disk has a head.
     """
     keys = [SignerKey(log.origin, key).verifier for key in tools.keys.all(log.origin)]
     trusted = open_checkpoint(note, keys).checkpoint

@@ -1,4 +1,4 @@
-"""Exporting a log: everything under the published checkpoint as static files, a second time only what is new."""
+"""Export of a log: everything under the published checkpoint as static files; later exports add only what is new."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,7 +28,7 @@ TILES_AT_ONCE = 32
 
 
 async def export_log(runtime: Runtime, network: Network, folder: Path) -> int:
-    """Bring a folder up to date with a network's log; returns the size it has now.
+    """Bring a folder up to date with a network's log; returns the log's size in the folder.
 
     Raises NotFound before the first checkpoint, and Unusable when the folder holds another history or the tiles do not
     give the checkpoint's root.
@@ -51,7 +51,7 @@ async def export_log(runtime: Runtime, network: Network, folder: Path) -> int:
 async def _read_new(
     runtime: Runtime, network: Network, old: int, published: Published
 ) -> AsyncIterator[tuple[Tile | Bundle, bytes]]:
-    """Whatever appeared between two sizes; short transactions, because what is read never changes."""
+    """The tiles and bundles between two sizes. They never change, so each is read in a short transaction of its own."""
     async with transaction(runtime.pool, network.network_id, ()) as connection:
         edge = await _tiles(connection, network, right_edge(published.size))
         try:

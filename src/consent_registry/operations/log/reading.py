@@ -1,6 +1,6 @@
 """Reading a network's log as it is published: checkpoint, tiles, entries, and proofs made from tiles.
 
-Everything is cut at the checkpoint that is published: what was written beyond it belongs to the next one.
+Nothing beyond the published checkpoint is shown: later leaves belong to the next checkpoint.
 """
 
 from collections.abc import AsyncIterator, Collection
@@ -39,14 +39,14 @@ class Consistency(msgspec.Struct, frozen=True, rename={"old_size": "from", "new_
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """Whose log is read, and by whom: nobody in particular where logs are public."""
+    """The network whose log is read, and the caller; None where logs are public."""
 
     network: Network
     actor: Actor | None
 
     @classmethod
     async def of(cls, runtime: Runtime, slug: str, actor: Actor | None) -> "Reader":
-        """A reader of the network with this slug; raises NotFound for any other than the caller's own."""
+        """A reader of the network with this slug; raises NotFound if it is not the caller's own network."""
         network = await runtime.network(slug) if actor is None else actor.network
         if network is None or network.slug != slug:
             raise NotFound
@@ -55,7 +55,7 @@ class Reader(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Connection, Published]]:
-    """A transaction and the checkpoint as of which it reads; raises NotFound before the first one is published."""
+    """A transaction and the published checkpoint; raises NotFound before the first checkpoint is published."""
     async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
         await _require_standing(runtime, connection, reader)
         published = await latest_checkpoint(connection, reader.network.network_id)
@@ -65,7 +65,7 @@ async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Conn
 
 
 def _turn(runtime: Runtime, reader: Reader) -> AbstractAsyncContextManager[None]:
-    """The reader's turn; who reads a public log without a token is one reader with all others who do."""
+    """The reader's turn. All who read a public log without a token share the turns of one caller."""
     return runtime.turn(reader.actor or reader.network, "reads")
 
 
@@ -82,7 +82,7 @@ async def read_checkpoint(runtime: Runtime, reader: Reader) -> bytes:
 
 
 async def read_tile(runtime: Runtime, reader: Reader, tile: Tile) -> bytes:
-    """The hashes of a tile, full or of any width up to what is published; raises NotFound."""
+    """The hashes of a tile, full or of any width within the published tree; raises NotFound."""
     async with _reading(runtime, reader) as (connection, published):
         _require_published(tile, published.size)
         return (await _tiles(connection, reader, [tile]))[tile]
@@ -100,7 +100,7 @@ async def read_bundle(runtime: Runtime, reader: Reader, bundle: Bundle) -> bytes
 
 
 async def prove_inclusion(runtime: Runtime, reader: Reader, index: int) -> bytes:
-    """The proof that an entry is in the log as it is published, as a `.tlog-proof` file; raises NotFound beyond it."""
+    """The proof that an entry is under the published checkpoint, as a `.tlog-proof` file; raises NotFound otherwise."""
     async with _reading(runtime, reader) as (connection, published):
         if index >= published.size:
             raise NotFound
@@ -109,7 +109,7 @@ async def prove_inclusion(runtime: Runtime, reader: Reader, index: int) -> bytes
 
 
 async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new_size: int | None) -> Consistency:
-    """The proof that the log only grew from one size to another, by default to what is published; raises NotFound."""
+    """The proof that the log only grew from one size to another, by default the published size; raises NotFound."""
     async with _reading(runtime, reader) as (connection, published):
         to = published.size if new_size is None else new_size
         if not old_size <= to <= published.size:
@@ -117,7 +117,7 @@ async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new
         path: list[bytes] = []
         if 0 < old_size < to:
             path = consistency_path(old_size, to, await _tiles(connection, reader, tiles_for_consistency(old_size, to)))
-        return Consistency(reader.network.log_origin, old_size, to, [encode_base64(one) for one in path])
+        return Consistency(reader.network.log_origin, old_size, to, [encode_base64(node) for node in path])
 
 
 async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:

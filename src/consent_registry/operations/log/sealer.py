@@ -1,8 +1,8 @@
-"""The sealer: of all that run one leads, and brings every network's checkpoint up to date several times a second.
+"""The sealer: the leader among its processes brings every network's checkpoint up to date four times a second.
 
-It is no part of a decision: when it stands still, is cut off or refuses to sign, decisions go on and their leaves wait.
-What must not happen is that it signs what it should not, so each network's sealing is compare and swap by itself
-(checkpoints.py), and the lock that elects a leader only saves two of them from working in vain.
+Decisions do not need it: when it stops, loses its connection or refuses to sign, decisions go on and their leaves wait.
+It must never sign two histories. That is ensured by compare and swap for each network (checkpoints.py); the lock that
+elects a leader only saves a second sealer from useless work.
 """
 
 import asyncio
@@ -26,20 +26,22 @@ from consent_registry.tlog.refusal import AuditRefusal
 
 # Seconds between two looks at all logs; a checkpoint is at most 1 s behind.
 PERIOD = 0.25
-# Without new leaves a checkpoint is signed and cosigned again, so that its freshness can be told.
+# Seconds after which a checkpoint is signed and cosigned again without new leaves, so that readers see it is fresh.
 AGAIN_AFTER = 600.0
-# Between two attempts of one who does not lead, after a failure, and after a refusal to sign.
+# Seconds until the next attempt: of a sealer that does not lead, after a failure, after a refusal to sign.
 STANDBY, PATIENCE, HALT = 1.0, 1.0, 10.0
-# Key files are looked at this often, checkpoints thinned this often.
+# Seconds between two looks at the key files, and between two thinnings of the checkpoints.
 KEYS_EVERY, THIN_EVERY = 1.0, 3600.0
-# How long the last round may take when asked to stop.
+# Seconds that the last round may take after the signal to stop.
 LAST_ROUND = 3.0
 
 _log = structlog.get_logger(__name__)
 
 
 class _LogProgress(msgspec.Struct):
-    """What the leader knows of one log: the size it saw published and when, and the work under way."""
+    """The leader's work on one log: the size it published and when, the time before which it does not try again, and
+    the running task.
+    """
 
     size: int = -1
     published_at: float = float("-inf")
@@ -47,13 +49,13 @@ class _LogProgress(msgspec.Struct):
     task: asyncio.Task[None] | None = None
 
     def is_due(self, log: Log, now: float) -> bool:
-        """Whether something is to be done for it now."""
+        """Whether the log must be sealed, or its checkpoint signed again, now."""
         idle = self.task is None or self.task.done()
         return idle and now >= self.not_before and (log.size != self.size or now - self.published_at >= AGAIN_AFTER)
 
 
 class Sealer:
-    """Seals every network's log while it leads. `clock` counts seconds and is never set."""
+    """Seals every network's log while it leads. `clock` counts seconds and never jumps."""
 
     def __init__(self, dsn: str, keys: Path, tools: SealerTools, clock: Callable[[], float]) -> None:
         self._dsn = dsn
@@ -65,7 +67,7 @@ class Sealer:
         self._keys_at = self._thinned_at = clock()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Lead whenever nobody else does, until `stop`; then seal what is there once more."""
+        """Lead whenever no other sealer does, until `stop`; then seal once more."""
         while not stop.is_set():
             try:
                 async with session(self._dsn) as connection:
@@ -84,7 +86,7 @@ class Sealer:
         return True
 
     async def _lead(self, connection: Connection, stop: asyncio.Event) -> None:
-        self._progress = {}  # another may have led in between
+        self._progress = {}  # another sealer may have led meanwhile
         try:
             while not stop.is_set():
                 await self._look(connection)
@@ -99,7 +101,7 @@ class Sealer:
             await asyncio.gather(*self._tasks(), return_exceptions=True)
 
     async def _look(self, connection: Connection) -> None:
-        """Begin whatever is due, each log on its own: a witness that is slow for one does not hold up the others."""
+        """Start a task for each log that is due: a witness that is slow for one log does not delay the others."""
         self._follow_keys()
         for log in await list_logs(connection):
             progress = self._progress.setdefault(log.network_id, _LogProgress())
@@ -110,7 +112,7 @@ class Sealer:
             await self._thin(await list_logs(connection))
 
     async def _finish(self, connection: Connection) -> None:
-        """Let everything end that is under way, and seal what came since."""
+        """Wait for the tasks under way, then seal the leaves added since."""
         await asyncio.gather(*self._tasks())
         await self._look(connection)
         await asyncio.gather(*self._tasks())
@@ -125,16 +127,16 @@ class Sealer:
         except HeadMoved:
             _log.warning("another sealer signed in between", network=log.slug)
             progress.not_before = self._clock() + STANDBY
-        except Exception as error:  # noqa: BLE001 - logged; the other networks' logs are sealed on
+        except Exception as error:  # noqa: BLE001 - logged; the other logs are still sealed
             progress.not_before = self._clock() + self._put_off(log, error)
         else:
             self._note(log, None)
             progress.size = sealed.size
-            # The database's clock may have been set: an age is believed only as far as it makes sense.
+            # The database's clock may have been set, so the age is limited to what is possible.
             progress.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
 
     def _put_off(self, log: Log, error: Exception) -> float:
-        """Say and note why a log is not sealed; returns the seconds after which it is tried again."""
+        """Log and store why a log is not sealed; returns the seconds until the next attempt."""
         reason = reason_of(error)
         self._note(log, reason)
         if isinstance(error, HistoryChanged | Unusable):
@@ -153,7 +155,7 @@ class Sealer:
         return HALT
 
     def _note(self, log: Log, reason: str | None) -> None:
-        """Keep the reasons where others find them, written when one has changed."""
+        """Write the reasons to the sealer's folder when one changed; servers and `seal --status` read them there."""
         reasons = {slug: why for slug, why in self._reasons.items() if slug != log.slug}
         if reason is not None:
             reasons[log.slug] = reason
@@ -162,7 +164,7 @@ class Sealer:
             write_unsealed(self._tools.heads.folder, reasons)
 
     def _follow_keys(self) -> None:
-        """Take up key files that were changed, and keys whose time has come or is over."""
+        """Load the key files again: files may have changed, and keys may have become active or ended."""
         if self._clock() - self._keys_at < KEYS_EVERY:
             return
         self._keys_at = self._clock()

@@ -1,4 +1,4 @@
-"""A sealer at work on an installation: opened with its login, keys and memory, looked at, and begun anew."""
+"""Opening a sealer's tools on an installation, inspecting how far logs are sealed, and adopting a checkpoint."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,12 +17,12 @@ from consent_registry.storage.keys.log_keys import load_log_keys
 from consent_registry.storage.log.checkpoints import Log, list_logs
 from consent_registry.storage.start_checks import require_safe_for_sealing
 
-# Logs that are sealed at the same time, beside the leader's own connection.
+# How many logs can be sealed at the same time; the leader's own connection is extra.
 CONNECTIONS = 4
 
 
 class LogState(msgspec.Struct, frozen=True):
-    """A network's log as database, signer's memory and checkpoint show it, with the reason why it is not sealed."""
+    """How far a network's log is sealed, and the reason if it is not."""
 
     slug: str
     sealing: SealingState
@@ -33,8 +33,8 @@ class LogState(msgspec.Struct, frozen=True):
 async def opened_sealer_tools(
     dsn: str, state: Path, keys: Path, witnesses: AbstractAsyncContextManager[Cosigners]
 ) -> AsyncIterator[SealerTools]:
-    """What a sealer works with, for the length of a block: the sealer's login at `dsn`, its folder of signed heads, the
-    key files and its witnesses. Raises Unusable for a login that is not the sealer's alone.
+    """Open a sealer's tools for the length of a block: its login at `dsn`, its folder of signed heads in `state`, the
+    key files and its witnesses. Raises Unusable for a login that has more rights than the sealer's role.
     """
     heads, log_keys = SignedHeads(state), load_log_keys(keys)
     await require_safe_for_sealing(dsn)
@@ -47,7 +47,7 @@ async def opened_sealer_tools(
 
 
 async def inspect_logs(tools: SealerTools, dsn: str, state: Path) -> list[LogState]:
-    """Every network's log, compared with what was signed; nothing is written or signed."""
+    """Compare every network's log with what was signed; nothing is written or signed."""
     reasons = read_unsealed(state)
     return [await _inspect(tools, log, reasons.get(log.slug)) for log in await _logs(dsn)]
 
@@ -55,15 +55,15 @@ async def inspect_logs(tools: SealerTools, dsn: str, state: Path) -> list[LogSta
 async def _inspect(tools: SealerTools, log: Log, reason: str | None) -> LogState:
     sealing = await checkpoints.inspect(tools, log)
     fault = origin_fault(log.origin)
-    never = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
+    unsealable = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
     unsealed = sealing.unsealed
     late = unsealed if reason is None or unsealed is None else f"{unsealed}: {reason}"
-    return LogState(log.slug, sealing, never or sealing.problem or late)
+    return LogState(log.slug, sealing, unsealable or sealing.problem or late)
 
 
 async def adopt_checkpoint(tools: SealerTools, dsn: str, slug: str, note: bytes) -> int:
-    """Let a signer that has lost its memory of a network's log begin from this checkpoint; returns the size it goes on
-    from. Raises NotFound for an unknown network, and as `checkpoints.adopt`.
+    """Let a signer that has lost its disk go on from this checkpoint of a network's log; returns the checkpoint's size.
+    Raises NotFound for an unknown network, and as `checkpoints.adopt`.
     """
     log = next((log for log in await _logs(dsn) if log.slug == slug), None)
     if log is None:

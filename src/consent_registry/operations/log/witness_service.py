@@ -1,4 +1,6 @@
-"""Being a witness: one checkpoint is judged, stored and cosigned, in this order and as one act (C2SP tlog-witness)."""
+"""The service of a witness: it checks, cosigns and stores submitted checkpoints, one at a time per log (C2SP
+tlog-witness).
+"""
 
 import secrets
 from collections.abc import Callable
@@ -30,29 +32,29 @@ class Witness:
     clock: Callable[[], float]
 
     def add_checkpoint(self, body: bytes) -> bytes:
-        """The witness's signature line for a submitted checkpoint; raises audit's SubmissionRefused.
+        """The witness's signature line for a submitted checkpoint; raises SubmissionRefused.
 
-        The checkpoint is on the disk before this returns. Two submissions for one log are judged one after the other:
-        the second sees what the first has stored, or a tree could be rolled back between the two (tlog-witness).
+        The checkpoint is on the disk before this returns. Submissions for one log are checked one after the other, and
+        each sees what the one before it stored; otherwise a tree could be rolled back between them (tlog-witness).
         """
         request, logs = AddCheckpoint.parse(body), self.state.logs()
         origin = _claimed_origin(request)
         if origin not in logs:
-            judge(request, logs, None)  # refuses: nothing of an unknown log is kept, not even a lock
+            judge(request, logs, None)  # raises: nothing is kept for an unknown log, not even a lock
         with self.state.hold(origin):
             checkpoint, note = judge(request, logs, self._latest(origin))
-            line = cosign(note.text, self.key, int(self.clock()))
+            cosignature = cosign(note.text, self.key, int(self.clock()))
             # Only signatures that were verified are kept: anybody can add lines to a note.
-            log_lines = [one for one in note.signatures if any(key.wrote(one) for key in logs[origin])]
-            self.state.store(checkpoint.origin, replace(note, signatures=(*log_lines, line)))
-        return line.line().encode()
+            log_lines = [line for line in note.signatures if any(key.wrote(line) for key in logs[origin])]
+            self.state.store(checkpoint.origin, replace(note, signatures=(*log_lines, cosignature)))
+        return cosignature.line().encode()
 
     def latest_checkpoint(self, origin_hash: str) -> bytes | None:
-        """The checkpoint that was cosigned last of the log whose origin has this SHA-256 (hex), as it is kept."""
+        """The stored note of the last cosigned checkpoint of the log whose origin has this SHA-256 (hex)."""
         return self.state.latest_bytes(origin_hash)
 
     def _latest(self, origin: str) -> Checkpoint | None:
-        """What it cosigned last of this log. A file without its own cosignature is not its memory: Unusable."""
+        """The last cosigned checkpoint of this log; raises Unusable for a file without this witness's cosignature."""
         note = self.state.latest(origin)
         if note is None:
             return None
@@ -63,7 +65,7 @@ class Witness:
 
 
 def make_witness(folder: Path, name: str) -> VerifierKey:
-    """Make a witness's folder with a new key; returns its public key. Raises Unusable for a folder that is one."""
+    """Make a witness's folder with a new key; returns its public key. Raises Unusable if it is a witness's already."""
     check_name(name)
     key = SignerKey.of_seed(name, secrets.token_bytes(KEY_LENGTH), COSIGNATURE)
     WitnessState(folder).make(key)
@@ -71,7 +73,7 @@ def make_witness(folder: Path, name: str) -> VerifierKey:
 
 
 def trust_log(folder: Path, key: VerifierKey) -> list[VerifierKey]:
-    """Let the witness cosign checkpoints that this key signed, a running one too; returns all keys it trusts."""
+    """Let a witness, even a running one, cosign checkpoints that this key signed; returns all keys it trusts."""
     state = WitnessState(folder)
     state.trust(key)
     return [trusted for keys in state.logs().values() for trusted in keys]

@@ -1,7 +1,7 @@
-"""Asking witnesses to cosign a checkpoint (C2SP tlog-witness), each at the same time, all within one time limit.
+"""Asking witnesses to cosign a checkpoint (C2SP tlog-witness), all at the same time and within one time limit.
 
-A witness may be down, slow, hostile or restored from a backup: whatever it answers, the worst it can do is not to
-count. What counts is a cosignature that was verified under the key the policy names.
+A witness may be down, slow, hostile or restored from a backup: whatever it answers, the worst case is that it does not
+count. Only a cosignature that verifies under the key in the policy counts.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from consent_registry.tlog.policy import Policy, TrustedWitness
 from consent_registry.tlog.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
 
 Prove = Callable[[int], Awaitable[Sequence[bytes]]]
-"""Gives the consistency path from a witness's size, at least 1, to the checkpoint's, which is larger."""
+"""Returns the consistency path from a witness's size (at least 1) to the checkpoint's size, which is larger."""
 
-# A cosigned checkpoint needs no more; a witness that sends more is not listened to.
+# In bytes. A cosigned checkpoint needs no more; reading of a longer answer is broken off.
 LARGEST_ANSWER = 64 * 1024
-# A witness may be ahead of what we remember of it, and move while we ask.
+# A witness may have a larger size than we know of, and it may grow while we ask.
 MOST_ROUNDS = 3
 OK = 200
 
@@ -38,7 +38,7 @@ class BelowQuorum(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What came back: the note with every cosignature, when each witness cosigned, and why the others did not."""
+    """The result of asking: the note with every cosignature, when each witness cosigned, and why others did not."""
 
     note: bytes
     quorum_met: bool
@@ -72,16 +72,16 @@ class Witnesses:
             self._client = None
 
     async def cosign(self, note: bytes, size: int, prove: Prove) -> bytes:
-        """The note with the cosignatures that were collected; raises BelowQuorum, whose detail says who failed why."""
+        """The note with the collected cosignatures; raises BelowQuorum with the failure of each witness."""
         collected = await self.collect(note, size, prove)
-        self._tell(collected.failures)
+        self._log_changes(collected.failures)
         if not collected.quorum_met:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(collected.failures.items()))
             raise BelowQuorum(f"the quorum {self.policy.quorum} is not met at size {size}: {reasons or 'no witness'}")
         return collected.note
 
     async def collect(self, note: bytes, size: int, prove: Prove) -> Collected:
-        """Ask every witness that has an address; returns when all have answered, or the time is over."""
+        """Ask every witness that has an address; returns when all have answered or the time limit is reached."""
         asked = {
             asyncio.create_task(self._ask(witness, note, size, prove)): witness
             for witness in self.policy.witnesses.values()
@@ -94,7 +94,7 @@ class Witnesses:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
         signatures: dict[VerifierKey, tuple[Signature, int]] = {}
-        failures = {one.name: "has no address" for one in self.policy.witnesses.values() if not one.url}
+        failures = {witness.name: "has no address" for witness in self.policy.witnesses.values() if not witness.url}
         for task, witness in asked.items():
             if task.cancelled():
                 failures[witness.name] = "has not answered in time"
@@ -108,18 +108,18 @@ class Witnesses:
         return Collected(cosigned.format(), self.policy.is_met_by(times), times, failures)
 
     async def _wait(self, asked: Mapping[asyncio.Task[tuple[Signature, int]], TrustedWitness]) -> None:
-        """Until all have answered; at most `seconds`, and `grace` after the quorum is met."""
-        in_grace = self.policy.is_met_by(())  # nobody has to cosign: nobody is waited for longer than that
+        """Wait until all have answered: at most `seconds`, and at most `grace` after the quorum is met."""
+        in_grace = self.policy.is_met_by(())  # a quorum of none is met from the start
         until = asyncio.get_running_loop().time() + (min(self.grace, self.seconds) if in_grace else self.seconds)
         waiting = set(asked)
-        while waiting and (left := until - asyncio.get_running_loop().time()) > 0:
-            _, waiting = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            cosigners = [one.key for task, one in asked.items() if task.done() and task.exception() is None]
+        while waiting and (seconds := until - asyncio.get_running_loop().time()) > 0:
+            _, waiting = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            cosigners = [witness.key for task, witness in asked.items() if task.done() and task.exception() is None]
             if not in_grace and self.policy.is_met_by(cosigners):
                 in_grace, until = True, min(until, asyncio.get_running_loop().time() + self.grace)
 
     async def _ask(self, witness: TrustedWitness, note: bytes, size: int, prove: Prove) -> tuple[Signature, int]:
-        """One witness's cosignature and its time; raises _Failure."""
+        """Ask one witness for its cosignature; returns the signature and its time, or raises _Failure."""
         text = SignedNote.parse(note).text
         origin = Checkpoint.parse(text).origin
         place = (witness.name, origin)
@@ -136,14 +136,14 @@ class Witnesses:
                     return found[-1]
                 if status != CONFLICT:
                     raise _Failure(f"answered {status}: {_printable(body)}")
-                told = read_size(body)
+                witness_size = read_size(body)
             except NoteRefused as error:
                 raise _Failure(f"answered {status}, but {error}") from error
-            if told > size:
-                raise _Failure(f"has seen size {told}, beyond ours, {size}: is this an old state of the log?")
-            if told == old:
+            if witness_size > size:
+                raise _Failure(f"has seen size {witness_size}, beyond ours, {size}: is this an old state of the log?")
+            if witness_size == old:
                 raise _Failure(f"refused size {old} and named the same")
-            self._seen[place] = told
+            self._seen[place] = witness_size
         raise _Failure("named another size each time")
 
     async def _post(self, witness: TrustedWitness, body: bytes) -> tuple[int, bytes]:
@@ -159,8 +159,8 @@ class Witnesses:
         except Exception as error:
             raise _Failure(f"cannot be reached: {why_not(error)}") from error
 
-    def _tell(self, failures: Mapping[str, str]) -> None:
-        """Log what has changed since the last time, not the same line several times a second."""
+    def _log_changes(self, failures: Mapping[str, str]) -> None:
+        """Log failures that began or ended since the last time, not the same line several times a second."""
         for name, reason in failures.items():
             if self._failing.get(name) != reason:
                 _log.warning("a witness did not cosign", witness=name, reason=reason)
@@ -170,7 +170,7 @@ class Witnesses:
 
 
 async def _exchange(client: httpx.AsyncClient, url: str, body: bytes) -> tuple[int, bytes]:
-    """Status and body of the answer; raises _Failure for one that is too long, and whatever the library raises."""
+    """Status and body of the answer; raises _Failure for an answer that is too long, and any error of the library."""
     async with client.stream("POST", url, content=body) as answer:
         received = bytearray()
         async for chunk in answer.aiter_bytes():
@@ -181,7 +181,7 @@ async def _exchange(client: httpx.AsyncClient, url: str, body: bytes) -> tuple[i
 
 
 class _Failure(Exception):
-    """Why one witness does not count this time."""
+    """The reason why one witness does not count this time."""
 
 
 def _printable(body: bytes) -> str:
