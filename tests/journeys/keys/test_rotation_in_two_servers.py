@@ -169,9 +169,8 @@ async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> li
 
     partners = [await server.partner("north") for server in pair]
     monkeypatch.setattr(clients, "find_reference", together)
-    return sorted(
-        answer.status_code for answer in await asyncio.gather(*(register(partner, "R") for partner in partners))
-    )
+    answers = await asyncio.gather(*(register(partner, "R") for partner in partners))
+    return sorted(answer.status_code for answer in answers)
 
 
 async def test_two_servers_never_look_a_new_reference_up_side_by_side(

@@ -148,7 +148,7 @@ GOOD = cosign(TEXT, STRANGER, 1_700_000_000).line().encode()
         (b"", "cannot be reached"),
         (b"nonsense\r\n\r\n", "cannot be reached"),
         (http(200, b""), "not signature lines"),
-        (http(200, b"ok\n"), "no signature line"),
+        (http(200, b"ok\n"), "not a signature line"),
         (http(200, b"\xff\n"), "not UTF-8"),
         (http(200, LOG.sign(TEXT).line().encode()), "without its cosignature"),
         (http(200, cosign(TEXT + "x\n", STRANGER, 1).line().encode()), "does not hold"),
