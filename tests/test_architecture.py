@@ -38,6 +38,7 @@ STORIES = {
     "operations/test_associated_data.py",
     "operations/test_entries_for_others.py",
     "process/test_two_commands.py",
+    "storage/database/test_event_kinds.py",
     "storage/database/test_schema.py",
     "storage/test_client_columns.py",
     "storage/test_demo_on_postgresql_15.py",
