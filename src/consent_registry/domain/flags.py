@@ -36,9 +36,8 @@ class PurposeFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     """The flags of a purpose.
 
     `flow_itself_is_special`: the mere fact of a transfer reveals special data about the client (Art. 9 DSGVO).
-    `back_channel`: what an advice office may send back. `dpo_approval`: no flow without an approval.
-    `separate_sheet`: needs a consent for this purpose alone. `notice`: what the client must hear if a Jobcenter takes
-    part.
+    `back_channel`: what an advice office may send back. `dpo_approval`: no flow without an approval. `separate_sheet`:
+    needs a consent for this purpose alone. `notice`: what the client must be told if a Jobcenter takes part.
     """
 
     flow_itself_is_special: bool = False

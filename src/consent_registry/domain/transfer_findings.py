@@ -116,8 +116,10 @@ def _about(
 
 def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]) -> list[Finding]:
     """Findings for categories that no grant of the permit permitted at the time of the transfer: one finding for each
-    kind of change that stopped a grant. A change counts from its date, even if it was recorded later: the sender, which
-    had a permit, is not at fault, but nobody had agreed to the transfer. Of several changes the earliest known counts.
+    kind of change that stopped a grant.
+
+    A change counts from its date, even if it was recorded after the transfer. Then the sender, which had a permit, is
+    not at fault, but nobody had agreed to the transfer. Of several changes the one known first counts.
     """
     found = []
     stops = {

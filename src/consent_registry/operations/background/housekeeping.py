@@ -11,7 +11,7 @@ import structlog
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import transaction
-from consent_registry.storage.database.idempotency import forget_answers
+from consent_registry.storage.database.idempotency import delete_old_answers
 from consent_registry.storage.database.partitions import make_event_partitions
 
 PERIOD = 3600.0
@@ -55,6 +55,6 @@ async def run_round(runtime: Runtime) -> None:
     """Delete stored answers older than two days, in every network, and make the log's next partitions."""
     for network in await runtime.networks():
         async with transaction(runtime.pool, network.network_id, ()) as connection:
-            await forget_answers(connection, network.network_id)
+            await delete_old_answers(connection, network.network_id)
     async with transaction(runtime.pool, NO_NETWORK, ()) as connection:
         await make_event_partitions(connection)

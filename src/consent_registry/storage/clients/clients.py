@@ -38,12 +38,14 @@ def digest_locks(digests: Sequence[bytes]) -> list[int]:
 
 
 async def lock_client(connection: Connection, network_id: int, number: int) -> None:
-    """Take the exclusive lock of a client number until the transaction ends: to change what is recorded under it."""
+    """Take the exclusive lock of a client number until the transaction ends, to change what is recorded under it."""
     await connection.execute("select pg_advisory_xact_lock($1, $2)", LOCK_CLIENT | network_id, number)
 
 
 async def lock_client_shared(connection: Connection, network_id: int, number: int) -> None:
-    """Take the shared lock of a client number until the transaction ends: meanwhile nobody changes or erases it."""
+    """Take the shared lock of a client number until the transaction ends, so that nobody changes or erases it
+    meanwhile.
+    """
     await connection.execute("select pg_advisory_xact_lock_shared($1, $2)", LOCK_CLIENT | network_id, number)
 
 

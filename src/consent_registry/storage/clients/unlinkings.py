@@ -66,9 +66,11 @@ async def add_unlinking(connection: Connection, network_id: int, row: UnlinkingR
 async def permits_on_undone_links(
     connection: Connection, network_id: int, partner_id: int, begin: datetime, end: datetime
 ) -> list[PermitOnUndoneLink]:
-    """A partner's permits that rested on links undone in a period: asked about the one side, and permitted by a grant
-    of the other, with no earlier unlinking of either of them since. In the order of the log. (Outcomes 1 and 2
-    permit.) `offset 0` keeps the steps apart: by index from each to the next, however many there are.
+    """A partner's permits that relied on a link undone in a period, in the order of the log.
+
+    Such a permit answers a question with one reference and names a grant recorded under the other, and neither was
+    unlinked between permit and period. (Outcomes 1 and 2 permit.) `offset 0` separates the statement's steps, so that
+    each step finds the next rows by index.
     """
     rows = await connection.fetch(
         """

@@ -9,8 +9,8 @@ import asyncpg
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.database.roles import LOOKS_IN_PG_TEMP_LAST
 
-# The registry's logins that are not the owner's members: those of this installation, known by the schema's owner, and
-# whoever else may enter the schema. A superuser needs no way up; a program refuses to run as one.
+# The logins that are no members of the owner: this installation's, known by the schema's owner, and all others that may
+# enter the schema. Superusers are left out: they need no escalation, and no program runs as one.
 _LOGINS = """
     select r.oid, r.rolname from pg_roles r, pg_namespace n join pg_roles o on o.oid = n.nspowner
     where n.nspname = 'registry' and not r.rolsuper and not pg_has_role(r.oid, o.oid, 'member') and (

@@ -75,7 +75,7 @@ async def add_answer(
     )
 
 
-async def forget_answers(connection: Connection, network_id: int) -> int:
+async def delete_old_answers(connection: Connection, network_id: int) -> int:
     """Delete answers older than two days. Returns how many were deleted."""
     deleted = await connection.fetchval("select registry.forget_idempotency_keys($1)", network_id)
     return int(deleted or 0)

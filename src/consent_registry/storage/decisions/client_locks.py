@@ -42,12 +42,13 @@ UNKNOWN_CLIENT = ResolvedClient(None, None)
 async def lock_clients(
     connection: Connection, network_id: int, queries: Sequence[FactsQuery]
 ) -> list[tuple[ResolvedClient, bool]]:
-    """For each question the client its reference means, and whether the shared locks of its whole group were free.
+    """Resolve each question's reference to a client, and try to take the shared locks of the client's whole group.
+    Returns for each question the client, and whether all locks were free.
 
-    No lock is waited for: while a consent act holds the client, the question goes to the next batch. An unknown
-    reference gets a pseudo client id from its digest, so it causes the same queries and locks, and a concurrent
-    registration conflicts with it. Under a digest key that a reference is not stored under it is unknown, so known and
-    unknown references also cause the same work during a key rotation.
+    It waits for no lock: while a command holds a client's exclusive lock, the question goes to the next batch. An
+    unknown reference gets a pseudo client id from its digest, so it causes the same queries and locks, and a concurrent
+    registration conflicts with it. A reference is stored under one digest key and unknown under the others, so known
+    and unknown references also cause the same work during a key rotation.
     """
     references = references_of(queries)
     rows = await connection.fetch(

@@ -164,7 +164,7 @@ def key_file_marks(directory: Path) -> FileMarks:
 def make_keys(directory: Path, now: datetime) -> None:
     """Create the missing key files, readable by their owner only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(directory):
+    with _lock_folder(directory):
         for name in FILES:
             if not (directory / f"{name}.json").exists():
                 _write(directory, name, (_fresh(f"{name}-1", now),))
@@ -176,7 +176,7 @@ def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, over
     An earlier log key signs checkpoints for `overlap` longer. Raises Unusable while an earlier rotation of this file is
     pending: the servers would get two new keys at once.
     """
-    with _alone(directory):
+    with _lock_folder(directory):
         keys = read_key_file(directory, name)
         for key in keys:
             if not key.is_active(now) and key.active_from is not None:
@@ -194,7 +194,7 @@ def drop_key(directory: Path, name: str, key_id: str, now: datetime) -> None:
 
     Raises Unusable for a key that is missing, current, or about to become current.
     """
-    with _alone(directory):
+    with _lock_folder(directory):
         keys = read_key_file(directory, name)
         known = {key.id: key for key in keys}
         if key_id not in known:
@@ -214,7 +214,7 @@ def _next_id(name: str, keys: Sequence[Key]) -> str:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _lock_folder(directory: Path) -> Iterator[None]:
     """Hold the folder's lock, so that only one process changes its keys. Raises Unusable if another one does."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -36,5 +36,5 @@ def place_of_answer(network_id: int, partner_id: int, scope: bytes, body_sha256:
 
 
 def earlier_place(column: str, network_id: int, partner_id: int) -> str:
-    """The old form of a place, one for all of a partner's values in a column."""
+    """A place in the old form, which is the same for all of a partner's values in a column."""
     return f"{EARLIER_WORDS[column]} {network_id} {partner_id}"

@@ -144,7 +144,7 @@ async def sent_before(connection: Connection, asked: Slice) -> list[SentRow]:
 
     That is a withdrawal of a grant or release, by the client or by another person in the data, in effect before the
     transfer; or an invalidation. The search covers every client number that ever meant the same client. Endings and
-    restrictions cannot be such changes: they count from their recording, which is after the report.
+    restrictions cannot be such changes: they take effect when they are recorded, so never before an earlier report.
     """
     network_id, partner_id, begin, end = asked
     rows = await connection.fetch(

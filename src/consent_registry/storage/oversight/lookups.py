@@ -1,7 +1,7 @@
 """Statements for unusual look-ups: one partner's questions and wrong codes in a period.
 
-Every statement names the partner, beside row-level security. (Outcome 3 is no permission, and what rests on consents
-is numbered up to it.)
+Every statement names the partner, in addition to row-level security. (Outcomes 1 to 3 are consent-based; 3 is no
+permission.)
 """
 
 from datetime import datetime
