@@ -29,7 +29,6 @@ STORIES = {
     "demo/test_data.py",
     "demo/test_permit_example.py",
     "domain/events/test_new_member.py",
-    "domain/events/test_other_kinds.py",
     "domain/test_against_oracle.py",
     "domain/test_boundaries.py",
     "domain/test_values.py",

@@ -11,6 +11,7 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import Head
 from consent_registry.domain.events.registry import EVENTS, KINDS, NUMBERS, NotAnEvent, read_event, write_event
+from consent_registry.domain.table_check import Replay
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NONCE = bytes(range(32))
@@ -57,6 +58,11 @@ def logged() -> Iterator[bytes]:
     """Every event of the samples: one of each kind, and those of a day."""
     kinds = json.loads((SAMPLES / "events.json").read_text(encoding="utf-8"))
     yield from (sample["event"].encode() for sample in kinds.values())
+    yield from day()
+
+
+def day() -> Iterator[bytes]:
+    """The events of a day's log that were not erased, in their order."""
     for line in (SAMPLES / "day" / "events.jsonl").read_text(encoding="utf-8").splitlines():
         opened = json.loads(line)
         if "event" in opened:
@@ -79,6 +85,15 @@ def test_what_was_logged_is_read_and_written_again_byte_for_byte(body: bytes) ->
     kind = json.loads(body)["kind"]
     assert type(event) is EVENTS[kind]
     assert write_event(event, NONCE) == body
+
+
+def test_what_was_logged_on_a_day_stands_for_rows() -> None:
+    """Every event of a log, in its order, is taken in by the table check, and rows of many tables are expected."""
+    replay = Replay()
+    assert all(replay.tell(read_event(body)) for body in day())
+    assert {"networks", "partners", "flows", "clients", "consents", "grants", "grant_changes", "withdrawals"} <= {
+        table for table, rows in replay.expected.rows.items() if rows
+    }
 
 
 def test_an_event_of_an_unknown_kind_is_read_as_its_head() -> None:
