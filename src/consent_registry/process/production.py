@@ -5,8 +5,8 @@ import os
 from collections.abc import Coroutine, Mapping
 from typing import NoReturn
 
+from consent_registry.process.served import Service, require_room, without_powerful_logins
 from consent_registry.process.server import ANNOUNCED
-from consent_registry.process.service import Service, require_room, without_powerful_logins
 from consent_registry.process.standard_streams import survive_without_output
 
 

@@ -20,8 +20,8 @@ from granian.server import MPServer
 
 from consent_registry.process.connections import BACKLOG, bind, close_those_beyond
 from consent_registry.process.postgres.processes import die_with
+from consent_registry.process.served import Service
 from consent_registry.process.server_log import configure_log
-from consent_registry.process.service import Service
 from consent_registry.settings import PREFIX, read_limits
 
 ANNOUNCED = "announced"

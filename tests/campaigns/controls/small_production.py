@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.process.production import become_server
-from consent_registry.process.service import Service
+from consent_registry.process.served import Service
 
 
 async def _check() -> Mapping[str, str]:
