@@ -117,7 +117,7 @@ def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:
             body = get_args(parameters["data"].annotation)[0] if "data" in parameters else None
             assert one.takes is body, path
         assert (one.key != "none") == ("idempotency_key" in parameters), path
-        assert (one.key == "required") == ("once_required" in inspect.getsource(handler.fn)), path
+        assert (one.key == "required") == ("key_required" in inspect.getsource(handler.fn)), path
         plain = set(parameters) - {"request", "data", "idempotency_key", *re.findall(r"\w+", path)}
         assert set(one.query) == plain, path
 
