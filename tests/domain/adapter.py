@@ -92,7 +92,7 @@ class World:
             categories={slug: self._category(slug) for slug in self.scenario["categories"]},
             purposes={slug: self._purpose(slug) for slug in self.scenario["purposes"]},
             agreements=(),
-            flows={key: tuple(several) for key, several in flows.items()},
+            flows={key: tuple(same_key) for key, same_key in flows.items()},
             texts={},
             credentials={},
             approvals=tuple(self._approval(one) for one in self.scenario["approvals"]),
@@ -157,7 +157,7 @@ def make_grant(
         answer=grant["answer"],
         valid_from=grant["valid_from"],
         valid_until=grant["valid_until"],
-        changes=tuple(_change(one, category_ids) for one in grant["changes"]),
+        changes=tuple(_change(change, category_ids) for change in grant["changes"]),
         releases=tuple(
             Release(partners[one["holder"]], partners[one["towards"]], live=not one["withdrawn"])
             for one in releases or ()

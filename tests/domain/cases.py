@@ -54,7 +54,7 @@ def grant(sender: Partner, recipient: Partner, *categories: Category, **facts: o
         sender.partner_id,
         recipient.partner_id,
         SUPPORT.purpose_id,
-        tuple(one.category_id for one in categories),
+        tuple(category.category_id for category in categories),
         explicit=False,
         answer="given",
         valid_from=START,
@@ -71,15 +71,15 @@ def change(kind: ChangeKind, effective: float, recorded: float | None = None, **
     )
 
 
-def changed(one: Grant, *changes: Change) -> Grant:
+def changed(before: Grant, *changes: Change) -> Grant:
     """The grant with these changes."""
-    return msgspec.structs.replace(one, changes=changes)
+    return msgspec.structs.replace(before, changes=changes)
 
 
 def flow(sender: Partner, recipient: Partner, *categories: Category, basis: Basis = "consent", **facts: object) -> Flow:
     """A flow for support, in an agreement without end."""
     frame = Agreement("agreement-1", "1", None, None, ended=False)
-    numbers = frozenset(one.category_id for one in categories)
+    numbers = frozenset(category.category_id for category in categories)
     plain = Flow(frame, sender.partner_id, recipient.partner_id, SUPPORT.purpose_id, numbers, basis, None)
     return msgspec.structs.replace(plain, **facts)
 
@@ -88,7 +88,7 @@ def decide(
     question: Question, flows: Sequence[Flow], grants: Sequence[Grant], now: datetime, **rules: object
 ) -> Decision:
     """The answer where the agreements have these flows; nothing is approved unless `rules` says so."""
-    isolated = [one for one in (question.sender, question.recipient) if one.isolated]
+    isolated = [before for before in (question.sender, question.recipient) if before.isolated]
     gates = tuple(ApprovalGate("isolated_partner", "sender", ()) for _ in isolated)
     plain = FlowRules(tuple(flows), gates)
     return decisions.decide(question, msgspec.structs.replace(plain, **rules), grants, now)

@@ -34,9 +34,9 @@ def whole(act: Entry) -> list[Entry]:
 def faults(log: list[Entry | None], size: int | None = None) -> list[str]:
     """The faults of a log; None is a place whose event was removed."""
     reading = ActEntries()
-    found = [reading.present(index, logged(one)) for index, one in enumerate(log) if one is not None]
+    found = [reading.present(index, logged(entry)) for index, entry in enumerate(log) if entry is not None]
     found.append(reading.conclude(len(log) if size is None else size))
-    return [one for one in found if one is not None]
+    return [fault for fault in found if fault is not None]
 
 
 def test_the_number_of_entries_is_the_kinds() -> None:
@@ -56,19 +56,23 @@ def test_the_number_of_entries_is_the_kinds() -> None:
 def test_padding_fills_up_what_others_leave(others: int) -> None:
     """Padding has no actor, names the command, and is recorded under the command's own client number."""
     acting = LinkEvent(id="g", client="mine", group="g")
-    some = [LinkEvent(id=f"o{one}", actor=None, client=f"c{one}", act="g", group="g") for one in range(others)]
-    written = with_padding(acting, some, [f"p{number}" for number in range(16)])
-    assert written[: 1 + others] == [acting, *some]
+    links = [
+        LinkEvent(id=f"o{number}", actor=None, client=f"c{number}", act="g", group="g") for number in range(others)
+    ]
+    written = with_padding(acting, links, [f"p{number}" for number in range(16)])
+    assert written[: 1 + others] == [acting, *links]
     padding = written[1 + others :]
     assert len(written) == 16
-    assert {(type(one), one.client, one.actor, one.act) for one in padding} <= {(PaddingEvent, "mine", None, "g")}
+    assert {(type(event), event.client, event.actor, event.act) for event in padding} <= {
+        (PaddingEvent, "mine", None, "g")
+    }
 
 
 def test_more_numbers_than_a_client_can_have_are_a_mistake() -> None:
     """A command for more client numbers than a client can have is refused, because padding could not hide it."""
-    some = [LinkEvent(id=f"o{number}", actor=None, act="g", group="g") for number in range(16)]
+    links = [LinkEvent(id=f"o{number}", actor=None, act="g", group="g") for number in range(16)]
     with pytest.raises(ValueError, match="more client numbers"):
-        with_padding(LinkEvent(id="g", group="g"), some, [])
+        with_padding(LinkEvent(id="g", group="g"), links, [])
 
 
 def test_padding_goes_with_its_act() -> None:

@@ -31,9 +31,9 @@ def difference(scenario: scenario_format.Scenario, decision: Decision) -> str | 
     expected = oracle.decide(scenario)
     answered = (
         decision.outcome,
-        [one.slug for one in decision.permitted],
-        [one.slug for one in decision.denied],
-        [one.slug for one in decision.not_consent_based],
+        [category.slug for category in decision.permitted],
+        [category.slug for category in decision.denied],
+        [category.slug for category in decision.not_consent_based],
         decision.expires_at,
     )
     wanted = (

@@ -69,9 +69,9 @@ def changed_times(value: T, change: Callable[[datetime], datetime]) -> T:
     if isinstance(found, datetime):
         found = change(found)
     elif isinstance(found, dict):
-        found = {name: changed_times(one, change) for name, one in found.items()}
+        found = {name: changed_times(value, change) for name, value in found.items()}
     elif isinstance(found, list):
-        found = [changed_times(one, change) for one in found]
+        found = [changed_times(value, change) for value in found]
     return found  # type: ignore[no-any-return]
 
 
@@ -134,7 +134,7 @@ def assert_same_statuses(grants: list[scenario_format.Grant], at: datetime, know
     """Grants and their consent have the oracle's status."""
     slugs = {slug: number for number, slug in enumerate(sorted({s for g in grants for s in g["categories"]}), 1)}
     own = [make_grant(grant, slugs, "consent") for grant in grants]
-    assert [status_of(one, at, known_at) for one in own] == [oracle.grant_status(g, at, known_at) for g in grants]
+    assert [status_of(grant, at, known_at) for grant in own] == [oracle.grant_status(g, at, known_at) for g in grants]
     assert status_of_consent(own, at, known_at) == oracle.consent_status(grants, at, known_at)
 
 
@@ -171,8 +171,8 @@ def test_forms_agree_by_the_german_calendar(
     methods.
     """
     special = CATEGORIES[category]
-    rules = [find_rule(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
-    forms = [form_oracle.form_needed(one, category, at, special=special, by_its_flow=by_its_flow) for one in sides]
+    rules = [find_rule(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
+    forms = [form_oracle.form_needed(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
     assert [None if rule is None else rule.form for rule in rules] == forms
     (mine, other), (form, another) = rules, forms
     if mine is not None and other is not None and form is not None and another is not None:

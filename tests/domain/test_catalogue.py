@@ -34,7 +34,7 @@ def catalogue(*flows: Flow, approvals: tuple[Approval, ...] = ()) -> Catalogue:
         categories={one.slug: one for one in (IDENTITY, CONTACT, FAMILY, MENTAL_HEALTH)},
         purposes={one.slug: one for one in (SUPPORT, NARROW, GATED)},
         agreements=(),
-        flows={(one.sender_id, one.recipient_id, one.purpose_id): (one,) for one in flows},
+        flows={(flow.sender_id, flow.recipient_id, flow.purpose_id): (flow,) for flow in flows},
         texts={},
         credentials={},
         approvals=approvals,
@@ -109,7 +109,10 @@ def test_a_purpose_that_needs_approval_has_a_gate() -> None:
     (gate,) = catalogue(approvals=(approval(), of_purpose)).flow_rules(1, 2, 6).gates
     assert (gate.rule, gate.member, gate.approvals) == ("dpo_approval", "purpose", (of_purpose,))
     gates = catalogue().flow_rules(1, 3, 6).gates
-    assert [(one.rule, one.member) for one in gates] == [("isolated_partner", "recipient"), ("dpo_approval", "purpose")]
+    assert [(gate.rule, gate.member) for gate in gates] == [
+        ("isolated_partner", "recipient"),
+        ("dpo_approval", "purpose"),
+    ]
 
 
 def test_what_nothing_is_said_about_is_plain() -> None:

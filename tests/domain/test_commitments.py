@@ -17,7 +17,7 @@ def test_a_commitment_is_of_meaning_and_value() -> None:
     assert base64.urlsafe_b64decode(commit(NONCE, "kept_at", b"Cabinet") + "=") == mac
     assert commit(NONCE, "kept_at", b"Cabinet") == Commitment("kept_at", NONCE, "").of(b"Cabinet")
     others = [(NONCE, "kept_at", b"cabinet"), (NONCE, "function", b"Cabinet"), (bytes(32), "kept_at", b"Cabinet")]
-    assert commit(NONCE, "kept_at", b"Cabinet") not in {commit(*one) for one in others}
+    assert commit(NONCE, "kept_at", b"Cabinet") not in {commit(*words) for words in others}
     assert commit(NONCE, "ab", b"c") != commit(NONCE, "a", b"bc")
 
 

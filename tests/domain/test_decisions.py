@@ -40,7 +40,7 @@ def outcome(question: Question, flows: Sequence[Flow], grants: Sequence[Grant], 
 def slugs(decision: Decision) -> tuple[list[str], list[str], list[str]]:
     """The slugs of the permitted, denied and not consent-based categories."""
     lists = (decision.permitted, decision.denied, decision.not_consent_based)
-    permitted, denied, statutory = ([one.slug for one in categories] for categories in lists)
+    permitted, denied, statutory = ([category.slug for category in categories] for categories in lists)
     return permitted, denied, statutory
 
 
@@ -62,7 +62,7 @@ def test_case_2_a_handover_carries_no_permit() -> None:
     def ask(question: Question, grants: Sequence[Grant]) -> str:
         ids = (question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
         return outcome(
-            question, [one for one in flows if (one.sender_id, one.recipient_id, one.purpose_id) == ids], grants
+            question, [flow for flow in flows if (flow.sender_id, flow.recipient_id, flow.purpose_id) == ids], grants
         )
 
     assert ask(asks(xanten, moers, IDENTITY, CONTACT), given) == "permit"

@@ -33,15 +33,19 @@ EXPIRES = AT + 5 * MINUTES
 def test_a_permit_is_due_and_an_evidence_is() -> None:
     """An overdue permit or evidence is known from its due time, and names its permit or consent."""
     permit = Permit("d", 7, "c", AT)
-    one = unreported(permit, AT + REPORT_AFTER)
-    assert (one.kind, one.finding_id, one.known_at) == ("permit_unreported", "permit_unreported:d", AT + REPORT_AFTER)
-    assert one.times == {"decided_at": AT, "due_at": AT + REPORT_AFTER}
-    assert (one.decision_id, one.log_index, one.client_id, one.consent_id) == ("d", 7, "c", None)
-    other = evidence_overdue("k", "c", AT, AT + EVIDENCE_AFTER)
-    assert (other.kind, other.finding_id) == ("evidence_missing", "evidence_missing:k")
-    assert (other.consent_id, other.client_id, other.decision_id, other.log_index) == ("k", "c", None, None)
-    assert other.times == {"recorded_at": AT, "due_at": AT + EVIDENCE_AFTER}
-    assert other.known_at == AT + EVIDENCE_AFTER
+    report = unreported(permit, AT + REPORT_AFTER)
+    assert (report.kind, report.finding_id, report.known_at) == (
+        "permit_unreported",
+        "permit_unreported:d",
+        AT + REPORT_AFTER,
+    )
+    assert report.times == {"decided_at": AT, "due_at": AT + REPORT_AFTER}
+    assert (report.decision_id, report.log_index, report.client_id, report.consent_id) == ("d", 7, "c", None)
+    evidence = evidence_overdue("k", "c", AT, AT + EVIDENCE_AFTER)
+    assert (evidence.kind, evidence.finding_id) == ("evidence_missing", "evidence_missing:k")
+    assert (evidence.consent_id, evidence.client_id, evidence.decision_id, evidence.log_index) == ("k", "c", None, None)
+    assert evidence.times == {"recorded_at": AT, "due_at": AT + EVIDENCE_AFTER}
+    assert evidence.known_at == AT + EVIDENCE_AFTER
     third = on_undone_link(permit, "u", AT - MINUTES, AT + MINUTES)
     assert (third.kind, third.known_at) == ("permit_on_undone_link", AT + MINUTES)
     assert third.times == {"decided_at": AT, "linked_at": AT - MINUTES, "unlinked_at": AT + MINUTES}
@@ -99,4 +103,4 @@ def test_how_much_each_kind_presses() -> None:
             "link_codes_guessed",
         ],
     }
-    assert {one.severity for one in GROUNDS.values()} == set(SEVERITIES)
+    assert {ground.severity for ground in GROUNDS.values()} == set(SEVERITIES)

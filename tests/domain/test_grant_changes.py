@@ -17,7 +17,7 @@ from tests.domain.cases import CONTACT, FAMILY, IDENTITY, START, change, changed
 
 SENDER, RECIPIENT, RECORDER = partner(1), partner(2), partner(3)
 ACTS = (CONFIRMATION, ENDING, INVALIDATION, RESTRICTION, LIFTING)
-ONE, TWO, OTHER = (frozenset({one.category_id}) for one in (IDENTITY, CONTACT, FAMILY))
+ONE, TWO, OTHER = (frozenset({subject.category_id}) for subject in (IDENTITY, CONTACT, FAMILY))
 GIVEN = grant(SENDER, RECIPIENT, IDENTITY, CONTACT, recorder_id=RECORDER.partner_id)
 ASKED = grant(SENDER, RECIPIENT, IDENTITY, answer="requested")
 # A grant with each status on day 10.
@@ -40,7 +40,7 @@ OPEN: dict[str, set[Status]] = {
 }
 
 
-@pytest.mark.parametrize("act", ACTS, ids=lambda one: one.noun)
+@pytest.mark.parametrize("act", ACTS, ids=lambda subject: subject.noun)
 def test_who_may(act: GrantAct) -> None:
     """Only the sender confirms; recorder and sender invalidate; every partner of the grant may do the other acts."""
     may = {who.partner_id for who in (SENDER, RECIPIENT, RECORDER, partner(4)) if act.may(GIVEN, who.partner_id)}
@@ -48,22 +48,22 @@ def test_who_may(act: GrantAct) -> None:
 
 
 @pytest.mark.parametrize("status", WITH_STATUS)
-@pytest.mark.parametrize("act", ACTS, ids=lambda one: one.noun)
+@pytest.mark.parametrize("act", ACTS, ids=lambda subject: subject.noun)
 def test_from_which_status(act: GrantAct, status: Status) -> None:
     """Each act changes only grants with one of its own statuses."""
-    one = WITH_STATUS[status]
-    assert status_of(one, day(10), day(10)) == status
-    assert is_open_to(act, one, day(10)) is (status in OPEN[act.noun])
-    assert bool(change_grants(act, [one], START, day(10))) is (status in OPEN[act.noun])
+    subject = WITH_STATUS[status]
+    assert status_of(subject, day(10), day(10)) == status
+    assert is_open_to(act, subject, day(10)) is (status in OPEN[act.noun])
+    assert bool(change_grants(act, [subject], START, day(10))) is (status in OPEN[act.noun])
 
 
 def test_what_spreads_and_what_goes_back() -> None:
     """An invalidation covers one consent from its start; endings and restrictions also cover consents connected by
     renewals.
     """
-    assert [one.noun for one in ACTS if one.spreads] == ["ending", "restriction", "restriction_lifting"]
-    assert [one.noun for one in ACTS if one.from_the_start] == ["invalidation"]
-    assert [one.kind for one in ACTS] == ["confirmed", "ended", "invalidated", "restricted", "unrestricted"]
+    assert [act.noun for act in ACTS if act.spreads] == ["ending", "restriction", "restriction_lifting"]
+    assert [act.noun for act in ACTS if act.from_the_start] == ["invalidation"]
+    assert [act.kind for act in ACTS] == ["confirmed", "ended", "invalidated", "restricted", "unrestricted"]
     ((_, void),) = change_grants(INVALIDATION, [GIVEN], day(2), day(10))
     assert void == Change("invalidated", day(2), day(10))
     ((_, over),) = change_grants(ENDING, [GIVEN], day(2), day(10))

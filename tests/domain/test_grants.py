@@ -31,7 +31,7 @@ from tests.domain.cases import (
 from tests.domain.cases import grant as make
 
 AWO, JOBCENTER, OTHER = partner(1, "awo"), partner(2, "jobcenter"), partner(3, "other")
-ONE, TWO, THREE = (frozenset({one.category_id}) for one in (IDENTITY, CONTACT, FAMILY))
+ONE, TWO, THREE = (frozenset({made.category_id}) for made in (IDENTITY, CONTACT, FAMILY))
 
 
 @pytest.fixture
@@ -187,8 +187,8 @@ def test_the_strongest_ground_is_the_status(
     kinds: list[ChangeKind], answer: grants.Answer, at: int, expected: str
 ) -> None:
     """A void grant counts as invalidated, not as withdrawn, a withdrawn one not as expired, and so on by precedence."""
-    one = make(AWO, JOBCENTER, IDENTITY, answer=answer, changes=tuple(change(kind, 5) for kind in kinds))
-    assert status_of(one, day(at), day(at)) == expected
+    made = make(AWO, JOBCENTER, IDENTITY, answer=answer, changes=tuple(change(kind, 5) for kind in kinds))
+    assert status_of(made, day(at), day(at)) == expected
 
 
 def test_a_consent_is_given_while_any_of_its_grants_is(grant: Grant) -> None:
@@ -217,9 +217,9 @@ def test_a_consent_is_given_while_any_of_its_grants_is(grant: Grant) -> None:
 )
 def test_who_learns_of_a_grant(answer: grants.Answer, changes: tuple[Change, ...], seen_by: set[Partner]) -> None:
     """A refusal recorded by the recipient is visible to it alone; a request also to the sender."""
-    one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=JOBCENTER.partner_id, changes=changes)
-    status = status_of(one, day(5), day(5))
-    assert {who for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)} == seen_by
+    made = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=JOBCENTER.partner_id, changes=changes)
+    status = status_of(made, day(5), day(5))
+    assert {who for who in (AWO, JOBCENTER, OTHER) if made.is_visible_to(who.partner_id, status)} == seen_by
 
 
 @pytest.mark.parametrize("recorder", [AWO, JOBCENTER, OTHER], ids=["sender", "recipient", "neither"])
@@ -232,26 +232,26 @@ def test_who_reads_the_rows_of_a_grant(answer: grants.Answer, sides: set[Partner
     """A partner that may see a grant may read its rows, whatever changes the grant has."""
     confirmed = (change("confirmed", 1),) if recorder is JOBCENTER else ()
     for changes in ((), (change("withdrawn", 1),), confirmed):
-        one = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=recorder.partner_id, changes=changes)
-        assert one.readers == {who.partner_id for who in {recorder, *sides}}
-        status = status_of(one, day(5), day(5))
+        made = make(AWO, JOBCENTER, IDENTITY, answer=answer, recorder_id=recorder.partner_id, changes=changes)
+        assert made.readers == {who.partner_id for who in {recorder, *sides}}
+        status = status_of(made, day(5), day(5))
         assert {
-            who.partner_id for who in (AWO, JOBCENTER, OTHER) if one.is_visible_to(who.partner_id, status)
-        } <= one.readers
+            who.partner_id for who in (AWO, JOBCENTER, OTHER) if made.is_visible_to(who.partner_id, status)
+        } <= made.readers
 
 
 def test_a_recipient_does_not_see_what_its_sender_was_refused() -> None:
     """A recipient does not see a refusal or a request that the sender recorded."""
     for answer in ("refused", "requested"):
-        one = make(AWO, JOBCENTER, IDENTITY, answer=answer)
-        assert not one.is_visible_to(JOBCENTER.partner_id, status_of(one, day(5), day(5)))
+        made = make(AWO, JOBCENTER, IDENTITY, answer=answer)
+        assert not made.is_visible_to(JOBCENTER.partner_id, status_of(made, day(5), day(5)))
 
 
 def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: if only the last partial withdrawal counted, earlier withdrawn categories would be permitted again."""
 
     def last_alone(_: Grant, changes: Iterable[Change]) -> frozenset[int]:
-        return [one.category_ids or frozenset() for one in changes][-1]
+        return [change.category_ids or frozenset() for change in changes][-1]
 
     monkeypatch.setattr(grants, "withdrawn_categories", last_alone)
     parts = changed(grant, change("withdrawn", 1, category_ids=ONE), change("withdrawn", 2, category_ids=TWO))
@@ -260,9 +260,9 @@ def test_withdrawals_that_do_not_add_up_are_found(grant: Grant, monkeypatch: pyt
 
 def test_both_sides_see_what_a_third_recorded() -> None:
     """Sender and recipient see a given grant that a third partner recorded."""
-    one = make(AWO, JOBCENTER, IDENTITY, recorder_id=OTHER.partner_id)
-    assert all(one.is_visible_to(who.partner_id, "given") for who in (AWO, JOBCENTER, OTHER))
-    assert not one.is_visible_to(99, "given")
+    made = make(AWO, JOBCENTER, IDENTITY, recorder_id=OTHER.partner_id)
+    assert all(made.is_visible_to(who.partner_id, "given") for who in (AWO, JOBCENTER, OTHER))
+    assert not made.is_visible_to(99, "given")
     assert (
         Grant("g", "c", 1, 2, 3, (1,), answer="given", explicit=True, valid_from=START, valid_until=START).recorder_id
         == 0
@@ -284,8 +284,8 @@ def test_only_who_is_said_to_have_agreed_is_looked_for(said: grants.ThirdParties
     """If other persons are recorded as having agreed, their grants must be on record; otherwise no grants
     are needed.
     """
-    one = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
-    assert covers_others(one, FAMILY.category_id, day(1)) is covered
+    made = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
+    assert covers_others(made, FAMILY.category_id, day(1)) is covered
 
 
 def test_a_refusal_is_no_yes_whatever_was_confirmed() -> None:

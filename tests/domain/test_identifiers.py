@@ -150,7 +150,7 @@ def test_references_keep_every_rule_at_once(reference: str) -> None:
     allowed = (
         1 <= len(reference) <= 128
         and unicodedata.normalize("NFC", reference) == reference
-        and not any(unicodedata.category(one) in forbidden for one in reference)
+        and not any(unicodedata.category(character) in forbidden for character in reference)
         and reference == reference.strip()
     )
     assert (reference_fault(reference) is None) == allowed
@@ -167,7 +167,7 @@ def _read(digits: str) -> bool:
 
 def test_every_wrong_digit_is_found_except_0_for_z() -> None:
     """A code with one wrong character is refused; only 0 for Z, or Z for 0, before the check digit is accepted."""
-    for code in (one.replace("-", "") for one in CODES):
+    for code in (code.replace("-", "") for code in CODES):
         assert _read(code)
         missed = {
             (place, digit)
@@ -182,7 +182,7 @@ def test_every_wrong_digit_is_found_except_0_for_z() -> None:
 def test_every_swap_of_neighbours_is_found_except_0_with_z() -> None:
     """A code with two neighbours swapped is refused, except 0 and Z before the check digit."""
     seen = 0
-    for code in (one.replace("-", "") for one in CODES):
+    for code in (code.replace("-", "") for code in CODES):
         for place in range(11):
             left, right = code[place], code[place + 1]
             if left != right:
@@ -218,7 +218,7 @@ def test_a_code_that_was_given_out_stays_good() -> None:
 
 def test_codes_are_read_as_people_write_them() -> None:
     """Case, hyphens, spaces and the look-alikes I, L and O do not matter in a code."""
-    code = next(one for one in CODES if "0" in one and "1" in one)
+    code = next(code for code in CODES if "0" in code and "1" in code)
     plain = code.replace("-", "")
     for written in (code, code.lower(), plain, " ".join(plain), code.replace("1", "I"), code.replace("1", "l")):
         assert read_code(written) == plain

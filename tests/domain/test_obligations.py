@@ -24,7 +24,7 @@ from tests.domain.cases import IDENTITY, partner
 def test_norms_follow_the_law_of_both_sides(sender: str, recipient: str | None, binding: str, responsible: str) -> None:
     """The norm is SGB X if either partner is under it, else the recipient's law."""
     found = obligations_for(partner(1, regime=sender), partner(2, regime=recipient))
-    assert [(one.code, one.norm) for one in found] == [
+    assert [(obligation.code, obligation.norm) for obligation in found] == [
         ("purpose_binding", binding),
         ("no_onward_transfer", binding),
         ("sender_responsible", responsible),
@@ -35,13 +35,13 @@ def test_a_permit_says_that_it_is_not_lawfulness() -> None:
     """Every permit tells the sender that a consent on file does not make the transfer lawful."""
     last = obligations_for(partner(1), partner(2))[-1]
     assert "nicht die Rechtmäßigkeit" in last.text
-    assert all(one.text.endswith(".") for one in obligations_for(partner(1), partner(2)))
+    assert all(obligation.text.endswith(".") for obligation in obligations_for(partner(1), partner(2)))
 
 
 def codes(*flags: CategoryFlags) -> list[str]:
     """The codes beyond the three general ones, for categories with these flags."""
-    categories = [msgspec.structs.replace(IDENTITY, flags=one) for one in flags]
-    return [one.code for one in obligations_for(partner(1), partner(2), categories)[3:]]
+    categories = [msgspec.structs.replace(IDENTITY, flags=flag) for flag in flags]
+    return [obligation.code for obligation in obligations_for(partner(1), partner(2), categories)[3:]]
 
 
 def test_flags_of_what_passes_oblige() -> None:
@@ -58,6 +58,6 @@ def test_flags_of_what_passes_oblige() -> None:
 def test_what_must_not_be_inferred_is_named() -> None:
     """The obligation names what must not be inferred, in German if there is a word for it, each once."""
     flags = [CategoryFlags(proxy_for=one) for one in ("origin", "ethnic origin", "Religion", "origin")]
-    categories = [msgspec.structs.replace(IDENTITY, flags=one) for one in flags]
+    categories = [msgspec.structs.replace(IDENTITY, flags=flag) for flag in flags]
     (found,) = obligations_for(partner(1), partner(2), categories)[3:]
     assert "auf die Herkunft und die ethnische Herkunft und Religion schließen" in found.text

@@ -81,7 +81,7 @@ def test_workers_share_a_quota(workers: int) -> None:
     """Workers together allow what one would, and each at least one call."""
     buckets = [Bucket() for _ in range(workers)]
     quota = 240
-    assert sum(taken(one, [1.0] * 300, quota, quota / workers) for one in buckets) == quota
+    assert sum(taken(bucket, [1.0] * 300, quota, quota / workers) for bucket in buckets) == quota
 
 
 def test_a_batch_larger_than_the_share_is_let_through_whole() -> None:

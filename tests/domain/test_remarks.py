@@ -5,12 +5,12 @@ from consent_registry.domain.remarks import REMARKS, remarks_of
 
 def test_remarks_come_in_the_order_of_their_codes() -> None:
     """Remarks come in the order of the given codes; no codes give no remarks."""
-    assert [one.code for one in remarks_of(["lay_interpreter", "mandate_ends_first"])] == [
+    assert [remark.code for remark in remarks_of(["lay_interpreter", "mandate_ends_first"])] == [
         "lay_interpreter",
         "mandate_ends_first",
     ]
     assert remarks_of([]) == []
-    assert {code: one.code for code, one in REMARKS.items()} == {code: code for code in REMARKS}
+    assert {code: remark.code for code, remark in REMARKS.items()} == {code: code for code in REMARKS}
 
 
 def test_a_code_in_the_log_keeps_its_remark() -> None:

@@ -62,31 +62,34 @@ def test_what_may_be_renewed_is_what_is_left(old: Grant) -> None:
 
 def test_a_renewal_names_the_grant_that_lasts_longest(old: Grant) -> None:
     """Of two new grants for a flow the longer one renews; a grant for another flow renews nothing."""
-    shorter, other = again(old, "short", valid_until=day(200)), again(old, "other", purpose_id=99, valid_until=day(900))
-    ((renewed, one),) = renew([old], [shorter, again(old), other], day(48), day(50))
-    assert (renewed, one.kind, one.by_grant_id, one.valid_until) == (old, "renewed", "new", day(300))
-    assert (one.effective_at, one.recorded_at) == (day(48), day(50))
-    assert status_of(changed(old, one), day(150), day(150)) == "renewed"
+    shorter, another = (
+        again(old, "short", valid_until=day(200)),
+        again(old, "other", purpose_id=99, valid_until=day(900)),
+    )
+    ((renewed, renewal),) = renew([old], [shorter, again(old), another], day(48), day(50))
+    assert (renewed, renewal.kind, renewal.by_grant_id, renewal.valid_until) == (old, "renewed", "new", day(300))
+    assert (renewal.effective_at, renewal.recorded_at) == (day(48), day(50))
+    assert status_of(changed(old, renewal), day(150), day(150)) == "renewed"
 
 
 def test_a_void_renewal_falls_alone(old: Grant) -> None:
     """An invalid renewal is undone from its date; another renewal stays, and none is undone twice."""
-    ((_, one),) = renew([old], [again(old)], day(48), day(50))
-    renewed = changed(old, one)
+    ((_, renewal),) = renew([old], [again(old)], day(48), day(50))
+    renewed = changed(old, renewal)
     assert unrenew([renewed], [again(old, "another")], day(60)) == []
     ((_, fallen),) = unrenew([renewed], [again(old)], day(60))
     assert (fallen.kind, fallen.effective_at, fallen.recorded_at) == ("unrenewed", day(48), day(60))
-    assert unrenew([changed(old, one, fallen)], [again(old)], day(70)) == []
-    assert status_of(changed(old, one, fallen), day(70), day(70)) == "given"
+    assert unrenew([changed(old, renewal, fallen)], [again(old)], day(70)) == []
+    assert status_of(changed(old, renewal, fallen), day(70), day(70)) == "given"
 
 
 @pytest.mark.parametrize("shown", ["old", "new"])
 def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) -> None:
     """A withdrawal of either grant withdraws both, so nothing is permitted for the flow."""
-    grants = [changed(old, *(one for _, one in renew([old], [again(old)], day(50), day(50)))), again(old)]
-    chosen = [one for one in grants if one.grant_id == shown]
+    grants = [changed(old, *(renewal for _, renewal in renew([old], [again(old)], day(50), day(50)))), again(old)]
+    chosen = [grant for grant in grants if grant.grant_id == shown]
     withdrawn = withdraw([*chosen, *related_grants(chosen, grants)], day(60), day(60))
-    assert {one.grant.grant_id for one in withdrawn} == {"old", "new"}
+    assert {withdrawal.grant.grant_id for withdrawal in withdrawn} == {"old", "new"}
     assert still_given(grants, withdrawn, day(60)) == []
     independent = again(old, "apart", consent_id="third", renews=None)
     assert still_given([*grants, independent], withdrawn, day(60)) == [independent]
@@ -100,10 +103,10 @@ def test_the_same_yes_as_the_oracle_sees_it() -> None:
     fell = 0
     for _ in range(CASES):
         papers = [f"paper-{number}" for number in range(choose((2, 3, 4, 5)))]
-        renews = {one: choose((None, *papers[:number])) for number, one in enumerate(papers)}
+        renews = {paper: choose((None, *papers[:number])) for number, paper in enumerate(papers)}
         ticks = [
-            Tick(f"{one}-{number}", one, renews[one], choose((1, 1, 2)), choose((False, False, False, True)))
-            for one in papers
+            Tick(f"{paper}-{number}", paper, renews[paper], choose((1, 1, 2)), choose((False, False, False, True)))
+            for paper in papers
             for number in range(choose((1, 2)))
         ]
         random.Random(len(ticks)).shuffle(ticks)
@@ -127,12 +130,12 @@ def _release(consent_id: str, **facts: object) -> RecordedRelease:
 
 def test_a_release_lasts_as_long_as_what_it_serves(old: Grant) -> None:
     """A release is withdrawn by itself, or else has the status of the grants of its consent that it serves."""
-    release, other = _release("first"), again(old)
-    assert status_of_release(release, [old, other], day(99), day(99)) == "given"
-    assert status_of_release(release, [old, other], day(100), day(100)) == "expired"
+    release, another = _release("first"), again(old)
+    assert status_of_release(release, [old, another], day(99), day(99)) == "given"
+    assert status_of_release(release, [old, another], day(100), day(100)) == "expired"
     ended = changed(old, change("ended", 20))
-    assert status_of_release(release, [ended, other], day(30), day(30)) == "ended"
-    assert status_of_release(release, [ended, other], day(10), day(30)) == "given"
+    assert status_of_release(release, [ended, another], day(30), day(30)) == "ended"
+    assert status_of_release(release, [ended, another], day(10), day(30)) == "given"
     gone = msgspec.structs.replace(release, changes=(change("withdrawn", 40, 45),))
     assert (release.live, gone.live) == (True, False)
     assert status_of_release(gone, [old], day(45), day(45)) == "withdrawn"

@@ -40,13 +40,13 @@ TRANSFER = event(
 def replay_of(*events: Row) -> Replay:
     """A table check that has read these events."""
     replay = Replay()
-    assert all(replay.tell(read(one)) for one in events)
+    assert all(replay.tell(read(event)) for event in events)
     return replay
 
 
 def test_every_kind_is_taken_in() -> None:
     """Every kind of event gives expected rows, or changes no state."""
-    assert {kind for kind, one in EVENTS.items() if one.rows is Head.rows} == WITHOUT_STATE
+    assert {kind for kind, event_type in EVENTS.items() if event_type.rows is Head.rows} == WITHOUT_STATE
 
 
 @pytest.mark.parametrize("kind", sorted(WITHOUT_STATE))

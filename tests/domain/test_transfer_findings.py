@@ -53,9 +53,9 @@ def stopped(
     return Stopped(categories, at, recorded_at or at, kind, of)
 
 
-def kinds(some: list[Finding]) -> list[str]:
+def kinds(findings: list[Finding]) -> list[str]:
     """The kinds of findings, in order."""
-    return [one.kind for one in some]
+    return [finding.kind for finding in findings]
 
 
 NOTHING: Mapping[str, UsedGrant] = {"g": UsedGrant(ALL)}
@@ -85,12 +85,17 @@ def test_what_was_not_permitted(
         sent(categories), decided(permitted, outcome=outcome, statutory=statutory, grants=""), NOTHING
     )
     assert kinds(found) == ([] if kind is None else [kind])
-    for one in found:
-        assert (one.surplus, one.categories) == (tuple(surplus), tuple(categories))
-        assert (one.decision_id, one.log_index, one.client_id, one.finding_id) == ("d", 7, "c", f"{kind}:t")
-        assert one.known_at == one.times["reported_at"] == AT + 4 * MINUTES
-        assert one.times["transferred_at"] == one.times["decided_at"] == AT
-        assert (one.times["expires_at"], one.numbers, one.consent_id) == (EXPIRES, {}, None)
+    for finding in found:
+        assert (finding.surplus, finding.categories) == (tuple(surplus), tuple(categories))
+        assert (finding.decision_id, finding.log_index, finding.client_id, finding.finding_id) == (
+            "d",
+            7,
+            "c",
+            f"{kind}:t",
+        )
+        assert finding.known_at == finding.times["reported_at"] == AT + 4 * MINUTES
+        assert finding.times["transferred_at"] == finding.times["decided_at"] == AT
+        assert (finding.times["expires_at"], finding.numbers, finding.consent_id) == (EXPIRES, {}, None)
 
 
 TIMES: list[tuple[datetime, FindingKind | None]] = [
@@ -109,7 +114,7 @@ def test_before_and_after_the_permit(at: datetime, kind: FindingKind | None) -> 
     """A permit ends at `expires_at`, to the microsecond; a sender's clock may be a minute behind."""
     found = judge_transfer(sent("ab", at), decided(), NOTHING)
     assert kinds(found) == ([] if kind is None else [kind])
-    assert [one.categories for one in found] == [("a", "b")] * len(found)
+    assert [finding.categories for finding in found] == [("a", "b")] * len(found)
 
 
 @pytest.mark.parametrize("at", [at for at, _ in TIMES])
@@ -139,10 +144,10 @@ def test_the_moment_of_receipt_counts(step: int, gap: timedelta) -> None:
     grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + gap),))}
     found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
     assert kinds(found) == ([] if step < 0 else ["transfer_after_withdrawal"])
-    for one in found:
-        assert one.known_at == max(AT + 4 * MINUTES, RECEIVED + gap)
-        assert (one.times["received_at"], one.times["recorded_at"]) == (RECEIVED, RECEIVED + gap)
-        assert one.categories == ("a", "b")
+    for finding in found:
+        assert finding.known_at == max(AT + 4 * MINUTES, RECEIVED + gap)
+        assert (finding.times["received_at"], finding.times["recorded_at"]) == (RECEIVED, RECEIVED + gap)
+        assert finding.categories == ("a", "b")
 
 
 def test_only_withdrawn_categories_count() -> None:
@@ -203,7 +208,7 @@ def test_an_ending_counts_from_its_moment(step: int) -> None:
     grants = {"g": UsedGrant(ALL, (stopped(RECEIVED, kind="ended"),))}
     found = judge_transfer(sent("ab", RECEIVED + step * STEP), decided(), grants)
     assert kinds(found) == ([] if step < 0 else ["transfer_after_ending"])
-    assert [one.times["effective_at"] for one in found] == [RECEIVED] * len(found)
+    assert [finding.times["effective_at"] for finding in found] == [RECEIVED] * len(found)
 
 
 LIFTED = RECEIVED + 2 * MINUTES
@@ -228,8 +233,8 @@ def test_a_restriction_counts_until_it_is_lifted(at: datetime, *, is_restricted:
     for order in ((*stops, again), (again, *reversed(stops))):
         found = judge_transfer(sent("ab", at), decided(), {"g": UsedGrant(ALL, order)})
         assert kinds(found) == (["transfer_under_restriction"] if is_restricted else [])
-        for one in found:
-            assert one.times["effective_at"] == (RECEIVED if at < LIFTED else LIFTED + MINUTES)
+        for finding in found:
+            assert finding.times["effective_at"] == (RECEIVED if at < LIFTED else LIFTED + MINUTES)
 
 
 @pytest.mark.parametrize(
@@ -328,36 +333,38 @@ TOLD_AS = {
 
 def ways(grant: UsedGrant, category: str, at: datetime) -> set[str]:
     """The ways in which a grant was stopped for a category at a moment."""
-    about = [one for one in grant.stops if category in one.categories]
-    found = {"invalidated"} if any(one.kind == "invalidated" for one in about) else set()
-    by_then = [one for one in about if one.effective_at <= at]
-    found |= {one.kind for one in by_then if one.kind in {"withdrawn", "ended"}}
-    for of in {one.of for one in by_then}:
-        words = [one for one in by_then if one.of == of and one.kind in {"restricted", "unrestricted"}]
-        last = max(words, key=lambda one: (one.effective_at, one.kind), default=None)
+    about = [stop for stop in grant.stops if category in stop.categories]
+    found = {"invalidated"} if any(stop.kind == "invalidated" for stop in about) else set()
+    by_then = [stop for stop in about if stop.effective_at <= at]
+    found |= {stop.kind for stop in by_then if stop.kind in {"withdrawn", "ended"}}
+    for of in {stop.of for stop in by_then}:
+        words = [stop for stop in by_then if stop.of == of and stop.kind in {"restricted", "unrestricted"}]
+        last = max(words, key=lambda decision: (decision.effective_at, decision.kind), default=None)
         if last is not None and last.kind == "restricted":
             found.add("restricted")
     return found
 
 
-def second_opinion(report: Sent, one: Decided, grants: Mapping[str, UsedGrant]) -> set[tuple[str, tuple[str, ...]]]:
+def second_opinion(
+    report: Sent, decision: Decided, grants: Mapping[str, UsedGrant]
+) -> set[tuple[str, tuple[str, ...]]]:
     """A second implementation of docs/reconciliation.md, category by category: kinds and their categories."""
     concerned: dict[str, list[str]] = {}
-    for category in report.categories if one.outcome != "not_consent_based" else ():
-        if category in one.permitted:
-            if (one.decided_at - report.transferred_at).total_seconds() > 60:
+    for category in report.categories if decision.outcome != "not_consent_based" else ():
+        if category in decision.permitted:
+            if (decision.decided_at - report.transferred_at).total_seconds() > 60:
                 concerned.setdefault("transfer_before_permit", []).append(category)
-            if not report.transferred_at < one.expires_at:
+            if not report.transferred_at < decision.expires_at:
                 concerned.setdefault("transfer_after_expiry", []).append(category)
             covering = [
-                grants[name] for name in one.grant_ids if name in grants and category in grants[name].categories
+                grants[name] for name in decision.grant_ids if name in grants and category in grants[name].categories
             ]
             gone = [ways(each, category, report.transferred_at) for each in covering]
             if covering and all(gone):
                 for way in set.union(*gone):
                     concerned.setdefault(TOLD_AS[way], []).append(category)
-        elif category not in one.not_consent_based:
-            kind = "transfer_broader" if one.permitted else "transfer_without_permit"
+        elif category not in decision.not_consent_based:
+            kind = "transfer_broader" if decision.permitted else "transfer_without_permit"
             concerned.setdefault(kind, []).append(category)
     return {(kind, tuple(some)) for kind, some in concerned.items()}
 
@@ -377,30 +384,30 @@ def test_small_histories_against_the_second_opinion(
     """For any small history the findings agree with the second implementation, and none is known before its report or
     its cause was recorded.
     """
-    one = decided(
+    decision = decided(
         "".join(sorted(permitted)),
         outcome=outcome,
         statutory="".join(sorted(statutory - permitted)),
         grants="ghi",
     )
     report = sent(categories, at, reported_at)
-    found = judge_transfer(report, one, grants)
-    assert {(each.kind, each.surplus or each.categories) for each in found} == second_opinion(report, one, grants)
+    found = judge_transfer(report, decision, grants)
+    assert {(each.kind, each.surplus or each.categories) for each in found} == second_opinion(report, decision, grants)
     assert len({each.finding_id for each in found}) == len(found)
     for each in found:
         assert each.known_at >= reported_at
         # Nobody reports what is yet to be sent, so a lifting that counts for it was there before the report.
         if each.kind in TOLD_AS.values() and (at <= reported_at or not lifts(grants)):
-            told = {name: known_by(one, each.known_at) for name, one in grants.items()}
-            assert each.kind in {kind for kind, _ in second_opinion(report, one, told)}
+            told = {name: known_by(grant, each.known_at) for name, grant in grants.items()}
+            assert each.kind in {kind for kind, _ in second_opinion(report, decision, told)}
             if each.known_at > reported_at:
-                before = {name: known_by(one, each.known_at - STEP) for name, one in grants.items()}
-                assert each.kind not in {kind for kind, _ in second_opinion(report, one, before)}
+                before = {name: known_by(grant, each.known_at - STEP) for name, grant in grants.items()}
+                assert each.kind not in {kind for kind, _ in second_opinion(report, decision, before)}
 
 
 def known_by(grant: UsedGrant, at: datetime) -> UsedGrant:
     """The grant with only the stops recorded by a moment."""
-    return UsedGrant(grant.categories, tuple(one for one in grant.stops if one.recorded_at <= at))
+    return UsedGrant(grant.categories, tuple(stop for stop in grant.stops if stop.recorded_at <= at))
 
 
 def lifts(grants: Mapping[str, UsedGrant]) -> bool:
@@ -413,9 +420,9 @@ def test_the_second_opinion_sees_a_wrong_rule() -> None:
     gap = {"g": UsedGrant(ALL, (stopped(RECEIVED, RECEIVED + 2 * MINUTES),))}
     wrong = {"g": UsedGrant(ALL, (stopped(RECEIVED + 2 * MINUTES),))}
     report = sent("ab", RECEIVED + MINUTES)
-    assert {(one.kind, one.categories) for one in judge_transfer(report, decided(), wrong)} != second_opinion(
-        report, decided(), gap
-    )
+    assert {
+        (finding.kind, finding.categories) for finding in judge_transfer(report, decided(), wrong)
+    } != second_opinion(report, decided(), gap)
 
 
 def test_the_second_opinion_sees_a_void_grant_judged_by_its_time() -> None:
@@ -423,6 +430,6 @@ def test_the_second_opinion_sees_a_void_grant_judged_by_its_time() -> None:
     void = {"g": UsedGrant(ALL, (stopped(AT - MINUTES, EXPIRES, kind="invalidated"),))}
     wrong = {"g": UsedGrant(ALL, (stopped(EXPIRES, kind="ended"),))}
     report = sent("ab")
-    assert {(one.kind, one.categories) for one in judge_transfer(report, decided(), wrong)} != second_opinion(
-        report, decided(), void
-    )
+    assert {
+        (finding.kind, finding.categories) for finding in judge_transfer(report, decided(), wrong)
+    } != second_opinion(report, decided(), void)

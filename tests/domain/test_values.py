@@ -8,7 +8,9 @@ import pytest
 
 from consent_registry import domain
 
-MODULES = [importlib.import_module(f"{domain.__name__}.{one.name}") for one in pkgutil.iter_modules(domain.__path__)]
+MODULES = [
+    importlib.import_module(f"{domain.__name__}.{module.name}") for module in pkgutil.iter_modules(domain.__path__)
+]
 VALUES = {
     one
     for module in MODULES

@@ -13,16 +13,16 @@ def _after(withdrawn: Withdrawn) -> frozenset[int]:
 
 def test_a_withdrawal_takes_everything() -> None:
     """A withdrawal without categories withdraws the whole grant, with the times of receipt and of recording."""
-    one = grant(AWO, JOBCENTER, IDENTITY, CONTACT)
-    (withdrawn,) = withdraw([one], day(8), day(10))
+    own = grant(AWO, JOBCENTER, IDENTITY, CONTACT)
+    (withdrawn,) = withdraw([own], day(8), day(10))
     assert (withdrawn.change.effective_at, withdrawn.change.recorded_at) == (day(8), day(10))
     assert _after(withdrawn) == frozenset()
 
 
 def test_a_withdrawal_of_one_category_leaves_the_rest() -> None:
     """A withdrawal of categories covers only those that the grant has and that are not withdrawn yet."""
-    one = grant(AWO, JOBCENTER, IDENTITY, CONTACT, FAMILY)
-    earlier = changed(one, change("withdrawn", 1, category_ids=frozenset({IDENTITY.category_id})))
+    own = grant(AWO, JOBCENTER, IDENTITY, CONTACT, FAMILY)
+    earlier = changed(own, change("withdrawn", 1, category_ids=frozenset({IDENTITY.category_id})))
     chosen = frozenset({IDENTITY.category_id, CONTACT.category_id, 99})
     (withdrawn,) = withdraw([earlier], day(10), day(10), chosen)
     assert withdrawn.change.category_ids == frozenset({CONTACT.category_id})
@@ -38,7 +38,7 @@ def test_what_is_gone_cannot_be_withdrawn_again() -> None:
         grant(AWO, JOBCENTER, IDENTITY, valid_until=day(5)),
     ]
     assert withdraw(gone, day(10), day(10)) == []
-    assert not any(can_be_withdrawn(one, day(10)) for one in gone)
+    assert not any(can_be_withdrawn(grant, day(10)) for grant in gone)
     part = changed(live, change("withdrawn", 1, category_ids=frozenset({IDENTITY.category_id})))
     assert withdraw([part], day(10), day(10), frozenset({IDENTITY.category_id})) == []
 
@@ -59,15 +59,15 @@ def test_a_grant_that_has_not_begun_can_be_withdrawn() -> None:
 
 def test_nobody_is_misled_about_what_goes_on() -> None:
     """A withdrawal names the live grants of other consents for the same flow, and no others."""
-    one = grant(AWO, JOBCENTER, IDENTITY)
+    own = grant(AWO, JOBCENTER, IDENTITY)
     same_consent = grant(AWO, JOBCENTER, CONTACT, grant_id="sibling")
-    other = grant(AWO, JOBCENTER, IDENTITY, grant_id="other", consent_id="consent-2")
+    elsewhere = grant(AWO, JOBCENTER, IDENTITY, grant_id="other", consent_id="consent-2")
     dead = changed(grant(AWO, JOBCENTER, IDENTITY, grant_id="dead", consent_id="consent-3"), change("ended", 1))
     reverse = grant(JOBCENTER, AWO, IDENTITY, grant_id="reverse", consent_id="consent-2")
     purpose = grant(AWO, JOBCENTER, IDENTITY, grant_id="purpose", consent_id="consent-2", purpose_id=99)
     third = grant(AWO, OTHER, IDENTITY, grant_id="third", consent_id="consent-2")
-    everything = [one, same_consent, other, dead, reverse, purpose, third]
-    withdrawn = withdraw([one], day(10), day(10))
+    everything = [own, same_consent, elsewhere, dead, reverse, purpose, third]
+    withdrawn = withdraw([own], day(10), day(10))
     assert [grant.grant_id for grant in still_given(everything, withdrawn, day(10))] == ["other"]
     assert still_given(everything, [], day(10)) == []
-    assert other.purpose_id == SUPPORT.purpose_id
+    assert elsewhere.purpose_id == SUPPORT.purpose_id

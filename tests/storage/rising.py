@@ -63,7 +63,7 @@ async def stand_in(sql: asyncpg.Connection) -> None:
 
 async def call(sql: asyncpg.Connection, function: str, parameters: list[str]) -> str:
     """Call a function in a transaction that is rolled back. Returns the SQLSTATE of its error, or 00000."""
-    arguments = ", ".join(SAMPLES[one] for one in parameters)
+    arguments = ", ".join(SAMPLES[parameter] for parameter in parameters)
     transaction = sql.transaction()
     await transaction.start()
     try:

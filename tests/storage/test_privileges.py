@@ -320,7 +320,7 @@ async def test_schema_and_roles(sql: asyncpg.Connection) -> None:
         assert row["rolcanlogin"] is (suffix in LOGIN_SUFFIXES), suffix
     for suffix, meant in (("app", APP_SETTINGS), ("sealer", SEALER_SETTINGS), ("eraser", ERASER_SETTINGS)):
         settings = await sql.fetchval("select rolconfig from pg_roles where rolname = $1", ROLES[suffix])
-        assert {name.lower(): value for name, value in (one.split("=", 1) for one in settings)} == meant
+        assert {name.lower(): value for name, value in (setting.split("=", 1) for setting in settings)} == meant
 
 
 async def test_the_application_cannot_change_or_remove(sql: asyncpg.Connection) -> None:

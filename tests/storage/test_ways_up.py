@@ -126,7 +126,7 @@ async def test_every_definer_looks_in_pg_temp_last(server: Cluster) -> None:
     definer = [row for row in rows if row["prosecdef"]]
     assert len(definer) > 20
     for name, settings, _, _ in definer:
-        assert any(re.match(LOOKS_IN_PG_TEMP_LAST, one) for one in settings), name
+        assert any(re.match(LOOKS_IN_PG_TEMP_LAST, setting) for setting in settings), name
     for name, _, body, _ in rows:
         assert BARE.findall(re.sub(r"--.*|'[^']*'", "", body)) == [], name
 
@@ -234,7 +234,7 @@ async def mended(server: Cluster) -> AsyncIterator[str]:
         yield name
 
 
-@pytest.mark.parametrize("danger", [pytest.param(one, id=one.name.replace(" ", "-")) for one in WAYS_UP])
+@pytest.mark.parametrize("danger", [pytest.param(way, id=way.name.replace(" ", "-")) for way in WAYS_UP])
 async def test_a_way_up_is_refused(server: Cluster, mended: str, danger: Danger) -> None:
     """The server refuses to start with any way to become the owner, in one line with the cure; after the cure it
     starts.

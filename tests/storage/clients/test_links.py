@@ -41,8 +41,8 @@ async def clients(connection: asyncpg.Connection, number: int) -> list[str]:
     """Add this many clients."""
     found = [str(uuid.uuid4()) for _ in range(number)]
     now = await connection.fetchval("select now()")
-    for one in found:
-        await connection.execute("insert into registry.clients values ($1, $2, $3)", NUMBER, one, now)
+    for client_id in found:
+        await connection.execute("insert into registry.clients values ($1, $2, $3)", NUMBER, client_id, now)
     return found
 
 
@@ -81,7 +81,7 @@ async def test_everybody_in_a_group_is_held_alone(app: asyncpg.Connection) -> No
 async def test_a_reference_nobody_registered_is_held_by_its_digests(app: asyncpg.Connection) -> None:
     """For an unknown reference a command takes the locks that decisions take for it."""
     digests = [uuid.uuid4().bytes * 2, uuid.uuid4().bytes * 2]
-    assert await lock_groups(app, NUMBER, references=[(PARTNERS["north"], one) for one in digests]) == set()
+    assert await lock_groups(app, NUMBER, references=[(PARTNERS["north"], digest) for digest in digests]) == set()
     assert await held(app) == dict.fromkeys(digest_locks(digests), "ExclusiveLock")
 
 
@@ -122,11 +122,11 @@ async def findings(registry: Registry, unlinking: str, partner: str, *, linker: 
         end = await connection.fetchval("select statement_timestamp()")
         found = await permits_on_undone_links(connection, NUMBER, PARTNERS[partner], end - timedelta(days=1), end)
         await connection.execute("rollback")
-    of_it = [one for one in found if one.unlinking_id == unlinking]
-    assert all((one.linked_at is not None) is linker for one in of_it), (
+    of_it = [finding for finding in found if finding.unlinking_id == unlinking]
+    assert all((finding.linked_at is not None) is linker for finding in of_it), (
         "when others linked is not this partner's to know"
     )
-    return [one.decision_id for one in of_it]
+    return [finding.decision_id for finding in of_it]
 
 
 async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) -> None:

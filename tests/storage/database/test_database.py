@@ -224,8 +224,8 @@ async def weakened(registry: Registry, *statements: str) -> AsyncIterator[None]:
     """Weaken the server's configuration for the length of a block."""
     async with registry.sql() as owner:
         try:
-            for one in statements:
-                await owner.execute(one)
+            for statement in statements:
+                await owner.execute(statement)
             await owner.execute("select pg_reload_conf()")
             await asyncio.sleep(0.2)
             yield

@@ -54,8 +54,8 @@ def folder(tmp_path: Path) -> Path:
 async def test_applied_once_in_order(cluster: Cluster) -> None:
     """The first run applies all migrations in order, the second none."""
     dsn = await prepared(cluster)
-    names, functions = [one.name for one in read_migrations()], read_functions()
-    before, after = ([one.name for one in files] for files in (functions.for_tables, functions.others))
+    names, functions = [migration.name for migration in read_migrations()], read_functions()
+    before, after = ([file.name for file in files] for files in (functions.for_tables, functions.others))
     assert await migrate(dsn) == [*before, *names, *after]
     assert await migrate(dsn) == []
     await check(dsn)

@@ -58,4 +58,4 @@ async def test_ready_warns_of_it(fresh_registry: Registry) -> None:
         async with fresh_registry.sql() as sql:
             await sql.execute("alter role consent_registry_app reset log_min_duration_statement")
     assert answer.status_code == 200
-    assert any("log_min_duration_statement = 250" in one for one in answer.json()["warnings"])
+    assert any("log_min_duration_statement = 250" in warning for warning in answer.json()["warnings"])

@@ -192,13 +192,13 @@ async def test_rows_move_under_load_without_a_failure(fresh_registry: Registry) 
             await asyncio.sleep(0.1)
         over.set()
         await asyncio.gather(*askers)
-        assert {one.status_code for one in answers} == {200}
-        made = [one.json()["decision_id"] for one in answers]
+        assert {answer.status_code for answer in answers} == {200}
+        made = [answer.json()["decision_id"] for answer in answers]
         assert len(made) > 50
         found = await sql.fetch("select event_id::text from registry.events where event_id = any ($1)", made)
     assert sorted(row["event_id"] for row in found) == sorted(made)
-    for one in answers[:: len(answers) // 20]:
-        assert (await north.get(f"/decisions/{one.json()['decision_id']}")).content == one.content
+    for answer in answers[:: len(answers) // 20]:
+        assert (await north.get(f"/decisions/{answer.json()['decision_id']}")).content == answer.content
     assert await state(fresh_registry) == SOUND
 
 

@@ -183,8 +183,12 @@ def test_the_newest_active_key_is_current_wherever_it_stands(folder: Path) -> No
     entries = [("a", "2020-01-01T00:00:00Z"), ("b", "2999-01-01T00:00:00Z"), ("c", "2021-01-01T01:00:00+01:00")]
     content = {
         "keys": [
-            {"id": one, "secret": base64.b64encode(hashlib.sha256(one.encode()).digest()).decode(), "active_from": at}
-            for one, at in entries
+            {
+                "id": entry,
+                "secret": base64.b64encode(hashlib.sha256(entry.encode()).digest()).decode(),
+                "active_from": at,
+            }
+            for entry, at in entries
         ]
     }
     (folder / "digest.json").write_text(json.dumps(content))

@@ -57,9 +57,9 @@ def test_any_altered_seal_is_refused(keys: Keys) -> None:
     number = int.from_bytes(ciphertext, "big")
     altered = [(number ^ 1 << bit).to_bytes(len(ciphertext), "big") for bit in range(len(ciphertext) * 8)]
     altered += [ciphertext[:length] for length in range(len(ciphertext))]
-    for one in altered:
+    for ciphertext in altered:
         with pytest.raises(Unusable):
-            keys.decrypt(one, "c")
+            keys.decrypt(ciphertext, "c")
 
 
 def test_another_installations_seal_names_an_unknown_key(keys: Keys, folder: Path) -> None:
@@ -90,9 +90,9 @@ def test_digests_stay_apart(keys: Keys, tmp_path: Path) -> None:
         ("reference", 12, 2, "A"),
         ("reference", 1, 22, "A"),
     ]
-    digests = {keys.digest(*one) for one in asked} | {load_keys(tmp_path / "other").digest(*asked[0])}
+    digests = {keys.digest(*arguments) for arguments in asked} | {load_keys(tmp_path / "other").digest(*asked[0])}
     assert len(digests) == len(asked) + 1
-    assert {len(one) for one in digests} == {32}
+    assert {len(digest) for digest in digests} == {32}
     assert keys.digest(*asked[0]) == keys.digest(*asked[0])
 
 

@@ -59,14 +59,12 @@ async def test_twenty_at_once_leave_no_gap(registry: Registry) -> None:
     before = await count(registry, "leaves")
     async with pool_of(registry, 20) as pool:
         written = await at_once(pool)
-    kept = [one for one in written if isinstance(one, list)]
-    assert [one for one in written if not isinstance(one, list | GaveUp)] == []
+    kept = [result for result in written if isinstance(result, list)]
+    assert [result for result in written if not isinstance(result, list | GaveUp)] == []
     assert len(kept) == 14
     indices = [[place.index for place in places] for places in kept]
-    assert sorted(index for several in indices for index in several) == list(
-        range(before, await count(registry, "leaves"))
-    )
-    assert all(several == list(range(several[0], several[0] + len(several))) for several in indices)
+    assert sorted(index for run in indices for index in run) == list(range(before, await count(registry, "leaves")))
+    assert all(run == list(range(run[0], run[0] + len(run))) for run in indices)
     assert await count(registry, "events") == await count(registry, "leaves")
 
 
@@ -81,7 +79,7 @@ async def test_an_append_without_its_lock_fails(fresh_registry: Registry) -> Non
         await owner.execute(source.replace(lock, ""))
     async with pool_of(fresh_registry, 20) as pool:
         written = await at_once(pool)
-    assert any(isinstance(one, asyncpg.UniqueViolationError) for one in written)
+    assert any(isinstance(result, asyncpg.UniqueViolationError) for result in written)
 
 
 async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
