@@ -48,11 +48,11 @@ from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.queued_pool import QueuedPool
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.web import problem_pages
-from consent_registry.web.callers import ApiRequest, Doors
-from consent_registry.web.edge import Edge
+from consent_registry.web.callers import ApiRequest, SharedState
+from consent_registry.web.http_middleware import HttpMiddleware
 from consent_registry.web.problems import http_error, internal_error, registry_error
 from consent_registry.web.request_log import note_answers
-from consent_registry.web.standing import after_standing
+from consent_registry.web.revocation import after_revocation_check
 
 PAGES = (*start_pages.ROUTES, *pages.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
@@ -70,10 +70,10 @@ _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000; includeSubDomain
 class Application(Litestar):
     """The framework's application, with the edge around it."""
 
-    def __init__(self, *, edge: Edge, **settings: Any) -> None:  # noqa: ANN401 - as Litestar takes them
+    def __init__(self, *, middleware: HttpMiddleware, **settings: Any) -> None:  # noqa: ANN401 - as Litestar takes them
         super().__init__(**settings)
-        self._edge = edge
-        edge.learn({one.path_format: one.methods for one in self.routes if isinstance(one, HTTPRoute)})
+        self._middleware = middleware
+        middleware.learn({one.path_format: one.methods for one in self.routes if isinstance(one, HTTPRoute)})
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -83,7 +83,7 @@ class Application(Litestar):
             await super().__call__(scope, receive, send)
         else:
             scope["app"] = scope["litestar_app"] = self  # for answers that the framework has no part in
-            await self._edge.serve(
+            await self._middleware.serve(
                 super().__call__, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send)
             )
 
@@ -113,7 +113,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         ],
     )
     return Application(
-        edge=Edge(
+        middleware=HttpMiddleware(
             _ALWAYS + (_OVER_TLS if chosen.is_reached_over_tls else ()),
             note_answers(every=chosen.access_log),
             chosen.body_seconds,
@@ -122,8 +122,8 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
         lifespan=[_lifespan(chosen, runtime_class)],
         request_class=ApiRequest,
         exception_handlers={
-            RegistryError: after_standing(registry_error),
-            HTTPException: after_standing(http_error),
+            RegistryError: after_revocation_check(registry_error),
+            HTTPException: after_revocation_check(http_error),
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,
@@ -156,7 +156,7 @@ def _lifespan(
                 turns=Turns(settings.pool_size // 2),
             )
             app.state.trusted_proxies = settings.trusted_proxies
-            app.state.doors = Doors(
+            app.state.shared = SharedState(
                 runtime,
                 log_public=settings.log_public,
                 response_seconds=settings.even_ms / 1000,

@@ -35,5 +35,5 @@ async def test_acts_of_one_caller_leave_connections_for_others(fresh_registry: R
 
 async def test_without_turns_they_take_all_connections(fresh_registry: Registry) -> None:
     """The control."""
-    fresh_registry.app.state.doors.runtime.turns = Turns()
+    fresh_registry.app.state.shared.runtime.turns = Turns()
     assert await _held_up_at_once(fresh_registry) > 2

@@ -13,7 +13,7 @@ from consent_registry.api.openapi.document import make_document
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.queued_pool import QueuedPool
-from consent_registry.web.callers import Doors
+from consent_registry.web.callers import SharedState
 from tests.support.installation import Partner, Registry
 from tests.support.small_network import question
 
@@ -41,7 +41,7 @@ async def call(partner: Partner, method: str, path: str, body: object) -> httpx.
 
 def on_main_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let oversight run on what everything else runs on."""
-    monkeypatch.setattr(Doors, "oversight", property(lambda doors: doors.runtime))
+    monkeypatch.setattr(SharedState, "oversight", property(lambda shared: shared.runtime))
 
 
 async def _until(truth: Callable[[], Awaitable[bool]]) -> None:
@@ -63,7 +63,7 @@ def _truth(is_so: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
 @asynccontextmanager
 async def _all_taken(registry: Registry) -> AsyncIterator[None]:
     """Hold every connection of oversight, and every place in its queue."""
-    pool: QueuedPool = registry.app.state.doors.runtime._oversight
+    pool: QueuedPool = registry.app.state.shared.runtime._oversight
     over = asyncio.Event()
 
     async def hold() -> None:
@@ -96,7 +96,7 @@ async def _refused(registry: Registry) -> set[tuple[str, str]]:
 
 
 def test_every_call_of_oversight_is_known(registry: Registry) -> None:
-    """A new one belongs into this table, and its route asks `Doors.oversight`."""
+    """A new one belongs into this table, and its route asks `SharedState.oversight`."""
     document: dict[str, Any] = make_document(registry.app)
     found = {
         (method, path)

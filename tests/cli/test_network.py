@@ -243,14 +243,14 @@ async def test_an_origin_that_no_note_carries_is_refused(folder: Path, registry:
     assert any(ORIGINS[origin] in one and one.startswith("/log_origin") for one in faults(folder, origin))
     plan = read_plan(folder, 77, BASE, origin, demonstration=False)
     with pytest.raises(Refused) as raised:
-        await establish_network(registry.app.state.doors.runtime, plan)
+        await establish_network(registry.app.state.shared.runtime, plan)
     assert raised.value.faults[0].rule == "log_origin"
-    assert await registry.app.state.doors.runtime.network(BASE) is None
+    assert await registry.app.state.shared.runtime.network(BASE) is None
 
 
 async def test_an_origin_that_another_log_has_is_refused(folder: Path, registry: Registry) -> None:
     """Two logs of one name would be a split view."""
-    runtime = registry.app.state.doors.runtime
+    runtime = registry.app.state.shared.runtime
     taken = (await runtime.networks())[0].log_origin
     with pytest.raises(Refused) as raised:
         await establish_network(runtime, read_plan(folder, 77, BASE, taken, demonstration=False))

@@ -107,7 +107,7 @@ async def test_a_public_log_is_as_strict(registry: Registry, monkeypatch: pytest
     """Where logs are public nobody shows a token; a proof between two sizes is of the sizes that were meant all the
     same.
     """
-    monkeypatch.setattr(registry.app.state.doors, "log_public", True)
+    monkeypatch.setattr(registry.app.state.shared, "log_public", True)
     answer = await registry.http.get("/log/small/consistency?from=1&till=2")
     assert names_the("till", answer)
     assert names_the("from", await registry.http.get("/log/small/consistency?from=1&from=2"))

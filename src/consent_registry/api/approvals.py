@@ -16,9 +16,9 @@ from consent_registry.operations.catalogue.approvals import (
 )
 from consent_registry.operations.catalogue.catalogue import show_list
 from consent_registry.operations.running.pagination import Page
-from consent_registry.web.callers import ApiRequest, doors, requires, respond
-from consent_registry.web.commands import act_route
-from consent_registry.web.operation import answers
+from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
+from consent_registry.web.commands import command_route
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import page_limit
 
 _SCOPE = "catalogue:write"
@@ -27,7 +27,7 @@ _SCOPE = "catalogue:write"
 @get(
     "/approvals",
     guards=[requires(_SCOPE)],
-    **answers(200, Page[ApprovalView], "Approvals", quota="reads", scope=_SCOPE, query=("limit", "cursor")),
+    **openapi_operation(200, Page[ApprovalView], "Approvals", quota="reads", scope=_SCOPE, query=("limit", "cursor")),
 )
 async def list_approvals(
     request: ApiRequest,
@@ -35,13 +35,13 @@ async def list_approvals(
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
 ) -> Response[bytes]:
     """All of them, newest first, the revoked ones as well."""
-    shared = doors(request)
+    shared = shared_state(request)
     view = operations.approvals
     return respond(await show_list(shared.runtime, request.user, view, "approvals", page_limit(limit), cursor))
 
 
 ROUTES = [
-    act_route(
+    command_route(
         "/approvals",
         operations.approve,
         name="approve",
@@ -52,7 +52,7 @@ ROUTES = [
         about="Opens the wall of an isolated partner in one direction, or a purpose that needs the data-protection"
         " officer's word. It looks forward only: consents given before it are not permitted by it.",
     ),
-    act_route(
+    command_route(
         "/approvals/{approval_id:str}/revocations",
         operations.revoke,
         name="revoke_approval",

@@ -8,9 +8,9 @@ from litestar.params import FromPath, QueryParameter
 
 from consent_registry.operations.catalogue import catalogue as operations
 from consent_registry.operations.running.pagination import Page
-from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.commands import known_id
-from consent_registry.web.operation import answers
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import page_limit
 
 _GUARDS = [requires("")]
@@ -18,10 +18,12 @@ Limit = Annotated[str, QueryParameter(description="1 to 200, 50 by default")]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
 
 
-@get("/network", guards=_GUARDS, **answers(200, operations.NetworkView, "The caller's network", quota="reads"))
+@get(
+    "/network", guards=_GUARDS, **openapi_operation(200, operations.NetworkView, "The caller's network", quota="reads")
+)
 async def show_network(request: ApiRequest) -> Response[bytes]:
     """Name and log of the cooperation the caller belongs to."""
-    return respond(await operations.show_network(doors(request).runtime, request.user))
+    return respond(await operations.show_network(shared_state(request).runtime, request.user))
 
 
 def _noun(  # the names of the operations follow from the nouns
@@ -38,23 +40,23 @@ def _noun(  # the names of the operations follow from the nouns
         f"/{path}",
         guards=_GUARDS,
         name=f"list_{path.replace('-', '_')}",
-        **answers(200, Page[kind], nouns, quota="reads", query=("limit", "cursor")),
+        **openapi_operation(200, Page[kind], nouns, quota="reads", query=("limit", "cursor")),
     )
     async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
         """A page of them, in the catalogue's order."""
-        shared = doors(request)
+        shared = shared_state(request)
         return respond(await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor))
 
     @get(
         f"/{path}/{{{identifier}:str}}",
         guards=_GUARDS,
         name=f"show_{noun.lower().replace(' ', '_')}",
-        **answers(200, kind, noun, quota="reads"),
+        **openapi_operation(200, kind, noun, quota="reads"),
     )
     async def show_one(request: ApiRequest) -> Response[bytes]:
         """One of them, by its slug or id."""
         name = request.path_params[identifier]
-        return respond(await operations.show_one(doors(request).runtime, request.user, view, name))
+        return respond(await operations.show_one(shared_state(request).runtime, request.user, view, name))
 
     return [show_list, show_one]
 
@@ -62,11 +64,13 @@ def _noun(  # the names of the operations follow from the nouns
 @get(
     "/texts/{text_id:str}/{language:str}",
     guards=[requires("", "text/plain")],
-    **answers(200, str, "A text's exact bytes", quota="reads", media_type="text/plain", headers=("Content-Language",)),
+    **openapi_operation(
+        200, str, "A text's exact bytes", quota="reads", media_type="text/plain", headers=("Content-Language",)
+    ),
 )
 async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
     """What the client was shown, byte for byte."""
-    content = await operations.read_text(doors(request).runtime, request.user, known_id(text_id), language)
+    content = await operations.read_text(shared_state(request).runtime, request.user, known_id(text_id), language)
     return Response(content, media_type="text/plain", headers={"Content-Language": language})
 
 

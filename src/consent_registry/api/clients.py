@@ -7,15 +7,15 @@ from consent_registry.domain.errors import TooMany
 from consent_registry.operations.clients import clients as operations
 from consent_registry.operations.clients.clients import ClientAnswer, ClientRequest
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, doors, key_given, requires, respond
-from consent_registry.web.operation import answers
+from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, key_given, requires, respond, shared_state
+from consent_registry.web.operation import openapi_operation
 
 
 @post(
     "/clients",
     guards=[requires("clients")],
     dto=StrictBody,
-    **answers(
+    **openapi_operation(
         201,
         ClientAnswer,
         "Register a client",
@@ -37,7 +37,7 @@ async def register_client(
     is one that would make more than 16 references one client. At most 4 of the caller's own can mean one client.
     """
     key = await key_given(request, idempotency_key)
-    outcome = await operations.register_client(doors(request).runtime, request.user, data, key)
+    outcome = await operations.register_client(shared_state(request).runtime, request.user, data, key)
     return respond(outcome.value, 201 if outcome.is_new else 200, is_replayed=outcome.is_replayed)
 
 

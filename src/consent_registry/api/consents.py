@@ -9,12 +9,12 @@ from consent_registry.operations.consents.schemas import ConsentRequest, SearchR
 from consent_registry.operations.consents.views import ConsentView
 from consent_registry.operations.running.pagination import Page
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, doors, requires, respond
-from consent_registry.web.commands import act_route, known_id
-from consent_registry.web.operation import answers
+from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
+from consent_registry.web.commands import command_route, known_id
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import query_instant
 
-RECORD = act_route(
+RECORD = command_route(
     "/consents",
     record.record_consent,
     name="record_consent",
@@ -35,17 +35,21 @@ RECORD = act_route(
     guards=[requires("consents:read")],
     dto=StrictBody,
     status_code=200,
-    **answers(200, Page[ConsentView], "Search consents", quota="reads", scope="consents:read", takes=SearchRequest),
+    **openapi_operation(
+        200, Page[ConsentView], "Search consents", quota="reads", scope="consents:read", takes=SearchRequest
+    ),
 )
 async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
     """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
-    return respond(await search.search_consents(doors(request).runtime, request.user, data))
+    return respond(await search.search_consents(shared_state(request).runtime, request.user, data))
 
 
 @get(
     "/consents/{consent_id:str}",
     guards=[requires("consents:read")],
-    **answers(200, ConsentView, "A consent", quota="reads", scope="consents:read", query=("as_of", "as_known_at")),
+    **openapi_operation(
+        200, ConsentView, "A consent", quota="reads", scope="consents:read", query=("as_of", "as_known_at")
+    ),
 )
 async def read_consent(
     request: ApiRequest,
@@ -57,7 +61,7 @@ async def read_consent(
     the status at another time, `as_known_at` for what the registry knew then.
     """
     moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
-    shared = doors(request)
+    shared = shared_state(request)
     return respond(await search.read_consent(shared.runtime, request.user, known_id(consent_id), *moments))
 
 

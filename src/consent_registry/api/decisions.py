@@ -16,14 +16,14 @@ from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import (
     ApiRequest,
     IdempotencyKeyHeader,
-    asked_directly,
-    doors,
+    before_request_handler,
     key_given,
     requires,
     respond,
+    shared_state,
 )
-from consent_registry.web.commands import act_route, known_id
-from consent_registry.web.operation import answers
+from consent_registry.web.commands import command_route, known_id
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import page_limit
 
 BATCH_LENGTH = 1000
@@ -49,16 +49,18 @@ async def decide(
     file", not "lawful": the sender stays responsible (§ 67d SGB X).
     """
     key = await key_given(request, idempotency_key)
-    decided = await doors(request).decision_queue(request.user.network).ask(request.user, [data], idempotency_key=key)
+    decided = (
+        await shared_state(request).decision_queue(request.user.network).ask(request.user, [data], idempotency_key=key)
+    )
     return respond(decided.value[0], is_replayed=decided.is_replayed)
 
 
 DECISION = post(
     "/decisions",
-    before_request=asked_directly("decisions", DecisionRequest, decide),
+    before_request=before_request_handler("decisions", DecisionRequest, decide),
     dto=StrictBody,
     status_code=200,
-    **answers(
+    **openapi_operation(
         200,
         DecisionAnswer,
         "May I send this, now?",
@@ -75,20 +77,20 @@ async def decide_batch(
 ) -> Response[bytes]:
     """Up to 1000 decisions with one durable commit, answered in the order asked."""
     # One was counted before the body was read.
-    await doors(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
+    await shared_state(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
     key = await key_given(request, idempotency_key)
-    decision_queue = doors(request).decision_queue(request.user.network)
+    decision_queue = shared_state(request).decision_queue(request.user.network)
     decided = await decision_queue.ask(request.user, data.decisions, is_batch=True, idempotency_key=key)
     return respond(BatchAnswer(decided.value), is_replayed=decided.is_replayed)
 
 
 BATCH = post(
     "/decisions/batch",
-    before_request=asked_directly("decisions", BatchRequest, decide_batch),
+    before_request=before_request_handler("decisions", BatchRequest, decide_batch),
     dto=StrictBody,
     status_code=200,
     request_max_body_size=BATCH_BYTES,
-    **answers(
+    **openapi_operation(
         200,
         BatchAnswer,
         "May I send all this, now?",
@@ -103,7 +105,7 @@ BATCH = post(
 @get(
     "/decisions",
     guards=[requires("decisions")],
-    **answers(
+    **openapi_operation(
         200,
         Page[UnreportedDecision],
         "Permits whose transfer was not reported",
@@ -121,21 +123,21 @@ async def list_unreported(
     """The caller's permits for which no transfer was reported, newest first."""
     if transfer != "missing":
         raise Malformed(faults=[Fault.of_query("transfer", "must be missing: the query says transfer=missing")])
-    shared = doors(request)
+    shared = shared_state(request)
     return respond(await operations.list_unreported(shared.runtime, request.user, page_limit(limit), cursor))
 
 
 @get(
     "/decisions/{decision_id:str}",
     guards=[requires("decisions")],
-    **answers(200, DecisionAnswer, "A decision again", quota="reads", scope="decisions"),
+    **openapi_operation(200, DecisionAnswer, "A decision again", quota="reads", scope="decisions"),
 )
 async def read_decision(request: ApiRequest, decision_id: FromPath[str]) -> Response[bytes]:
     """The same bytes as when it was decided, for its sender only."""
-    return respond(await operations.read_decision(doors(request).runtime, request.user, known_id(decision_id)))
+    return respond(await operations.read_decision(shared_state(request).runtime, request.user, known_id(decision_id)))
 
 
-TRANSFER = act_route(
+TRANSFER = command_route(
     "/decisions/{decision_id:str}/transfers",
     operations.report_transfer,
     name="report_transfer",

@@ -16,9 +16,9 @@ from consent_registry.operations.oversight.event_views import EventView
 from consent_registry.operations.running.pagination import Page
 from consent_registry.tlog.event_bundle import format_bundle, format_event
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, doors, requires, respond
+from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.csv_rows import csv_row
-from consent_registry.web.operation import answers
+from consent_registry.web.operation import openapi_operation
 
 _GUARDS = [requires("audit:read")]
 JSON_LINES, CSV = "application/jsonl", "text/csv"
@@ -33,13 +33,15 @@ _PLACE = ("log_index", "leaf")
     guards=_GUARDS,
     dto=StrictBody,
     status_code=200,
-    **answers(200, Page[EventView], "Search the log", quota="reads", scope="audit:read", takes=EventSearchRequest),
+    **openapi_operation(
+        200, Page[EventView], "Search the log", quota="reads", scope="audit:read", takes=EventSearchRequest
+    ),
 )
 async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest]) -> Response[bytes]:
     """What the caller's own partner did, and what others were permitted to send to it, newest first; no other's. A
     search, not a change: an Idempotency-Key is ignored. Each search is an event itself.
     """
-    return respond(await searches.search_events(doors(request).oversight, request.user, data))
+    return respond(await searches.search_events(shared_state(request).oversight, request.user, data))
 
 
 @post(
@@ -47,7 +49,7 @@ async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest])
     guards=[requires("audit:read", JSON_LINES, CSV)],
     dto=StrictBody,
     status_code=200,
-    **answers(
+    **openapi_operation(
         200,
         str,
         "Take events along",
@@ -66,7 +68,7 @@ async def export_events(request: ApiRequest, data: JSONBody[EventExportRequest])
     the partner's own events alone and ends where the published checkpoint does. It arrives in pages, each after its own
     record in the log; one that is cut off ends without its last chunk. An Idempotency-Key is ignored.
     """
-    export = await exports.export_events(doors(request).oversight, request.user, data)
+    export = await exports.export_events(shared_state(request).oversight, request.user, data)
     name = f"events-{request.user.network.slug}-{request.user.slug}.{'csv' if data.format == 'csv' else 'jsonl'}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Stream(_chunks(export, data.format), media_type=_MEDIA_TYPES[data.format], headers=headers)

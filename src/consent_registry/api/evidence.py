@@ -3,10 +3,10 @@
 from consent_registry.domain.errors import Conflict, NotFound
 from consent_registry.operations.consents.evidence import EvidenceAnswer, add_following_evidence
 from consent_registry.operations.consents.schemas import EvidenceRequest
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 ROUTES = [
-    act_route(
+    command_route(
         "/consents/{consent_id:str}/evidence",
         add_following_evidence,
         name="add_evidence",

@@ -12,8 +12,8 @@ from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_
 from consent_registry.operations.oversight import findings as operations
 from consent_registry.operations.oversight.findings import FindingsRequest, FindingsView
 from consent_registry.operations.oversight.reconciliation import Limits
-from consent_registry.web.callers import ApiRequest, doors, requires, respond
-from consent_registry.web.operation import answers
+from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import page_limit, query_instant, query_number
 
 Begin = Annotated[str | None, QueryParameter(name="from")]
@@ -24,7 +24,7 @@ _NUMBERS = ("report_days", "evidence_days", "refused_references", "questions_wit
 @get(
     "/findings",
     guards=[requires("audit:read")],
-    **answers(
+    **openapi_operation(
         200,
         FindingsView,
         "What is to be looked at",
@@ -66,7 +66,7 @@ async def list_findings(
         page_limit(limit),
         cursor,
     )
-    return respond(await operations.list_findings(doors(request).oversight, request.user, asked))
+    return respond(await operations.list_findings(shared_state(request).oversight, request.user, asked))
 
 
 def _number(name: str, text: str | None, ordinary: int, bounds: tuple[int, int]) -> int:

@@ -22,14 +22,14 @@ from consent_registry.operations.consents.grant_changes import (
     RestrictionRequest,
     act_on_grants,
 )
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 
 def _route(
     name: str, nouns: str, kind: GrantAct, takes: type[GrantActRequest], summary: str, about: str
 ) -> HTTPRouteHandler:
     """The route of one kind of act: `nouns` is its path below a consent, `about` its description."""
-    return act_route(
+    return command_route(
         f"/consents/{{consent_id:str}}/{nouns}",
         partial(act_on_grants, kind),
         name=name,

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, get
 
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.web.operation import answers
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.problems import Problem, problem_response
 
 
@@ -17,7 +17,7 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: list[str] = []
 
 
-@get("/live", **answers(200, Health, "Is the process alive?", quota="free", scope=None, any_query=True))
+@get("/live", **openapi_operation(200, Health, "Is the process alive?", quota="free", scope=None, any_query=True))
 async def live() -> Response[bytes]:
     """Touches no dependency."""
     return Response(b'{"status":"alive"}', media_type="application/json")
@@ -25,7 +25,7 @@ async def live() -> Response[bytes]:
 
 @get(
     "/ready",
-    **answers(
+    **openapi_operation(
         200,
         Health,
         "Could a decision be recorded now?",

@@ -2,10 +2,10 @@
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 ROUTES = [
-    act_route(
+    command_route(
         "/link-codes",
         issue_link_code,
         name="issue_link_code",

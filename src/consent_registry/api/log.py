@@ -17,9 +17,9 @@ from consent_registry.operations.log import reading as operations
 from consent_registry.operations.log.reading import Consistency, Reader
 from consent_registry.tlog.encoding import decode_decimal
 from consent_registry.tlog.tile import Bundle
-from consent_registry.web.callers import ApiRequest, Doors, Guard, doors, require_media_types, requires
+from consent_registry.web.callers import ApiRequest, Guard, SharedState, require_media_types, requires, shared_state
 from consent_registry.web.files import File, serve_file
-from consent_registry.web.operation import answers
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import require_declared
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
@@ -34,7 +34,7 @@ def _reads_log(answer: str) -> Guard:
     taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*"})
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
-        shared: Doors = connection.app.state.doors
+        shared: SharedState = connection.app.state.shared
         if shared.log_public:
             require_media_types(cast("ApiRequest", connection), taken)
             connection.scope["user"] = None
@@ -48,7 +48,7 @@ def _reads_log(answer: str) -> Guard:
 def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
     """What a route says that serves a file; as of any file, a query is ignored: caches and mirrors add some."""
     headers = ("ETag", "Cache-Control")
-    return answers(200, kind, summary, quota="reads", any_query=True, media_type=media_type, headers=headers)
+    return openapi_operation(200, kind, summary, quota="reads", any_query=True, media_type=media_type, headers=headers)
 
 
 @get(
@@ -58,7 +58,7 @@ def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
 )
 async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
     """A signed note (C2SP tlog-checkpoint): origin, size and root of the log's tree, at most a second old."""
-    runtime = doors(request).runtime
+    runtime = shared_state(request).runtime
     return _serve(request, await operations.read_checkpoint(runtime, await _reader(request)), TEXT, "max-age=1")
 
 
@@ -72,7 +72,7 @@ async def read_log_tile(request: LogRequest) -> Response[bytes]:
     groups of three digits, `x001/x234/067`. Nothing at these addresses ever changes.
     """
     place = operations.read_place(request.path_params["place"].lstrip("/"))
-    runtime, reader = doors(request).runtime, await _reader(request)
+    runtime, reader = shared_state(request).runtime, await _reader(request)
     if isinstance(place, Bundle):
         bundle = await operations.read_bundle(runtime, reader, place)
         return _serve(request, bundle, BYTES, "max-age=31536000, immutable", compressible=True)
@@ -92,14 +92,14 @@ async def prove_inclusion(request: LogRequest) -> Response[bytes]:
     index = _decimal(request.path_params["index"])
     if index is None:
         raise NotFound
-    proof = await operations.prove_inclusion(doors(request).runtime, await _reader(request), index)
+    proof = await operations.prove_inclusion(shared_state(request).runtime, await _reader(request), index)
     return _serve(request, proof, TEXT, "max-age=1")
 
 
 @get(
     "/log/{network:str}/consistency",
     guards=[_reads_log("application/json")],
-    **answers(
+    **openapi_operation(
         200,
         Consistency,
         "The proof that the log only grew",
@@ -118,7 +118,7 @@ async def prove_consistency(request: LogRequest, old_size: Size = None, new_size
     earlier, later = _size("from", old_size), None if new_size is None else _size("to", new_size)
     if later is not None and earlier > later:
         raise Malformed(faults=[Fault.of_query("from", "must not be larger than to")])
-    proof = await operations.prove_consistency(doors(request).runtime, await _reader(request), earlier, later)
+    proof = await operations.prove_consistency(shared_state(request).runtime, await _reader(request), earlier, later)
     return _serve(request, msgspec.json.encode(proof), "application/json", "max-age=1")
 
 
@@ -131,12 +131,12 @@ async def read_log_vkeys(request: LogRequest) -> Response[bytes]:
     """One verifier key a line (C2SP signed-note), the current one first, then those that signed before it. Compare them
     with what the network's agreement says: who could change the log could change this answer.
     """
-    lines = await operations.read_vkeys(doors(request).runtime, await _reader(request))
+    lines = await operations.read_vkeys(shared_state(request).runtime, await _reader(request))
     return _serve(request, "".join(f"{line}\n" for line in lines).encode(), TEXT, "max-age=300")
 
 
 async def _reader(request: LogRequest) -> Reader:
-    return await Reader.of(doors(request).runtime, request.path_params["network"], request.scope["user"])
+    return await Reader.of(shared_state(request).runtime, request.path_params["network"], request.scope["user"])
 
 
 def _decimal(text: str) -> int | None:
@@ -157,7 +157,7 @@ def _serve(
     request: LogRequest, content: bytes, media_type: str, cache: str, *, compressible: bool = False
 ) -> Response[bytes]:
     """The answer a file would be given by a web server."""
-    cache = f"{'public' if doors(request).log_public else 'private'}, {cache}"
+    cache = f"{'public' if shared_state(request).log_public else 'private'}, {cache}"
     return serve_file(request, File.of(content, media_type, cache, compressible=compressible))
 
 

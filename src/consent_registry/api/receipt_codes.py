@@ -6,10 +6,10 @@ from consent_registry.operations.consents.receipt_codes import (
     ReceiptCodeRequest,
     reissue_receipt_code,
 )
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 ROUTES = [
-    act_route(
+    command_route(
         "/consents/{consent_id:str}/receipt-codes",
         reissue_receipt_code,
         name="reissue_receipt_code",

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from consent_registry.web.callers import doors
+from consent_registry.web.callers import shared_state
 from consent_registry.web.files import serve_file
 from consent_registry.web.html_page import page
 
@@ -49,7 +49,7 @@ async def show_start(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/log")
 async def list_logs(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Where each network's log is. Where logs are not public, not even which networks there are."""
-    shared = doors(request)
+    shared = shared_state(request)
     if not shared.log_public:
         return serve_file(request, page("Log", LOG + NOT_PUBLIC))
     rows = "".join(

@@ -12,9 +12,9 @@ from consent_registry.operations.catalogue.suspensions import (
     revoke_secret,
     suspend_partner,
 )
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
-_route = partial(act_route, scope="catalogue:write")
+_route = partial(command_route, scope="catalogue:write")
 
 ROUTES = [
     _route(

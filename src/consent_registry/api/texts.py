@@ -16,9 +16,9 @@ from consent_registry.operations.consents.text_invalidations import (
     TextInvalidationRequest,
     invalidate_text,
 )
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
-_route = partial(act_route, scope="catalogue:write")
+_route = partial(command_route, scope="catalogue:write")
 
 ROUTES = [
     _route(

@@ -13,9 +13,9 @@ from msgspec import UNSET, UnsetType
 from consent_registry.operations.access.tokens import SCOPES, TokenAnswer, TokenRefused
 from consent_registry.operations.catalogue import catalogue as operations
 from consent_registry.operations.catalogue.catalogue import CallerView
-from consent_registry.web.callers import ApiRequest, doors, require_plain, requires
+from consent_registry.web.callers import ApiRequest, require_plain, requires, shared_state
 from consent_registry.web.client_address import client_address
-from consent_registry.web.operation import answers
+from consent_registry.web.operation import openapi_operation
 from consent_registry.web.request_log import note_client, note_reason
 
 FORM_LENGTH = 8192
@@ -78,17 +78,19 @@ class Metadata(msgspec.Struct, frozen=True):
     "/oauth/token",
     status_code=200,
     request_max_body_size=FORM_LENGTH,
-    **answers(200, TokenAnswer, "Get an access token", quota="tokens", scope=None, any_query=True, takes=TokenRequest),
+    **openapi_operation(
+        200, TokenAnswer, "Get an access token", quota="tokens", scope=None, any_query=True, takes=TokenRequest
+    ),
 )
 async def issue_token(request: ApiRequest) -> Response[bytes]:
     """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
     try:
         fields = _fields(request, await request.body())
         client_id, client_secret = _credentials(request, fields)
-        quotas = doors(request).quotas
+        quotas = shared_state(request).quotas
         await quotas.charge_attempt(client_id, client_address(request))
         _require_grant_type(fields)
-        answer = await doors(request).tokens.issue(client_id, client_secret, fields.get("scope"))
+        answer = await shared_state(request).tokens.issue(client_id, client_secret, fields.get("scope"))
         await quotas.charge_token(client_id)
     except TokenRefused as error:
         # Guesses at secrets are to be seen: who tried, nothing of what was tried.
@@ -163,11 +165,13 @@ def _refusal(error: TokenRefused) -> Response[bytes]:
 
 @get(
     "/.well-known/jwks.json",
-    **answers(200, KeySet, "Public keys of access tokens and receipts", quota="free", scope=None, any_query=True),
+    **openapi_operation(
+        200, KeySet, "Public keys of access tokens and receipts", quota="free", scope=None, any_query=True
+    ),
 )
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
-    shared = doors(request).runtime
+    shared = shared_state(request).runtime
     keys = shared.keys.public_token_keys()
     for one in await shared.networks():
         keys += shared.keys.public_receipt_keys(one.log_origin)
@@ -180,11 +184,11 @@ async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get(
     "/.well-known/oauth-authorization-server",
-    **answers(200, Metadata, "What the token endpoint supports", quota="free", scope=None, any_query=True),
+    **openapi_operation(200, Metadata, "What the token endpoint supports", quota="free", scope=None, any_query=True),
 )
 async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     """RFC 8414; lists only what works."""
-    issuer = doors(request).runtime.issuer
+    issuer = shared_state(request).runtime.issuer
     body = Metadata(
         issuer=issuer,
         token_endpoint=f"{issuer}/oauth/token",
@@ -199,10 +203,10 @@ async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
     )
 
 
-@get("/api/v1/me", guards=[requires("")], **answers(200, CallerView, "Who am I?", quota="reads"))
+@get("/api/v1/me", guards=[requires("")], **openapi_operation(200, CallerView, "Who am I?", quota="reads"))
 async def me(request: ApiRequest) -> Response[bytes]:
     """The caller's network, partner, scopes and the token's expiry."""
-    view = await operations.who_am_i(doors(request).runtime, request.user)
+    view = await operations.who_am_i(shared_state(request).runtime, request.user)
     return Response(msgspec.json.encode(view), media_type="application/json")
 
 

@@ -2,10 +2,10 @@
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 ROUTES = [
-    act_route(
+    command_route(
         "/unlinkings",
         unlink_client,
         name="unlink_client",

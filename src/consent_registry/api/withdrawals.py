@@ -3,10 +3,10 @@
 from consent_registry.domain.errors import NotFound, TooMany
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawals import WithdrawalAnswer, withdraw_consent
-from consent_registry.web.commands import act_route
+from consent_registry.web.commands import command_route
 
 ROUTES = [
-    act_route(
+    command_route(
         "/withdrawals",
         withdraw_consent,
         name="withdraw_consent",

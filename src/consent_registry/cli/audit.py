@@ -90,11 +90,11 @@ def bundle(network: str, file: Path) -> Outcome:
     return Outcome.HOLDS
 
 
-Ask = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
+RunAudit = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
 
 
-def _ask(ask: Ask, shown: Callable[[Report], str], *, json: bool) -> Outcome:
-    verdicts = asyncio.run(_tell(_dsn(), ask, shown, json=json))
+def _ask(run_audit: RunAudit, shown: Callable[[Report], str], *, json: bool) -> Outcome:
+    verdicts = asyncio.run(_tell(_dsn(), run_audit, shown, json=json))
     return next((outcome for verdict, outcome in OUTCOMES.items() if verdict in verdicts), Outcome.HOLDS)
 
 
@@ -105,11 +105,11 @@ def _dsn() -> str:
     return dsn
 
 
-async def _tell(dsn: str, ask: Ask, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:
+async def _tell(dsn: str, run_audit: RunAudit, shown: Callable[[Report], str], *, json: bool) -> set[Verdict]:
     verdicts: set[Verdict] = set()
     reports: list[dict[str, Any]] = []
     async with auditing(dsn) as connection:
-        async for one in ask(connection):
+        async for one in run_audit(connection):
             verdicts.add(one.report.verdict)
             if json:
                 reports.append(_members(one))

@@ -1,6 +1,6 @@
 """How a made-up client signed: method, evidence, who explained and interpreted, as form and secrecy rules demand.
 
-The choices turn with `turn`, so that the demonstration shows every method, language and kind of interpreter.
+The choices ordinal with `ordinal`, so that the demonstration shows every method, language and kind of interpreter.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,13 +24,13 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def method(regimes: Collection[str | None], given_at: datetime, *, special: bool, turn: int) -> str:
+def method(regimes: Collection[str | None], given_at: datetime, *, special: bool, ordinal: int) -> str:
     """A method that the stricter regime of both sides allows for data of this kind at that time."""
     if "kdg" in regimes and given_at < KDG_WRITTEN_UNTIL:
         return "written"
     durable_only = special or "sgb_x" in regimes
     choices: Sequence[str] = DURABLE if durable_only else (*DURABLE, "oral")
-    return choices[turn % len(choices)]
+    return choices[ordinal % len(choices)]
 
 
 def act(how: str, given_at: datetime, evidence_of: str) -> JSON:
@@ -45,34 +45,34 @@ def act(how: str, given_at: datetime, evidence_of: str) -> JSON:
     return {"method": how, "given_at": instant(given_at), "special_circumstances": None, "evidence": evidence}
 
 
-def interpreter(language: str, *, special: bool, required: bool, turn: int) -> JSON:
+def interpreter(language: str, *, special: bool, required: bool, ordinal: int) -> JSON:
     """Who interpreted: nobody for German; a sworn interpreter for special data; no relative where one is required."""
     if language == "de":
         return {"kind": "none"}
     choices = ("sworn",) if special else INTERPRETERS[:3] if required else INTERPRETERS
-    kind = choices[turn // len(LANGUAGES) % len(choices)]
+    kind = choices[ordinal // len(LANGUAGES) % len(choices)]
     return {"kind": kind} if kind == "none" else {"kind": kind, "language": language}
 
 
-def information(how: str, interpreted_by: JSON, turn: int) -> JSON:
+def information(how: str, interpreted_by: JSON, ordinal: int) -> JSON:
     """What the client was told and by whom; the copy of an oral consent follows by post and is not handed."""
     return {
-        "explained_by": f"B-{11 + turn % 7}",
+        "explained_by": f"B-{11 + ordinal % 7}",
         "interpreter": interpreted_by,
         "told": TOLD,
         "copy_handed": how != "oral",
     }
 
 
-def giver(*, for_child: bool, turn: int) -> JSON:
+def giver(*, for_child: bool, ordinal: int) -> JSON:
     """Who decided: a parent for a child at school, else an adult, sometimes a young person with insight."""
     if for_child:
         return {"role": "parent", "age_band": "under_14", "insight_assessed_by": None, "mandate_until": None}
-    if (turn + 1) % 11 == 0:
+    if (ordinal + 1) % 11 == 0:
         return {
             "role": "self",
             "age_band": "15_17",
-            "insight_assessed_by": f"B-{11 + turn % 7}",
+            "insight_assessed_by": f"B-{11 + ordinal % 7}",
             "mandate_until": None,
         }
     return {"role": "self", "age_band": "adult", "insight_assessed_by": None, "mandate_until": None}

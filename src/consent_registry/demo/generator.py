@@ -85,18 +85,18 @@ EXAMPLES = {
 }
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What distinguishes one act from the next; `turn` is its number and turns all other choices."""
+class ActDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What distinguishes one act from the next; `ordinal` is its number and ordinals all other choices."""
 
     reference: str
     given_at: datetime
     language: str
     method: str
-    turn: int
+    ordinal: int
     valid_until: datetime | None = None
 
 
-class Scene(msgspec.Struct, frozen=True):
+class NetworkGenerator(msgspec.Struct, frozen=True):
     """The network's partners, its consent flows by sender, and which of its categories need special care."""
 
     network: str
@@ -107,13 +107,13 @@ class Scene(msgspec.Struct, frozen=True):
     special: Collection[str]
     secrecy: Collection[str]
 
-    def choose(self, sender: str, turn: int) -> list[Flow]:
+    def choose(self, sender: str, ordinal: int) -> list[Flow]:
         """One to three of the sender's flows; a child's school stands alone, because a parent decides about it."""
         flows = self.flows[sender]
-        turned = [flows[(turn + step) % len(flows)] for step in range(len(flows))]
+        turned = [flows[(ordinal + step) % len(flows)] for step in range(len(flows))]
         if turned[0].purpose == "school":
             return turned[:1]
-        return [flow for flow in turned if flow.purpose != "school"][: 1 + turn % 3]
+        return [flow for flow in turned if flow.purpose != "school"][: 1 + ordinal % 3]
 
     def grant(self, flow: Flow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
         """The flow as a grant; narrowed: the client struck out the last of many categories, unless one is special."""
@@ -130,24 +130,24 @@ class Scene(msgspec.Struct, frozen=True):
             "answer": "given",
         }
 
-    def consent_body(self, flows: Sequence[Flow], grants: Sequence[JSON], terms: Terms) -> JSON:
+    def consent_body(self, flows: Sequence[Flow], grants: Sequence[JSON], details: ActDetails) -> JSON:
         """The body of the recording, with the text's version where its id belongs."""
         special = self.any_special(flows)
         interpreted_by = acts.interpreter(
-            terms.language, special=special, required=self.interpreter_required, turn=terms.turn
+            details.language, special=special, required=self.interpreter_required, ordinal=details.ordinal
         )
-        evidence_of = f"{self.network}/{terms.reference}/{acts.instant(terms.given_at)}"
+        evidence_of = f"{self.network}/{details.reference}/{acts.instant(details.given_at)}"
         body: JSON = {
-            "client": terms.reference,
-            "text": {"id": self.text_version, "language": terms.language},
+            "client": details.reference,
+            "text": {"id": self.text_version, "language": details.language},
             "grants": list(grants),
             "releases": self._releases(flows),
-            "giver": acts.giver(for_child=all(flow.purpose == "school" for flow in flows), turn=terms.turn),
-            "act": acts.act(terms.method, terms.given_at, evidence_of),
-            "information": acts.information(terms.method, interpreted_by, terms.turn),
+            "giver": acts.giver(for_child=all(flow.purpose == "school" for flow in flows), ordinal=details.ordinal),
+            "act": acts.act(details.method, details.given_at, evidence_of),
+            "information": acts.information(details.method, interpreted_by, details.ordinal),
         }
-        if terms.valid_until is not None:
-            body["valid_until"] = acts.instant(terms.valid_until)
+        if details.valid_until is not None:
+            body["valid_until"] = acts.instant(details.valid_until)
         return body
 
     def _releases(self, flows: Sequence[Flow]) -> list[JSON]:
@@ -174,10 +174,10 @@ class Scene(msgspec.Struct, frozen=True):
         """The instant before which no form rule is known for these flows."""
         return DSG_EKD_SINCE if "dsg_ekd" in self.regimes(flows) else None
 
-    def other_partner(self, sender: str, turn: int) -> str:
+    def other_partner(self, sender: str, ordinal: int) -> str:
         """A partner other than the sender where a client might hand in a receipt code; never an isolated one."""
         others = [one.slug for one in self.partners.values() if one.slug != sender and not one.isolated]
-        return others[turn % len(others)]
+        return others[ordinal % len(others)]
 
     def recipients(self, body: JSON) -> list[str]:
         """The recipients named in a recorded body, each once."""
@@ -185,8 +185,8 @@ class Scene(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(grant["recipient"] for grant in grants)) if isinstance(grants, list) else []
 
 
-def read_scene(network_slug: str) -> Scene:
-    """The scene of a network that has at least one agreement and one text."""
+def read_generator(network_slug: str) -> NetworkGenerator:
+    """The generator of a network that has at least one agreement and one text."""
     document = read_network(network_slug)
     catalogue = read_catalogue(document)
     flows: dict[str, list[Flow]] = {}
@@ -194,7 +194,7 @@ def read_scene(network_slug: str) -> Scene:
         for flow in agreement.flows:
             if flow.basis == "consent":
                 flows.setdefault(flow.sender, []).append(flow)
-    return Scene(
+    return NetworkGenerator(
         network=network_slug,
         text_version=document.texts[-1].version,
         interpreter_required=document.network.policies.interpreter_required,

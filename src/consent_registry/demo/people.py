@@ -13,7 +13,7 @@ import msgspec
 
 from consent_registry.demo import acts
 from consent_registry.demo.acts import JSON
-from consent_registry.demo.generator import EXAMPLES, PREFIXES, Example, Scene, Terms, read_scene
+from consent_registry.demo.generator import EXAMPLES, PREFIXES, ActDetails, Example, NetworkGenerator, read_generator
 
 State = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
 
@@ -63,17 +63,17 @@ def clients(network_slug: str, now: datetime) -> list[Client]:
     example = EXAMPLES.get(network_slug)
     if example is None:
         return []
-    scene = read_scene(network_slug)
-    turns = count()
-    share, rest = divmod(CLIENTS, len(scene.flows))
+    generator = read_generator(network_slug)
+    ordinals = count()
+    share, rest = divmod(CLIENTS, len(generator.flows))
     made = []
-    for place, sender in enumerate(scene.flows):
+    for place, sender in enumerate(generator.flows):
         for number in range(share + (place < rest)):
             reference = f"{PREFIXES[sender]}-{FIRST_NUMBER + number}"
             if sender == example.partner and number == 0:
-                consents = _example_consents(scene, example, reference, now)
+                consents = _example_consents(generator, example, reference, now)
             else:
-                consents = _consents(scene, sender, reference, turns, now, amount=1 + number % 2)
+                consents = _consents(generator, sender, reference, ordinals, now, amount=1 + number % 2)
             made.append(Client(reference, sender, consents))
     return made
 
@@ -92,92 +92,98 @@ def permit_example(network_slug: str) -> JSON | None:
     return {"partner": example.partner, "request": request}
 
 
-def _example_consents(scene: Scene, example: Example, reference: str, now: datetime) -> tuple[Consent, ...]:
+def _example_consents(
+    generator: NetworkGenerator, example: Example, reference: str, now: datetime
+) -> tuple[Consent, ...]:
     """Both purposes for both recipients, the example's own recipient last, so that a search finds its consent first."""
     consents = []
     for days, recipient in ((30, example.recipients[1]), (20, example.recipients[0])):
         flows = [
             flow
-            for flow in scene.flows[example.partner]
+            for flow in generator.flows[example.partner]
             if flow.recipient == recipient and flow.purpose in example.purposes
         ]
         grants = [
-            scene.grant(flow, without=example.not_given if flow.purpose == example.purposes[0] else ())
+            generator.grant(flow, without=example.not_given if flow.purpose == example.purposes[0] else ())
             for flow in flows
         ]
-        given_at = _given_at(now, days, turn=days)
-        terms = Terms(reference=reference, given_at=given_at, language="de", method="written", turn=0)
-        consents.append(Consent(example.partner, "given", scene.consent_body(flows, grants, terms)))
+        given_at = _given_at(now, days, ordinal=days)
+        details = ActDetails(reference=reference, given_at=given_at, language="de", method="written", ordinal=0)
+        consents.append(Consent(example.partner, "given", generator.consent_body(flows, grants, details)))
     return tuple(consents)
 
 
 def _consents(
-    scene: Scene, sender: str, reference: str, turns: Iterator[int], now: datetime, *, amount: int
+    generator: NetworkGenerator, sender: str, reference: str, ordinals: Iterator[int], now: datetime, *, amount: int
 ) -> tuple[Consent, ...]:
-    return tuple(_consent(scene, sender, reference, next(turns), now, alone=amount == 1) for _ in range(amount))
+    return tuple(_consent(generator, sender, reference, next(ordinals), now, alone=amount == 1) for _ in range(amount))
 
 
-def _consent(scene: Scene, sender: str, reference: str, turn: int, now: datetime, *, alone: bool) -> Consent:
-    state = STATES[turn % len(STATES)]
-    flows = scene.choose(sender, turn)
-    grants = [scene.grant(flow, narrowed=turn % 2 == 1) for flow in flows]
-    late_rule = scene.earliest(flows)
-    ends_early = state == "expired" and (late_rule is not None or turn % 2 == 1)
-    given_at = _given_at(now, _age_in_days(state, turn, ends_early=ends_early), turn)
+def _consent(
+    generator: NetworkGenerator, sender: str, reference: str, ordinal: int, now: datetime, *, alone: bool
+) -> Consent:
+    state = STATES[ordinal % len(STATES)]
+    flows = generator.choose(sender, ordinal)
+    grants = [generator.grant(flow, narrowed=ordinal % 2 == 1) for flow in flows]
+    late_rule = generator.earliest(flows)
+    ends_early = state == "expired" and (late_rule is not None or ordinal % 2 == 1)
+    given_at = _given_at(now, _age_in_days(state, ordinal, ends_early=ends_early), ordinal)
     if late_rule is not None:
         given_at = max(given_at, late_rule)
-    terms = Terms(
+    details = ActDetails(
         reference=reference,
         given_at=given_at,
-        language=acts.LANGUAGES[turn % len(acts.LANGUAGES)],
-        method=acts.method(scene.regimes(flows), given_at, special=scene.any_special(flows), turn=turn),
-        turn=turn,
+        language=acts.LANGUAGES[ordinal % len(acts.LANGUAGES)],
+        method=acts.method(generator.regimes(flows), given_at, special=generator.any_special(flows), ordinal=ordinal),
+        ordinal=ordinal,
         valid_until=given_at + timedelta(days=180) if ends_early else None,
     )
-    body = scene.consent_body(flows, grants, terms)
+    body = generator.consent_body(flows, grants, details)
     if state == "withdrawn":
-        return Consent(sender, state, body, _whole_withdrawal(scene, sender, body, terms, now, alone=alone))
+        return Consent(sender, state, body, _whole_withdrawal(generator, sender, body, details, now, alone=alone))
     if state == "withdrawn_in_part":
-        partial = _partial_withdrawal(sender, body, terms, now)
+        partial = _partial_withdrawal(sender, body, details, now)
         return Consent(sender, state if partial else "given", body, partial)
     return Consent(sender, state, body)
 
 
-def _age_in_days(state: State, turn: int, *, ends_early: bool) -> int:
+def _age_in_days(state: State, ordinal: int, *, ends_early: bool) -> int:
     """How long ago a consent was given, so that its state is true: 24 months end before day 740."""
     if state == "given":
-        return 5 + turn * 37 % 400
+        return 5 + ordinal * 37 % 400
     if state == "expired":
-        return 200 + turn * 31 % 300 if ends_early else 740 + turn * 29 % 160
-    return 40 + turn * 41 % 400
+        return 200 + ordinal * 31 % 300 if ends_early else 740 + ordinal * 29 % 160
+    return 40 + ordinal * 41 % 400
 
 
-def _given_at(now: datetime, days: int, turn: int) -> datetime:
+def _given_at(now: datetime, days: int, ordinal: int) -> datetime:
     """An instant in office hours, that many days before `now`."""
-    return (now - timedelta(days=days)).replace(hour=7 + turn % 8, minute=turn * 13 % 60, second=0, microsecond=0)
+    return (now - timedelta(days=days)).replace(hour=7 + ordinal % 8, minute=ordinal * 13 % 60, second=0, microsecond=0)
 
 
-def _whole_withdrawal(scene: Scene, sender: str, body: JSON, terms: Terms, now: datetime, *, alone: bool) -> Withdrawal:
+def _whole_withdrawal(
+    generator: NetworkGenerator, sender: str, body: JSON, details: ActDetails, now: datetime, *, alone: bool
+) -> Withdrawal:
     """Everything withdrawn: at the sender, at a recipient, with the receipt code anywhere, or all of the client's."""
-    recipients = scene.recipients(body)
-    said = _said(terms, now)
-    way = WAYS[terms.turn % len(WAYS)]
+    recipients = generator.recipients(body)
+    said = _declaration(details, now)
+    way = WAYS[details.ordinal % len(WAYS)]
     if way == "at the recipient" and len(recipients) == 1:
         return Withdrawal(recipients[0], "consent_id", None, said)
     if way == "with the receipt code":
-        return Withdrawal(scene.other_partner(sender, terms.turn), "receipt_code", None, said)
+        return Withdrawal(generator.other_partner(sender, details.ordinal), "receipt_code", None, said)
     if way == "everything" and alone:  # with a second consent it would withdraw that one too
-        return Withdrawal(sender, "client", None, {"client": terms.reference, **said})
+        return Withdrawal(sender, "client", None, {"client": details.reference, **said})
     return Withdrawal(sender, "consent_id", None, said)
 
 
-def _partial_withdrawal(sender: str, body: JSON, terms: Terms, now: datetime) -> Withdrawal | None:
+def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datetime) -> Withdrawal | None:
     """One of several grants, or one category of a grant; None where nothing would be left or a release hangs on it."""
     grants = body["grants"]
     if not isinstance(grants, list) or body["releases"]:
         return None
-    said = _said(terms, now)
-    if len(grants) > 1 and terms.turn % 2 == 0:
+    said = _declaration(details, now)
+    if len(grants) > 1 and details.ordinal % 2 == 0:
         return Withdrawal(sender, "consent_id", (len(grants) - 1,), said)
     categories: Sequence[str] = grants[0]["categories"]
     if len(categories) == 1:
@@ -185,12 +191,12 @@ def _partial_withdrawal(sender: str, body: JSON, terms: Terms, now: datetime) ->
     return Withdrawal(sender, "consent_id", (0,), {**said, "categories": [categories[-1]]})
 
 
-def _said(terms: Terms, now: datetime) -> JSON:
+def _declaration(details: ActDetails, now: datetime) -> JSON:
     """When and how the client withdrew: between the consent and `now`, received the same day or later."""
-    declared_at = (terms.given_at + (now - terms.given_at) * (1 + terms.turn % 3) / 4).replace(microsecond=0)
-    received_at = min(declared_at + timedelta(hours=20 * (terms.turn % 2)), now)
+    declared_at = (details.given_at + (now - details.given_at) * (1 + details.ordinal % 3) / 4).replace(microsecond=0)
+    received_at = min(declared_at + timedelta(hours=20 * (details.ordinal % 2)), now)
     return {
-        "channel": CHANNELS[terms.turn % len(CHANNELS)],
+        "channel": CHANNELS[details.ordinal % len(CHANNELS)],
         "declared_at": acts.instant(declared_at),
         "received_at": acts.instant(received_at),
     }

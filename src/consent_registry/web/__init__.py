@@ -1,1 +1,1 @@
-"""What every door over HTTP shares: bodies, queries, callers, problems, the request log and the frame of a page."""
+"""HTTP code that all interfaces share: bodies, queries, callers, problems, the request log and HTML pages."""

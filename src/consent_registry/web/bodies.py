@@ -1,4 +1,4 @@
-"""Request bodies as Litestar takes them: our strict decoding, and the types as they are."""
+"""Plugs the registry's strict JSON decoding into Litestar's handling of request bodies."""
 
 from collections.abc import Generator
 from typing import Any
@@ -11,10 +11,10 @@ from consent_registry.domain.json_bodies import decode
 
 
 class StrictBody(AbstractDTO[Any]):
-    """Hands Litestar our decoding, and its OpenAPI generator the type as it is."""
+    """A Litestar DTO that decodes bodies with `domain.json_bodies.decode` and leaves their types unchanged."""
 
     def decode_bytes(self, value: bytes) -> Any:
-        """The body as the handler's `data` is annotated."""
+        """Decode the body as the type with which the handler annotates `data`."""
         parameter = self.asgi_connection.route_handler.parsed_fn_signature.parameters["data"]
         return decode(value, parameter.annotation)
 
@@ -22,7 +22,7 @@ class StrictBody(AbstractDTO[Any]):
     def create_for_field_definition(
         cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
     ) -> None:
-        """Nothing to prepare: msgspec is the backend."""
+        """Do nothing: msgspec needs no preparation."""
 
     @classmethod
     def create_openapi_schema(
@@ -31,16 +31,16 @@ class StrictBody(AbstractDTO[Any]):
         handler_id: str,
         schema_creator: Any,
     ) -> Reference | Schema:
-        """The type's own schema."""
+        """The type's schema, unchanged."""
         schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
         return schema
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
-        """Unused: no fields are renamed or left out."""
+        """Unused, because no fields are renamed or omitted."""
         yield from ()
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """Unused: no fields are renamed or left out."""
+        """Unused, because no fields are renamed or omitted."""
         return False

@@ -1,4 +1,4 @@
-"""Who calls: the access token of each request, the scope it needs, and what every call may rely on."""
+"""Authenticates the caller of each request: access token, scope, quota, media types and Idempotency-Key."""
 
 import math
 import re
@@ -31,13 +31,11 @@ from consent_registry.web.queries import require_declared
 
 
 class ApiRequest(Request[Actor, None, State]):
-    """A request whose headers and body are read plainly: Litestar's multi-dictionaries and generators take longer than
-    reading the question.
-    """
+    """A request with its own reading of headers and body: Litestar's takes longer than decoding the question."""
 
     @cached_property
     def header(self) -> Mapping[bytes, bytes]:
-        """The headers by lower-case name; several lines of a name are one list (RFC 9110 section 5.3)."""
+        """The headers by lower-case name. Lines with the same name become one list (RFC 9110 section 5.3)."""
         lines = list(self.scope["headers"])
         found = dict(lines)
         if len(found) != len(lines):
@@ -46,7 +44,7 @@ class ApiRequest(Request[Actor, None, State]):
         return found
 
     async def body(self) -> bytes:
-        """The body; raises RequestEntityTooLarge as soon as it is longer than the route allows."""
+        """Read the body; raises RequestEntityTooLarge as soon as it is longer than the route allows."""
         state = self._connection_state
         if state.body is Empty:
             longest = self.route_handler.resolve_request_max_body_size() or math.inf
@@ -55,7 +53,7 @@ class ApiRequest(Request[Actor, None, State]):
                 raise RequestEntityTooLarge
             pieces, length, more = [], 0, True
             while more:
-                # Whatever is no part of a body has become an exception at the edge.
+                # HttpMiddleware raises an exception for any other message.
                 message = cast("HTTPRequestEvent", await self.receive())
                 pieces.append(message["body"])
                 length += len(message["body"])
@@ -67,14 +65,15 @@ class ApiRequest(Request[Actor, None, State]):
 
 
 class Guard(Protocol):
-    """Checks a request before its body is read: as one of a route's `guards`, or as its `before_request`, which saves
-    a fifth of the framework's work, because Litestar copies the route's handler for every guard it calls.
+    """A check of a request before its body is read, used as a route's `guards` or `before_request`.
+
+    `before_request` saves a fifth of the framework's work, because Litestar copies the route's handler for each guard.
     """
 
     def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler | None = None, /
     ) -> Awaitable[None]:
-        """Raise unless the request may go on."""
+        """Raise an error if the request is refused."""
 
 
 KEY_LENGTH = 64
@@ -88,8 +87,8 @@ IdempotencyKeyHeader = Annotated[
 ]
 
 
-class Doors:
-    """What the handlers of one process share."""
+class SharedState:
+    """The objects that all handlers of one process share: runtime, quotas, tokens and one decision queue a network."""
 
     def __init__(
         self,
@@ -108,7 +107,7 @@ class Doors:
 
     @property
     def oversight(self) -> Runtime:
-        """What the searches, findings and exports of data-protection officers run on."""
+        """The runtime for the searches, findings and exports of data-protection officers, with its own connections."""
         return self.runtime.for_oversight()
 
     def decision_queue(self, network: Network) -> DecisionQueue:
@@ -118,29 +117,31 @@ class Doors:
         return self._deciders[network.network_id]
 
 
-def doors(request: Request[Any, Any, Any]) -> Doors:
-    """What the handlers share."""
-    shared: Doors = request.app.state["doors"]  # by attribute takes ten times as long
+def shared_state(request: Request[Any, Any, Any]) -> SharedState:
+    """The objects that the handlers of this process share."""
+    shared: SharedState = request.app.state["shared"]  # by attribute takes ten times as long
     return shared
 
 
-def requires(scope: str, *given: str) -> Guard:
-    """A guard: a verified token with this scope, and for a partner's scope a partner; then a query of what the route
-    declares. Sets `request.user`. The answer is of one of the types given, JSON unless said otherwise.
+def requires(scope: str, *answer_types: str) -> Guard:
+    """A guard that demands a valid access token with `scope`, and sets `request.user`.
+
+    It also refuses a partner's scope for an administration, a quota that is used up, an Accept header without any of
+    `answer_types` (JSON if none is given), and query parameters that the route does not declare.
     """
-    kinds = given or ("application/json",)
-    whole = {f"{one.partition('/')[0]}/*" for one in kinds}
-    taken = frozenset({"", "*/*", *kinds, *whole, "application/problem+json"})
+    kinds = answer_types or ("application/json",)
+    ranges = {f"{kind.partition('/')[0]}/*" for kind in kinds}
+    taken = frozenset({"", "*/*", *kinds, *ranges, "application/problem+json"})
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler | None = None, /) -> None:
         request = cast("ApiRequest", connection)
         kind, __, token = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise NoToken(reason="no-token")
-        # RFC 6750 section 2.1 lets several blanks stand before a token, and nothing after it.
-        caller = await doors(request).tokens.verify(token.lstrip(" "))
+        # RFC 6750 section 2.1 allows several spaces before a token, and nothing after it.
+        caller = await shared_state(request).tokens.verify(token.lstrip(" "))
         connection.scope["user"] = caller
-        await doors(request).quotas.charge(caller, quota_class(request))
+        await shared_state(request).quotas.charge(caller, quota_class(request))
         require_media_types(request, taken)
         if scope and (scope not in caller.scopes or (scope in PARTNER_SCOPES and caller.partner_id == ADMINISTRATION)):
             raise NotAllowed(f"The access token does not carry the scope {scope}.", reason=f"scope-{scope}")
@@ -150,19 +151,19 @@ def requires(scope: str, *given: str) -> Guard:
 
 
 def quota_class(request: ApiRequest) -> QuotaClass:
-    """The class that this call counts as, by its route."""
+    """The quota class of the request's route."""
     operation: Operation = request.route_handler.opt["operation"]
     return operation.quota
 
 
 Body = TypeVar("Body")
-Ask = Callable[[ApiRequest, Body, str | None], Awaitable[Response[bytes]]]
+BodyHandler = Callable[[ApiRequest, Body, str | None], Awaitable[Response[bytes]]]
 
 
-def asked_directly(scope: str, kind: type[Body], ask: Ask[Body]) -> BeforeRequestHookHandler:
-    """A `before_request` that answers the request: token, key and body go to `ask`, the route's own function, at once.
+def before_request_handler(scope: str, kind: type[Body], handler: BodyHandler[Body]) -> BeforeRequestHookHandler:
+    """A `before_request` hook that checks the token, decodes the body and calls the route's `handler` itself.
 
-    Litestar would call it with the same arguments after taking its signature apart, which costs as much as deciding.
+    Litestar would call it with the same arguments, but resolving them takes as long as a decision.
     """
     guard = requires(scope)
 
@@ -171,17 +172,15 @@ def asked_directly(scope: str, kind: type[Body], ask: Ask[Body]) -> BeforeReques
         request = cast("ApiRequest", connection)
         key = request.header.get(b"idempotency-key")
         data = decode(await request.body(), kind)
-        return await ask(request, data, None if key is None else key.decode("latin-1"))
+        return await handler(request, data, None if key is None else key.decode("latin-1"))
 
     return answer
 
 
 def require_media_types(request: ApiRequest, taken: frozenset[str]) -> None:
-    """Raise 406 for a caller that will not take this answer, 415 for a body that is compressed or does not say that it
-    is JSON.
-    """
+    """Raise 406 if the Accept header excludes the answer's types, and 415 if the body is compressed or not JSON."""
     accepted = request.header.get(b"accept", b"*/*").decode("latin-1")
-    if accepted not in taken and not any(_is_taken(one, taken) for one in accepted.split(",")):
+    if accepted not in taken and not any(_is_taken(element, taken) for element in accepted.split(",")):
         raise HTTPException(status_code=406)
     require_plain(request)
     if request.method == "POST":
@@ -191,14 +190,14 @@ def require_media_types(request: ApiRequest, taken: frozenset[str]) -> None:
 
 
 def require_plain(request: ApiRequest) -> None:
-    """Raise 415 for a body under any content coding: a small body must not become a large one."""
+    """Raise 415 for a body with a content coding: a small compressed body could become very large."""
     codings = request.header.get(b"content-encoding", b"")
-    if codings and any(one.strip().lower() not in {b"", b"identity"} for one in codings.split(b",")):
+    if codings and any(coding.strip().lower() not in {b"", b"identity"} for coding in codings.split(b",")):
         raise HTTPException(status_code=415, headers={"Accept-Encoding": "identity"})
 
 
 def _is_taken(accepted: str, taken: frozenset[str]) -> bool:
-    """Whether one element of an Accept header takes the answer: not with the weight 0 (RFC 9110 section 12.4.2)."""
+    """Whether an element of an Accept header allows the answer. Weight 0 forbids it (RFC 9110 section 12.4.2)."""
     return _media_type(accepted) in taken and not re.search(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", accepted, re.IGNORECASE)
 
 
@@ -207,7 +206,7 @@ def _media_type(value: str) -> str:
 
 
 async def key_required(request: ApiRequest, key: str | None) -> IdempotencyKey:
-    """What makes this request have one effect; raises Malformed without a key."""
+    """The key that gives this request one effect only; raises Malformed without an Idempotency-Key."""
     given = await key_given(request, key)
     if given is None:
         raise Malformed(
@@ -217,7 +216,7 @@ async def key_required(request: ApiRequest, key: str | None) -> IdempotencyKey:
 
 
 async def key_given(request: ApiRequest, key: str | None) -> IdempotencyKey | None:
-    """What makes this request have one effect, if it came with a key."""
+    """The key that gives this request one effect only, or None without an Idempotency-Key."""
     if key is None:
         return None
     if not 1 <= len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
@@ -225,8 +224,8 @@ async def key_given(request: ApiRequest, key: str | None) -> IdempotencyKey | No
     return IdempotencyKey.of(request.user.partner_id, request.method, request.scope["path"], key, await request.body())
 
 
-class _Ready(Response[bytes]):
-    """A response whose bytes are there: nothing is left for Litestar to render, merge or encode."""
+class _EncodedResponse(Response[bytes]):
+    """A response with finished bytes and headers, which Litestar neither renders nor encodes."""
 
     def __init__(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self._status = status
@@ -234,7 +233,7 @@ class _Ready(Response[bytes]):
         self._headers = headers
 
     def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
-        """What Litestar calls with what the route says; the response says all of it itself."""
+        """Ignore Litestar's arguments from the route: status, headers and body are complete."""
         return self._send
 
     async def _send(self, _: Scope, __: Receive, send: Send) -> None:
@@ -245,11 +244,11 @@ class _Ready(Response[bytes]):
 def respond(
     value: object, status: int = 200, *, location: str | None = None, is_replayed: bool = False
 ) -> Response[bytes]:
-    """The response that shows a value as JSON, says where a new thing is, and that it was given before for its key."""
+    """The response with a value as JSON. `location` sets Location; `is_replayed` sets Idempotency-Replayed."""
     body = encode(value)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if location is not None:
         headers.append((b"location", location.encode("latin-1")))
     if is_replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    return _Ready(status, body, headers)
+    return _EncodedResponse(status, body, headers)

@@ -1,8 +1,6 @@
-"""Where a request came from, for the server's log and for counting attempts to get a token: no other answer depends on
-it.
+"""The client's IP address, for the server's log and for counting token attempts. Nothing else depends on it.
 
-What a proxy adds to a request is believed of the proxies that CONSENT_REGISTRY_TRUSTED_PROXIES names, and of nobody
-else: anybody can send such a header.
+Forwarding headers count only from the proxies in CONSENT_REGISTRY_TRUSTED_PROXIES, because anybody can send them.
 """
 
 from collections.abc import Iterator
@@ -17,13 +15,13 @@ Address = IPv4Address | IPv6Address
 
 
 def client_address(request: Request[Any, Any, Any]) -> str:
-    """The nearest address that is no trusted proxy's, walking back from the connection through what proxies noted."""
+    """The first address that does not belong to a trusted proxy, going back from the connection along the proxies."""
     peer = request.client.host if request.client is not None else ""
     trusted: Networks = request.app.state.trusted_proxies
     known = peer
     for noted in (peer, *_noted(request)):
         address = _address(noted)
-        if address is None:  # a proxy noted something that is no address: what it said before is all there is
+        if address is None:  # the proxy sent something other than an address, so the last known address stays
             break
         known = str(address)
         if not any(address in network for network in trusted):
@@ -32,17 +30,17 @@ def client_address(request: Request[Any, Any, Any]) -> str:
 
 
 def _noted(request: Request[Any, Any, Any]) -> Iterator[str]:
-    """The addresses that proxies noted, the latest first: X-Forwarded-For, or else Forwarded (RFC 7239)."""
+    """The addresses in X-Forwarded-For, or else in Forwarded (RFC 7239), the latest first."""
     if lines := request.headers.getall("x-forwarded-for", []):
-        yield from (one.strip() for one in reversed(",".join(lines).split(",")))
+        yield from (address.strip() for address in reversed(",".join(lines).split(",")))
         return
     for element in reversed(",".join(request.headers.getall("forwarded", [])).split(",")):
-        pairs = (one.partition("=") for one in element.split(";"))
+        pairs = (pair.partition("=") for pair in element.split(";"))
         yield next((value.strip().strip('"') for name, _, value in pairs if name.strip().lower() == "for"), "")
 
 
 def _address(text: str) -> Address | None:
-    """An address as RFC 7239 section 6 writes it: bare, or with a port, IPv6 then in brackets."""
+    """Parse an address with or without port (RFC 7239 section 6); with a port, IPv6 is in brackets."""
     bare = text[1:].partition("]")[0] if text.startswith("[") else text
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

@@ -1,5 +1,6 @@
-"""Routes of acts: a body, ids in the path where it is about something, and an Idempotency-Key, which makes it happen
-once. An act is one operation; its value is the answer.
+"""Routes that change something: `POST` with a body, ids in the path and a required Idempotency-Key.
+
+Each route calls one operation and answers with its value.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,18 +14,18 @@ from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.running.idempotency import CommandResult
 from consent_registry.web.bodies import StrictBody
-from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, doors, key_required, requires, respond
-from consent_registry.web.operation import answers
+from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, key_required, requires, respond, shared_state
+from consent_registry.web.operation import openapi_operation
 
 CREATED = 201
 
-# Called with the runtime, the caller, the ids of the path in their order, the body, and what lets it happen once.
-Operation = Callable[..., Awaitable[CommandResult[Any]]]
+# Called with the runtime, the caller, the ids in the path in their order, the body and the idempotency key.
+CommandFunction = Callable[..., Awaitable[CommandResult[Any]]]
 
 
-def act_route(
+def command_route(
     path: str,
-    operation: Operation,
+    operation: CommandFunction,
     *,
     name: str,
     scope: str,
@@ -35,21 +36,21 @@ def act_route(
     refusals: tuple[type[RegistryError], ...] = (),
     location: Callable[[Any], str] | None = None,
 ) -> HTTPRouteHandler:
-    """The route of one kind of act; `about` is its description, the rest as `answers` takes it."""
+    """The route of one command; `about` is its description, the other arguments are those of `openapi_operation`."""
 
-    async def act(
+    async def run(
         request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKeyHeader = None
     ) -> Response[bytes]:
         key = await key_required(request, idempotency_key)
-        ids = [known_id(one) for one in request.path_params.values()]
-        outcome = await operation(doors(request).runtime, request.user, *ids, data, key)
+        ids = [known_id(text) for text in request.path_params.values()]
+        outcome = await operation(shared_state(request).runtime, request.user, *ids, data, key)
         where = None if location is None else location(outcome.value)
         return respond(outcome.value, CREATED, location=where, is_replayed=outcome.is_replayed)
 
-    act.__doc__ = about
-    # Of all bodies this route takes one; the framework reads the annotation.
-    act.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
-    documented = answers(
+    run.__doc__ = about
+    # Litestar reads the body's type from the annotation.
+    run.__annotations__["data"] = JSONBody[takes]  # type: ignore[misc,valid-type]
+    documented = openapi_operation(
         CREATED,
         answer,
         summary,
@@ -60,11 +61,11 @@ def act_route(
         refusals=refusals,
         located=location is not None,
     )
-    return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(act)
+    return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(run)
 
 
 def known_id(text: str) -> str:
-    """An id from a path; what cannot be one is not found, like one that does not exist."""
+    """An id from a path; raises NotFound for text that is not a UUID, as for an unknown id."""
     if not is_uuid(text):
         raise NotFound
     return text

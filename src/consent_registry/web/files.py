@@ -1,9 +1,7 @@
-"""Answers that are the same for everybody, given as a web server gives files: with an ETag, 304 for who has the file,
-and compressed for who takes gzip.
+"""Answers that are the same for every caller, served like files: with ETag, 304 and gzip.
 
-Only such files are compressed. An answer that holds a secret beside a text of the caller's choice would tell the secret
-by its compressed length (BREACH); here nothing depends on who asks. A file is compressed once, when it is made, so that
-asking for it costs the server no more than the plain one does.
+Nothing else is compressed. If an answer contains a secret beside text that the caller chose, its compressed length
+reveals the secret (BREACH). These files do not depend on the caller. Each is compressed once, when it is made.
 """
 
 import gzip
@@ -18,7 +16,7 @@ REVALIDATE = "public, no-cache"
 
 
 class File(msgspec.Struct, frozen=True):
-    """Bytes with their media type, headers of their own, and the same compressed where that is shorter."""
+    """A file's bytes, media type and headers, and its gzip form if that is shorter."""
 
     content: bytes
     media_type: str
@@ -39,13 +37,13 @@ class File(msgspec.Struct, frozen=True):
     ) -> Self:
         """A file of these bytes; `cache` is its Cache-Control."""
         packed = gzip.compress(content, mtime=0) if compressible else content
-        said = {"Cache-Control": cache, **({"Vary": "Accept-Encoding"} if compressible else {}), **(headers or {})}
+        every = {"Cache-Control": cache, **({"Vary": "Accept-Encoding"} if compressible else {}), **(headers or {})}
         tag = hashlib.sha256(content).hexdigest()[:32]
-        return cls(content, media_type, tag, said, compressible, packed if len(packed) < len(content) else None)
+        return cls(content, media_type, tag, every, compressible, packed if len(packed) < len(content) else None)
 
 
 def serve_file(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
-    """The file, packed if the request takes that, or 304 if its sender has it already."""
+    """The response with a file: as gzip if the request allows it, or 304 if the caller has the file already."""
     content, tag, headers = file.content, file.tag, dict(file.headers)
     if file.packed is not None and takes_gzip(_listed(request, "accept-encoding")):
         content, tag = file.packed, f"{tag}-gzip"
@@ -59,14 +57,14 @@ def serve_file(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
 
 
 def _listed(request: Request[Any, Any, Any], name: str) -> str:
-    """A header that is a list, all lines of it (RFC 9110 section 5.3)."""
+    """All lines of a list header as one (RFC 9110 section 5.3)."""
     return ", ".join(request.headers.getall(name, []))
 
 
 def takes_gzip(accepted: str) -> bool:
-    """Whether gzip is named and not refused (RFC 9110 section 12.5.3)."""
-    for one in accepted.split(","):
-        name, _, weight = one.replace(" ", "").lower().partition(";q=")
+    """Whether an Accept-Encoding header allows gzip (RFC 9110 section 12.5.3)."""
+    for coding in accepted.split(","):
+        name, _, weight = coding.replace(" ", "").lower().partition(";q=")
         if name == "gzip":
             return weight.strip("0.") != "" or weight == ""
     return False
@@ -74,4 +72,4 @@ def takes_gzip(accepted: str) -> bool:
 
 def _known(sent: str, tag: str) -> bool:
     """Whether If-None-Match names this tag (RFC 9110 section 13.1.2, weak comparison)."""
-    return sent.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in sent.split(",")}
+    return sent.strip() == "*" or tag in {known.strip().removeprefix("W/") for known in sent.split(",")}

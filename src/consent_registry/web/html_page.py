@@ -1,4 +1,4 @@
-"""Pages for people: plain HTML that loads nothing and may do nothing, unless a page says what it needs."""
+"""HTML pages for people. By default a page loads only the style sheet and runs no scripts."""
 
 import html
 
@@ -10,12 +10,12 @@ ICON = (
     "%3Crect width='16' height='16' rx='3' fill='%23154889'/%3E"
     "%3Cpath d='M4 8.5l3 3 5-6' fill='none' stroke='%23fff' stroke-width='2'/%3E%3C/svg%3E"
 )
-# Where a page leads that is not a step of a text: the same on every page.
+# The navigation links of every page.
 PLACES = {"/": "Start", "/docs": "Interface", "/guides": "Guides", "/log": "Log", "/problems": "Problems"}
 
 
 def page(title: str, body: str, *, head: str = "", policy: str = "") -> File:
-    """An HTML page; `body` and `head` are HTML, `policy` replaces directives of the strict default."""
+    """An HTML page. `body` and `head` are HTML; `policy` replaces directives of the strict Content-Security-Policy."""
     allowed = _directives(STRICT) | {"img-src": "data:"} | _directives(policy)
     links = " · ".join(f'<a href="{path}">{name}</a>' for path, name in PLACES.items())
     content = (

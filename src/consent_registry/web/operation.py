@@ -1,7 +1,7 @@
-"""What the OpenAPI document says of a route beside its path: what it takes, what it answers, and which scope it needs.
+"""The description of a route for the OpenAPI document: its body, its answers, its scope and its errors.
 
-It is said at the route and nowhere else; `openapi` writes the document from it, and a test holds it against the
-handlers' own signatures.
+Each route is described where it is defined. `consent-registry openapi` writes the document from these descriptions, and
+a test compares them with the handlers' signatures.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,17 @@ Key = Literal["none", "optional", "required"]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader must know of one operation. `takes` and `answer` are the types of its bodies.
+    """The description of one operation. `takes` and `answer` are the types of request body and answer.
 
-    `quota` is the class that a call counts as. `scope` is None for what anybody may call and empty for what any access
-    token opens; `key` says what becomes of an Idempotency-Key; `refusals` are the errors that do not follow from the
-    rest, `others` further successes with the same answer; a query may hold what `query` names, or with `any_query`
-    anything, which is ignored; `located` means that Location says where the new thing is; `headers` are others that it
-    has. An answer with an ETag may also be 304.
+    - `quota` is the class in which a call is counted.
+    - `scope` is None if no access token is needed, and empty if any access token is enough.
+    - `key` is whether an Idempotency-Key is read.
+    - `query` names the allowed query parameters; with `any_query` all are allowed and ignored.
+    - `refusals` are errors that do not follow from the other members.
+    - `others` are further success statuses with the same answer.
+    - `located` means that the answer has the header Location; `headers` are its other headers.
+
+    An answer with an ETag may also be 304.
     """
 
     summary: str
@@ -41,7 +45,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...]
 
 
-def answers(
+def openapi_operation(
     status: int,
     kind: Any,  # noqa: ANN401 - any type that msgspec can describe
     summary: str,
@@ -59,7 +63,7 @@ def answers(
     media_type: str = "application/json",
     or_media_types: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Keyword arguments for a route's decorator that document it."""
+    """Keyword arguments for a route's decorator that describe the route as an Operation."""
     operation = Operation(
         summary=summary,
         status=status,

@@ -1,4 +1,4 @@
-"""The parameters that calls take beside their bodies: where they stand, what they mean and what they may hold."""
+"""The OpenAPI descriptions of all parameters in headers, queries and paths."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ JSON = dict[str, Any]
 PARAMETERS: dict[str, JSON] = {
     "Idempotency-Key": {
         "in": "header",
-        "description": "The same key with the same body has one effect. Choose a fresh one for every new act.",
+        "description": "The same key with the same body has one effect. Choose a new key for every new act.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"},
         "example": "5f0c2e7e-7d0a-4c4b-9a52-1f6f3b0a4d11",
     },
@@ -21,37 +21,37 @@ PARAMETERS: dict[str, JSON] = {
     },
     "cursor": {
         "in": "query",
-        "description": "`next` of the page before; opaque, and good for the same list and filter only.",
+        "description": "`next` of the previous page. It is opaque and works only with the same list and filter.",
         "schema": {"type": "string"},
     },
     "as_of": {
         "in": "query",
-        "description": "The status at this time; now unless said otherwise.",
+        "description": "The status at this time. The default is now.",
         "schema": {"type": "string", "format": "date-time"},
         "example": "2026-11-20T09:30:00.000000Z",
     },
     "as_known_at": {
         "in": "query",
-        "description": "What the registry knew at this time; now unless said otherwise.",
+        "description": "What the registry knew at this time. The default is now.",
         "schema": {"type": "string", "format": "date-time"},
         "example": "2026-11-20T09:30:00.000000Z",
     },
     "kind": {
         "in": "query",
-        "description": "Findings of this kind only.",
+        "description": "Only findings of this kind.",
         "schema": {"enum": list(KINDS)},
     },
     "begin": {
         "name": "from",
         "in": "query",
-        "description": "Begin of the period; 30 days before its end unless said otherwise.",
+        "description": "Begin of the period. The default is 30 days before its end.",
         "schema": {"type": "string", "format": "date-time"},
         "example": "2026-11-01T00:00:00.000000Z",
     },
     "end": {
         "name": "until",
         "in": "query",
-        "description": "End of the period, which is not in it; now unless said otherwise, and never later.",
+        "description": "End of the period, exclusive. The default is now; it cannot be later.",
         "schema": {"type": "string", "format": "date-time"},
         "example": "2026-12-01T00:00:00.000000Z",
     },
@@ -67,18 +67,18 @@ PARAMETERS: dict[str, JSON] = {
     },
     "refused_references": {
         "in": "query",
-        "description": "Different persons refused within sixty minutes that are a finding.",
+        "description": "How many different persons must be refused within sixty minutes to make a finding.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 9999, "default": REFUSED_REFERENCES},
     },
     "questions_without_transfer": {
         "in": "query",
-        "description": "Questions about one client within 24 hours, none followed by a transfer, that are a finding.",
+        "description": "How many questions about one client within 24 hours without a transfer make a finding.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 9999, "default": QUESTIONS_WITHOUT_TRANSFER},
     },
     "transfer": {
         "in": "query",
         "required": True,
-        "description": "Which decisions: those nobody reported on.",
+        "description": "Which decisions are listed: `missing` are those without a transfer report.",
         "schema": {"const": "missing"},
     },
     "decision_id": {"in": "path", "description": "The decision's id.", "schema": {"type": "string", "format": "uuid"}},
@@ -104,7 +104,7 @@ PARAMETERS: dict[str, JSON] = {
     },
     "place": {
         "in": "path",
-        "description": "`{L}/{N}`, `{L}/{N}.p/{W}`, `entries/{N}` or `entries/{N}.p/{W}`, slashes as they are.",
+        "description": "`{L}/{N}`, `{L}/{N}.p/{W}`, `entries/{N}` or `entries/{N}.p/{W}`, with unescaped slashes.",
         "schema": {"type": "string"},
         "example": "0/000.p/135",
     },
@@ -123,7 +123,7 @@ PARAMETERS: dict[str, JSON] = {
     "new_size": {
         "name": "to",
         "in": "query",
-        "description": "Size of the later tree; that of the published checkpoint unless said otherwise.",
+        "description": "Size of the later tree. The default is that of the published checkpoint.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "slug": {

@@ -1,4 +1,4 @@
-"""Errors on the wire: RFC 9457 problems, from one table. Anything not in the table is a 500 that says nothing."""
+"""Errors as RFC 9457 problems, from one table. An exception that is not in the table becomes a 500 without details."""
 
 from contextlib import suppress
 from typing import Any
@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 9457. `errors` names every fault: pointer (RFC 6901), detail, and for a refusal its rule and norm."""
+    """A problem of RFC 9457. `errors` has every fault: pointer (RFC 6901), detail, and for a refusal rule and norm."""
 
     type: str
     title: str
@@ -44,7 +44,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[Fault] = []
 
 
-# The one table from what happened to what the wire says: status, slug of the type, title.
+# The table from the registry's errors to status, slug of the problem type, and title.
 TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
     Malformed: (400, "malformed", "The request is not well formed"),
     NotAuthentic: (401, "not-authentic", "A valid access token is needed"),
@@ -59,7 +59,7 @@ TABLE: dict[type[RegistryError], tuple[int, str, str]] = {
     CannotRecord: (503, "cannot-record", "This cannot be recorded now"),
     OutcomeUnknown: (503, "outcome-unknown", "Whether this was recorded is not known"),
 }
-# What the framework finds before any handler runs.
+# Problems that the framework or the middleware finds before a handler runs.
 HTTP_TITLES = {
     400: ("malformed", "The request is not well formed"),
     404: ("not-found", "Nothing here"),
@@ -76,7 +76,7 @@ PROBLEM_SLUGS = sorted(
 
 
 def encode_problem(problem: Problem) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The body of a problem and the headers that belong to it, for an answer that no route gives."""
+    """A problem's body and headers, for an answer outside the framework."""
     return msgspec.json.encode(problem), [(b"content-type", PROBLEM_TYPE.encode())]
 
 
@@ -88,8 +88,8 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
 
 
 def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Response[bytes]:
-    """What happened, by the table."""
-    kind = next((one for one in type(error).__mro__ if one in TABLE), None)
+    """The response to an error of the registry, from the table."""
+    kind = next((base for base in type(error).__mro__ if base in TABLE), None)
     if kind is None:
         _log.error("unusable installation", request_id=request_id(request.scope), detail=error.detail)
         return problem_response(INTERNAL)
@@ -97,7 +97,7 @@ def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Res
     note_reason(request.scope, error.reason or slug)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if status == NOT_AUTHENTIC:
-        # RFC 6750 section 3.1: who showed no token is not told what is wrong with one.
+        # RFC 6750 section 3.1: the answer to a request without a token has no error code.
         headers["WWW-Authenticate"] = CHALLENGE if kind is NoToken else f'{CHALLENGE}, error="invalid_token"'
     if status == NOT_ALLOWED:
         headers["WWW-Authenticate"] = f'{CHALLENGE}, error="insufficient_scope"'
@@ -105,7 +105,7 @@ def registry_error(request: Request[Any, Any, Any], error: RegistryError) -> Res
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What the framework refused: not found, method, size, media type."""
+    """The response to an error of the framework: not found, wrong method, too large, wrong media type."""
     if error.status_code not in HTTP_TITLES:
         return internal_error(request, error)
     slug, title = HTTP_TITLES[error.status_code]
@@ -115,15 +115,15 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
 
 
 def internal_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Anything unexpected: logged with its request id, answered without internals."""
+    """The response to an unexpected exception, which is logged; the response has no details."""
     log_internal_error(request.scope, error)
     return problem_response(INTERNAL)
 
 
 def log_internal_error(scope: Scope, error: Exception) -> None:
-    """A line about anything unexpected: the path as its route has it, the caller's address, no word of the request."""
+    """Log an unexpected exception with route and client address, and without anything from the request's content."""
     client = ""
-    with suppress(Exception):  # what a request brings must not keep the line from being written
+    with suppress(Exception):  # a malformed request must not prevent the log line
         client = client_address(Request(scope))
     _log.error(
         "internal error",
@@ -135,7 +135,7 @@ def log_internal_error(scope: Scope, error: Exception) -> None:
 
 
 CHALLENGE = 'Bearer realm="consent registry"'
-# Of what the framework says with a refusal: which methods there are, and which codings (RFC 9110 section 15.5.16).
+# The framework's headers that are kept: allowed methods, and allowed codings (RFC 9110 section 15.5.16).
 _KEPT = frozenset({"allow", "accept-encoding"})
 MALFORMED = 400
 NOT_AUTHENTIC = 401

@@ -1,4 +1,4 @@
-"""Queries: which parameters a call takes, and what they hold."""
+"""Checks and parses the query parameters of a request."""
 
 import re
 from datetime import datetime
@@ -13,12 +13,13 @@ from consent_registry.web.operation import Operation
 from consent_registry.web.parameters import PARAMETERS
 
 MOST = 100
-"""How many parameters of a query are read."""
+"""The greatest number of query parameters in a request."""
 
 
 def require_declared(request: Request[Any, Any, Any]) -> None:
-    """Raise Malformed for a parameter that the route does not say it takes, and for one given twice: an answer to less
-    than was asked would look like the answer (docs/wire.md).
+    """Raise Malformed for a query parameter that the route does not declare, or that is given twice.
+
+    If it were ignored, the caller would take the answer for an answer to its whole question (docs/wire.md).
     """
     query = request.scope["query_string"]
     if not query:
@@ -26,7 +27,7 @@ def require_declared(request: Request[Any, Any, Any]) -> None:
     operation: Operation = request.route_handler.opt["operation"]
     if operation.any_query:
         return
-    names = [PARAMETERS[one].get("name", one) for one in operation.query]
+    names = [PARAMETERS[member].get("name", member) for member in operation.query]
     try:
         given = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST)]
     except ValueError as error:
@@ -40,7 +41,7 @@ def require_declared(request: Request[Any, Any, Any]) -> None:
 
 
 def query_instant(text: str | None, name: str) -> datetime | None:
-    """An instant in a query; raises Malformed for what is none."""
+    """Parse an instant in a query; raises Malformed."""
     if text is None:
         return None
     try:
@@ -51,7 +52,7 @@ def query_instant(text: str | None, name: str) -> datetime | None:
 
 
 def query_number(text: str, name: str, bounds: tuple[int, int]) -> int:
-    """A number in a query; raises Malformed outside its bounds, which are at most 9999."""
+    """Parse a number in a query; raises Malformed outside its bounds, which are at most 9999."""
     least, most = bounds
     if re.fullmatch(r"[0-9]{1,4}", text) is None or not least <= int(text) <= most:
         raise Malformed(faults=[Fault.of_query(name, f"must be a number from {least} to {most}")])
@@ -59,5 +60,5 @@ def query_number(text: str, name: str, bounds: tuple[int, int]) -> int:
 
 
 def page_limit(text: str) -> int:
-    """The length of a page; raises Malformed unless it is a number from 1 to 200."""
+    """Parse the length of a page; raises Malformed unless it is a number from 1 to 200."""
     return query_number(text, "limit", (1, 200))

@@ -1,8 +1,7 @@
-"""A line of the server's log for every refusal of a caller, and, where it is switched on, for every request.
+"""Writes a line of the server's log for every refused caller and, if CONSENT_REGISTRY_ACCESS_LOG is set, every request.
 
-A line names the caller by its client id and the call by its route, `/api/v1/consents/{consent_id}`: never a path as it
-was sent, a query, a header or a body, which may hold a reference or a secret. It is written where every answer passes,
-so no door can forget it.
+A line has the caller's client id and the route, like `/api/v1/consents/{consent_id}`. It never has the sent path,
+query, headers or body, which may contain a reference or a secret. The middleware writes it, so every answer counts.
 """
 
 import time
@@ -25,27 +24,27 @@ _log = structlog.get_logger(__name__)
 
 
 def note_beginning(scope: Scope) -> None:
-    """Remember when a request came and with which method: a HEAD is answered by the route of its GET."""
+    """Store a request's start time and method in its scope, because HEAD is then handled as GET."""
     _members(scope)[_BEGINNING] = (str(scope.get("method")), time.monotonic())
 
 
 def note_reason(scope: Scope, reason: str) -> None:
-    """Remember the class of the reason for which this request is refused."""
+    """Store why this request is refused, for its log line."""
     _members(scope)[_REASON] = reason
 
 
 def note_client(scope: Scope, client_id: str | None) -> None:
-    """Remember whose request this is, where no access token says so; only an id that is known here may be noted."""
+    """Store the client id of a request without access token. It must be the id of a registered client."""
     _members(scope)[_CLIENT] = client_id
 
 
 def route_of(scope: Scope) -> str:
-    """The route that a request took, or that there is none."""
+    """The template of a request's route, or `(no such path)`."""
     return str(scope.get("path_template") or "(no such path)")
 
 
 def note_answers(*, every: bool) -> Callable[[Message, Scope], Awaitable[None]]:
-    """What is called before anything is sent: a line for a refusal, and with `every` one for each answer."""
+    """The middleware's callback before an answer is sent. It logs refusals, and with `every` each answer."""
 
     async def note(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start":

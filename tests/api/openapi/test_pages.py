@@ -149,14 +149,14 @@ async def test_every_guide_is_there(registry: Registry) -> None:
 
 async def test_logs_are_listed_only_where_they_are_public(registry: Registry) -> None:
     """Where a token is needed to read a log, nobody learns without one which networks there are."""
-    doors = registry.app.state.doors
-    assert not doors.log_public
+    shared = registry.app.state.shared
+    assert not shared.log_public
     assert "small" not in (await registry.http.get("/log")).text
-    doors.log_public = True
+    shared.log_public = True
     try:
         assert 'href="/log/small/vkeys"' in (await registry.http.get("/log")).text
     finally:
-        doors.log_public = False
+        shared.log_public = False
 
 
 @pytest.mark.parametrize("name", ["%00", "..%2fdocs.py", "%2e%2e%2fdocs.py", "\\..\\docs.py", "%ff", "a" * 5000])

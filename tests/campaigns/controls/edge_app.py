@@ -1,9 +1,9 @@
-"""An application behind the edge that reads its body or answers with much: for tests of the server's connections."""
+"""An application behind the HTTP middleware that reads its body or sends 24 MiB, for tests of connections."""
 
 import os
 from typing import Any
 
-from consent_registry.web.edge import Edge
+from consent_registry.web.http_middleware import HttpMiddleware
 
 MUCH = 24 * 1024 * 1024
 
@@ -14,7 +14,7 @@ async def no_note(_: object, __: object) -> None:
 
 def create_app() -> Any:  # noqa: ANN401 - ASGI
     """Return an ASGI application: `/much` answers with 24 MiB, everything else with the length of its body."""
-    edge = Edge((), no_note, float(os.environ["CONSENT_REGISTRY_BODY_SECONDS"]))
+    middleware = HttpMiddleware((), no_note, float(os.environ["CONSENT_REGISTRY_BODY_SECONDS"]))
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         if scope["type"] == "lifespan":
@@ -23,7 +23,7 @@ def create_app() -> Any:  # noqa: ANN401 - ASGI
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
         else:
-            await edge.serve(_answer, scope, receive, send)
+            await middleware.serve(_answer, scope, receive, send)
 
     return answer
 

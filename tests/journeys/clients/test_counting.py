@@ -113,7 +113,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that lock or read more than the caller's own, and no others; with how many times the constant."""
-    constant = fresh_registry.app.state.doors.runtime.constant_time_seconds
+    constant = fresh_registry.app.state.shared.runtime.constant_time_seconds
     waits: list[float] = []
 
     async def noting(seconds: float, answering: Awaitable[CommandResult[Any]]) -> CommandResult[Any]:

@@ -280,7 +280,7 @@ async def _try(registry: Registry, client_id: str, secret: str) -> httpx.Respons
 async def test_made_up_client_ids_fill_no_memory(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts with 1000 made-up client ids use no more places than PLACES."""
     monkeypatch.setattr(keeping, "PLACES", 16)
-    keeper = keeping.QuotaKeeper(fresh_registry.app.state.doors.runtime)
+    keeper = keeping.QuotaKeeper(fresh_registry.app.state.shared.runtime)
     for number in range(1000):
         await keeper.charge_attempt(f"nowhere{number}.x", "192.0.2.1")
     assert len(keeper._attempts) == 16

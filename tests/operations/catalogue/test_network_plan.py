@@ -73,7 +73,7 @@ def test_a_partner_is_not_called_like_the_whole_log(slug: str) -> None:
 
 async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
     """Refused as a whole: nothing of it is there afterwards."""
-    runtime = registry.app.state.doors.runtime
+    runtime = registry.app.state.shared.runtime
     plan = with_flow(("debts", "jobcenter", "debt-advice", ()))
     with pytest.raises(Refused) as refused:
         await establish_network(runtime, plan)

@@ -37,7 +37,7 @@ async def patient(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> 
         login = f"{ROLES['app']} in database {fresh_registry.database}"
         await sql.execute(f"alter role {login} set lock_timeout = '30s'")
         await sql.execute(f"alter role {login} set statement_timeout = '60s'")
-    await fresh_registry.app.state.doors.runtime.pool.expire_connections()
+    await fresh_registry.app.state.shared.runtime.pool.expire_connections()
     return fresh_registry
 
 

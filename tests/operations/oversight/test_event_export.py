@@ -21,7 +21,7 @@ from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import digest_of
 from consent_registry.operations.running.context import Runtime
 from consent_registry.web.csv_rows import csv_row
-from consent_registry.web.edge import CutOff
+from consent_registry.web.http_middleware import CutOff
 from tests.cli.test_command_line import run
 from tests.support.dpo_desk import EXPORTS, records, search_all
 from tests.support.erasing import administering, erasing, north, small

@@ -63,5 +63,5 @@ async def test_a_token_lives_from_its_beginning_to_its_end(
     assert (await north.get("/me")).status_code == 200
     monkeypatch.setattr(time, "time", lambda: issued_at + shift)
     known = (await north.get("/me")).status_code
-    fresh_registry.app.state.doors.tokens = tokens.Tokens(fresh_registry.app.state.doors.runtime)
+    fresh_registry.app.state.shared.tokens = tokens.Tokens(fresh_registry.app.state.shared.runtime)
     assert (known, (await north.get("/me")).status_code) == (status, status)

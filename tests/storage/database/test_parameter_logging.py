@@ -50,7 +50,7 @@ async def test_ready_warns_of_it(fresh_registry: Registry) -> None:
     async with fresh_registry.sql() as sql:
         await sql.execute("alter role consent_registry_app set log_min_duration_statement = 250")
     try:
-        pool = fresh_registry.app.state.doors.runtime.pool
+        pool = fresh_registry.app.state.shared.runtime.pool
         await pool.expire_connections()
         await fresh_registry.app.state.warnings.refresh()
         answer = await fresh_registry.http.get("/ready")

@@ -1,4 +1,4 @@
-"""The edge around the application: bodies have an end, answers have a head, and no exception gets past."""
+"""The HTTP middleware: bodies have an end, answers have a head, and no exception gets past."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from consent_registry.process.server_log import configure_log
-from consent_registry.web.edge import DRAINED_BYTES, CutOff, Edge, is_host
+from consent_registry.web.http_middleware import DRAINED_BYTES, CutOff, HttpMiddleware, is_host
 from tests.campaigns.controls.edge_app import no_note
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -16,18 +16,18 @@ ALWAYS = ((b"cache-control", b"no-store"),)
 
 
 class Behind:
-    """A small application behind the edge, with a body deadline of a fifth of a second."""
+    """A small application behind the middleware, with a body deadline of a fifth of a second."""
 
-    def __init__(self, application: Application, *, edge: bool = True) -> None:
+    def __init__(self, application: Application, *, middleware: bool = True) -> None:
         self._application = application
-        self._edge = Edge(ALWAYS, no_note, 0.2) if edge else None
+        self._middleware = HttpMiddleware(ALWAYS, no_note, 0.2) if middleware else None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Serve one request."""
-        if self._edge is None:
+        if self._middleware is None:
             await self._application(scope, receive, send)
         else:
-            await self._edge.serve(self._application, scope, receive, send)
+            await self._middleware.serve(self._application, scope, receive, send)
 
     async def ask(self, method: str = "POST", **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx takes any
         """Ask once."""
@@ -83,9 +83,9 @@ async def test_a_body_has_a_deadline_however_often_a_byte_comes() -> None:
     assert (unread.status_code, unread.headers["connection"]) == (401, "close")
 
 
-async def test_without_the_edge_a_body_takes_as_long_as_it_likes() -> None:
+async def test_without_the_middleware_a_body_takes_as_long_as_it_likes() -> None:
     """Control: the same body is waited for to its end."""
-    assert (await Behind(reading, edge=False).ask(content=slowly(60))).text == "60"
+    assert (await Behind(reading, middleware=False).ask(content=slowly(60))).text == "60"
 
 
 @pytest.mark.parametrize("application", [at_once, failing])
@@ -119,10 +119,10 @@ async def test_an_exception_becomes_a_problem_and_its_words_stay_here(capsys: py
     assert "client's name" not in said
 
 
-async def test_without_the_edge_an_exception_gets_past() -> None:
+async def test_without_the_middleware_an_exception_gets_past() -> None:
     """Control: it reaches the server library, which answers without a body and prints the words."""
     with pytest.raises(ValueError, match="name"):
-        await Behind(failing, edge=False).ask("GET")
+        await Behind(failing, middleware=False).ask("GET")
 
 
 async def test_head_is_get_without_its_body() -> None:

@@ -130,7 +130,7 @@ async def test_without_the_look_before_a_refusal_the_request_is_told_of(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: refusals that leave without asking for the standing are found."""
-    monkeypatch.setattr(consent_registry.app, "after_standing", lambda handler: handler)
+    monkeypatch.setattr(consent_registry.app, "after_revocation_check", lambda handler: handler)
     async with installation.copy() as database, serving(installation, database) as registry:
         await _cast_out(registry)
         heard = await _answers(registry, "/api/v1/decisions") | await _answers(registry, "/api/v1/clients")

@@ -1,8 +1,8 @@
-"""A caller that may no longer be heard hears 401 and nothing else (docs/wire.md).
+"""Answers every request of a suspended partner or revoked secret with 401 and nothing else (docs/wire.md).
 
-Operations ask for the caller's standing in the transaction they need anyway. A refusal before that, because of the
-body, the query, the path or a scope, would tell a suspended caller about its request. So the standing is asked for
-before such a refusal leaves. A call that succeeds pays nothing for this.
+Operations check this in their own transaction. A refusal before the operation, because of body, query, path or scope,
+would give a suspended caller information about its request. So the check runs before such a refusal is sent. A call
+that succeeds has no extra cost.
 """
 
 from collections.abc import Callable
@@ -14,42 +14,42 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
 from consent_registry.operations.running.actors import Actor, require_standing
-from consent_registry.web.callers import doors
+from consent_registry.web.callers import shared_state
 from consent_registry.web.problems import registry_error
 
 E = TypeVar("E", bound=Exception)
 ErrorHandler = Callable[[Request[Any, Any, Any], E], Response[bytes]]
 
 
-def after_standing(handler: ErrorHandler[E]) -> ErrorHandler[E]:
-    """The handler's answer to an error, unless the caller is suspended or its secret was revoked: then 401."""
+def after_revocation_check(handler: ErrorHandler[E]) -> ErrorHandler[E]:
+    """Wrap an error handler: if the caller is suspended or its secret was revoked, the answer is 401 instead."""
 
     def answer(request: Request[Any, Any, Any], error: E) -> Response[bytes]:
         caller = request.scope.get("user")
         if not isinstance(caller, Actor) or isinstance(error, NotAuthentic):
             return handler(request, error)
-        return _Later(request, caller, error, handler)
+        return _DeferredResponse(request, caller, error, handler)
 
     return answer
 
 
-class _Later(Response[bytes]):
-    """A response that is made when it is sent: error handlers cannot wait for a database."""
+class _DeferredResponse(Response[bytes]):
+    """A response that queries the database when it is sent, because Litestar's error handlers are not async."""
 
     def __init__(self, request: Request[Any, Any, Any], caller: Actor, error: E, handler: ErrorHandler[E]) -> None:
         self._request = request
         self._caller = caller
         self._refuse = partial(handler, request, error)
-        # A quota is checked without asking the database for anything, also for who is suspended.
+        # A quota is checked without the database, so a refusal for it may use the cached state.
         self._fresh = not isinstance(error, OverQuota)
 
     def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
-        """What Litestar calls with what the route says, which is nothing to an error."""
+        """Ignore Litestar's arguments from the route, which do not matter for an error."""
         return self._send
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            picture = await doors(self._request).runtime.picture(self._caller.network, fresh=self._fresh)
+            picture = await shared_state(self._request).runtime.picture(self._caller.network, fresh=self._fresh)
             require_standing(self._caller, picture)
         except RegistryError as error:
             response = registry_error(self._request, error)
