@@ -25,7 +25,7 @@ async def test_equal_and_then_not(registry: Registry) -> None:
     consent = await north.consent(await north.client())
     code, shown, _ = replay(registry)
     assert code == 0, shown
-    assert shown.count("Everything that was asked holds.") == len(registry.installation.networks)
+    assert shown.count("Everything that was checked holds.") == len(registry.installation.networks)
     assert "holds  grants             1 rows are as the log tells" in shown
     assert "-      references         no keys were given" in shown
     code, shown, _ = replay(registry, "--network", "small", "--keys", str(registry.installation.keys))
@@ -74,7 +74,7 @@ async def test_what_the_officers_look_at(fresh_registry: Registry) -> None:
     asked = await north.post("/decisions", question(client), 200)
     code, shown, said = replay(fresh_registry, "--network", "small", verb="reconcile")
     assert (code, said) == (0, ""), shown
-    assert shown.endswith("There is nothing to look at.\n\n")
+    assert shown.endswith("There are no findings.\n\n")
     assert "-      link_codes_guessed" in shown
     report = {"outcome": "sent", "categories": ["identity", "debts"]}
     await north.post(f"/decisions/{asked['decision_id']}/transfers", report)
@@ -83,7 +83,7 @@ async def test_what_the_officers_look_at(fresh_registry: Registry) -> None:
     facts = f"north: decision {asked['decision_id']}, entry {asked['log']['index']}, categories identity,debts"
     assert f"{facts}, surplus debts, decided_at {asked['decided_at']}" in shown
     assert client not in shown
-    assert shown.count("There is nothing to look at.") == len(fresh_registry.installation.networks) - 1
+    assert shown.count("There are no findings.") == len(fresh_registry.installation.networks) - 1
     code, shown, said = replay(fresh_registry, "--network", "small", "--days", "1", "--json", verb="reconcile")
     (only,) = json.loads(shown)
     found = [one for check in only["checks"] for one in check["findings"]]

@@ -81,7 +81,7 @@ async def test_previewed_confirmed_and_done(registry: Registry, desk: Desk) -> N
     assert "Preview again" in desk.erase(*act, "0" * 64, reference=client, status=1)
     done = desk.erase(*act, digest, reference=client)
     assert "events were removed" in done
-    assert "the tables' files were written anew" in done
+    assert "the tables' files were rewritten" in done
     assert "There is no such client." in desk.erase(*act, digest, reference=client, status=1)
     assert client not in shown + done + desk.ledger.read_text()
     (line,) = ErasureLedger(desk.ledger).entries()

@@ -87,7 +87,7 @@ def untold(ended: Ended, line: str) -> None:
         ("/smal", "there is no log at {}/smal: its checkpoint is answered with 404"),
         ("", "there is no log at {}: its checkpoint is answered with 404"),
         ("/small/checkpoint", "its checkpoint is answered with 404"),
-        ("/page", "there is no log at {}/page: what it answers is no checkpoint"),
+        ("/page", "there is no log at {}/page: its answer is not a checkpoint"),
     ],
 )
 def test_an_address_without_a_log(forks: Forks, address: str, place: str, line: str) -> None:

@@ -112,7 +112,7 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     assert "is set up already" in refused("network", str(FOLDER), "herne", "--log-origin", "other", **app)
     assert "nowhere" in refused("network", str(FOLDER), "nowhere", "--log-origin", ORIGIN, **app)
     assert "there is no network" in refused("credential", "nowhere", **app)
-    assert "is no partner of herne" in refused("credential", "herne", "nobody", **app)
+    assert "is not a partner of herne" in refused("credential", "herne", "nobody", **app)
     lines = said("credential", "herne", "herne-soziales", **app).split()
     assert lines[0::2] == ["client_id", "client_secret"]
     _serve_and_ask(ground, lines[1], lines[3])

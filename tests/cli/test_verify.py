@@ -60,7 +60,7 @@ def test_a_month_of_a_dpo(folder: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[:2] == ["log    registry.test/small", "size   600"]
     assert [line.split()[0] for line in lines[4:12]] == [*["holds"] * 2, "-", *["holds"] * 5]
-    assert lines[-1] == "Everything that was asked holds."
+    assert lines[-1] == "Everything that was checked holds."
     assert (folder / "june.checkpoint").read_bytes() == (folder / "log/checkpoint").read_bytes()
     again = verify(folder / "log", "--vkey", VKEY, "--kept", folder / "june.checkpoint", "--json")
     assert again.returncode == 0
@@ -118,7 +118,7 @@ def test_nothing_of_the_registry_is_needed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["{}/log"], "whom do you trust?"),
+        (["{}/log"], "give a key that you trust"),
         (["{}/none", "--vkey", VKEY], "neither a folder nor an http(s) address"),
         (["{}/log", "--vkey", "nonsense"], "a key is written"),
         (["{}/log", "--policy", "{}/none"], "No such file"),
@@ -129,7 +129,7 @@ def test_nothing_of_the_registry_is_needed(folder: Path) -> None:
         (["http://127.0.0.1:9/log", "--vkey", VKEY], "cannot be read: Connection refused"),
         (["receipt", "{}/none", "--proof", "{}/270.tlog-proof", "--vkey", VKEY], "No such file"),
         (["receipt", "{}/receipt", "--proof", "{}/none", "--vkey", VKEY], "No such file"),
-        (["receipt", "{}/receipt", "--proof", "{}/270.tlog-proof"], "whom do you trust?"),
+        (["receipt", "{}/receipt", "--proof", "{}/270.tlog-proof"], "give a key that you trust"),
         (["receipt", "{}/empty.json", "--proof", "{}/270.tlog-proof", "--vkey", VKEY], "no decision's answer"),
     ],
 )

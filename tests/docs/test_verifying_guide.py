@@ -47,7 +47,7 @@ def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     said = pasted.stdout.splitlines()
     assert said[:2] == ["AWO-1001", "awo-paderborn"]
     assert said[2].startswith("id,kind,at,actor,client")
-    assert "Everything that was asked holds." in said
+    assert "Everything that was checked holds." in said
     assert "only the slice awo-paderborn was given" in pasted.stdout
     assert len((tmp_path / "events.csv").read_text().splitlines()) > 2
     assert len((tmp_path / "events.jsonl").read_text().splitlines()) > 2

@@ -1,1 +1,1 @@
-"""The partners' door: JSON over HTTP."""
+"""The partners' interface: JSON over HTTP."""

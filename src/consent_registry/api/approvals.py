@@ -34,7 +34,7 @@ async def list_approvals(
     limit: Annotated[str, QueryParameter(description="1 to 200, 50 by default")] = "50",
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
 ) -> Response[bytes]:
-    """All of them, newest first, the revoked ones as well."""
+    """All approvals, newest first, including revoked ones."""
     shared = shared_state(request)
     view = operations.approvals
     return respond(await show_list(shared.runtime, request.user, view, "approvals", page_limit(limit), cursor))
@@ -49,8 +49,8 @@ ROUTES = [
         takes=ApprovalRequest,
         answer=ApprovalAnswer,
         summary="Approve a partner or a purpose",
-        about="Opens the wall of an isolated partner in one direction, or a purpose that needs the data-protection"
-        " officer's word. It looks forward only: consents given before it are not permitted by it.",
+        about="Approves transfers to or from an isolated partner, in one direction, or a purpose that needs the"
+        " approval of the data-protection officer. It does not apply to consents that were given before it.",
     ),
     command_route(
         "/approvals/{approval_id:str}/revocations",
@@ -61,8 +61,8 @@ ROUTES = [
         answer=ApprovalRevocationAnswer,
         refusals=(NotFound,),
         summary="Revoke an approval",
-        about="For good: at the next decision nothing is permitted that needed it. A later approval does not bring it"
-        " back.",
+        about="This is final: from the next decision on, nothing is permitted that needed the approval. A later"
+        " approval does not restore it.",
     ),
     list_approvals,
 ]

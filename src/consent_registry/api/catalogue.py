@@ -22,39 +22,39 @@ Cursor = Annotated[str | None, QueryParameter(description="`next` of the page be
     "/network", guards=_GUARDS, **openapi_operation(200, operations.NetworkView, "The caller's network", quota="reads")
 )
 async def show_network(request: ApiRequest) -> Response[bytes]:
-    """Name and log of the cooperation the caller belongs to."""
+    """The name, log and policies of the caller's network."""
     return respond(await operations.show_network(shared_state(request).runtime, request.user))
 
 
-def _noun(  # the names of the operations follow from the nouns
-    nouns: str,
-    noun: str,
+def _resource(
+    plural: str,
+    singular: str,
     identifier: str,
     view: operations.View,
     kind: Any,  # noqa: ANN401
 ) -> list[HTTPRouteHandler]:
-    """The two routes of one noun: its list, and one of it by its slug or id."""
-    path = nouns.lower().replace(" ", "-")
+    """The two routes of a resource: its list, and an item by slug or id. The operations' names follow from its name."""
+    path = plural.lower().replace(" ", "-")
 
     @get(
         f"/{path}",
         guards=_GUARDS,
         name=f"list_{path.replace('-', '_')}",
-        **openapi_operation(200, Page[kind], nouns, quota="reads", query=("limit", "cursor")),
+        **openapi_operation(200, Page[kind], plural, quota="reads", query=("limit", "cursor")),
     )
     async def show_list(request: ApiRequest, limit: Limit = "50", cursor: Cursor = None) -> Response[bytes]:
-        """A page of them, in the catalogue's order."""
+        """A page of the list, in the catalogue's order."""
         shared = shared_state(request)
         return respond(await operations.show_list(shared.runtime, request.user, view, path, page_limit(limit), cursor))
 
     @get(
         f"/{path}/{{{identifier}:str}}",
         guards=_GUARDS,
-        name=f"show_{noun.lower().replace(' ', '_')}",
-        **openapi_operation(200, kind, noun, quota="reads"),
+        name=f"show_{singular.lower().replace(' ', '_')}",
+        **openapi_operation(200, kind, singular, quota="reads"),
     )
     async def show_one(request: ApiRequest) -> Response[bytes]:
-        """One of them, by its slug or id."""
+        """An item of the list, by its slug or id."""
         name = request.path_params[identifier]
         return respond(await operations.show_one(shared_state(request).runtime, request.user, view, name))
 
@@ -69,17 +69,17 @@ def _noun(  # the names of the operations follow from the nouns
     ),
 )
 async def read_text(request: ApiRequest, text_id: FromPath[str], language: FromPath[str]) -> Response[bytes]:
-    """What the client was shown, byte for byte."""
+    """The text that the client was shown, byte for byte."""
     content = await operations.read_text(shared_state(request).runtime, request.user, known_id(text_id), language)
     return Response(content, media_type="text/plain", headers={"Content-Language": language})
 
 
 ROUTES = [
     show_network,
-    *_noun("Partners", "Partner", "slug", operations.partners, operations.PartnerView),
-    *_noun("Purposes", "Purpose", "slug", operations.purposes, operations.PurposeView),
-    *_noun("Data categories", "Data category", "slug", operations.categories, operations.CategoryView),
-    *_noun("Agreements", "Agreement", "agreement_id", operations.agreements, operations.AgreementView),
-    *_noun("Texts", "Text", "text_id", operations.texts, operations.TextView),
+    *_resource("Partners", "Partner", "slug", operations.partners, operations.PartnerView),
+    *_resource("Purposes", "Purpose", "slug", operations.purposes, operations.PurposeView),
+    *_resource("Data categories", "Data category", "slug", operations.categories, operations.CategoryView),
+    *_resource("Agreements", "Agreement", "agreement_id", operations.agreements, operations.AgreementView),
+    *_resource("Texts", "Text", "text_id", operations.texts, operations.TextView),
     read_text,
 ]

@@ -1,4 +1,4 @@
-"""Registering a partner's reference for a client."""
+"""The route that registers a partner's reference for a client."""
 
 from litestar import Response, post
 from litestar.params import JSONBody
@@ -30,11 +30,11 @@ from consent_registry.web.operation import openapi_operation
 async def register_client(
     request: ApiRequest, data: JSONBody[ClientRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
-    """201 for a new reference, 200 for one the caller registered before. No name, no birth date: the reference only.
+    """201 for a new reference, 200 for one that the caller registered before. It takes no name and no birth date.
 
-    With the code that the client brought from another partner, both partners' references mean this client from now on,
-    and what it agreed to at either holds for both. A code that cannot be redeemed, for whatever reason, is 422, and so
-    is one that would make more than 16 references one client. At most 4 of the caller's own can mean one client.
+    With a code that the client brought from another partner, both partners' references mean this client from now on.
+    Consents given at either partner then apply to both. The answer is 422 if the code cannot be redeemed, for any
+    reason, or if the client would get more than 16 references, or more than 4 of the caller's own.
     """
     key = await key_given(request, idempotency_key)
     outcome = await operations.register_client(shared_state(request).runtime, request.user, data, key)

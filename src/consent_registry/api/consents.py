@@ -1,4 +1,4 @@
-"""Recording, showing and searching consents."""
+"""The routes that record, show and search consents."""
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -24,9 +24,9 @@ RECORD = command_route(
     location=lambda consent: f"/api/v1/consents/{consent.consent_id}",
     refusals=(NotFound,),
     summary="Record a consent",
-    about="One act of a client, one text version and language, one or more grants. The caller is sender or recipient of"
-    " every grant; a grant its sender did not record waits for the sender's confirmation. A `renews` that is unknown, "
-    "another client's or not the caller's to see is 404.",
+    about="A consent is one act of a client on one text version in one language, with one or more grants. The caller is"
+    " sender or recipient of every grant. A grant that its sender did not record waits for the sender's confirmation."
+    " The answer is 404 if the consent in `renews` is unknown, another client's, or not visible to the caller.",
 )
 
 
@@ -40,7 +40,7 @@ RECORD = command_route(
     ),
 )
 async def search_consents(request: ApiRequest, data: JSONBody[SearchRequest]) -> Response[bytes]:
-    """The caller's consents, newest first. A search, not a change: an Idempotency-Key is ignored."""
+    """The caller's consents, newest first. This changes nothing, so an Idempotency-Key is ignored."""
     return respond(await search.search_consents(shared_state(request).runtime, request.user, data))
 
 
@@ -57,8 +57,8 @@ async def read_consent(
     as_of: FromQuery[str | None] = None,
     as_known_at: FromQuery[str | None] = None,
 ) -> Response[bytes]:
-    """The caller's own slice: its recorder sees all, a sender or recipient the grants it is part of. `as_of` asks for
-    the status at another time, `as_known_at` for what the registry knew then.
+    """The part of a consent that the caller may see: its recorder sees all, a sender or recipient sees its own grants.
+    `as_of` gives the status at another time, `as_known_at` what the registry knew at that time.
     """
     moments = [query_instant(as_of, "as_of"), query_instant(as_known_at, "as_known_at")]
     shared = shared_state(request)

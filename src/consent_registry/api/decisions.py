@@ -1,4 +1,4 @@
-"""Asking before a transfer, and what follows from the answer (docs/design/decisions.md)."""
+"""The routes for decisions before a transfer, and for reports after it (docs/design/decisions.md)."""
 
 from typing import Annotated
 
@@ -31,13 +31,13 @@ BATCH_BYTES = 2 * 1024 * 1024
 
 
 class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Up to 1000 questions, answered in order with one durable commit; a malformed one refuses them all."""
+    """Up to 1000 questions, answered in order with one durable commit. If one is malformed, all are refused."""
 
     decisions: Annotated[list[DecisionRequest], Meta(min_length=1, max_length=BATCH_LENGTH)]
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
-    """The answers to a batch, in the order asked."""
+    """The answers to a batch, in the order of the questions."""
 
     decisions: list[DecisionAnswer]
 
@@ -45,8 +45,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 async def decide(
     request: ApiRequest, data: JSONBody[DecisionRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
-    """Answered after the record of the question and the answer is durably in the log. A permit means "valid consent on
-    file", not "lawful": the sender stays responsible (§ 67d SGB X).
+    """The answer is sent after question and answer are durably in the log. A permit means that a valid consent is on
+    file, not that the transfer is lawful: the sender stays responsible (§ 67d SGB X).
     """
     key = await key_given(request, idempotency_key)
     decided = (
@@ -75,8 +75,8 @@ DECISION = post(
 async def decide_batch(
     request: ApiRequest, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKeyHeader = None
 ) -> Response[bytes]:
-    """Up to 1000 decisions with one durable commit, answered in the order asked."""
-    # One was counted before the body was read.
+    """Up to 1000 decisions with one durable commit, in the order of the questions."""
+    # The first question was charged before the body was read.
     await shared_state(request).quotas.charge(request.user, "batch_items", len(data.decisions) - 1)
     key = await key_given(request, idempotency_key)
     decision_queue = shared_state(request).decision_queue(request.user.network)
@@ -120,7 +120,7 @@ async def list_unreported(
     limit: Annotated[str, QueryParameter(description="1 to 200, 50 by default")] = "50",
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
 ) -> Response[bytes]:
-    """The caller's permits for which no transfer was reported, newest first."""
+    """The caller's permits without a transfer report, newest first."""
     if transfer != "missing":
         raise Malformed(faults=[Fault.of_query("transfer", "must be missing: the query says transfer=missing")])
     shared = shared_state(request)
@@ -133,7 +133,7 @@ async def list_unreported(
     **openapi_operation(200, DecisionAnswer, "A decision again", quota="reads", scope="decisions"),
 )
 async def read_decision(request: ApiRequest, decision_id: FromPath[str]) -> Response[bytes]:
-    """The same bytes as when it was decided, for its sender only."""
+    """The same bytes as the first answer, for the decision's sender only."""
     return respond(await operations.read_decision(shared_state(request).runtime, request.user, known_id(decision_id)))
 
 
@@ -145,6 +145,7 @@ TRANSFER = command_route(
     takes=TransferRequest,
     answer=TransferAnswer,
     summary="Report what was sent",
-    about="What the sender did after a decision. Broader than permitted is recorded too, and becomes a finding.",
+    about="Records what the sender did after a decision. A transfer that is broader than permitted is recorded too, and"
+    " becomes a finding.",
 )
 ROUTES = [DECISION, BATCH, list_unreported, read_decision, TRANSFER]

@@ -1,4 +1,4 @@
-"""The data-protection officer's door: searching the log, and taking it along."""
+"""The routes with which a data-protection officer searches and exports the events of the log."""
 
 from collections.abc import AsyncIterator
 
@@ -23,7 +23,7 @@ from consent_registry.web.operation import openapi_operation
 _GUARDS = [requires("audit:read")]
 JSON_LINES, CSV = "application/jsonl", "text/csv"
 _MEDIA_TYPES: dict[Format, str] = {"jsonl": JSON_LINES, "bundle": JSON_LINES, "csv": CSV}
-# `client` is the own reference; what an event holds beyond these columns is in the other formats.
+# `client` is the caller's own reference. An event's other members are in the other formats only.
 _COLUMNS = ("id", "kind", "at", "actor", "client", "recipient", "purpose", "outcome", "person")
 _PLACE = ("log_index", "leaf")
 
@@ -38,8 +38,8 @@ _PLACE = ("log_index", "leaf")
     ),
 )
 async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest]) -> Response[bytes]:
-    """What the caller's own partner did, and what others were permitted to send to it, newest first; no other's. A
-    search, not a change: an Idempotency-Key is ignored. Each search is an event itself.
+    """The events of the caller's own partner, and the permits for transfers to it, newest first. This changes no
+    consent, so an Idempotency-Key is ignored. Each search is recorded as an event itself.
     """
     return respond(await searches.search_events(shared_state(request).oversight, request.user, data))
 
@@ -63,10 +63,11 @@ async def search_events(request: ApiRequest, data: JSONBody[EventSearchRequest])
     ),
 )
 async def export_events(request: ApiRequest, data: JSONBody[EventExportRequest]) -> Stream:
-    """The search's slice, oldest first, up to where the log ends now: as JSON Lines (one event of the search a line),
-    as CSV (RFC 4180, safe to open in a spreadsheet), or as a bundle for `consent-registry verify --events`, which holds
-    the partner's own events alone and ends where the published checkpoint does. It arrives in pages, each after its own
-    record in the log; one that is cut off ends without its last chunk. An Idempotency-Key is ignored.
+    """The events of a search, oldest first, up to the present end of the log. The formats are JSON Lines (one event a
+    line), CSV (RFC 4180, safe to open in a spreadsheet), and a bundle for `consent-registry verify --events`, which has
+    only the partner's own events and ends at the published checkpoint. The answer comes in pages, and each page is
+    recorded in the log before it is sent. An answer that is cut off lacks the last chunk. An Idempotency-Key is
+    ignored.
     """
     export = await exports.export_events(shared_state(request).oversight, request.user, data)
     name = f"events-{request.user.network.slug}-{request.user.slug}.{'csv' if data.format == 'csv' else 'jsonl'}"
@@ -88,9 +89,9 @@ def _encoded(page: ExportPage, kind: Format) -> bytes:
     if kind == "bundle":
         return b"".join(map(format_event, page.opened))
     if kind == "jsonl":
-        return b"".join(msgspec.json.encode(one) + b"\n" for one in page.views)
+        return b"".join(msgspec.json.encode(view) + b"\n" for view in page.views)
     return b"".join(
-        csv_row((*(getattr(one, name) for name in _COLUMNS), one.log.index, one.log.leaf)) for one in page.views
+        csv_row((*(getattr(view, name) for name in _COLUMNS), view.log.index, view.log.leaf)) for view in page.views
     )
 
 

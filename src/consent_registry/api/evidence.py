@@ -1,4 +1,4 @@
-"""Evidence that follows a recorded consent."""
+"""The route that adds evidence to a consent that was recorded without it."""
 
 from consent_registry.domain.errors import Conflict, NotFound
 from consent_registry.operations.consents.evidence import EvidenceAnswer, add_following_evidence
@@ -15,7 +15,8 @@ ROUTES = [
         answer=EvidenceAnswer,
         refusals=(NotFound, Conflict),
         summary="Add evidence that followed",
-        about="Once, by who recorded the consent, in networks that let evidence follow. Until then the consent counts,"
-        ' and its recorder finds it by searching for `{"evidence": "missing"}`.',
+        about="The partner that recorded the consent can do this once, in networks that let evidence follow. The"
+        " consent"
+        ' is valid before that, and its recorder finds it by searching for `{"evidence": "missing"}`.',
     )
 ]

@@ -1,4 +1,4 @@
-"""What a data-protection officer is to look at (docs/reconciliation.md)."""
+"""The route that lists findings for a data-protection officer (docs/reconciliation.md)."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -45,10 +45,10 @@ async def list_findings(
     limit: FromQuery[str] = "50",
     cursor: FromQuery[str | None] = None,
 ) -> Response[bytes]:
-    """Transfers without a permit, after a withdrawal or an ending, on a void or restricted grant, or broader than
-    permitted, permits nobody reported on, unusual look-ups: what the caller's own partner did, judged now from the log
-    and the records, for a period of 366 days at most. What presses most comes first, then what became known last.
-    `checked` says what was looked for, so that nothing found differs from not looked.
+    """Findings about the caller's own partner: transfers without a permit, after a withdrawal or an ending, on a void
+    or restricted grant, or broader than permitted; permits without a report; unusual look-ups. They are computed now
+    from log and tables, for a period of at most 366 days. The most urgent come first, then the latest. `checked` lists
+    the kinds that were searched for, so that "nothing found" differs from "not searched".
     """
     if kind is not None and kind not in KINDS:
         raise Malformed(faults=[Fault.of_query("kind", f"must be one of {', '.join(KINDS)}")])
@@ -69,9 +69,9 @@ async def list_findings(
     return respond(await operations.list_findings(shared_state(request).oversight, request.user, asked))
 
 
-def _number(name: str, text: str | None, ordinary: int, bounds: tuple[int, int]) -> int:
-    """A limit in a query, the ordinary one where none is given; raises Malformed outside its bounds."""
-    return ordinary if text is None else query_number(text, name, bounds)
+def _number(name: str, text: str | None, default: int, bounds: tuple[int, int]) -> int:
+    """A limit in a query, or its default; raises Malformed outside its bounds."""
+    return default if text is None else query_number(text, name, bounds)
 
 
 ROUTES = [list_findings]

@@ -1,4 +1,4 @@
-"""Partners' acts on recorded consents: confirm, end, invalidate, restrict (Art. 18 DSGVO)."""
+"""The routes with which partners confirm, end, invalidate or restrict grants (Art. 18 DSGVO)."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ from consent_registry.web.commands import command_route
 def _route(
     name: str, nouns: str, kind: GrantAct, takes: type[GrantActRequest], summary: str, about: str
 ) -> HTTPRouteHandler:
-    """The route of one kind of act: `nouns` is its path below a consent, `about` its description."""
+    """The route of one kind of change: `nouns` is its path below a consent, `about` its description."""
     return command_route(
         f"/consents/{{consent_id:str}}/{nouns}",
         partial(act_on_grants, kind),
@@ -49,8 +49,9 @@ ROUTES = [
         CONFIRMATION,
         ChosenGrants,
         "Confirm what another partner recorded",
-        "A grant that its sender did not record is `requested` until the sender confirms it: the sender answers for the"
-        " transfer, so no recipient can make it liable. If the consent renews an earlier one, it does so from now on.",
+        "A grant that its sender did not record is `requested` until the sender confirms it. The sender is liable for"
+        " the transfer, so a recipient cannot create a valid grant alone. If the consent renews an earlier one, the"
+        " renewal begins now.",
     ),
     _route(
         "end",
@@ -58,17 +59,17 @@ ROUTES = [
         ENDING,
         EndingRequest,
         "End grants without the client's doing",
-        "The case is closed, the purpose reached, or a partner left: from now on nothing is permitted by these grants,"
-        " nor by those that renewed them or that they renew.",
+        "For a closed case, a reached purpose or a partner that left. From now on these grants permit nothing, nor do"
+        " the grants that renewed them or that they renewed.",
     ),
     _route(
         "invalidate",
         "invalidations",
         INVALIDATION,
         InvalidationRequest,
-        "Say that grants were void from the start",
-        "Back to when the consent was given. Recipients may not use what was passed on by it, and are told so. An"
-        " earlier consent that was renewed by it is what it was before.",
+        "Mark grants as void from the start",
+        "This takes effect from the time when the consent was given. Recipients may not use data that they received"
+        " because of it, and are notified. An earlier consent that it renewed gets its previous status back.",
     ),
     _route(
         "restrict",
@@ -76,8 +77,8 @@ ROUTES = [
         RESTRICTION,
         RestrictionRequest,
         "Restrict processing (Art. 18 DSGVO)",
-        "While processing is restricted nothing is permitted by these grants, or of these categories of them; their"
-        " status stays what it is.",
+        "While processing is restricted, these grants, or these categories of them, permit nothing. Their status does"
+        " not change.",
     ),
     _route(
         "lift_restriction",
@@ -85,6 +86,6 @@ ROUTES = [
         LIFTING,
         RestrictionRequest,
         "Lift a restriction",
-        "The grants permit again what they permitted before.",
+        "The grants permit the same as before the restriction.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The guides of `docs/` as pages, so that they are there wherever the registry is, in the version that runs."""
+"""The guides of `docs/` as HTML pages, so that every installation serves the guides of its own version."""
 
 import html
 import re
@@ -21,13 +21,13 @@ from consent_registry.web.html_page import page
 
 @get("/guides")
 async def list_guides(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Every guide by its title."""
+    """List every guide by its title."""
     return serve_file(request, _list())
 
 
 @get("/guides/{name:str}")
 async def show_guide(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
-    """One guide."""
+    """Show a guide."""
     if name not in _guides():
         raise NotFound
     return serve_file(request, _page(name))
@@ -35,7 +35,7 @@ async def show_guide(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
 
 @cache
 def _guides() -> dict[str, str]:
-    """The text of every guide, by its file's name without ending."""
+    """The text of every guide, by its file name without extension."""
     installed = Path(str(files("consent_registry") / "docs"))
     folder = installed if installed.is_dir() else Path(__file__).parents[3] / "docs"
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
@@ -55,7 +55,7 @@ def _list() -> File:
 
 @cache
 def _page(name: str) -> File:
-    """A guide that there is. What scrolls sideways can be reached by keyboard (WCAG 2.1.1)."""
+    """The page of a known guide. Parts that scroll sideways can be reached by keyboard (WCAG 2.1.1)."""
     text = _guides()[name]
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text.partition("\n")[2])
@@ -68,16 +68,14 @@ def _page(name: str) -> File:
 
 
 def _link_headings(tokens: Sequence[Token]) -> None:
-    """Give every heading the id that the guides' links name, as code forges make it."""
+    """Give every heading the id that links to it use, computed as code forges do."""
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", re.sub(r"[^\w -]", "", inline.content.lower()).replace(" ", "-"))
 
 
 def _link_guides(tokens: Sequence[Token]) -> None:
-    """A link from guide to guide leads from page to page; one to another file of the project, which is not served, is
-    words alone.
-    """
+    """Make links between guides lead to their pages. A link to a file that is not served becomes plain text."""
     tag = "a"
     for token in tokens:
         _link_guides(token.children or ())

@@ -1,4 +1,4 @@
-"""Health: alive without asking anybody, ready only while a decision could be recorded now."""
+"""Health checks: `/live` says that the process runs, `/ready` that a decision could be recorded now."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from consent_registry.web.problems import Problem, problem_response
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`alive` or `ready`, and what an operator should look at soon; absent when there is nothing."""
+    """The status `alive` or `ready`, and warnings for the operator, if there are any."""
 
     status: str
     warnings: list[str] = []
@@ -19,7 +19,7 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @get("/live", **openapi_operation(200, Health, "Is the process alive?", quota="free", scope=None, any_query=True))
 async def live() -> Response[bytes]:
-    """Touches no dependency."""
+    """Uses no dependency."""
     return Response(b'{"status":"alive"}', media_type="application/json")
 
 
@@ -36,7 +36,7 @@ async def live() -> Response[bytes]:
     ),
 )
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """200 only while every network's log could be written to; 503 with Retry-After otherwise."""
+    """200 while every network's log can be written; 503 with Retry-After otherwise."""
     reason = await request.app.state.readiness.why_not_ready()
     if reason is None:
         return Response(

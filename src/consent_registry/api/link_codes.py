@@ -1,4 +1,4 @@
-"""Codes by which two partners' references come to mean one client."""
+"""The route that issues a code with which a client's references at two partners are linked."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.link_codes import LinkCodeAnswer, LinkCodeRequest, issue_link_code
@@ -14,7 +14,7 @@ ROUTES = [
         answer=LinkCodeAnswer,
         refusals=(NotFound,),
         summary="Give a client a code for another partner",
-        about="The client carries it to another partner, which redeems it with `POST /clients`: once, within seven"
-        " days, and with `partner` nobody but that one.",
+        about="The client takes the code to another partner, which redeems it with `POST /clients`, once and within"
+        " seven days. With `partner` only that partner can redeem it.",
     )
 ]

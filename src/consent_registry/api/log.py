@@ -1,7 +1,7 @@
-"""The log as strangers read it: static files by C2SP tlog-tiles, and proofs made of them.
+"""The routes of the log for auditors: static files (C2SP tlog-tiles) and proofs.
 
-A tile, once there, never changes, so it may be kept for ever; its ETag is made from its bytes. Where logs are not
-public a token of the network is needed, and any other network looks as if it were not there.
+A tile never changes, so caches may keep it for ever; its ETag is made from its bytes. If logs are not public, the
+caller needs a token of the network, and other networks' logs are answered like unknown ones.
 """
 
 from typing import Annotated, Any, cast
@@ -29,7 +29,7 @@ LogRequest = ApiRequest
 
 
 def _reads_log(answer: str) -> Guard:
-    """A guard: anybody where logs are public, else whoever holds a token; the handler compares the network."""
+    """A guard that lets everybody read public logs and otherwise demands a token. The handler checks the network."""
     with_token = requires("", answer)
     taken = frozenset({"", "*/*", answer, f"{answer.partition('/')[0]}/*"})
 
@@ -46,7 +46,7 @@ def _reads_log(answer: str) -> Guard:
 
 
 def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
-    """What a route says that serves a file; as of any file, a query is ignored: caches and mirrors add some."""
+    """The description of a route that serves a file. Its query is ignored: caches and mirrors add parameters."""
     headers = ("ETag", "Cache-Control")
     return openapi_operation(200, kind, summary, quota="reads", any_query=True, media_type=media_type, headers=headers)
 
@@ -57,7 +57,7 @@ def _file(summary: str, kind: type, media_type: str) -> dict[str, Any]:
     **_file("The log's signed checkpoint", str, TEXT),
 )
 async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
-    """A signed note (C2SP tlog-checkpoint): origin, size and root of the log's tree, at most a second old."""
+    """A signed note (C2SP tlog-checkpoint) with origin, size and root of the log's tree, at most a second old."""
     runtime = shared_state(request).runtime
     return _serve(request, await operations.read_checkpoint(runtime, await _reader(request)), TEXT, "max-age=1")
 
@@ -68,8 +68,8 @@ async def read_log_checkpoint(request: LogRequest) -> Response[bytes]:
     **_file("A tile or an entry bundle", bytes, BYTES),
 )
 async def read_log_tile(request: LogRequest) -> Response[bytes]:
-    """C2SP tlog-tiles: `{L}/{N}` or `{L}/{N}.p/{W}` for hashes, `entries/{N}` or `entries/{N}.p/{W}` for entries; N in
-    groups of three digits, `x001/x234/067`. Nothing at these addresses ever changes.
+    """A file of C2SP tlog-tiles: `{L}/{N}` or `{L}/{N}.p/{W}` for hashes, `entries/{N}` or `entries/{N}.p/{W}` for
+    entries. N is written in groups of three digits, `x001/x234/067`. The files never change.
     """
     place = operations.read_place(request.path_params["place"].lstrip("/"))
     runtime, reader = shared_state(request).runtime, await _reader(request)
@@ -85,8 +85,8 @@ async def read_log_tile(request: LogRequest) -> Response[bytes]:
     **_file("The proof that an entry is in the log", str, TEXT),
 )
 async def prove_inclusion(request: LogRequest) -> Response[bytes]:
-    """A `.tlog-proof` file (C2SP tlog-proof): inclusion path and checkpoint, to be verified offline with the leaf that
-    decision or receipt named. An entry that is not under the published checkpoint yet is not found: ask again a second
+    """A `.tlog-proof` file (C2SP tlog-proof) with inclusion path and checkpoint. It is verified offline with the leaf
+    in the decision or receipt. An entry that the published checkpoint does not contain yet is 404: ask again a second
     later.
     """
     index = _decimal(request.path_params["index"])
@@ -110,8 +110,8 @@ async def prove_inclusion(request: LogRequest) -> Response[bytes]:
     ),
 )
 async def prove_consistency(request: LogRequest, old_size: Size = None, new_size: LaterSize = None) -> Response[bytes]:
-    """RFC 6962 section 2.1.2, for two sizes that the log had; without `to`, up to the published checkpoint. From size 0
-    and between equal sizes the path is empty.
+    """The proof of RFC 6962 section 2.1.2 between two sizes of the log; without `to`, up to the published checkpoint.
+    From size 0 and between equal sizes the path is empty.
     """
     if old_size is None:
         raise Malformed(faults=[Fault.of_query("from", "is required")])
@@ -128,8 +128,8 @@ async def prove_consistency(request: LogRequest, old_size: Size = None, new_size
     **_file("The log's verifier keys", str, TEXT),
 )
 async def read_log_vkeys(request: LogRequest) -> Response[bytes]:
-    """One verifier key a line (C2SP signed-note), the current one first, then those that signed before it. Compare them
-    with what the network's agreement says: who could change the log could change this answer.
+    """One verifier key on each line (C2SP signed-note): the current key first, then earlier ones. Compare them with the
+    keys in the network's agreement, because an attacker who can change the log can change this answer too.
     """
     lines = await operations.read_vkeys(shared_state(request).runtime, await _reader(request))
     return _serve(request, "".join(f"{line}\n" for line in lines).encode(), TEXT, "max-age=300")
@@ -156,7 +156,7 @@ def _size(name: str, text: str) -> int:
 def _serve(
     request: LogRequest, content: bytes, media_type: str, cache: str, *, compressible: bool = False
 ) -> Response[bytes]:
-    """The answer a file would be given by a web server."""
+    """The response with a file of the log and its Cache-Control."""
     cache = f"{'public' if shared_state(request).log_public else 'private'}, {cache}"
     return serve_file(request, File.of(content, media_type, cache, compressible=compressible))
 

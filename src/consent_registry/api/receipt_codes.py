@@ -1,4 +1,4 @@
-"""A new receipt code for a client that lost it."""
+"""The route that issues a new receipt code for a client that lost it."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.consents.receipt_codes import (
@@ -18,7 +18,7 @@ ROUTES = [
         answer=ReceiptCodeAnswer,
         refusals=(NotFound,),
         summary="Issue a new receipt code",
-        about="For whoever recorded the consent. The code before it is dead from this answer on; the new one is told"
-        " once.",
+        about="For the partner that recorded the consent. From this answer on the previous code is invalid. The new"
+        " code is shown once.",
     )
 ]

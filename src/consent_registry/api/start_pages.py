@@ -1,4 +1,4 @@
-"""Where somebody begins who knows nothing but the address: the start page, and what there is to know of the logs."""
+"""The start page, and the page that lists the networks' logs."""
 
 import html
 from typing import Any
@@ -42,20 +42,20 @@ NOT_PUBLIC = "<p>The logs of this registry are shown to callers with an access t
 
 @get("/")
 async def show_start(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """What this is and where to go on."""
+    """Show what the registry is, with links to its pages."""
     return serve_file(request, START)
 
 
 @get("/log")
 async def list_logs(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Where each network's log is. Where logs are not public, not even which networks there are."""
+    """List the networks' logs. If logs are not public, the networks are not listed either."""
     shared = shared_state(request)
     if not shared.log_public:
         return serve_file(request, page("Log", LOG + NOT_PUBLIC))
     rows = "".join(
-        f"<li>{html.escape(one.name)}: "
-        f'<a href="/log/{one.slug}/checkpoint">checkpoint</a>, <a href="/log/{one.slug}/vkeys">verifier keys</a></li>'
-        for one in sorted(await shared.runtime.networks(), key=lambda one: one.slug)
+        f'<li>{html.escape(network.name)}: <a href="/log/{network.slug}/checkpoint">checkpoint</a>, '
+        f'<a href="/log/{network.slug}/vkeys">verifier keys</a></li>'
+        for network in sorted(await shared.runtime.networks(), key=lambda network: network.slug)
     )
     return serve_file(request, page("Log", f"{LOG}<ul>{rows}</ul>"))
 

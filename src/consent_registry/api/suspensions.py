@@ -1,4 +1,4 @@
-"""What a network's administration may do: suspend and reinstate partners, revoke secrets."""
+"""The routes with which a network's administration suspends and reinstates partners, and revokes secrets."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ ROUTES = [
         takes=SuspensionRequest,
         answer=SuspensionAnswer,
         summary="Suspend a partner",
-        about="Counts at the partner's next request, and for every decision that names it as recipient.",
+        about="This applies to the partner's next request, and to every decision with the partner as recipient.",
     ),
     _route(
         "/reinstatements",
@@ -43,6 +43,6 @@ ROUTES = [
         answer=RevocationAnswer,
         refusals=(NotFound,),
         summary="Revoke a client's secret",
-        about="For good: tokens issued for it end at their next use.",
+        about="This is final. Tokens issued for the secret are refused at their next use.",
     ),
 ]

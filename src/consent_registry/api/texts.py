@@ -1,4 +1,4 @@
-"""Texts, for the network's administration: publish a version, mark a translation stale, void a text."""
+"""The routes with which a network's administration publishes texts, marks translations stale and voids texts."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ ROUTES = [
         answer=PublishedText,
         location=lambda published: f"/api/v1/texts/{published.text.id}",
         summary="Publish a text",
-        about="Byte for byte and for ever: a new wording is a new version. The German text is the reference; every"
+        about="The bytes never change: a new wording is a new version. The German text is the reference, and every"
         " other language is a translation of exactly these German bytes.",
     ),
     _route(
@@ -39,8 +39,9 @@ ROUTES = [
         takes=StalingRequest,
         answer=StalingAnswer,
         refusals=(NotFound,),
-        summary="Say that a translation is stale",
-        about="Takes no new consents in this language from now on; other languages do, and consents given in it stand.",
+        summary="Mark a translation as stale",
+        about="From now on no new consents are recorded in this language. Other languages, and consents given in this"
+        " language, are not affected.",
     ),
     _route(
         "/text-invalidations",
@@ -49,7 +50,7 @@ ROUTES = [
         takes=TextInvalidationRequest,
         answer=TextInvalidationAnswer,
         summary="Void a text and every consent on it",
-        about="Back to when each consent was given. The text takes no new consents; recipients may not use what was"
-        " passed on by these consents, and are told so.",
+        about="The consents are void from the time when each was given. No new consents are recorded on the text."
+        " Recipients may not use data that they received because of these consents, and are notified.",
     ),
 ]

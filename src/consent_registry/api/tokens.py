@@ -1,4 +1,4 @@
-"""The OAuth 2.0 token endpoint, its keys and its metadata (RFC 6749, RFC 8414, RFC 7517)."""
+"""The routes of the OAuth 2.0 token endpoint, its keys and its metadata (RFC 6749, RFC 8414, RFC 7517)."""
 
 import base64
 import re
@@ -19,14 +19,14 @@ from consent_registry.web.operation import openapi_operation
 from consent_registry.web.request_log import note_client, note_reason
 
 FORM_LENGTH = 8192
-# RFC 6749 section 5.2: what an error_description may not hold.
+# RFC 6749 section 5.2: characters that an error_description may not contain.
 _NOT_DESCRIBING = re.compile(r"[^ !#-\[\]-~]")
 
 _log = structlog.get_logger(__name__)
 
 
 class TokenRequest(msgspec.Struct, frozen=True):
-    """The form (RFC 6749 section 4.4.2). Without `scope` the token carries all scopes of the client."""
+    """The token request's form (RFC 6749 section 4.4.2). Without `scope` the token gets all scopes of the client."""
 
     grant_type: Literal["client_credentials"]
     scope: str | UnsetType = UNSET
@@ -35,14 +35,14 @@ class TokenRequest(msgspec.Struct, frozen=True):
 
 
 class TokenError(msgspec.Struct, frozen=True):
-    """RFC 6749 section 5.2."""
+    """The answer to a refused token request (RFC 6749 section 5.2)."""
 
     error: Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"]
     error_description: str
 
 
 class Jwk(msgspec.Struct, frozen=True):
-    """One public key (RFC 7517): ES256 keys verify access tokens, Ed25519 keys the receipts of the log they name."""
+    """A public key (RFC 7517). ES256 keys verify access tokens; Ed25519 keys verify the receipts of `log_origin`."""
 
     kid: str
     kty: Literal["EC", "OKP"]
@@ -55,14 +55,14 @@ class Jwk(msgspec.Struct, frozen=True):
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """RFC 7517 section 5."""
+    """A set of public keys (RFC 7517 section 5)."""
 
     keys: list[Jwk]
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """RFC 8414 section 2; lists only what works. There is no authorization endpoint, so there are no response types:
-    section 2 asks for the member, section 3.2 forbids it without elements.
+    """The token endpoint's metadata (RFC 8414 section 2). There is no authorization endpoint, so it has no
+    `response_types_supported`: section 2 demands the member, but section 3.2 forbids an empty one.
     """
 
     issuer: str
@@ -83,7 +83,7 @@ class Metadata(msgspec.Struct, frozen=True):
     ),
 )
 async def issue_token(request: ApiRequest) -> Response[bytes]:
-    """Form-encoded `grant_type=client_credentials`, optionally `scope`; the secret in the header or in the form."""
+    """Takes a form with `grant_type=client_credentials`, optionally `scope`; the secret in the header or the form."""
     try:
         fields = _fields(request, await request.body())
         client_id, client_secret = _credentials(request, fields)
@@ -93,7 +93,7 @@ async def issue_token(request: ApiRequest) -> Response[bytes]:
         answer = await shared_state(request).tokens.issue(client_id, client_secret, fields.get("scope"))
         await quotas.charge_token(client_id)
     except TokenRefused as error:
-        # Guesses at secrets are to be seen: who tried, nothing of what was tried.
+        # Attempts to guess a secret must be visible in the log, without the attempted secret.
         note_client(request.scope, error.client_id)
         note_reason(request.scope, error.reason)
         _log.info(
@@ -117,7 +117,7 @@ def _require_grant_type(fields: dict[str, str]) -> None:
 
 
 def _fields(request: ApiRequest, body: bytes) -> dict[str, str]:
-    """The form's fields; one that stands twice is an error (RFC 6749 section 3.2)."""
+    """Parse the form's fields. A repeated field is an error (RFC 6749 section 3.2)."""
     require_plain(request)
     sent = request.header.get(b"content-type", b"").decode("latin-1")
     if sent.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
@@ -125,15 +125,15 @@ def _fields(request: ApiRequest, body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20)
     except ValueError as error:
-        raise TokenRefused("invalid_request", "The body is no form.") from error
+        raise TokenRefused("invalid_request", "The body is not a form.") from error
     fields = {name: value for name, value in pairs if value}
     if len({name for name, _ in pairs}) != len(pairs):
-        raise TokenRefused("invalid_request", "A field stands twice.")
+        raise TokenRefused("invalid_request", "A field is given twice.")
     return fields
 
 
 def _credentials(request: ApiRequest, fields: dict[str, str]) -> tuple[str, str]:
-    """Client id and secret, by one method only (RFC 6749 section 2.3)."""
+    """Read client id and secret, from one method only (RFC 6749 section 2.3)."""
     kind, _, encoded = request.header.get(b"authorization", b"").decode("latin-1").partition(" ")
     if not kind:
         if "client_id" not in fields or "client_secret" not in fields:
@@ -143,11 +143,11 @@ def _credentials(request: ApiRequest, fields: dict[str, str]) -> tuple[str, str]
         raise TokenRefused("invalid_request", "Use one way of authentication, not two.")
     try:
         plain = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except ValueError as error:  # no base64, or no ASCII, or no UTF-8 in it
-        raise TokenRefused("invalid_client", "The Authorization header is no Basic credential.") from error
+    except ValueError as error:  # not base64, not ASCII, or not UTF-8
+        raise TokenRefused("invalid_client", "The Authorization header is not a Basic credential.") from error
     client_id, separator, client_secret = plain.partition(":")
     if kind.lower() != "basic" or not separator:
-        raise TokenRefused("invalid_client", "The Authorization header is no Basic credential.")
+        raise TokenRefused("invalid_client", "The Authorization header is not a Basic credential.")
     client_id = unquote_plus(client_id)
     if fields.get("client_id", client_id) != client_id:
         raise TokenRefused("invalid_request", "The client ids differ.")
@@ -155,9 +155,9 @@ def _credentials(request: ApiRequest, fields: dict[str, str]) -> tuple[str, str]
 
 
 def _refusal(error: TokenRefused) -> Response[bytes]:
-    """RFC 6749 section 5.2: 401 for a client that failed to authenticate, 400 for the rest."""
-    said = _NOT_DESCRIBING.sub("?", error.description)
-    body = msgspec.json.encode({"error": error.code, "error_description": said})
+    """The response to a refused token request: 401 for failed authentication, else 400 (RFC 6749 section 5.2)."""
+    description = _NOT_DESCRIBING.sub("?", error.description)
+    body = msgspec.json.encode({"error": error.code, "error_description": description})
     is_client = error.code == "invalid_client"
     headers = {"WWW-Authenticate": 'Basic realm="consent registry"'} if is_client else {}
     return Response(body, status_code=401 if is_client else 400, media_type="application/json", headers=headers)
@@ -170,11 +170,11 @@ def _refusal(error: TokenRefused) -> Response[bytes]:
     ),
 )
 async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """RFC 7517. ES256 keys verify access tokens, Ed25519 keys the receipts of the network they name."""
+    """Public keys (RFC 7517). ES256 keys verify access tokens; Ed25519 keys verify receipts of their network."""
     shared = shared_state(request).runtime
     keys = shared.keys.public_token_keys()
-    for one in await shared.networks():
-        keys += shared.keys.public_receipt_keys(one.log_origin)
+    for network in await shared.networks():
+        keys += shared.keys.public_receipt_keys(network.log_origin)
     return Response(
         msgspec.json.encode({"keys": keys}),
         media_type="application/json",
@@ -187,7 +187,7 @@ async def jwks(request: Request[Any, Any, Any]) -> Response[bytes]:
     **openapi_operation(200, Metadata, "What the token endpoint supports", quota="free", scope=None, any_query=True),
 )
 async def metadata(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """RFC 8414; lists only what works."""
+    """The token endpoint's metadata (RFC 8414), which lists only supported features."""
     issuer = shared_state(request).runtime.issuer
     body = Metadata(
         issuer=issuer,

@@ -1,4 +1,4 @@
-"""Taking a reference out of a client it was linked to."""
+"""The route that unlinks a reference from the client to which it was linked."""
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.clients.unlinkings import UnlinkingAnswer, UnlinkingRequest, unlink_client
@@ -13,8 +13,9 @@ ROUTES = [
         takes=UnlinkingRequest,
         answer=UnlinkingAnswer,
         refusals=(NotFound,),
-        summary="Let a reference be a client of its own",
-        about="What was recorded under the reference goes with it; what others recorded stays with them and permits the"
-        " caller nothing any more. The answer is the same when no other reference meant this client.",
+        summary="Unlink a reference",
+        about="The reference becomes a client of its own and keeps the consents recorded under it. Consents recorded by"
+        " others stay with them and no longer permit the caller anything. The answer is the same if the client had no"
+        " other reference.",
     )
 ]

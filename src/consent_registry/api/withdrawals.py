@@ -1,4 +1,4 @@
-"""Withdrawing a consent (Art. 7 Abs. 3 DSGVO)."""
+"""The route that withdraws a consent (Art. 7 Abs. 3 DSGVO)."""
 
 from consent_registry.domain.errors import NotFound, TooMany
 from consent_registry.operations.consents.schemas import WithdrawalRequest
@@ -15,7 +15,7 @@ ROUTES = [
         answer=WithdrawalAnswer,
         refusals=(NotFound, TooMany),
         summary="Withdraw a consent",
-        about="By consent, by client or by the code the client carries; whole or in part; in any form and without a"
-        " reason. From this answer on no decision permits what was withdrawn.",
+        about="The consent is found by its id, by client or by the client's receipt code. It can be withdrawn whole or"
+        " in part, in any form and without a reason. From this answer on no decision permits what was withdrawn.",
     )
 ]

@@ -1,1 +1,1 @@
-"""The operators' and auditors' door: one verb per file."""
+"""The command line for operators and auditors, one verb per file."""

@@ -1,4 +1,4 @@
-"""Writing a network's whole bundle to a file, for `consent-registry audit bundle`."""
+"""Writes the bundle of all events of a network to a file, for `consent-registry audit bundle`."""
 
 import gzip
 import os
@@ -13,8 +13,9 @@ from consent_registry.tlog.event_bundle import format_bundle, format_event
 
 
 async def write_bundle(dsn: str, network: str, file: Path) -> tuple[int, int]:
-    """Write it, there only when it is complete and readable for its owner alone; returns the checkpoint's size and how
-    many events there are.
+    """Write a network's bundle to a file and return the checkpoint's size and the number of events.
+
+    The file is readable for its owner only, and it appears under its name when it is complete.
     """
     count, unfinished = 0, file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)
@@ -23,7 +24,7 @@ async def write_bundle(dsn: str, network: str, file: Path) -> tuple[int, int]:
         with os.fdopen(descriptor, "wb") as plain, _compressed(plain, file) as written:
             async with auditing(dsn) as connection:
                 head, events = await open_bundle(connection, network)
-                written.writelines(format_bundle(head, ()))  # its head alone
+                written.writelines(format_bundle(head, ()))  # only the first line
                 async for event in events:
                     written.write(format_event(event))
                     count += 1

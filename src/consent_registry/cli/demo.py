@@ -1,4 +1,4 @@
-"""`consent-registry demo`: the five networks on this machine, with a PostgreSQL of its own unless one is given."""
+"""`consent-registry demo`: serve five networks on this machine, with an embedded PostgreSQL unless one is given."""
 
 import json
 import os
@@ -34,7 +34,7 @@ from consent_registry.storage.start_checks import require_no_real_network
 
 DATABASE = "consent_registry"
 WITH_REQUEST_LINES = "consent_registry.app:create_shown_app"
-# The roles that log in, and where each one's password is kept when the database is not the demonstration's own.
+# The roles that log in, and the files with their passwords if the database is not the embedded one.
 LOGINS = {
     "app": "database-password",
     "sealer": "sealer-password",
@@ -54,18 +54,18 @@ def demo(
     requests: Annotated[bool, Parameter(negative="")] = False,
     end_with_parent: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:
-    """Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.
+    """Serve the five demonstration networks on 127.0.0.1 until stopped. The data are kept.
 
     Parameters
     ----------
     data
-        Folder for the database, the keys and demo.json. Can be started again, also on another port.
+        Folder for the database, the keys and demo.json. It can be used again, also with another port.
     port
-        Where to serve, on 127.0.0.1 only.
+        Port on 127.0.0.1.
     workers
-        How many worker processes answer.
+        Number of worker processes.
     requests
-        Show each request in one short line, without anything a caller sent.
+        Show each request in a short line, without anything that a caller sent.
     """
     if end_with_parent:
         die_with(os.getppid(), signal.SIGTERM)()  # a killed `make` must not leave a server behind
@@ -73,32 +73,32 @@ def demo(
         target = WITH_REQUEST_LINES
     service = Service(host="127.0.0.1", port=port, workers=workers, target=target)
     with hold(data):
-        (data / "demo.json").unlink(missing_ok=True)  # whoever waits for it must not read the last run's
-        _forget_own_database(data)
+        (data / "demo.json").unlink(missing_ok=True)  # a script that waits for it must not read the last run's
+        _unset_own_database(data)
         cluster = None
         if DATABASE_URL not in os.environ:
             with step("Preparing PostgreSQL"):
                 cluster = prepare(data)
-            _forget_other_servers()
+            _unset_other_servers()
         supervise(
             service,
             cluster,
             partial(make_ready, data=data.resolve(), service=service),
             record=data / "cluster.json",
-            when_serving=partial(_tell, service, data, cluster),
+            when_serving=partial(_show_addresses, service, data, cluster),
             sealing=True,
         )
 
 
-def _forget_own_database(data: Path) -> None:
-    """A shell that has read DATA/app.env names this demonstration's own database, which is started here."""
+def _unset_own_database(data: Path) -> None:
+    """Unset the database URL if it comes from DATA/app.env: it names the embedded database, which is started here."""
     own, url = data / "app.env", os.environ.get(DATABASE_URL)
     if url and own.exists() and f"export {DATABASE_URL}={shlex.quote(url)}\n" in own.read_text():
         del os.environ[DATABASE_URL]
 
 
 async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -> Mapping[str, str]:
-    """Bring the database up to date, load the networks once, write demo.json; returns the server's environment."""
+    """Bring the database up to date, load the networks once and write demo.json; returns the server's environment."""
     prefix = os.environ.get(ROLE_PREFIX, DEFAULT_PREFIX)
     keys = data / "keys"
     make_keys(keys, datetime.now(UTC))
@@ -109,7 +109,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
         logins = {role: cluster.dsn(user=role_names(prefix)[role], database=DATABASE) for role in LOGINS}
     else:
         admin = spelled_out(os.environ[DATABASE_URL], os.environ)
-        await require_no_real_network(admin)  # before anything is touched: the next lines set a password
+        await require_no_real_network(admin)  # before the next lines change a password
         passwords = {role: _kept_password(keys / file) for role, file in LOGINS.items()}
         await create_roles(admin, prefix, passwords=passwords)
         logins = {role: with_login(admin, role_names(prefix)[role], passwords[role]) for role in LOGINS}
@@ -139,14 +139,14 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
 
 
 def with_login(dsn: str, user: str, password: str) -> str:
-    """Return `dsn` with another login, everything else as it is."""
+    """Return `dsn` with another login and otherwise unchanged."""
     parts = urlsplit(dsn)
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
 
 
 def spelled_out(dsn: str, environment: Mapping[str, str]) -> str:
-    """Return `dsn` with port, sslmode and target, which a PG… variable fills in here and perhaps nowhere else."""
+    """Return `dsn` with explicit port, sslmode and target, so that it does not depend on PG… variables."""
     parts = urlsplit(dsn)
     names = dict(parse_qsl(parts.query))
     port = {} if ":" in parts.netloc.rpartition("@")[2] else {"port": environment.get("PGPORT") or "5432"}
@@ -159,9 +159,9 @@ def spelled_out(dsn: str, environment: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=(parts.query + more).removeprefix("&")))
 
 
-def _forget_other_servers() -> None:
-    """Take away what says where other PostgreSQL servers are and how to log in there: ours is where DATA is."""
-    for name in [one for one in os.environ if one.startswith("PG")]:
+def _unset_other_servers() -> None:
+    """Unset the PG… variables, which point to other PostgreSQL servers."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 
 
@@ -171,7 +171,7 @@ def _kept_password(path: Path) -> str:
     return path.read_text()
 
 
-def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
+def _show_addresses(service: Service, data: Path, cluster: Cluster | None) -> None:
     networks = json.loads((data / "demo.json").read_bytes())["networks"]
     assumptions = sum(len(network["assumptions"]) for network in networks)
     lines = [
@@ -191,8 +191,8 @@ def _tell(service: Service, data: Path, cluster: Cluster | None) -> None:
 
 
 def _examples(networks: list[dict[str, Any]]) -> Iterator[str]:
-    """One line for each network's example: who asks whom about which client, for what."""
+    """A line for each network's example: the asking partner, client, recipient and purpose."""
     for network in networks:
         if "permit_example" in network:
-            asker, asked = network["permit_example"]["partner"], network["permit_example"]["request"]
-            yield f"{asker} asks about {asked['client']}: to {asked['recipient']}, for {asked['purpose']}"
+            partner, question = network["permit_example"]["partner"], network["permit_example"]["request"]
+            yield f"{partner} asks about {question['client']}: to {question['recipient']}, for {question['purpose']}"

@@ -1,4 +1,4 @@
-"""`consent-registry erasure`: erase a person, with the eraser's own login; previewed before it is done."""
+"""`consent-registry erasure`: preview and perform the erasure of a person, with the eraser's own login."""
 
 import asyncio
 import os
@@ -26,11 +26,11 @@ KEYS = "CONSENT_REGISTRY_KEYS"
 
 erasure = App(name="erasure", help="Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.")
 
-Partner = Annotated[str | None, Parameter(help="The partner whose reference names the person.")]
+Partner = Annotated[str | None, Parameter(help="The partner that knows the person by a reference.")]
 ReferenceFile = Annotated[
-    Path | None, Parameter(help="File with that partner's reference; standard input unless given, never an argument.")
+    Path | None, Parameter(help="File with that partner's reference. The default is standard input.")
 ]
-Consent = Annotated[str | None, Parameter(help="Instead: a consent the person gave.")]
+Consent = Annotated[str | None, Parameter(help="Instead of partner and reference: a consent that the person gave.")]
 Json = Annotated[bool, Parameter(help="Print JSON.", negative="")]
 
 
@@ -43,7 +43,7 @@ def preview(
     consent: Consent = None,
     json: Json = False,
 ) -> None:
-    """Show what erasing a person would remove, what it would leave and on which norm. Changes nothing."""
+    """Show what erasing a person would remove, and what would stay because of which norm. Changes nothing."""
     target = named(partner, reference_file, consent)
 
     async def work(eraser: Eraser) -> Preview:
@@ -64,16 +64,16 @@ def perform(
     consent: Consent = None,
     later: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Erase a person as previewed; it is durable, in the log and in the ledger when this ends.
+    """Erase a person as previewed. When the command ends, the erasure is durable, in the log and in the ledger.
 
     Parameters
     ----------
     confirm
-        The digest that the preview showed: what is erased is what was previewed.
+        The digest that the preview showed. It ensures that exactly the previewed data are erased.
     ground
         no_longer_needed, consent_withdrawn, objection, unlawful, legal_duty or child (Art. 17 Abs. 1 lit. a to f).
     later
-        Leave rewriting the tables' files to `erasure scrub`, at a quieter hour.
+        Do not rewrite the tables' files now: `erasure scrub` does it at a quieter hour.
     """
     target = named(partner, reference_file, consent)
 
@@ -88,31 +88,32 @@ def perform(
 
 @erasure.command
 def replay() -> None:
-    """Erase again whoever the ledger calls erased and the database still knows: after a backup was restored."""
+    """Repeat the erasures of all persons in the ledger that are in the database again, after a backup was restored."""
     erased = run_as_eraser(operations.repeat_erasures)
-    for one in erased:
-        print(f"{one.network}: erased again; event {one.log_index} of the log, {one.events} events")
+    for repeated in erased:
+        print(f"{repeated.network}: erased again; event {repeated.log_index} of the log, {repeated.events} events")
     if erased:
-        _scrub_after([partition for one in erased for partition in one.partitions], later=False)
+        _scrub_after([partition for repeated in erased for partition in repeated.partitions], later=False)
     else:
-        print("whoever was erased is not in the database")
+        print("no erased person is in the database")
 
 
 @erasure.command
 def scrub() -> None:
-    """Write the tables' files anew, as the migrator, so that nothing of what was removed can be read on the disk."""
+    """Rewrite the tables' files, as the migrator, so that removed data cannot be read from the disk."""
     _scrub(_required(MIGRATOR_URL), None)
 
 
 def run_as_eraser(work: Callable[[Eraser], Awaitable[T]]) -> T:
-    """Run `work` with the eraser's login, the keys and the ledger that the environment names."""
+    """Run `work` with the eraser's login, keys and ledger from the environment."""
     dsn, keys, ledger = (_required(name) for name in (ERASER_URL, KEYS, LEDGER))
     return asyncio.run(_with_eraser(dsn, Path(keys), Path(ledger), work))
 
 
 async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
-    """Erase again whoever the ledger calls erased, before anything is served. What refuses is told: the registry then
-    starts, and is not ready.
+    """Repeat the erasures in the ledger before the server starts.
+
+    If this fails, a line on standard error says why, and the registry starts but is not ready.
     """
     try:
         return await _with_eraser(dsn, keys, ledger, operations.repeat_erasures)
@@ -133,7 +134,7 @@ def _required(name: str) -> str:
 
 
 def named(partner: str | None, reference_file: Path | None, consent: str | None) -> ByReference | ByConsent:
-    """The person an operator names; the reference comes from a file or standard input."""
+    """The person that the operator's options name. A reference is read from a file or standard input."""
     if (partner is None) == (consent is None):
         raise CannotServe("name the person either by --partner and its reference or by --consent")
     if partner is None:
@@ -144,14 +145,14 @@ def named(partner: str | None, reference_file: Path | None, consent: str | None)
 def _scrub_after(partitions: list[str], *, later: bool) -> None:
     dsn = os.environ.get(MIGRATOR_URL)
     if later or not dsn:
-        print("its bytes are still in the tables' files: run `consent-registry erasure scrub` as the migrator")
+        print("the erased bytes are still in the tables' files: run `consent-registry erasure scrub` as the migrator")
     else:
         _scrub(dsn, partitions)
 
 
 def _scrub(dsn: str, partitions: list[str] | None) -> None:
     thorough = asyncio.run(rewrite_tables(dsn, partitions))
-    print("the tables' files were written anew")
+    print("the tables' files were rewritten")
     if not thorough:
         print("as the database's owner run: vacuum (full) pg_catalog.pg_statistic")
 
@@ -159,20 +160,20 @@ def _scrub(dsn: str, partitions: list[str] | None) -> None:
 def _lines(shown: Preview) -> list[str]:
     rows = [f"  {number:8}  {table}" for table, number in shown.rows.items()]
     events = [f"  {number:8}  events of kind {kind}" for kind, number in shown.events.items()]
-    asked = [f"  {shown.questions:8}  events from before anybody had registered this person"] if shown.questions else []
+    asked = [f"  {shown.questions:8}  events from before this person was registered"] if shown.questions else []
     proofs = (
         f"{shown.proofs} consents are within their period as proof, until {shown.proofs_until}: where claims are to be"
     )
     claims = [f"{proofs} expected place a hold instead ({HOLD_NORMS['legal_claims']})"] if shown.proofs else []
-    held = [f"A legal hold stands against it: {norm}" for norm in shown.held]
+    held = [f"A legal hold prevents it: {norm}" for norm in shown.held]
     return [
-        f"Erasing this person in {shown.network} removes, for good ({shown.clients} client numbers):",
+        f"Erasing this person in {shown.network} permanently removes ({shown.clients} client numbers):",
         *rows,
         *events,
         *asked,
         f"Partners that take part: {', '.join(shown.partners) or 'none'}",
-        "It leaves (norms to be confirmed by a data-protection officer):",
-        *(f"  {one.what} ({one.norm})" for one in shown.stays),
+        "It does not remove (a data-protection officer must confirm the norms):",
+        *(f"  {kept.what} ({kept.norm})" for kept in shown.stays),
         *claims,
         *held,
         f"Grounds: {', '.join(f'{code} ({norm})' for code, norm in GROUNDS.items())}",

@@ -1,4 +1,4 @@
-"""`consent-registry hold`: legal holds, with the application's login."""
+"""`consent-registry hold`: place, lift and list legal holds, with the application's login."""
 
 from typing import Annotated
 
@@ -12,9 +12,9 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.operations.erasure import holds as operations
 from consent_registry.operations.running.context import Runtime
 
-hold = App(name="hold", help="Legal holds, which stand against erasure and retention: place, lift, list.")
+hold = App(name="hold", help="Legal holds, which prevent erasure and retention: place, lift, list.")
 
-Staff = Annotated[str, Parameter(help="Who does it, as a staff reference: letters, digits, hyphens.")]
+Staff = Annotated[str, Parameter(help="The acting person as a staff reference: letters, digits, hyphens.")]
 
 
 @hold.command
@@ -27,7 +27,7 @@ def place(
     reference_file: ReferenceFile = None,
     consent: Consent = None,
 ) -> None:
-    """Keep everything of a person until the hold is lifted; prints the hold's id.
+    """Keep all data of a person until the hold is lifted, and print the hold's id.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def lift(network: str, hold_id: str, *, staff: Staff) -> None:
 
 @hold.command(name="list")
 def list_all(network: str) -> None:
-    """List a network's holds, lifted ones too, without a word about whom they concern."""
+    """List a network's holds, including lifted ones, without the persons they concern."""
 
     async def work(runtime: Runtime) -> list[str]:
         holds = await operations.list_holds(runtime, await known_network(runtime, network))
         return [
-            f"{one.hold_id}  {HOLD_NORMS.get(one.norm, one.norm)}  placed {one.recorded_at:%Y-%m-%d} by {one.placed_by}"
-            + ("" if one.lifted_at is None else f", lifted {one.lifted_at:%Y-%m-%d}")
-            for one in holds
+            f"{held.hold_id}  {HOLD_NORMS.get(held.norm, held.norm)}  placed {held.recorded_at:%Y-%m-%d} "
+            f"by {held.placed_by}" + ("" if held.lifted_at is None else f", lifted {held.lifted_at:%Y-%m-%d}")
+            for held in holds
         ]
 
     print("\n".join(run_on_installation(work)) or "none")

@@ -1,4 +1,4 @@
-"""Work on an installation from the command line: the same settings as `serve`, a few connections, one act."""
+"""Runs a verb's work on an installation, with the same settings as `serve` and two database connections."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def run_on_installation(work: Callable[[Runtime], Awaitable[T]]) -> T:
-    """Run `work` with the installation that CONSENT_REGISTRY_… in the environment names."""
+    """Run `work` with the installation that the settings in the environment (CONSENT_REGISTRY_…) name."""
 
     async def run() -> T:
         settings = read_settings(os.environ)

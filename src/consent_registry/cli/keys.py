@@ -22,12 +22,12 @@ from consent_registry.process.data_folder import CannotServe
 T = TypeVar("T")
 DATABASE_URL = "CONSENT_REGISTRY_DATABASE_URL"
 MIGRATOR_URL = "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"
-# Longer than a server takes to notice (a second) with clocks that are five seconds apart; and for public keys longer
-# than others keep the key set (five minutes).
+# Longer than a server needs to read a new key (a second) with clocks five seconds apart. For public keys also longer
+# than others cache the key set (five minutes).
 AFTER = {"digest": 15, "sealing": 15, "token": 600, "log": 600}
 OVERLAP_DAYS = 7
 
-keys = App(name="keys", help="Check or make the key files, rotate keys, drop old ones; never shows a secret.")
+keys = App(name="keys", help="Check or make the key files, rotate keys, drop old keys. It never shows a secret.")
 
 Name = Literal["digest", "sealing", "token", "log"]
 Seconds = Annotated[int | None, Parameter(validator=Number(gte=2, lte=86400))]
@@ -37,14 +37,14 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 @keys.default
 def show(folder: Path, *, make: Flag = False) -> None:
-    """Check the key files in a folder and name their keys. With CONSENT_REGISTRY_DATABASE_URL: what still needs them.
+    """Check the key files in a folder and list their keys. With CONSENT_REGISTRY_DATABASE_URL: also their uses.
 
     Parameters
     ----------
     folder
-        Where the key files are, or are to be: CONSENT_REGISTRY_KEYS of `serve`.
+        The folder of the key files: CONSENT_REGISTRY_KEYS of `serve`.
     make
-        Make those that are missing. Keep a copy apart from the database's: without its keys it cannot be read.
+        Make the missing files. Keep a copy apart from the database's backup: without the keys it cannot be read.
     """
     now = datetime.now(UTC)
     if make:
@@ -57,24 +57,24 @@ def show(folder: Path, *, make: Flag = False) -> None:
 
 @keys.command
 def rotate(folder: Path, *, name: Name, after: Seconds = None, overlap_days: Days = OVERLAP_DAYS) -> None:
-    """Add a new key, which every server reads at once and uses for new values from its time on. Nothing is dropped.
+    """Add a new key. Every server reads it at once and uses it for new values from its start time on.
 
     Parameters
     ----------
     folder
         The folder of the key files.
     name
-        Which of them.
+        The key file.
     after
-        Seconds until the new key is current; 15 for digest and sealing, 600 for token and log.
+        Seconds until the new key is current. The default is 15 for digest and sealing, 600 for token and log.
     overlap_days
-        For how long the earlier log key signs checkpoints beside the new one. 0 when it leaked.
+        How many days the earlier log key still signs checkpoints beside the new key. Use 0 if it leaked.
     """
     seconds = AFTER[name] if after is None else after
     overlap = timedelta(days=overlap_days)
     key_id, current_at = key_folder.add_key(folder, name, datetime.now(UTC), timedelta(seconds=seconds), overlap)
     print(f"{key_id} becomes current at {current_at:%Y-%m-%d %H:%M:%S} UTC")
-    print(f"Servers that read {folder} follow by themselves; bring other servers' folders up to date before that.")
+    print(f"Servers that read {folder} follow automatically. Copy the file to other servers' folders before that time.")
 
 
 @keys.command
@@ -93,25 +93,25 @@ def reseal(folder: Path) -> None:
 
 @keys.command
 def drop(folder: Path, key_id: str, *, name: Name, leaked: Flag = False) -> None:
-    """Take an earlier key out of its file, for ever, when nothing needs it any more.
+    """Remove an earlier key from its file for ever, if nothing needs it any more.
 
     Parameters
     ----------
     folder
         The folder of the key files.
     key_id
-        The key, as `keys` names it.
+        The key's id, as `keys` lists it.
     name
-        The file it is in.
+        The key's file.
     leaked
-        Drop a token key although tokens signed with it have not expired: their holders must sign in again.
+        Drop a token key although tokens signed with it have not expired. Their holders must sign in again.
     """
     now = datetime.now(UTC)
     uses = _with_database(_required(DATABASE_URL), folder, count_key_uses)
     if reason := key_folder.why_needed(folder, name, key_id, uses, now, leaked=leaked):
         raise CannotServe(f"{key_id} is still needed: {reason}")
     key_folder.drop_key(folder, name, key_id, now)
-    print(f"{key_id} is gone from {folder / f'{name}.json'}; remove it from every copy")
+    print(f"{key_id} was removed from {folder / f'{name}.json'}; remove it from every copy")
 
 
 def _lines(listed: list[KeyState], uses: list[KeyUse], now: datetime) -> list[str]:
@@ -121,14 +121,14 @@ def _lines(listed: list[KeyState], uses: list[KeyUse], now: datetime) -> list[st
     lines = []
     for key in listed:
         made_with_it = ", ".join(needed.pop((key.key_file, key.key_id), []))
-        words = [_standing(key), _age(key, now), made_with_it]
+        words = [_state(key), _age(key, now), made_with_it]
         lines.append(f"{key.key_file:8} {key.key_id:12} {'; '.join(word for word in words if word)}")
     for (name, key_id), what in needed.items():
         lines.append(f"{name:8} {key_id:12} MISSING; {', '.join(what)}")
     return lines
 
 
-def _standing(key: KeyState) -> str:
+def _state(key: KeyState) -> str:
     if key.is_current:
         return "current"
     return "earlier" if key.is_active else f"current from {key.active_from:%Y-%m-%d %H:%M:%S} UTC"

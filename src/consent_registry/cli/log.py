@@ -1,4 +1,4 @@
-"""`consent-registry log`: the log as files."""
+"""`consent-registry log`: export the log as files."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ log = App(name="log", help="The log as files for web servers and auditors.")
 
 @log.command
 def export(folder: Path, *, network: str) -> None:
-    """Write checkpoint, tiles and entries of a log below a folder, as any web server can serve them.
+    """Write checkpoint, tiles and entries of a log to a folder, so that any web server can serve them.
 
-    Run again, it adds what is new; the checkpoint comes last. Reads the same settings as `serve`.
+    Each further run adds the new files, and the checkpoint last. It reads the same settings as `serve`.
 
     Parameters
     ----------
     folder
-        Where the files are, or are to be; what it holds is only ever added to.
+        The folder of the files. Existing tiles and entries in it never change.
     network
         The network's slug.
     """

@@ -1,4 +1,4 @@
-"""Where a log to be verified lies: an exported folder, or the address under which it is served."""
+"""Reads the files of a log to be verified, from an exported folder or from the address that serves it."""
 
 import time
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ LARGEST_FILE = 256 * (65535 + 2)
 PATIENCE_SECONDS = 30.0
 CHECKPOINT = "checkpoint"
 OK, GONE = 200, frozenset({404, 410})
-# Answers that name a time to ask again, which is waited for so long at most: a quota is counted by the minute.
+# Statuses with Retry-After, and the longest accepted wait: quotas are counted by the minute.
 LATER = frozenset({429, 503})
 LONGEST_WAIT_SECONDS, WAITS = 61, 30
 
 
 class Unreachable(Unusable):
-    """The log cannot be read as a whole: nothing is said of it."""
+    """The log cannot be read, so it cannot be verified."""
 
 
 @contextmanager
 def open_log(source: str, token: str | None) -> Iterator[Read]:
-    """Read the log's files from a folder or from a URL, there with a bearer token if one is given.
+    """Open a log in a folder or at a URL, with a bearer token if it is given; yields a function that reads its files.
 
-    Raises Unreachable for what is no log at all, and while reading when the server does not answer as one.
+    Raises Unreachable if there is no log, and during reading if the server's answers are not those of a log.
     """
     if source.startswith(("http://", "https://")):
         with _served(source.rstrip("/"), token) as read:
@@ -47,13 +47,13 @@ def open_log(source: str, token: str | None) -> Iterator[Read]:
 
 
 def _require_log(source: str, checkpoint: bytes | None) -> None:
-    """Raise Unreachable for an address at which no log answers: a network's name that was mistyped, another page."""
+    """Raise Unreachable for an address without a log, for example after a typing error in the network's name."""
     if checkpoint is None:
-        raise Unreachable(f"there is no log at {source}: its checkpoint is answered with 404, nothing here")
+        raise Unreachable(f"there is no log at {source}: the answer for its checkpoint is 404, not found")
     try:
         SignedNote.parse(checkpoint)
     except NoteRefused as error:
-        raise Unreachable(f"there is no log at {source}: what it answers is no checkpoint ({error})") from error
+        raise Unreachable(f"there is no log at {source}: its answer is not a checkpoint ({error})") from error
 
 
 def _file(path: Path) -> bytes | None:
@@ -92,17 +92,17 @@ def _served(prefix: str, token: str | None) -> Iterator[Read]:
 
 
 def _fetch(client: "httpx.Client", url: str) -> bytes | None:
-    """The bytes of a file, None where there is none; a server that names a time to ask again is asked again."""
+    """The bytes of a file, or None if it does not exist. After an answer with Retry-After the request is repeated."""
     for _ in range(WAITS):
         fetched = _fetch_once(client, url)
         if not isinstance(fetched, int):
             return fetched
         time.sleep(fetched)
-    raise Unreachable(f"{url} is put off again and again")
+    raise Unreachable(f"{url} answered with Retry-After {WAITS} times")
 
 
 def _fetch_once(client: "httpx.Client", url: str) -> bytes | int | None:
-    """As `_fetch`, or the seconds after which to ask again."""
+    """Like `_fetch`, or the seconds in Retry-After."""
     with client.stream("GET", url) as answer:
         later = answer.headers.get("retry-after", "")
         if answer.status_code in LATER and later.isdecimal() and int(later) <= LONGEST_WAIT_SECONDS:

@@ -10,9 +10,9 @@ from consent_registry.storage.database.roles import DEFAULT_PREFIX
 
 
 def migrate() -> None:
-    """Apply the migrations and make the log's partitions that are missing, as the migrator's login.
+    """Apply the missing migrations and make the log's missing partitions.
 
-    It is read from CONSENT_REGISTRY_DATABASE_URL.
+    CONSENT_REGISTRY_DATABASE_URL must be the migrator's login.
     """
     dsn = os.environ.get("CONSENT_REGISTRY_DATABASE_URL")
     if not dsn:
@@ -23,7 +23,7 @@ def migrate() -> None:
 
 async def _migrate(dsn: str, prefix: str) -> list[str]:
     done = await migrations.migrate(dsn, prefix)
-    # The server makes partitions too, but leaves to us what takes longer than its requests may wait.
+    # The server makes partitions too, except those that would delay its requests too long.
     if made := await settle_partitions(dsn):
         done.append(f"made {made} partitions of the log")
     return done

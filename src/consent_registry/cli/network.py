@@ -18,7 +18,7 @@ from consent_registry.operations.catalogue.network_setup import establish_networ
 from consent_registry.operations.running.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 
-# For a check without the origin it will have: any that a log can have.
+# A valid origin for a check without --log-origin.
 SOME_ORIGIN = "log.example"
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -32,20 +32,20 @@ def network(
     check: Flag = False,
     schema: Flag = False,
 ) -> Outcome | None:
-    """Set up the network that FOLDER/networks/SLUG.json describes: partners, catalogue, agreement, texts.
+    """Set up the network that FOLDER/networks/SLUG.json describes: partners, catalogue, agreements, texts.
 
     Parameters
     ----------
     folder
-        A folder like src/consent_registry/demo: networks/, the catalogue they name, and the texts. With
-        --check it may be the document itself.
+        A folder like src/consent_registry/demo, with networks/, their catalogue and the texts. With --check it may be
+        the document itself.
     slug
         The network's slug.
     log_origin
-        The name of its log for ever, a URL without scheme, for example registry.example/paderborn.
+        The permanent name of the network's log: a URL without scheme, for example registry.example/paderborn.
     check
-        Only check the document, without a database: every fault with its place (JSON pointer). Exit code 0: it can be
-        used. 1: it cannot. 2: it cannot be told.
+        Only check the document, without a database, and list every fault with its place (JSON pointer). Exit code 0: it
+        can be used. 1: it cannot be used. 2: it could not be checked.
     schema
         Only print the document's JSON Schema.
     """
@@ -59,7 +59,7 @@ def network(
     if check:
         return _check(folder, slug, SOME_ORIGIN if log_origin is None else log_origin)
     if log_origin is None:
-        raise CannotServe("name the log with --log-origin: it keeps that name for ever")
+        raise CannotServe("name the log with --log-origin: the name is permanent")
     _establish(folder, slug, log_origin)
     print(f"{slug} is set up; its log is {log_origin}")
     return None
@@ -72,9 +72,9 @@ def _check(folder: Path, slug: str, log_origin: str) -> Outcome:
         faults += plan_faults(plan)
     except Malformed as error:
         faults += error.faults or [Fault("", error.detail)]
-    for one in faults:
-        rule = "" if one.rule is None else f" ({one.rule})"
-        print(plain(f"{one.pointer or '/'}: {one.detail.rstrip('.')}{rule}"))
+    for fault in faults:
+        rule = "" if fault.rule is None else f" ({fault.rule})"
+        print(plain(f"{fault.pointer or '/'}: {fault.detail.rstrip('.')}{rule}"))
     if faults:
         return Outcome.DOES_NOT_HOLD
     print(
@@ -87,7 +87,7 @@ def _establish(folder: Path, slug: str, log_origin: str) -> None:
     async def work(runtime: Runtime) -> None:
         if await runtime.network(slug) is not None:
             raise CannotServe(f"network {slug} is set up already")
-        number = max((one.network_id for one in await runtime.networks()), default=0) + 1
+        number = max((known.network_id for known in await runtime.networks()), default=0) + 1
         await establish_network(runtime, read_plan(folder, number, slug, log_origin, demonstration=False))
 
     run_on_installation(work)

@@ -1,4 +1,4 @@
-"""`consent-registry openapi`: the interface's description, as it is committed."""
+"""`consent-registry openapi`: write the interface's description, as it is committed."""
 
 import sys
 from pathlib import Path
@@ -10,5 +10,5 @@ from consent_registry.settings import Settings
 
 def openapi() -> None:
     """Write the OpenAPI document to standard output."""
-    # The application is made but never started: no database, no keys, no name of a host is needed.
+    # The application is made but never started, so it needs no database, keys or issuer.
     sys.stdout.buffer.write(document_bytes(create_app(Settings(database_url="", keys=Path(), issuer=""))))

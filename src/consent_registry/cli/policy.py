@@ -1,4 +1,4 @@
-"""`consent-registry policy`: a network's policies, with the application's login."""
+"""`consent-registry policy`: show and set a network's policies, with the application's login."""
 
 import sys
 from pathlib import Path
@@ -13,12 +13,12 @@ from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.catalogue import policies as operations
 from consent_registry.operations.running.context import Runtime
 
-policy = App(name="policy", help="A network's policies, its quotas among them: show, set.")
+policy = App(name="policy", help="A network's policies, including its quotas: show, set.")
 
 
 @policy.command
 def show(network: str) -> None:
-    """Show the policies that hold, as JSON that `set` takes; their version on standard error."""
+    """Show the policies in force, as JSON for `set`, and their version on standard error."""
 
     async def work(runtime: Runtime) -> PolicyVersion:
         return await operations.read_policies(runtime, await known_network(runtime, network))
@@ -30,9 +30,9 @@ def show(network: str) -> None:
 
 @policy.command(name="set")
 def set_all(network: str, file: Path, *, staff: Staff) -> None:
-    """Set a network's policies to those of FILE, all of them; what it leaves out is as the release has it.
+    """Set all of a network's policies to those in FILE. Missing members get the release's defaults.
 
-    Servers that run take them at their next request. It is on record in the log.
+    Running servers apply them from their next request on. The change is recorded in the log.
     """
     policies = decode(file.read_bytes(), Policies)
 
@@ -42,11 +42,11 @@ def set_all(network: str, file: Path, *, staff: Staff) -> None:
     print(_version(run_on_installation(work)))
 
 
-def _version(one: PolicyVersion) -> str:
-    by = "the network's setup" if one.set_by is None else one.set_by
-    return f"version {one.version}, set by {by} on {one.recorded_at:%Y-%m-%d %H:%M} UTC"
+def _version(policies: PolicyVersion) -> str:
+    by = "the network's setup" if policies.set_by is None else policies.set_by
+    return f"version {policies.version}, set by {by} on {policies.recorded_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _whole(policies: Policies) -> dict[str, object]:
-    """The policies with what the release sets where they say nothing."""
+    """The policies, with the release's defaults for missing quotas."""
     return msgspec.structs.asdict(policies) | {"quotas": msgspec.structs.asdict(policies.quotas)}

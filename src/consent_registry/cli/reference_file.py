@@ -1,7 +1,7 @@
-"""A partner's reference for a client, from a file or from standard input: never from an argument, which others can see.
+"""Reads a partner's reference for a client from a file or standard input, because other users can see arguments.
 
-What is read follows the rule of the wire (`domain/identifiers.py`), so that what can be no reference is refused with
-the reason and never looked up. No line names what was read.
+The reference must follow the same rule as in requests (`domain/identifiers.py`). Another text is refused with the
+reason and never looked up. No message contains the text.
 """
 
 import sys
@@ -10,19 +10,19 @@ from pathlib import Path
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.identifiers import REFERENCE_LENGTH, reference_fault
 
-# A reference has 128 characters, each of 4 bytes at most, and its line's end.
+# A reference has at most 128 characters of at most 4 bytes, and a line end.
 LONGEST = 4 * REFERENCE_LENGTH + 8
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class NoReference(Unusable):
-    """What was given can be no reference."""
+    """The given text is not a valid reference."""
 
 
 def read_reference(path: Path | None) -> str:
-    """The one line of a file, or of standard input; raises NoReference with the rule that it breaks.
+    """Read the only line of a file, or of standard input; raises NoReference with the broken rule.
 
-    A byte order mark before it and the line's end are cut off, nothing else is.
+    Only a byte order mark and the line end are removed.
     """
     place = "standard input" if path is None else str(path)
     if path is None:
@@ -34,7 +34,7 @@ def read_reference(path: Path | None) -> str:
 
 
 def checked_reference(reference: str, place: str = "--reference") -> str:
-    """The reference as it is; raises NoReference for what the wire would refuse."""
+    """Return the reference unchanged; raises NoReference if a request with it would be refused."""
     fault = reference_fault(reference)
     if fault is not None:
         raise NoReference(f"{place} holds no reference: it {fault}")

@@ -1,4 +1,4 @@
-"""A verification's report as a person reads it on a terminal, in a file, or on paper."""
+"""Formats a verification's report as text for people."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,14 +6,14 @@ from consent_registry.tlog.report import Check, Report, Verdict
 
 MARKS = {Verdict.HOLDS: "holds", Verdict.FAILS: "FAILS", Verdict.UNTOLD: "untold", Verdict.NOT_ASKED: "-"}
 LAST = {
-    Verdict.HOLDS: "Everything that was asked holds.",
-    Verdict.FAILS: "This does not hold. Keep the files and this report as they are: together they are the evidence.",
-    Verdict.UNTOLD: "Nothing was found to be wrong, but not everything that was asked can be told.",
+    Verdict.HOLDS: "Everything that was checked holds.",
+    Verdict.FAILS: "This does not hold. Keep the files and this report unchanged: together they are the evidence.",
+    Verdict.UNTOLD: "No fault was found, but not everything could be checked.",
 }
 
 
 def as_text(report: Report, last: Mapping[Verdict, str] = LAST) -> str:
-    """The whole report, with its last word; no control characters, whatever the log's bytes said."""
+    """The whole report with its last line. Control characters from the log's bytes are replaced."""
     return "".join(f"{plain(line)}\n" for line in _lines(report, last))
 
 
@@ -39,5 +39,5 @@ def _says(check: Check) -> str:
 
 
 def plain(line: str) -> str:
-    """The line without characters that a terminal would take as something else."""
+    """The line with all unprintable characters replaced, so that they cannot control a terminal."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)

@@ -1,4 +1,4 @@
-"""`consent-registry retention`: let go what is due, with the eraser's login; each network's periods."""
+"""`consent-registry retention`: remove data whose period has ended, with the eraser's login, and set the periods."""
 
 from typing import Annotated
 
@@ -12,9 +12,9 @@ from consent_registry.operations.erasure import retention as operations
 from consent_registry.operations.erasure.erasures import Eraser, find_network
 from consent_registry.operations.running.context import Runtime
 
-retention = App(name="retention", help="Let go what is no longer needed as proof: preview, perform, periods.")
+retention = App(name="retention", help="Remove what is no longer needed as proof: preview, perform, periods.")
 
-Years = Annotated[int | None, Parameter(help="Calendar years after the one in which it ended, 1 to 30.")]
+Years = Annotated[int | None, Parameter(help="Calendar years after the year in which it ended, 1 to 30.")]
 
 
 @retention.command
@@ -30,20 +30,20 @@ def preview(network: str, *, json: Json = False) -> None:
 
 @retention.command
 def perform(network: str) -> None:
-    """Let everything go that is due in a network; each step is on record in its log."""
+    """Remove everything that is due in a network. Each step is recorded in the network's log."""
 
     async def work(eraser: Eraser) -> list[operations.Retained]:
         return await operations.perform_retention(eraser, await find_network(eraser, network))
 
     steps = run_as_eraser(work)
-    for one in steps:
-        print(f"event {one.log_index} of the log: {one.step}, {one.events} events removed")
+    for retained in steps:
+        print(f"event {retained.log_index} of the log: {retained.step}, {retained.events} events removed")
     print("nothing more is due")
 
 
 @retention.command
 def periods(network: str, *, use_years: Years = None, consent_years: Years = None) -> None:
-    """Show a network's periods, or set one or both, with the application's login; on record in the log."""
+    """Show or set a network's periods, with the application's login. A change is recorded in the network's log."""
 
     async def work(runtime: Runtime) -> tuple[int, int]:
         known = await known_network(runtime, network)
@@ -55,8 +55,8 @@ def periods(network: str, *, use_years: Years = None, consent_years: Years = Non
         return uses, consents
 
     uses, consents = run_on_installation(work)
-    print(f"uses (decisions, transfers, reads): {uses} calendar years after the one they happened in")
-    print(f"consents: {consents} calendar years after the one in which somebody could last rely on them")
+    print(f"uses (decisions, transfers, reads): {uses} calendar years after the year in which they happened")
+    print(f"consents: {consents} calendar years after the year in which they could last be relied on")
 
 
 def _lines(shown: operations.RetentionPreview) -> list[str]:
@@ -67,9 +67,9 @@ def _lines(shown: operations.RetentionPreview) -> list[str]:
         *uses,
         f"consents on which nobody has relied since {shown.consents_before} ({shown.consent_years} calendar years):",
         f"  {shown.consents:8}  consents",
-        f"  {shown.events_of_consents:8}  events that tell of them",
-        "clients who have nothing left:",
+        f"  {shown.events_of_consents:8}  events about them",
+        "clients without any remaining data:",
         f"  {shown.clients:8}  clients with their references",
-        f"Held, and left out: {shown.held} clients (Art. 17 Abs. 3 lit. b, e DSGVO)",
-        "It leaves the catalogue's events, erasures and retentions, and every leaf, tile and checkpoint.",
+        f"Not removed because of a legal hold: {shown.held} clients (Art. 17 Abs. 3 lit. b, e DSGVO)",
+        "Events of the catalogue, erasures and retentions stay, and so does every leaf, tile and checkpoint.",
     ]

@@ -1,12 +1,12 @@
-"""Running one verb: the one place that turns what a verb returns or raises into an exit code and one line.
+"""Runs a verb, and turns its result or exception into an exit code and a line on standard error.
 
-No verb ends the process itself (a test looks for that), so none can forget it:
+No verb ends the process itself; a test checks this.
 
 | exit code | of a verb with a verdict | of any other verb |
 |---|---|---|
 | 0 | it holds | it is done |
 | 1 | it does **not** hold | it is not done; the line says why |
-| 2 | it cannot be told; the line says why | the command was not understood |
+| 2 | it could not be checked; the line says why | the command was not understood |
 """
 
 import os
@@ -29,7 +29,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class Outcome(IntEnum):
-    """The verdict of a verb, which is its exit code."""
+    """The verdict of a verb. Its number is the exit code."""
 
     HOLDS = 0
     DOES_NOT_HOLD = 1
@@ -37,7 +37,7 @@ class Outcome(IntEnum):
 
 
 def gives_verdict(when: str | None = None) -> Callable[[Verb], Verb]:
-    """Mark a verb whose exit code is a verdict: always, or only with its parameter `when`. It returns an Outcome."""
+    """Mark a verb whose exit code is a verdict: always, or only with its parameter `when`. The verb returns Outcome."""
 
     def mark(verb: Verb) -> Verb:
         setattr(verb, _MARK, when or "")
@@ -47,13 +47,13 @@ def gives_verdict(when: str | None = None) -> Callable[[Verb], Verb]:
 
 
 def has_verdict(verb: Callable[..., Any], arguments: Mapping[str, object] | None = None) -> bool:
-    """Whether the verb, called with these arguments (with any, unless given), ends with a verdict."""
+    """Whether the verb's exit code is a verdict, for these arguments or, without them, for any arguments."""
     when = getattr(verb, _MARK, None)
     return when is not None and (not when or arguments is None or bool(arguments.get(when)))
 
 
 def run(app: App, words: Sequence[str]) -> int:
-    """Run the verb that these words name; returns the exit code. Whatever it raises becomes one line."""
+    """Run the verb that these words name and return the exit code. An exception becomes a line on standard error."""
     open_streams()
     failing = NOT_UNDERSTOOD
     try:

@@ -1,4 +1,4 @@
-"""`consent-registry seal`: the signer of the logs, as a process of its own, on this machine or on another."""
+"""`consent-registry seal`: sign the logs' checkpoints, as a separate process on this machine or on another."""
 
 import asyncio
 import os
@@ -35,18 +35,19 @@ def seal(
     adopt: Path | None = None,
     network: str = "",
 ) -> Outcome | None:
-    """Seal every network's log until stopped. Reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and
-    _WITNESS_POLICY, a policy (C2SP tlog-policy) without whose quorum nothing is published.
+    """Seal every network's log until stopped.
 
-    Several may run; one leads and the others wait. Those on one machine share one folder of signed heads.
+    It reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and optionally _WITNESS_POLICY, a policy
+    (C2SP tlog-policy): a checkpoint without its quorum is not published. If several sealers run, one leads and the
+    others wait. Sealers on the same machine share the folder of signed heads.
 
     Parameters
     ----------
     status
-        Compare database, signer's memory and checkpoint of every network once. Exit code 0: every log is sealed. 1: one
-        is not, or does not fit what was signed. 2: it cannot be told.
+        Compare the database, the signed heads and the checkpoint of every network once. Exit code 0: every log is
+        sealed. 1: a log is not sealed, or does not match what was signed. 2: this could not be checked.
     adopt
-        A checkpoint you trust, of the network named with --network, for a signer that has lost its memory of it.
+        A checkpoint that you trust, of the network in --network, for a signer that lost its signed head.
     network
         The network of --adopt.
     """
@@ -95,12 +96,12 @@ async def _show_state(tools: SealerTools, settings: SealerSettings) -> Outcome:
 
 async def _adopt(tools: SealerTools, settings: SealerSettings, slug: str, note: bytes) -> None:
     size = await adopt_checkpoint(tools, settings.sealer_database_url, slug, note)
-    print(f"{slug}: the signer goes on from size {size}")
+    print(f"{slug}: the signer continues from size {size}")
 
 
 @asynccontextmanager
 async def _witnesses(policy: Policy | None) -> AsyncIterator[Cosigners]:
-    """The witnesses a policy names; nobody where there is none."""
+    """The witnesses of a policy; none without a policy."""
     if policy is None:
         yield NoWitnesses()
         return

@@ -1,4 +1,4 @@
-"""`consent-registry serve`: production, configured by CONSENT_REGISTRY_… in the environment."""
+"""`consent-registry serve`: run the production server, configured by CONSENT_REGISTRY_… in the environment."""
 
 import os
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
     Parameters
     ----------
     host
-        Address to bind; put a reverse proxy that speaks TLS in front of it.
+        Address to bind. Put a reverse proxy with TLS in front of it.
     port
         Port to bind.
     workers
-        How many worker processes answer.
+        Number of worker processes.
     """
     service = Service(host=host, port=port, workers=workers)
     become_server(service, _check(service))
 
 
 async def _check(service: Service) -> Mapping[str, str]:
-    """Refuse danger before the port is opened; erasures that a restored backup has undone are repeated."""
+    """Check the installation before the port is opened, and repeat erasures that a restored backup has undone."""
     settings = read_settings(os.environ)
     require_proxy(settings, service.host)
     await require_safe_to_serve(settings.database_url, settings.keys, settings.connections * service.workers)

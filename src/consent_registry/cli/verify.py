@@ -1,4 +1,4 @@
-"""`consent-registry verify`: check a log offline, with keys of one's own. Needs neither database nor settings."""
+"""`consent-registry verify`: check a log or a receipt offline, with the verifier's own keys."""
 
 import sys
 import time
@@ -26,10 +26,10 @@ OUTCOMES = {
     Verdict.FAILS: Outcome.DOES_NOT_HOLD,
     Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD,
 }
-# What both verbs take, with the words of their help.
+# Parameters of both verbs.
 Keys = Annotated[
     list[str] | None,
-    Parameter(negative="", help="A verifier key of the log that you trust; more than once while keys are changed."),
+    Parameter(negative="", help="A verifier key of the log that you trust. It can be repeated during a key rotation."),
 ]
 PolicyFile = Annotated[
     Path | None,
@@ -57,26 +57,26 @@ def log(
     save: Path | None = None,
     json: Json = False,
 ) -> Outcome:
-    """Check a whole log: signatures, witnesses, every entry, every tile, and what was kept of it before.
+    """Check a whole log: signatures, witnesses, every entry, every tile, and checkpoints that you kept.
 
-    Exit code 0: everything holds. 1: something does not. 2: it cannot be told.
+    Exit code 0: everything holds. 1: something does not hold. 2: it could not be checked.
 
     Parameters
     ----------
     source
         An exported folder, or the address of a log: https://registry.example/log/NETWORK.
     kept
-        A checkpoint you kept from an earlier month; more than once.
+        A checkpoint that you kept from an earlier month. It can be repeated.
     events
-        A verifiable bundle of events (JSON Lines, also .gz): every leaf is compared with its event.
+        A verifiable bundle of events (JSON Lines, also .gz). Every leaf is compared with its event.
     receipt
-        A receipt you hold; more than once.
+        A receipt that you have. It can be repeated.
     max_age
-        How many seconds old the witnesses' latest word may be.
+        The greatest age in seconds of the latest cosignature.
     token_file
         A file with an access token, for a log that is not public.
     save
-        When everything holds, write the log's checkpoint here, to be kept for next month.
+        If everything holds, write the log's checkpoint to this file, to keep it for the next check.
     """
     given = Given(
         policy=_policy(vkey, policy),
@@ -85,7 +85,7 @@ def log(
         at_seconds=int(time.time()),
         max_age=max_age,
     )
-    return _tell(_verify(source, token_file, events, given, save), json=json)
+    return _write_report(_verify(source, token_file, events, given, save), json=json)
 
 
 @verify.command
@@ -99,9 +99,9 @@ def receipt(
     reference: str | None = None,
     json: Json = False,
 ) -> Outcome:
-    """Check a receipt and the proof that its record is in the log, with nothing but files.
+    """Check a receipt and the proof that its record is in the log. It needs only files.
 
-    Exit code 0: both hold. 1: one does not. 2: it cannot be told.
+    Exit code 0: both hold. 1: one does not hold. 2: it could not be checked.
 
     Parameters
     ----------
@@ -110,7 +110,8 @@ def receipt(
     proof
         The proof file (.tlog-proof) from /log/NETWORK/proofs/INDEX.
     reference
-        The sender's reference for the client: is the receipt about this one? Needs the whole answer, for its salt.
+        The sender's reference for the client, to check whether the receipt is about this client. This needs the salt in
+        the whole answer.
     """
     answer = read_answer(file)
     report = verify_receipt(
@@ -119,13 +120,13 @@ def receipt(
         _policy(vkey, policy),
         None if reference is None else (checked_reference(reference), answer.client_salt),
     )
-    return _tell(report, json=json)
+    return _write_report(report, json=json)
 
 
 def _verify(source: str, token_file: Path | None, events: Path | None, given: Given, save: Path | None) -> Report:
     token = None if token_file is None else read_token(token_file)
     with open_log(source, token) as read, open_events(events) as lines, _progress() as progress:
-        checkpoint = read("checkpoint")  # once: what is verified is what is kept
+        checkpoint = read("checkpoint")  # read once, so that the verified checkpoint is the saved one
 
         def reread(path: str) -> bytes | None:
             return checkpoint if path == "checkpoint" else read(path)
@@ -137,17 +138,17 @@ def _verify(source: str, token_file: Path | None, events: Path | None, given: Gi
 
 
 def _policy(vkeys: list[str] | None, path: Path | None) -> Policy:
-    """What is trusted; raises when nothing is: a log's own word for its key proves nothing."""
+    """The keys that the verifier trusts. Raises Unreachable without any, because a log's own keys prove nothing."""
     policy = Policy() if path is None else read_policy(path)
     logs = (*policy.logs, *(TrustedLog(VerifierKey.parse(text)) for text in vkeys or []))
     if not logs:
-        raise Unreachable("whom do you trust? Give the log's key with --vkey, or a policy with --policy")
+        raise Unreachable("give a key that you trust: the log's key with --vkey, or a policy with --policy")
     return Policy(logs, policy.witnesses, policy.groups, policy.quorum)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while somebody looks at it."""
+    """Show a progress bar on standard error if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _all: None
         return
@@ -160,7 +161,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, every: bar.update(task, completed=done, total=every)
 
 
-def _tell(report: Report, *, json: bool) -> Outcome:
+def _write_report(report: Report, *, json: bool) -> Outcome:
     if json:
         whole = {"verdict": report.verdict, **msgspec.to_builtins(report)}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(whole)).decode() + "\n")

@@ -1,4 +1,4 @@
-"""`consent-registry witness`: a complete witness (C2SP tlog-witness) for a partner's own machine."""
+"""`consent-registry witness`: run a witness (C2SP tlog-witness) on a partner's own machine."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,17 +11,17 @@ from consent_registry.process.production import become_server
 from consent_registry.process.served import Port, Service
 from consent_registry.tlog.note import VerifierKey
 
-witness = App(name="witness", help="Be a witness of logs: cosign checkpoints that continue what was seen before.")
+witness = App(name="witness", help="Run a witness of logs: it cosigns checkpoints that continue earlier ones.")
 
 
 @witness.command
 def make(folder: Path, name: str) -> None:
-    """Make a witness's folder with a new key, and print its public key, which others put into their policies.
+    """Make a witness's folder with a new key, and print its public key for the policies of others.
 
     Parameters
     ----------
     folder
-        Where the witness keeps its key, the logs it knows and what it has cosigned; never to be put back from a backup.
+        The folder for the witness's key, its logs and its cosigned checkpoints. Never restore it from a backup.
     name
         The witness's name, a URL without scheme, for example witness.kreis-herford.example.
     """
@@ -30,14 +30,14 @@ def make(folder: Path, name: str) -> None:
 
 @witness.command
 def trust(folder: Path, vkey: str) -> None:
-    """Cosign the checkpoints of one more log, or of one log with one more key; a running witness follows at once.
+    """Add a log, or another key of a log, whose checkpoints the witness cosigns. A running witness follows at once.
 
     Parameters
     ----------
     folder
         The witness's folder.
     vkey
-        The log's verifier key, as its operator publishes it: NAME+ID+KEY.
+        The log's verifier key, as published by its operator: NAME+ID+KEY.
     """
     print("\n".join(str(key) for key in trust_log(folder, VerifierKey.parse(vkey))))
 
@@ -51,7 +51,7 @@ def serve(folder: Path, *, host: str = "127.0.0.1", port: Port = 8090) -> None:
     folder
         The witness's folder.
     host
-        Address to bind; put a reverse proxy that speaks TLS in front of it.
+        Address to bind. Put a reverse proxy with TLS in front of it.
     port
         Port to bind.
     """

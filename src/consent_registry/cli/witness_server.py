@@ -1,4 +1,4 @@
-"""The witness's two addresses (C2SP tlog-witness): add-checkpoint, and the latest cosigned checkpoint of each log."""
+"""The HTTP server of a witness (C2SP tlog-witness): add-checkpoint, and the latest cosigned checkpoint of each log."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from consent_registry.process.server_log import configure_log
 from consent_registry.tlog.witness import LARGEST_REQUEST, NOT_FOUND, TEXT_TYPE, SubmissionRefused
 
 FOLDER = "CONSENT_REGISTRY_WITNESS"
-"""Names the witness's folder to the server process; the only thing it reads from its environment."""
+"""The environment variable with the witness's folder. The server process reads no other."""
 
 _ORIGIN_HASH = re.compile(r"[0-9a-f]{64}")
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ def create_app() -> Litestar:
 
 @post("/add-checkpoint", status_code=200)
 async def add_checkpoint(request: WitnessRequest) -> Response[bytes]:
-    """Judge and cosign; the disk is waited for in a thread, so that others are answered meanwhile."""
+    """Check and cosign a checkpoint. A thread waits for the disk, so that other requests are answered meanwhile."""
     witness: Witness = request.app.state.witness
     line = await asyncio.to_thread(witness.add_checkpoint, await request.body())
     return _answer(200, line)
@@ -50,7 +50,7 @@ async def add_checkpoint(request: WitnessRequest) -> Response[bytes]:
 
 @get("/{origin_hash:str}/checkpoint")
 async def latest_checkpoint(request: WitnessRequest, origin_hash: str) -> Response[bytes]:
-    """The checkpoint cosigned last of the log whose origin has this SHA-256, in hexadecimal."""
+    """The latest cosigned checkpoint of the log whose origin has this SHA-256 hash, in hexadecimal."""
     witness: Witness = request.app.state.witness
     known = _ORIGIN_HASH.fullmatch(origin_hash)
     data = await asyncio.to_thread(witness.latest_checkpoint, origin_hash) if known else None
@@ -68,7 +68,7 @@ def _http_error(_: WitnessRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _failed(_: WitnessRequest, error: Exception) -> Response[bytes]:
-    """Nothing was cosigned: the disk is full, the folder is gone, or a kept checkpoint cannot be read."""
+    """Answer 500 without a cosignature: the disk is full, the folder is missing, or a kept checkpoint is unreadable."""
     _log.error("nothing was cosigned", exc_info=error)
     return _answer(500, b"this witness cannot answer now\n")
 
@@ -76,5 +76,5 @@ def _failed(_: WitnessRequest, error: Exception) -> Response[bytes]:
 def _answer(
     status: int, body: bytes, headers: Mapping[str, str] | None = None, media_type: str = TEXT_TYPE
 ) -> Response[bytes]:
-    # As a header: a media type given as such is completed with a charset, and that of a size has none.
+    # Content-Type is set as a header, because Litestar adds a charset to `media_type`, and SIZE_TYPE has none.
     return Response(body, status_code=status, headers={**(headers or {}), "Content-Type": media_type})

@@ -1,1 +1,1 @@
-"""The OpenAPI document, made from what the routes say of themselves, and the page that shows it."""
+"""The OpenAPI document, made from the descriptions at the routes, and the page that shows it."""

@@ -1,7 +1,7 @@
-"""The OpenAPI document (3.1), written from what every route says of itself.
+"""Writes the OpenAPI document (3.1) from the descriptions at the routes.
 
-Litestar writes one too, but loses the patterns of list items, wraps what may be missing in `oneOf` and shows the names
-of our modules. msgspec describes the types exactly as it checks them, so that is what stands here.
+Litestar's own document lacks the patterns of list items, wraps optional members in `oneOf` and shows module names.
+msgspec describes types exactly as it checks them, so the schemas come from msgspec.
 """
 
 import json
@@ -50,18 +50,19 @@ _NO_EXAMPLE = Example(None)
 
 
 def document_bytes(app: Litestar) -> bytes:
-    """The document as it is committed and served: two builds of the same code give the same bytes."""
+    """The document's bytes, as committed and served. The same code always gives the same bytes."""
     return (json.dumps(make_document(app), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def make_document(app: Litestar) -> JSON:
-    """The document: paths and components by name, members in the order in which they are declared."""
-    operations = sorted(_operations(app), key=lambda one: (one[0], one[1]))
-    kinds = [kind for *_, one in operations for kind in (one.takes, one.answer) if kind not in {None, str, bytes}]
+    """The document as a dictionary: paths and components by name, members in the order of their declaration."""
+    operations = sorted(_operations(app), key=lambda row: (row[0], row[1]))
+    kinds = [kind for *_, described in operations for kind in (described.takes, described.answer)]
+    kinds = [kind for kind in kinds if kind not in {None, str, bytes}]
     examples = read_examples()
     paths: dict[str, JSON] = {}
-    for path, method, name, about, one in operations:
-        paths.setdefault(path, {})[method] = _operation(path, name, about, one, examples.get(name, _NO_EXAMPLE))
+    for path, method, name, about, operation in operations:
+        paths.setdefault(path, {})[method] = _operation(path, name, about, operation, examples.get(name, _NO_EXAMPLE))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Consent registry", "version": __version__, "description": ABOUT, **PROJECT},
@@ -78,7 +79,7 @@ def make_document(app: Litestar) -> JSON:
 
 
 def _operations(app: Litestar) -> Iterator[tuple[str, str, str, str, Operation]]:
-    """Path, method, name, docstring and documentation of every documented route."""
+    """Path, method, name, docstring and description of every described route."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
@@ -90,22 +91,23 @@ def _operations(app: Litestar) -> Iterator[tuple[str, str, str, str, Operation]]
                         yield route.path_format, method.lower(), name, about, operation
 
 
-def _operation(path: str, name: str, about: str, one: Operation, example: Example) -> JSON:
-    made: JSON = {"operationId": name, "summary": one.summary, "description": about, "tags": [_tag(path)]}
-    if parameters := [_parameter(parameter, one) for parameter in _parameters(path, one)]:
+def _operation(path: str, name: str, about: str, operation: Operation, example: Example) -> JSON:
+    made: JSON = {"operationId": name, "summary": operation.summary, "description": about, "tags": [_tag(path)]}
+    if parameters := [_parameter(parameter, operation) for parameter in _parameters(path, operation)]:
         made["parameters"] = parameters
-    if one.takes is not None:
+    if operation.takes is not None:
         media_type = "application/x-www-form-urlencoded" if path == TOKEN_PATH else "application/json"
-        content = {"schema": _schema(one.takes), "example": example.request}
+        content = {"schema": _schema(operation.takes), "example": example.request}
         made["requestBody"] = {"required": True, "content": {media_type: content}}
     responses = {
-        status: _success(words, one, example) for status, words in {one.status: one.summary, **one.others}.items()
+        status: _success(words, operation, example)
+        for status, words in {operation.status: operation.summary, **operation.others}.items()
     }
-    if "ETag" in one.headers:
+    if "ETag" in operation.headers:
         responses[304] = {"description": "If-None-Match named it.", "headers": _headers(["X-Request-ID", "ETag"])}
-    responses |= _failures(path, one)
+    responses |= _failures(path, operation)
     made["responses"] = {str(status): responses[status] for status in sorted(responses)}
-    made["security"] = _security(path, one)
+    made["security"] = _security(path, operation)
     return made
 
 
@@ -113,28 +115,28 @@ def _tag(path: str) -> str:
     return TAG_OF_PATH.get(path.removeprefix("/api/v1").split("/")[1], "catalogue")
 
 
-def _parameters(path: str, one: Operation) -> list[str]:
-    key = [] if one.key == "none" else ["Idempotency-Key"]
-    return [*re.findall(r"\{(\w+)\}", path), *one.query, *key]
+def _parameters(path: str, operation: Operation) -> list[str]:
+    key = [] if operation.key == "none" else ["Idempotency-Key"]
+    return [*re.findall(r"\{(\w+)\}", path), *operation.query, *key]
 
 
-def _parameter(name: str, one: Operation) -> JSON:
+def _parameter(name: str, operation: Operation) -> JSON:
     said = {"name": name, **PARAMETERS[name]}
-    if said["in"] == "path" or (name == "Idempotency-Key" and one.key == "required"):
+    if said["in"] == "path" or (name == "Idempotency-Key" and operation.key == "required"):
         said["required"] = True
     return said
 
 
-def _success(words: str, one: Operation, example: Example) -> JSON:
+def _success(words: str, operation: Operation, example: Example) -> JSON:
     names = ["X-Request-ID"]
-    if one.key != "none":
+    if operation.key != "none":
         names.append("Idempotency-Replayed")
-    if one.located:
+    if operation.located:
         names.append("Location")
-    names += one.headers
+    names += operation.headers
     contents = {
-        kind: {"schema": _schema(one.answer), "example": example.forms.get(kind, example.answer)}
-        for kind in one.media_types
+        kind: {"schema": _schema(operation.answer), "example": example.forms.get(kind, example.answer)}
+        for kind in operation.media_types
     }
     return {"description": words, "headers": _headers(names), "content": contents}
 
@@ -151,32 +153,32 @@ for _status, _slug, _title in [*TABLE.values(), *((code, *words) for code, words
 _TITLES[INTERNAL.status] = {"internal": INTERNAL.title}
 
 
-def _failures(path: str, one: Operation) -> dict[int, JSON]:
-    """What an operation answers when it does not succeed, by status."""
+def _failures(path: str, operation: Operation) -> dict[int, JSON]:
+    """The error responses of an operation, by status."""
     if path == TOKEN_PATH:
         content = {"application/json": {"schema": _schema(TokenError)}}
         answer = {"description": "RFC 6749 section 5.2", "headers": _headers(["X-Request-ID"]), "content": content}
         return {400: answer, 401: answer} | {status: _refers(status) for status in (408, 413, 415, 429, 500, 503)}
-    return {status: _refers(status) for status in _problem_statuses(path, one)}
+    return {status: _refers(status) for status in _problem_statuses(path, operation)}
 
 
-def _problem_statuses(path: str, one: Operation) -> set[int]:
-    kinds: set[type[RegistryError]] = {*one.refusals, Malformed}  # a Host that is none, for instance
-    if one.scope is not None:
+def _problem_statuses(path: str, operation: Operation) -> set[int]:
+    kinds: set[type[RegistryError]] = {*operation.refusals, Malformed}  # every request can have a malformed Host
+    if operation.scope is not None:
         kinds |= {NotAuthentic, CannotRecord}
-    if one.quota != "free":
+    if operation.quota != "free":
         kinds.add(OverQuota)
-    if one.scope:
+    if operation.scope:
         kinds.add(NotAllowed)
     if "{" in path:
         kinds.add(NotFound)
     statuses = {TABLE[kind][0] for kind in kinds} | {500}
-    if one.scope is not None:
+    if operation.scope is not None:
         statuses.add(406)
-    if one.takes is not None:
+    if operation.takes is not None:
         statuses |= {408, 413, 415}
-    if one.key != "none":
-        statuses |= {409, 422}  # the same key still running, or sent with another body
+    if operation.key != "none":
+        statuses |= {409, 422}  # a request with the same key is still running, or had another body
     return statuses
 
 
@@ -204,12 +206,12 @@ def _problem_example(status: int) -> JSON:
     return example | ({"errors": PROBLEM_ERRORS[status]} if status in PROBLEM_ERRORS else {})
 
 
-def _security(path: str, one: Operation) -> list[JSON]:
+def _security(path: str, operation: Operation) -> list[JSON]:
     if path.startswith(LOG_PATH):
-        return [{"oauth2": []}, {}]  # where logs are public nothing is needed
+        return [{"oauth2": []}, {}]  # public logs need no token
     if path == TOKEN_PATH:
         return [{"client": []}, {}]
-    return [] if one.scope is None else [{"oauth2": [one.scope] if one.scope else []}]
+    return [] if operation.scope is None else [{"oauth2": [operation.scope] if operation.scope else []}]
 
 
 def _security_schemes() -> JSON:
@@ -225,32 +227,33 @@ def _schemas(kinds: list[Any]) -> JSON:
     schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)[1]
     renamed = json.loads(_public_names(json.dumps(schemas)))
     for name, schema in renamed.items():
-        for member, said in schema.get("properties", {}).items():
-            said.setdefault("description", MEMBERS_OF.get(f"{name}.{member}") or MEMBERS.get(member, ""))
+        for member, described in schema.get("properties", {}).items():
+            described.setdefault("description", MEMBERS_OF.get(f"{name}.{member}") or MEMBERS.get(member, ""))
             if name.endswith("Request"):
-                _refuse_repeats(said)
+                _refuse_repeats(described)
         if name in EXACTLY_ONE:
-            given = [{"required": [one], "properties": {one: {"type": "string"}}} for one in EXACTLY_ONE[name]]
-            schema["oneOf"] = given
+            schema["oneOf"] = [
+                {"required": [member], "properties": {member: {"type": "string"}}} for member in EXACTLY_ONE[name]
+            ]
     return {name: renamed[name] for name in sorted(renamed)}
 
 
-def _refuse_repeats(said: JSON) -> None:
-    """A request's list of plain values names nothing twice; which objects are the same an operation says."""
-    for one in (said, *said.get("anyOf", ())):
-        if one.get("type") == "array" and "$ref" not in one["items"]:
-            one["uniqueItems"] = True
+def _refuse_repeats(member: JSON) -> None:
+    """Demand different items in a request's list of plain values. Equal objects are refused by the operation itself."""
+    for schema in (member, *member.get("anyOf", ())):
+        if schema.get("type") == "array" and "$ref" not in schema["items"]:
+            schema["uniqueItems"] = True
 
 
 def _schema(kind: Any) -> JSON:  # noqa: ANN401 - any type that msgspec can describe
     if kind is bytes:
         return {"type": "string", "contentMediaType": "application/octet-stream"}
     (reference,), _ = msgspec.json.schema_components([kind], ref_template=SCHEMAS)
-    said: JSON = json.loads(_public_names(json.dumps(reference)))
-    return said
+    schema: JSON = json.loads(_public_names(json.dumps(reference)))
+    return schema
 
 
 def _public_names(text: str) -> str:
-    """`Page[PartnerView]` reads `PartnerPage`, and a view is called by what it shows."""
+    """Rename schemas for readers: `Page[PartnerView]` becomes `PartnerPage`, `PartnerView` becomes `Partner`."""
     text = re.sub(r"Page[_\[](\w+?)(?:View)?[_\]]", r"\1Page", text)
     return re.sub(r"\b(\w+)View\b", r"\1", text)

@@ -1,6 +1,6 @@
-"""Examples of the OpenAPI document, by operation: what the demonstration's network Paderborn was asked and answered.
+"""The examples in the OpenAPI document: requests and answers from the demonstration's network Paderborn.
 
-A test reads every request as the registry reads it, and every answer as the type that is promised.
+A test decodes every example request as the registry does, and every answer as the documented type.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A request's body, if the operation takes one, and the answer to it; `forms` are answers of another media type."""
+    """An example: the request's body, if there is one, and the answer. `forms` has answers of other media types."""
 
     answer: Any
     request: Any = None
@@ -19,6 +19,6 @@ class Example(msgspec.Struct, frozen=True):
 
 
 def read_examples() -> dict[str, Example]:
-    """The examples by the operation's name."""
+    """Read the examples, by the operation's name."""
     content = (files("consent_registry.api.openapi") / "examples.json").read_bytes()
     return msgspec.json.decode(content, type=dict[str, Example])

@@ -1,4 +1,4 @@
-"""The documentation: the OpenAPI document, and Swagger UI to read and try it, all of it from here."""
+"""The routes of the interface's documentation: the OpenAPI document, and Swagger UI, served without other hosts."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from consent_registry.web.html_page import page
 
 FILES = Path(__file__).parents[2] / "web" / "static"
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
-# Swagger UI writes style attributes and shows pictures of its own as data: URLs; it may call this host to try things.
+# Swagger UI uses style attributes and pictures as data: URLs, and calls this host when a reader tries a request.
 POLICY = "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'"
 HEAD = (
     '<link rel="stylesheet" href="/docs/files/swagger-ui.css"><link rel="stylesheet" href="/docs/files/docs.css">'
@@ -27,7 +27,7 @@ BODY = (
     "(<code>awo-paderborn</code> in <code>demo.json</code>).</p>"
     '<div id="description"></div><noscript><p>This page needs JavaScript; the file does not.</p></noscript>'
 )
-# Made once, before any worker process is there: compressing Swagger UI takes a tenth of a second.
+# Made at import, before workers are forked, because compressing Swagger UI takes a tenth of a second.
 PAGE = page("Interface", BODY, head=HEAD, policy=POLICY)
 STATIC = {
     path.name: File.of(path.read_bytes(), MEDIA_TYPES.get(path.suffix, "text/plain"), "public, max-age=3600")
@@ -37,13 +37,13 @@ STATIC = {
 
 @get("/docs")
 async def show_docs(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The interface for people to read and try."""
+    """Show the interface for people, to read and try."""
     return serve_file(request, PAGE)
 
 
 @get("/openapi/openapi.json")
 async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The interface for programs: the same bytes as the committed file."""
+    """Show the interface for programs, with the same bytes as the committed file."""
     file = request.app.state.get("document")
     if file is None:
         file = request.app.state["document"] = File.of(document_bytes(request.app), "application/json")
@@ -52,7 +52,7 @@ async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/docs/files/{name:str}")
 async def show_docs_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
-    """What the pages load. Looked up by name among the files there are: no path is ever made of what was asked."""
+    """Show a file that the pages load. The name is looked up in STATIC, so it never becomes a path."""
     file = STATIC.get(name)
     if file is None:
         raise NotFound

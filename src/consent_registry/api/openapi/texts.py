@@ -1,4 +1,4 @@
-"""The words of the OpenAPI document that belong to no single route."""
+"""The texts of the OpenAPI document that do not belong to one route."""
 
 from typing import Any
 
@@ -6,28 +6,28 @@ JSON = dict[str, Any]
 
 PROJECT: JSON = {
     "license": {"name": "European Union Public Licence 1.2", "identifier": "EUPL-1.2"},
-    "contact": {"name": "Who operates this registry; weaknesses as SECURITY.md of the project says", "url": "/"},
+    "contact": {"name": "The operator of this registry; report weaknesses as described in SECURITY.md", "url": "/"},
 }
 SCOPE_WORDS = {
     "decisions": "ask before a transfer and report it",
     "clients": "register and link references",
-    "consents:read": "see the consents one has a part in",
+    "consents:read": "read the consents in which the partner takes part",
     "consents:write": "record and withdraw consents",
-    "changes": "follow what changed",
-    "audit:read": "search the log, and see what is to be looked at",
+    "changes": "read changes",
+    "audit:read": "search the log, and read findings",
     "catalogue:write": "administer the network",
 }
 TAGS = {
     "decisions": "Ask before a transfer, and report what was sent.",
-    "clients": "Register your own references for clients, and link them by codes that clients carry.",
+    "clients": "Register your own references for clients, and link them with codes that clients bring.",
     "consents": "Record, show and search consents.",
     "withdrawals": "Withdraw a consent: in any form, at once, without a reason.",
     "catalogue": "The network: partners, purposes, data categories, agreements and texts.",
     "administration": "For the network's administration.",
-    "findings": "For a partner's data-protection officer: what is to be looked at.",
-    "events": "For a partner's data-protection officer: the own controller's slice of the log.",
+    "findings": "For a partner's data-protection officer: transfers and look-ups that need attention.",
+    "events": "For a partner's data-protection officer: the partner's own events in the log.",
     "tokens": "Access tokens (OAuth 2.0 client credentials).",
-    "log": "The log as strangers verify it: checkpoint, tiles and proofs (C2SP tlog-tiles, signed notes).",
+    "log": "The log for auditors: checkpoint, tiles and proofs (C2SP tlog-tiles, signed notes).",
     "health": "Whether the registry is alive and can record.",
 }
 TAG_OF_PATH = {
@@ -52,36 +52,35 @@ TAG_OF_PATH = {
     "ready": "health",
 }
 ABOUT = """\
-May I pass this person's data on, to this office, for this purpose, now? A partner's software asks before it sends; the
-registry answers from the consents on file and writes question and answer into a log before the answer leaves.
+May I pass this person's data on, to this office, for this purpose, now? A partner's software asks before it sends. The
+registry answers from the consents on file, and writes question and answer into a log before it sends the answer.
 
-**Day's work.** Get a token (`POST /oauth/token`), register a client by your own reference (`POST /api/v1/clients`),
-record a consent (`POST /api/v1/consents`), ask (`POST /api/v1/decisions`), report what you sent, and have the consent
-withdrawn (`POST /api/v1/withdrawals`): from that answer on nothing is permitted that was withdrawn.
+**Daily use.** Get a token (`POST /oauth/token`). Register a client with your own reference (`POST /api/v1/clients`).
+Record a consent (`POST /api/v1/consents`). Ask before a transfer (`POST /api/v1/decisions`) and report what you sent.
+Withdraw the consent (`POST /api/v1/withdrawals`): after this answer nothing is permitted that was withdrawn.
 
-**Form.** JSON in UTF-8. An instant in a request is any RFC 3339 date-time with at most six decimals (in a query a plus
-sign is `%2B`), in an answer it is UTC with six decimals and `Z`. Unknown and duplicate members are refused, in
-bodies as in queries. Your references for clients travel in bodies only, never in a URL.
+**Format.** JSON in UTF-8. An instant in a request is an RFC 3339 date-time with at most six decimals; in a query a plus
+sign is written `%2B`. An instant in an answer is UTC with six decimals and `Z`. Unknown and duplicate members are
+refused, in bodies and in queries. Send your references for clients only in bodies, never in a URL.
 
-**Once.** With an `Idempotency-Key` a request has one effect however often it is sent: the same key with the same body
-is given the first answer again. Answers are kept for at least 24 hours.
+**Repeating.** With an `Idempotency-Key` a request has one effect, however often it is sent: the same key with the same
+body gets the first answer again. Answers are kept for at least 24 hours.
 
-**Errors** are RFC 9457 problems; `type` leads to a page that says when it happens and what to do (`/problems`).
-`errors` names every fault of the request with its place (`pointer`, RFC 6901; empty for the request as a whole); a
-refusal names the rule and its norm. Every answer carries `X-Request-ID`: yours, or one made here. Name it when you
-report a fault.
+**Errors** are RFC 9457 problems. `type` leads to a page about the problem (`/problems`). `errors` names every fault of
+the request with its place (`pointer`, RFC 6901; empty for the whole request). A refusal names the rule and its norm.
+Every answer has an `X-Request-ID`: yours, or a new one. Include it when you report an error.
 """
 HEADERS: dict[str, JSON] = {
     "X-Request-ID": {"description": "The id of this request.", "schema": {"type": "string"}},
-    "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
+    "Location": {"description": "The address of the new resource.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
-        "description": "`true` when this answer was given before for the same key.",
+        "description": "`true` if this is the first answer to the same key again.",
         "schema": {"const": "true"},
     },
-    "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
+    "Retry-After": {"description": "Seconds after which to repeat the request.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "RFC 6750, section 3.", "schema": {"type": "string"}},
-    "ETag": {"description": "Made from the bytes: the same as long as they are.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "How long the answer stays good.", "schema": {"type": "string"}},
+    "ETag": {"description": "A tag that changes with the answer's bytes.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "How long the answer may be cached.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The text's language.", "schema": {"type": "string"}},
 }
