@@ -1,6 +1,4 @@
-"""The consent registry: what each client has agreed to, at this moment, with a log that proves every answer."""
+"""The consent registry: it records what each client has agreed to, and proves every answer with a log."""
 
 __version__ = "0.1.0"
-"""The release, written down here and nowhere else: the package's metadata, the interface's description, `--version` and
-the server's first line read it.
-"""
+"""The release, which the package's metadata, the OpenAPI document, `--version` and the server's log read from here."""

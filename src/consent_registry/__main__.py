@@ -1,4 +1,4 @@
-"""The command line: one verb per file in `consent_registry.cli`, imported when it is used."""
+"""The command line. Each verb is a module in `consent_registry.cli` and is imported when it is used."""
 
 import sys
 
@@ -13,29 +13,29 @@ app = App(
     help="Purpose-bound consents for data exchange between named partners.",
 )
 for verb, summary in {
-    "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped; what it knows is kept.",
+    "demo": "Serve the five demonstration networks on 127.0.0.1 until stopped. The data are kept.",
     "serve": "Serve the registry, configured by CONSENT_REGISTRY_… in the environment.",
     "seal": "Sign the logs: tiles and checkpoints of every network, until stopped.",
     "log": "The log as files: export it for web servers and auditors.",
-    "roles": "Print the SQL that makes the roles and the empty schema; can be run again.",
-    "migrate": "Apply the migrations that are missing, as the migrator's login.",
-    "keys": "Check or make the key files, rotate keys, drop old ones; never shows a secret.",
+    "roles": "Print the SQL that makes the roles and the empty schema. It can be run again.",
+    "migrate": "Apply the missing migrations, with the migrator's login.",
+    "keys": "Check or make the key files, rotate keys, drop old keys. It never shows a secret.",
     "network": "Set up a network from its document.",
-    "policy": "A network's policies, its quotas among them: show, set.",
-    "credential": "Issue a client id and secret; shown this once.",
-    "hold": "Legal holds, which stand against erasure and retention: place, lift, list.",
-    "retention": "Let go what is no longer needed as proof: preview, perform, periods.",
+    "policy": "A network's policies, including its quotas: show, set.",
+    "credential": "Issue a client id and secret, which are shown once.",
+    "hold": "Legal holds, which prevent erasure and retention: place, lift, list.",
+    "retention": "Remove what is no longer needed as proof: preview, perform, periods.",
     "erasure": "Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.",
-    "audit": "Hold the tables against the log, or take all events along, as the auditor; changes nothing.",
-    "verify": "Check a log or a receipt offline, with keys of one's own: needs no database and no settings.",
-    "witness": "Be a witness of logs, on a machine of your own: needs no database and no settings.",
+    "audit": "Compare the tables with the log, list findings, or export all events. Changes nothing.",
+    "verify": "Check a log or a receipt offline, with your own keys. It needs no database and no settings.",
+    "witness": "Run a witness of logs on your own machine. It needs no database and no settings.",
     "openapi": "Write the interface's description (OpenAPI 3.1) to standard output.",
 }.items():
     app.command(f"consent_registry.cli.{verb}:{verb}", name=verb, help=summary)
 
 
 def main() -> None:
-    """Run one verb; the exit code and the one line of a failure are as `cli/running.py` says."""
+    """Run a verb. `cli/running.py` defines the exit code and the line of a failure."""
     sys.exit(run(app, sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""The application: one process's doors, wired to its database and keys."""
+"""The ASGI application: it connects the routes with the database, the keys and the background tasks of a process."""
 
 import asyncio
 import os
@@ -56,24 +56,24 @@ from consent_registry.web.revocation import after_revocation_check
 
 PAGES = (*start_pages.ROUTES, *pages.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
-# For every answer that does not say otherwise itself; a browser that is led to one may do nothing with it.
+# Default headers of every answer. They forbid a browser to cache, embed or execute it.
 _ALWAYS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
-# RFC 6797: who was here once over TLS never asks this host in the clear again, for a year.
+# RFC 6797: after an answer over TLS, a browser uses only TLS for this host, for a year.
 _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000; includeSubDomains"),)
 
 
 class Application(Litestar):
-    """The framework's application, with the edge around it."""
+    """Litestar's application, wrapped in HttpMiddleware."""
 
     def __init__(self, *, middleware: HttpMiddleware, **settings: Any) -> None:  # noqa: ANN401 - as Litestar takes them
         super().__init__(**settings)
         self._middleware = middleware
-        middleware.learn({one.path_format: one.methods for one in self.routes if isinstance(one, HTTPRoute)})
+        middleware.learn({route.path_format: route.methods for route in self.routes if isinstance(route, HTTPRoute)})
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -82,14 +82,14 @@ class Application(Litestar):
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
         else:
-            scope["app"] = scope["litestar_app"] = self  # for answers that the framework has no part in
+            scope["app"] = scope["litestar_app"] = self  # for answers outside the framework
             await self._middleware.serve(
                 super().__call__, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send)
             )
 
 
 def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
-    """The ASGI application of one process; settings come from the environment unless given."""
+    """Make the ASGI application of a process. The default settings are those in the environment."""
     chosen = settings or read_settings(os.environ)
     configure_log()
     api = Router(
@@ -127,13 +127,13 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,
-        openapi_config=None,  # api/openapi/document.py writes the document from what the routes say of themselves
+        openapi_config=None,  # api/openapi/document.py writes the document
         debug=False,
     )
 
 
 def create_shown_app() -> ASGIApp:
-    """The same with a short line for each request on standard output, for a demonstration."""
+    """Make the application of a demonstration that shows a short line for each request on standard output."""
     return RequestLines(create_app())
 
 

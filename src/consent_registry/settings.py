@@ -1,4 +1,4 @@
-"""Settings: what `CONSENT_REGISTRY_…` in the environment says, checked once at the start."""
+"""The settings: `CONSENT_REGISTRY_…` in the environment, checked once at the start."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ PREFIX = "CONSENT_REGISTRY_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 REQUIRED = ("DATABASE_URL", "KEYS", "ISSUER")
 SEALER_REQUIRED = ("SEALER_DATABASE_URL", "SEALER_STATE", "KEYS")
-# A network wider than this is no proxy but a part of the world.
+# The shortest prefix of a trusted proxy's network. A wider network would trust a part of the internet.
 WIDEST = 8
 LARGEST = 1000
 
@@ -20,11 +20,11 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class UnsafeSetting(Exception):
-    """A setting is missing or unsafe; the message is the one line the operator sees."""
+    """A setting is missing or unsafe; the message is one line for the operator."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How this installation runs. Names in the environment are these in capitals after CONSENT_REGISTRY_."""
+    """The server's settings. Each is read from the environment: CONSENT_REGISTRY_ and the name in capitals."""
 
     database_url: str
     keys: Path
@@ -46,28 +46,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def connections(self) -> int:
-        """How many connections a worker may open."""
+        """The number of database connections that a worker may open."""
         return self.pool_size + self.oversight_pool_size
 
     @property
     def is_reached_over_tls(self) -> bool:
-        """Whether partners reach the registry over https, which its proxy speaks."""
+        """Whether partners reach the registry over https, through its proxy."""
         return urlsplit(self.issuer).scheme == "https"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a caller may take and how many may be connected, in each worker; CONSENT_REGISTRY_… as above."""
+    """Each worker's limits on the time and number of connections, read from the environment like Settings."""
 
     head_seconds: int = 20
-    """For the head of a request, from the connection or from the answer before on."""
+    """Limit for the head of a request, from the connection or the previous answer on."""
     reader_seconds: int = 30
-    """For which a caller may take nothing of its answer."""
+    """Limit for the time in which a caller reads nothing of its answer."""
     connections: int = 3000
     pool_size: int = 10
 
 
 class SealerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a sealer runs, perhaps on a machine of its own: `keys` needs to hold `log.json` only."""
+    """A sealer's settings. It may run on another machine: its `keys` folder needs only `log.json`."""
 
     sealer_database_url: str
     sealer_state: Path
@@ -83,17 +83,17 @@ OTHER_NAMES = (
     "ROLE_PREFIX",
     "WITNESS",
 )
-"""Names in the environment that belong to one verb and are no member of a settings structure."""
+"""Names in the environment that belong to one verb and to no settings structure."""
 
 
 def known_names() -> frozenset[str]:
-    """Every name after the prefix that some part of the registry reads."""
+    """All setting names, without the prefix."""
     members = (*Settings.__struct_fields__, *Limits.__struct_fields__, *SealerSettings.__struct_fields__)
-    return frozenset(one.upper() for one in members) | frozenset(OTHER_NAMES)
+    return frozenset(member.upper() for member in members) | frozenset(OTHER_NAMES)
 
 
 def refuse_unknown_names(environment: Mapping[str, str]) -> None:
-    """Raise UnsafeSetting for a name with our prefix that nothing reads: a mistyped setting would have no effect."""
+    """Raise UnsafeSetting for an unknown name with the prefix, because a mistyped setting would have no effect."""
     known = known_names()
     for name in sorted(environment):
         if name.upper().startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
@@ -102,7 +102,7 @@ def refuse_unknown_names(environment: Mapping[str, str]) -> None:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings in an environment; raises UnsafeSetting with one clear line."""
+    """Read the server's settings from an environment; raises UnsafeSetting."""
     refuse_unknown_names(environment)
     _require(environment, REQUIRED)
     return Settings(
@@ -125,7 +125,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def read_limits(environment: Mapping[str, str]) -> Limits:
-    """The limits in an environment; raises UnsafeSetting with one clear line."""
+    """Read the limits from an environment; raises UnsafeSetting."""
     return Limits(
         head_seconds=_number(environment, "HEAD_SECONDS", 20, least=1),
         reader_seconds=_number(environment, "READER_SECONDS", 30, least=1),
@@ -135,7 +135,7 @@ def read_limits(environment: Mapping[str, str]) -> Limits:
 
 
 def read_sealer_settings(environment: Mapping[str, str]) -> SealerSettings:
-    """The sealer's settings in an environment; raises UnsafeSetting with one clear line."""
+    """Read the sealer's settings from an environment; raises UnsafeSetting."""
     refuse_unknown_names(environment)
     _require(environment, SEALER_REQUIRED)
     return SealerSettings(
@@ -161,11 +161,11 @@ def _require(environment: Mapping[str, str], names: Sequence[str]) -> None:
 
 
 def require_proxy(settings: Settings, host: str) -> None:
-    """Raise UnsafeSetting when others than this machine can reach the port and no proxy that speaks TLS is named."""
+    """Raise UnsafeSetting if other machines can reach the port and no trusted proxy (with TLS) is set."""
     if host not in LOOPBACK and not settings.trusted_proxies:
         raise UnsafeSetting(
             f"--host is {host} and {PREFIX}TRUSTED_PROXIES is not set, so tokens and references would travel in the "
-            "clear: bind 127.0.0.1, or name the address of the proxy that speaks TLS"
+            "clear: bind 127.0.0.1, or name the address of the proxy with TLS"
         )
 
 
@@ -173,7 +173,7 @@ def _issuer(value: str) -> str:
     try:
         issuer = urlsplit(value)
         sound = issuer.scheme in {"http", "https"} and issuer.hostname and issuer.port != 0
-    except ValueError:  # half an IPv6 address, a port that is no number
+    except ValueError:  # for instance an incomplete IPv6 address, or a port that is not a number
         sound = False
     if not sound or value.endswith("/") or set(value) & set("?#@ "):
         raise UnsafeSetting(
@@ -205,17 +205,17 @@ def _number(environment: Mapping[str, str], name: str, default: int, *, least: i
 
 def _trusted_proxies(value: str) -> Networks:
     networks: list[IPv4Network | IPv6Network] = []
-    for name in filter(None, (one.strip() for one in value.split(","))):
+    for name in filter(None, (part.strip() for part in value.split(","))):
         try:
             network = ip_network(name)
         except ValueError as error:
             raise UnsafeSetting(
-                f"{PREFIX}TRUSTED_PROXIES holds {name!r}, which is no address or network: write it like 10.0.0.5 or "
+                f"{PREFIX}TRUSTED_PROXIES has {name!r}, which is not an address or network: write it like 10.0.0.5 or "
                 "10.0.0.0/28"
             ) from error
         if network.prefixlen < WIDEST:
             raise UnsafeSetting(
-                f"{PREFIX}TRUSTED_PROXIES holds {name}, which would trust whoever asks: name the proxies' own addresses"
+                f"{PREFIX}TRUSTED_PROXIES has {name}, which would trust everybody: name the proxies' own addresses"
             )
         networks.append(network)
     return tuple(networks)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.cli.demo import _forget_own_database
+from consent_registry.cli.demo import _unset_own_database
 from consent_registry.demo.environment import write_environments
 
 FILES = {"app": {"A_URL": "postgresql:///x?host=/a b", "KEYS": "/k"}, "auditor": {"B_URL": "it's $HOME"}}
@@ -38,5 +38,5 @@ def test_a_shell_that_read_app_env_starts_the_demonstration_again(
     name = "CONSENT_REGISTRY_DATABASE_URL"
     write_environments(tmp_path, {"app": {name: "postgresql:///own?host=/s"}})
     monkeypatch.setenv(name, url)
-    _forget_own_database(tmp_path)
+    _unset_own_database(tmp_path)
     assert (name in os.environ) is is_kept

@@ -1,4 +1,4 @@
-"""The demonstration's data: five real cooperations as public texts describe them, with made-up clients.
+"""The demonstration's data: five real cooperations, as public texts describe them, with made-up clients.
 
-Everything the public texts do not say is marked as an assumption in the network documents.
+The network documents mark every fact that is not in the public texts as an assumption.
 """

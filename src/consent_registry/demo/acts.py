@@ -1,6 +1,6 @@
-"""How a made-up client signed: method, evidence, who explained and interpreted, as form and secrecy rules demand.
+"""The act of a made-up client: method, evidence, explanation and interpreter, as the rules on form and secrecy demand.
 
-The choices ordinal with `ordinal`, so that the demonstration shows every method, language and kind of interpreter.
+The choices rotate with `ordinal`, so that the demonstration shows every method, language and kind of interpreter.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,21 +11,21 @@ JSON = dict[str, object]
 
 LANGUAGES = ("de", "ar", "uk", "tr", "en")
 TOLD = ["consequences_of_refusal", "withdrawal", "complaint"]
-# § 8 Abs. 2 KDG (old) demanded written form until 28 February 2026; a day more is left for the time zone.
+# § 8 Abs. 2 KDG (old) demanded written form until 28 February 2026. A further day allows for the time zone.
 KDG_WRITTEN_UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 DURABLE = ("written", "signature_pad", "electronic")
 MEDIA_TYPES = {"written": "application/pdf", "signature_pad": "image/png", "electronic": "application/pdf"}
-# Family members interpret now and then; it is recorded, and the DPO is to see it.
+# Family members interpret sometimes. This is recorded, so that the DPO sees it.
 INTERPRETERS = ("lay", "sworn", "staff", "none", "lay", "sworn", "family")
 
 
 def instant(value: datetime) -> str:
-    """The instant as it stands on the wire: RFC 3339, UTC, six decimals."""
+    """An instant in the format of requests: RFC 3339, UTC, six decimals."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def method(regimes: Collection[str | None], given_at: datetime, *, special: bool, ordinal: int) -> str:
-    """A method that the stricter regime of both sides allows for data of this kind at that time."""
+    """A method that the stricter regime of both sides allowed for these data at that time."""
     if "kdg" in regimes and given_at < KDG_WRITTEN_UNTIL:
         return "written"
     durable_only = special or "sgb_x" in regimes
@@ -34,7 +34,7 @@ def method(regimes: Collection[str | None], given_at: datetime, *, special: bool
 
 
 def act(how: str, given_at: datetime, evidence_of: str) -> JSON:
-    """The act with the digest of its (imagined) evidence; an oral one has none and says why it was oral."""
+    """The act with the digest of its imagined evidence. An oral act has none, but a reason for its form."""
     if how == "oral":
         return {"method": how, "given_at": instant(given_at), "special_circumstances": "remote", "evidence": None}
     evidence = {
@@ -46,7 +46,7 @@ def act(how: str, given_at: datetime, evidence_of: str) -> JSON:
 
 
 def interpreter(language: str, *, special: bool, required: bool, ordinal: int) -> JSON:
-    """Who interpreted: nobody for German; a sworn interpreter for special data; no relative where one is required."""
+    """The interpreter: none for German, a sworn one for special data, no relative if an interpreter is required."""
     if language == "de":
         return {"kind": "none"}
     choices = ("sworn",) if special else INTERPRETERS[:3] if required else INTERPRETERS
@@ -55,7 +55,7 @@ def interpreter(language: str, *, special: bool, required: bool, ordinal: int) -
 
 
 def information(how: str, interpreted_by: JSON, ordinal: int) -> JSON:
-    """What the client was told and by whom; the copy of an oral consent follows by post and is not handed."""
+    """The information that the client got, and from whom. The copy of an oral consent follows by post."""
     return {
         "explained_by": f"B-{11 + ordinal % 7}",
         "interpreter": interpreted_by,
@@ -65,7 +65,7 @@ def information(how: str, interpreted_by: JSON, ordinal: int) -> JSON:
 
 
 def giver(*, for_child: bool, ordinal: int) -> JSON:
-    """Who decided: a parent for a child at school, else an adult, sometimes a young person with insight."""
+    """The giver: a parent for a child at school, otherwise an adult or sometimes a young person with insight."""
     if for_child:
         return {"role": "parent", "age_band": "under_14", "insight_assessed_by": None, "mandate_until": None}
     if (ordinal + 1) % 11 == 0:

@@ -1,4 +1,4 @@
-"""The demonstration's own network documents: five networks, the catalogue they share and their consent texts."""
+"""Reads the demonstration's network documents: five networks, their common catalogue and their consent texts."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ SLUGS = ("kreis-herford", "paderborn", "widunetz", "kreis-wesel", "herne")
 
 
 def read_network(slug: str) -> NetworkDocument:
-    """The document of one of the five; raises FileNotFoundError for any other."""
+    """Read the document of a demonstration network; raises FileNotFoundError for another network."""
     return network_document.read_network(slug, FOLDER)
 
 
 def read_catalogue(document: NetworkDocument) -> Catalogue:
-    """The catalogue that one of the five refers to."""
+    """Read the catalogue of a network document."""
     return network_document.read_catalogue(document, FOLDER)
 
 
 def read_text(path: str) -> bytes:
-    """The exact bytes of one text in one language, by its path in a document."""
+    """Read the exact bytes of a text in one language, by its path in a document."""
     return network_document.read_text(path, FOLDER)

@@ -1,7 +1,7 @@
-"""Files that a shell reads beside a running demonstration, so that the guides' lines work there as they stand.
+"""Writes shell files with the settings of a running demonstration, so that the guides' commands work unchanged.
 
-Each holds the settings of one login, as an operator's own shell has them: `. .consent-registry/app.env`. They are
-written at every start, because the database's socket may be another one, and nobody but their owner may read them.
+Each has the settings of one login, for example `. .consent-registry/app.env`. They are written at every start, because
+the database's socket may change. Only their owner may read them.
 """
 
 import json
@@ -18,8 +18,10 @@ EXAMPLE = "awo-paderborn"
 
 
 def write_environments(data: Path, files: Mapping[str, Settings]) -> None:
-    """Write `DATA/NAME.env` for each name, mode 0600. A variable of another file that is read first is taken away, so
-    that no command has a login it does not need. `consent-registry` is in PATH afterwards.
+    """Write `DATA/NAME.env` for each name, with mode 0600.
+
+    Each file unsets the variables of the other files, so that no command has a login that it does not need. It also
+    adds `consent-registry` to PATH.
     """
     program = shlex.quote(os.fspath(Path(sys.executable).parent))
     path = f'case ":$PATH:" in *:{program}:*) ;; *) export PATH={program}:"$PATH" ;; esac'
@@ -32,13 +34,14 @@ def write_environments(data: Path, files: Mapping[str, Settings]) -> None:
 
 
 def write_example(data: Path, base_url: str) -> None:
-    """Write `DATA/example.env`, mode 0600: the address, and what the guides' examples sign in with, as the AWO in
-    Paderborn and as its data-protection officer.
+    """Write `DATA/example.env`, with mode 0600: the address and the logins of the guides' examples, which are those of
+    the AWO in Paderborn and of its data-protection officer.
     """
     networks = json.loads((data / "demo.json").read_bytes())["networks"]
-    (awo,) = [one for network in networks for one in network["partners"] if one["slug"] == EXAMPLE]
+    (awo,) = [partner for network in networks for partner in network["partners"] if partner["slug"] == EXAMPLE]
     logins = {
-        name: f"{one['client_id']}:{one['client_secret']}" for name, one in (("LOGIN", awo), ("DPO_LOGIN", awo["dpo"]))
+        name: f"{login['client_id']}:{login['client_secret']}"
+        for name, login in (("LOGIN", awo), ("DPO_LOGIN", awo["dpo"]))
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in {"BASE": base_url, **logins}.items()]
     write_private(data / "example.env", ("\n".join(lines) + "\n").encode())

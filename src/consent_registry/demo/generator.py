@@ -1,4 +1,4 @@
-"""One network as the generator of people sees it: who may send what to whom, and the bodies that follow from it."""
+"""Generates request bodies for a demonstration network: who may send what to whom, and the consents for it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from consent_registry.operations.catalogue.network_document import (
     Partner,
 )
 
-# The DSG-EKD's rules begin on 1 May 2025 and nothing is on file for earlier acts; a day more is left for the time zone.
+# The DSG-EKD's form rules begin on 1 May 2025; none are known for earlier acts. A further day allows for time zones.
 DSG_EKD_SINCE = datetime(2025, 5, 2, tzinfo=UTC)
-# Clients strike out a category only where more than these remain to choose from.
+# Clients strike out a category only if a flow has more categories than this.
 FEW_CATEGORIES = 3
 
 PREFIXES = {
@@ -46,9 +46,9 @@ PREFIXES = {
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A partner with flows to two recipients for two purposes in common; its first client has agreed to all four.
+    """A partner with flows to two recipients for two common purposes. Its first client has agreed to all four flows.
 
-    For the first purpose she struck out the categories `not_given`, so that `partial` can be tried as well.
+    For the first purpose the client struck out the categories `not_given`, so that `partial` can be tried as well.
     """
 
     partner: str
@@ -86,7 +86,7 @@ EXAMPLES = {
 
 
 class ActDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What distinguishes one act from the next; `ordinal` is its number and ordinals all other choices."""
+    """The details of an act. `ordinal` is its number and rotates all other choices."""
 
     reference: str
     given_at: datetime
@@ -97,7 +97,7 @@ class ActDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkGenerator(msgspec.Struct, frozen=True):
-    """The network's partners, its consent flows by sender, and which of its categories need special care."""
+    """A network's partners, its consent flows by sender, and its special and secret categories."""
 
     network: str
     text_version: str
@@ -108,7 +108,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
     secrecy: Collection[str]
 
     def choose(self, sender: str, ordinal: int) -> list[Flow]:
-        """One to three of the sender's flows; a child's school stands alone, because a parent decides about it."""
+        """One to three of the sender's flows. A flow for a child's school stays alone: a parent decides about it."""
         flows = self.flows[sender]
         turned = [flows[(ordinal + step) % len(flows)] for step in range(len(flows))]
         if turned[0].purpose == "school":
@@ -116,7 +116,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         return [flow for flow in turned if flow.purpose != "school"][: 1 + ordinal % 3]
 
     def grant(self, flow: Flow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
-        """The flow as a grant; narrowed: the client struck out the last of many categories, unless one is special."""
+        """The flow as a grant. With `narrowed` the last of many categories is struck out, unless one is special."""
         special = bool(set(self.special).intersection(flow.categories))
         struck = set(without)
         if narrowed and not special and len(flow.categories) > FEW_CATEGORIES:
@@ -125,13 +125,13 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             "sender": flow.sender,
             "recipient": flow.recipient,
             "purpose": flow.purpose,
-            "categories": [one for one in flow.categories if one not in struck],
+            "categories": [category for category in flow.categories if category not in struck],
             "explicit": special,
             "answer": "given",
         }
 
     def consent_body(self, flows: Sequence[Flow], grants: Sequence[JSON], details: ActDetails) -> JSON:
-        """The body of the recording, with the text's version where its id belongs."""
+        """The body that records a consent, with the text's version instead of its id."""
         special = self.any_special(flows)
         interpreted_by = acts.interpreter(
             details.language, special=special, required=self.interpreter_required, ordinal=details.ordinal
@@ -151,7 +151,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         return body
 
     def _releases(self, flows: Sequence[Flow]) -> list[JSON]:
-        """One release (§ 203 StGB) towards each recipient of secret categories from a sender bound to secrecy."""
+        """A release (§ 203 StGB) for each recipient of secret categories from a sender bound to secrecy."""
         towards = {
             flow.recipient: flow.sender
             for flow in flows
@@ -163,11 +163,11 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         ]
 
     def regimes(self, flows: Sequence[Flow]) -> set[str | None]:
-        """The regimes of both sides of all flows: the strictest of them governs the one act."""
+        """The regimes of both sides of all flows. The strictest of them governs the act."""
         return {self.partners[side].regime for flow in flows for side in (flow.sender, flow.recipient)}
 
     def any_special(self, flows: Sequence[Flow]) -> bool:
-        """Whether any flow carries a special category (Art. 9 DSGVO)."""
+        """Whether any flow has a special category (Art. 9 DSGVO)."""
         return any(set(self.special).intersection(flow.categories) for flow in flows)
 
     def earliest(self, flows: Sequence[Flow]) -> datetime | None:
@@ -175,9 +175,9 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         return DSG_EKD_SINCE if "dsg_ekd" in self.regimes(flows) else None
 
     def other_partner(self, sender: str, ordinal: int) -> str:
-        """A partner other than the sender where a client might hand in a receipt code; never an isolated one."""
-        others = [one.slug for one in self.partners.values() if one.slug != sender and not one.isolated]
-        return others[ordinal % len(others)]
+        """A partner other than the sender, and not isolated, at which a client can use a receipt code."""
+        slugs = [partner.slug for partner in self.partners.values() if partner.slug != sender and not partner.isolated]
+        return slugs[ordinal % len(slugs)]
 
     def recipients(self, body: JSON) -> list[str]:
         """The recipients named in a recorded body, each once."""
@@ -186,7 +186,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
 
 
 def read_generator(network_slug: str) -> NetworkGenerator:
-    """The generator of a network that has at least one agreement and one text."""
+    """The generator of a network with at least one agreement and one text."""
     document = read_network(network_slug)
     catalogue = read_catalogue(document)
     flows: dict[str, list[Flow]] = {}
@@ -198,8 +198,8 @@ def read_generator(network_slug: str) -> NetworkGenerator:
         network=network_slug,
         text_version=document.texts[-1].version,
         interpreter_required=document.network.policies.interpreter_required,
-        partners={one.slug: one for one in document.partners},
+        partners={partner.slug: partner for partner in document.partners},
         flows=flows,
-        special={one.slug for one in catalogue.data_categories if one.special},
-        secrecy={one.slug for one in catalogue.data_categories if one.secrecy},
+        special={category.slug for category in catalogue.data_categories if category.special},
+        secrecy={category.slug for category in catalogue.data_categories if category.secrecy},
     )

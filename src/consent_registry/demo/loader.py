@@ -1,4 +1,4 @@
-"""Loading the demonstration through the operations a network's partners use, so that it is as true as the rest."""
+"""Loads the demonstration with the same operations that partners use, so that its data follow all rules."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, An
     """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
     plan = read_plan(documents.FOLDER, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
     plan = msgspec.structs.replace(plan, text_ids={version: text_id(slug, version) for version in plan.texts})
-    if slug not in {one.slug for one in await runtime.networks()}:
+    if slug not in {network.slug for network in await runtime.networks()}:
         await establish_network(runtime, plan)
     admin = await issue_credential(runtime, plan.network, None)
     credentials = {
@@ -59,7 +59,7 @@ async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, An
 
 
 def text_id(slug: str, version: str) -> str:
-    """The id of a text of the demonstration: the same in every one, so that documented examples can name it."""
+    """The id of a text of the demonstration. It is the same in every installation, so that examples can use it."""
     return uuid7s(TEXTS_SINCE, hashlib.sha256(f"{slug}/{version}".encode()).digest()[:10])[0]
 
 
@@ -68,14 +68,16 @@ def _login(pair: tuple[str, str]) -> dict[str, str]:
 
 
 async def _give_dpos(runtime: Runtime, entry: dict[str, Any]) -> None:
-    """Give the DPO of every partner in a network's part of demo.json a credential, where it has none."""
+    """Issue a credential for the DPO of every partner in a network's part of demo.json that has none."""
     network = await runtime.network(entry["slug"])
     if network is None:
         raise ValueError(entry["slug"])
     catalogue = await runtime.picture(network)
-    for one in entry["partners"]:
-        if "dpo" not in one:
-            one["dpo"] = _login(await issue_credential(runtime, network, catalogue.partners[one["slug"]], "dpo"))
+    for partner in entry["partners"]:
+        if "dpo" not in partner:
+            partner["dpo"] = _login(
+                await issue_credential(runtime, network, catalogue.partners[partner["slug"]], "dpo")
+            )
 
 
 async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: Client) -> None:
@@ -104,7 +106,7 @@ def _keys(client: Client) -> Iterator[IdempotencyKey]:
 
 
 def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:
-    """The body of a withdrawal of the consent just recorded."""
+    """The body that withdraws the consent `recorded`."""
     planned = consent.withdrawal
     if planned is None:
         raise ValueError(consent)
@@ -117,10 +119,10 @@ def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:
 
 
 async def load(dsn: str, keys: Path, data: Path, base_url: str) -> None:
-    """Load the networks that are not loaded yet, as the application's login in `dsn`, and write demo.json.
+    """Load the networks that are not loaded yet, with the application's login `dsn`, and write demo.json.
 
-    Can be interrupted and run again: acts are replayed by their keys, and a network whose credentials were not kept
-    gets new ones.
+    It can be interrupted and run again: commands are repeated with their idempotency keys, and a network whose
+    credentials were not saved gets new ones.
     """
     async with opened_runtime(dsn, keys, base_url, 4) as runtime:
         entries = [await _entry(runtime, data, number, slug) for number, slug in enumerate(documents.SLUGS, start=1)]
@@ -135,7 +137,7 @@ async def _entry(runtime: Runtime, data: Path, number: int, slug: str) -> dict[s
             loaded = await load_network(runtime, number, slug)
         write_private(kept, json.dumps(loaded, ensure_ascii=False).encode())
     entry: dict[str, Any] = json.loads(kept.read_bytes())
-    if not all("dpo" in one for one in entry["partners"]):  # loaded before DPOs had credentials
+    if not all("dpo" in partner for partner in entry["partners"]):  # loaded before DPOs had credentials
         await _give_dpos(runtime, entry)
         write_private(kept, json.dumps(entry, ensure_ascii=False).encode())
     return entry

@@ -1,7 +1,7 @@
-"""Made-up clients of the demonstration and what they agreed to, in the shapes of the wire.
+"""Made-up clients of the demonstration and their consents, as request bodies.
 
-Pure and deterministic: the same `now` gives the same people. Whoever replays them puts the text's id in place of its
-version and, for a withdrawal, the id that the recorded consent got.
+Pure and deterministic: the same `now` gives the same people. The loader replaces the text's version by its id and adds
+the consent's id to a withdrawal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ State = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
 
 CLIENTS = 44
 FIRST_NUMBER = 1001
-# Coprime with the choices of flows, methods and languages, so that every state meets every one of them.
+# Their number is coprime with the numbers of flows, methods and languages, so that all combinations occur.
 STATES: tuple[State, ...] = (
     *("given", "given", "expired", "given", "withdrawn", "given", "withdrawn_in_part"),
     *("given", "expired", "withdrawn", "given", "given", "withdrawn_in_part"),
@@ -29,10 +29,10 @@ CHANNELS = ("in_person", "phone", "letter", "email", "third_person")
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
-    """A body of `POST /api/v1/withdrawals` by `partner`, without the ids that exist only after the replay.
+    """A body of `POST /api/v1/withdrawals` by `partner`, without ids that exist only after loading.
 
-    The replay adds the member named by `by` (`client` is there already) and, where `grants` holds positions in the
-    consent's own list of grants, the member `grants` with the ids these grants got.
+    The loader adds the member named by `by` (`client` is already in the body). If `grants` has positions in the
+    consent's list of grants, the loader adds the member `grants` with their ids.
     """
 
     partner: str
@@ -42,7 +42,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
 
 
 class Consent(msgspec.Struct, frozen=True):
-    """A body of `POST /api/v1/consents` by `partner`, with the text's version as `text.id`; `state` is what follows."""
+    """A body of `POST /api/v1/consents` by `partner`, with the text's version as `text.id`, and its final state."""
 
     partner: str
     state: State
@@ -51,7 +51,7 @@ class Consent(msgspec.Struct, frozen=True):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A client as `partner` knows her: by a reference, without a name."""
+    """A client of `partner`, with a reference and without a name."""
 
     reference: str
     partner: str
@@ -59,7 +59,7 @@ class Client(msgspec.Struct, frozen=True):
 
 
 def clients(network_slug: str, now: datetime) -> list[Client]:
-    """The network's made-up clients with their consents in the order to replay them; none where nothing may flow."""
+    """The network's made-up clients and their consents, in loading order. A network without flows has none."""
     example = EXAMPLES.get(network_slug)
     if example is None:
         return []
@@ -79,7 +79,7 @@ def clients(network_slug: str, now: datetime) -> list[Client]:
 
 
 def permit_example(network_slug: str) -> JSON | None:
-    """A partner and a body of `POST /api/v1/decisions` that is answered `permit` after the replay; None if none is."""
+    """A partner and a body of `POST /api/v1/decisions` with the answer `permit` after loading, or None."""
     example = EXAMPLES.get(network_slug)
     if example is None:
         return None
@@ -95,7 +95,7 @@ def permit_example(network_slug: str) -> JSON | None:
 def _example_consents(
     generator: NetworkGenerator, example: Example, reference: str, now: datetime
 ) -> tuple[Consent, ...]:
-    """Both purposes for both recipients, the example's own recipient last, so that a search finds its consent first."""
+    """Consents for both purposes and recipients. The example's recipient is last, so that a search finds it first."""
     consents = []
     for days, recipient in ((30, example.recipients[1]), (20, example.recipients[0])):
         flows = [
@@ -148,7 +148,7 @@ def _consent(
 
 
 def _age_in_days(state: State, ordinal: int, *, ends_early: bool) -> int:
-    """How long ago a consent was given, so that its state is true: 24 months end before day 740."""
+    """How many days ago a consent was given, so that its state is correct. 24 months end before day 740."""
     if state == "given":
         return 5 + ordinal * 37 % 400
     if state == "expired":
@@ -157,14 +157,14 @@ def _age_in_days(state: State, ordinal: int, *, ends_early: bool) -> int:
 
 
 def _given_at(now: datetime, days: int, ordinal: int) -> datetime:
-    """An instant in office hours, that many days before `now`."""
+    """An instant in office hours, `days` days before `now`."""
     return (now - timedelta(days=days)).replace(hour=7 + ordinal % 8, minute=ordinal * 13 % 60, second=0, microsecond=0)
 
 
 def _whole_withdrawal(
     generator: NetworkGenerator, sender: str, body: JSON, details: ActDetails, now: datetime, *, alone: bool
 ) -> Withdrawal:
-    """Everything withdrawn: at the sender, at a recipient, with the receipt code anywhere, or all of the client's."""
+    """The withdrawal of a whole consent: at the sender, at a recipient, with the receipt code, or by client."""
     recipients = generator.recipients(body)
     said = _declaration(details, now)
     way = WAYS[details.ordinal % len(WAYS)]
@@ -178,7 +178,7 @@ def _whole_withdrawal(
 
 
 def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datetime) -> Withdrawal | None:
-    """One of several grants, or one category of a grant; None where nothing would be left or a release hangs on it."""
+    """The withdrawal of a grant or of a category. None if nothing would remain, or if the consent has releases."""
     grants = body["grants"]
     if not isinstance(grants, list) or body["releases"]:
         return None
@@ -192,7 +192,7 @@ def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datet
 
 
 def _declaration(details: ActDetails, now: datetime) -> JSON:
-    """When and how the client withdrew: between the consent and `now`, received the same day or later."""
+    """Time and channel of a withdrawal: declared between the consent and `now`, received the same day or later."""
     declared_at = (details.given_at + (now - details.given_at) * (1 + details.ordinal % 3) / 4).replace(microsecond=0)
     received_at = min(declared_at + timedelta(hours=20 * (details.ordinal % 2)), now)
     return {

@@ -1,7 +1,7 @@
-"""The demonstration with each request in one short line: method, path, status, milliseconds.
+"""Shows each request of the demonstration in a short line: method, path, status, milliseconds.
 
-A path is written as its route has it, `/api/v1/consents/{consent_id}`: no id, no reference, no query and nothing else a
-caller sends is in a line. Lines are written a few times a second; what no reader could follow is counted instead.
+The path is the route's template, like `/api/v1/consents/{consent_id}`, so a line has no id, reference, query or other
+content from the caller. Lines are written five times a second; beyond 40 lines at a time they are only counted.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestLines:
-    """An ASGI application that passes everything on to another one and shows what came of it."""
+    """An ASGI middleware that shows a line for each request."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
@@ -27,7 +27,7 @@ class RequestLines:
         self._more = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request be answered, then remember its line."""
+        """Answer the request with the inner application, then store its line."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
@@ -56,6 +56,6 @@ class RequestLines:
 
     def _show(self) -> None:
         if self._more:
-            self._waiting.append(f"        … and {self._more} requests more in this moment")
+            self._waiting.append(f"        … and {self._more} more requests at the same time")
         show("\n".join(self._waiting))
         self._waiting, self._more = [], 0

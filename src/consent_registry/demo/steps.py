@@ -1,4 +1,4 @@
-"""What the demonstration does before it serves: a line for each step, with the seconds it took."""
+"""Shows a line for each step of the demonstration's start, with its duration."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from consent_registry.process.standard_streams import show
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Name a step that begins, for the reader who waits, and say when it is done."""
+    """Show a line when a step begins, and another with its seconds when it ends."""
     began = time.monotonic()
     show(f"{what} …")
     yield

@@ -1,8 +1,8 @@
-"""Connections of the server: the socket it listens on, how many there may be, and what becomes of those beyond.
+"""The server's listening socket and its limits on connections.
 
-The server library closes a connection whose head does not come in time, and accepts no more than a bound. The rest is
-here, with what the kernel offers: a reader that takes nothing is cut off (TCP_USER_TIMEOUT), a connection beyond the
-bound is closed instead of waiting in the kernel's queue, and a limit of open files below the bound is refused.
+The server library closes a connection whose head comes too late, and accepts connections up to a limit. This module
+does the rest: the kernel ends a connection whose reader takes no data (TCP_USER_TIMEOUT), a connection beyond the limit
+is closed instead of waiting in the kernel's queue, and too low a limit of open files is refused.
 """
 
 import resource
@@ -18,13 +18,14 @@ from consent_registry.settings import PREFIX, Limits, UnsafeSetting
 BACKLOG = 1024
 LOOK_SECONDS = 0.1
 OPEN_FILES = Path("/proc/self/fd")
-# Of a worker beside connections of callers and of the database: standard streams, sockets of its loop, key files.
+# A worker's open files besides its connections: standard streams, sockets of its event loop, key files.
 OTHER_FILES = 100
 
 
 def require_open_files(limits: Limits, found: tuple[int, int], raise_to: Callable[[tuple[int, int]], None]) -> None:
-    """Raise this process's limit of open files, found soft and hard, to a worker's need; raises UnsafeSetting where
-    that is forbidden.
+    """Raise this process's limit of open files, whose present values (soft, hard) are `found`, to a worker's need.
+
+    Raises UnsafeSetting if that is forbidden.
     """
     needed = limits.connections + limits.pool_size + OTHER_FILES
     soft, hard = found
@@ -38,13 +39,14 @@ def require_open_files(limits: Limits, found: tuple[int, int], raise_to: Callabl
 
 
 def bind(host: str, port: int, reader_seconds: int) -> socket.socket:
-    """A socket for the server's workers to listen on, which they do once they can answer. Connections accepted from it
-    inherit that data nobody takes for so long ends them.
+    """A bound socket on which the server's workers listen when they are ready.
+
+    Its connections end when their reader takes no data for `reader_seconds`.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # a server's successor starts before it is gone
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # a new server may start before the old one ends
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, reader_seconds * 1000)
     listener.settimeout(0)
     listener.bind(address)
@@ -52,13 +54,13 @@ def bind(host: str, port: int, reader_seconds: int) -> socket.socket:
     return listener
 
 
-def close_those_beyond(listener: socket.socket, most: int) -> None:
-    """From now on, in a thread: while this process has its `most` connections, close what comes beside them."""
+def close_excess_connections(listener: socket.socket, most: int) -> None:
+    """Start a thread that closes new connections while this process has `most` connections."""
     threading.Thread(target=_keep_closing, args=(listener, most), name="connections", daemon=True).start()
 
 
 def _keep_closing(listener: socket.socket, most: int) -> None:
-    """A connection that waits at two looks in a row was left there by a server library that is at its bound."""
+    """Close waiting connections. If one waits in two checks in a row, the server library has reached its limit."""
     poll = select.poll()
     poll.register(listener, select.POLLIN)
     waited = False
@@ -74,5 +76,5 @@ def _close_waiting(listener: socket.socket) -> None:
     try:
         while True:
             listener.accept()[0].close()
-    except OSError:  # none is left, or another worker took it
+    except OSError:  # no connection waits any more, or another worker accepted it
         return

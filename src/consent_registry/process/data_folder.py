@@ -1,4 +1,4 @@
-"""The folder DATA of a demonstration: held by one process at a time, its files private and never half written."""
+"""The folder DATA of a demonstration, which one process locks and whose files are private and written atomically."""
 
 import fcntl
 import os
@@ -10,14 +10,14 @@ from consent_registry.domain.errors import Unusable
 
 
 class CannotServe(Unusable):
-    """The server cannot run; the message is one line for the operator."""
+    """The verb cannot run; the message is one line for the operator."""
 
 
 @contextmanager
 def hold(data: Path) -> Iterator[None]:
-    """Hold the folder `data` for this process, which the kernel gives free however the process ends.
+    """Lock the folder `data` for this process. The kernel releases the lock when the process ends.
 
-    Raises CannotServe when another process holds it, and for a name that is not UTF-8.
+    Raises CannotServe if another process has the lock, or if the folder's name is not UTF-8.
     """
     try:
         os.fspath(data.resolve()).encode()
@@ -38,7 +38,7 @@ def hold(data: Path) -> Iterator[None]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 so that a reader sees the old or the new content, never half of it."""
+    """Write a file of mode 0600 atomically: a reader sees the old or the new content."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

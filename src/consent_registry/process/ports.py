@@ -1,4 +1,4 @@
-"""The port a service is to have: free before it begins, and answering when it serves."""
+"""Checks of a service's port: that it is free before the start, and that it answers later."""
 
 import socket
 
@@ -6,10 +6,10 @@ from consent_registry.process.data_folder import CannotServe
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Raise CannotServe for a port that somebody has."""
-    # The server's workers share the port among themselves (SO_REUSEPORT), and would share it with a stranger's too.
+    """Raise CannotServe if another process uses the port."""
+    # The server's workers share the port (SO_REUSEPORT), so without this check they would share it with that process.
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore connections that have just ended
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -17,7 +17,7 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a process listens at this address."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""The server's main process: granian with its workers. `serve` becomes it, the demonstration's supervisor starts it."""
+"""The server's main process: granian and its workers. `serve` becomes it; the demonstration's supervisor starts it."""
 
 import gc
 import os
@@ -18,14 +18,14 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from consent_registry.process.connections import BACKLOG, bind, close_those_beyond
+from consent_registry.process.connections import BACKLOG, bind, close_excess_connections
 from consent_registry.process.postgres.processes import die_with
 from consent_registry.process.served import Service
 from consent_registry.process.server_log import configure_log
 from consent_registry.settings import PREFIX, read_limits
 
 ANNOUNCED = "announced"
-"""The argument after the service's own by which the server's log says that it serves, and that it has stopped."""
+"""The last argument of the process, with which it logs when it serves and when it has stopped."""
 
 DRAIN_SECONDS = 10
 """How long requests in flight may take to end after SIGTERM."""
@@ -39,10 +39,10 @@ PAUSE_SECONDS = 0.2
 
 
 class _Server(MPServer):
-    """Replaces a killed worker as often as it is killed.
+    """A granian server that replaces killed workers without limit.
 
-    Granian takes two ends within 5.5 s for a crash loop and stops every worker, draining the healthy ones first. Here
-    only workers that end at once, several in a row, are one.
+    Granian treats two ends within 5.5 s as a crash loop and stops every worker. Here only five workers in a row that
+    end within a second are a crash loop.
     """
 
     _short_lives = 0
@@ -52,18 +52,18 @@ class _Server(MPServer):
         self._listener = listener
 
     def signal_handler_reload(self, *_: object) -> None:
-        """SIGHUP ends the server like SIGTERM, as its terminal's end does; granian would only replace its workers."""
+        """End the server at SIGHUP, as at SIGTERM; granian would only replace its workers."""
         self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
     def startup(self, spawn_target: Callable[..., Any], target_loader: Callable[..., Any]) -> None:
-        """Begin as granian does; a server that was started to outlive its terminal (nohup) goes on ignoring SIGHUP."""
+        """Start as granian does, but keep ignoring SIGHUP if the server was started with nohup."""
         at_hangup = signal.getsignal(signal.SIGHUP)
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         if at_hangup == signal.SIG_IGN:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _init_shared_socket(self) -> None:
-        """Let every worker accept from our socket; granian would make one in each, without the kernel's deadline."""
+        """Make all workers accept from one socket. Granian would make one in each, without TCP_USER_TIMEOUT."""
         self._sso = None
         self._shd = SocketHolder(self._listener.fileno(), uds=False, backlog=BACKLOG)  # type: ignore[call-arg,assignment]
 
@@ -80,12 +80,13 @@ class _Server(MPServer):
 
 
 def serve(service: Service, *, is_announced: bool) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP; workers that end are replaced. `is_announced`: the log says when it serves
-    and when it has stopped; else the supervisor says so.
+    """Serve until SIGTERM, SIGINT or SIGHUP. Workers that end are replaced.
+
+    With `is_announced` this process logs when it serves and when it has stopped; otherwise the supervisor does.
     """
     # Each worker counts its share of the quotas.
     os.environ[PREFIX + "WORKERS"] = str(service.workers)
-    # Workers are forked from here: with the application imported once, a killed worker is back at once.
+    # Workers are forked from here. The application is imported once, so that a new worker starts quickly.
     import_module(service.target.partition(":")[0])
     limits = read_limits(os.environ)
     listener = bind(service.host, service.port, limits.reader_seconds)
@@ -97,15 +98,15 @@ def serve(service: Service, *, is_announced: bool) -> None:
         interface=Interfaces.ASGI,
         workers=service.workers,
         loop=Loops.uvloop,
-        # No detection of HTTP/2, which would wait for a first byte without a deadline.
+        # HTTP/1 only: detecting HTTP/2 would wait for a first byte without a deadline.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=limits.head_seconds * 1000),
         websockets=False,
         backpressure=limits.connections,
-        respawn_failed_workers=True,  # the default ends the whole server when one worker was killed
+        respawn_failed_workers=True,  # the default ends the whole server if a worker is killed
         respawn_interval=0.2,
         workers_kill_timeout=DRAIN_SECONDS,
-        log_access=False,  # the application logs requests itself, without what a path or query may hold
+        log_access=False,  # the application logs requests itself, without path and query
         log_level=LogLevels.warning,
     )
     if is_announced:
@@ -119,16 +120,16 @@ def serve(service: Service, *, is_announced: bool) -> None:
 def _load(parent: int, target: str, listener: socket.socket, connections: int) -> Callable[..., Any]:
     """Make the application, in the worker.
 
-    The worker dies with the main process: otherwise it would hold the port and serve on, watched by nobody. SIGKILL is
-    safe here because nothing is acknowledged before it is durable; a request that is cut has an unknown outcome.
+    The worker is killed when the main process ends. Otherwise it would keep the port and serve without supervision.
+    SIGKILL is safe, because nothing is acknowledged before it is durable; a request that is cut has an unknown outcome.
     """
     die_with(parent, signal.SIGKILL)()
-    # Ctrl-C at a terminal is for the main process alone, which lets the workers end their requests.
+    # Ctrl-C must reach only the main process, which lets the workers finish their requests.
     os.setpgid(0, 0)
-    close_those_beyond(listener, connections)
+    close_excess_connections(listener, connections)
     module, _, factory = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), factory)()
-    # What is there now stays: without this every batch of decisions, which makes no cycles, has it all searched again.
+    # Present objects stay, so the collector skips them. Batches of decisions make no cycles, but trigger collections.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return application

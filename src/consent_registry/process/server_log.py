@@ -1,7 +1,7 @@
-"""The server's own log: one JSON object a line, without anything a request brought.
+"""The server's log: a JSON object on each line, without content from requests.
 
-An exception is logged by its type and the places it passed, never by its message or local variables: PostgreSQL quotes
-the values of a row in its messages, and a variable may hold a token or a client's reference.
+An exception is logged with its type and code positions, without its message and variables: PostgreSQL's messages quote
+a row's values, and a variable may contain a token or a client's reference.
 """
 
 import io
@@ -18,16 +18,14 @@ from structlog.typing import EventDict, WrappedLogger
 REQUEST_ID_LENGTH = 128
 
 
-class _Unfailing(io.TextIOBase):
-    """Standard output for log lines, in UTF-8 whatever the locale: on a full disk, or after whoever read them has gone,
-    a line is lost, not the answer to a request.
-    """
+class _LossyOutput(io.TextIOBase):
+    """Standard output for log lines, in UTF-8. If it cannot be written, the line is lost and the request continues."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError, ValueError):
             if sys.stdout is sys.__stdout__:
                 data = text.encode("utf-8", "backslashreplace")
-                while data:  # past Python's buffer: what it could not write it would try to write again for ever
+                while data:  # unbuffered: Python's buffer would repeat a failed write for ever
                     data = data[os.write(1, data) :]
             else:
                 sys.stdout.write(text)
@@ -35,7 +33,7 @@ class _Unfailing(io.TextIOBase):
 
 
 def configure_log() -> None:
-    """Make every structlog logger of this process write such lines to standard output."""
+    """Make every structlog logger of this process write JSON lines to standard output."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -43,7 +41,7 @@ def configure_log() -> None:
             _without_values,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _LossyOutput())),
     )
 
 
@@ -56,10 +54,11 @@ def _without_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _chain(error: BaseException | None) -> list[dict[str, Any]]:
-    """The exception and what led to it, the last first, each with its innermost places."""
+    """The exception and its causes, the latest first, each with its innermost code positions."""
     links: list[dict[str, Any]] = []
     while error is not None and len(links) < 8:  # noqa: PLR2004 - enough for any chain of ours
-        places = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)[-12:]]
+        frames = traceback.extract_tb(error.__traceback__)[-12:]
+        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         link = {"type": f"{type(error).__module__}.{type(error).__qualname__}", "at": places}
         for name in ("sqlstate", "constraint_name", "table_name"):
             if getattr(error, name, None):
@@ -70,7 +69,7 @@ def _chain(error: BaseException | None) -> list[dict[str, Any]]:
 
 
 def request_id(scope: Any) -> str:  # noqa: ANN401 - an ASGI scope
-    """The id the caller gave (at most 128 printable ASCII characters), or one made here; the same all along."""
+    """The request's id: the caller's (at most 128 printable ASCII characters), or a new one, stored in the scope."""
     known = scope.get("request_id")
     if known is None:
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]

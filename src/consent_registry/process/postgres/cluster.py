@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL 18: made, started and stopped by us, for a demonstration or a test. No SQL here."""
+"""Makes, starts and stops the embedded PostgreSQL 18 of a demonstration or a test. It contains no SQL."""
 
 import fcntl
 import os
@@ -47,7 +47,7 @@ _SETTINGS: Mapping[str, str] = MappingProxyType(
         "max_locks_per_transaction": "1024",  # a batch of 1000 decisions holds 1000 advisory locks
         "timezone": "UTC",
         "log_timezone": "UTC",
-        # DETAIL lines quote the values of a violated key: they belong to clients, not into a log file.
+        # DETAIL lines would quote the values of a violated key, which are clients' data, in the log file.
         "log_error_verbosity": "terse",
     },
 )
@@ -57,8 +57,8 @@ _SETTINGS: Mapping[str, str] = MappingProxyType(
 class Cluster:
     """One PostgreSQL cluster on disk and, between `start` and `stop`, its server.
 
-    `pgdata` is its data directory and `socket` the directory of its Unix socket; there is no TCP port. Whoever may pass
-    through these directories (their owner and root) is `postgres` without a password.
+    `pgdata` is its data directory and `socket` the directory of its Unix socket; there is no TCP port. A user who may
+    pass through these directories (their owner and root) can log in as `postgres` without a password.
     """
 
     pgdata: Path
@@ -72,17 +72,15 @@ class Cluster:
     _lock: int | None = field(default=None, init=False)
 
     def dsn(self, *, user: str = "postgres", database: str = "postgres") -> str:
-        """Return the address of `database` over the socket, as asyncpg and libpq read it. It names all that a PG…
-        variable would fill in.
-        """
+        """Return the address of `database` for asyncpg and libpq, over the socket and independent of PG… variables."""
         login, name, folder = (quote(part, safe="") for part in (user, database, str(self.socket)))
         return f"postgresql://{login}@/{name}?host={folder}&port={PORT}&sslmode=disable&target_session_attrs=any"
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the server and return once it accepts connections. Also right after it crashed.
+        """Start the server and return when it accepts connections. This also works directly after a crash.
 
         Must be called from a thread that outlives the server: the kernel stops the server when this *thread* ends.
-        Raises EmbeddedError when the server does not come up or somebody else runs it.
+        Raises EmbeddedError if the server does not start or another process runs it.
         """
         if self._process is not None and self._process.poll() is None:
             raise EmbeddedError(f"PostgreSQL in {self.pgdata} is running already")
@@ -99,7 +97,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the supervisor: requests in flight need the database
+                start_new_session=True,  # Ctrl-C goes to the supervisor only: requests in flight need the database
                 preexec_fn=die_with(os.getpid(), signal.SIGINT),  # noqa: PLW1509 (touches no lock)
                 user=None if self._owner is None else self._owner.uid,
                 group=None if self._owner is None else self._owner.gid,
@@ -109,10 +107,10 @@ class Cluster:
         return self._process
 
     def stop(self) -> None:
-        """Shut the server down in the fast way, its data complete on disk; nothing happens when it does not run."""
+        """Shut the server down in fast mode, with all data on disk. Do nothing if it does not run."""
         process, self._process = self._process, None
         if process is not None:
-            # SIGINT is "fast"; SIGTERM would wait for every client to leave. SIGQUIT leaves recovery to the next start.
+            # SIGINT is fast mode. SIGTERM would wait for every client. After SIGQUIT the next start must recover.
             for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                 with suppress(ProcessLookupError):
                     process.send_signal(how)
@@ -134,20 +132,20 @@ class Cluster:
 
     def _make_socket_folder(self) -> None:
         if self.socket != self.pgdata:
-            # Refuses a folder that somebody else made under this name: /tmp belongs to everybody.
+            # This fails if another user made a folder with this name: everybody can write in /tmp.
             self.socket.mkdir(mode=0o700)
             _give(self.socket, self._owner)
 
     def _clear_away(self) -> None:
         end_leftovers(self.name)
         if sys.platform == "linux":
-            # With the lock held and no process of this cluster alive these can only be stale, but PostgreSQL itself
-            # would believe them when their process number was given to another process since.
+            # With the lock held and no process of this cluster alive, these files are stale. PostgreSQL would still
+            # respect them if another process now has the process id in them.
             (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
             (self.socket / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        # The postmaster writes its state into line 8 of its pid file; pg_ctl waits for the same word.
+        # The postmaster writes its state to line 8 of its pid file; pg_ctl waits for the same word.
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None:
             with suppress(OSError, IndexError):
@@ -166,11 +164,11 @@ class Cluster:
 def prepare(
     data: Path, *, options: Mapping[str, str] = MappingProxyType({}), sync: bool = True, shared: Path = SHARED
 ) -> Cluster:
-    """Return the cluster that belongs to the folder `data`, made when there is none yet; it is not started.
+    """Return the cluster of the folder `data`, which is made if there is none, and not started.
 
-    `options` are server settings on top of ours. `sync=False` does not wait for the *new* cluster's files to reach the
-    disk, which a test may do; the running server syncs in any case. `shared` is where a cluster lies whose account
-    cannot get into `data`. Raises EmbeddedError.
+    `options` are further server settings. With `sync=False`, for tests, a *new* cluster's files are not synced to disk;
+    the running server syncs in any case. If PostgreSQL's account cannot reach `data`, the cluster is in `shared`. Raises
+    EmbeddedError.
     """
     who = account()
     data.mkdir(mode=0o700 if who is None else 0o711, parents=True, exist_ok=True)
@@ -198,7 +196,7 @@ def prepare(
 
 
 def _place(data: Path, who: Account | None, shared: Path) -> Path:
-    """Choose where the cluster lies: in `data`, or beside everybody's way when its account cannot get into `data`."""
+    """Choose the cluster's place: in `data`, or in `shared` if PostgreSQL's account cannot reach `data`."""
     pointer = data / POINTER
     if pointer.exists():
         return Path(pointer.read_text().strip())
@@ -207,14 +205,14 @@ def _place(data: Path, who: Account | None, shared: Path) -> Path:
     make_shared(shared)
     place = shared / short_hash(data)
     if place.exists():
-        # `data` was thrown away and made anew: the keys to the old cluster's rows are gone. We do not delete it either.
+        # `data` was deleted and made again, so the keys of the old cluster's rows are lost. The cluster is kept.
         place.rename(place.with_name(f"{place.name}.without-data-folder-{time.time_ns()}"))
     pointer.write_text(f"{place}\n")
     return place
 
 
 def _initdb(programs: Path, pgdata: Path, who: Account | None, *, sync: bool) -> None:
-    # Made beside its place and renamed: a kill in the middle must not leave half a cluster that looks like one.
+    # Made under another name and renamed, so that a kill in the middle does not leave an incomplete cluster.
     draft = pgdata.with_name(f"{pgdata.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
@@ -243,7 +241,7 @@ def _initdb(programs: Path, pgdata: Path, who: Account | None, *, sync: bool) ->
 
 def _socket_folder(pgdata: Path) -> Path:
     path = str(pgdata / SOCKET_NAME)
-    # A comma separates directories in the server's setting and hosts in a DSN; a quote would need quoting.
+    # A comma separates directories in the server's setting and hosts in a DSN; quotes would need escaping.
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and not set(path) & set(",\"'\\"):
         return pgdata
     return Path(f"/tmp/consent-registry-{secrets.token_hex(8)}")  # noqa: S108 (`start` makes it and refuses a found one)

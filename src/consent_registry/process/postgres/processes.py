@@ -1,4 +1,4 @@
-"""The processes of an embedded server seen from outside: tied to ours, found again when we were killed."""
+"""Controls the processes of an embedded PostgreSQL: they end with this process, or are found and ended later."""
 
 import ctypes
 import os
@@ -13,34 +13,34 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 _LINUX = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
-LEAVE_SECONDS = 10.0
+END_SECONDS = 10.0
 POLL_SECONDS = 0.02
 
 
 def die_with(parent: int, how: signal.Signals) -> Callable[[], None]:
-    """Return what a child runs before exec so that it gets `how` when the parent's *thread* that made it ends.
+    """Return a preexec function for a child. The child then gets the signal `how` when its parent *thread* ends.
 
-    To be called after the change of user, which clears the setting (prctl(2)); Popen does it in that order. Elsewhere
-    than on Linux it does nothing.
+    It must run after the change of user, which clears the setting (prctl(2)); Popen uses this order. It works only on
+    Linux and does nothing on other systems.
     """
 
     def ask_the_kernel() -> None:
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, int(how))
-            if os.getppid() != parent:  # it ended before we asked
+            if os.getppid() != parent:  # the parent ended before the call
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return ask_the_kernel
 
 
 def adopt_orphans() -> None:
-    """From now on processes whose parent was killed become children of ours: not every container has an init."""
+    """Make this process the parent of orphaned descendants, because not every container has an init."""
     if _libc is not None:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def collect_orphans(ours: Collection[int]) -> None:
-    """Collect ended children that are not among `ours`, whose ends their owners want to learn themselves."""
+    """Reap ended children except those in `ours`, whose exit codes are read elsewhere."""
     with suppress(ChildProcessError):
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             if ended.si_pid in ours:
@@ -51,26 +51,26 @@ def collect_orphans(ours: Collection[int]) -> None:
 def find(cluster: str) -> list[int]:
     """Return the ids of the server processes of the cluster with this `cluster_name`, the oldest first.
 
-    PostgreSQL writes the name into the title of each of its processes, and titles are readable where the working
-    directory of another user's process is not (a container without SYS_PTRACE).
+    PostgreSQL writes the name into each process's title. Titles of other users' processes are readable even in a
+    container without SYS_PTRACE, unlike their working directories.
     """
     wanted = cluster.encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*") if _LINUX else ():
         with suppress(OSError):
-            # A zombie has an empty command line: it is over, only nobody collected it.
+            # A zombie has an empty command line: it has ended and was not reaped.
             if (entry / "comm").read_bytes().strip() == b"postgres" and wanted in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
     return sorted(found)
 
 
 def end_leftovers(cluster: str) -> None:
-    """End what is left of the cluster's server when its supervisor was killed; the caller holds the cluster's lock.
+    """End the remaining processes of the cluster's server after its supervisor was killed. The caller has the lock.
 
-    A postmaster without its parent is shutting down already and is given time. Backends without a postmaster are
-    worthless: what they had committed is in the write-ahead log.
+    A postmaster without its parent is shutting down already and gets time. Backends without a postmaster are killed at
+    once: what they committed is in the write-ahead log.
     """
-    for how, seconds in ((signal.SIGINT, LEAVE_SECONDS), (signal.SIGKILL, LEAVE_SECONDS)):
+    for how, seconds in ((signal.SIGINT, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
         left = find(cluster)
         for pid in left:
             with suppress(ProcessLookupError):
@@ -81,11 +81,11 @@ def end_leftovers(cluster: str) -> None:
 
 
 def _postmaster_is_gone(pid: int, family: list[int]) -> bool:
-    """Tell whether `pid` is a backend whose postmaster is not in the family any more."""
+    """Whether `pid` is a backend whose postmaster is no longer in `family`."""
     with suppress(OSError):
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
         if not title.startswith(b"postgres: "):
-            return False  # the postmaster itself: it keeps the command line it was started with
+            return False  # the postmaster itself, which keeps its original command line
         parent = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1]
         return int(parent) not in family
     return False
