@@ -31,7 +31,7 @@ STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 
 help:
 	@echo 'make demo     serve the five demonstration networks (PORT=8080 DATA=.consent-registry WORKERS=1 REQUESTS=yes)'
 	@echo 'make test     every test that needs nothing but pip'
-	@echo 'make check    linters, types, import contracts'
+	@echo 'make check    linters, types, import contracts, the word list'
 	@echo 'make docs     build the pages of docs/ as a site in build/pages'
 	@echo 'make serve    serve with CONSENT_REGISTRY_… from the environment'
 	@echo 'make bench    measure and print figures (EVENTS=10000000 in the log that is searched)'
@@ -64,6 +64,7 @@ check: $(TOOLS)
 	$(PY) -m ruff format --check
 	$(PY) -m mypy src tests tools benchmarks
 	$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
+	$(PY) -m tools.plain_words
 
 # Of the theme's notices one says that it is maintained until May 2027; its successor reads the same mkdocs.yml.
 docs: $(PAGES)

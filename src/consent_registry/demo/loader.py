@@ -38,7 +38,9 @@ async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, An
         await establish_network(runtime, plan)
     admin = await issue_credential(runtime, plan.network, None)
     credentials = {
-        one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners if one.selectable
+        partner.slug: await issue_credential(runtime, plan.network, partner)
+        for partner in plan.partners
+        if partner.selectable
     }
     catalogue = await runtime.picture(plan.network, fresh=True)
     for client in clients(slug, datetime.now(UTC)):

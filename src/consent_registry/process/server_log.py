@@ -56,7 +56,7 @@ def _without_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _chain(error: BaseException | None) -> list[dict[str, Any]]:
     """The exception and its causes, the latest first, each with its innermost code positions."""
     links: list[dict[str, Any]] = []
-    while error is not None and len(links) < 8:  # noqa: PLR2004 - enough for any chain of ours
+    while error is not None and len(links) < 8:  # noqa: PLR2004 - enough for any chain of causes
         frames = traceback.extract_tb(error.__traceback__)[-12:]
         places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         link = {"type": f"{type(error).__module__}.{type(error).__qualname__}", "at": places}
