@@ -167,8 +167,8 @@ def prepare(
     """Return the cluster of the folder `data`, which is made if there is none, and not started.
 
     `options` are further server settings. With `sync=False`, for tests, a *new* cluster's files are not synced to disk;
-    the running server syncs in any case. If PostgreSQL's account cannot reach `data`, the cluster is in `shared`. Raises
-    EmbeddedError.
+    the running server syncs in any case. If PostgreSQL's account cannot reach `data`, the cluster is in `shared`.
+    Raises EmbeddedError.
     """
     who = account()
     data.mkdir(mode=0o700 if who is None else 0o711, parents=True, exist_ok=True)
