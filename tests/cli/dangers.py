@@ -1,4 +1,4 @@
-"""What makes an installation dangerous: each danger as it is made on a real server, and the line it is refused with.
+"""The dangers of an installation: how each is made on a real server, and the line with which it is refused.
 
 `{app}`, `{owner}` are role names, `{db}` the database of this row, `{month}` this month's partition of the log.
 """
@@ -34,12 +34,12 @@ class Danger:
 
     @property
     def is_the_databases(self) -> bool:
-        """Whether the database is changed and must be one of this row's own."""
+        """Whether the row changes the database and needs one of its own."""
         return any("registry" in one or "{db}" in one for one in self.sql)
 
     @property
     def is_the_servers(self) -> bool:
-        """Whether the server itself has to be configured or started anew."""
+        """Whether the server itself must be configured or restarted."""
         return bool(self.options) or any("alter system" in one for one in self.sql)
 
 
@@ -55,13 +55,13 @@ def attribute(name: str, line: str) -> Danger:
 
 
 def weak(name: str, value: str, cure: str, *sql: str, source: str, undo: Sequence[str] = ()) -> Danger:
-    """A setting with which acknowledged commits are lost."""
+    """A setting that loses acknowledged commits."""
     line = f"{name} is {value} (set by: {source}), so what was acknowledged could be lost: set it to {cure}"
     return Danger(f"{name} {value} by {source}", line, sql, undo)
 
 
 def weak_server(name: str, value: str, cure: str) -> Danger:
-    """The same in the server's configuration."""
+    """A setting of the server's configuration that loses acknowledged commits."""
     undo = [f"alter system reset {name}"]
     return weak(name, value, cure, f"alter system set {name} = {value}", source="configuration file", undo=undo)
 
@@ -93,7 +93,7 @@ def setting(name: str, value: str, line: str, *arguments: str) -> Danger:
 
 
 def key(name: str, line: str, content: bytes | None, mode: int = 0o600) -> Danger:
-    """A key file that is none."""
+    """A malformed key file."""
     return Danger(
         f"a key file that is {name}",
         f"key file …/sealing.json{line if line[0] == ':' else f' {line}'}",
@@ -178,7 +178,7 @@ UNSOUND = "… is … for this login, so its statements would not do what they a
 
 
 def unsound(name: str, value: str) -> Danger:
-    """A setting of the login's own, with which statements mean or do something else."""
+    """A setting of the login's own that changes what statements mean or do."""
     return Danger(
         f"{name} {value}",
         UNSOUND,

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a verb ended: exit code, and what stood on both outputs."""
+    """How a verb ended: its exit code and its outputs."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """The lines on standard error."""
+        """Return the lines on standard error."""
         return self.err.splitlines()
 
 
@@ -76,7 +76,7 @@ class Forks:
 
 @contextmanager
 def forking() -> Iterator[Forks]:
-    """The process that forks, for the length of a block."""
+    """Run the forking process during a block."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cli.forks"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The auditor's verb: what it prints and with which code it ends."""
+"""The auditor's verb: its output and its exit codes."""
 
 import json
 
@@ -13,14 +13,16 @@ SETTING = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 
 
 def replay(registry: Registry, *words: str, role: str = "auditor", verb: str = "replay") -> tuple[int, str, str]:
-    """Run it with a login; returns code, output and errors."""
+    """Run the verb with a login; returns exit code, output and errors."""
     dsn = registry.installation.dsn(registry.database, role)
     result = run("audit", verb, *words, **{SETTING: dsn})
     return result.returncode, result.stdout, result.stderr
 
 
 async def test_equal_and_then_not(registry: Registry) -> None:
-    """0 and a line for each table while they are equal; 1 and the row by its name once a grant was widened."""
+    """The exit code is 0 with a line for each table while tables and log are equal, and 1 with the row after a grant
+    was widened.
+    """
     north = await office(registry, "north")
     consent = await north.consent(await north.client())
     code, shown, _ = replay(registry)
@@ -49,13 +51,13 @@ async def test_equal_and_then_not(registry: Registry) -> None:
 
 @pytest.mark.parametrize("role", ["app", "sealer", "eraser", "migrator"])
 def test_another_login_is_told_so(registry: Registry, role: str) -> None:
-    """To whom rows are hidden they would seem to be missing: 2, and one line."""
+    """A login that cannot see all rows ends with 2 and one line, because hidden rows would seem to be missing."""
     code, shown, said = replay(registry, role=role)
     assert (code, shown, len(said.splitlines())) == (2, "", 1), said
 
 
 def test_what_is_missing_is_one_line(registry: Registry) -> None:
-    """Without the setting, for an unknown network, for a database that does not answer: 2."""
+    """A missing setting, an unknown network and an unreachable database end with 2 and one line."""
     assert replay(registry, "--network", "nowhere")[::2] == (2, "consent-registry: There is no such network.\n")
     unset = run("audit", "replay")
     assert (unset.returncode, unset.stderr) == (2, f"consent-registry: set {SETTING}\n")
@@ -96,6 +98,6 @@ async def test_what_the_officers_look_at(fresh_registry: Registry) -> None:
 
 @pytest.mark.parametrize("words", [["--days", "0"], ["--days", "367"], ["--network", "nowhere"]])
 def test_what_cannot_be_reconciled_is_said(registry: Registry, words: list[str]) -> None:
-    """No days, too many days, an unknown network; and another login than the auditor's sees less than all."""
+    """A wrong number of days, an unknown network and another login than the auditor's are refused with one line."""
     assert replay(registry, *words, verb="reconcile")[0] == 2
     assert replay(registry, verb="reconcile", role="app")[0] == 2

@@ -1,4 +1,4 @@
-"""The command line as an operator meets it: help for every verb, one line for every mistake."""
+"""The command line: help for every verb, and one line for every mistake."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with an environment that says nothing about a registry."""
+    """Run the command in an environment without settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
     return subprocess.run(
         [sys.executable, "-m", "consent_registry", *words],
@@ -24,7 +24,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("verb", ["demo", "serve"])
 def test_every_verb_explains_itself(verb: str) -> None:
-    """The overview names the verb and its own help names its options; what only tests use is not shown."""
+    """The overview lists the verbs, each verb's help lists its options, and options for tests are hidden."""
     assert verb in run("--help").stdout
     shown = run(verb, "--help").stdout
     assert "--port" in shown
@@ -39,7 +39,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
     ],
 )
 def test_what_cannot_be_used_is_one_line(words: list[str], said: str) -> None:
-    """Exit code 1 and one line that names what to mend, no traceback."""
+    """An unusable argument ends with exit code 1 and one line about the cure, without a traceback."""
     result = run(*words)
     assert result.returncode == 1
     assert said in result.stderr

@@ -1,4 +1,4 @@
-"""The eraser's verbs: a data-protection officer previews, confirms, and can rely on it, whenever the power fails."""
+"""The eraser's verbs: preview, confirmation and erasure, also when the process is killed."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Desk:
     reference_file: Path
 
     def erase(self, *words: str, reference: str = "", status: int = 0) -> str:
-        """Run a verb of `erasure` and return what it printed, on success or as its one line of refusal."""
+        """Run a verb of `erasure` and return its output, or the line of its refusal."""
         self.reference_file.write_text(reference + "\n")
         result = run("erasure", *words, **self.environment)
         assert result.returncode == status, result.stdout + result.stderr
@@ -37,25 +37,25 @@ class Desk:
         return result.stderr if status else result.stdout
 
     def killed(self, *words: str) -> None:
-        """Run a verb that is killed when the ledger has its intent."""
+        """Run a verb that is killed after it wrote its intent to the ledger."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
         command = [sys.executable, "-m", "tests.campaigns.controls.killed_eraser", "erasure", *words]
         result = subprocess.run(command, cwd=ROOT, env=clean | self.environment, capture_output=True, check=False)
         assert result.returncode == -signal.SIGKILL, result.stderr
 
     def person(self) -> tuple[str, ...]:
-        """Name the person: north's reference is in the file."""
+        """Return the options that name the person: north's reference is in the file."""
         return ("small", "--partner", "north", "--reference-file", str(self.reference_file))
 
     def digest(self, reference: str) -> str:
-        """Return the digest a preview shows."""
+        """Return the digest of a preview."""
         shown = json.loads(self.erase("preview", *self.person(), "--json", reference=reference))
         return str(shown["digest"])
 
 
 @pytest.fixture
 def desk(registry: Registry, tmp_path: Path) -> Desk:
-    """Give a desk with a ledger of its own."""
+    """Make a desk with its own ledger."""
     dsn = registry.installation.dsn
     environment = {
         "CONSENT_REGISTRY_ERASER_DATABASE_URL": dsn(registry.database, "eraser"),
@@ -91,7 +91,7 @@ async def test_previewed_confirmed_and_done(registry: Registry, desk: Desk) -> N
 
 
 async def test_killed_before_the_commit_it_is_done_at_the_next_start(registry: Registry, desk: Desk) -> None:
-    """Kill -9 between the ledger's line and the commit: the person is still there, and replaying finishes it, once."""
+    """After a kill between ledger and commit the person is still stored, and replaying completes the erasure once."""
     north = await office(registry, "north")
     client = await north.client()
     await north.consent(client)
@@ -103,7 +103,7 @@ async def test_killed_before_the_commit_it_is_done_at_the_next_start(registry: R
     assert len(ErasureLedger(desk.ledger).entries()) == 1
     assert "erased again" in desk.erase("replay")
     assert await north.outcome(client) == "no_permission"
-    assert "not in the database" in desk.erase("replay")
+    assert "no erased person is in the database" in desk.erase("replay")
     await check_log(registry)
 
 
@@ -119,13 +119,13 @@ async def test_killed_before_the_commit_it_is_done_at_the_next_start(registry: R
     ],
 )
 def test_what_is_missing_is_one_line(desk: Desk, words: list[str], missing: str, said: str) -> None:
-    """A setting, a network or a person that is not there is told in one line."""
+    """A missing setting, an unknown network and an unknown person are each refused in one line."""
     desk.environment.pop(missing, None)
     assert said in desk.erase(*words, status=1)
 
 
 def test_the_application_and_others_cannot_erase(registry: Registry, desk: Desk) -> None:
-    """With the application's, the sealer's or the auditor's login the eraser's verbs are refused by the database."""
+    """The database refuses the eraser's verbs with the application's, the sealer's and the auditor's login."""
     for role in ("app", "sealer", "auditor"):
         dsn = registry.installation.dsn(registry.database, role)
         desk.environment["CONSENT_REGISTRY_ERASER_DATABASE_URL"] = dsn

@@ -1,4 +1,4 @@
-"""The operator's side of keys: what there is, a new one, values moved, and an old one dropped when nothing needs it."""
+"""The operator's verbs for keys: list, rotate, move values, and drop an unused key."""
 
 import json
 import shutil
@@ -21,19 +21,19 @@ MIGRATOR = "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"
 
 
 class Desk(NamedTuple):
-    """What an operator has: a folder of keys, and the database's logins."""
+    """An operator's folder of keys and database logins."""
 
     folder: Path
     environment: dict[str, str]
     administrator: str
 
     def listed(self) -> dict[tuple[str, str], str]:
-        """What `keys` says of each key, by file and id."""
+        """Return the listed state of each key, by file and id."""
         lines = said("keys", str(self.folder), **self.environment).splitlines()
         return {(line.split()[0], line.split()[1]): line.split(maxsplit=2)[2] for line in lines}
 
     def let_time_pass(self, name: str, minutes: float) -> None:
-        """Write a file as it would look had its keys been made that much earlier."""
+        """Rewrite a file as if its keys had been made earlier."""
         path = self.folder / f"{name}.json"
         content = json.loads(path.read_text())
         for key in content["keys"]:
@@ -45,7 +45,7 @@ class Desk(NamedTuple):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Desk]:
-    """An operator's desk at a database of its own, with consents in it."""
+    """Make a desk with a database that has consents."""
     folder = shutil.copytree(installation.keys, tmp_path / "keys")
     folder.chmod(0o700)
     async with installation.copy() as database:
@@ -54,7 +54,7 @@ async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Desk
 
 
 async def test_a_sealing_key_from_the_first_day_to_the_last(desk: Desk) -> None:
-    """Shown as needed, rotated, refused while needed, moved, and dropped; no secret is ever printed."""
+    """A sealing key is listed as used, rotated, refused while used, moved and dropped, and no secret is printed."""
     secret = json.loads((desk.folder / "sealing.json").read_text())["keys"][0]["secret"]
     assert "references" in desk.listed()["sealing", "sealing-1"]
     assert "0 days ago" in desk.listed()["sealing", "sealing-1"]
@@ -88,7 +88,7 @@ async def test_a_sealing_key_from_the_first_day_to_the_last(desk: Desk) -> None:
 
 
 async def test_a_leaked_token_key_goes_at_once(desk: Desk) -> None:
-    """A token key is held while its tokens live, unless it leaked; the log's key is never dropped."""
+    """A token key is kept while its tokens are valid, unless it leaked; a log key is never dropped."""
     for name in ("token", "log"):
         said("keys", "rotate", str(desk.folder), "--name", name, "--after", "2")
         desk.let_time_pass(name, 2)
@@ -100,7 +100,7 @@ async def test_a_leaked_token_key_goes_at_once(desk: Desk) -> None:
 
 
 async def test_a_missing_key_is_pointed_out(desk: Desk) -> None:
-    """Values made with a key that is not in the folder are named: a foreign folder, or a lost key."""
+    """Values with a key that is not in the folder are listed as MISSING."""
     other = desk.folder.parent / "other"
     said("keys", str(other), "--make")
     (other / "sealing.json").write_text((other / "sealing.json").read_text().replace("sealing-1", "sealing-9"))
@@ -120,7 +120,7 @@ async def test_a_missing_key_is_pointed_out(desk: Desk) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """A delay shorter than servers take to notice, a file that is none, a name left out: nothing is changed."""
+    """Too short a delay, an unknown file and a missing name are refused, and nothing changes."""
     said("keys", str(tmp_path / "keys"), "--make")
     before = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
     result = run("keys", words[0], str(tmp_path / "keys"), *words[1:])

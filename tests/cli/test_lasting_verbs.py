@@ -1,4 +1,4 @@
-"""Verbs that run until they are stopped live on whatever becomes of their standard output."""
+"""Verbs that run until stopped continue if their standard output fails."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ START_S = 60
 
 @contextmanager
 def lasting(words: str, output: str, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a verb with that output for the length of a block, as a shell would; it must end with 0 at SIGTERM."""
+    """Run a verb with this output during a block, as a shell does; it must end with 0 at SIGTERM."""
     redirection, encoding = OUTPUTS[output]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
     clean |= {"PYTHONIOENCODING": encoding} if encoding else {}
@@ -55,7 +55,7 @@ def lasting(words: str, output: str, environment: dict[str, str]) -> Iterator["s
 
 
 def answers(url: str) -> bool:
-    """Tell whether there is an answer of any kind."""
+    """Whether there is an answer of any kind."""
     try:
         return httpx.get(url).status_code > 0
     except httpx.TransportError:
@@ -64,7 +64,7 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_witness_lives_on(tmp_path: Path, output: str) -> None:
-    """It answers after its start, and again after it had something to log."""
+    """A witness answers after its start, and again after a request that it logs."""
     made = [sys.executable, "-m", "consent_registry", "witness", "make", str(tmp_path / "zeuge"), "zeuge.example"]
     subprocess.run(made, check=True, capture_output=True, cwd=ROOT)
     port = free_port()
@@ -75,14 +75,14 @@ def test_a_witness_lives_on(tmp_path: Path, output: str) -> None:
 
 @pytest.fixture(scope="module")
 def empty(installation: Installation) -> str:
-    """Make a database without any network, as production begins; gives its name."""
+    """Make a database without networks, as at the start of production; returns its name."""
     asyncio.run(empty_database(installation.cluster, "lasting"))
     return "lasting"
 
 
 @pytest.mark.parametrize("output", ["closed all", "full both"])
 def test_a_server_with_its_sealer_lives_on(installation: Installation, empty: str, tmp_path: Path, output: str) -> None:
-    """`serve` becomes ready, answers a refusal that it logs, and its sealer runs beside it until both are stopped."""
+    """`serve` becomes ready and answers a refusal that it logs, and its sealer runs until both are stopped."""
     (tmp_path / "heads").mkdir(mode=0o700)
     port = free_port()
     environment = {
@@ -121,7 +121,7 @@ def test_the_demonstration_lives_on(tmp_path: Path, output: str) -> None:
 
 
 def test_data_whose_name_is_not_utf_8_is_refused_with_one_line(tmp_path: Path) -> None:
-    """JSON and addresses could not name it; the line can be printed anywhere."""
+    """A DATA folder whose name is not UTF-8 is refused with a line that can be printed anywhere."""
     data = os.fsencode(tmp_path) + b"/d\xe4ten"
     command: list[str | bytes] = [sys.executable, "-m", "consent_registry", "demo", "--data", data, "--port", "21599"]
     for encoding in ("utf-8", "ascii"):

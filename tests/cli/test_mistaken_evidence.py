@@ -1,4 +1,4 @@
-"""A mistaken address or file is no finding against a log: `verify` says what it is, with exit code 2."""
+"""A wrong address or file is no finding about a log: `verify` ends with exit code 2 and names the mistake."""
 
 import functools
 import http.server
@@ -25,7 +25,7 @@ VKEY = str(KEY.verifier)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two logs' exports below one folder, what belongs to one, and much that is something else."""
+    """Make two logs' exports below one folder, files for one of them, and other files."""
     folder, log = tmp_path_factory.mktemp("files"), SmallLog.of(300)
     for path, data in log.files.items():
         (folder / "logs/small" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -47,12 +47,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
     timeout = 5
 
     def log_message(self, *_: object) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(folder: Path, certificate: Path | None = None) -> Iterator[str]:
-    """Serve a folder over HTTP, or over TLS with a certificate; gives the address."""
+    """Serve a folder over HTTP, or over TLS with a certificate; yields the address."""
     handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         if certificate is not None:
@@ -75,7 +75,7 @@ def address(folder: Path) -> Iterator[str]:
 
 
 def untold(ended: Ended, line: str) -> None:
-    """Exit code 2, one line that says this, and no report."""
+    """Assert exit code 2, a line with these words, and no report."""
     assert (ended.code, ended.out, len(ended.lines)) == (2, "", 1), ended
     assert line in ended.err, ended.err
     assert "evidence" not in ended.err
@@ -84,19 +84,19 @@ def untold(ended: Ended, line: str) -> None:
 @pytest.mark.parametrize(
     ("place", "line"),
     [
-        ("/smal", "there is no log at {}/smal: its checkpoint is answered with 404"),
-        ("", "there is no log at {}: its checkpoint is answered with 404"),
-        ("/small/checkpoint", "its checkpoint is answered with 404"),
+        ("/smal", "there is no log at {}/smal: the answer for its checkpoint is 404"),
+        ("", "there is no log at {}: the answer for its checkpoint is 404"),
+        ("/small/checkpoint", "the answer for its checkpoint is 404"),
         ("/page", "there is no log at {}/page: its answer is not a checkpoint"),
     ],
 )
 def test_an_address_without_a_log(forks: Forks, address: str, place: str, line: str) -> None:
-    """A mistyped network, an address above or below, another page."""
+    """An address with a typing error, above or below a log, or of another page ends with exit code 2."""
     untold(forks.run("verify", address + place, "--vkey", VKEY), line.format(address))
 
 
 def test_a_folder_without_a_log(forks: Forks, folder: Path) -> None:
-    """The folder above, or another; where tiles are and the checkpoint is gone, that is a finding."""
+    """A folder above a log or another folder ends with exit code 2; tiles without a checkpoint are a finding."""
     untold(forks.run("verify", folder / "logs", "--vkey", VKEY), "holds no log")
     assert forks.run("verify", folder / "logs/small", "--vkey", VKEY).code == 0
 
@@ -106,7 +106,7 @@ def test_a_folder_without_a_log(forks: Forks, folder: Path) -> None:
     "option", ["--kept", "--receipt", "--events", "--policy", "--token-file", "receipt", "--proof"]
 )
 def test_a_file_that_is_something_else(forks: Forks, folder: Path, address: str, option: str, file: str) -> None:
-    """Every file in the place of every other: named, with what it is not."""
+    """Every file in the place of every other file is refused with the reason."""
     if (option, file) in {("--receipt", "receipt"), ("receipt", "receipt"), ("--proof", "proof")}:
         return
     if (option, file) == ("--token-file", "receipt"):
@@ -122,7 +122,7 @@ def test_a_file_that_is_something_else(forks: Forks, folder: Path, address: str,
 
 
 def test_control_what_is_the_right_file_and_does_not_hold_is_a_finding(forks: Forks, folder: Path) -> None:
-    """A kept checkpoint that was altered, a receipt with another signature: these are evidence, exit code 1."""
+    """Control: an altered kept checkpoint and a receipt with another signature are findings, exit code 1."""
     kept = forks.run("verify", folder / "logs/small", "--vkey", VKEY, "--kept", folder / "altered")
     assert kept.code == 1, kept
     assert "evidence" in kept.out
@@ -134,7 +134,7 @@ def test_control_what_is_the_right_file_and_does_not_hold_is_a_finding(forks: Fo
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate for this machine that nobody else knows."""
+    """Make a certificate for this machine that no authority signed."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
     now = datetime.now(UTC)
     made = (
@@ -151,7 +151,7 @@ def certificate(folder: Path) -> Path:
 
 
 def test_a_certificate_that_is_not_trusted_is_said_to_be_none(forks: Forks, folder: Path, tmp_path: Path) -> None:
-    """The line names the certificate as the cause; with the authority named in the environment the log is read."""
+    """The line names the untrusted certificate; with its authority in the environment the log is read."""
     pem = certificate(tmp_path)
     with serving(folder / "logs", pem) as address:
         place = address.replace("127.0.0.1", "localhost") + "/small"

@@ -92,7 +92,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def faults(folder: Path, origin: str = ORIGIN) -> list[str]:
-    """Return what the check says, one line a fault; anything but faults is raised."""
+    """Return the lines of the check, one for each fault; anything else is raised."""
     try:
         return [
             f"{one.pointer}: {one.detail}"
@@ -103,7 +103,7 @@ def faults(folder: Path, origin: str = ORIGIN) -> list[str]:
 
 
 def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every member of a document, the first two of each list."""
+    """Return the places of all members of a document, and of the first two items of each list."""
     yield path
     if isinstance(value, dict):
         for name in value:
@@ -114,7 +114,7 @@ def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[st
 
 
 def changed(document: Json, path: tuple[str | int, ...], change: Callable[[Any, Any], object]) -> Json:
-    """A copy of the document with one member changed."""
+    """Return a copy of the document with one changed member."""
     result: Json = copy.deepcopy(document)
     holder: Any = result
     for step in path[:-1]:
@@ -129,7 +129,7 @@ def put(value: object, at: Any, last: str | int) -> None:  # noqa: ANN401 - an o
 
 
 def mutants(document: Json) -> Iterator[tuple[str, Json]]:
-    """Every member replaced by every value, left out, doubled, and joined by one that nobody knows."""
+    """Return the document with every member replaced by every value, removed, repeated, and beside an unknown one."""
     for path in list(places(document))[1:]:
         name = "/".join(map(str, path))
         for value in VALUES:
@@ -142,7 +142,7 @@ def mutants(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def written(document: Json) -> bytes:
-    """The document's JSON, which may spell half a character."""
+    """Return the document's JSON, also with half a surrogate pair."""
     return json.dumps(document, ensure_ascii=True).encode()
 
 
@@ -172,7 +172,7 @@ async def test_no_mistake_is_a_traceback(folder: Path, installation: Installatio
 
 
 async def take(installation: Installation, folder: Path, path: Path, taken: list[tuple[str, bytes]]) -> None:
-    """Set each up as a network of its own, in a database of its own."""
+    """Set up each document as a network in a database of its own."""
     name = f"networks_{path.stem.replace('-', '_')}"
     await empty_database(installation.cluster, name)
     pool = await open_pool(installation.dsn(name), 2)
@@ -215,7 +215,7 @@ async def take(installation: Installation, folder: Path, path: Path, taken: list
     ],
 )
 def test_each_mistake_is_named_at_its_place(folder: Path, change: Callable[[Any], object], line: str) -> None:
-    """The pointer leads to the member."""
+    """The pointer of a fault names the wrong member."""
     path = folder / f"networks/{BASE}.json"
     document = json.loads(path.read_bytes())
     change(document)
@@ -227,7 +227,7 @@ def test_each_mistake_is_named_at_its_place(folder: Path, change: Callable[[Any]
     "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"network": 1, "network": 2}', b"\xef\xbb\xbf{}"]
 )
 def test_what_is_no_document(forks: Forks, folder: Path, content: bytes) -> None:
-    """The check says so with 1, and setting it up is refused in one line; a document that is not there is 2."""
+    """A malformed document ends the check with 1, and setting it up with one line; a missing document is 2."""
     (folder / f"networks/{BASE}.json").write_bytes(content)
     ended = forks.run("network", folder, BASE, "--check")
     assert (ended.code, ended.err) == (1, ""), ended
@@ -239,7 +239,7 @@ def test_what_is_no_document(forks: Forks, folder: Path, content: bytes) -> None
 
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_an_origin_that_no_note_carries_is_refused(folder: Path, registry: Registry, origin: str) -> None:
-    """By the check and before anything is written, with the rule."""
+    """An origin that a signed note cannot have is refused with the rule, by the check and by the setup."""
     assert any(ORIGINS[origin] in one and one.startswith("/log_origin") for one in faults(folder, origin))
     plan = read_plan(folder, 77, BASE, origin, demonstration=False)
     with pytest.raises(Refused) as raised:
@@ -249,7 +249,7 @@ async def test_an_origin_that_no_note_carries_is_refused(folder: Path, registry:
 
 
 async def test_an_origin_that_another_log_has_is_refused(folder: Path, registry: Registry) -> None:
-    """Two logs of one name would be a split view."""
+    """An origin that another log has is refused: two logs with one name would be a split view."""
     runtime = registry.app.state.shared.runtime
     taken = (await runtime.networks())[0].log_origin
     with pytest.raises(Refused) as raised:
@@ -258,7 +258,7 @@ async def test_an_origin_that_another_log_has_is_refused(folder: Path, registry:
 
 
 def test_control_good_origins_are_taken() -> None:
-    """A host, a path, a port, letters of any language."""
+    """Control: an origin with a host, a path, a port, or letters of any language is accepted."""
     for origin in (
         "log.example",
         "registry.example:8443/paderborn",

@@ -1,4 +1,4 @@
-"""An operator sets up a registry by the verbs alone, from an empty database to a token; what is unsafe is refused."""
+"""An operator sets up a registry with the verbs only, from an empty database to a token; unsafe steps are refused."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ class Ground:
     port: int
 
     def environment(self, role: str = "app") -> dict[str, str]:
-        """The settings, with one role's login."""
+        """Return the settings with the login of a role."""
         return {
             "CONSENT_REGISTRY_DATABASE_URL": self.cluster.dsn(user=ROLES[role], database=self.database),
             "CONSENT_REGISTRY_KEYS": str(self.keys),
@@ -55,7 +55,7 @@ class Ground:
 
 
 def said(*words: str, **environment: str) -> str:
-    """Run a verb that succeeds and return what it printed."""
+    """Run a verb that succeeds and return its output."""
     result = run(*words, **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -71,7 +71,7 @@ def refused(*words: str, **environment: str) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    """What a database administrator hands over: a database with the roles that the verb printed, run twice."""
+    """Make a database with the roles that the verb printed, as an administrator does, twice."""
     database = f"{PREFIX}_database"
     administrator = await asyncpg.connect(cluster.dsn())
     await administrator.execute(f"create database {database}")
@@ -88,7 +88,7 @@ async def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
-    """Migrate, make keys, set up a network, issue a credential, serve: a partner gets its token."""
+    """After migrate, keys, network, credential and serve, a partner gets its token."""
     assert "no schema yet" in refused("serve", **(ground.environment() | _with_other_keys(ground)))
     migrated = said("migrate", **ground.environment("migrator")).split()
     names = [one.name for one in (*read_functions().for_tables, *read_migrations(), *read_functions().others)]
@@ -126,7 +126,7 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
 
 
 def _set_policies(ground: Ground, app: dict[str, str]) -> None:
-    """Show policies and set others, each a version on record; what is wrong with them is named by its place."""
+    """Show policies and set others: each version is recorded, and a fault is named with its place."""
     shown = json.loads(said("policy", "show", "herne", **app))
     assert shown["quotas"] == {"decisions": None, "batch_items": None, "writes": 6000, "reads": 6000, "tokens": 600}
     file = ground.keys.parent / "policies.json"
@@ -161,7 +161,7 @@ def _with_a_partner_called_all(ground: Ground) -> Path:
 
 
 def _with_other_keys(ground: Ground) -> dict[str, str]:
-    """Keys that are good, for a refusal that is about something else."""
+    """Make valid keys, for a refusal with another cause."""
     folder = ground.keys.parent / "other"
     said("keys", str(folder), "--make")
     return {"CONSENT_REGISTRY_KEYS": str(folder)}
@@ -191,7 +191,7 @@ def _serve_and_ask(ground: Ground, client_id: str, client_secret: str) -> None:
 
 
 def test_migrate_needs_a_login() -> None:
-    """Without a database the verb says which setting is missing."""
+    """Without a database URL the verb names the missing setting."""
     assert "CONSENT_REGISTRY_DATABASE_URL" in refused("migrate")
 
 
@@ -254,7 +254,7 @@ def test_a_demonstration_of_before_is_refused(open_folder: Callable[[str], Path]
 
 
 async def test_demo_keeps_away_from_a_real_network(registry: Registry, tmp_path: Path) -> None:
-    """Given the database of a real network the demonstration refuses before it changes a role, a password or a row."""
+    """The demonstration refuses a real network's database before it changes a role, a password or a row."""
     async with registry.sql() as owner:
         state = "select array_agg(rolpassword order by rolname), (select count(*) from registry.events) from pg_authid"
         before = await owner.fetchrow(state)

@@ -1,4 +1,4 @@
-"""What can be no reference is refused with the reason, by every verb that reads one, from a file and from a pipe."""
+"""An invalid reference is refused with the reason, by every verb that reads one, from a file and from a pipe."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def test_what_can_be_no_reference_is_refused(forks: Forks, tmp_path: Path, what:
 
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_is_a_reference_is_read(tmp_path: Path, what: str) -> None:
-    """The line's end and a mark before it are cut off, and nothing else."""
+    """Only the line end and a byte order mark are removed from a reference."""
     content, reference = TAKEN[what]
     (tmp_path / "reference").write_bytes(content)
     assert read_reference(tmp_path / "reference") == reference
@@ -111,13 +111,13 @@ async def test_control_a_registered_one_is_found_and_another_is_not(
 
 
 def test_every_verb_that_takes_a_reference_is_in_the_table() -> None:
-    """A verb that reads one is in the table above, so that its reader is tried too."""
+    """Every verb that reads a reference is in the table above, so that it is tested."""
     taking = {words for words, verb in every_verb() if "reference_file" in verb.__annotations__}
     assert taking == set(READING)
 
 
 def test_a_reference_among_the_arguments_follows_the_rule_too(forks: Forks, tmp_path: Path) -> None:
-    """`verify receipt --reference` compares nothing with what can be no reference."""
+    """`verify receipt --reference` refuses an invalid reference."""
     for wrong in (" AWO", "", "A\u200dB", "x" * 129):
         with pytest.raises(NoReference):
             checked_reference(wrong)

@@ -12,7 +12,7 @@ from tests.support.office import office
 
 @pytest.fixture
 def environment(registry: Registry, tmp_path: Path) -> dict[str, str]:
-    """Give the settings of both logins."""
+    """Return the settings of both logins."""
     dsn = registry.installation.dsn
     return {
         "CONSENT_REGISTRY_DATABASE_URL": dsn(registry.database),
@@ -24,14 +24,14 @@ def environment(registry: Registry, tmp_path: Path) -> dict[str, str]:
 
 
 def said(environment: dict[str, str], *words: str) -> str:
-    """Run a verb that succeeds and return what it printed."""
+    """Run a verb that succeeds and return its output."""
     result = run(*words, **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def refused(environment: dict[str, str], *words: str) -> str:
-    """Run a verb that is refused with one line, and return that."""
+    """Run a verb that is refused with one line, and return it."""
     result = run(*words, **environment)
     assert result.returncode == 1, result.stdout + result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
@@ -39,7 +39,7 @@ def refused(environment: dict[str, str], *words: str) -> str:
 
 
 async def test_periods_and_what_is_due(registry: Registry, environment: dict[str, str]) -> None:
-    """The periods are shown and set, what is due is shown with its reason, and letting go says what went."""
+    """Periods are shown and set, due data are shown with the reason, and the removal reports what it removed."""
     assert "consents: 3 calendar years" in said(environment, "retention", "periods", "small")
     assert "consents: 5 calendar years" in said(environment, "retention", "periods", "small", "--consent-years", "5")
     assert "must be between 1 and 30" in refused(environment, "retention", "periods", "small", "--use-years", "0")
@@ -52,7 +52,7 @@ async def test_periods_and_what_is_due(registry: Registry, environment: dict[str
 
 
 async def test_a_hold_from_the_command_line(registry: Registry, environment: dict[str, str], tmp_path: Path) -> None:
-    """Placed by reference or consent, listed without a name, lifted once; it stands in the way of an erasure."""
+    """A hold is placed by reference or consent, listed without a name, lifted once, and prevents an erasure."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -64,7 +64,7 @@ async def test_a_hold_from_the_command_line(registry: Registry, environment: dic
     listed = said(environment, "hold", "list", "small")
     assert all(one in listed for one in (hold_id, other, "Art. 17 Abs. 3 lit. e DSGVO", "DPO-1"))
     assert client not in listed
-    assert "A legal hold stands against it" in said(environment, "erasure", "preview", *person)
+    assert "A legal hold prevents it" in said(environment, "erasure", "preview", *person)
     act = ("erasure", "perform", *person, "--ground", "unlawful", "--confirm", "0")
     assert "Lift it first" in refused(environment, *act)
     for one in (hold_id, other):

@@ -1,4 +1,4 @@
-"""Whatever a verb raises or cannot print: one line, and the code that the table of `cli/running.py` says."""
+"""Every exception and output error of a verb becomes one line and the exit code in the table of `cli/running.py`."""
 
 import ast
 import errno
@@ -72,7 +72,7 @@ NO_PLACE_IN_A_LINE = ("Traceback", SECRET, *(type(one).__name__ for one in RAISE
 
 
 def raising(error: Exception) -> App:
-    """A command with one verb of each sort, all of which raise."""
+    """Make a command with verbs of each kind, all of which raise."""
     app = App(name="command")
 
     @app.command
@@ -94,7 +94,7 @@ def raising(error: Exception) -> App:
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda one: type(one).__name__)
 def test_every_exception_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
-    """1 of a plain verb, 2 of one with a verdict, and a line that names neither a class nor a value."""
+    """An exception ends a plain verb with 1 and one with a verdict with 2; its line has neither class nor value."""
     for words, code in (("plain", 1), ("verdict", 2), ("perhaps", 1), ("perhaps --status", 2)):
         assert run(raising(error), words.split()) == code, words
         said = capsys.readouterr()
@@ -115,7 +115,7 @@ def test_control_without_the_wrapper_an_exception_is_python_s_own(capsys: pytest
 
 
 def test_every_verdict_is_marked() -> None:
-    """The verbs with a verdict are those of the list, and each says so in its signature too."""
+    """The verbs with a verdict are those in the list, and each returns Outcome."""
     marked = {words: getattr(verb, running._MARK) for words, verb in EVERY_VERB.items() if running.has_verdict(verb)}
     assert marked == VERDICTS
     returning = {words for words, verb in EVERY_VERB.items() if "Outcome" in str(get_type_hints(verb).get("return"))}
@@ -123,7 +123,7 @@ def test_every_verdict_is_marked() -> None:
 
 
 def test_no_verb_ends_the_process() -> None:
-    """An exit of its own would be a code that nobody chose; `running` alone chooses, and `__main__` alone exits."""
+    """No verb calls an exit itself: only `running` chooses the code, and only `__main__` exits."""
     assert [path.name for path in sorted(Path(verbs_folder.__path__[0]).rglob("*.py")) if exits(path.read_text())] == []
     assert exits("import sys\nif 1:\n    sys.exit(1)")
     assert exits("raise SystemExit(1)")
@@ -139,7 +139,7 @@ def exits(source: str) -> bool:
 
 @pytest.mark.parametrize("words", [one for one in EVERY_VERB if one not in {"roles", "openapi", "demo"}])
 def test_every_verb_without_a_setting_is_one_line(forks: Forks, words: str) -> None:
-    """Nothing is set, and what is named is not there: one line; 2 where 1 is a verdict, 1 where it is not."""
+    """Without settings and with unknown names a verb ends with one line and 1, or 2 if 1 is a verdict."""
     given = [value for name, value in arguments(words).items() if not name.startswith("--")]
     named = [part for name, value in arguments(words).items() if name.startswith("--") for part in (name, value)]
     option = VERDICTS.get(words, "")
@@ -151,7 +151,7 @@ def test_every_verb_without_a_setting_is_one_line(forks: Forks, words: str) -> N
 
 
 def arguments(words: str) -> dict[str, str]:
-    """What a verb demands, with values that name nothing that exists."""
+    """Return a verb's required arguments, with values that do not exist."""
     demanded = {}
     for name, one in inspect.signature(EVERY_VERB[words]).parameters.items():
         if one.default is inspect.Parameter.empty:
@@ -162,7 +162,7 @@ def arguments(words: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("words", list(EVERY_VERB))
 def test_a_mistyped_setting_is_refused_by_every_verb(forks: Forks, words: str) -> None:
-    """The line names the name and the one that was meant; 2 where 1 is a verdict."""
+    """The line names the mistyped setting and the intended one; the code is 2 if 1 is a verdict."""
     given = [
         part
         for name, value in arguments(words).items()
@@ -178,7 +178,7 @@ def test_a_mistyped_setting_is_refused_by_every_verb(forks: Forks, words: str) -
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log that holds, with a receipt and its proof, and the folder of a sealer that never sealed."""
+    """Make a log that holds, a receipt with its proof, and the folder of a sealer that never sealed."""
     folder, log = tmp_path_factory.mktemp("evidence"), SmallLog.of(300)
     (folder / "heads").mkdir(mode=0o700)
     for path, data in log.files.items():
@@ -191,7 +191,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def printing(registry: Registry, evidence: Path) -> dict[str, SimpleNamespace]:
-    """Verbs that succeed and print, with a verdict and without one."""
+    """Return verbs that succeed and print, with a verdict and without one."""
     dsn = registry.installation.dsn
     auditor = {"CONSENT_REGISTRY_AUDITOR_DATABASE_URL": dsn(registry.database, "auditor")}
     sealer = {
@@ -227,7 +227,7 @@ PRINTING = (
 
 @pytest.mark.parametrize("name", PRINTING)
 def test_what_cannot_be_printed_is_one_line(forks: Forks, printing: dict[str, SimpleNamespace], name: str) -> None:
-    """On a full disk, with a closed output, and into a pipe that nobody reads: one line, and never a verdict."""
+    """A full disk, a closed output and a pipe without reader give one line, and never a verdict."""
     verb = printing[name]
     wanted = 2 if " ".join(word for word in name.split() if not word.startswith("-")) in VERDICTS else 1
     for output, why in (("/dev/full", "No space left"), ("closed", "it is closed"), ("pipe", "Broken pipe")):
@@ -238,7 +238,7 @@ def test_what_cannot_be_printed_is_one_line(forks: Forks, printing: dict[str, Si
 
 @pytest.mark.parametrize("name", PRINTING)
 def test_control_what_can_be_printed_is(forks: Forks, printing: dict[str, SimpleNamespace], name: str) -> None:
-    """The same verbs, where they can print, do; the network of these tests was never sealed, which is a verdict."""
+    """Control: with a usable output the same verbs print; the network was never sealed, which is a verdict."""
     verb = printing[name]
     ended = forks.run(*verb.words, environment=verb.environment)
     assert (ended.code, ended.err) == (1 if name == "seal --status" else 0, ""), ended
@@ -246,7 +246,7 @@ def test_control_what_can_be_printed_is(forks: Forks, printing: dict[str, Simple
 
 
 def test_an_output_that_is_not_utf_8(forks: Forks, tmp_path: Path) -> None:
-    """What an encoding cannot write is one line; what it can write is printed."""
+    """Text that the encoding cannot write gives one line; other text is printed."""
     assert forks.run("roles", encoding="ascii").code == 0
     missing = forks.run("keys", tmp_path / "schlüssel", encoding="ascii")
     assert (missing.code, len(missing.lines)) == (1, 1)
@@ -258,7 +258,7 @@ def test_an_output_that_is_not_utf_8(forks: Forks, tmp_path: Path) -> None:
 
 
 def test_streams_that_are_closed_are_not_given_to_files(forks: Forks, tmp_path: Path) -> None:
-    """With all three closed a verb works on, and what it would print stands in none of its files."""
+    """With all three streams closed a verb works, and its output is in none of its files."""
     ended = forks.run("keys", tmp_path / "keys", "--make", output="closed", stdin=None)
     assert ended.code == 1
     files = list((tmp_path / "keys").iterdir())
@@ -268,6 +268,6 @@ def test_streams_that_are_closed_are_not_given_to_files(forks: Forks, tmp_path: 
 
 
 def test_the_table_of_exceptions_is_no_copy_of_itself() -> None:
-    """The exceptions of the table are of more than twenty-five classes, of ours, the driver's, TLS's and Python's."""
+    """The table has more than twenty-five classes of exceptions: the registry's, the driver's, TLS's and Python's."""
     assert len({type(one) for one in RAISED}) > 25
     assert sys.version_info >= (3, 11)

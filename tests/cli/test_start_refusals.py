@@ -34,7 +34,7 @@ SOUND_DATABASE = "sound"
 
 @dataclass(slots=True)
 class Ground:
-    """A server of these tests' own, because they misconfigure it, with a sound database to copy."""
+    """A server for these tests only, because they misconfigure it, with a sound database to copy."""
 
     data: Path
     keys: Path
@@ -42,7 +42,7 @@ class Ground:
     rows: int = 0
 
     def restart(self, options: dict[str, str]) -> None:
-        """Start the server anew with further settings."""
+        """Restart the server with further settings."""
         self.cluster.stop()
         self.cluster = prepare(self.data, options=options)
         self.cluster.start()
@@ -72,7 +72,7 @@ async def ground(open_folder: Callable[[str], Path], tmp_path_factory: pytest.Te
 
 @asynccontextmanager
 async def endangered(ground: Ground, danger: Danger, keys: Path) -> AsyncIterator[dict[str, str]]:
-    """Make the danger for the length of a block; gives the environment of `serve`."""
+    """Make the danger during a block; yields the environment of `serve`."""
     ground.rows += 1
     database = f"row_{ground.rows}" if danger.is_the_databases else SOUND_DATABASE
     names = ROLES | {"db": database, "month": f"events_{datetime.now(UTC):%Y%m}"}
@@ -101,21 +101,21 @@ async def endangered(ground: Ground, danger: Danger, keys: Path) -> AsyncIterato
 
 
 def clock(offset: str) -> dict[str, str]:
-    """Return what shifts the clock of a process and not the time it measures."""
+    """Return the settings that shift a process's clock but not the time it measures."""
     shift = {"LD_PRELOAD": FAKETIME, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     return shift if offset else {}
 
 
 @contextmanager
 def silence() -> Iterator[str]:
-    """Listen where nobody ever answers; gives the address."""
+    """Listen without ever answering; yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"postgresql://app@127.0.0.1:{listener.getsockname()[1]}/registry"
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a start went: exit code, what was said, and whether the port was ever open."""
+    """The result of a start: exit code, output, and whether the port was ever open."""
 
     code: int | None
     said: str
@@ -123,7 +123,7 @@ class Start:
 
 
 def start(danger: Danger, environment: dict[str, str]) -> Start:
-    """Run `serve` until it ends, five seconds at most, or its port opens."""
+    """Run `serve` until it ends or its port opens, at most five seconds."""
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
     command = [sys.executable, "-m", "consent_registry", "serve", "--port", str(port), *danger.arguments]
@@ -142,7 +142,7 @@ def start(danger: Danger, environment: dict[str, str]) -> Start:
 
 
 def answers(port: int) -> bool:
-    """Tell whether somebody listens."""
+    """Whether a process listens."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -161,19 +161,19 @@ def ready(port: int) -> bool:
 
 
 def pattern(line: str) -> re.Pattern[str]:
-    """Return what matches a line in which `…` stands for anything."""
+    """Return a pattern for a line in which `…` matches anything."""
     return re.compile(".+".join(re.escape(part) for part in line.split("…")))
 
 
 def row(danger: Danger) -> object:
-    """A process for each row takes too long for `make test`; a shifted clock needs a program of the distribution."""
+    """Mark a row as slow if it needs a process of its own."""
     mark = pytest.mark.system if danger.clock else pytest.mark.campaign
     return pytest.param(danger, marks=mark, id=danger.name.replace(" ", "-"))
 
 
 @pytest.mark.parametrize("danger", [row(one) for one in DANGERS])
 async def test_a_danger_is_refused(ground: Ground, danger: Danger, tmp_path: Path) -> None:
-    """Exit code 1 within five seconds, exactly one line, which names the setting and the cure; no port was opened."""
+    """The start ends with exit code 1 within five seconds and one line with setting and cure, and no port is opened."""
     keys = ground.keys
     if danger.key_file is not None:
         name, content, mode = danger.key_file
@@ -205,12 +205,12 @@ SOUND_BEHIND_A_PROXY = Danger(
 @pytest.mark.campaign
 @pytest.mark.parametrize("sound", [SOUND, SOUND_BEHIND_A_PROXY], ids=lambda one: one.name.replace(" ", "-"))
 async def test_control_the_same_without_danger_starts(ground: Ground, sound: Danger) -> None:
-    """After all those dangers the same installation opens its port and is ready: the watch on the port sees it."""
+    """Control: without dangers the same installation opens its port and becomes ready, and the port check sees it."""
     async with endangered(ground, sound, ground.keys) as environment:
         result = start(sound, environment)
     assert (result.code, result.said, result.opened) == (None, "", True)
 
 
 def test_there_are_enough_of_them() -> None:
-    """No danger stands twice, and there are more than twenty-five settings with a bad value."""
+    """No danger is listed twice, and more than twenty-five settings have a bad value."""
     assert len({danger.name for danger in DANGERS}) == len(DANGERS) > 25

@@ -1,4 +1,4 @@
-"""`verify` as a DPO runs it: files or an address, keys of her own, and exit codes for her scripts."""
+"""`verify` as a DPO runs it: a folder or an address, the DPO's own keys, and exit codes for scripts."""
 
 import functools
 import gzip
@@ -21,7 +21,7 @@ VKEY = str(KEY.verifier)
 
 
 def verify(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run the verb where neither database nor settings are known."""
+    """Run the verb without database and settings."""
     return run("verify", *(str(word) for word in words))
 
 
@@ -33,7 +33,7 @@ def log() -> SmallLog:
 
 @pytest.fixture
 def folder(log: SmallLog, tmp_path: Path) -> Path:
-    """Its export, with what a DPO has beside it."""
+    """Make the log's export and the DPO's own files."""
     for path, data in log.files.items():
         (tmp_path / "log" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "log" / path).write_bytes(data)
@@ -50,7 +50,7 @@ def folder(log: SmallLog, tmp_path: Path) -> Path:
 
 
 def test_a_month_of_a_dpo(folder: Path) -> None:
-    """All she has is given at once: everything holds, exit code 0, and this month's checkpoint is kept for the next."""
+    """With all inputs at once everything holds with exit code 0, and the checkpoint is saved for the next month."""
     result = verify(
         *(folder / "log", "--policy", folder / "policy", "--events", folder / "events.jsonl.gz"),
         *("--kept", folder / "april.checkpoint", "--kept", folder / "may.checkpoint"),
@@ -70,7 +70,9 @@ def test_a_month_of_a_dpo(folder: Path) -> None:
 
 
 def test_a_finding(folder: Path) -> None:
-    """A flipped bit is exit code 1, named on the terminal and as JSON; nothing is kept, no control character shown."""
+    """A flipped bit ends with exit code 1 and is named as text and JSON; nothing is saved and no control character is
+    shown.
+    """
     bundle = folder / "log/tile/entries/001"
     data = bytearray(bundle.read_bytes())
     data[40] ^= 1
@@ -89,14 +91,14 @@ def test_a_finding(folder: Path) -> None:
 
 
 def test_what_cannot_be_told(folder: Path) -> None:
-    """No witness, no time: asked for freshness it is exit code 2, and said to be no finding."""
+    """Without a witness a demanded freshness ends with exit code 2, and the report says that it is no finding."""
     result = verify(folder / "log", "--vkey", VKEY, "--max-age", "3600")
     assert result.returncode == 2
-    assert "Nothing was found to be wrong" in result.stdout
+    assert "No fault was found" in result.stdout
 
 
 def test_freshness(log: SmallLog, folder: Path) -> None:
-    """The witness's word of a minute ago is fresh enough for an hour, that of yesterday is a finding."""
+    """A cosignature of a minute ago is fresh for an hour; yesterday's is a finding."""
     for age, code in [(60, 0), (86400, 1)]:
         (folder / "log/checkpoint").write_bytes(log.checkpoint(600, int(time.time()) - age))
         asked = verify(folder / "log", "--policy", folder / "policy", "--max-age", "3600")
@@ -104,7 +106,7 @@ def test_freshness(log: SmallLog, folder: Path) -> None:
 
 
 def test_nothing_of_the_registry_is_needed(folder: Path) -> None:
-    """Where neither database driver nor web framework is installed, a log and a receipt are verified all the same."""
+    """Without database driver and web framework a log and a receipt are verified."""
     without = "import sys; sys.modules |= dict.fromkeys(['asyncpg', 'litestar', 'granian']); "
     for words in (
         ["verify", str(folder / "log"), "--vkey", VKEY],
@@ -130,11 +132,11 @@ def test_nothing_of_the_registry_is_needed(folder: Path) -> None:
         (["receipt", "{}/none", "--proof", "{}/270.tlog-proof", "--vkey", VKEY], "No such file"),
         (["receipt", "{}/receipt", "--proof", "{}/none", "--vkey", VKEY], "No such file"),
         (["receipt", "{}/receipt", "--proof", "{}/270.tlog-proof"], "give a key that you trust"),
-        (["receipt", "{}/empty.json", "--proof", "{}/270.tlog-proof", "--vkey", VKEY], "no decision's answer"),
+        (["receipt", "{}/empty.json", "--proof", "{}/270.tlog-proof", "--vkey", VKEY], "not a decision's answer"),
     ],
 )
 def test_what_keeps_from_telling_is_one_line(folder: Path, words: list[str], line: str) -> None:
-    """A missing file, a missing key, a missing server: exit code 2, one line, and no report."""
+    """A missing file, key or server ends with exit code 2, one line, and no report."""
     (folder / "empty.json").write_text("{}")
     (folder / "bad.gz").write_bytes(b"no gzip")
     result = verify(*(word.format(folder) for word in words))
@@ -144,7 +146,7 @@ def test_what_keeps_from_telling_is_one_line(folder: Path, words: list[str], lin
 
 
 def test_a_receipt_offline(folder: Path) -> None:
-    """Receipt, proof and the published key are enough; with the whole answer also whom it is about."""
+    """Receipt, proof and the published key are enough; the whole answer also shows its client."""
     proof = folder / "270.tlog-proof"
     for file in ("receipt", "answer.json"):
         result = verify("receipt", folder / file, "--proof", proof, "--policy", folder / "policy")
@@ -162,7 +164,7 @@ def test_a_receipt_offline(folder: Path) -> None:
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    """Any web server that serves the exported folder, to who brings the token; some requests it puts off first."""
+    """A web server with the exported folder that demands a token and first answers some requests with Retry-After."""
 
     put_off: ClassVar[list[tuple[int, str | None]]] = []
 
@@ -180,7 +182,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
             self.send_error(401)
 
     def log_message(self, *_: object) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def address(folder: Path) -> Iterator[str]:
 
 
 def test_from_an_address(folder: Path, address: str) -> None:
-    """A served log is verified like a folder; without the token nothing can be told; what is missing is a finding."""
+    """A served log is verified like a folder; without the token it cannot be checked, and a missing file is a finding."""
     (folder / "token").write_text("let-me-in\n")
     asked = (address, "--vkey", VKEY, "--events", folder / "events.jsonl", "--token-file", folder / "token")
     assert verify(*asked).returncode == 0

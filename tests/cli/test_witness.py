@@ -1,4 +1,4 @@
-"""A witness as a partner runs it: its own process, folder and key, asked by HTTP as any log would ask."""
+"""A witness in a process of its own, with its folder and key, called over HTTP as by any log."""
 
 import concurrent.futures
 import hashlib
@@ -57,7 +57,7 @@ class Running:
         return httpx.post(f"{self.url}/add-checkpoint", content=submission(old, size, leaves, signer), timeout=20)
 
     def latest(self, origin: str = LOG.name) -> httpx.Response:
-        """Read what it cosigned last."""
+        """Read the latest cosigned checkpoint."""
         return httpx.get(f"{self.url}/{hashlib.sha256(origin.encode()).hexdigest()}/checkpoint")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -83,7 +83,7 @@ def start(folder: Path, key: VerifierKey, port: int) -> Running:
 
 
 def make(folder: Path, name: str = "w1.test") -> VerifierKey:
-    """Make a witness's folder that knows the log."""
+    """Make a witness's folder that trusts the log."""
     key = SignerKey.of_seed(name, hashlib.sha256(name.encode()).digest(), COSIGNATURE)
     WitnessState(folder).make(key)
     WitnessState(folder).trust(LOG.verifier)
@@ -92,7 +92,7 @@ def make(folder: Path, name: str = "w1.test") -> VerifierKey:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One witness that has cosigned size 3."""
+    """Start a witness that has cosigned size 3."""
     folder = tmp_path_factory.mktemp("witness") / "state"
     running = start(folder, make(folder), free_port())
     assert running.add(0, 3).status_code == 200
@@ -101,7 +101,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_a_log_is_witnessed_from_nothing_on(tmp_path: Path) -> None:
-    """First, next, the same again, and the latest cosigned checkpoint for everybody; the time is the witness's own."""
+    """A witness cosigns the first checkpoint, the next and the same again at its own time, and serves the latest."""
     folder = tmp_path / "state"
     key = VerifierKey.parse(run("witness", "make", str(folder), "w1.test").stdout.strip())
     assert run("witness", "trust", str(folder), str(LOG.verifier)).stdout == f"{LOG.verifier}\n"
@@ -140,7 +140,9 @@ def test_a_log_is_witnessed_from_nothing_on(tmp_path: Path) -> None:
     ],
 )
 def test_what_it_refuses(shared: Running, status: int, body: bytes) -> None:
-    """Every status of tlog-witness; a 409 names its size in the specified type; nothing changes what it remembers."""
+    """Each refusal has its status of tlog-witness, a 409 has the size in the specified type, and the state does not
+    change.
+    """
     before = shared.latest().content
     answer = httpx.post(f"{shared.url}/add-checkpoint", content=body)
     assert answer.status_code == status, answer.text
@@ -155,12 +157,12 @@ def test_what_it_refuses(shared: Running, status: int, body: bytes) -> None:
     "path", ["/", "/add-checkpoint", "/0/checkpoint", f"/{'0' * 64}/checkpoint", "/..%2fkey/checkpoint", "/key"]
 )
 def test_nothing_else_is_served(shared: Running, path: str) -> None:
-    """Other addresses, other logs and the folder's other files are not there."""
+    """Other addresses, other logs and the folder's other files are 404."""
     assert httpx.get(shared.url + path).status_code in {404, 405}
 
 
 def test_lines_that_strangers_added_are_not_kept(shared: Running) -> None:
-    """What it shows the world of a checkpoint is the log's signature and its own, nothing unverified."""
+    """The served checkpoint has only the log's signature and the witness's own."""
     stranger = SignerKey.of_seed("stranger.test", bytes(32))
     note = SignedNote.parse(checkpoint(3))
     crowded = SignedNote(note.text, (stranger.sign(note.text), *note.signatures, stranger.sign("other\n")))
@@ -208,7 +210,7 @@ def test_it_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_a_memory_that_cannot_be_read_is_not_begun_anew(shared: Running) -> None:
-    """With a damaged, foreign or exchanged checkpoint in its folder it refuses to answer; put back, it goes on."""
+    """With a damaged or foreign checkpoint in its folder a witness does not answer; after repair it continues."""
     name = hashlib.sha256(LOG.name.encode()).hexdigest()
     kept = shared.folder / "checkpoints" / name
     good = kept.read_bytes()
@@ -221,7 +223,7 @@ def test_a_memory_that_cannot_be_read_is_not_begun_anew(shared: Running) -> None
 
 
 def test_a_disk_that_takes_nothing(shared: Running) -> None:
-    """When the checkpoint cannot be stored there is no cosignature; afterwards there is."""
+    """If the checkpoint cannot be stored, there is no cosignature; later there is."""
     before = shared.latest().content
     obstacle = shared.folder / "checkpoints" / f"{hashlib.sha256(LOG.name.encode()).hexdigest()}.new"
     obstacle.mkdir()
@@ -232,7 +234,7 @@ def test_a_disk_that_takes_nothing(shared: Running) -> None:
 
 
 def test_the_key_is_its_own(tmp_path: Path) -> None:
-    """The key file is private and is not made twice; one that others can read, or that is none, is refused."""
+    """The key file is private and is made once; a readable or malformed one is refused."""
     make(tmp_path / "state")
     file = tmp_path / "state/key"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -266,7 +268,7 @@ def test_the_key_is_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, words: list[str], line: str) -> None:
-    """A bad name, a bad key: exit code 1 and one line, and nothing was made."""
+    """A malformed name or key ends with exit code 1 and one line, and nothing is made."""
     result = run("witness", *(word.format(tmp_path / "state") for word in words))
     assert result.returncode == 1
     assert line in result.stderr
@@ -275,7 +277,7 @@ def test_mistakes_are_one_line(tmp_path: Path, words: list[str], line: str) -> N
 
 
 def test_a_log_is_known_from_when_it_is_trusted(shared: Running) -> None:
-    """A running witness follows its file of logs; a line that is no key stops it from answering, with its number."""
+    """A running witness reads new logs in its file; a malformed line stops it from answering, with its number."""
     other = SignerKey.of_seed("registry.test/other", bytes(32))
     body = AddCheckpoint(0, (), checkpoint(3, signer=other)).format()
     assert httpx.post(f"{shared.url}/add-checkpoint", content=body).status_code == 404

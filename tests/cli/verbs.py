@@ -1,4 +1,4 @@
-"""Every verb of the command, found by walking it: what a table over all of them goes through."""
+"""Finds every verb of the command, for tests over all verbs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ VERDICTS: dict[str, str] = {
 
 
 def every_verb(of: App = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Each verb by its words, and the function that it runs."""
+    """Return each verb's words and its function."""
     if of.default_command is not None:
         yield " ".join(path), of.default_command
     for name in of:

@@ -60,7 +60,7 @@ def _text_of(slug: str, language: str) -> str:
 
 @every_network
 def test_document_names_its_own_slug_and_all_partners(slug: str) -> None:
-    """Each document is the network its file is named after, with every partner once."""
+    """Each document has the slug of its file name, and every partner once."""
     document = read_network(slug)
     assert document.network.slug == slug
     assert len(_partners_of(document)) == len(document.partners) == PARTNERS[slug]
@@ -68,7 +68,7 @@ def test_document_names_its_own_slug_and_all_partners(slug: str) -> None:
 
 @every_network
 def test_partners_have_known_regimes_and_well_formed_slugs(slug: str) -> None:
-    """Whoever can send or receive has a regime; only the project group has neither regime nor organisation."""
+    """Every partner that can send or receive has a regime; only the project group has no regime and organisation."""
     for partner in read_network(slug).partners:
         assert SLUG.fullmatch(partner.slug)
         assert partner.selectable == (partner.regime in REGIMES) == (partner.organisation is not None)
@@ -98,13 +98,13 @@ def test_no_purpose_allows_what_is_not_to_be_shared() -> None:
 
 @with_flows
 def test_enough_flows_of_both_kinds(slug: str) -> None:
-    """Each network with an exchange has at least six flows on consent and two on a statute."""
+    """Each network with flows has at least six on consent and two on a statute."""
     assert len(_flows_of(read_network(slug), "consent")) >= 6
     assert len(_flows_of(read_network(slug), "statute")) >= 2
 
 
 def test_widunetz_starts_without_any_flow() -> None:
-    """Membership gives no right: the agreement of widunetz lists nothing and there is no text to sign."""
+    """The agreement of widunetz has no flows, and there is no text to sign."""
     document = read_network("widunetz")
     assert [agreement.flows for agreement in document.agreements] == [()]
     assert document.texts == ()
@@ -112,7 +112,7 @@ def test_widunetz_starts_without_any_flow() -> None:
 
 @every_network
 def test_flows_stay_within_partners_and_purposes(slug: str) -> None:
-    """A flow joins two different selectable partners and carries only categories its purpose can need."""
+    """A flow joins two different selectable partners and has only categories of its purpose."""
     document = read_network(slug)
     partners = _partners_of(document)
     allowed = {one.slug: set(one.categories) for one in read_catalogue(document).purposes}
@@ -135,7 +135,7 @@ def test_statutory_flows_name_a_norm_and_consent_flows_none(slug: str) -> None:
 
 @every_network
 def test_no_category_is_statutory_and_consented_in_the_same_flow(slug: str) -> None:
-    """Nobody is asked for consent where a statute already decides."""
+    """No client is asked for consent where a statute applies."""
     seen: dict[tuple[str, str, str, str], str] = {}
     document = read_network(slug)
     for flow in (*_flows_of(document, "consent"), *_flows_of(document, "statute")):
@@ -147,7 +147,7 @@ def test_no_category_is_statutory_and_consented_in_the_same_flow(slug: str) -> N
 
 @every_network
 def test_isolated_partners_take_no_part_in_consent(slug: str) -> None:
-    """Consent never leads to a foreigners' authority or out of it."""
+    """No flow on consent leads to or from a foreigners' authority."""
     document = read_network(slug)
     partners = _partners_of(document)
     for flow in _flows_of(document, "consent"):
@@ -157,7 +157,7 @@ def test_isolated_partners_take_no_part_in_consent(slug: str) -> None:
 
 @every_network
 def test_agreements_are_marked_as_assumptions_without_invented_dates(slug: str) -> None:
-    """The public texts give no dates and no flows: the dates are empty, the flows are marked, the reasons are told."""
+    """Dates that the public texts lack are empty, assumed flows are marked, and the reasons are given."""
     document = read_network(slug)
     for agreement in document.agreements:
         assert agreement.assumption
@@ -167,7 +167,7 @@ def test_agreements_are_marked_as_assumptions_without_invented_dates(slug: str) 
 
 
 def test_what_the_networks_are_known_for_is_in_their_documents() -> None:
-    """Wesel demands interpreter information, three of its towns coordinate; Herford's isolated unit is assumed."""
+    """Wesel demands interpreters and has three coordinating towns; Herford's isolated unit is marked as assumed."""
     wesel, herford = read_network("kreis-wesel"), read_network("kreis-herford")
     assert wesel.network.policies.interpreter_required
     assert {p.organisation for p in wesel.partners if p.coordinating_post} == {
@@ -180,7 +180,7 @@ def test_what_the_networks_are_known_for_is_in_their_documents() -> None:
 
 @with_flows
 def test_texts_exist_in_five_languages(slug: str) -> None:
-    """Each network with an exchange has its text in five languages, and no file more."""
+    """Each network with flows has its text in exactly five languages."""
     (text,) = read_network(slug).texts
     assert text.version == "2026-1"
     assert text.languages == {language: f"texts/{slug}/{language}.txt" for language in LANGUAGES}
@@ -202,7 +202,7 @@ def test_text_is_plain_and_normalised(slug: str, language: str) -> None:
 
 @every_text
 def test_text_is_marked_as_demonstration_at_its_end(slug: str, language: str) -> None:
-    """The last line says in the client's language that no lawyer has reviewed the text."""
+    """The last line states in the client's language that no lawyer has reviewed the text."""
     assert _text_of(slug, language).splitlines()[-1].startswith(DEMONSTRATION_MARK[language])
 
 
@@ -229,7 +229,7 @@ def test_text_names_every_sender_recipient_and_flow(slug: str, language: str) ->
 @pytest.mark.parametrize("language", ["de", "en"])
 @with_flows
 def test_text_names_exactly_the_categories_of_each_flow(slug: str, language: str) -> None:
-    """In German and English the line of each flow is its purpose and its categories in the catalogue's own words."""
+    """In German and English the line of each flow has its purpose and its categories in the catalogue's words."""
     document = read_network(slug)
     catalogue = read_catalogue(document)
     purposes = {one.slug: getattr(one.name, language) for one in catalogue.purposes}
@@ -244,7 +244,7 @@ def test_text_names_exactly_the_categories_of_each_flow(slug: str, language: str
 
 @every_text
 def test_languages_say_the_same_in_as_many_lines(slug: str, language: str) -> None:
-    """A translation has the German text's lines: no section, flow or complaint body is missing."""
+    """A translation has as many lines as the German text: no section, flow or complaint body is missing."""
     german = _text_of(slug, "de").splitlines()
     lines = _text_of(slug, language).splitlines()
     assert [bool(line) for line in lines] == [bool(line) for line in german]
@@ -256,7 +256,7 @@ def test_languages_say_the_same_in_as_many_lines(slug: str, language: str) -> No
 
 @every_text
 def test_text_is_written_in_its_own_script(slug: str, language: str) -> None:
-    """Most letters belong to the language's script; names of offices stay in Latin, isolated in right-to-left lines."""
+    """Most letters belong to the language's script; offices' names are Latin, isolated in right-to-left lines."""
     text = _text_of(slug, language)
     letters = [unicodedata.name(c).split()[0] for c in text if c.isalpha()]
     assert letters.count(SCRIPT[language]) > 0.7 * len(letters)

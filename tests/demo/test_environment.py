@@ -1,4 +1,4 @@
-"""The files a shell reads beside a demonstration: private, complete, and one after another."""
+"""The shell files of a demonstration: private, complete, and independent of each other."""
 
 import os
 import subprocess
@@ -13,14 +13,14 @@ FILES = {"app": {"A_URL": "postgresql:///x?host=/a b", "KEYS": "/k"}, "auditor":
 
 
 def read(data: Path, *names: str) -> dict[str, str]:
-    """Return what a shell has after reading these files."""
+    """Return a shell's environment after it has read these files."""
     lines = "".join(f". '{data}/{name}.env'\n" for name in names)
     run = subprocess.run(["sh", "-eu", "-c", f"{lines}env -0"], capture_output=True, check=True, env={"A_URL": "old"})
     return dict(one.partition("=")[::2] for one in run.stdout.decode().split("\0") if one)
 
 
 def test_each_file_gives_its_login_and_takes_the_others_away(tmp_path: Path) -> None:
-    """Whatever was read before; nobody but the owner may read them."""
+    """A shell has only the login of the file it read last, and only the owner may read the files."""
     write_environments(tmp_path, FILES)
     for names in (("app",), ("auditor", "app"), ("app", "app")):
         told = read(tmp_path, *names)
@@ -34,7 +34,7 @@ def test_each_file_gives_its_login_and_takes_the_others_away(tmp_path: Path) -> 
 def test_a_shell_that_read_app_env_starts_the_demonstration_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, *, is_kept: bool
 ) -> None:
-    """The demonstration's own address is not taken for a database that somebody else runs; any other still is."""
+    """The demonstration's own database URL in the environment is ignored; any other is used."""
     name = "CONSENT_REGISTRY_DATABASE_URL"
     write_environments(tmp_path, {"app": {name: "postgresql:///own?host=/s"}})
     monkeypatch.setenv(name, url)

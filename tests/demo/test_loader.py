@@ -1,4 +1,4 @@
-"""The demonstration's part of demo.json, as the loader keeps it."""
+"""The demonstration's part of demo.json, as the loader saves it."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,9 @@ from tests.support.installation import ISSUER, Registry
 
 
 async def test_a_demonstration_from_before_dpos_gives_them_credentials_once(registry: Registry, tmp_path: Path) -> None:
-    """What was kept stays as it was; every partner with a client gets a DPO, the same one at each later start."""
+    """An older demo.json keeps its content; every partner with a credential gets a DPO's once, and keeps it at later
+    starts.
+    """
     keys = tmp_path / "keys"
     keys.mkdir(mode=0o700)
     kept = registry.installation.networks["widunetz"]

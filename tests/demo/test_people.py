@@ -1,4 +1,4 @@
-"""The made-up clients: enough of them, in every state, and nothing among them that a rule would refuse."""
+"""The made-up clients: there are enough, in every state, and all follow the rules."""
 
 import re
 from collections import Counter
@@ -57,21 +57,21 @@ def test_enough_clients_and_consents_in_every_state(slug: str, now: datetime) ->
 
 
 def test_widunetz_has_no_clients() -> None:
-    """Where nothing may flow nobody has consented to anything."""
+    """A network without flows has no clients."""
     assert clients("widunetz", NOW) == []
     assert permit_example("widunetz") is None
 
 
 @with_flows
 def test_same_time_gives_same_people(slug: str) -> None:
-    """The generator reads no clock and throws no dice."""
+    """The generator uses neither clock nor random numbers."""
     assert tuple(clients(slug, NOW)) == _people(slug)
     assert tuple(clients(slug, NOW + timedelta(days=1))) != _people(slug)
 
 
 @with_flows
 def test_references_are_codes_and_unique(slug: str) -> None:
-    """A reference is a code of its partner, never a name, and stands for one client."""
+    """A reference is a code of its partner, never a name, and belongs to one client."""
     references = [(client.partner, client.reference) for client in _people(slug)]
     assert len(set(references)) == len(references)
     for client in _people(slug):
@@ -83,7 +83,7 @@ def test_references_are_codes_and_unique(slug: str) -> None:
 @at_any_start
 @with_flows
 def test_state_follows_from_dates_and_withdrawal(slug: str, now: datetime) -> None:
-    """The state each consent announces is the one its dates and its withdrawal lead to."""
+    """The state of each consent follows from its dates and its withdrawal."""
     for consent, body in _recorded(slug, now):
         assert now - timedelta(days=913) <= body.act.given_at < now
         assert body.act.given_at < _end_of(body)
@@ -93,7 +93,7 @@ def test_state_follows_from_dates_and_withdrawal(slug: str, now: datetime) -> No
 
 @with_flows
 def test_grants_are_flows_of_the_agreement_sent_by_their_recorder(slug: str) -> None:
-    """Every grant lies within a consent flow of the agreement and is recorded by its sender, so that it is given."""
+    """Every grant is within a consent flow of the agreement and is recorded by its sender."""
     flows = {
         (flow.sender, flow.recipient, flow.purpose): set(flow.categories)
         for agreement in read_network(slug).agreements
@@ -113,7 +113,9 @@ def test_grants_are_flows_of_the_agreement_sent_by_their_recorder(slug: str) -> 
 
 @with_flows
 def test_special_categories_are_explicit_and_secrecy_is_released(slug: str) -> None:
-    """Special data have an explicit tick; a release stands exactly where a secrecy holder sends secret categories."""
+    """Grants with special data are explicit, and a release exists exactly where a secrecy holder sends secret
+    categories.
+    """
     document = read_network(slug)
     catalogue = read_catalogue(document)
     holders = {one.slug for one in document.partners if one.secrecy_holder}
@@ -134,7 +136,7 @@ def test_special_categories_are_explicit_and_secrecy_is_released(slug: str) -> N
 @at_any_start
 @with_flows
 def test_every_form_satisfies_the_stricter_regime_of_its_day(slug: str, now: datetime) -> None:
-    """For each category and both sides a rule was in force on the day, and the method meets them all."""
+    """For each category and both sides a form rule was in force on the day, and the method satisfies all of them."""
     document = read_network(slug)
     regimes = {one.slug: one.regime for one in document.partners}
     special = {one.slug for one in read_catalogue(document).data_categories if one.special}
@@ -157,7 +159,7 @@ def test_every_form_satisfies_the_stricter_regime_of_its_day(slug: str, now: dat
 
 @with_flows
 def test_evidence_is_a_digest_unless_oral(slug: str) -> None:
-    """Every consent but an oral one has evidence of its own; an oral one says why it was oral."""
+    """Every consent has evidence of its own, except oral ones, which have a reason for their form."""
     digests = []
     for _, body in _recorded(slug):
         evidence = body.act.evidence
@@ -172,7 +174,7 @@ def test_evidence_is_a_digest_unless_oral(slug: str) -> None:
 
 @with_flows
 def test_clients_were_told_everything_in_their_language(slug: str) -> None:
-    """All five languages occur; each client was told all three things; interpreters are named with their language."""
+    """All five languages occur, each client got all three pieces of information, and interpreters have a language."""
     required = read_network(slug).network.policies.interpreter_required
     for _, body in _recorded(slug):
         interpreter = body.information.interpreter
@@ -189,7 +191,7 @@ def test_clients_were_told_everything_in_their_language(slug: str) -> None:
 
 @with_flows
 def test_givers_may_give(slug: str) -> None:
-    """Most givers are adults; a young person's insight was assessed; for a child at school a parent decides."""
+    """Most givers are adults, a young person's insight was assessed, and a parent decides for a child at school."""
     ages = Counter(body.giver.age_band for _, body in _recorded(slug))
     assert ages["adult"] > 0.8 * ages.total()
     for _, body in _recorded(slug):
@@ -203,7 +205,7 @@ def test_givers_may_give(slug: str) -> None:
 @at_any_start
 @with_flows
 def test_withdrawals_take_what_is_there_and_in_order(slug: str, now: datetime) -> None:
-    """A withdrawal comes after its consent and before now, names parts that exist, and leaves something if partial."""
+    """A withdrawal is after its consent and before now, names existing parts, and is not complete if it is partial."""
     partners = {one.slug for one in read_network(slug).partners if not one.isolated}
     for consent, body in _recorded(slug, now):
         if consent.withdrawal is None:
@@ -229,7 +231,9 @@ def test_withdrawals_take_what_is_there_and_in_order(slug: str, now: datetime) -
 
 
 def test_withdrawals_come_by_every_way() -> None:
-    """Across the networks clients withdrew at the sender, at a recipient, with the receipt code and all at once."""
+    """Across the networks clients withdrew at the sender, at a recipient, with the receipt code, and all consents at
+    once.
+    """
     made = [
         (consent, consent.withdrawal) for slug in WITH_FLOWS for consent, _ in _recorded(slug) if consent.withdrawal
     ]
@@ -241,7 +245,7 @@ def test_withdrawals_come_by_every_way() -> None:
 
 @with_flows
 def test_a_recipient_who_records_a_withdrawal_is_named_in_all_of_it(slug: str) -> None:
-    """A recipient withdraws all only if it is in every grant; 'all of this client' needs a single consent."""
+    """A recipient withdraws a whole consent only if it is in every grant; by client, the consent is the only one."""
     for client in _people(slug):
         for consent in client.consents:
             withdrawal = consent.withdrawal

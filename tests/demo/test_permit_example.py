@@ -1,4 +1,4 @@
-"""The request that is answered `permit` right after the first start, and what must be there to vary it."""
+"""The example request that is answered `permit` after the first start, and its variations."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ with_flows = pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != 
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A body of `POST /api/v1/decisions`, as far as the example uses it."""
+    """The members of a body of `POST /api/v1/decisions` that the example uses."""
 
     client: str
     recipient: str
@@ -43,7 +43,7 @@ def _grants(consent_body: dict[str, object]) -> list[dict[str, object]]:
 
 @with_flows
 def test_request_is_covered_by_a_long_lived_consent(slug: str) -> None:
-    """The client's last consent covers all that the example asks, in German, and lives for more than a year."""
+    """The client's last consent covers the whole example, is in German, and is valid for more than a year."""
     _, request = _example(slug)
     last = _example_client(slug).consents[-1]
     asked = [one for one in _grants(last.body) if one["purpose"] == request.purpose]
@@ -58,7 +58,7 @@ def test_request_is_covered_by_a_long_lived_consent(slug: str) -> None:
 
 @with_flows
 def test_two_recipients_share_two_purposes(slug: str) -> None:
-    """The example's client gave two recipients the same two purposes, and the agreement has all four flows."""
+    """The example's client consented to the same two purposes for two recipients; the agreement has all four flows."""
     partner, request = _example(slug)
     given = {
         (str(one["recipient"]), str(one["purpose"]))
@@ -82,7 +82,7 @@ def test_two_recipients_share_two_purposes(slug: str) -> None:
 
 
 def test_paderborn_asks_for_work() -> None:
-    """Paderborn's example is the AWO asking for its first client towards the Jobcenter for employment."""
+    """Paderborn's example is the AWO's question about its first client, to the Jobcenter, for employment."""
     partner, request = _example("paderborn")
     assert (partner, request.client) == ("awo-paderborn", "AWO-1001")
     assert (request.recipient, request.purpose) == ("jobcenter-kreis-paderborn", "employment")

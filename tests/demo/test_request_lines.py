@@ -1,4 +1,4 @@
-"""The demonstration's request lines: each request in one, and nothing that its caller sent."""
+"""The demonstration's request lines: one for each request, without content from the caller."""
 
 import asyncio
 from typing import Any, cast
@@ -15,7 +15,7 @@ SECRET = "AWO-SECRET-4711"
 async def lines_of(
     registry: Registry, capfd: pytest.CaptureFixture[str], requests: list[tuple[str, str, dict[str, Any]]]
 ) -> list[str]:
-    """Send requests to the application with its lines and return these."""
+    """Send requests to the application and return its lines."""
     transport = httpx.ASGITransport(app=cast("Any", RequestLines(registry.app)))
     capfd.readouterr()
     async with httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
@@ -26,7 +26,7 @@ async def lines_of(
 
 
 async def test_a_line_says_method_path_status_and_time(registry: Registry, capfd: pytest.CaptureFixture[str]) -> None:
-    """In the order in which they were answered, the path as its route has it."""
+    """A line has method, route, status and time, in the order of the answers."""
     north = await registry.partner("north")
     signed_in = {"headers": {"Authorization": f"Bearer {north.token}"}}
     asked = [("GET", "/live", {}), ("GET", "/api/v1/me", {}), ("GET", "/api/v1/partners/north", signed_in)]
@@ -40,7 +40,7 @@ async def test_a_line_says_method_path_status_and_time(registry: Registry, capfd
 
 
 async def test_nothing_a_caller_sends_is_in_a_line(registry: Registry, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neither path, query, header, body nor method."""
+    """No line has the caller's path, query, headers, body or unknown method."""
     asked = [
         ("GET", f"/api/v1/consents/{SECRET}", {}),
         ("GET", f"/{SECRET}", {}),
@@ -55,7 +55,7 @@ async def test_nothing_a_caller_sends_is_in_a_line(registry: Registry, capfd: py
 
 
 async def test_what_nobody_could_follow_is_counted(registry: Registry, capfd: pytest.CaptureFixture[str]) -> None:
-    """Under load the lines do not become work of their own."""
+    """Under load further requests are counted instead of shown."""
     lines = await lines_of(registry, capfd, [("GET", "/live", {})] * (LINES + 7))
     counted = [line for line in lines if "more requests" in line]
     shown = len(lines) - len(counted)

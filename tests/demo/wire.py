@@ -1,4 +1,4 @@
-"""The wire's shapes and the form rules, written from the contract and the rule table alone."""
+"""The request bodies and the form rules a second time, written from the contract and the rule table only."""
 
 from datetime import date, datetime
 
@@ -25,18 +25,18 @@ RULES = [
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Refuses members that the wire does not know."""
+    """A struct that refuses unknown members."""
 
 
 class Text(Strict, frozen=True):
-    """The text shown and its language; before the replay its id is its version."""
+    """The shown text and its language; before loading its id is its version."""
 
     id: str
     language: str
 
 
 class Grant(Strict, frozen=True):
-    """The smallest unit."""
+    """A grant of a consent."""
 
     sender: str
     recipient: str
@@ -56,7 +56,7 @@ class Release(Strict, frozen=True):
 
 
 class Giver(Strict, frozen=True):
-    """Who decided."""
+    """The giver of a consent."""
 
     role: str
     age_band: str
@@ -65,7 +65,7 @@ class Giver(Strict, frozen=True):
 
 
 class Evidence(Strict, frozen=True):
-    """The digest of what proves the act."""
+    """The digest of the evidence of an act."""
 
     sha256: str
     media_type: str
@@ -73,7 +73,7 @@ class Evidence(Strict, frozen=True):
 
 
 class Act(Strict, frozen=True):
-    """How and when it was done."""
+    """The method and the time of a consent."""
 
     method: str
     given_at: datetime
@@ -82,14 +82,14 @@ class Act(Strict, frozen=True):
 
 
 class Interpreter(Strict, frozen=True):
-    """Who interpreted, and into which language."""
+    """The kind of interpreter, and the language."""
 
     kind: str
     language: str | None = None
 
 
 class Information(Strict, frozen=True):
-    """What the client was told and by whom."""
+    """The information that the client got, and from whom."""
 
     explained_by: str
     interpreter: Interpreter
@@ -98,7 +98,7 @@ class Information(Strict, frozen=True):
 
 
 class Body(Strict, frozen=True):
-    """A body of `POST /api/v1/consents`, as far as the demonstration uses it."""
+    """The members of a body of `POST /api/v1/consents` that the demonstration uses."""
 
     client: str
     text: Text

@@ -1,4 +1,4 @@
-"""Connections of the server: each phase of a request has its deadline, there is a bound, and places become free."""
+"""Connections of the server: each phase of a request has a deadline, and the number of connections has a limit."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ PATIENCE_S = 15.0
 
 @contextlib.contextmanager
 def serving(**settings: str) -> Iterator[int]:
-    """Run the server's main process around the small application; gives its port."""
+    """Run the server's main process with the small application; yields its port."""
     port = free_port()
     environment = {**os.environ, **{f"CONSENT_REGISTRY_{name}": value for name, value in settings.items()}}
     command = [sys.executable, "-m", "consent_registry.process.server", "tests.campaigns.controls.edge_app:create_app"]
@@ -55,7 +55,7 @@ def answers_now(port: int) -> bool:
 
 
 def connect(port: int, *, window: int | None = None) -> socket.socket:
-    """Open a connection, with a small window where the caller is to take nothing."""
+    """Open a connection, with a small receive window if the caller is to read nothing."""
     one = socket.socket()
     if window is not None:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
@@ -65,7 +65,7 @@ def connect(port: int, *, window: int | None = None) -> socket.socket:
 
 
 def is_closed(one: socket.socket) -> bool:
-    """Whether the other side has closed this connection; what it sent before is read and dropped."""
+    """Whether the server has closed this connection; earlier data are read and dropped."""
     one.settimeout(0)
     try:
         while one.recv(1 << 16):
@@ -89,7 +89,7 @@ PHASES = {
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_no_phase_of_a_request_lasts(port: int, phase: str) -> None:
-    """Whoever stops anywhere is cut off."""
+    """A caller that stops in any phase of its request is cut off."""
     with connect(port) as one:
         one.sendall(PHASES[phase])
         until(lambda: is_closed(one), PATIENCE_S)
@@ -111,7 +111,7 @@ def test_a_byte_now_and_then_buys_no_time(port: int, beginning: bytes) -> None:
 
 
 def test_who_takes_nothing_of_its_answer_is_cut_off(port: int) -> None:
-    """The kernel ends the connection; a reader that comes back later finds a part of the answer alone."""
+    """The kernel ends a connection whose caller reads nothing; a later read gets only a part of the answer."""
     with connect(port, window=4096) as one:
         one.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         time.sleep(6)
@@ -123,7 +123,7 @@ def test_who_takes_nothing_of_its_answer_is_cut_off(port: int) -> None:
 
 
 def test_who_reads_slowly_gets_all_of_a_long_answer(port: int) -> None:
-    """Control: whoever goes on taking a little is left alone, for longer than the deadline."""
+    """Control: a caller that reads slowly but steadily is not cut off, even after the deadline."""
     with connect(port, window=1 << 16) as one:
         one.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         received, began_at = 0, time.monotonic()
@@ -135,7 +135,7 @@ def test_who_reads_slowly_gets_all_of_a_long_answer(port: int) -> None:
 
 
 def test_beyond_the_bound_the_newest_is_closed_and_then_all_is_as_before(port: int) -> None:
-    """Silent connections fill a worker for the length of their deadline at most; who comes beside them is closed."""
+    """Silent connections occupy a worker until their deadline at most, and further connections are closed meanwhile."""
     until(lambda: answers_now(port), PATIENCE_S)
     many = [connect(port) for _ in range(3 * MOST)]
     try:
@@ -148,7 +148,7 @@ def test_beyond_the_bound_the_newest_is_closed_and_then_all_is_as_before(port: i
 
 
 def test_with_the_deadline_of_before_they_stay() -> None:
-    """Control: with long deadlines the same connections are all still there after as long."""
+    """Control: with long deadlines the same connections stay open for the same time."""
     long = {"HEAD_SECONDS": "600", "BODY_SECONDS": "600", "READER_SECONDS": "600", "CONNECTIONS": "500"}
     with serving(**long) as port, contextlib.ExitStack() as stack:
         several = [stack.enter_context(connect(port)) for _ in PHASES]
@@ -159,7 +159,7 @@ def test_with_the_deadline_of_before_they_stay() -> None:
 
 
 def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:
-    """One line names setting and limit; a limit that may be raised is raised, one that is enough is left."""
+    """A line names setting and limit; a limit that may be raised is raised, and a sufficient one is not changed."""
     limits, needed = Limits(connections=3000), 3000 + 10 + OTHER_FILES
     raised: list[tuple[int, int]] = []
     for soft, hard in ((1024, needed), (1024, resource.RLIM_INFINITY), (needed, needed)):
@@ -170,7 +170,7 @@ def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:
 
 
 def test_limits_have_the_contracts_defaults() -> None:
-    """20 s for a head, 30 s for a reader, room for more than 2,500 connections; each is a setting."""
+    """The defaults are 20 s for a head, 30 s for a reader and more than 2,500 connections; each is a setting."""
     assert read_limits({}) == Limits(head_seconds=20, reader_seconds=30, connections=3000, pool_size=10)
     assert read_limits({"CONSENT_REGISTRY_CONNECTIONS": "20000"}).connections == 20_000
     for name, value in {"HEAD_SECONDS": "0", "READER_SECONDS": "x", "CONNECTIONS": "9", "BODY_SECONDS": ""}.items():

@@ -1,4 +1,4 @@
-"""The folder of a demonstration: one holder, private files."""
+"""The folder of a demonstration: one process has its lock, and its files are private."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from consent_registry.process.data_folder import CannotServe, hold, write_privat
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
-    """The second is refused with the first one's process id; afterwards the folder is free again."""
+    """A second process is refused with the first one's process id; later the folder is free again."""
     with hold(tmp_path / "data"), pytest.raises(CannotServe, match=f"process {os.getpid()}"), hold(tmp_path / "data"):
         pass
     with hold(tmp_path / "data"):
@@ -17,7 +17,7 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
 
 
 def test_private_files_are_replaced_whole(tmp_path: Path) -> None:
-    """The new content stands under the old name with mode 0600, and no draft stays."""
+    """The new content is under the old name with mode 0600, and no draft remains."""
     path = tmp_path / "file.json"
     path.write_text("old")
     write_private(path, b"new")

@@ -1,4 +1,4 @@
-"""The supervisor from outside: what it starts comes back, and what it leaves behind is nothing."""
+"""The supervisor seen from outside: it restarts what ends, and after its own end no process remains."""
 
 import concurrent.futures
 import contextlib
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that ended and was not collected yet does not."""
+    """Whether a process runs; an ended one that was not reaped does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -68,11 +68,11 @@ class Supervised:
         return dict(answer.json()) if answer.status_code == 200 else {}
 
     def answered_by_another(self, kind: str, pid: int) -> bool:
-        """Tell whether there is an answer and another process gave it."""
+        """Whether there is an answer and another process gave it."""
         return bool(self.ask().get(kind, pid) != pid)
 
     def cluster(self) -> dict[str, Any]:
-        """Return what cluster.json says."""
+        """Return the content of cluster.json."""
         return dict(json.loads((self.data / "cluster.json").read_bytes()))
 
     def postgres(self) -> list[int]:
@@ -80,7 +80,7 @@ class Supervised:
         return find(f"consent-registry-{short_hash(self.data.resolve() / 'postgres')}")
 
     def family(self) -> list[int]:
-        """Return every process that must be gone afterwards."""
+        """Return every process that must end."""
         now = self.ask()
         return [self.process.pid, now["server"], now["worker"], *self.postgres()]
 
@@ -100,7 +100,7 @@ def launch(data: Path, port: int, workers: int = 1, factory: str = "create_app")
 
 @contextlib.contextmanager
 def supervised(data: Path, workers: int = 1) -> Iterator[Supervised]:
-    """Run it for the length of a block."""
+    """Run the supervisor during a block."""
     port = free_port()
     with launch(data, port, workers) as process:
         try:
@@ -112,7 +112,9 @@ def supervised(data: Path, workers: int = 1) -> Iterator[Supervised]:
 
 
 def test_a_killed_worker_is_back_within_two_seconds(open_folder: FolderMaker) -> None:
-    """Also the second and third time in a row, by the same server process and with the environment it was given."""
+    """A killed worker is replaced within two seconds, three times in a row, by the same server process with the same
+    environment.
+    """
     with supervised(open_folder("worker")) as small:
         server = small.ask()["server"]
         for _ in range(3):
@@ -125,7 +127,7 @@ def test_a_killed_worker_is_back_within_two_seconds(open_folder: FolderMaker) ->
 
 
 def test_a_killed_server_is_back_and_its_workers_are_gone(open_folder: FolderMaker) -> None:
-    """Workers of a killed main process do not serve on unwatched."""
+    """After the main process is killed, its workers end and a new server starts."""
     with supervised(open_folder("server"), workers=2) as small:
         before = small.ask()
         os.kill(before["server"], signal.SIGKILL)
@@ -135,7 +137,7 @@ def test_a_killed_server_is_back_and_its_workers_are_gone(open_folder: FolderMak
 
 @pytest.mark.parametrize("whole_tree", [False, True])
 def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bool) -> None:
-    """The database answers again within ten seconds and cluster.json tells the new process."""
+    """After a kill the database answers again within ten seconds, and cluster.json has the new process."""
     with supervised(open_folder("postgres")) as small:
         first = small.cluster()
         assert small.ask("/database")["one"] == 1
@@ -151,7 +153,7 @@ def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bo
 
 
 def test_sigterm_lets_requests_end_and_leaves_nothing(open_folder: FolderMaker) -> None:
-    """A request in flight is answered, exit code 0, no process and no cluster.json are left."""
+    """SIGTERM lets a request in flight finish, ends with exit code 0, and leaves no process and no cluster.json."""
     with supervised(open_folder("stop")) as small, concurrent.futures.ThreadPoolExecutor() as pool:
         assert (small.data / "cluster.json").stat().st_mode & 0o777 == 0o600
         family = small.family()
@@ -175,7 +177,7 @@ def test_other_ways_to_stop_it(open_folder: FolderMaker, how: signal.Signals) ->
 
 
 def test_a_killed_supervisor_takes_everything_with_it(open_folder: FolderMaker) -> None:
-    """The kernel ends what the supervisor can no longer end, and the next start finds the way free."""
+    """If the supervisor is killed, the kernel ends its processes, and the next start succeeds."""
     data = open_folder("supervisor")
     with supervised(data, workers=2) as small:
         family = small.family()
@@ -186,7 +188,7 @@ def test_a_killed_supervisor_takes_everything_with_it(open_folder: FolderMaker) 
 
 
 def test_a_second_start_is_refused_with_one_line(open_folder: FolderMaker) -> None:
-    """On the same data, and on the same port: one clear line, and the first goes on."""
+    """A second start on the same data or the same port is refused with one line, and the first continues."""
     with supervised(open_folder("second")) as small:
         for data, port, reason in (
             (small.data, free_port(), f"in use by process {small.process.pid}"),
@@ -201,7 +203,9 @@ def test_a_second_start_is_refused_with_one_line(open_folder: FolderMaker) -> No
 
 
 def test_an_application_that_cannot_start_ends_it(open_folder: FolderMaker) -> None:
-    """The application's own reason and one line of ours; exit code 1; nothing is left."""
+    """An application that cannot start ends the supervisor with its reason, one line and exit code 1, and no process
+    remains.
+    """
     data = open_folder("broken")
     with launch(data, free_port(), factory="create_broken_app") as process:
         _, said = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""`make demo` in a fresh clone that nobody else can look into: as an ordinary user and as root."""
+"""`make demo` in a fresh private clone, as an ordinary user and as root."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.system
 
 @contextlib.contextmanager
 def closed_home(user: str | None) -> Iterator[tuple[Path, pwd.struct_passwd]]:
-    """Give a home of mode 0700, with a space in its path, of root or of a user made for this."""
+    """Make a home of mode 0700, with a space in its path, of root or of a new user."""
     outer = Path(tempfile.mkdtemp(prefix="two-commands-"))
     outer.chmod(0o755)
     home = outer / "closed home"
@@ -44,7 +44,7 @@ def closed_home(user: str | None) -> Iterator[tuple[Path, pwd.struct_passwd]]:
 
 
 def ready(url: str) -> bool:
-    """Tell whether the server says it is ready."""
+    """Whether the server reports that it is ready."""
     try:
         return httpx.get(f"{url}/ready", timeout=5).status_code == 200
     except httpx.TransportError:
@@ -52,19 +52,19 @@ def ready(url: str) -> bool:
 
 
 def remove_cluster_elsewhere(data: Path) -> None:
-    """Remove the cluster that lies outside a closed home, which is the only thing a demonstration leaves there."""
+    """Remove the cluster outside a closed home, which is the only remaining file of a demonstration."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree((data / POINTER).read_text().strip())
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Return every process that came from this one, wherever it hangs now."""
+    """Return every descendant of this process, also adopted ones."""
     return list(psutil.Process(pid).children(recursive=True))
 
 
 @pytest.mark.parametrize("user", [None, USER], ids=["root", "ordinary user"])
 def test_a_fresh_clone_serves_and_leaves_nothing(user: str | None) -> None:
-    """One command sets everything up, serves, keeps demo.json private, and SIGTERM ends every process of it."""
+    """One command installs, serves and keeps demo.json private, and SIGTERM ends every process of it."""
     with closed_home(user) as (home, entry):
         clone = home / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)

@@ -1,11 +1,11 @@
-"""The tree again, written from the definitions of RFC 6962 section 2.1 alone: recursive, slow, and nothing of ours."""
+"""The tree of RFC 6962 section 2.1 a second time: recursive and slow, written from the definitions only."""
 
 import hashlib
 from collections.abc import Sequence
 
 
 def mth(hashes: Sequence[bytes]) -> bytes:
-    """MTH over leaf hashes (2.1)."""
+    """Return MTH over leaf hashes (section 2.1)."""
     if not hashes:
         return hashlib.sha256().digest()
     if len(hashes) == 1:
@@ -15,7 +15,7 @@ def mth(hashes: Sequence[bytes]) -> bytes:
 
 
 def path(m: int, hashes: Sequence[bytes]) -> list[bytes]:
-    """PATH(m, D[n]) (2.1.1)."""
+    """Return PATH(m, D[n]) (section 2.1.1)."""
     if len(hashes) == 1:
         return []
     k = split(len(hashes))
@@ -25,7 +25,7 @@ def path(m: int, hashes: Sequence[bytes]) -> list[bytes]:
 
 
 def proof(m: int, hashes: Sequence[bytes]) -> list[bytes]:
-    """PROOF(m, D[n]) (2.1.2)."""
+    """Return PROOF(m, D[n]) (section 2.1.2)."""
     return _subproof(m, hashes, is_whole=True)
 
 

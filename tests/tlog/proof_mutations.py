@@ -1,4 +1,4 @@
-"""Every proof of a tree, and everything that can be done to one: what a verifier must accept, and what it must refuse.
+"""All proofs of a tree and all mutations of them: what a verifier must accept, and what it must refuse.
 
 The roots are those of the recursion in RFC 6962, written again in naive_tree.py. A wrong size comes with the root of
 that size, for size and root are signed together.
@@ -27,7 +27,7 @@ Path = tuple[bytes, ...]
 
 
 class Inclusion(NamedTuple):
-    """The arguments of one verification."""
+    """The arguments of an inclusion verification."""
 
     leaf: bytes
     leaf_index: int
@@ -45,7 +45,7 @@ class Inclusion(NamedTuple):
 
 
 class Consistency(NamedTuple):
-    """The arguments of one verification."""
+    """The arguments of a consistency verification."""
 
     old: int
     new: int
@@ -121,7 +121,9 @@ def altered_paths(path: Path, *, bits: Sequence[int]) -> Iterator[Path]:
 
 
 def inclusion_mutations(tree: Tree, proof: Inclusion, sizes: Sequence[int]) -> Iterator[Inclusion]:
-    """Everything: each bit of path, leaf and root; each dropped, added, exchanged hash; each other index and size."""
+    """Return every mutation: each bit of path, leaf and root; each dropped, added, exchanged hash; each other index and
+    size.
+    """
     every_bit = range(256)
     yield from (proof._replace(path=path) for path in altered_paths(proof.path, bits=every_bit))
     yield from (proof._replace(leaf=flip(proof.leaf, bit)) for bit in every_bit)
@@ -131,7 +133,9 @@ def inclusion_mutations(tree: Tree, proof: Inclusion, sizes: Sequence[int]) -> I
 
 
 def consistency_mutations(tree: Tree, proof: Consistency, sizes: Sequence[int]) -> Iterator[Consistency]:
-    """Everything: each bit of path and roots; each dropped, added, exchanged hash; each other old and new size."""
+    """Return every mutation: each bit of path and roots; each dropped, added, exchanged hash; each other old and new
+    size.
+    """
     every_bit = range(256)
     yield from (proof._replace(path=path) for path in altered_paths(proof.path, bits=every_bit))
     yield from (proof._replace(old_root=flip(proof.old_root, bit)) for bit in every_bit)
@@ -141,7 +145,7 @@ def consistency_mutations(tree: Tree, proof: Consistency, sizes: Sequence[int]) 
 
 
 def is_another_truth(tree: Tree, proof: Consistency) -> bool:
-    """Whether a mutation is true after all: everything continues nothing, and equal sizes need no path."""
+    """Whether a mutation is also a valid proof: every tree continues the empty one, and equal sizes need no path."""
     if not 0 <= proof.old <= proof.new:
         return False
     return proof[:4] == (0, proof.new, (), tree.root(0)) or proof == tree.consistency(proof.old, proof.new)
@@ -163,7 +167,7 @@ def _one_path_of_each_kind(path: Path, dice: random.Random) -> Iterator[Path]:
 
 
 def one_of_each_inclusion(tree: Tree, proof: Inclusion, dice: random.Random, sizes: int) -> Iterator[Inclusion]:
-    """One random mutation of each kind."""
+    """Return a random mutation of each kind."""
     yield from (proof._replace(path=path) for path in _one_path_of_each_kind(proof.path, dice))
     if proof.size > 1:
         yield proof._replace(leaf_index=(proof.leaf_index + 1 + int(dice.random() * (proof.size - 1))) % proof.size)
@@ -173,7 +177,7 @@ def one_of_each_inclusion(tree: Tree, proof: Inclusion, dice: random.Random, siz
 
 
 def one_of_each_consistency(tree: Tree, proof: Consistency, dice: random.Random, sizes: int) -> Iterator[Consistency]:
-    """One random mutation of each kind."""
+    """Return a random mutation of each kind."""
     yield from (proof._replace(path=path) for path in _one_path_of_each_kind(proof.path, dice))
     old, new = int(dice.random() * (sizes + 1)), int(dice.random() * (sizes + 1))
     if old != proof.old:
@@ -183,7 +187,7 @@ def one_of_each_consistency(tree: Tree, proof: Consistency, dice: random.Random,
 
 
 def check_inclusion(tree: Tree, size: int, dice: random.Random, sizes: int) -> int:
-    """Assert that every leaf's proof holds and one mutation of each kind does not; return how many were refused."""
+    """Assert that every leaf's proof holds and a mutation of each kind is refused; return the number of refusals."""
     refused = 0
     for index in range(size):
         proof = tree.inclusion(index, size)
@@ -195,7 +199,7 @@ def check_inclusion(tree: Tree, size: int, dice: random.Random, sizes: int) -> i
 
 
 def check_consistency(tree: Tree, size: int, dice: random.Random, sizes: int) -> int:
-    """Assert that the proof from every earlier size holds and mutations do not; return how many were refused."""
+    """Assert that the proof from every earlier size holds and mutations are refused; return the number of refusals."""
     refused = 0
     for old in range(size + 1):
         proof = tree.consistency(old, size)
@@ -209,7 +213,7 @@ def check_consistency(tree: Tree, size: int, dice: random.Random, sizes: int) ->
 def check_every_inclusion(
     tree: Tree, size: int, verify: Callable[[bytes, int, int, Path, bytes], None] = verify_inclusion
 ) -> int:
-    """Assert the same of every mutation of every proof."""
+    """Assert that every mutation of every inclusion proof is refused."""
     refused = 0
     for index in range(size):
         for mutation in inclusion_mutations(tree, tree.inclusion(index, size), range(1, size + 3)):
@@ -221,7 +225,7 @@ def check_every_inclusion(
 def check_every_consistency(
     tree: Tree, size: int, verify: Callable[[int, int, Path, bytes, bytes], None] = verify_consistency
 ) -> int:
-    """Assert the same of every mutation of every proof."""
+    """Assert that every mutation of every consistency proof is refused."""
     refused = 0
     for old in range(size + 1):
         for mutation in consistency_mutations(tree, tree.consistency(old, size), range(size + 3)):

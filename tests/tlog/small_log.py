@@ -1,4 +1,4 @@
-"""A whole log made by hand: events, leaves, tiles, checkpoint with cosignatures, bundle, receipts and proofs."""
+"""A small log made by hand: events, leaves, tiles, checkpoint with cosignatures, bundle, receipts and proofs."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ class SmallLog:
 
     @classmethod
     def of(cls, size: int, **removals: list[list[int]]) -> "SmallLog":
-        """Make a log; its last event is a removal when one is named: `erasure=[[3, 5]]`."""
+        """Make a log. With `erasure=[[3, 5]]` its last event is a removal of these spans."""
         log = cls(size, [event(index) for index in range(size)])
         for kind, spans in removals.items():
             log.events[-1] = event(size - 1, kind, indices=spans)
@@ -80,7 +80,7 @@ class SmallLog:
         return SignedNote(note.text, (*note.signatures, cosign(note.text, WITNESS, at))).format()
 
     def bundle(self, without: set[int] | None = None, **head: object) -> list[bytes]:
-        """Return the bundle of events without some."""
+        """Return the bundle of events, without the events in `without`."""
         kept = [one for one in self.events if one.index not in (without or set())]
         return list(format_bundle(BundleHead(**{"bundle": 1, "origin": ORIGIN, "size": self.size, **head}), kept))  # type: ignore[arg-type]
 

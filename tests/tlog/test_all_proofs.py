@@ -1,4 +1,4 @@
-"""All proofs of small trees, and what is done to them; the campaign does the same to sizes of 1100 and beyond."""
+"""All proofs of small trees and their mutations. The campaign does the same for sizes of 1100 and beyond."""
 
 import random
 
@@ -19,13 +19,13 @@ TREE = Tree(132)
 
 @pytest.mark.parametrize("size", range(1, 11))
 def test_every_mutation(size: int) -> None:
-    """Of each proof each flipped bit, dropped, added or exchanged hash, other index and other size is refused."""
+    """Every flipped bit, every dropped, added or exchanged hash, and every other index and size is refused."""
     assert check_every_inclusion(TREE, size) > 500 * size
     assert check_every_consistency(TREE, size) > 500 * size
 
 
 def test_one_mutation_of_each_kind() -> None:
-    """All proofs of all sizes to 130 hold, and a random mutation of each kind of each is refused."""
+    """All proofs of all sizes up to 130 hold, and a random mutation of each kind of each proof is refused."""
     dice = random.Random(9162)
     require_naive_roots(TREE, range(131))
     for size in range(1, 131):
@@ -34,7 +34,7 @@ def test_one_mutation_of_each_kind() -> None:
 
 
 def test_control_a_lenient_verifier_is_caught() -> None:
-    """Control: a verifier that overlooks what is too long is found by the added hash."""
+    """Control: a verifier that accepts paths that are too long is caught by the added hash."""
 
     def lenient(leaf: bytes, index: int, size: int, path: tuple[bytes, ...], root: bytes) -> None:
         merkle.verify_inclusion(leaf, index, size, path[: (size - 1).bit_length()], root)
@@ -44,7 +44,7 @@ def test_control_a_lenient_verifier_is_caught() -> None:
 
 
 def test_control_a_verifier_of_half_a_proof_is_caught() -> None:
-    """Control: one that compares the new root alone lets another old root through, and is found."""
+    """Control: a verifier that compares only the new root accepts another old root, and is caught."""
 
     def half(old: int, new: int, path: tuple[bytes, ...], _old_root: bytes, new_root: bytes) -> None:
         merkle.verify_consistency(old, new, path, TREE.root(old), new_root)

@@ -1,4 +1,4 @@
-"""Cosignatures and what passes between log and witness, with the specification's own examples."""
+"""Cosignatures and the messages between log and witness, with the specification's own examples."""
 
 import base64
 
@@ -50,12 +50,12 @@ def signed(size: int, leaves: list[bytes] | None = None, signer: SignerKey = LOG
 
 
 def latest(size: int) -> Checkpoint | None:
-    """Return what a witness has stored that saw this size last."""
+    """Return the latest checkpoint that the witness has stored."""
     return Checkpoint(LOG.name, size, root(LEAVES[:size])) if size else None
 
 
 def test_a_cosignature_says_when() -> None:
-    """It holds for its text and its time alone: no other text, no other time, no other key, no other length."""
+    """A cosignature is valid only for its text, its time, its key and its length."""
     text = "origin.example\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
     line = cosign(text, WITNESS, 1679315147)
     assert len(line.key_id + line.value) == 76
@@ -84,14 +84,16 @@ def test_a_cosignature_says_when() -> None:
 
 
 def test_the_message_is_the_specified_one() -> None:
-    """What is signed is two lines and the text: the plain Ed25519 signature of these bytes is the cosignature."""
+    """The signed message is two lines and the text, and the cosignature is its plain Ed25519 signature."""
     text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
     message = f"cosignature/v1\ntime 1679315147\n{text}".encode()
     assert cosign(text, WITNESS, 1679315147).value[8:] == WITNESS.private.sign(message)
 
 
 def test_who_cosigned_a_note() -> None:
-    """Known witnesses with their latest time; unknown ones are ignored, a false one of a known refuses the note."""
+    """Known witnesses are returned with their latest time, unknown ones are ignored, and a wrong cosignature of a known
+    witness is refused.
+    """
     note = SignedNote.parse(signed(3))
     lines = (cosign(note.text, WITNESS, 5), cosign(note.text, SECOND, 6), cosign(note.text, WITNESS, 9))
     cosigned = SignedNote(note.text, (*note.signatures, *lines))
@@ -105,7 +107,7 @@ def test_who_cosigned_a_note() -> None:
 
 
 def test_the_specified_request() -> None:
-    """The specification's example is read, and written again byte for byte."""
+    """The specification's example request is read, and written again byte for byte."""
     request = AddCheckpoint.parse(SPECIFIED)
     assert request.format() == SPECIFIED
     assert (request.old_size, len(request.path)) == (20852014, 4)
@@ -117,7 +119,7 @@ def test_the_specified_request() -> None:
 
 
 def test_the_specified_checkpoint_does_not_verify_under_another_key() -> None:
-    """Its printed signatures are of keys nobody published: a known key of that name refuses or ignores them."""
+    """The example's signatures are by unpublished keys: a known key of that name refuses or ignores them."""
     key = SignerKey.of_seed("example.com/behind-the-sofa", bytes(32)).verifier
     with pytest.raises(SubmissionRefused) as refused:
         judge(AddCheckpoint.parse(SPECIFIED), {key.name: [key]}, None)
@@ -147,7 +149,7 @@ def test_the_specified_checkpoint_does_not_verify_under_another_key() -> None:
     ],
 )
 def test_what_is_no_request(body: bytes) -> None:
-    """Anything misspelt is 400."""
+    """A malformed request is answered with 400."""
     with pytest.raises(SubmissionRefused) as refused:
         judge(AddCheckpoint.parse(body), KNOWN, None)
     assert refused.value.status == 400
@@ -155,14 +157,14 @@ def test_what_is_no_request(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"old 1", b"old 1\n", b"1\n\n" + signed(1), b"old1\n\n" + signed(1)])
 def test_a_request_without_its_frame(body: bytes) -> None:
-    """It begins with `old`, and has an empty line: whoever reads it refuses it before any note is looked at."""
+    """A request without `old` or without the empty line is refused before the note is read."""
     with pytest.raises(SubmissionRefused, match=r"^a request is 'old <size>'") as refused:
         AddCheckpoint.parse(body)
     assert (refused.value.status, refused.value.media_type) == (400, "text/plain; charset=utf-8")
 
 
 def test_the_largest_request() -> None:
-    """256 KiB are read, a byte more is 400 before anything else is looked at."""
+    """A request of 256 KiB is read; a longer one is answered with 400 before anything else is checked."""
     body = b"old 0\n\n"
     assert AddCheckpoint.parse(body.ljust(262_144, b"x")).note == b"x" * (262_144 - len(body))
     with pytest.raises(SubmissionRefused, match=r"^a request has at most 262144 bytes$") as refused:
@@ -171,7 +173,7 @@ def test_the_largest_request() -> None:
 
 
 def test_sixty_three_hashes_are_read() -> None:
-    """The limit itself is allowed: it fails for its proof (422), not for its length."""
+    """A request with 63 hashes is allowed: it fails because of its proof (422), not because of its length."""
     body = b"old 1\n" + (b"A" * 43 + b"=\n") * 63 + b"\n" + signed(2)
     with pytest.raises(SubmissionRefused) as refused:
         judge(AddCheckpoint.parse(body), KNOWN, latest(1))
@@ -202,7 +204,7 @@ FORK = [leaf_hash(b"another past"), *LEAVES[1:]]
     ],
 )
 def test_refusals(status: int, old: int, path: list[bytes], note: bytes, seen: int) -> None:
-    """Each rule of tlog-witness has its status; a 409 tells the witness's size in its own media type."""
+    """Each rule of tlog-witness has its status, and a 409 contains the witness's size in its own media type."""
     with pytest.raises(SubmissionRefused) as refused:
         judge(AddCheckpoint(old, tuple(path), note), KNOWN, latest(seen))
     assert refused.value.status == status
@@ -216,14 +218,14 @@ def test_refusals(status: int, old: int, path: list[bytes], note: bytes, seen: i
     [(0, [], 3), (0, [], 0), (3, [], 3), (2, [LEAVES[2]], 3), (3, [LEAVES[2], LEAVES[3], node_hash(*LEAVES[:2])], 4)],
 )
 def test_what_is_accepted(old: int, path: list[bytes], size: int) -> None:
-    """A first checkpoint, the next one with its proof, and the same again."""
+    """A witness accepts a first checkpoint, the next one with its proof, and the same one again."""
     new, note = judge(AddCheckpoint(old, tuple(path), signed(size)), KNOWN, latest(old))
     assert new == Checkpoint(LOG.name, size, root(LEAVES[:size]) if size else EMPTY_ROOT)
     assert note.format() == signed(size)
 
 
 def test_reading_the_answer() -> None:
-    """Cosignatures of known witnesses are taken from the answer, others ignored; anything else is refused."""
+    """Cosignatures of known witnesses are read from the answer, others are ignored, and anything else is refused."""
     text = SignedNote.parse(signed(3)).text
     ours, foreign = cosign(text, WITNESS, 5), cosign(text, SECOND, 6)
     body = (foreign.line() + ours.line()).encode()

@@ -1,4 +1,6 @@
-"""What a report says: which check found what, at which leaf, in which file, and the sentence where all holds."""
+"""The findings of a report: which check found what, at which leaf, in which file, and the sentences of checks that
+hold.
+"""
 
 import base64
 
@@ -27,7 +29,7 @@ def verify(log: SmallLog = LOG, policy: Policy = KEY_ONLY, **given: object) -> R
 
 
 def found(report: Report) -> list[tuple[str, Finding]]:
-    """Return every finding with the name of its check, after asserting that exactly the checks with one fail."""
+    """Return every finding with the name of its check, after asserting that exactly the checks with findings fail."""
     for check in report.checks:
         assert (check.verdict == Verdict.FAILS) == bool(check.findings)
         assert check.count == len(check.findings)
@@ -52,7 +54,7 @@ def with_checkpoint(data: bytes) -> SmallLog:
 
 
 def test_what_is_said_of_an_honest_log() -> None:
-    """Every check with its figures, what the checkpoint says, and the steps of the way."""
+    """The report of an honest log has every check with its figures, the checkpoint's data, and the progress."""
     done: list[tuple[int, int]] = []
     given = Given(
         policy=WITNESSED,
@@ -88,7 +90,7 @@ NOT_ASKED = {
 
 
 def test_what_is_said_of_what_was_not_given() -> None:
-    """Nothing but that it was not: also where the tree cannot be read, and without a time or without an age."""
+    """A check whose input is missing is `not_asked`, also if the tree cannot be read, and without a time or an age."""
     assert says(verify()).items() >= NOT_ASKED.items()
     for one in (verify(policy=WITNESSED, at_seconds=NOW), verify(policy=WITNESSED, max_age=60)):
         assert says(one)["freshness"] == NOT_ASKED["freshness"]
@@ -107,7 +109,7 @@ RECEIPT_OF_LATER = SmallLog.of(SIZE + 1).receipt(SIZE).encode()
 
 
 def test_findings_about_the_checkpoint() -> None:
-    """It is missing or refused: the file is named, and no other check is begun."""
+    """A missing or refused checkpoint is a finding that names the file, and no other check begins."""
     for data, code, detail in (
         (None, "checkpoint_missing", "there is no checkpoint"),
         (b"", "checkpoint_refused", "a note is a text, an empty line and signature lines, each ended by a newline"),
@@ -129,7 +131,7 @@ def test_findings_about_the_checkpoint() -> None:
     ],
 )
 def test_freshness(at: int, verdict: str, sentence: str) -> None:
-    """Of several witnesses the latest counts; five minutes ahead is no reproach, a second more says nothing at all."""
+    """The latest cosignature counts; five minutes ahead are accepted, a second more leaves the check undecided."""
     for times in ({"w": NOW}, {"w": NOW, "v": NOW - 5000}, {"w": NOW - 5000, "v": NOW}):
         report = verify(with_checkpoint(cosigned(SIZE, **times)), TWO, at_seconds=at, max_age=60)
         [check] = [one for one in report.checks if one.name == "freshness"]
@@ -138,7 +140,7 @@ def test_freshness(at: int, verdict: str, sentence: str) -> None:
 
 
 def test_the_quorum() -> None:
-    """Who cosigned is named, in order, and so is nobody; without anybody's word no age is told."""
+    """The sentence names the cosigners in order, or that there are none; without a cosignature the age is unknown."""
     both = verify(with_checkpoint(cosigned(SIZE, v=NOW, w=NOW)), TWO)
     assert says(both)["witnesses"] == ("holds", "w1.test, w2.test cosigned; the quorum is W")
     nobody = verify(with_checkpoint(cosigned(SIZE)), TWO, at_seconds=NOW, max_age=60)
@@ -151,7 +153,9 @@ def test_the_quorum() -> None:
 
 
 def test_entries_that_do_not_give_the_root() -> None:
-    """The entries are blamed, each that its tile does not name; while they give the root it is the tile."""
+    """If the entries do not give the root, each entry that differs from its tile is a finding; otherwise the tile is
+    wrong.
+    """
     path, tile = "tile/entries/000", "tile/0/000"
     altered, differing = bytearray(LOG.files[path]), bytearray(LOG.files[tile])
     for index in (3, 200):
@@ -173,7 +177,7 @@ def test_entries_that_do_not_give_the_root() -> None:
 
 
 def test_kept_checkpoints_that_do_not_fit() -> None:
-    """Each is named with its rule: refused, of another log, larger, another past; the others are compared."""
+    """Each wrong kept checkpoint is a finding of its own: refused, of another log, larger, or with another past."""
     policy = Policy.parse(f"log {KEY.verifier}\nlog {OTHER.verifier}\nquorum none\n".encode())
     past = SmallLog.of(SIZE + 1)
     past.leaves[3] = make_leaf(b"as it was", bytes(32))
@@ -203,7 +207,7 @@ def test_kept_checkpoints_that_do_not_fit() -> None:
 
 
 def test_receipts_that_do_not_fit() -> None:
-    """Refused, of another log, of another leaf, beyond the end: each is named with the leaf, and none hides another."""
+    """Each wrong receipt is a finding of its own: refused, of another log, of another leaf, or beyond the end."""
     longer = SmallLog.of(SIZE + 3)
     policy = Policy.parse(f"{WITNESSED.format().decode()}log {OTHER.verifier}\n".encode())
     receipts = [
@@ -230,7 +234,9 @@ def test_receipts_that_do_not_fit() -> None:
 
 
 def test_receipts_that_cannot_be_told() -> None:
-    """Too young for any witness's word, or of a bundle that is gone: they are named, and the others still compared."""
+    """Receipts that are too young, or whose entries are missing, are named as undecided, and the others are still
+    compared.
+    """
     young, gone = "the leaf is not under this checkpoint, or cannot be read", "tile/entries/001"
     late = [("e", SmallLog.of(SIZE + 3).receipt(SIZE, iat=NOW - 60).encode()), ("f", RECEIPT_OF_LATER)]
     good = [("g", LOG.receipt(8).encode()), ("h", LOG.receipt(300).encode())]

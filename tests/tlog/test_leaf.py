@@ -1,4 +1,4 @@
-"""The log's leaf: what it commits to, what it hides, and the bytes it is made over."""
+"""The log's leaf: the event to which it commits, what it hides, and the bytes from which it is made."""
 
 import json
 from typing import Any
@@ -33,20 +33,22 @@ def test_a_known_leaf() -> None:
 
 
 def test_a_known_commitment() -> None:
-    """A reference is committed to by HMAC-SHA256 of its UTF-8 bytes, as another program computes it."""
+    """A reference's commitment is the HMAC-SHA256 of its UTF-8 bytes, as another program computes it."""
     assert reference_commitment(NONCE, "AWO-1001 ü").hex() == COMMITMENT
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=8))
 @example({"a": '\x00\x08\t\n\x1f\x7f\u2028\ufeff"\\/', "b": "😀"})
 def test_canonical_json_is_rfc_8785(event: dict[str, Any]) -> None:
-    """For everything an event can hold our bytes are those of another implementation of RFC 8785."""
+    """For everything that an event can contain, the bytes equal those of another implementation of RFC 8785."""
     assert canonical(event) == rfc8785.dumps(event)
     assert json.loads(canonical(event)) == event
 
 
 def test_member_order_of_the_source_does_not_matter() -> None:
-    """The same facts in another order are the same bytes, deep inside too; control: the order is not by chance."""
+    """The same facts in another member order give the same bytes, also in nested objects; control: unsorted they
+    differ.
+    """
     one = {"b": [{"y": 1, "x": "ü"}], "a": None}
     other = {"a": None, "b": [{"x": "ü", "y": 1}]}
     assert canonical(one) == canonical(other) == '{"a":null,"b":[{"x":"ü","y":1}]}'.encode()
@@ -54,7 +56,7 @@ def test_member_order_of_the_source_does_not_matter() -> None:
 
 
 def test_a_leaf_opens_for_its_own_event_and_nonce_only() -> None:
-    """Any flipped bit in leaf, event or nonce, and any byte more or less, is refused."""
+    """A flipped bit in leaf, event or nonce, or a byte more or less, is refused."""
     leaf = make_leaf(EVENT, NONCE)
     assert opens(leaf, EVENT, NONCE)
     for altered in _flipped(leaf):

@@ -1,4 +1,4 @@
-"""The tree against worked examples of others, and against the definition written a second time."""
+"""The tree compared with worked examples of others and with the definition written a second time."""
 
 import hashlib
 import itertools
@@ -56,7 +56,7 @@ def test_known_consistency(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", range(1, 71))
 def test_as_the_definition_says(size: int) -> None:
-    """Root, every inclusion path and every consistency path are those of the recursion in RFC 6962."""
+    """Root, every inclusion path and every consistency path equal those of the recursion in RFC 6962."""
     leaves = MANY[:size]
     assert root(leaves) == naive_tree.mth(leaves)
     for index in range(size):
@@ -71,7 +71,7 @@ def test_as_the_definition_says(size: int) -> None:
 
 @given(st.integers(1, 2**62), st.data())
 def test_ranges_of_trees_of_any_size(size: int, data: st.DataObject) -> None:
-    """Of trees no memory holds: an inclusion path has the ranges of all other leaves, each of full subtrees."""
+    """In trees larger than memory, an inclusion path has the ranges of all other leaves, each made of full subtrees."""
     index = data.draw(st.integers(0, size - 1))
     ranges = sorted([*merkle.inclusion_ranges(index, size), (index, index + 1)])
     assert ranges[0][0] == 0
@@ -85,14 +85,14 @@ def test_ranges_of_trees_of_any_size(size: int, data: st.DataObject) -> None:
 
 
 def test_a_range_from_its_full_subtrees() -> None:
-    """The root of a range is that of its full subtrees put together from the right."""
+    """The root of a range is combined from its full subtrees, from the right."""
     for size in range(1, 71):
         parts = [root(MANY[start:end]) for start, end in merkle.full_subtrees((0, size))]
         assert merkle.root_of_subtrees(parts) == root(MANY[:size])
 
 
 def test_the_edges_of_consistency() -> None:
-    """From nothing and to itself the path is empty; another root, or a path, is refused."""
+    """From size 0 and between equal sizes the path is empty; another root, or a path, is refused."""
     three, other = root(MANY[:3]), root(MANY[1:4])
     verify_consistency(0, 0, [], EMPTY_ROOT, EMPTY_ROOT)
     verify_consistency(0, 3, [], EMPTY_ROOT, three)
@@ -114,7 +114,7 @@ def test_the_edges_of_consistency() -> None:
 
 @pytest.mark.parametrize(("old", "new"), [(-1, 3), (-1, -1), (4, 3), (1, 0)])
 def test_no_tree_begins_with_a_larger_one(old: int, new: int) -> None:
-    """Sizes below nothing, or that shrink, are refused for what they are, whatever the path."""
+    """Negative and shrinking sizes are refused as such, whatever the path is."""
     for path in ([], MANY[:1], MANY[:3]):
         with pytest.raises(ProofRefused, match=f"^size {old} is not before size {new}$"):
             verify_consistency(old, new, path, MANY[0], MANY[0])
@@ -124,7 +124,7 @@ def test_no_tree_begins_with_a_larger_one(old: int, new: int) -> None:
 
 @pytest.mark.parametrize("size", range(1, 18))
 def test_a_path_of_another_length_is_refused_though_it_leads_to_the_root(size: int) -> None:
-    """Whoever signs may choose a root that such a path leads to: it is the size that says how long a path is."""
+    """A path of a wrong length is refused even if it leads to the root: a dishonest signer could choose such a root."""
     leaves, more = MANY[:size], MANY[69]
     for index in range(size):
         path = naive_tree.path(index, leaves)
@@ -147,7 +147,7 @@ def test_a_path_of_another_length_is_refused_though_it_leads_to_the_root(size: i
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (3, 3), (4, 3), (-1, 3)])
 def test_no_leaf_outside_the_tree(index: int, size: int) -> None:
-    """An index at or beyond the size, or before the first, is refused whatever the path."""
+    """An index at or beyond the size, or below 0, is refused, whatever the path is."""
     with pytest.raises(ProofRefused, match="there is no leaf"):
         verify_inclusion(MANY[0], index, size, [], MANY[0])
     with pytest.raises(ProofRefused, match="there is no leaf"):
@@ -155,7 +155,7 @@ def test_no_leaf_outside_the_tree(index: int, size: int) -> None:
 
 
 def test_leaf_and_node_do_not_meet() -> None:
-    """A node's content is no leaf: the first byte tells them apart (control: without it they are one)."""
+    """A node's content is not a valid leaf, because of the first byte (control: without it they are equal)."""
     left, right = MANY[:2]
     assert leaf_hash(left + right) != node_hash(left, right)
     assert hashlib.sha256(left + right).digest() not in {leaf_hash(left + right), node_hash(left, right)}

@@ -52,13 +52,13 @@ def test_vector_b_signs_again() -> None:
 
 
 def test_the_key_of_our_own_log() -> None:
-    """The verifier key of a log of seed 00…1f is the one other programs made."""
+    """The verifier key of a log with the seed 00…1f equals the one that other programs make."""
     signer = SignerKey.of_seed("consent.example/log", bytes(range(32)))
     assert str(signer.verifier) == "consent.example/log+deb5ad86+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
 
 def test_the_text_ends_at_the_last_empty_line() -> None:
-    """Empty lines within the text belong to it, also one at its end."""
+    """Empty lines within the text and at its end belong to the text."""
     data = sign_note(TEXT, [ALICE]).format()
     note = SignedNote.parse(data)
     assert note.text == TEXT
@@ -66,7 +66,7 @@ def test_the_text_ends_at_the_last_empty_line() -> None:
 
 
 def test_unknown_keys_are_ignored() -> None:
-    """Also one that shares the name or the id of a known one, however bad its signature is."""
+    """A signature of an unknown key is ignored, even if it is wrong or shares the name or the id of a known key."""
     good = ALICE.sign(TEXT)
     same_name = Signature(good.name, b"\0\0\0\1", bytes(64))
     same_id = Signature("carol.example/log", good.key_id, bytes(3))
@@ -77,7 +77,7 @@ def test_unknown_keys_are_ignored() -> None:
 
 
 def test_a_bad_signature_of_a_known_key_refuses_the_note() -> None:
-    """Even beside a good one of the same key or of another; control: without it the note holds."""
+    """A wrong signature of a known key refuses the note, even beside a valid one; control: without it it holds."""
     bad = Signature(ALICE.name, ALICE.verifier.key_id, BOB.sign(TEXT).value)
     for signatures in [(bad,), (BOB.sign(TEXT), bad), (ALICE.sign(TEXT), bad)]:
         note = SignedNote(TEXT, signatures)
@@ -90,7 +90,7 @@ def test_a_bad_signature_of_a_known_key_refuses_the_note() -> None:
 
 
 def test_every_flipped_bit_is_noticed() -> None:
-    """Of text and signature: the note is refused, or its signature is no longer that of the known key."""
+    """A flipped bit in text or signature refuses the note, or the signature no longer belongs to the known key."""
     data = NOTES_B[3]
     for bit in range(len(data) * 8):
         altered = bytearray(data)
@@ -102,7 +102,7 @@ def test_every_flipped_bit_is_noticed() -> None:
 
 
 def test_many_signatures() -> None:
-    """Sixteen must be read, a hundred are; more are refused. A name and id twice are written once."""
+    """Up to a hundred signatures are read, and more are refused. A repeated name and id is written once."""
     others = [SignerKey.of_seed(f"w{number}.example", bytes([number]) * 32) for number in range(100)]
     note = SignedNote.parse(sign_note(TEXT, others).format())
     assert len(note.verified([one.verifier for one in others])) == 100
@@ -145,13 +145,13 @@ LINE = ALICE.sign("a\n").line()
     ],
 )
 def test_what_is_no_note(data: bytes) -> None:
-    """Cut, controlled, misspelt or endless input is refused."""
+    """Truncated, malformed or endless input, and control characters, are refused."""
     with pytest.raises(NoteRefused):
         SignedNote.parse(data)
 
 
 def test_the_longest_note() -> None:
-    """A million bytes are read, one more is not."""
+    """A note of a million bytes is read; a longer one is refused."""
     text = "a" * (1_000_000 - len(f"\n\n{LINE}".encode()))
     data = f"{text}\n\n{LINE}".encode()
     assert len(data) == 1_000_000
@@ -161,7 +161,7 @@ def test_the_longest_note() -> None:
 
 
 def test_a_signature_line_and_a_name_have_their_form() -> None:
-    """A dash, a name, a space and the rest; no name holds a control character, white space or not."""
+    """A signature line is a dash, a name, a space and base64; a name has no control character and no white space."""
     for line in (LINE[:-1].removeprefix("— "), "— alice.example/log", "—", ""):
         with pytest.raises(NoteRefused, match=r"^not a signature line: "):
             Signature.parse(line)
@@ -172,7 +172,7 @@ def test_a_signature_line_and_a_name_have_their_form() -> None:
 
 
 def test_whose_signature_a_line_names() -> None:
-    """By name and id, both; what it is worth is another question."""
+    """A line belongs to a key by name and id together. The signature is not verified for this."""
     line = ALICE.sign(TEXT)
     assert ALICE.verifier.wrote(line)
     assert not BOB.verifier.wrote(line)
@@ -181,7 +181,7 @@ def test_whose_signature_a_line_names() -> None:
 
 
 def test_two_spellings_of_one_signature() -> None:
-    """Set bits behind the end of the base64 text are refused: a note has one spelling."""
+    """Base64 with unused bits set is refused: a note has one spelling."""
     encoded = LINE.split()[2]
     assert encoded.endswith("=")
     last = encoded.rstrip("=")[-1]
@@ -194,7 +194,7 @@ def test_two_spellings_of_one_signature() -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "a\n\tb\n", "a\0\n"])
 def test_what_is_not_written(text: str) -> None:
-    """A text without its newline or with control characters is not made into a note, nor one without a signature."""
+    """A text without final newline, with control characters, or without signature is not written as a note."""
     with pytest.raises(NoteRefused):
         sign_note(text, [ALICE]).format()
     with pytest.raises(NoteRefused):
@@ -233,7 +233,7 @@ def test_what_is_no_public_key(text: str) -> None:
     ],
 )
 def test_a_key_with_its_right_id_may_still_be_none(key: VerifierKey) -> None:
-    """A name that is none, an unknown type, another length."""
+    """A key with a malformed name, an unknown type or another length is refused, even if its id is right."""
     with pytest.raises(NoteRefused):
         VerifierKey.parse(str(key))
     with pytest.raises(NoteRefused, match="not a name for a key"):
@@ -241,7 +241,7 @@ def test_a_key_with_its_right_id_may_still_be_none(key: VerifierKey) -> None:
 
 
 def test_a_private_key_says_so() -> None:
-    """Without its prefix it is none, however whole the rest is."""
+    """A private key without its prefix is refused."""
     assert SignerKey.parse(SKEY_B).verifier == B
     with pytest.raises(NoteRefused, match="begins with PRIVATE"):
         SignerKey.parse(SKEY_B.removeprefix("PRIVATE+KEY+"))
@@ -249,7 +249,7 @@ def test_a_private_key_says_so() -> None:
 
 @pytest.mark.parametrize("text", [VKEY_B, SKEY_B[:-4], SKEY_B.replace("33d7b496", "33d7b497"), "PRIVATE+KEY+x"])
 def test_a_refused_private_key_is_not_shown(text: str) -> None:
-    """Not in the message, and not in what a traceback tells of it."""
+    """A refused private key is neither in the message nor in the traceback."""
     with pytest.raises(NoteRefused) as refused:
         SignerKey.parse(text)
     assert text[-20:] not in str(refused.value)
@@ -258,7 +258,7 @@ def test_a_refused_private_key_is_not_shown(text: str) -> None:
 
 
 def test_keys_for_cosignatures_sign_no_notes() -> None:
-    """A key of type 0x04 is another key, with another id, and refuses to sign a note."""
+    """A key of type 0x04 has another id and refuses to sign a note."""
     witness = SignerKey.of_seed(ALICE.name, bytes(range(32)), COSIGNATURE)
     assert VerifierKey.parse(str(witness.verifier)) == witness.verifier
     assert SignerKey.parse(witness.format()).verifier == witness.verifier
@@ -288,7 +288,7 @@ ZEROS = "A" * 43 + "="
     ],
 )
 def test_what_is_no_checkpoint(text: str) -> None:
-    """Other numbers and other hashes are refused."""
+    """A checkpoint with malformed numbers or hashes is refused."""
     with pytest.raises(NoteRefused, match="the checkpoint of 'origin' cannot be read"):
         Checkpoint.parse(text)
 
@@ -309,13 +309,13 @@ def test_what_is_no_checkpoint(text: str) -> None:
     ],
 )
 def test_a_checkpoint_has_three_lines(text: str) -> None:
-    """Missing and empty lines are refused, and one that is not ended."""
+    """Missing lines, empty lines and an unfinished line are refused."""
     with pytest.raises(NoteRefused, match="at least three lines, none of them empty"):
         Checkpoint.parse(text)
 
 
 def test_extension_lines_are_let_through() -> None:
-    """Lines after the third are signed but mean nothing to us."""
+    """Lines after the third are signed and have no meaning here."""
     text = "origin.example\n9223372036854775807\n" + "A" * 43 + "=\nextension 1\n"
     signer = SignerKey.of_seed("origin.example", bytes(32))
     opened = open_checkpoint(sign_note(text, [signer]).format(), [signer.verifier])
@@ -324,7 +324,7 @@ def test_extension_lines_are_let_through() -> None:
 
 
 def test_a_checkpoint_belongs_to_its_origin() -> None:
-    """Only a key of the origin's name opens it, another log's key does not; two keys of the name both count."""
+    """Only keys with the origin's name open a checkpoint, and two such keys both count."""
     checkpoint = Checkpoint(ALICE.name, 0, root([]))
     second = SignerKey.of_seed(ALICE.name, bytes(32))
     data = sign_checkpoint(checkpoint, [ALICE, second]).format()

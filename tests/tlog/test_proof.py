@@ -1,4 +1,4 @@
-"""The proof file and the policy it is judged by."""
+"""The proof file, and the policy with which it is verified."""
 
 import base64
 
@@ -36,7 +36,7 @@ PROOF = TlogProof(1, (LEAVES[0],), cosigned(0, 1), extra=ENTRIES[1])
 
 
 def test_the_worked_example() -> None:
-    """Log key and root of the sample other programs made; its proof has the specified lines and verifies."""
+    """The log key and root of other programs' sample are computed; its proof has the specified lines and verifies."""
     assert str(LOG.verifier) == "consent.example/log+deb5ad86+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
     assert root(LEAVES) == ROOT
     lines = PROOF.format().decode().split("\n")
@@ -50,7 +50,7 @@ def test_the_worked_example() -> None:
 
 
 def test_a_tree_of_one() -> None:
-    """The only leaf's proof has no hash, and no extra line unless there is something extra."""
+    """The proof of the only leaf has no hash, and has an `extra` line only if there is extra data."""
     note = sign_checkpoint(Checkpoint(LOG.name, 1, LEAVES[0]), [LOG]).format()
     proof = TlogProof(0, (), note)
     assert proof.format() == b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + note
@@ -59,7 +59,7 @@ def test_a_tree_of_one() -> None:
 
 
 def test_a_path_of_several_hashes_is_written_again() -> None:
-    """Up to 63 of them, a line each; one more is refused."""
+    """A path of up to 63 hashes is written, one on each line; a longer one is refused."""
     paths = [tuple(bytes([number]) * 32 for number in range(count)) for count in (2, 62, 63, 64)]
     for path in paths[:-1]:
         proof = TlogProof(7, path, PROOF.note)
@@ -70,7 +70,7 @@ def test_a_path_of_several_hashes_is_written_again() -> None:
 
 
 def test_nothing_but_the_true_one_verifies() -> None:
-    """Another entry, index, path, log, quorum or signature is refused; what stands in `extra` does not matter."""
+    """Another entry, index, path, log, quorum or signature is refused; `extra` has no effect."""
     with pytest.raises(ProofRefused):
         PROOF.verify(ENTRIES[0], TWO)
     with pytest.raises(ProofRefused):
@@ -107,7 +107,7 @@ def test_nothing_but_the_true_one_verifies() -> None:
     ],
 )
 def test_what_is_no_proof(data: bytes) -> None:
-    """Another version, misspelt numbers or hashes, too many of them, or no checkpoint are refused."""
+    """Another version, malformed numbers or hashes, too many hashes, or a missing checkpoint are refused."""
     with pytest.raises(ProofRefused):
         TlogProof.parse(data)
 
@@ -140,7 +140,7 @@ def test_quorums(lines: list[str], met: list[tuple[int, ...]], not_met: list[tup
 
 
 def test_white_space_comments_and_addresses() -> None:
-    """Tabs and spaces divide, comments and empty lines are nothing, a URL may stand behind a key."""
+    """Tabs and spaces separate words, comments and empty lines are ignored, and a URL may follow a key."""
     text = f"""
     # a comment
 \t log  {LOG.verifier}\thttps://registry.example/log
@@ -191,14 +191,18 @@ W = f"witness W {WITNESSES[0].verifier}\n"
     ],
 )
 def test_what_is_no_policy(text: str, reason: str) -> None:
-    """What is undefined, doubled, misspelt or counts a witness twice is refused, with the line."""
+    """A policy with an undefined, repeated or malformed name, or one that counts a witness twice, is refused with the
+    line.
+    """
     with pytest.raises(PolicyRefused, match=reason):
         Policy.parse(text.encode())
 
 
 @pytest.mark.parametrize("place", ["comment", "name", "address"])
 def test_which_octets_a_policy_may_hold(place: str) -> None:
-    """Tab, newline, printable ASCII and all octets above it (tlog-policy, "Character set"); no other anywhere."""
+    """Tab, newline, printable ASCII and all octets above it are allowed anywhere (tlog-policy, "Character set"); no
+    other is.
+    """
     for octet in range(256):
         sign = bytes([octet])
         line = {
@@ -218,14 +222,14 @@ def test_which_octets_a_policy_may_hold(place: str) -> None:
 
 
 def test_who_cosigned_is_named() -> None:
-    """Where a quorum is not met: in order, or that nobody did."""
+    """If a quorum is not met, the message names the cosigners in order, or says that there are none."""
     for numbers, names in (((), "no witness"), ((1,), "w8.example"), ((3, 1), "w10.example, w8.example")):
         with pytest.raises(PolicyRefused, match=f"^the quorum A is not met: {names} cosigned size 2$"):
             open_trusted(cosigned(*numbers), policy("quorum A"))
 
 
 def test_a_public_key_counts_once() -> None:
-    """One key under two names is refused in a policy: its message does not say which name signed."""
+    """A policy with one key under two names is refused, because the signed message does not name the witness."""
     twin = SignerKey.of_seed("twin.example", bytes([7]) * 32, COSIGNATURE)
     text = f"witness A {WITNESSES[0].verifier}\nwitness B {twin.verifier}\ngroup g 2 A B\nquorum g\n"
     with pytest.raises(PolicyRefused, match="is given twice"):
@@ -233,5 +237,5 @@ def test_a_public_key_counts_once() -> None:
 
 
 def test_a_log_key_is_no_witness() -> None:
-    """A quorum is of cosignatures: the log's own signature with a witness's key material does not count."""
+    """The log's own signature does not count for a quorum, even with a witness's key material."""
     assert not policy("quorum A").is_met_by([SignerKey.of_seed("w7.example", bytes([7]) * 32).verifier])

@@ -1,4 +1,4 @@
-"""Receipts and their proofs, as a recipient verifies them with nothing but files and published keys."""
+"""Receipts and their proofs, verified by a recipient with only files and published keys."""
 
 import base64
 import json
@@ -54,14 +54,14 @@ def test_a_receipt_and_its_proof() -> None:
 
 
 def test_the_key_id_is_the_standard_one() -> None:
-    """RFC 8037 appendix A.3 prints the thumbprint of its key; whatever letter one ends with is a part of it."""
+    """The key id is the thumbprint that RFC 8037 appendix A.3 prints, whatever its last letter is."""
     public = base64.urlsafe_b64decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
     assert thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
     assert {len(thumbprint(bytes([number]) * 32)) for number in range(100)} == {43}
 
 
 def test_a_salt_may_end_with_any_letter() -> None:
-    """Base64url has 43 characters for 32 bytes, and the last is one of sixteen."""
+    """A salt of 32 bytes is read whatever its last letter is: base64url has sixteen of them."""
     for number in range(16):
         salt = bytes(31) + bytes([number])
         said = LOG.receipt(270, client_commitment=base64url(reference_commitment(salt, REFERENCE)))
@@ -69,7 +69,7 @@ def test_a_salt_may_end_with_any_letter() -> None:
 
 
 def test_what_is_said_of_a_receipt() -> None:
-    """Who may have what for what, where its leaf stands, and what was not asked."""
+    """The report names partners, categories, purpose, the leaf's position, and checks without input."""
     report = verify_receipt(RECEIPT, PROOF, KEY_ONLY)
     assert {check.name: (check.verdict.value, check.says) for check in report.checks} == {
         "receipt": ("holds", "north to south: permit of identity for support, decision event-270"),
@@ -103,7 +103,7 @@ NO_PROOF = "a proof begins with c2sp.org/tlog-proof@v1 and has an empty line bef
 
 
 def test_findings_about_a_receipt() -> None:
-    """Each in its check, with the leaf the receipt names; after a refusal nothing further is asked."""
+    """Each fault of a receipt is a finding of its check, with the leaf's index; after a refusal no check runs."""
     twice = SmallLog.of(300)
     twice.leaves[271] = twice.leaves[270]
     twice.publish()
@@ -124,7 +124,9 @@ def test_findings_about_a_receipt() -> None:
 
 
 def test_whom_it_is_about() -> None:
-    """The salt and the reference tell; another reference or another salt is a finding, no salt cannot be told."""
+    """Salt and reference identify the client; another reference or salt is a finding, and without a salt the check is
+    undecided.
+    """
     assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, ("AWO-1002", base64url(SALT)))) == {"client_other"}
     assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, (REFERENCE, base64url(bytes(32))))) == {"client_other"}
     assert codes(verify_receipt(RECEIPT, PROOF, KEY_ONLY, (REFERENCE, "not base64url!"))) == {"client_other"}
@@ -133,7 +135,7 @@ def test_whom_it_is_about() -> None:
 
 
 def test_an_earlier_key() -> None:
-    """A receipt signed before a rotation holds under the earlier key, beside a proof under the later one."""
+    """A receipt from before a key rotation holds under the earlier key, with a proof under the later key."""
     old = LOG.receipt(270, OLD_KEY)
     both = Policy.parse(f"log {KEY.verifier}\nlog {OLD_KEY.verifier}\nquorum none\n".encode())
     assert verify_receipt(old, PROOF, both).verdict == Verdict.HOLDS
@@ -141,7 +143,7 @@ def test_an_earlier_key() -> None:
 
 
 def test_what_does_not_belong_together() -> None:
-    """A proof of another leaf, of a forged checkpoint, without its quorum, or no proof at all is refused."""
+    """A proof of another leaf, of a forged checkpoint, without its quorum, or a malformed one is refused."""
     assert codes(verify_receipt(RECEIPT, LOG.proof(271), KEY_ONLY)) == {"proof_refused"}
     assert codes(verify_receipt(RECEIPT, PROOF.replace(b"index 270", b"index 269"), KEY_ONLY)) == {"proof_refused"}
     assert codes(verify_receipt(RECEIPT, PROOF.replace(b"\n300\n", b"\n301\n"), KEY_ONLY)) == {"proof_refused"}
@@ -197,13 +199,13 @@ FOREIGN = SignerKey.of_seed("registry.test/other", bytes([6]) * 32)
     ],
 )
 def test_what_is_no_receipt(text: str) -> None:
-    """Other algorithms, types, keys and logs, altered bytes and misspelt claims are refused."""
+    """Other algorithms, types, keys and logs, altered bytes and malformed claims are refused."""
     with pytest.raises(ReceiptRefused):
         open_receipt(text, [KEY.verifier, FOREIGN.verifier])
 
 
 def test_the_longest_receipt() -> None:
-    """64 KiB are read, and nothing longer."""
+    """A receipt of 64 KiB is read; a longer one is refused."""
     sizes = {len(text): text for text in (_changed(purpose="x" * (48_400 + more)) for more in range(300))}
     longest = max(size for size in sizes if size <= 65_536)
     assert longest == 65_536
@@ -213,7 +215,7 @@ def test_the_longest_receipt() -> None:
 
 
 def test_every_flipped_bit() -> None:
-    """Of header, claims or signature: the receipt is refused."""
+    """A flipped bit in header, claims or signature refuses the receipt."""
     for at in range(len(RECEIPT)):
         for bit in range(7):
             altered = RECEIPT[:at] + chr(ord(RECEIPT[at]) ^ 1 << bit) + RECEIPT[at + 1 :]
@@ -222,7 +224,7 @@ def test_every_flipped_bit() -> None:
 
 
 def test_a_log_key_among_others() -> None:
-    """The key is found among many by its id; one of another name with the same material does not make it its log's."""
+    """The key is found by its id among many, and a key of another log with the same material is not accepted."""
     twin = VerifierKey("registry.test/other", KEY.verifier.public)
     assert open_receipt(RECEIPT, [FOREIGN.verifier, twin, KEY.verifier]).leaf == LOG.leaves[270]
     with pytest.raises(ReceiptRefused, match="did not sign it"):
@@ -233,14 +235,14 @@ def test_a_log_key_among_others() -> None:
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "eddsa"}, {"typ": "JWT"}, {"typ": ""}])
 def test_another_algorithm_or_type_is_refused(header: dict[str, object]) -> None:
-    """Also where everything else is a receipt's, and its signature the log's: a header chooses no algorithm."""
+    """Another algorithm or type in the header is refused, even with a valid signature of the log."""
     claims = json.loads(base64.urlsafe_b64decode(RECEIPT.split(".")[1] + "=="))
     with pytest.raises(ReceiptRefused, match=r"^a receipt is of type consent-receipt.jwt, signed with EdDSA$"):
         open_receipt(jws(HEADER | header, claims, KEY), [KEY.verifier])
 
 
 def test_a_critical_extension_is_refused() -> None:
-    """RFC 7515 section 4.1.11: no extension is known here, so a header that demands one is refused, signed or not."""
+    """A header with `crit` is refused, signed or not: no extension is known here (RFC 7515 section 4.1.11)."""
     claims = json.loads(base64.urlsafe_b64decode(RECEIPT.split(".")[1] + "=="))
     assert open_receipt(jws(HEADER | {"more": 1}, claims, KEY), [KEY.verifier]).leaf == LOG.leaves[270]
     for crit in (["b64"], ["more"], [], None):
@@ -249,7 +251,7 @@ def test_a_critical_extension_is_refused() -> None:
 
 
 def test_which_part_cannot_be_read() -> None:
-    """Header and claims are named, and so is what is wrong with the leaf."""
+    """The message names the part that cannot be read: header, claims or leaf."""
     for text, reason in (
         (jws(HEADER | {"kid": 7}, {}, KEY), "the receipt's header cannot be read: Expected `str`"),
         (RECEIPT[:-1] + "!", "a part of the receipt is not base64url$"),

@@ -1,4 +1,4 @@
-"""Which places of a log may be empty."""
+"""Which events of a log may be missing."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def removal(*spans: tuple[int, int], kind: str = "erasure") -> dict[str, Any]:
 
 
 def account(log: list[dict[str, Any] | None]) -> RemovalCheck:
-    """Go through a log whose missing events are None."""
+    """Check a log in which a missing event is None."""
     found = RemovalCheck()
     for index, event in enumerate(log):
         if event is None:
@@ -30,7 +30,7 @@ ANY: dict[str, Any] = {"kind": "decision"}
 
 @given(st.sets(st.integers(0, 60)))
 def test_places_are_a_set(indices: set[int]) -> None:
-    """Spans hold exactly the indices they were made of, ascending and apart."""
+    """Places contain exactly the indices from which they were made, as ascending spans with gaps."""
     places = Places.of(indices)
     assert {index for index in range(70) if index in places} == indices
     assert len(places) == len(indices)
@@ -41,7 +41,7 @@ def test_places_are_a_set(indices: set[int]) -> None:
 
 @pytest.mark.parametrize("kind", ["erasure", "retention"])
 def test_a_place_that_a_removal_lists_may_be_empty(kind: str) -> None:
-    """Erasure and retention account for what they list, whichever comes first to be read."""
+    """An event may be missing if an erasure or retention lists it, whichever is read first."""
     found = account([ANY, None, None, ANY, removal((1, 2), kind=kind)])
     assert (found.unaccounted(), found.returned()) == ([], [])
 
@@ -56,12 +56,14 @@ def test_a_place_that_a_removal_lists_may_be_empty(kind: str) -> None:
     ],
 )
 def test_an_empty_place_that_nobody_lists_is_found(log: list[dict[str, Any] | None]) -> None:
-    """Missing without a word, beyond the word, with the word of another kind of event, or with the word gone too."""
+    """A missing event is a finding if no removal lists it, or only an event of another kind, or a removal that is
+    missing itself.
+    """
     assert account(log).unaccounted() != []
 
 
 def test_an_event_that_came_back_is_found() -> None:
-    """An event that is there although its removal is on record: a backup was restored."""
+    """An event that is present although a removal lists it is a finding: a backup was restored."""
     assert account([ANY, ANY, None, removal((1, 2))]).returned() == [1]
 
 
@@ -85,7 +87,7 @@ def test_an_event_that_came_back_is_found() -> None:
     ],
 )
 def test_a_removal_must_list_places_before_it(indices: object) -> None:
-    """What is no ascending list of spans, or reaches its own place, is malformed; a forged one must not excuse."""
+    """A removal without ascending spans, or with its own index, is malformed, so that a forged one excuses nothing."""
     with pytest.raises(MalformedRemoval):
         listed_places({"kind": "erasure", "indices": indices}, 5)
 
@@ -103,7 +105,7 @@ def test_a_removal_must_list_places_before_it(indices: object) -> None:
     ],
 )
 def test_spans_that_touch_are_one(spans: list[tuple[int, int]], merged: list[tuple[int, int]]) -> None:
-    """In whatever order they come, and also where one lies in another."""
+    """Adjacent and overlapping spans are merged, whatever their order is."""
     places = Places(spans)
     assert places.spans == merged
     assert len(places) == len({index for low, high in spans for index in range(low, high + 1)})
@@ -113,7 +115,7 @@ def test_spans_that_touch_are_one(spans: list[tuple[int, int]], merged: list[tup
 
 
 def test_what_a_removal_lists() -> None:
-    """Its spans as they stand, from the first place to the one before it; another kind of event lists nothing."""
+    """A removal lists its spans unchanged, from index 0 up to the one before it; other kinds of event list nothing."""
     for kind in ("erasure", "retention"):
         assert listed_places({"kind": kind, "indices": [[0, 0], [1, 1], [3, 4]]}, 5) == [(0, 0), (1, 1), (3, 4)]
         assert listed_places({"kind": kind, "indices": []}, 0) == []
@@ -126,7 +128,7 @@ def test_what_a_removal_lists() -> None:
 
 
 def test_each_place_is_named() -> None:
-    """Those that nobody accounts for, those that came back, and all that removals list."""
+    """Missing, returned and removed places are each listed."""
     log = [ANY, None, None, ANY, ANY, ANY, None, removal((2, 5)), ANY, None, removal((1, 1), (8, 8), kind="retention")]
     found = account(log)
     assert found.removed.spans == [(1, 5), (8, 8)]

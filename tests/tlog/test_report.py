@@ -1,4 +1,4 @@
-"""A report: what counts as its verdict, what is kept of many findings, and how it is written for programs."""
+"""A report: how its verdict is computed, which findings are kept, and its form for programs."""
 
 import itertools
 
@@ -14,7 +14,7 @@ from tests.tlog.small_log import KEY_ONLY
 
 
 def test_the_verdict_of_the_whole() -> None:
-    """What fails outweighs what cannot be told, that outweighs what holds, and what was not asked weighs nothing."""
+    """`fails` has priority over `untold`, `untold` over `holds`, and `not_asked` does not count."""
     order = [Verdict.FAILS, Verdict.UNTOLD, Verdict.HOLDS]
     assert Report().verdict == Verdict.HOLDS
     for said in itertools.product(Verdict, repeat=3):
@@ -23,7 +23,9 @@ def test_the_verdict_of_the_whole() -> None:
 
 
 def test_a_check() -> None:
-    """It holds until something is found; what failed is not untold afterwards, what was untold may still fail."""
+    """A check holds until it has a finding; a failed check does not become undecided, an undecided check may still
+    fail.
+    """
     report = Report()
     check = report.check("events")
     assert report.checks == [check] == [Check("events", Verdict.HOLDS, "", 0, [])]
@@ -39,7 +41,7 @@ def test_a_check() -> None:
 
 
 def test_the_first_hundred_are_kept_and_all_are_counted() -> None:
-    """In the order in which they were found."""
+    """Of many findings the first hundred are kept, in their order, and all are counted."""
     check = Check("events")
     for number in range(1, 151):
         check.find("code", str(number))
@@ -48,7 +50,7 @@ def test_the_first_hundred_are_kept_and_all_are_counted() -> None:
 
 
 def test_a_report_for_programs() -> None:
-    """A finding names a leaf or a file where there is one, and is silent where there is none."""
+    """A finding has its leaf's index or its file, and omits missing members."""
     check = Check("events")
     check.find("one", "a")
     check.find("two", "b", index=0)
@@ -92,12 +94,12 @@ CLAIMS = Claims("", 1, 2, "", "", "", "", "", "", [], "", PLACE, "")
     ],
 )
 def test_what_was_read_stays_as_it_was_read(value: msgspec.Struct, member: str) -> None:
-    """A value that was verified cannot be another one afterwards."""
+    """Verified values are immutable."""
     with pytest.raises(AttributeError, match="immutable"):
         setattr(value, member, None)
 
 
 def test_what_is_brought_is_named() -> None:
-    """Keys, checkpoints and receipts are told apart by name, never by their order."""
+    """The verifier's keys, checkpoints and receipts are arguments with names, so that they cannot be confused."""
     with pytest.raises(TypeError):
         Given(KEY_ONLY)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""Tiles: their names, their bytes, what appears when a tree grows, and proofs from them."""
+"""Tiles: their paths, their bytes, which tiles a growing tree adds, and proofs from them."""
 
 import random
 
@@ -29,7 +29,7 @@ HASHES = [leaf_hash(number.to_bytes(4, "big")) for number in range(70000)]
 
 @pytest.fixture(scope="module")
 def big() -> dict[Tile, bytes]:
-    """All tiles of a tree of 70,000 leaves."""
+    """Return all tiles of a tree of 70,000 leaves."""
     return Frontier().extend(HASHES)[1]
 
 
@@ -46,7 +46,7 @@ def big() -> dict[Tile, bytes]:
     ],
 )
 def test_names(tile: Tile | Bundle, path: str) -> None:
-    """Numbers go in groups of three digits, all but the last marked x; partial ones name their width."""
+    """Numbers are written in groups of three digits, all but the last with x; partial tiles have their width."""
     assert tile.path() == path
     assert type(tile).parse(path) == tile
 
@@ -84,7 +84,7 @@ def test_names(tile: Tile | Bundle, path: str) -> None:
     ],
 )
 def test_other_names_are_refused(path: str) -> None:
-    """One spelling each: no leading zeros, no empty group, no width of nothing or of a full tile, ASCII digits only."""
+    """Each path has one spelling: no leading zeros, no empty group, no width of 0 or 256, only ASCII digits."""
     with pytest.raises(TileRefused):
         Tile.parse(path)
     with pytest.raises(TileRefused):
@@ -92,7 +92,7 @@ def test_other_names_are_refused(path: str) -> None:
 
 
 def test_the_worked_example() -> None:
-    """Bundle and tile of the Go tools' test log at size 3, byte for byte."""
+    """Bundle and tile equal those of the Go tools' test log at size 3, byte for byte."""
     assert encode_bundle(ENTRIES_B[:3]) == BUNDLE_B_3
     assert decode_bundle(BUNDLE_B_3, 3) == ENTRIES_B[:3]
     assert Frontier().extend([leaf_hash(entry) for entry in ENTRIES_B[:3]])[1] == {Tile(0, 0, 3): TILE_B_3}
@@ -100,7 +100,7 @@ def test_the_worked_example() -> None:
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=256))
 def test_bundles_keep_their_entries(entries: list[bytes]) -> None:
-    """What is encoded is decoded; a byte less is refused unless it cuts off whole entries, and so is another width."""
+    """An encoded bundle is decoded again; a truncated bundle and another width are refused."""
     data = encode_bundle(entries)
     assert decode_bundle(data, len(entries)) == entries
     with pytest.raises(TileRefused):
@@ -111,14 +111,14 @@ def test_bundles_keep_their_entries(entries: list[bytes]) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\1", b"\0\0" * 257])
 def test_bundles_that_are_none(data: bytes) -> None:
-    """Empty, cut or too long bundles are refused."""
+    """Empty, truncated and too long bundles are refused."""
     with pytest.raises(TileRefused):
         decode_bundle(data)
 
 
 @pytest.mark.parametrize("width", [None, 1, 255, 256, 257])
 def test_the_hashes_of_a_tile(width: int | None) -> None:
-    """1 to 256 of 32 bytes each, and as many as it is to have."""
+    """A tile has 1 to 256 hashes of 32 bytes, and exactly as many as its width."""
     for count in (0, 1, 255, 256, 257):
         data = b"".join(HASHES[:count])
         if 1 <= count <= 256 and width in {None, count}:
@@ -132,7 +132,7 @@ def test_the_hashes_of_a_tile(width: int | None) -> None:
 
 
 def test_what_cannot_be_written() -> None:
-    """No bundle of nothing, of 257 entries, or with an entry of 65,536 bytes among others; one of 65,535 is one."""
+    """A bundle has 1 to 256 entries, none of which is longer than 65,535 bytes."""
     for entries in ([], [b""] * 257, [bytes(65536)], [b"", bytes(65536), b""]):
         with pytest.raises(TileRefused):
             encode_bundle(entries)
@@ -140,7 +140,9 @@ def test_what_cannot_be_written() -> None:
 
 
 def test_the_tiles_of_70000() -> None:
-    """As tlog-tiles counts them: 273 and one of 112, 1 and one of 17, and one of 1."""
+    """A tree of 70,000 leaves has the tiles that tlog-tiles counts: 273 and a partial one, 1 and a partial one, and a
+    partial one.
+    """
     tiles = new_tiles(0, 70000)
     assert [tile for tile in tiles if tile.width < 256] == [Tile(0, 273, 112), Tile(1, 1, 17), Tile(2, 0, 1)]
     assert [sum(tile.level == level for tile in tiles) for level in range(4)] == [274, 2, 1, 0]
@@ -150,7 +152,7 @@ def test_the_tiles_of_70000() -> None:
 
 @pytest.mark.parametrize("size", EDGES)
 def test_a_tree_grown_in_any_steps(size: int) -> None:
-    """Root and tiles do not depend on the steps a tree grew in, and each step writes exactly the tiles that appear."""
+    """Root and tiles do not depend on the steps in which a tree grew, and each step writes exactly the new tiles."""
     steps = random.Random(size)
     frontier, written = Frontier(), dict[Tile, bytes]()
     while frontier.size < size:
@@ -171,7 +173,7 @@ def test_a_tree_grown_in_any_steps(size: int) -> None:
 
 
 def test_tiles_are_numbered_in_a_tall_tree() -> None:
-    """One tile more of leaves, behind three full tiles of level 1."""
+    """Tiles are numbered correctly after three full tiles of level 1."""
     frontier = Frontier(3 * 65_536, (b"", b"", b"".join(HASHES[:3])))
     grown, written = frontier.extend(HASHES[:256])
     assert set(written) == {Tile(0, 3 * 256), Tile(1, 3, 1)}
@@ -190,7 +192,7 @@ def test_a_tile_holds_the_roots_of_256_below(big: dict[Tile, bytes]) -> None:
 
 
 def test_every_tile_is_bound_to_the_root(big: dict[Tile, bytes]) -> None:
-    """Whichever of the 277 tiles is altered in one bit, it is refused; so is a missing, narrower or foreign one."""
+    """A flipped bit in any of the 277 tiles is refused, and so is a missing, narrower or foreign tile."""
     top = root(HASHES)
     tile_proofs.authenticate_tiles(70000, top, big)
     for tile, data in big.items():
@@ -208,7 +210,7 @@ def test_every_tile_is_bound_to_the_root(big: dict[Tile, bytes]) -> None:
 
 
 def test_what_must_be_read_to_trust_a_tile(big: dict[Tile, bytes]) -> None:
-    """One tile of level 0 is authenticated with four others: its parents and the right edge."""
+    """A tile of level 0 is authenticated with four others: its parents and the right edge."""
     needed = tile_proofs.with_ancestors(70000, {Tile(0, 7)})
     assert needed == {Tile(0, 7), Tile(1, 0), *right_edge(70000)}
     tile_proofs.authenticate_tiles(70000, root(HASHES), {tile: big[tile] for tile in needed})
@@ -222,7 +224,7 @@ def test_what_must_be_read_to_trust_a_tile(big: dict[Tile, bytes]) -> None:
 
 
 def test_the_topmost_tile_that_is_another_is_named(big: dict[Tile, bytes]) -> None:
-    """A tile of level 1 that does not belong to the tree is blamed, not the tiles below that it does not name."""
+    """The message names a foreign tile of level 1, not the tiles below it."""
     altered = bytes(32) + big[Tile(1, 0)][32:]
     with pytest.raises(TileRefused, match=r"^tile tile/1/000 does not match the hash in its parent$"):
         tile_proofs.authenticate_tiles(70000, root(HASHES), big | {Tile(1, 0): altered})
@@ -232,7 +234,7 @@ def test_the_topmost_tile_that_is_another_is_named(big: dict[Tile, bytes]) -> No
 
 
 def test_no_proof_from_a_tile_of_another_length(big: dict[Tile, bytes]) -> None:
-    """A hash less or a byte more: it is refused before anything is made of it."""
+    """A tile with a hash less or a byte more is refused before it is used."""
     for path, first, tiles in (
         (tile_proofs.consistency_path, 65_537, tile_proofs.tiles_for_consistency(65_537, 70_000)),
         (tile_proofs.inclusion_path, 1_800, tile_proofs.tiles_for_inclusion(1_800, 70_000)),
@@ -245,7 +247,7 @@ def test_no_proof_from_a_tile_of_another_length(big: dict[Tile, bytes]) -> None:
 
 @pytest.mark.parametrize("size", [one for one in EDGES if one])
 def test_proofs_from_tiles(size: int) -> None:
-    """From the tiles named, and no others, come the proofs that verify."""
+    """The named tiles, and no others, give proofs that verify."""
     tiles = Frontier().extend(HASHES[:size])[1]
     top = root(HASHES[:size])
     for index in {0, 1, size // 2, size - 2, size - 1, 255, 256} & set(range(size)):
@@ -261,7 +263,7 @@ def test_proofs_from_tiles(size: int) -> None:
 
 
 def test_the_empty_tree() -> None:
-    """A tree of nothing has no tiles, a root, and no leaf to prove."""
+    """The empty tree has no tiles, a root, and no leaf to prove."""
     assert (Frontier().root, Frontier.of_tiles(0, {}).root) == (EMPTY_ROOT, EMPTY_ROOT)
     assert tile_proofs.tiles_for_consistency(0, 0) == set()
     with pytest.raises(ValueError, match="no leaf 0"):
@@ -271,7 +273,7 @@ def test_the_empty_tree() -> None:
 
 
 def test_what_does_not_fit(big: dict[Tile, bytes]) -> None:
-    """A shrinking tree, a hash of 31 bytes, a missing or a cut tile: refused with the reason."""
+    """A shrinking tree, a hash of 31 bytes, and a missing or truncated tile are refused with the reason."""
     for old, new in ((2, 1), (-1, 1), (1, 0)):
         with pytest.raises(TileRefused, match="does not shrink"):
             new_tiles(old, new)

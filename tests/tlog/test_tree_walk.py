@@ -1,4 +1,4 @@
-"""The walk through a whole log: what it reads, what it compares, and how it goes on where a file cannot be used."""
+"""The walk over a whole log: what it reads, what it compares, and how it continues if a file cannot be used."""
 
 from functools import cache
 from typing import NamedTuple
@@ -25,12 +25,12 @@ def _published(size: int) -> Files:
 
 
 def published(size: int = SIZE) -> Files:
-    """Return the files of a log, to be altered."""
+    """Return the files of a log, to be altered by a test."""
     return dict(_published(size))
 
 
 class Walked(NamedTuple):
-    """A walk that came to its end."""
+    """A finished walk."""
 
     walk: TreeWalk
     steps: list[tuple[int, list[bytes] | None]]
@@ -40,7 +40,7 @@ class Walked(NamedTuple):
 
 
 def walked(files: Files, size: int = SIZE, sizes: tuple[int, ...] = ()) -> Walked:
-    """Walk through these files."""
+    """Walk over these files."""
     reads: list[str] = []
 
     def read(path: str) -> bytes | None:
@@ -59,7 +59,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 
 def test_every_file_is_read_once() -> None:
-    """Of 70,000 leaves each file once and no other; every leaf comes by, and the root of each size that is asked."""
+    """A walk over 70,000 leaves reads each file once, passes every leaf, and computes each requested root."""
     sizes = (0, 1, 255, 256, 257, 512, 65_535, 65_536, 65_537, 69_999, 256, 70_000)
     files = published(70_000)
     done = walked(files, 70_000, sizes)
@@ -82,7 +82,7 @@ def test_every_file_is_read_once() -> None:
     ],
 )
 def test_a_tile_above_names_other_leaves(path: str, place: int, first: int, last: int) -> None:
-    """Full or partial, in its first or last hash: the leaves it should name are told; no entry is blamed."""
+    """A wrong hash in a higher tile, first or last, is a finding about its leaves, and not about entries."""
     files = published(70_000)
     for at in (32 * place, 32 * place + 31):
         done = walked(files | {path: flipped(files[path], at)}, 70_000)
@@ -96,7 +96,7 @@ PLACES = [0, 1, 255, 256, 511, 512, 599]
 
 @pytest.mark.parametrize("what", ["entry", "tile"])
 def test_leaves_of_which_entry_and_tile_do_not_agree(what: str) -> None:
-    """First and last of their files or between: each is named, whichever of the two was altered."""
+    """Each leaf whose entry and tile differ is named, at any position in its file."""
     for index in PLACES:
         files = published()
         number, place = divmod(index, 256)
@@ -111,7 +111,7 @@ def test_leaves_of_which_entry_and_tile_do_not_agree(what: str) -> None:
 
 
 def test_of_many_differing_leaves_the_first_hundred_are_kept() -> None:
-    """A log of nothing but lies does not fill the verifier's memory."""
+    """At most a hundred differing leaves are kept, so that a false log does not fill the memory."""
     done = walked({path: bytes(len(data)) if "tile/0/" in path else data for path, data in published().items()})
     assert done.walk.differing == list(range(100))
     some = published()
@@ -124,7 +124,7 @@ def test_of_many_differing_leaves_the_first_hundred_are_kept() -> None:
     "entry", [LEAVES[5][:32], LEAVES[5] + b"\0", b"\2" + LEAVES[5][1:], b"\0" + LEAVES[5][1:], b"\1", b""]
 )
 def test_what_is_no_leaf(entry: bytes) -> None:
-    """A leaf is the version 0x01 and 32 bytes: another length or another version is named, though the tree is right."""
+    """An entry of another length or version than 0x01 and 32 bytes is a finding, even if the tree is right."""
     leaves = [*LEAVES[:5], entry, *LEAVES[6:7]]
     tile = b"".join(leaf_hash(one) for one in leaves)
     done = walked({"tile/entries/000.p/7": encode_bundle(leaves), "tile/0/000.p/7": tile}, 7)
@@ -160,7 +160,7 @@ ENTRIES_1, ENTRIES_2, TILE_1, TILE_2, ABOVE = (
     ],
 )
 def test_one_file_that_cannot_be_used(path: str, data: bytes | None, code: str, reason: str) -> None:
-    """It is named, with the first leaf of a bundle; the walk goes on by what stands beside it, and meets the root."""
+    """An unusable file is named, and the walk continues with the other file of the same leaves and finds the root."""
     files = published()
     del files[path]
     done = walked(files if data is None else files | {path: data}, sizes=(300, 599))
@@ -173,7 +173,7 @@ def test_one_file_that_cannot_be_used(path: str, data: bytes | None, code: str, 
 
 
 def test_a_full_file_stands_for_a_partial_one() -> None:
-    """Where only the full one is there it is read as far as the tree goes; where it is misshapen it is named."""
+    """If only the full file exists, it is read up to the tree's size; if it is malformed, it is named."""
     later, files = published(768), published()
     del files[ENTRIES_2], files[TILE_2]
     full = {path: later[path] for path in ("tile/entries/002", "tile/0/002")}
@@ -191,7 +191,7 @@ def test_a_full_file_stands_for_a_partial_one() -> None:
 
 
 def test_where_neither_stands_the_walk_ends() -> None:
-    """Entries and tile of the same leaves are gone or misshapen: nothing can be said from there on."""
+    """If both entries and tile of some leaves are unusable, the walk ends."""
     for gone, first in (((ENTRIES_1, TILE_1), 256), ((ENTRIES_2, TILE_2), 512)):
         files = {path: data for path, data in published().items() if path not in gone}
         for more in ({}, {gone[0]: b""}, {gone[1]: b""}):

@@ -1,4 +1,4 @@
-"""Verifying a whole log: an honest one holds, and of a dishonest one every lie is named."""
+"""Verifying a whole log: an honest log holds, and each fault of a dishonest one is named."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def verify(log: SmallLog, policy: Policy = KEY_ONLY, **given: object) -> Report:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_an_honest_log_holds(size: int) -> None:
-    """With witnesses, freshness, kept checkpoints of every size, all events and all receipts: everything holds."""
+    """With witnesses, freshness, kept checkpoints of every size, all events and all receipts, everything holds."""
     log = SmallLog.of(size)
     done: list[tuple[int, int]] = []
     given = Given(
@@ -50,13 +50,13 @@ def test_an_honest_log_holds(size: int) -> None:
 
 
 def test_an_empty_log() -> None:
-    """A log of nothing holds, whatever is kept of it is of size 0."""
+    """A log of size 0 holds, with kept checkpoints of size 0."""
     log = SmallLog.of(0)
     assert verify(log, kept=[("kept", log.checkpoint(0))], events=log.bundle()).verdict == Verdict.HOLDS
 
 
 def test_what_was_not_given_is_not_asked() -> None:
-    """With the log's key alone signature, entries and tiles are checked, and the rest is said not to be."""
+    """With only the log's key, signature, entries and tiles are checked, and the other checks are `not_asked`."""
     assert verdicts(verify(SmallLog.of(300))) == {
         "checkpoint": "holds",
         "witnesses": "not_asked",
@@ -70,7 +70,7 @@ def test_what_was_not_given_is_not_asked() -> None:
 
 
 def test_full_tiles_stand_in_for_partial_ones() -> None:
-    """Where a partial tile or bundle has gone because its full one is there, that one is read."""
+    """If a partial tile or bundle was replaced by its full one, the full one is read."""
     log, later = SmallLog.of(300), SmallLog.of(512)
     for path in ("tile/0/001.p/44", "tile/entries/001.p/44"):
         del log.files[path]
@@ -106,7 +106,7 @@ def _cut(path: str, to: int) -> Tamper:
 
 
 def _rewritten(log: SmallLog) -> None:
-    """Leaf 10 is another, everything under the signed checkpoint made anew."""
+    """Return a log with another leaf 10 and everything under the signed checkpoint made again."""
     signed = log.files["checkpoint"]
     log.leaves[10] = make_leaf(b"another event", bytes(32))
     log.publish()
@@ -148,7 +148,7 @@ def _foreign_entry(log: SmallLog) -> None:
     ],
 )
 def test_altered_files(tamper: Tamper, codes: set[str], place: int | None) -> None:
-    """Each altered, cut or missing file is found, and the leaf or the file is named."""
+    """Each altered, truncated or missing file is found, and the leaf or the file is named."""
     log = SmallLog.of(SIZE)
     tamper(log)
     report = verify(log)
@@ -159,7 +159,7 @@ def test_altered_files(tamper: Tamper, codes: set[str], place: int | None) -> No
 
 
 def test_a_bad_tile_does_not_accuse_the_entries() -> None:
-    """While the entries give the signed root, it is the tile that is wrong; else it is the entries."""
+    """If the entries give the signed root, the tile is wrong; otherwise the entries are."""
     log = SmallLog.of(SIZE)
     _flip("tile/0/000", 32 * 10)(log)
     assert (verdicts(verify(log))["entries"], verdicts(verify(log))["tiles"]) == ("holds", "fails")
@@ -169,7 +169,7 @@ def test_a_bad_tile_does_not_accuse_the_entries() -> None:
 
 
 def test_when_neither_entries_nor_hashes_are_there() -> None:
-    """What cannot be reached is not said to hold."""
+    """A part of the log that cannot be read is not reported as holding."""
     log = SmallLog.of(SIZE)
     _drop("tile/entries/001")(log)
     _drop("tile/0/001")(log)
@@ -179,7 +179,7 @@ def test_when_neither_entries_nor_hashes_are_there() -> None:
 
 
 def test_many_findings_are_counted_and_the_first_shown() -> None:
-    """A report stays readable."""
+    """A report with many findings shows the first and counts all."""
     log = SmallLog.of(SIZE)
     report = verify(log, events=log.bundle(without=set(range(500))))
     [events] = [check for check in report.checks if check.name == "events"]
@@ -197,7 +197,7 @@ def test_many_findings_are_counted_and_the_first_shown() -> None:
     ],
 )
 def test_kept_checkpoints(name: str, codes: set[str]) -> None:
-    """A log that was rewritten or cut back since, though signed anew in good form, is found by what was kept."""
+    """A log that was rewritten or truncated later, with valid new signatures, is found by the kept checkpoints."""
     log, kept = SmallLog.of(SIZE), SmallLog.of(SIZE + 100)
     kept.leaves[3] = make_leaf(b"as it was", bytes(32))
     given = {
@@ -213,7 +213,9 @@ def test_kept_checkpoints(name: str, codes: set[str]) -> None:
 
 
 def test_keys_may_change() -> None:
-    """A checkpoint kept from before a rotation is verified with the earlier key, and one signed by both with either."""
+    """A checkpoint from before a key rotation is verified with the earlier key, and one with both signatures with
+    either key.
+    """
     log = SmallLog.of(SIZE)
     both = Policy.parse(f"log {KEY.verifier}\nlog {OLD_KEY.verifier}\nquorum none\n".encode())
     assert verify(log, both, kept=[("old", log.checkpoint(300, signers=(OLD_KEY,)))]).verdict == Verdict.HOLDS
@@ -223,7 +225,7 @@ def test_keys_may_change() -> None:
 
 
 def test_witnesses_and_freshness() -> None:
-    """Below the quorum, too old, from the future, or without anybody's word for the time: each says so."""
+    """A missed quorum, an old cosignature, one from the future, and a missing one each have their own sentence."""
     log = SmallLog.of(5)
     assert verify(log, WITNESSED, at_seconds=NOW + 61, max_age=60).codes() == {"stale"}
     ahead = verify(log, WITNESSED, at_seconds=NOW - 301, max_age=60)
@@ -240,7 +242,7 @@ def with_bundle(log: SmallLog, lines: list[bytes]) -> Report:
 
 
 def test_removed_events() -> None:
-    """What an erasure or retention lists may be missing; what is missing without a word, and what is back, is named."""
+    """Events that an erasure or retention lists may be missing; other missing events and returned ones are named."""
     for kind in ("erasure", "retention"):
         log = SmallLog.of(SIZE, **{kind: [[3, 5], [300, 300]]})
         gone = {3, 4, 5, 300}
@@ -255,7 +257,7 @@ def test_removed_events() -> None:
 
 
 def test_a_slice_says_nothing_of_the_rest() -> None:
-    """A controller's events are each compared; that others are not there is no finding, and is said."""
+    """Each event of a controller's slice is compared, and the absence of other events is no finding."""
     log = SmallLog.of(SIZE)
     report = verify(log, events=log.bundle(set(range(0, SIZE, 2)), slice="north"))
     assert report.verdict == Verdict.HOLDS
@@ -267,7 +269,7 @@ def test_a_slice_says_nothing_of_the_rest() -> None:
 
 @pytest.mark.parametrize("actor", ["all", "", "administration"])
 def test_a_controller_called_all_has_a_slice_too(actor: str) -> None:
-    """Whatever a controller is called, its bundle is not the whole log's: nothing is missing from it."""
+    """The bundle of a controller with the name `all` is not a whole bundle, so nothing is missing from it."""
     log = SmallLog.of(SIZE)
     report = verify(log, events=log.bundle(set(range(0, SIZE, 2)), slice="all", actor=actor))
     assert report.verdict == Verdict.HOLDS
@@ -277,7 +279,7 @@ def test_a_controller_called_all_has_a_slice_too(actor: str) -> None:
 
 
 def test_a_bundle_made_earlier() -> None:
-    """Entries younger than the bundle are not missing, and it is said from where on nothing was compared."""
+    """Entries younger than the bundle are not missing, and the report names the first index not compared."""
     log, before = SmallLog.of(SIZE), SmallLog.of(400)
     report = verify(log, events=before.bundle())
     assert report.verdict == Verdict.HOLDS
@@ -324,13 +326,13 @@ def line(one: OpenedEvent) -> bytes:
     ],
 )
 def test_altered_bundles(lines: list[bytes], codes: set[str]) -> None:
-    """Altered, exchanged, doubled, missing, foreign or misspelt events are each found."""
+    """Altered, exchanged, repeated, missing, foreign or malformed events are each found."""
     assert verify(GOOD, events=lines).codes() == codes
     assert verify(GOOD, events=LINES).verdict == Verdict.HOLDS
 
 
 def test_an_event_that_is_no_event() -> None:
-    """What opens its leaf and cannot be read, or removes what it cannot, is a finding all the same."""
+    """An event that opens its leaf but cannot be read, or whose removal is malformed, is a finding."""
     for bad in (
         b"not json",
         b'{"kind":"\xff"}',
@@ -346,7 +348,7 @@ def test_an_event_that_is_no_event() -> None:
 
 
 def test_receipts_against_the_log() -> None:
-    """A promised leaf that is another, or never came, is proof of misbehaviour; one too young to tell is not."""
+    """A promised leaf that differs, or that is missing after its time, is a finding; a young one is undecided."""
     log = SmallLog.of(20)
     longer = SmallLog.of(25)
     good = ("good", log.receipt(7).encode())

@@ -1,4 +1,4 @@
-"""A bundle of events against a log: what is found, at which event, and how much is said to have been compared."""
+"""A bundle of events compared with a log: the findings, their events, and how much was compared."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ PLACES = [0, 1, 100, 254, 255, 256, 257, 511, 512, 598, 599]
 
 
 def compared(lines: Sequence[bytes], log: SmallLog = LOG) -> Check:
-    """Return what is said of these lines; everything else about the log holds."""
+    """Return the report about these lines; all other checks of the log hold."""
     report = verify_log(log.files.get, Given(policy=KEY_ONLY, events=lines))
     [*others, events] = report.checks
     assert {check.verdict for check in others} <= {Verdict.HOLDS, Verdict.NOT_ASKED}
@@ -31,14 +31,14 @@ def without(*gone: int, log: SmallLog = LOG, **head: object) -> list[bytes]:
 
 
 def missing(*indices: int) -> list[Finding]:
-    """Return the findings about events that are missing without a word."""
+    """Return the findings about missing events."""
     detail = "event {} is missing, and no erasure or retention event lists it"
     return [Finding("event_missing", detail.format(index), index) for index in indices]
 
 
 @pytest.mark.parametrize("index", PLACES)
 def test_one_event_that_is_missing(index: int) -> None:
-    """Wherever it stands it is named, and no other is."""
+    """A missing event is named wherever it is, and no other event is."""
     check = compared(without(index))
     assert check.findings == missing(index)
     assert check.says == "599 events open their leaves; 0 were removed on record"
@@ -49,7 +49,7 @@ def test_one_event_that_is_missing(index: int) -> None:
     [(0, 1), (255, 256), (254, 255), (100, 101, 102), (598, 599), (0, 599), tuple(range(256, 512)), tuple(range(600))],
 )
 def test_several_events_that_are_missing(gone: tuple[int, ...]) -> None:
-    """Beside each other, apart, a whole step of the walk, or all: each is named once and counted."""
+    """Missing events are each named once and counted, whether they are adjacent, apart, a whole tile, or all."""
     check = compared(without(*gone))
     assert check.findings == missing(*gone[:100])
     assert check.count == len(gone)
@@ -58,7 +58,7 @@ def test_several_events_that_are_missing(gone: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("index", PLACES)
 def test_one_event_that_opens_no_leaf(index: int) -> None:
-    """Altered, with another nonce, or one of 31 or 33 bytes: it is named and not counted, the others are."""
+    """An event that is altered, has another nonce, or a nonce of 31 or 33 bytes is named and not counted."""
     one = LOG.events[index]
     for bad in (
         OpenedEvent(index, one.event + b" ", one.nonce),
@@ -72,7 +72,7 @@ def test_one_event_that_opens_no_leaf(index: int) -> None:
 
 
 def test_a_nonce_has_one_spelling() -> None:
-    """HMAC fills a key up with zeros, so a shorter one would open the leaf as well: a nonce has 32 bytes."""
+    """A shorter nonce is refused: HMAC pads its key with zeros, so it would open the leaf as well."""
     log = SmallLog.of(20)
     facts = log.events[5].event
     log.leaves[5] = make_leaf(facts, bytes(32))
@@ -82,7 +82,9 @@ def test_a_nonce_has_one_spelling() -> None:
 
 
 def test_removed_on_record() -> None:
-    """What an erasure lists is counted; what of it is there came back, and what is gone beside it is missing."""
+    """Removed events are counted; a removed event that is present, and a missing one that was not removed, are
+    findings.
+    """
     log = SmallLog.of(SIZE, erasure=[[3, 5], [255, 256], [598, 598]])
     gone = (3, 4, 5, 255, 256, 598)
     check = compared(without(*gone, log=log), log)
@@ -117,7 +119,7 @@ NORTH = "only the slice north was given, so missing events were not checked"
     ],
 )
 def test_what_a_bundle_does_not_hold(slice_: str, size: int, says: str) -> None:
-    """What was younger than a bundle, or of another slice, is no finding, and it is said."""
+    """Events that are younger than a bundle, or outside its slice, are no findings, and the report says so."""
     lines = without(*range(size, SIZE), slice=slice_, size=size)
     check = compared(lines)
     assert (check.verdict, check.findings, check.says) == ("holds", [], f"{size} events open their leaves; {says}")
@@ -129,7 +131,9 @@ def test_what_a_bundle_does_not_hold(slice_: str, size: int, says: str) -> None:
 
 @pytest.mark.parametrize("slice_", ["all", "north"])
 def test_a_bundle_holds_nothing_beyond_its_size(slice_: str) -> None:
-    """Or it could say that it is older than what is missing from it: each event from its size on is named."""
+    """An event at or beyond the bundle's size is a finding: a bundle could hide missing events by naming a smaller
+    size.
+    """
     beyond = "event {} is beyond the {} entries for which its bundle was made"
     for size, gone, indices in ((599, (), [599]), (10, (10, *range(12, 600)), [11]), (0, range(2, 600), [0, 1])):
         check = compared(without(*gone, slice=slice_, size=size))
@@ -138,7 +142,7 @@ def test_a_bundle_holds_nothing_beyond_its_size(slice_: str) -> None:
 
 
 def test_a_slice_with_an_event_that_came_back() -> None:
-    """A controller's slice names it as well: the erasure is one of its events."""
+    """A returned event is found in a controller's slice too, because the erasure is one of its events."""
     log = SmallLog.of(SIZE, erasure=[[3, 5]])
     check = compared(without(*range(4, 599), log=log, slice="north"), log)
     assert check.findings == [Finding("event_returned", "event 3 is present although a removal lists it", 3)]
@@ -185,7 +189,7 @@ ORDER = "events_order"
     ],
 )
 def test_lines_that_are_no_bundle(lines: list[bytes], findings: list[Finding]) -> None:
-    """Each is named with its rule; where the order ends nothing is said of what would follow."""
+    """Each malformed line is named with its rule, and no event after it is checked."""
     check = compared(lines)
     assert check.verdict == Verdict.FAILS
     assert len(check.findings) == len(findings)
@@ -209,7 +213,7 @@ def test_lines_that_are_no_bundle(lines: list[bytes], findings: list[Finding]) -
     ],
 )
 def test_an_event_that_says_nothing(facts: bytes, reason: str) -> None:
-    """It opens its leaf and is counted, it is named all the same, and its word excuses nothing."""
+    """An event without a readable content is counted and named, and its removals excuse nothing."""
     log = SmallLog.of(20)
     log.events[10] = OpenedEvent(10, facts, bytes(32))
     log.leaves[10] = make_leaf(facts, bytes(32))
@@ -224,7 +228,7 @@ def test_an_event_that_says_nothing(facts: bytes, reason: str) -> None:
 
 
 def test_events_whose_entries_cannot_be_read() -> None:
-    """They are compared with nothing, counted as nothing, and neither missing nor, when they are, excused."""
+    """Events whose entries cannot be read are neither counted nor missing."""
     files = {path: data for path, data in LOG.files.items() if path != "tile/entries/001"}
     for lines, opened, findings in ((LINES, 344, []), (without(256, 300, 512), 343, missing(256, 300, 512))):
         report = verify_log(files.get, Given(policy=KEY_ONLY, events=lines))

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: where it lies, what it promises and how it comes back."""
+"""The embedded PostgreSQL: its place, its settings, and how it recovers."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def running(data: Path, shared: Path = account.SHARED, **options: str) -> Iterator[embedded.Cluster]:
-    """Run a cluster of its own for the length of a block."""
+    """Run a separate cluster during a block."""
     cluster = embedded.prepare(data, options=options, sync=False, shared=shared)
     cluster.start()
     try:
@@ -71,7 +71,7 @@ def start_and_kill_owner(data: Path) -> None:
     ],
 )
 async def test_settings_are_those_of_the_promises(cluster: embedded.Cluster, setting: str, value: str) -> None:
-    """A test's server is as durable as production, has room for a batch's locks and no TCP port."""
+    """A test's server is as durable as production, has room for a batch's locks, and has no TCP port."""
     assert await ask(cluster, f"show {setting}") == value
 
 
@@ -82,7 +82,9 @@ async def test_text_sorts_the_same_everywhere(cluster: embedded.Cluster) -> None
 
 
 async def test_what_was_committed_survives_a_killed_postmaster(open_folder: FolderMaker) -> None:
-    """After `kill -9` of the postmaster the same cluster starts again and holds the row; no old process is left."""
+    """After `kill -9` of the postmaster the same cluster starts again with the committed row, and no old process
+    remains.
+    """
     cluster = embedded.prepare(open_folder("killed"), sync=False)
     postmaster = cluster.start()
     try:
@@ -108,7 +110,7 @@ async def test_a_killed_owner_leaves_no_server_in_the_way(open_folder: FolderMak
 
 
 async def test_a_stale_pid_file_is_not_believed(open_folder: FolderMaker) -> None:
-    """A pid file whose number belongs to another living process now does not keep the server from starting."""
+    """A pid file with the process id of another running process does not prevent the start."""
     data = open_folder("stale")
     with running(data) as cluster:
         text = (cluster.pgdata / "postmaster.pid").read_text()
@@ -119,7 +121,7 @@ async def test_a_stale_pid_file_is_not_believed(open_folder: FolderMaker) -> Non
 
 
 async def test_a_second_owner_is_refused_with_one_line(open_folder: FolderMaker) -> None:
-    """While a cluster runs nobody else can start it, and the message names the folder."""
+    """While a cluster runs, a second start is refused, and the message names the folder."""
     data = open_folder("twice")
     with running(data) as cluster:
         with pytest.raises(embedded.EmbeddedError, match="in use by another") as refusal:
@@ -130,7 +132,7 @@ async def test_a_second_owner_is_refused_with_one_line(open_folder: FolderMaker)
 
 @pytest.mark.parametrize("name", ["d" * 120, "with space", "käse, 'quoted'"])
 async def test_any_path_will_do(open_folder: FolderMaker, name: str) -> None:
-    """Long, spaced and quoted paths work: the socket moves to a short private folder when it must, and back out."""
+    """Paths that are long or have spaces and quotes work: the socket moves to a short private folder if necessary."""
     with running(open_folder("paths") / name) as cluster:
         assert await ask(cluster, "select 1") == 1
         assert len(os.fsencode(cluster.socket / embedded.SOCKET_NAME)) <= embedded.LONGEST_SOCKET_PATH
@@ -140,7 +142,7 @@ async def test_any_path_will_do(open_folder: FolderMaker, name: str) -> None:
 
 
 async def test_half_a_cluster_is_made_anew(open_folder: FolderMaker) -> None:
-    """A kill in the middle of initdb leaves a draft, never something that looks like a cluster."""
+    """A kill during initdb leaves a draft, never an incomplete cluster."""
     data = open_folder("draft")
     (data / "postgres.new").mkdir()
     (data / "postgres.new/PG_VERSION").write_text("18\n")
@@ -150,13 +152,13 @@ async def test_half_a_cluster_is_made_anew(open_folder: FolderMaker) -> None:
 
 
 async def test_options_reach_the_server(open_folder: FolderMaker) -> None:
-    """A test can switch a promise off to see that its check notices."""
+    """A test can switch off a durability setting to see that its check notices."""
     with running(open_folder("options"), synchronous_commit="off") as cluster:
         assert await ask(cluster, "show synchronous_commit") == "off"
 
 
 def test_a_server_that_cannot_start_says_why(open_folder: FolderMaker) -> None:
-    """The error is PostgreSQL's own last line, in one line."""
+    """The error is PostgreSQL's own last log line, in one line."""
     cluster = embedded.prepare(open_folder("wrong"), options={"max_connections": "none"}, sync=False)
     with pytest.raises(embedded.EmbeddedError, match="max_connections") as failure:
         cluster.start()
@@ -164,7 +166,7 @@ def test_a_server_that_cannot_start_says_why(open_folder: FolderMaker) -> None:
 
 
 def test_another_major_version_is_refused(open_folder: FolderMaker) -> None:
-    """Data of another PostgreSQL is named, not touched."""
+    """Data of another PostgreSQL version are refused and not changed."""
     data = open_folder("older")
     cluster = embedded.prepare(data, sync=False)
     (cluster.pgdata / "PG_VERSION").write_text("15\n")
@@ -191,7 +193,9 @@ def test_stopping_is_quick_with_clients_connected(open_folder: FolderMaker) -> N
 
 @as_root
 async def test_data_below_a_closed_folder_lies_elsewhere(open_folder: FolderMaker) -> None:
-    """When PostgreSQL's account cannot get into DATA its cluster lies in the shared folder, and DATA says where."""
+    """If PostgreSQL's account cannot reach DATA, its cluster is in the shared folder, and a file in DATA names the
+    place.
+    """
     closed = open_folder("closed")
     closed.chmod(0o700)
     shared = open_folder("shared")
@@ -206,7 +210,7 @@ async def test_data_below_a_closed_folder_lies_elsewhere(open_folder: FolderMake
 
 @as_root
 def test_a_new_data_folder_does_not_get_an_old_cluster(open_folder: FolderMaker) -> None:
-    """DATA thrown away and made anew at the same path starts empty; the old cluster is set aside, not deleted."""
+    """A DATA folder that was deleted and made again starts empty; the old cluster is renamed, not deleted."""
     closed = open_folder("anew")
     closed.chmod(0o700)
     shared = open_folder("shared")
@@ -221,7 +225,7 @@ def test_a_new_data_folder_does_not_get_an_old_cluster(open_folder: FolderMaker)
 
 @as_root
 def test_programs_out_of_reach_are_copied(open_folder: FolderMaker) -> None:
-    """A wheel below a closed home is copied, with the libraries its programs look for, and the copy runs."""
+    """A wheel in a private home is copied together with the libraries of its programs, and the copy runs."""
     installed = account.installed_package()
     assert installed is not None
     closed = open_folder("home")
@@ -259,7 +263,7 @@ MOVING = {
 
 
 async def test_nothing_in_the_environment_moves_it(open_folder: FolderMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every variable set that moves a server or its client, it is made, started and reached where it always is."""
+    """Environment variables of PostgreSQL's server and client do not change where it is made, started and reached."""
     for name, value in MOVING.items():
         monkeypatch.setenv(name, value)
     with running(open_folder("moved")) as cluster:
