@@ -146,7 +146,7 @@ def test_what_keeps_from_telling_is_one_line(folder: Path, words: list[str], lin
 
 
 def test_a_receipt_offline(folder: Path) -> None:
-    """Receipt, proof and the published key are enough; the whole answer also shows its client."""
+    """Receipt, proof and the published key are enough; the whole answer also shows the client."""
     proof = folder / "270.tlog-proof"
     for file in ("receipt", "answer.json"):
         result = verify("receipt", folder / file, "--proof", proof, "--policy", folder / "policy")
