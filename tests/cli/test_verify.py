@@ -199,7 +199,7 @@ def address(folder: Path) -> Iterator[str]:
 
 
 def test_from_an_address(folder: Path, address: str) -> None:
-    """A served log is verified like a folder; without the token it cannot be checked, and a missing file is a finding."""
+    """A served log is verified like a folder. Without the token it cannot be checked; a missing file is a finding."""
     (folder / "token").write_text("let-me-in\n")
     asked = (address, "--vkey", VKEY, "--events", folder / "events.jsonl", "--token-file", folder / "token")
     assert verify(*asked).returncode == 0

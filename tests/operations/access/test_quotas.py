@@ -198,7 +198,7 @@ async def test_whoever_has_had_enough_hears_nothing_else(
 
 async def _without_database(registry: Registry) -> None:
     """Close the application's connections: a call that needs the database can then not answer 429."""
-    await registry.app.state.doors.runtime.pool.close()
+    await registry.app.state.shared.runtime.pool.close()
 
 
 async def test_a_running_server_takes_a_new_version(fresh_registry: Registry, operator: Runtime) -> None:

@@ -25,7 +25,7 @@ class Counted(Warnings):
 def warnings(registry: Registry) -> Counted:
     """Warnings beside the application's own, on the same runtime."""
     state = registry.app.state
-    return Counted(state.doors.runtime, state.housekeeping)
+    return Counted(state.shared.runtime, state.housekeeping)
 
 
 async def test_rounds_come_one_after_another(warnings: Counted) -> None:

@@ -49,7 +49,7 @@ async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None
     """A time that the warnings once read from the database counts for the life of the process."""
     await give(fresh_registry, SHORT=timedelta(hours=2), LONG=timedelta(days=2))
     assert await outcome(fresh_registry, "SHORT") == "permit"
-    fresh_registry.app.state.doors.runtime.clock.note(datetime.now(UTC) + timedelta(days=1))
+    fresh_registry.app.state.shared.runtime.clock.note(datetime.now(UTC) + timedelta(days=1))
     assert [await outcome(fresh_registry, client) for client in ("SHORT", "LONG")] == ["no_permission", "permit"]
 
 
