@@ -51,7 +51,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"\b(?:can|could|cannot|to) ?(?:not )?be told\b", "can be decided, can be checked"),
     (rf"\b{_MACHINE} (?:believes?|forgets?|hears?|lies|knows of|wants)\b", "say what the machine does"),
     (r"\b(?:lies|lie) (?:in|at|on|below|behind|beside)\b", "is in, is at"),
-    (r"\bstands? (?:at|behind|beside|in|on|there|twice)\b", "is at, is in; is given twice"),
+    (r"\bstands? (?:at|behind|beside|in|on|there|twice)\b(?! for\b)", "is at, is in; is given twice"),
     (r"\b(?:say|says|said|saying) of (?:it|them)sel(?:f|ves)\b", "name the place: at the route, in the type"),
     (r"\bnothing is said of\b", "is not checked, is not decided"),
     (r"\bwithout a word\b", "name what is missing"),

@@ -12,7 +12,7 @@ Body = dict[str, Any]
 
 @dataclass(slots=True)
 class Belongings:
-    """What two partners have with each other, and nobody else may learn of."""
+    """The shared data of two partners, which nobody else may see."""
 
     stage: Scene
     flow: Flow
@@ -24,7 +24,7 @@ class Belongings:
 
     @property
     def secrets(self) -> set[str]:
-        """Return every identifier a stranger must not be shown."""
+        """Return every identifier that a stranger may not see."""
         grants = {grant["grant_id"] for grant in self.consent["grants"]}
         return {self.consent["consent_id"], self.consent["receipt_code"], self.decision, self.client} | grants
 
@@ -51,7 +51,7 @@ async def belongings(stage: Scene, me: Person) -> Belongings:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation of the API: `path` as documented, `make` gives path and body as a stranger would try them."""
+    """An operation of the API: `path` as documented, `make` gives path and body of a stranger's attempt."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """Method and path."""
+        """Return method and path."""
         return f"{self.method} {self.path}"
 
 

@@ -1,4 +1,4 @@
-"""Access tokens that must not be accepted: forged, altered, expired, meant for somebody else, or no tokens at all."""
+"""Access tokens that must be refused: forged, altered, expired, for another audience, or malformed."""
 
 import base64
 import hashlib
@@ -23,13 +23,13 @@ SUBJECT = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
 def b64(value: bytes | str) -> str:
-    """Encode as the segments of a token are."""
+    """Encode bytes as a token's segment."""
     data = value.encode() if isinstance(value, str) else value
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 class Forge:
-    """Makes bad tokens out of a good one; `keys` are the registry's own, for what even they must not make true."""
+    """Makes bad tokens from a good one; `keys` are the registry's own keys."""
 
     def __init__(self, good: str, keys: Keys, log_origin: str) -> None:
         self.good = good
@@ -40,7 +40,7 @@ class Forge:
         self.claims: Claims = jwt.decode(good, options={"verify_signature": False})
 
     def all(self) -> Iterator[tuple[str, str]]:
-        """Return every bad token with what is bad about it."""
+        """Return every bad token with its fault."""
         yield from self.unsigned()
         yield from self.of_another_algorithm()
         yield from self.of_another_key()
@@ -55,7 +55,7 @@ class Forge:
         return with_low_s(jwt.encode(claims or self.claims, self.keys.token_key, "ES256", said))
 
     def unsigned(self) -> Iterator[tuple[str, str]]:
-        """RFC 8725 section 2.1: `alg: none` in every spelling, with and without a signature."""
+        """Return tokens with `alg: none` in every spelling, with and without a signature (RFC 8725 section 2.1)."""
         for alg in ("none", "None", "NONE", "nOnE", "", " none", None):
             head = b64(json.dumps(self.header | {"alg": alg}))
             yield f"alg {alg!r}", f"{head}.{self.body}."
@@ -64,7 +64,7 @@ class Forge:
         yield "no signature", f"{self.head}.{self.body}."
 
     def of_another_algorithm(self) -> Iterator[tuple[str, str]]:
-        """Sign with the public key as a secret, and with key kinds that are not ours."""
+        """Sign with the public key as a secret, and with other kinds of keys."""
         public = self.keys.token_key.public_key()
         secrets = {
             "the public key's PEM": public.public_bytes(PEM, SUBJECT),
@@ -92,7 +92,7 @@ class Forge:
         return f"{signed}.{b64(hmac.digest(secret, signed.encode(), getattr(hashlib, f'sha{alg[2:]}')))}"
 
     def of_another_key(self) -> Iterator[tuple[str, str]]:
-        """Sign with a key of our own, and bring that key along in every way the standards know."""
+        """Sign with a foreign key, and put it into the token in every standard way."""
         jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(FOREIGN_KEY.public_key()))
         url = "https://attacker.example/jwks.json"
         headers: dict[str, Claims] = {
@@ -109,7 +109,7 @@ class Forge:
             yield name, jwt.encode(self.claims, FOREIGN_KEY, "ES256", self._headers(**more))
 
     def altered(self) -> Iterator[tuple[str, str]]:
-        """Change what was signed, or the signature."""
+        """Return tokens with changed content or a changed signature."""
         changes: dict[str, Claims] = {
             "another partner": {"partner": "south"},
             "the administration": {"partner": None},
@@ -135,17 +135,17 @@ class Forge:
         yield "header re-encoded", f"{b64(json.dumps(self.header, indent=1))}.{self.body}.{self.signature}"
 
     def _other_s(self) -> str:
-        """Return (r, n - s) for the signature's (r, s): whoever verifies by the book alone takes both."""
+        """Return (r, n - s) for a signature (r, s), which plain ECDSA verification accepts too."""
         both = base64.urlsafe_b64decode(self.signature + "==")
         return b64(both[:32] + (ORDER - int.from_bytes(both[32:], "big")).to_bytes(32, "big"))
 
     def _twin(self) -> str:
-        """Return another last letter that decodes to the same bytes: four of its six bits count for nothing."""
+        """Return another last letter that decodes to the same bytes, because four of its six bits are unused."""
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         return letters[letters.index(self.signature[-1]) ^ 1]
 
     def of_another_form(self) -> Iterator[tuple[str, str]]:
-        """Return what is no token of three parts."""
+        """Return texts that are not tokens of three parts."""
         yield "nothing but dots", ".."
         yield "two parts", f"{self.head}.{self.body}"
         yield "four parts", f"{self.good}.{self.signature}"
@@ -163,7 +163,7 @@ class Forge:
         yield "two tokens with a comma", f"{self.good},{self.good}"
 
     def with_other_claims(self) -> Iterator[tuple[str, str]]:
-        """Sign with our own key what is not ours, not now, or not whole."""
+        """Sign wrong, outdated or incomplete claims with the registry's own key."""
         now = int(time.time())
         changes: dict[str, Claims] = {
             "expired": {"exp": now - 1},
@@ -210,7 +210,9 @@ class Forge:
             yield f"ours without {claim}", self.ours({k: v for k, v in self.claims.items() if k != claim})
 
     def with_another_header(self) -> Iterator[tuple[str, str]]:
-        """Sign with our own key under a header that is not an access token's (RFC 9068 section 4, RFC 7515 4.1.11)."""
+        """Sign with the registry's own key under a header of another type (RFC 9068 section 4, RFC 7515 section
+        4.1.11).
+        """
         for typ in ("JWT", "jwt", "consent-receipt+jwt", "", "at+jwt;x", None):
             yield f"typ {typ!r}", self.ours(typ=typ)
         yield "an unknown critical header", self.ours(crit=["door"], door=1)

@@ -1,4 +1,4 @@
-"""The catalogue as partners read it: in the contract's shapes, true to the network's document, byte for byte."""
+"""The catalogue for partners has the contract's shape, matches the network's document, and texts byte for byte."""
 
 import hashlib
 from typing import Any
@@ -31,7 +31,7 @@ NAMES = {"/agreements": "agreement_id", "/texts": "id"}
 
 
 async def items(registry: Registry, path: str, network: str = "small") -> list[JSON]:
-    """Return a whole list as the network's administration sees it."""
+    """Return a whole list as the network's administration gets it."""
     answer = await (await registry.partner("admin", network)).get(f"{path}?limit=200")
     assert answer.status_code == 200, answer.text
     found: list[JSON] = answer.json()["items"]
@@ -41,7 +41,7 @@ async def items(registry: Registry, path: str, network: str = "small") -> list[J
 @pytest.mark.parametrize("network", ["small", "paderborn", "widunetz"])
 @pytest.mark.parametrize("path", SHAPES)
 async def test_lists_and_single_entries_have_the_contracts_shape(registry: Registry, network: str, path: str) -> None:
-    """The members of the contract and what stands beside them; an entry is the same alone as in its list."""
+    """Entries have the contract's members, and an entry is the same alone and in its list."""
     admin = await registry.partner("admin", network)
     for item in await items(registry, path, network):
         assert set(item) == SHAPES[path]
@@ -50,7 +50,7 @@ async def test_lists_and_single_entries_have_the_contracts_shape(registry: Regis
 
 
 async def test_every_partner_and_its_administration_read_the_same(registry: Registry) -> None:
-    """The catalogue has no secrets within a network: each partner is shown the same bytes."""
+    """Every partner of a network gets the same bytes of the catalogue."""
     for path in SHAPES:
         shown = {(await (await registry.partner(who)).get(path)).content for who in ("north", "south", "east", "admin")}
         assert len(shown) == 1, path
@@ -89,7 +89,7 @@ async def test_the_demonstration_is_as_its_document_says(registry: Registry) -> 
 
 
 async def test_flows_say_their_basis(registry: Registry) -> None:
-    """A statutory flow names its norm, a flow on consent has none; the agreement in force says so."""
+    """A statutory flow has its norm, a flow on consent has none, and both are in the agreement in force."""
     (agreement,) = await items(registry, "/agreements")
     assert agreement["status"] == "in_force"
     assert agreement["valid_from"] == "2024-01-01T00:00:00.000000Z"
@@ -117,7 +117,7 @@ async def test_the_network_names_its_log(registry: Registry) -> None:
 
 
 async def bytes_of(registry: Registry, text: JSON, network: str) -> dict[str, httpx.Response]:
-    """Fetch a text in every language at the address its listing names."""
+    """Fetch a text in every language from its listed address."""
     partner = await registry.partner("admin", network)
     headers = {"Authorization": f"Bearer {partner.token}", "Accept": "text/plain"}
     return {one["language"]: await registry.http.get(one["url"], headers=headers) for one in text["languages"]}
@@ -137,7 +137,7 @@ async def test_texts_are_the_bytes_their_hash_names(registry: Registry, network:
 
 
 async def test_texts_are_those_that_were_published(registry: Registry) -> None:
-    """Not one byte was changed on the way through the database."""
+    """A published text is served without a changed byte."""
     (text,) = await items(registry, "/texts")
     assert {name: answer.content for name, answer in (await bytes_of(registry, text, "small")).items()} == TEXTS
     (published,) = read_network("paderborn").texts
@@ -165,7 +165,7 @@ async def test_a_published_text_cannot_be_changed(registry: Registry) -> None:
 
 
 async def test_what_is_not_in_the_network_is_not_found(registry: Registry) -> None:
-    """Unknown slugs and ids, and those of another network, are 404 in the same words."""
+    """Unknown slugs and ids, and those of another network, get the same 404."""
     north = await registry.partner("north")
     (agreement,) = await items(registry, "/agreements", "paderborn")
     (text,) = await items(registry, "/texts", "paderborn")

@@ -27,14 +27,14 @@ DECIDE, ME = "#operations-decisions-decide", "#operations-tokens-me"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A demonstration of this module's own: trying things out leaves traces."""
+    """Run a demonstration for this module only, because its tests leave traces."""
     with running("browser") as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium from the distribution, which has no errands of its own."""
+    """Start the distribution's Chromium without background requests."""
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as tool:
         found = tool.chromium.launch(executable_path="/usr/bin/chromium", args=quiet)
@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page of a browser that knows nothing yet; at the end it has asked this host alone and broken no policy."""
+    """Open a page of a fresh browser; at the end it has used only this host and broken no policy."""
     with browser.new_context() as context:
         made = context.new_page()
         asked, said = [], []
@@ -62,19 +62,19 @@ def address(server: Server, path: str) -> str:
 
 
 def violations(page: Page) -> dict[str, list[str]]:
-    """Return what axe finds on the page, contrast among it: rule → elements."""
+    """Return the faults that axe finds on the page: rule → elements."""
     page.evaluate(AXE)
     found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
     return {one["id"]: [str(node["target"]) for node in one["nodes"]] for one in found}
 
 
 def scrolls_sideways(page: Page) -> bool:
-    """Say whether anything is wider than the window."""
+    """Whether anything is wider than the window."""
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
 def open_call(page: Page, call: str) -> Locator:
-    """Open a call of the documentation and make it ready to be tried."""
+    """Open a call of the documentation to try it."""
     found = page.locator(call)
     found.locator(".opblock-summary-control").click()
     found.locator(".try-out__btn").click()
@@ -82,7 +82,7 @@ def open_call(page: Page, call: str) -> Locator:
 
 
 def execute(page: Page, call: Locator) -> Response:
-    """Send the call as it stands and return what came back, once it is shown."""
+    """Send the call unchanged and return the shown answer."""
     path = (call.locator(".opblock-summary-path").text_content() or "").replace("\u200b", "").strip()
     with page.expect_response(lambda one: urlsplit(one.url).path == path) as answered:
         call.locator(".execute").click()
@@ -91,7 +91,7 @@ def execute(page: Page, call: Locator) -> Response:
 
 
 def authorize(page: Page, server: Server, slug: str) -> None:
-    """Sign in as a partner of the demonstration, as the page asks for it."""
+    """Sign in as a partner of the demonstration, in the page's form."""
     partner = next(one for one in server.network("paderborn")["partners"] if one["slug"] == slug)
     page.locator(".auth-wrapper .authorize").click()
     page.locator("#client_id_clientCredentials").fill(partner["client_id"])
@@ -123,7 +123,7 @@ def test_an_opened_call_can_be_read(page: Page, server: Server, scheme: str, wid
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("path", TEXTS)
 def test_our_own_pages_have_no_barrier_that_axe_finds(page: Page, server: Server, path: str, scheme: str) -> None:
-    """In every width, light and dark."""
+    """Axe finds no barrier on the registry's pages, in every width, light and dark."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})

@@ -1,4 +1,4 @@
-"""One caller's acts, however many it sends at once, leave connections for what others ask."""
+"""A caller with many simultaneous commands leaves database connections for others."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ MANY = 20
 
 
 async def _held_up_at_once(registry: Registry) -> int:
-    """Let one partner register many clients while nobody can be added; give how many connections it held at once."""
+    """Let a partner register many clients while inserts are blocked; return its greatest number of connections."""
     flooder = await registry.partner("north")
     async with registry.sql() as connection:
         transaction = connection.transaction()
@@ -29,11 +29,11 @@ async def _held_up_at_once(registry: Registry) -> int:
 
 
 async def test_acts_of_one_caller_leave_connections_for_others(fresh_registry: Registry) -> None:
-    """Half of a pool of four is the most that it holds."""
+    """A caller uses at most half of a pool of four."""
     assert await _held_up_at_once(fresh_registry) == 2
 
 
 async def test_without_turns_they_take_all_connections(fresh_registry: Registry) -> None:
-    """The control."""
+    """Control: without the limit a caller uses all connections."""
     fresh_registry.app.state.shared.runtime.turns = Turns()
     assert await _held_up_at_once(fresh_registry) > 2

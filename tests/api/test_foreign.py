@@ -1,4 +1,4 @@
-"""Every call, with every role and with ids, references and codes of others: nothing comes back and nothing happens."""
+"""Every call with every role and others' ids, references and codes reveals nothing and changes nothing."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ RANDOM_CALLS = 1000
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(server: Server) -> AsyncIterator[Scene]:
-    """The network the others are strangers to."""
+    """Make the network to which the others are strangers."""
     one = await scene(server)
     yield one
     one.close()
@@ -33,12 +33,12 @@ async def stage(server: Server) -> AsyncIterator[Scene]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mine(stage: Scene) -> Belongings:
-    """What must not be learnt."""
+    """Return the partners' own data."""
     return await belongings(stage, stage.person(stage.sender))
 
 
 def strangers(stage: Scene, mine: Belongings) -> dict[str, Person]:
-    """Return a partner of the same network that has no part, one of another network, and both administrations."""
+    """Return an uninvolved partner of the network, a partner of another network, and both administrations."""
     other = next(n for n in stage.server.demo["networks"] if n["slug"] not in {stage.network, "widunetz"})
     third = next(slug for slug in stage.partners if slug not in {mine.flow.sender, mine.flow.recipient})
     server = stage.server
@@ -51,7 +51,7 @@ def strangers(stage: Scene, mine: Belongings) -> dict[str, Person]:
 
 
 async def call(person: Person, one: Call, mine: Belongings, headers: dict[str, str] | None = None) -> Answer:
-    """Make a call as somebody, with a fresh key."""
+    """Make a call as this caller, with a new key."""
     path, body = one.make(mine)
     given = await person.access.headers(str(uuid.uuid4())) if headers is None else headers
     content = {"Content-Type": "application/json"} if one.method == "POST" else {}
@@ -60,7 +60,7 @@ async def call(person: Person, one: Call, mine: Belongings, headers: dict[str, s
 
 
 async def scoped(access: Access, scopes: tuple[str, ...]) -> dict[str, str]:
-    """Return headers with a token that carries these scopes only."""
+    """Return headers with a token that has only these scopes."""
     wire = Wire(access.port)
     basic = base64.b64encode(f"{access.client_id}:{access.client_secret}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
@@ -72,7 +72,7 @@ async def scoped(access: Access, scopes: tuple[str, ...]) -> dict[str, str]:
 
 
 async def test_every_call_of_the_api_is_on_the_list() -> None:
-    """A new call without a line in `foreign.py` fails here."""
+    """Every call of the API is in `calls.py`."""
     document = json.loads((ROOT / "openapi" / "consent-registry.json").read_text())
     documented = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
@@ -86,7 +86,7 @@ async def test_every_call_of_the_api_is_on_the_list() -> None:
 
 @pytest.mark.parametrize("one", CALLS, ids=lambda one: one.name)
 async def test_without_a_good_token_it_is_401(stage: Scene, mine: Belongings, one: Call) -> None:
-    """No token, another scheme, rubbish, an altered one, and an unsigned one: 401 with WWW-Authenticate."""
+    """No token, another scheme, and malformed, altered or unsigned tokens are 401 with WWW-Authenticate."""
     person = stage.person(mine.flow.sender)
     good = (await person.access.headers())["Authorization"].removeprefix("Bearer ")
     head, claims, signature = good.split(".")
@@ -105,7 +105,7 @@ async def test_without_a_good_token_it_is_401(stage: Scene, mine: Belongings, on
 
 @pytest.mark.parametrize("one", [one for one in CALLS if one.scope], ids=lambda one: one.name)
 async def test_without_the_scope_it_is_403(stage: Scene, mine: Belongings, one: Call) -> None:
-    """A token with all scopes but this one is refused, and so is the other door's."""
+    """A token with all scopes except the needed one is 403."""
     person = stage.person(mine.flow.sender)
     administration = stage.server.admin(stage.network)
     held = tuple(scope for scope in PARTNER_SCOPES if scope != one.scope)
@@ -127,7 +127,7 @@ STRANGERS = [
 
 @pytest.mark.parametrize(("one", "who"), STRANGERS)
 async def test_strangers_are_shown_nothing(stage: Scene, mine: Belongings, one: Call, who: str) -> None:
-    """No answer to a stranger holds an identifier that it did not send itself; nothing of the partners' changes."""
+    """No answer to a stranger has an identifier that it did not send itself, and the partners' data do not change."""
     person = strangers(stage, mine)[who]
     answer = await call(person, one, mine)
     assert answer.status < 500, answer
@@ -141,7 +141,7 @@ async def test_strangers_are_shown_nothing(stage: Scene, mine: Belongings, one: 
 
 
 async def test_what_strangers_are_told(stage: Scene) -> None:
-    """404 for consents, decisions, reports and withdrawals; no permission for questions; an empty list for searches."""
+    """Strangers get 404 for consents, decisions, reports and withdrawals, no permission, and empty searches."""
     mine = await belongings(stage, stage.person(stage.sender))
     for who, person in strangers(stage, mine).items():
         if "administration" in who:
@@ -165,7 +165,7 @@ async def test_what_strangers_are_told(stage: Scene) -> None:
 
 
 async def test_a_recipient_sees_its_grants_and_no_more(stage: Scene, mine: Belongings) -> None:
-    """The recipient sees the consent without the sender's reference and code; the decisions are the sender's alone."""
+    """A recipient sees the consent without the sender's reference and code; decisions are only the sender's."""
     recipient = stage.person(mine.flow.recipient)
     shown = await recipient.get(f"/consents/{mine.consent['consent_id']}")
     assert shown.status == OK
@@ -180,7 +180,7 @@ async def test_a_recipient_sees_its_grants_and_no_more(stage: Scene, mine: Belon
 
 
 async def test_the_same_reference_at_two_partners_is_two_clients(stage: Scene, mine: Belongings) -> None:
-    """A stranger that registers the partners' own reference gets a client of its own, and no word of the other."""
+    """The same reference registered by another partner is another client, and reveals nothing."""
     third = strangers(stage, mine)["third partner"]
     first = await third.post("/clients", {"reference": f"{mine.client}-2"})
     made = await stage.person(mine.flow.sender).post("/clients", {"reference": f"{mine.client}-2"})
@@ -189,7 +189,7 @@ async def test_the_same_reference_at_two_partners_is_two_clients(stage: Scene, m
 
 
 async def test_another_grants_id_withdraws_nothing(stage: Scene, mine: Belongings) -> None:
-    """Naming a foreign grant beside an own consent is 404, and the own one stays."""
+    """A withdrawal with a foreign grant's id is 404, and the own grant stays given."""
     third = strangers(stage, mine)["third partner"]
     flow = next(f for f in stage.flows if f.sender == third.access.partner and not f.statute)
     reference = f"OWN-{uuid.uuid4()}"
@@ -216,7 +216,7 @@ async def test_an_administration_reaches_its_own_network_only(stage: Scene, mine
 
 
 async def test_random_calls_show_nothing_foreign(server: Server, stage: Scene) -> None:
-    """Random partners ask for random consents and decisions of all networks: 200 only for those who have a part."""
+    """Random partners asking for random consents and decisions get 200 only if they take part."""
     sql = await server.sql()
     consents = await sql.fetch("select network_id, consent_id::text as id, partner_ids as parties from consents")
     decisions = await sql.fetch(

@@ -1,4 +1,4 @@
-"""Alive without asking anybody, ready only while a decision could be recorded now."""
+"""`/live` needs nothing, and `/ready` is 200 only while a decision could be recorded."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ SOON = 5.0
 
 @asynccontextmanager
 async def unreachable(installation: Installation, database: str) -> AsyncIterator[None]:
-    """Shut everybody out of a database for the length of a block, as if its server were gone."""
+    """Refuse all connections to a database during a block, as if its server had failed."""
     admin = await asyncpg.connect(installation.cluster.dsn())
     try:
         await admin.execute(f"alter database {database} allow_connections false")
@@ -27,7 +27,7 @@ async def unreachable(installation: Installation, database: str) -> AsyncIterato
 
 
 async def until(registry: Registry, status: int) -> float:
-    """Ask /ready until it answers with this status; returns the seconds it took."""
+    """Ask /ready until it has this status; return the seconds."""
     began = time.monotonic()
     while (answer := await registry.http.get("/ready")).status_code != status:
         assert time.monotonic() - began < SOON, answer.text
@@ -36,7 +36,7 @@ async def until(registry: Registry, status: int) -> float:
 
 
 async def test_alive_and_ready(registry: Registry) -> None:
-    """Both answer JSON to anybody, without a token and whatever they would like instead."""
+    """Both answer JSON to every caller, without a token and with any Accept header."""
     for path, status in (("/live", "alive"), ("/ready", "ready")):
         for headers in ({}, {"Accept": "text/html"}, {"Authorization": "Bearer x"}):
             answer = await registry.http.get(path, headers=headers)
@@ -45,7 +45,9 @@ async def test_alive_and_ready(registry: Registry) -> None:
 
 
 async def test_alive_but_not_ready_without_its_database(fresh_registry: Registry) -> None:
-    """Cut off from its database it lives, is not ready, records nothing, says when to come back; then all is well."""
+    """Without its database the process is alive but not ready, records nothing and sends Retry-After; later it
+    recovers.
+    """
     north = await fresh_registry.partner("north")
     async with unreachable(fresh_registry.installation, fresh_registry.database):
         await until(fresh_registry, 503)
@@ -61,7 +63,7 @@ async def test_alive_but_not_ready_without_its_database(fresh_registry: Registry
 
 
 async def test_not_ready_when_the_log_cannot_be_written(fresh_registry: Registry) -> None:
-    """Without the right to add to the log nothing is answered and nothing is ready; given back, both are."""
+    """Without the privilege to append to the log no decision is answered and `/ready` is 503; later both recover."""
     north = await fresh_registry.partner("north")
     async with fresh_registry.sql() as sql:
         await sql.execute("revoke insert on registry.leaves from consent_registry_app")
@@ -75,7 +77,7 @@ async def test_not_ready_when_the_log_cannot_be_written(fresh_registry: Registry
 
 
 async def test_a_process_that_knows_nothing_yet_says_503_too(installation: Installation) -> None:
-    """The first requests of a process whose database went away: 503 everywhere, never 500."""
+    """The first requests of a process without a database are 503, never 500."""
     async with installation.copy() as database:
         async with serving(installation, database) as before:
             token = (await before.partner("north")).token
@@ -97,7 +99,7 @@ async def test_a_process_that_knows_nothing_yet_says_503_too(installation: Insta
 
 
 async def test_connections_cut_in_the_middle_are_503(fresh_registry: Registry) -> None:
-    """Under requests without a pause the database cuts every connection twenty times: 200 or 503, never 500."""
+    """While the database cuts all connections twenty times, every request is 200 or 503, never 500."""
     north = await fresh_registry.partner("north")
     told: set[int] = set()
     over = asyncio.Event()

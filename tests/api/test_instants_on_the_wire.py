@@ -1,4 +1,4 @@
-"""Instants in requests: what generated clients write is taken, in every member and parameter; answers have one form."""
+"""Instants in requests are accepted in the spellings of generated clients; answers have one spelling."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def members(kind: dict[str, Any], name: str = "") -> set[str]:
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 async def test_a_consent_given_at_any_spelling_is_given_then(registry: Registry, spelling: str) -> None:
-    """Whatever a client's library writes, consent, withdrawal, transfer and search are of that instant."""
+    """Consent, withdrawal, transfer and search use the same instant, whatever its spelling."""
     assert parse_instant(spelling) == GIVEN
     north = await office(registry, "north")
     client = await north.client()
@@ -71,7 +71,7 @@ async def test_a_consent_given_at_any_spelling_is_given_then(registry: Registry,
 
 
 async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registry) -> None:
-    """A plus sign is written %2B; where it was not, the fault says so, and every fault names its parameter."""
+    """An unescaped plus sign is refused with a hint, and every fault names its parameter."""
     dpo = await registry.dpo("north")
     assert (await dpo.get(f"/findings?from={quote('2026-11-20T10:30:00+01:00')}")).status_code == 200
     plain = (await dpo.get("/findings?from=2026-11-20T10:30:00+01:00")).json()["errors"]
@@ -91,7 +91,7 @@ async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registr
 
 @pytest.mark.parametrize("path", CALLS)
 async def test_every_instant_of_a_body_is_taken_in_any_spelling(registry: Registry, path: str) -> None:
-    """No member that the document calls a date-time refuses one, and what is none is refused by the rule."""
+    """Every documented date-time accepts each spelling and refuses other texts with the rule."""
     body = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     names = members(body)
     good = example_of(path)
@@ -109,7 +109,7 @@ async def test_every_instant_of_a_body_is_taken_in_any_spelling(registry: Regist
 
 
 def test_the_document_calls_them_by_their_form() -> None:
-    """Requests hold date-times, answers the contract's one form; no instant of an answer is a mere string."""
+    """Every instant is documented as a date-time in requests, and with the exact form in answers."""
     asked, answered = set(), []
     for path in CALLS:
         asked |= members(DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"])

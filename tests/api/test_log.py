@@ -1,4 +1,4 @@
-"""The log as strangers read it: every file verifies, nothing else is there, and caches may keep what never changes."""
+"""The log's routes: every file verifies, only published files exist, and caches may keep what never changes."""
 
 import base64
 import gzip
@@ -26,7 +26,7 @@ FOREVER = "max-age=31536000, immutable"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
-    """Give a sealed log of 600 leaves, and one leaf beyond the checkpoint."""
+    """Make a sealed log of 600 leaves, and one leaf beyond the checkpoint."""
     folder: Path = tmp_path_factory.mktemp("sealer")
     async with installation.copy() as database, office(installation, database, folder) as sealer:
         await sealer.add_leaves(SIZE - len(await sealer.leaves()))
@@ -45,7 +45,7 @@ async def public(installation: Installation, desk: Office) -> AsyncIterator[Regi
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def private(installation: Installation, desk: Office) -> AsyncIterator[Registry]:
-    """Run the registry as it is unless told otherwise."""
+    """Run the registry with its default, private logs."""
     async with serving(installation, desk.database) as running:
         yield running
 
@@ -69,7 +69,7 @@ async def checkpoint(registry: Registry) -> Checkpoint:
 
 
 async def test_the_whole_log_can_be_read_and_verifies(public: Registry, desk: Office) -> None:
-    """Checkpoint, every tile and every bundle of the published size, against a second opinion made from the leaves."""
+    """Checkpoint, tiles and bundles of the published size equal those computed from the leaves."""
     leaves = (await desk.leaves())[:SIZE]
     assert await checkpoint(public) == Checkpoint((await desk.log()).origin, SIZE, tree_root(leaves))
     for tile in new_tiles(0, SIZE):
@@ -85,7 +85,7 @@ async def test_the_whole_log_can_be_read_and_verifies(public: Registry, desk: Of
 
 @pytest.mark.parametrize("kind", ["0", "entries"])
 async def test_every_narrower_partial_is_served(public: Registry, kind: str) -> None:
-    """Whatever size somebody saw a checkpoint of, the partial tile of that size is there, cut from the wider one."""
+    """For every earlier size the partial tile of that size is served."""
     wide = (await get(public, f"tile/{kind}/001")).content
     for width in (1, 2, 17, 255):
         narrow = await get(public, f"tile/{kind}/001.p/{width}")
@@ -118,19 +118,19 @@ NOT_THERE = [
 
 @pytest.mark.parametrize("path", NOT_THERE)
 async def test_nothing_beyond_the_checkpoint_and_no_other_spelling(public: Registry, path: str) -> None:
-    """Unpublished sizes, empty tiles and malformed places are not found, and never an error of ours."""
+    """Unpublished sizes, empty tiles and malformed paths are 404, never a 5xx."""
     assert (await get(public, path)).status_code == 404
     assert (await public.http.get(f"/log/nobody/{path}")).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["", "?from=", "?from=x", "?from=-1", "?from=01", "?from=1&to=x", "?from=2&to=1"])
 async def test_a_malformed_size_is_named(public: Registry, query: str) -> None:
-    """Consistency wants two sizes in decimal, the earlier one first."""
+    """Consistency needs two decimal sizes, the earlier first; a fault names the parameter."""
     assert_problem(await get(public, f"consistency{query}"), 400, "malformed")
 
 
 async def test_proofs_verify_offline(public: Registry, desk: Office) -> None:
-    """Places of every kind have an inclusion proof, pairs of sizes a consistency proof; another leaf is refused."""
+    """Leaves in all positions have inclusion proofs, pairs of sizes consistency proofs; another leaf is refused."""
     leaves, trusted = await desk.leaves(), await policy(public)
     for index in (0, 1, 255, 256, 511, 512, 598, 599):
         answer = await get(public, f"proofs/{index}")
@@ -154,7 +154,7 @@ async def test_proofs_verify_offline(public: Registry, desk: Office) -> None:
 
 
 async def test_static_file_semantics(public: Registry) -> None:
-    """Tiles are kept for ever, checkpoints for a second; ETags are strong, 304 is empty, HEAD tells what GET would."""
+    """Tiles are cached for ever and checkpoints for a second; ETags are strong, 304 is empty, HEAD equals GET."""
     for path, kept in {
         "tile/0/000": FOREVER,
         "tile/entries/001.p/9": FOREVER,
@@ -177,7 +177,7 @@ async def test_static_file_semantics(public: Registry) -> None:
 
 
 async def test_bundles_are_compressed_for_who_takes_it(public: Registry) -> None:
-    """With another ETag, the same bytes inside, and compressed the same each time; hashes are never compressed."""
+    """A compressed bundle has another ETag and the same content each time; hashes are never compressed."""
     plain = await get(public, "tile/entries/000")
     packed = [await get(public, "tile/entries/000", Accept_Encoding=sent) for sent in ("gzip", "br, gzip;q=0.5")]
     for one in packed:
@@ -196,7 +196,7 @@ PATHS = ("checkpoint", "tile/0/000", "tile/entries/000", "proofs/0", "consistenc
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_who_may_read_a_log(private: Registry, path: str) -> None:
-    """Unless logs are public: partners and administration of the network; nobody else learns that it is there."""
+    """A private log is readable for its network's partners and administration; others get 404."""
     assert_problem(await get(private, path), 401, "not-authentic")
     for slug in ("north", "admin"):
         mine = await private.partner(slug)
@@ -210,14 +210,14 @@ async def test_who_may_read_a_log(private: Registry, path: str) -> None:
 
 
 async def test_a_log_without_a_checkpoint_is_not_found(public: Registry) -> None:
-    """Before the first checkpoint there is nothing to read but the keys."""
+    """Before the first checkpoint only the keys are readable."""
     for path in ("checkpoint", "tile/0/000.p/1", "proofs/0", "consistency?from=0"):
         assert (await public.http.get(f"/log/paderborn/{path}")).status_code == 404
     assert (await public.http.get("/log/paderborn/vkeys")).status_code == 200
 
 
 async def test_a_suspended_partner_reads_no_log(installation: Installation, desk: Office) -> None:
-    """Suspension counts for the log as well, at the next request."""
+    """A suspended partner cannot read the log from its next request on."""
     async with serving(installation, desk.database) as registry:
         south, admin = await registry.partner("south"), await registry.partner("admin")
         assert (await get(registry, "checkpoint", Authorization=f"Bearer {south.token}")).status_code == 200

@@ -1,4 +1,4 @@
-"""What DPOs search, find and export runs on connections of its own: slow ones hold up no decision."""
+"""DPOs' searches, findings and exports have their own connections, so that slow ones delay no decision."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,12 +40,12 @@ async def call(partner: Partner, method: str, path: str, body: object) -> httpx.
 
 
 def on_main_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let oversight run on what everything else runs on."""
+    """Let oversight use the main connections."""
     monkeypatch.setattr(SharedState, "oversight", property(lambda shared: shared.runtime))
 
 
 async def _until(truth: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it holds, ten seconds at most."""
+    """Wait until the condition holds, at most ten seconds."""
     for _ in range(1000):
         if await truth():
             return
@@ -62,7 +62,7 @@ def _truth(is_so: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
 
 @asynccontextmanager
 async def _all_taken(registry: Registry) -> AsyncIterator[None]:
-    """Hold every connection of oversight, and every place in its queue."""
+    """Use all connections of oversight and all places in its queue."""
     pool: QueuedPool = registry.app.state.shared.runtime._oversight
     over = asyncio.Event()
 
@@ -80,7 +80,7 @@ async def _all_taken(registry: Registry) -> AsyncIterator[None]:
 
 
 async def _refused(registry: Registry) -> set[tuple[str, str]]:
-    """The calls that are refused while oversight's connections and queue are full."""
+    """Return the calls that are refused while oversight's connections and queue are full."""
     partner, dpo = await registry.partner("north"), await registry.dpo("north")
     found = set()
     async with _all_taken(registry):
@@ -96,7 +96,7 @@ async def _refused(registry: Registry) -> set[tuple[str, str]]:
 
 
 def test_every_call_of_oversight_is_known(registry: Registry) -> None:
-    """A new one belongs into this table, and its route asks `SharedState.oversight`."""
+    """Every call of oversight is in this table, and its route uses `SharedState.oversight`."""
     document: dict[str, Any] = make_document(registry.app)
     found = {
         (method, path)
@@ -118,7 +118,7 @@ async def test_oversight_alone_waits_for_oversight(registry: Registry) -> None:
 
 
 async def test_a_call_on_the_main_connections_is_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control."""
+    """Control: a call of oversight on the main connections is found."""
     on_main_connections(monkeypatch)
     assert await _refused(registry) == set()
 
@@ -144,7 +144,7 @@ async def _beside_slow_findings(registry: Registry, searches: int = 10) -> tuple
 
 
 async def test_ten_slow_searches_leave_decisions_alone(fresh_registry: Registry) -> None:
-    """Every decision is answered while ten findings wait for a table; the findings are, once they may read it."""
+    """Every decision is answered while ten findings wait for a locked table, and the findings later."""
     assert await _beside_slow_findings(fresh_registry) == ({200}, {200})
 
 
@@ -160,7 +160,7 @@ async def test_on_the_main_connections_they_do_not(fresh_registry: Registry, mon
 
 
 async def test_the_queue_is_one_of_turns(registry: Registry) -> None:
-    """So many go at a time and so many wait, in their order; who gives up, or finds no database, frees a place."""
+    """A fixed number run and a fixed number wait, in order; a cancelled or failed one frees its place."""
     pool = QueuedPool(await open_pool(registry.installation.dsn(registry.database), 2), 2, 3)
     over, going, order = asyncio.Event(), [], []
 

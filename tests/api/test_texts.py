@@ -1,4 +1,4 @@
-"""Bodies for the administration of texts that are not as they should be: refused with their place, without effect."""
+"""Malformed bodies of the text administration are refused with their place and without effect."""
 
 import base64
 import hashlib
@@ -79,7 +79,7 @@ KINDS = {
 
 @pytest.mark.parametrize("path", KINDS)
 async def test_bad_bodies_are_refused_with_their_pointer(registry: Registry, path: str) -> None:
-    """Each names the place of its fault, and no text, no consent and no event changes."""
+    """Each fault names its place, and no text, consent or event changes."""
     admin = await registry.partner("admin")
     text = (await admin.get("/texts")).json()["items"][0]["id"]
     before = await state(registry)
@@ -93,7 +93,7 @@ async def test_bad_bodies_are_refused_with_their_pointer(registry: Registry, pat
 
 
 async def state(registry: Registry) -> list[int]:
-    """Return how many rows there are of what these calls could change."""
+    """Return the numbers of rows that these calls could change."""
     tables = (
         "texts",
         "text_languages",
@@ -108,7 +108,7 @@ async def state(registry: Registry) -> list[int]:
 
 
 async def test_bytes_are_taken_as_they_are(registry: Registry) -> None:
-    """Base64 carries what JSON would not show: line ends, a byte order mark; a version there is is a conflict."""
+    """Base64 keeps line ends and a byte order mark; an existing version is a conflict."""
     admin = await registry.partner("admin")
     content = "\ufeffZeile\r\nZeile\tEnde".encode()
     german = hashlib.sha256(content).hexdigest()

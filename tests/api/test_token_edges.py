@@ -1,4 +1,4 @@
-"""The edges of tokens: scopes of any characters, credentials of any bytes, no token at all, and packed bodies."""
+"""Edge cases of tokens: scopes and credentials of any characters, missing tokens, and compressed bodies."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.support.installation import Partner, Registry
 
 @pytest.fixture
 def north(registry: Registry) -> Partner:
-    """Return a partner that has not signed in."""
+    """Return a partner without a token."""
     return registry.stranger("north")
 
 
@@ -34,7 +34,7 @@ async def test_scopes_are_parted_by_one_space_alone(registry: Registry, north: P
 
 @pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Bearer", "Bearer ", "Digest x"])
 async def test_who_shows_no_token_is_told_of_no_error(registry: Registry, header: str | None) -> None:
-    """RFC 6750 section 3.1: a challenge without error for a request without a token, with one for a bad token."""
+    """The challenge has no error for a request without a token, and one for a bad token (RFC 6750 section 3.1)."""
     for path in ("/api/v1/me", "/api/v1/decisions?transfer=missing"):
         answer = await registry.http.get(path, headers={} if header is None else {"Authorization": header})
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="consent registry"')
@@ -44,7 +44,7 @@ async def test_who_shows_no_token_is_told_of_no_error(registry: Registry, header
 
 @pytest.mark.parametrize("credentials", [b"\xc3\xbc", b"\xff\xfe", b"====", b"YQ", b"YWJj", b"/w==", b"AAAA"])
 async def test_any_bytes_as_basic_credentials_are_401(registry: Registry, credentials: bytes) -> None:
-    """No base64, no UTF-8 in it, no colon, NULs: who cannot be read is not authenticated, and nothing breaks."""
+    """Credentials that are not base64, not UTF-8, without colon or with NULs are 401, never a 5xx."""
     headers = {b"Authorization": b"Basic " + credentials, b"Content-Type": b"application/x-www-form-urlencoded"}
     answer = await registry.http.post("/oauth/token", content=b"grant_type=client_credentials", headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
@@ -52,7 +52,7 @@ async def test_any_bytes_as_basic_credentials_are_401(registry: Registry, creden
 
 
 async def test_the_metadata_holds_no_member_without_elements(registry: Registry) -> None:
-    """RFC 8414 section 3.2: members with zero elements must be omitted; so are the response types there are not."""
+    """Metadata members without elements are omitted (RFC 8414 section 3.2), such as response types."""
     metadata = (await registry.http.get("/.well-known/oauth-authorization-server")).json()
     assert "response_types_supported" not in metadata
     assert [name for name, value in metadata.items() if value in ([], "", None)] == []
@@ -60,7 +60,7 @@ async def test_the_metadata_holds_no_member_without_elements(registry: Registry)
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/decisions", "/api/v1/clients"])
 async def test_no_body_is_unpacked(registry: Registry, north: Partner, path: str) -> None:
-    """Any Content-Encoding but identity is 415 and says what is taken; on several lines too."""
+    """Any Content-Encoding except identity is 415 with the accepted one, on several lines too."""
     await north.sign_in()
     kind = "application/x-www-form-urlencoded" if path == "/oauth/token" else "application/json"
     for lines in (["gzip"], ["br"], ["identity, gzip"], ["identity", "deflate"], ["GZIP"]):

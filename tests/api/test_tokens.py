@@ -1,4 +1,4 @@
-"""Access tokens: how they are asked for, what they say, and which are not accepted."""
+"""Access tokens: how they are requested, what they contain, and which are refused."""
 
 import base64
 import json
@@ -29,14 +29,14 @@ def basic(client_id: str, client_secret: str) -> dict[str, str]:
 async def ask(
     registry: Registry, form: dict[str, str] | bytes, headers: dict[str, str] | None = None, kind: str = FORM
 ) -> httpx.Response:
-    """Ask the token endpoint."""
+    """Send a request to the token endpoint."""
     content = form if isinstance(form, bytes) else httpx.QueryParams(form).__str__().encode()
     return await registry.http.post("/oauth/token", content=content, headers={"Content-Type": kind} | (headers or {}))
 
 
 @pytest.fixture
 def north(registry: Registry) -> Partner:
-    """Return a partner that has not signed in."""
+    """Return a partner without a token."""
     return registry.stranger("north")
 
 
@@ -44,7 +44,7 @@ GRANT = {"grant_type": "client_credentials"}
 
 
 async def test_both_ways_to_authenticate(registry: Registry, north: Partner) -> None:
-    """Secret in the header or in the form: a bearer token, not to be stored, for ten minutes at most."""
+    """A secret in the header or in the form gives a bearer token for at most ten minutes, with no-store."""
     posted = GRANT | {"client_id": north.client_id, "client_secret": north.client_secret}
     for answer in (
         await ask(registry, GRANT, basic(north.client_id, north.client_secret)),
@@ -63,7 +63,7 @@ async def test_both_ways_to_authenticate(registry: Registry, north: Partner) -> 
 
 
 async def test_scopes_are_all_or_those_asked_for(registry: Registry, north: Partner) -> None:
-    """Without `scope`, or with an empty one, all of the client's; else exactly those asked for, in a fixed order."""
+    """Without `scope` a token has all scopes of the client; otherwise those requested, in a fixed order."""
     header = basic(north.client_id, north.client_secret)
     for asked, given in (
         ("", " ".join(PARTNER_SCOPES)),
@@ -83,13 +83,13 @@ async def test_scopes_are_all_or_those_asked_for(registry: Registry, north: Part
     "scope", ["nothing", "decisions nothing", "catalogue:write", "Decisions", "decisions,clients", "*"]
 )
 async def test_a_scope_that_is_not_held_is_invalid(registry: Registry, north: Partner, scope: str) -> None:
-    """Unknown, or not this client's: invalid_scope, and no token with fewer scopes instead."""
+    """An unknown scope or one that the client lacks is invalid_scope, without a token for the others."""
     answer = await ask(registry, GRANT | {"scope": scope}, basic(north.client_id, north.client_secret))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
 
 
 async def test_who_cannot_authenticate_is_told_alike(registry: Registry, north: Partner) -> None:
-    """Unknown client, unknown network, wrong secret, another's secret, rubbish: the same words, 401, a challenge."""
+    """Unknown clients and networks, wrong and foreign secrets get the same 401 with a challenge."""
     other = registry.stranger("south")
     said = set()
     for client_id, secret in (
@@ -144,7 +144,7 @@ async def test_who_cannot_authenticate_is_told_alike(registry: Registry, north: 
 async def test_errors_are_those_of_rfc_6749(
     registry: Registry, north: Partner, form: bytes, header: str | None, status: int, error: str | None
 ) -> None:
-    """Section 5.2: what is missing, twice, unknown or unreadable, each with its code; a client that fails is 401."""
+    """Missing, repeated, unknown and unreadable fields have their code of section 5.2; failed authentication is 401."""
     content = form.replace(b"CLIENT", north.client_id.encode()).replace(b"SECRET", north.client_secret.encode())
     good = basic(north.client_id, north.client_secret)
     headers = {} if header is None else good if header == "good" else {"Authorization": header}
@@ -156,13 +156,13 @@ async def test_errors_are_those_of_rfc_6749(
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
 async def test_only_a_form_is_read(registry: Registry, north: Partner, kind: str) -> None:
-    """Another media type is invalid_request."""
+    """A body of another media type is invalid_request."""
     answer = await ask(registry, GRANT, basic(north.client_id, north.client_secret), kind)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
 async def test_a_form_is_small_and_posted(registry: Registry, north: Partner) -> None:
-    """More than 8 KiB is 413, GET is 405 with Allow; both as problems."""
+    """A form over 8 KiB is 413 and GET is 405 with Allow, both as problems."""
     large = await ask(registry, b"grant_type=client_credentials&x=" + b"x" * 9000)
     assert (large.status_code, large.json()["type"]) == (413, "/problems/too-large")
     got = await registry.http.get("/oauth/token", headers=basic(north.client_id, north.client_secret))
@@ -171,7 +171,7 @@ async def test_a_form_is_small_and_posted(registry: Registry, north: Partner) ->
 
 
 async def test_what_a_token_says(registry: Registry, north: Partner) -> None:
-    """RFC 9068: typ, issuer, audience, subject, client, times and id, network and partner; verified with the JWKS."""
+    """A token has the claims of RFC 9068 with network and partner, and verifies with the JWKS."""
     await north.sign_in()
     header = jwt.get_unverified_header(north.token)
     assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
@@ -193,7 +193,7 @@ async def test_what_a_token_says(registry: Registry, north: Partner) -> None:
 
 
 async def test_receipts_are_verified_with_the_jwks(registry: Registry) -> None:
-    """The receipt of a decision is signed with the key of the JWKS that names the network's log."""
+    """A decision's receipt verifies with the key of the network's log in the JWKS."""
     north = await registry.partner("north")
     answer = (await north.post("/decisions", question("N-1", receipt=True))).json()
     kid = jwt.get_unverified_header(answer["receipt"])["kid"]
@@ -204,7 +204,7 @@ async def test_receipts_are_verified_with_the_jwks(registry: Registry) -> None:
 
 
 async def test_me_shows_the_caller(registry: Registry, north: Partner) -> None:
-    """Network, partner, scopes and expiry are the token's."""
+    """`/me` shows the token's network, partner, scopes and expiry."""
     await north.sign_in(scope="decisions")
     said = (await north.get("/me")).json()
     assert (said["network"], said["partner"], said["scopes"]) == ("small", "north", ["decisions"])
@@ -214,7 +214,7 @@ async def test_me_shows_the_caller(registry: Registry, north: Partner) -> None:
 
 
 async def test_the_metadata_list_only_what_works(registry: Registry, north: Partner) -> None:
-    """Every endpoint named answers, every method and grant type works, every scope is held by somebody."""
+    """Every endpoint, method, grant type and scope in the metadata works."""
     said = (await registry.http.get("/.well-known/oauth-authorization-server")).json()
     assert said["issuer"] == ISSUER
     for member in ("jwks_uri", "service_documentation"):
@@ -230,7 +230,7 @@ async def test_the_metadata_list_only_what_works(registry: Registry, north: Part
 
 
 async def test_no_hostile_token_is_accepted(registry: Registry) -> None:
-    """At least 60 tokens that are not what they say: each 401 with a challenge, none accepted, no server error."""
+    """At least 60 bad tokens are each refused with 401 and a challenge, without a 5xx."""
     north = await registry.partner("north")
     forge = Forge(north.token, load_keys(registry.installation.keys), "registry.test/small")
     assert (await north.get("/me")).status_code == 200
@@ -253,7 +253,7 @@ async def test_no_hostile_token_is_accepted(registry: Registry) -> None:
     "header", [None, "", "Bearer", "Bearer ", "Basic {good}", "bearer", "{good}", "Bearer: {good}", "Token {good}"]
 )
 async def test_a_token_comes_as_bearer_only(registry: Registry, header: str | None) -> None:
-    """No header, another scheme, or the token alone: 401; never in the query or the body."""
+    """A token is accepted only with Bearer in the header: not alone, in a query, or in a body."""
     north = await registry.partner("north")
     headers = {} if header is None else {"Authorization": header.format(good=north.token)}
     answer = await registry.http.get("/api/v1/me", headers=headers, params={"access_token": north.token})
@@ -262,7 +262,7 @@ async def test_a_token_comes_as_bearer_only(registry: Registry, header: str | No
 
 
 async def test_a_dpo_looks_at_the_log_and_does_nothing_else(registry: Registry) -> None:
-    """A DPO's token is its partner's, carries `audit:read` alone, and opens no door of the partner's systems."""
+    """A DPO's token has only `audit:read` for its partner, and no other call accepts it."""
     dpo = await registry.dpo("north")
     claims = jwt.decode(dpo.token, options={"verify_signature": False})
     assert (claims["network"], claims["partner"], claims["scope"]) == ("small", "north", "audit:read")

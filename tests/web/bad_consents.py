@@ -1,4 +1,4 @@
-"""Consents that are not as the contract says, made from a good one by one change."""
+"""Malformed consents, each made from a good one by one change."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ REQUIRED_OF_A_CONSENT = (
 
 
 def consents(good: Body) -> Iterator[Case]:
-    """Return consents that are not well formed."""
+    """Return malformed consents."""
     yield from not_strict(good)
     yield from without(good, *REQUIRED_OF_A_CONSENT)
     yield from references(good, "/client")

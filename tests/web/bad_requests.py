@@ -1,4 +1,4 @@
-"""Requests that are not as the contract says, each with the answer it must get; made from good ones by one change."""
+"""Malformed requests with their answers, each made from a good one by one change."""
 
 import copy
 import json
@@ -79,7 +79,7 @@ NOT_OBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A body and where its fault lies; `statuses` has more than one where the contract leaves it open."""
+    """A body and the place of its fault; `statuses` has several where the contract allows them."""
 
     name: str
     content: bytes
@@ -134,7 +134,7 @@ def without(good: Body, *paths: str) -> Iterator[Case]:
 
 
 def not_strict(good: Body) -> Iterator[Case]:
-    """Return bodies that a lenient reader would accept: duplicate and unknown members, at the top and below."""
+    """Return bodies that a lenient reader would accept, with duplicate and unknown members at several levels."""
     text = json.dumps(good)
     first = next(iter(good))
     again = json.dumps({first: good[first]})[1:-1]
@@ -149,7 +149,7 @@ def not_strict(good: Body) -> Iterator[Case]:
 
 
 def references(good: Body, path: str) -> Iterator[Case]:
-    """Return a case for each reference the contract refuses."""
+    """Return a case for each invalid reference."""
     for name, value in BAD_REFERENCES.items():
         yield changed(good, f"{path}: {name}", put(path, value), path)
     yield from wrong_values(good, {path: (1, [], {}, True)})
@@ -215,7 +215,7 @@ def clients(good: Body) -> Iterator[Case]:
 
 
 def link_codes(good: Body, issuer: str) -> Iterator[Case]:
-    """Return bad requests for a code."""
+    """Return bad requests for a link code."""
     yield from not_strict(good)
     yield from without(good, "/client")
     yield from references(good, "/client")
@@ -224,7 +224,7 @@ def link_codes(good: Body, issuer: str) -> Iterator[Case]:
 
 
 def unlinkings(good: Body) -> Iterator[Case]:
-    """Return bad unlinkings; `good` names a client that is linked to nobody."""
+    """Return bad unlinkings; `good` names a client without links."""
     yield from not_strict(good)
     yield from without(good, "/client")
     yield from references(good, "/client")

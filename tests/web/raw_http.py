@@ -1,4 +1,4 @@
-"""HTTP as a hostile client writes it: bytes over a socket, and the answer in its parts."""
+"""HTTP as bytes over a socket, for hostile requests, and the parsed answer."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LIBRARY = frozenset({400, 413, 414, 431, 505})
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An answer; status 0 where the connection was closed without one."""
+    """An answer; its status is 0 if the connection was closed without one."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -23,7 +23,7 @@ class Raw:
 
 
 def answers(port: int, request: bytes, seconds: float = 10.0) -> bytes:
-    """Send bytes on a connection of their own and return everything that comes back until its end."""
+    """Send bytes on a new connection and return everything until its end."""
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as one:
         with suppress(BrokenPipeError, ConnectionResetError):  # what was answered before is still to be read
@@ -39,7 +39,7 @@ def exchange(port: int, request: bytes, seconds: float = 10.0) -> Raw:
 
 
 def parse(received: bytes) -> Raw:
-    """Take an answer to pieces; interim answers are skipped."""
+    """Parse an answer and skip interim ones."""
     head, _, body = received.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     if not lines[0].startswith(("HTTP/1.1 ", "HTTP/1.0 ")):
@@ -52,7 +52,7 @@ def parse(received: bytes) -> Raw:
 
 
 def request(method: str, path: str, *lines: bytes, body: bytes = b"", host: bytes | None = b"a") -> bytes:
-    """Write a request; `lines` are header lines as they are, Content-Length is added where there is a body."""
+    """Write a request with these header lines unchanged; Content-Length is added if there is a body."""
     head = [f"{method} {path} HTTP/1.1".encode("latin-1")]
     head += [] if host is None else [b"Host: " + host]
     head += [b"Content-Length: %d" % len(body)] if body else []
@@ -60,7 +60,7 @@ def request(method: str, path: str, *lines: bytes, body: bytes = b"", host: byte
 
 
 def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Write a body in chunks, as `Transfer-Encoding: chunked` says."""
+    """Write a body with chunked transfer coding."""
     for piece in pieces:
         yield b"%x\r\n%s\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What is not as the contract says is refused with a problem that names the place, and changes nothing."""
+"""Malformed requests are refused with a problem that names the place, and change nothing."""
 
 import gzip
 import json
@@ -52,7 +52,7 @@ class Desk:
         return await self.me.wire.request("POST", f"/api/v1{path}", {n: v for n, v in sent.items() if v}, content)
 
     async def rows(self) -> dict[str, int]:
-        """Count the rows of every table a request can write to; the sealer goes on by itself."""
+        """Count the rows of every table that a request can write, except the sealer's."""
         sql = await self.server.sql()
         tables = await sql.fetch(
             "select relname from pg_stat_user_tables where schemaname = 'registry' and relname <> all ($1)",
@@ -65,14 +65,14 @@ class Desk:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(server: Server) -> AsyncIterator[Desk]:
-    """A partner whose requests are about to be wrong."""
+    """Make a desk for a partner whose requests are malformed."""
     one = await Desk.open(server)
     yield one
     one.stage.close()
 
 
 def problem_with(answer: Answer) -> list[str]:
-    """Return what is wrong with an answer that should be a problem in the contract's form."""
+    """Return what is wrong with a problem's form, or nothing."""
     if not answer.headers.get("content-type", "").startswith("application/problem+json"):
         return [f"{answer.status} {answer.headers.get('content-type')}: {answer.body[:80]!r}"]
     said, found = answer.json(), []
@@ -86,7 +86,7 @@ def problem_with(answer: Answer) -> list[str]:
 
 
 async def refuses(desk: Desk, path: str, cases: Iterable[Case]) -> list[str]:
-    """Send every case and return what was not refused as it must be."""
+    """Send every case and return those that were not refused correctly."""
     found = []
     for case in cases:
         answer = await desk.send(path, case.content)
@@ -141,7 +141,7 @@ async def test_bad_bodies_are_refused_with_their_pointer(desk: Desk, kind: str) 
 
 
 async def test_good_references_are_taken_exactly(desk: Desk) -> None:
-    """Whatever a reference's characters, it is one client of its own, and comes back as it was sent."""
+    """A reference with any allowed characters is one client, and is returned unchanged."""
     for reference in GOOD_REFERENCES:
         answer = await desk.me.post("/clients", {"reference": reference})
         assert answer.status in {OK, CREATED}, (reference, answer)
@@ -157,7 +157,7 @@ async def test_good_references_are_taken_exactly(desk: Desk) -> None:
 
 
 async def test_sizes_end_where_the_contract_says(desk: Desk) -> None:
-    """One MiB and batches of two MiB are read, one byte more is 413; so is what pretends to be short."""
+    """Bodies up to 1 MiB and batches up to 2 MiB are read; a byte more is 413, also with a false length."""
     content, batch = json.dumps(desk.question).encode(), json.dumps({"decisions": [desk.question]}).encode()
     for path, good, limit in (("/decisions", content, MIB), ("/decisions/batch", batch, 2 * MIB)):
         assert (await desk.send(path, good.ljust(limit))).status == OK
@@ -172,7 +172,7 @@ async def test_sizes_end_where_the_contract_says(desk: Desk) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
 async def test_compressed_bodies_are_not_taken(desk: Desk, encoding: str) -> None:
-    """A small body must not become a large one."""
+    """A compressed body is 415, because it could become very large."""
     answer = await desk.send("/decisions", gzip.compress(json.dumps(desk.question).encode()), Content_Encoding=encoding)
     assert answer.status in {400, 415}, answer
     assert not problem_with(answer)
@@ -194,14 +194,14 @@ async def test_compressed_bodies_are_not_taken(desk: Desk, encoding: str) -> Non
     ],
 )
 async def test_only_json_is_spoken(desk: Desk, header: str, value: str, status: int) -> None:
-    """Another media type is 415, another answer 406."""
+    """Another media type of the body is 415, and of the answer 406."""
     answer = await desk.send("/decisions", json.dumps(desk.question).encode(), **{header: value})
     assert answer.status == status, answer
     assert status == OK or not problem_with(answer)
 
 
 async def test_wrong_methods_and_paths_are_problems(desk: Desk) -> None:
-    """405 with Allow, 404 for what is nowhere; a bad id is nowhere too."""
+    """A wrong method is 405 with Allow; an unknown path and a malformed id are 404."""
     headers = {"Content-Type": "application/json", **await desk.me.access.headers(str(uuid.uuid4()))}
     for method, path, allowed in (
         ("PUT", "/decisions", "POST"),
@@ -228,14 +228,14 @@ async def test_wrong_methods_and_paths_are_problems(desk: Desk) -> None:
 )
 @pytest.mark.parametrize("path", ["/partners", "/purposes", "/agreements", "/decisions?transfer=missing"])
 async def test_bad_pages_are_refused(desk: Desk, path: str, query: str) -> None:
-    """A limit beyond 1 to 200, or a cursor that was never given, is 400."""
+    """A limit outside 1 to 200 and an unknown cursor are 400."""
     answer = await desk.me.get(f"{path}{'&' if '?' in path else '?'}{query}")
     assert answer.status == 400, answer
     assert not problem_with(answer)
 
 
 async def test_a_cursor_belongs_to_its_filter(desk: Desk) -> None:
-    """The cursor of one list, or of one client's consents, opens no other."""
+    """The cursor of a list, or of a client's consents, is refused for any other."""
     mine = await desk.me.post("/consents/search", {"limit": 1})
     cursor = mine.json()["next"]
     assert cursor
@@ -249,7 +249,7 @@ async def test_a_cursor_belongs_to_its_filter(desk: Desk) -> None:
 
 
 async def test_a_request_id_is_echoed_or_made(desk: Desk) -> None:
-    """Up to 128 printable ASCII characters come back; anything else is replaced, never repeated."""
+    """A request id of up to 128 printable ASCII characters is returned; any other is replaced."""
     headers = await desk.me.access.headers()
     for sent, echoed in (("a", True), ("x" * LONGEST_ID, True), ("x" * 129, False), ("Größe", False), ("a\tb", False)):
         answer = await desk.me.wire.get("/api/v1/me", headers | {"X-Request-ID": sent})

@@ -1,4 +1,4 @@
-"""Whose address the server's log shows: a trusted proxy's word counts, anybody else's does not."""
+"""The client's address in the server's log: only trusted proxies can set it."""
 
 import json
 from ipaddress import ip_network
@@ -27,7 +27,7 @@ FORWARDED = [
 async def logged(
     installation: Installation, database: str, caller: str, headers: dict[str, str], told: pytest.CaptureFixture[str]
 ) -> str:
-    """Ask with a wrong secret; return the address in the log, after making sure that the answer is as always."""
+    """Request a token with a wrong secret and return the logged address, after checking the answer."""
     async with serving(installation, database, proxies=PROXIES, caller=caller) as registry:
         told.readouterr()
         form = {"grant_type": "client_credentials", "client_id": "small.north.0", "client_secret": "guess"}
@@ -44,7 +44,7 @@ async def logged(
 
 
 async def test_whose_word_counts(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
-    """From a trusted proxy the nearest address that is none of them; from a stranger its own, whatever it sends."""
+    """A trusted proxy's header gives the first other address; any other caller has its own, whatever it sends."""
     async with installation.copy() as database:
         for headers, address in FORWARDED:
             assert await logged(installation, database, TRUSTED, headers, capsys) == address, headers

@@ -1,4 +1,4 @@
-"""The headers that every answer has, whatever door it comes from and however it went."""
+"""The headers of every answer, of all routes and statuses."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("method", "path", "status"), ASKED, ids=[path for _, path, _ in ASKED])
 async def test_every_answer_is_safe_in_a_browser(registry: Registry, method: str, path: str, status: int) -> None:
-    """A browser guesses no type, frames nothing, runs nothing that is not allowed, and stays with TLS for a year."""
+    """A browser may not guess types, embed pages or run scripts, and uses only TLS for a year."""
     answer = await registry.http.request(method, path)
     assert answer.status_code == status
     said = answer.headers
@@ -46,7 +46,7 @@ async def test_every_answer_is_safe_in_a_browser(registry: Registry, method: str
     [(ISSUER, True), ("HTTPS://registry.example", True), ("http://127.0.0.1:8080", False)],
 )
 async def test_tls_is_demanded_only_where_it_is_spoken(tmp_path: Path, issuer: str, *, is_said: bool) -> None:
-    """RFC 6797 7.2: a registry that is reached over plain HTTP, on its own machine, says nothing of TLS."""
+    """A registry reached over plain HTTP does not send Strict-Transport-Security (RFC 6797 section 7.2)."""
     app = create_app(Settings(database_url="postgresql:///nowhere", keys=tmp_path, issuer=issuer))
     transport = httpx.ASGITransport(app=cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url=issuer) as http:

@@ -1,4 +1,4 @@
-"""Bodies made to cost: whatever stands in them and wherever, the answer is short, and little is looked at."""
+"""Expensive bodies get a short answer, and only a limited part of them is checked."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ CALLS = [
 
 
 def example_of(path: str) -> dict[str, Any]:
-    """Return the body that the document shows for this call."""
+    """Return the documented example body of this call."""
     body: dict[str, Any] = DOCUMENT["paths"][path]["post"]["requestBody"]["content"][JSON_BODY]["example"]
     return body
 
@@ -44,7 +44,7 @@ def places(value: object, pointer: tuple[str | int, ...] = ()) -> Iterator[tuple
 
 
 def with_(body: dict[str, Any], place: tuple[str | int, ...], value: object) -> bytes:
-    """Return a body with another value at one place."""
+    """Return a body with another value at this place."""
     changed = copy.deepcopy(body)
     at: Any = changed
     for name in place[:-1]:
@@ -54,7 +54,7 @@ def with_(body: dict[str, Any], place: tuple[str | int, ...], value: object) -> 
 
 
 def hostile(path: str) -> Iterator[tuple[str, bytes]]:
-    """Yield bodies of this call that are to cost much, with what they are."""
+    """Yield expensive bodies of this call, with a description."""
     good = example_of(path)
     for place in places(good):
         yield f"a long word at {place}", with_(good, place, WORD)
@@ -90,7 +90,7 @@ def wrong_with(answer: httpx.Response) -> list[str]:
 
 
 async def send(registry: Registry, path: str, body: bytes) -> httpx.Response:
-    """Send a body to a call as somebody who may make it."""
+    """Send a body to a call with a caller that is allowed to make it."""
     one = await caller(registry, DOCUMENT["paths"][path]["post"])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
     headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "hostile", "Content-Type": JSON_BODY}
@@ -99,13 +99,13 @@ async def send(registry: Registry, path: str, body: bytes) -> httpx.Response:
 
 @pytest.mark.parametrize("path", CALLS)
 async def test_no_body_buys_a_long_answer(registry: Registry, path: str) -> None:
-    """At most 100 faults, no word longer than 80 characters, whatever is sent at whatever place."""
+    """An answer has at most 100 faults and quotes at most 80 characters, whatever is sent."""
     found = {what: wrong_with(await send(registry, path, body)) for what, body in hostile(path)}
     assert {what: wrong for what, wrong in found.items() if wrong} == {}
 
 
 async def test_long_answers_are_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: without the two limits the same bodies buy what they are after."""
+    """Control: without the two limits the same bodies get long answers."""
     monkeypatch.setattr(errors, "MOST_FAULTS", 10**9)
     monkeypatch.setattr(errors, "LONGEST_WORD", 10**9)
     path = "/api/v1/decisions/batch"
@@ -114,7 +114,7 @@ async def test_long_answers_are_seen(registry: Registry, monkeypatch: pytest.Mon
 
 
 async def test_long_queries_and_forms_buy_nothing_either(registry: Registry) -> None:
-    """Parameters and form fields are counted and shortened as members are."""
+    """Query parameters and form fields have the same limits as members."""
     north = await registry.partner("north")
     for query in (
         WORD,
@@ -134,7 +134,7 @@ async def test_long_queries_and_forms_buy_nothing_either(registry: Registry) -> 
 
 
 def test_items_behind_the_maximum_are_not_looked_at() -> None:
-    """A list that is too long is walked to its greatest number of items, and a walk ends with the hundredth fault."""
+    """A list that is too long is checked up to its maximum, and the check ends at the hundredth fault."""
     good = {"client": "A", "recipient": "b", "purpose": "c", "categories": ["d"]}
     for items, expected in (
         ([good] * 1000 + [0] * 5, ["/decisions"]),
@@ -146,14 +146,14 @@ def test_items_behind_the_maximum_are_not_looked_at() -> None:
 
 
 def documented(app: Litestar) -> Iterator[tuple[str, Operation]]:
-    """Yield what every route says of itself."""
+    """Yield the description of every route."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             yield from ((route.path, h.opt["operation"]) for h in route.route_handlers if "operation" in h.opt)
 
 
 def leaves(kind: inspect.Type, place: str) -> Iterator[tuple[str, inspect.Type, dict[str, Any]]]:
-    """Yield every list and every leaf of a type, with what its annotation says beside."""
+    """Yield every list and every leaf of a type, with its annotation."""
     beside: dict[str, Any] = {}
     if isinstance(kind, inspect.Metadata):
         beside = kind.extra or {}
@@ -171,7 +171,7 @@ def leaves(kind: inspect.Type, place: str) -> Iterator[tuple[str, inspect.Type, 
 
 
 async def test_every_type_is_bounded_and_says_its_rule(registry: Registry) -> None:
-    """No list is without a maximum; every pattern stands beside the rule in words that a caller is told."""
+    """Every list has a maximum, and every pattern has its rule in words for the caller."""
     found = []
     for path, operation in documented(registry.app):
         if operation.takes is None or path == "/oauth/token":
@@ -186,7 +186,7 @@ async def test_every_type_is_bounded_and_says_its_rule(registry: Registry) -> No
 
 @pytest.mark.parametrize("path", CALLS)
 async def test_faults_speak_of_the_rule(registry: Registry, path: str) -> None:
-    """No fault shows a regular expression, a type of Python's or the words of a library."""
+    """No fault contains a regular expression, a Python type or a library's message."""
     for place in places(example_of(path)):
         values: tuple[Any, ...] = (5, "", "\0", [], {}, None, True, -1.5)
         for value in values:

@@ -1,4 +1,4 @@
-"""The HTTP middleware: bodies have an end, answers have a head, and no exception gets past."""
+"""The HTTP middleware: bodies have a deadline, answers are complete, and no exception reaches the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,14 +30,14 @@ class Behind:
             await self._middleware.serve(self._application, scope, receive, send)
 
     async def ask(self, method: str = "POST", **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx takes any
-        """Ask once."""
+        """Send a request."""
         transport = httpx.ASGITransport(app=self)
         async with httpx.AsyncClient(transport=transport, base_url="http://a") as http:
             return await http.request(method, "/", **request)
 
 
 async def reading(_: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-    """Read the whole body, then say how long it was."""
+    """Read the whole body and answer with its length."""
     length, more = 0, True
     while more:
         message = await receive()
@@ -46,7 +46,7 @@ async def reading(_: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - AS
 
 
 async def at_once(_: Any, __: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-    """Answer without reading anything."""
+    """Answer without reading the body."""
     await saying(b"no", send, 401)
 
 
@@ -57,25 +57,27 @@ async def saying(body: bytes, send: Any, status: int = 200) -> None:  # noqa: AN
 
 
 async def failing(_: Any, __: Any, ___: Any) -> None:  # noqa: ANN401 - ASGI
-    """Fail with words that a request might have brought."""
+    """Raise an exception with words from the request."""
     raise ValueError("a client's name")
 
 
 async def failing_midway(_: Any, __: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-    """Fail when a part of the answer is out."""
+    """Raise an exception in the middle of the answer."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     raise ValueError("a client's name")
 
 
 async def slowly(pieces: int = 100) -> AsyncIterator[bytes]:
-    """Send a body a byte at a time, faster than any deadline between two bytes."""
+    """Send a body byte by byte, each within the deadline."""
     for _ in range(pieces):
         await asyncio.sleep(0.01)
         yield b"x"
 
 
 async def test_a_body_has_a_deadline_however_often_a_byte_comes() -> None:
-    """What is not there in time is 408, whether the application reads it or not; the connection is closed."""
+    """A body that is incomplete at its deadline is 408, whether the application reads it or not, and the connection is
+    closed.
+    """
     assert (await Behind(reading).ask(content=slowly(5))).text == "5"
     late = await Behind(reading).ask(content=slowly())
     assert (late.status_code, late.headers["connection"]) == (408, "close")
@@ -84,13 +86,13 @@ async def test_a_body_has_a_deadline_however_often_a_byte_comes() -> None:
 
 
 async def test_without_the_middleware_a_body_takes_as_long_as_it_likes() -> None:
-    """Control: the same body is waited for to its end."""
+    """Control: without the middleware the same body is read to its end."""
     assert (await Behind(reading, middleware=False).ask(content=slowly(60))).text == "60"
 
 
 @pytest.mark.parametrize("application", [at_once, failing])
 async def test_no_answer_leaves_before_the_body_is_read(application: Application) -> None:
-    """A body that nobody wants is read and dropped, up to a bound; otherwise the answer would be lost in a reset."""
+    """An unread body is read and dropped up to a limit, so that no connection reset destroys the answer."""
     for length, is_whole in ((1 << 20, True), (DRAINED_BYTES + (1 << 20), False)):
         taken = 0
 
@@ -106,7 +108,7 @@ async def test_no_answer_leaves_before_the_body_is_read(application: Application
 
 
 async def test_an_exception_becomes_a_problem_and_its_words_stay_here(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failure of any kind is 500 as a problem with its id; the log says where it happened, not what was said."""
+    """An exception becomes a 500 problem with its id; the log has its position, not its message."""
     configure_log()
     answer = await Behind(failing).ask("GET", headers={"X-Request-ID": "here"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "here")
@@ -120,13 +122,13 @@ async def test_an_exception_becomes_a_problem_and_its_words_stay_here(capsys: py
 
 
 async def test_without_the_middleware_an_exception_gets_past() -> None:
-    """Control: it reaches the server library, which answers without a body and prints the words."""
+    """Control: without the middleware an exception reaches the server library, which prints its message."""
     with pytest.raises(ValueError, match="name"):
         await Behind(failing, middleware=False).ask("GET")
 
 
 async def test_head_is_get_without_its_body() -> None:
-    """The application is asked for GET, and of its answer the head alone is sent."""
+    """HEAD is passed to the application as GET, and only the head of its answer is sent."""
     seen: list[str] = []
 
     async def telling(scope: Any, _: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
@@ -140,5 +142,5 @@ async def test_head_is_get_without_its_body() -> None:
 
 @pytest.mark.parametrize("host", ["a", "a:", "a:65535", "127.0.0.1:80", "[::1]", "[2001:db8::1]:443", "a_b.c-d"])
 def test_hosts(host: str) -> None:
-    """RFC 9110 section 7.2: a name or an address, and perhaps a port."""
+    """A Host is a name or an address, optionally with a port (RFC 9110 section 7.2)."""
     assert is_host(host.encode())

@@ -1,4 +1,4 @@
-"""What an answer looks like that is no success: RFC 9457, every fault with its place, and nothing from inside."""
+"""Errors are RFC 9457 problems, with the place of every fault and without internals."""
 
 import json
 import uuid
@@ -36,14 +36,14 @@ def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, 
 
 
 async def faults(registry: Registry, path: str, body: object) -> set[str]:
-    """Return the places a malformed request's problem names."""
+    """Return the places in a malformed request's problem."""
     north = await registry.partner("north")
     said = assert_problem(await north.post(path, body), 400, "malformed")
     return {fault["pointer"] for fault in said["errors"]}
 
 
 async def test_every_fault_of_a_question_is_named(registry: Registry) -> None:
-    """Types, unknown and missing members in one answer; what the catalogue does not know in another."""
+    """Wrong types, unknown and missing members are in one answer; unknown slugs are in a second one."""
     bad = {"client": 5, "x": 1, "recipient": "A B", "categories": [], "basis": "law"}
     assert await faults(registry, "/decisions", bad) == {
         "/client",
@@ -62,7 +62,7 @@ async def test_every_fault_of_a_question_is_named(registry: Registry) -> None:
 
 
 async def test_every_fault_of_a_consent_is_named(registry: Registry) -> None:
-    """However deep, with the number of the item; a slash or tilde in a name is escaped (RFC 6901)."""
+    """Nested faults are named with the item's number; a slash or tilde in a name is escaped (RFC 6901)."""
     body = consent_body("N-1", NOWHERE, categories=["identity", 7])
     body["giver"] = {"role": "neighbour"}
     body["act"]["evidence"]["sha256"] = "g" * 64
@@ -78,7 +78,7 @@ async def test_every_fault_of_a_consent_is_named(registry: Registry) -> None:
 
 
 async def test_a_refusal_names_rule_and_norm(registry: Registry) -> None:
-    """422 says which rule of which norm refuses, and where in the request."""
+    """A 422 names the refusing rule, its norm and the place in the request."""
     north = await registry.partner("north")
     text = (await north.get("/texts")).json()["items"][0]["id"]
     await north.post("/clients", {"reference": "R-1"})
@@ -121,7 +121,7 @@ async def test_a_refusal_names_rule_and_norm(registry: Registry) -> None:
 async def test_each_status_has_its_problem(
     registry: Registry, method: str, path: str, change: dict[str, str], status: int, slug: str
 ) -> None:
-    """Whatever finds the fault, framework or registry, the answer has the same form."""
+    """Errors of the framework and of the registry have the same form."""
     north = await registry.partner("north")
     headers = {"Authorization": f"Bearer {north.token}", "Idempotency-Key": uuid.uuid4().hex}
     if method == "POST":
@@ -138,7 +138,7 @@ async def test_each_status_has_its_problem(
 
 
 async def test_what_the_present_state_does_not_allow_is_409(registry: Registry) -> None:
-    """A second withdrawal of the same finds nothing left, and says so."""
+    """A second withdrawal of the same grants is 409, because nothing remains."""
     north = await registry.partner("north")
     text = (await north.get("/texts")).json()["items"][0]["id"]
     await north.post("/clients", {"reference": "R-2"})
@@ -149,7 +149,7 @@ async def test_what_the_present_state_does_not_allow_is_409(registry: Registry) 
 
 
 async def test_a_key_with_another_body_is_422(registry: Registry) -> None:
-    """The key was used before, with a body that differs by one letter."""
+    """A used key with a body that differs by one letter is 422."""
     north = await registry.partner("north")
     first = await north.post("/clients", {"reference": "R-3"}, Idempotency_Key="one and the same")
     assert first.status_code == 201
@@ -159,7 +159,7 @@ async def test_a_key_with_another_body_is_422(registry: Registry) -> None:
 
 
 async def test_too_many_wrong_codes_are_429(fresh_registry: Registry) -> None:
-    """Wrong receipt codes are not found, and after some of them no code is looked at any more for a while."""
+    """Wrong receipt codes are 404, and after a number of them every code is 429 for a while."""
     north = await fresh_registry.partner("north")
     withdrawal = {"receipt_code": "0000-0000-0000", "channel": "phone"}
     tried = 0
@@ -172,14 +172,14 @@ async def test_too_many_wrong_codes_are_429(fresh_registry: Registry) -> None:
 
 
 async def test_what_is_too_large_is_413(registry: Registry) -> None:
-    """One MiB, for a batch two; said in advance or not."""
+    """A body over 1 MiB, or a batch over 2 MiB, is 413, with or without Content-Length."""
     north = await registry.partner("north")
     for path, limit in (("/decisions", 1 << 20), ("/decisions/batch", 2 << 20), ("/clients", 1 << 20)):
         assert_problem(await north.send(path, b" " * (limit + 1)), 413, "too-large")
 
 
 async def test_every_problem_type_leads_to_a_page(registry: Registry) -> None:
-    """The address in `type` says when it happens and what to do, in HTML that may load and run nothing."""
+    """The address in `type` is an HTML page that explains the problem and loads and runs nothing."""
     listed = (await registry.http.get("/problems")).text
     for slug in PROBLEM_SLUGS:
         answer = await registry.http.get(f"/problems/{slug}")
@@ -195,7 +195,7 @@ async def test_every_problem_type_leads_to_a_page(registry: Registry) -> None:
     "path", ["/live", "/api/v1/me", "/nowhere", "/api/v1/nowhere", "/docs", "/docs/files/page.css"]
 )
 async def test_every_answer_names_its_request(registry: Registry, path: str) -> None:
-    """The caller's id comes back, up to 128 printable ASCII characters; without one each request gets its own."""
+    """The caller's request id is returned if it is valid; otherwise each request gets a new one."""
     north = await registry.partner("north")
     token = {"Authorization": f"Bearer {north.token}"}
     for sent in ("a", "x" * 128, "with space", '{"a": "b"}'):
@@ -212,7 +212,7 @@ async def test_every_answer_names_its_request(registry: Registry, path: str) -> 
 
 
 async def test_answers_are_not_to_be_stored(registry: Registry) -> None:
-    """Everything below /api says no-store; keys, metadata and the documentation's files may be kept for a while."""
+    """Everything below /api has no-store; keys, metadata and documentation may be cached for a while."""
     north = await registry.partner("north")
     for path in ("/me", "/partners", "/texts", "/network", f"/consents/{NOWHERE}"):
         assert (await north.get(path)).headers["cache-control"] == "no-store"
@@ -226,7 +226,7 @@ async def test_answers_are_not_to_be_stored(registry: Registry) -> None:
 async def test_a_mistake_of_ours_says_nothing_and_is_logged(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The 500 holds no word of the fault; the log has the request's id and the place, but not the message or values."""
+    """A 500 has no word of the fault; the log has the request's id and the position, but no message or values."""
 
     async def fail(*_: object) -> None:
         reference = SECRET

@@ -1,4 +1,4 @@
-"""What a call's description does not name is refused in its query, whatever the call: none can forget it."""
+"""A query parameter that a call does not declare is refused, for every call."""
 
 import json
 import re
@@ -34,7 +34,7 @@ UNHEARD_OF = "dry_run"
 
 
 async def caller(registry: Registry, operation: JSON) -> Partner:
-    """Return somebody who may make this call."""
+    """Return a caller that may make this call."""
     scopes = {scope for one in operation["security"] for scopes in one.values() for scope in scopes}
     if "catalogue:write" in scopes:
         return await registry.partner("admin")
@@ -42,7 +42,7 @@ async def caller(registry: Registry, operation: JSON) -> Partner:
 
 
 async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.Response:
-    """Make a call with this query, an empty object where it takes a body."""
+    """Make a call with this query, and an empty object if it takes a body."""
     one = await caller(registry, DOCUMENT["paths"][path][method.lower()])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
     headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "query"}
@@ -51,7 +51,7 @@ async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.R
 
 
 def names_the(parameter: str, answer: httpx.Response) -> bool:
-    """Whether this is a problem about this parameter of the query."""
+    """Whether this is a problem about this query parameter."""
     if answer.status_code != 400 or not answer.headers["content-type"].startswith("application/problem+json"):
         return False
     faults = [fault["detail"] for fault in answer.json().get("errors", ()) if fault["pointer"] == ""]
@@ -60,7 +60,7 @@ def names_the(parameter: str, answer: httpx.Response) -> bool:
 
 
 def declared(method: str, path: str) -> list[str]:
-    """Return the parameters that a call's query may hold."""
+    """Return the query parameters that a call declares."""
     parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", ())
     return [one["name"] for one in parameters if one["in"] == "query"]
 
@@ -84,13 +84,13 @@ async def test_no_call_overlooks_what_it_does_not_know(registry: Registry, metho
 
 
 def test_nothing_else_takes_any_query() -> None:
-    """The exceptions are calls that there are, and no call of the partners' is among them."""
+    """The exceptions are existing calls, and none of them belongs to the partners' interface."""
     assert set(OPERATIONS) >= ANY_QUERY
     assert [path for _, path in ANY_QUERY if path.startswith("/api/")] == []
 
 
 async def test_a_question_with_an_unknown_wish_is_not_answered(registry: Registry) -> None:
-    """Who asks for a trial is not given a decision that stands in the log; who has no token hears of that first."""
+    """A question with an unknown parameter gets no decision; without a token the answer is 401."""
     north = await office(registry, "north")
     client = await north.client()
     await north.consent(client)
@@ -114,7 +114,7 @@ async def test_a_public_log_is_as_strict(registry: Registry, monkeypatch: pytest
 
 
 async def test_an_overlooked_parameter_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: with the check out of the guard an answer comes as if nothing had been asked, and is told apart."""
+    """Control: without the check a request with an unknown parameter is answered, and the test finds it."""
     monkeypatch.setattr("consent_registry.web.callers.require_declared", lambda _: None)
     for path in ("/api/v1/partners", "/api/v1/approvals", "/api/v1/me"):
         answer = await ask(registry, "GET", path, f"{UNHEARD_OF}=1")

@@ -1,4 +1,4 @@
-"""Requests that HTTP forbids or hardly allows, at every path and method: never a 5xx, always a problem with its id."""
+"""Requests that HTTP forbids or barely allows, for every path and method: never a 5xx, always a problem with its id."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ KEY = b"Idempotency-Key: raw"
 
 
 def filled(path: str) -> str:
-    """Return a path with something in its places."""
+    """Return a path with values for its parameters."""
     return re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID).replace("small", "paderborn"), path)
 
 
@@ -94,7 +94,7 @@ def wrong_with(answer: Raw, *, head: bool = False) -> list[str]:
 
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_what_http_forbids_is_400_everywhere(server: Server, what: str) -> None:
-    """A host that is none, and a header that may have one line and has two, are refused whatever the call is."""
+    """A malformed Host and a repeated single header are refused for every call."""
     host, lines = FORBIDDEN[what]
     for method, path in TARGETS:
         answer = exchange(server.port, request(method, filled(path), *lines, host=host))
@@ -104,7 +104,7 @@ def test_what_http_forbids_is_400_everywhere(server: Server, what: str) -> None:
 
 @pytest.mark.parametrize("what", STRANGE)
 def test_strange_headers_break_nothing(server: Server, what: str) -> None:
-    """Whatever bytes a header holds, every call answers, and says which request that was about."""
+    """With any bytes in its headers every call answers, with the request's id."""
     for method, path in TARGETS:
         for body in (b"", b"{}") if method == "POST" else (b"",):
             answer = exchange(server.port, request(method, filled(path), *STRANGE[what], body=body))
@@ -112,7 +112,7 @@ def test_strange_headers_break_nothing(server: Server, what: str) -> None:
 
 
 def test_any_bytes_in_any_place_of_a_path_are_not_found(server: Server) -> None:
-    """What no path can hold is at no path: 404, or 401 where a token is asked for first."""
+    """A path with impossible bytes is 404, or 401 if a token is needed."""
     prefixes = {re.sub(r"\{\w+\}.*", "", path) for _, path in CALLS if "{" in path}
     for prefix in sorted({*prefixes, "/", "/docs/", "/docs/files/", "/problems/", "/api/v1/"}):
         for part in PATHS:
@@ -125,7 +125,7 @@ def test_any_bytes_in_any_place_of_a_path_are_not_found(server: Server) -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "QUERY", "get"])
 def test_every_path_knows_its_methods(server: Server, method: str) -> None:
-    """Allow names every method there is, for OPTIONS and behind 405; HEAD is answered as GET is, without a body."""
+    """Allow lists every method of a path, for OPTIONS and with 405; HEAD is answered like GET, without a body."""
     methods: dict[str, set[str]] = {}
     for name, path in [*CALLS, *(("GET", page) for page in PAGES if not page.endswith("/x"))]:
         methods.setdefault(path, set()).add(name)
@@ -146,7 +146,7 @@ def test_every_path_knows_its_methods(server: Server, method: str) -> None:
 
 
 def bodies_that_break() -> Iterator[tuple[str, bytes, tuple[bytes, ...]]]:
-    """Yield bodies that are cut off or no chunks, with the header lines that announce them."""
+    """Yield truncated or malformed bodies, with their headers."""
     coded = (b"Transfer-Encoding: chunked",)
     for size in (b"-5", b"zz", b"", b"0x5", b"5 5", b"fffffffffffffffff", b"+1", b";"):
         yield f"the chunk size {size!r}", size + b"\r\nhello\r\n0\r\n\r\n", coded
@@ -157,7 +157,7 @@ def bodies_that_break() -> Iterator[tuple[str, bytes, tuple[bytes, ...]]]:
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/decisions", "/live", "/nowhere"])
 def test_broken_bodies_are_no_mistake_of_ours(server: Server, path: str) -> None:
-    """A chunk that is none or a body that ends early is 400 where the caller can still hear it, and no error line."""
+    """A malformed chunk or a truncated body is 400 if the caller can still receive it, and logs no error."""
     kind = FORM_LINE if path == "/oauth/token" else JSON_LINE
     written = server.output_path.stat().st_size
     for what, body, lines in bodies_that_break():
@@ -189,7 +189,7 @@ def test_broken_bodies_are_no_mistake_of_ours(server: Server, path: str) -> None
 def test_a_body_that_is_too_large_gets_an_answer(
     server: Server, path: str, kind: bytes, status: int, size: int, *, in_chunks: bool
 ) -> None:
-    """Who sends all of its body before it reads can read the refusal: it is not lost in a reset connection."""
+    """A caller that sends its whole body before reading receives the refusal, not a reset connection."""
     content = (b" " * (1 << 16) for _ in range(size >> 16))
     if in_chunks:
         sent = request("POST", path, kind, b"Transfer-Encoding: chunked") + b"".join(chunked(content))
@@ -200,13 +200,13 @@ def test_a_body_that_is_too_large_gets_an_answer(
 
 
 def test_who_waits_to_be_asked_for_a_body_is_refused_at_once(server: Server) -> None:
-    """With `Expect: 100-continue` a body that is too large is not asked for."""
+    """With `Expect: 100-continue` a body that is too large is refused before it is sent."""
     lines = (FORM_LINE, b"Expect: 100-continue", b"Content-Length: 99999999")
     assert exchange(server.port, request("POST", "/oauth/token", *lines)).status == 413
 
 
 def test_lists_on_several_lines_are_one_list(server: Server) -> None:
-    """RFC 9110 section 5.3: what Accept and Accept-Encoding say on the second line counts as on the first."""
+    """Accept and Accept-Encoding on several lines are one list (RFC 9110 section 5.3)."""
     checkpoint = request("GET", "/log/paderborn/checkpoint")
     wait_until(lambda: exchange(server.port, checkpoint).status == 200, 30, "a checkpoint")
     accepts = (b"Accept: text/html", b"Accept: application/json")
@@ -227,7 +227,7 @@ def test_lists_on_several_lines_are_one_list(server: Server) -> None:
 
 
 def test_the_library_below_answers_what_is_no_http_1_1(server: Server) -> None:
-    """What reaches no application is refused by the server library, as docs/operating.md says; HTTP/2 is not spoken."""
+    """The server library refuses requests that are not HTTP/1.1, as docs/operating.md says, also HTTP/2."""
     for sent in (
         b"GET /live\r\n\r\n",
         b"GET /live HTTP/1.2\r\nHost: a\r\n\r\n",
@@ -250,7 +250,7 @@ def test_the_library_below_answers_what_is_no_http_1_1(server: Server) -> None:
 
 
 def test_a_bare_refusal_is_seen() -> None:
-    """Control: the answers of before are told apart: a bare 500, one without id, a text, none at all."""
+    """Control: a bare 500, an answer without id, a text and a missing answer are found."""
     assert wrong_with(parse(b"HTTP/1.1 500 Internal Server Error\r\nx-request-id: a\r\n\r\n")) == ["status 500"]
     assert wrong_with(parse(b"HTTP/1.1 200 OK\r\n\r\n")) == ["no X-Request-ID"]
     assert wrong_with(parse(b"HTTP/1.1 404 Not Found\r\nx-request-id: a\r\ncontent-type: text/plain\r\n\r\nno"))

@@ -1,4 +1,4 @@
-"""The server's log names every refusal and every token, and no line of it holds what a caller sent."""
+"""The server's log has every refusal and every token, and no line contains what a caller sent."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ async def talkative(installation: Installation) -> AsyncIterator[Registry]:
 
 
 def lines(capsys: pytest.CaptureFixture[str], event: str = "") -> list[dict[str, Any]]:
-    """Return the log's lines since the last look, all or those of one event."""
+    """Return the log's new lines, all or those of one event."""
     every = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [line for line in every if event in {"", line["event"]}]
 
@@ -57,7 +57,7 @@ async def test_every_refusal_is_a_line(talkative: Registry, capsys: pytest.Captu
 
 
 async def test_too_many_is_a_line(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
-    """Guesses at a link code end with 429, which names the partner's system."""
+    """Guesses at a link code end with 429, and the line names the partner's system."""
     north = await talkative.partner("north")
     status = 0
     for number in range(12):
@@ -95,7 +95,7 @@ async def test_every_token_is_a_line(talkative: Registry, capsys: pytest.Capture
 
 
 async def drive(registry: Registry) -> None:
-    """Put the canary wherever a caller can put something: bodies, paths, queries, headers, forms, methods."""
+    """Send the canary in every possible place: bodies, paths, queries, headers, forms, methods."""
     north = await registry.partner("north")
     token = {"Authorization": f"Bearer {north.token}"}
     await north.post("/clients", {"reference": CANARY})
@@ -124,7 +124,7 @@ async def drive(registry: Registry) -> None:
 
 
 async def test_no_line_holds_what_a_caller_sent(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
-    """With every line switched on, the canary stands in none, nor does a token or a secret."""
+    """With all lines switched on, no line contains the canary, a token or a secret."""
     await drive(talkative)
     written = capsys.readouterr().out
     north = await talkative.partner("north")
@@ -156,7 +156,7 @@ async def test_the_access_log_says_what_was_asked(talkative: Registry, capsys: p
 async def test_control_a_line_that_says_more_is_caught(
     talkative: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A door that logs what was asked, as a careless one would, lets the canary into a line."""
+    """Control: a route that logs its request puts the canary into a line, and the test finds it."""
 
     def careless(_: object, body: bytes) -> dict[str, str]:
         structlog.get_logger("careless").info("asked", body=body.decode())
@@ -169,7 +169,7 @@ async def test_control_a_line_that_says_more_is_caught(
 
 
 async def test_without_the_setting_an_answer_is_no_line(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
-    """A log of every request is for whoever switches it on."""
+    """Without the setting there is no line for each request."""
     north = await registry.partner("north")
     capsys.readouterr()
     await north.get("/me")

@@ -1,4 +1,4 @@
-"""Who is suspended or had its secret revoked is nobody from its next request on, whatever token it holds."""
+"""A suspended partner and a revoked secret are refused from the next request on, with any token."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def test_suspension_counts_at_the_next_request(fresh_registry: Registry) -> None:
-    """A suspended partner is nobody, with its old token and at the token endpoint; reinstated, both work again."""
+    """A suspended partner is refused with its old token and at the token endpoint; after reinstatement both work."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     calls = (
         "/me",
@@ -49,7 +49,7 @@ async def test_suspension_counts_at_the_next_request(fresh_registry: Registry) -
 
 
 async def test_revocation_is_for_good(fresh_registry: Registry) -> None:
-    """A revoked secret opens nothing any more, nor does a token issued for it before; a second revocation is 409."""
+    """A revoked secret is refused for ever, and so is a token issued for it before; a second revocation is 409."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     revocation = {"client_id": north.client_id}
     assert (await admin.post("/credential-revocations", revocation)).status_code == 201
@@ -105,7 +105,7 @@ async def _answers(registry: Registry, paths: str = "") -> dict[str, set[int]]:
 
 
 async def _cast_out(registry: Registry) -> None:
-    """Suspend a partner, with its DPO, and have the administration revoke its own secret."""
+    """Suspend a partner and its DPO, and let the administration revoke its own secret."""
     admin = await registry.partner("admin")
     for one in (await registry.partner("north"), await registry.dpo("north")):
         assert (await one.get("/me")).status_code == 200
@@ -129,7 +129,7 @@ async def test_whoever_is_cast_out_hears_it_before_anything_of_its_request(fresh
 async def test_without_the_look_before_a_refusal_the_request_is_told_of(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: refusals that leave without asking for the standing are found."""
+    """Control: refusals that are sent without the check are found."""
     monkeypatch.setattr(consent_registry.app, "after_revocation_check", lambda handler: handler)
     async with installation.copy() as database, serving(installation, database) as registry:
         await _cast_out(registry)
@@ -140,7 +140,7 @@ async def test_without_the_look_before_a_refusal_the_request_is_told_of(
 
 @pytest.mark.parametrize("path", ["/decisions", "/decisions/batch"])
 async def test_the_decider_hears_nobody_who_is_suspended(fresh_registry: Registry, path: str) -> None:
-    """Slugs nobody knows, references that are none, lists that are empty: a suspended partner hears none of it."""
+    """For unknown slugs, invalid references and empty lists a suspended partner gets 401 only."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     bad = [
         question("N-1", recipient="nobody"),
@@ -159,7 +159,7 @@ async def test_the_decider_hears_nobody_who_is_suspended(fresh_registry: Registr
 
 
 async def test_a_key_in_use_or_used_before_is_nothing_for_who_is_suspended(fresh_registry: Registry) -> None:
-    """Neither the answer given before for a key, nor that it was used with another body."""
+    """A suspended partner gets neither the stored answer of a key, nor that it had another body."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     for path, body in (("/clients", {"reference": "N-1"}), ("/decisions", question("N-1"))):
         assert (await north.post(path, body, Idempotency_Key="k")).status_code in {200, 201}

@@ -1,4 +1,4 @@
-"""The interface's description says what the code does, and the committed file says the same."""
+"""The OpenAPI document describes what the code does, and equals the committed file."""
 
 import csv
 import inspect
@@ -45,26 +45,26 @@ PAGES = {"/", "/docs", "/guides", "/guides/{name}", "/log", "/openapi/openapi.js
 
 @pytest.fixture(scope="module")
 def app() -> Litestar:
-    """Return the application, not started."""
+    """Return the application without starting it."""
     return create_app(Settings(database_url="", keys=Path(), issuer=""))
 
 
 @pytest.fixture(scope="module")
 def document(app: Litestar) -> JSON:
-    """Return the description."""
+    """Return the OpenAPI document."""
     made: JSON = json.loads(document_bytes(app))
     return made
 
 
 def operations(document: JSON) -> Iterator[tuple[str, JSON]]:
-    """Name every operation by method and path."""
+    """Return every operation by method and path."""
     for path, methods in document["paths"].items():
         for method, one in methods.items():
             yield f"{method.upper()} {path}", one
 
 
 def handlers(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler, Operation | None]]:
-    """Return every route's path with its handler and what it says of itself."""
+    """Return every route's path, handler and description."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
@@ -73,7 +73,7 @@ def handlers(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler, Operation |
 
 
 def follow(document: JSON, value: JSON) -> JSON:
-    """Return what a reference leads to."""
+    """Return the target of a reference."""
     while "$ref" in value:
         steps = value["$ref"].removeprefix("#/").split("/")
         value = document
@@ -94,7 +94,7 @@ def walk(value: object) -> Iterator[JSON]:
 
 
 def test_the_committed_description_is_the_codes(app: Litestar) -> None:
-    """`make openapi` was run after the last change, and writes the same bytes each time."""
+    """The committed file equals the generated document, which is the same each time."""
     assert document_bytes(app) == COMMITTED.read_bytes()
     assert document_bytes(app) == document_bytes(create_app(Settings(database_url="", keys=Path(), issuer="")))
 
@@ -107,7 +107,7 @@ def test_the_command_writes_the_same_without_any_setting() -> None:
 
 
 def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:
-    """Body, Idempotency-Key and query of the description are those of the handler's own signature."""
+    """Body, Idempotency-Key and query of a description equal the handler's signature."""
     for path, handler, one in handlers(app):
         if one is None:
             assert path in PAGES or path.startswith("/docs/files"), path
@@ -123,7 +123,7 @@ def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:
 
 
 def test_every_operation_is_complete(document: JSON) -> None:
-    """Each has a readable id, words, a described success and its problems in RFC 9457's media type."""
+    """Each operation has a readable id, texts, a described success, and its problems with RFC 9457's media type."""
     names = [one["operationId"] for _, one in operations(document)]
     assert len(set(names)) == len(names)
     for name, one in operations(document):
@@ -147,7 +147,7 @@ def test_every_operation_is_complete(document: JSON) -> None:
 
 
 def test_what_needs_a_token_says_which_scope(document: JSON) -> None:
-    """Below /api/v1 every operation needs a token; the scopes named are those there are."""
+    """Below /api/v1 every operation needs a token, and its scope exists."""
     for name, one in operations(document):
         if "/api/v1/" in name:
             (need,) = one["security"]
@@ -161,7 +161,7 @@ def test_what_needs_a_token_says_which_scope(document: JSON) -> None:
 
 
 def test_the_key_is_required_where_the_contract_says(document: JSON) -> None:
-    """Required on everything that changes something but clients, decisions and batches; absent where it is ignored."""
+    """Idempotency-Key is required for all changes but clients and decisions, and absent if it is ignored."""
     optional = {"POST /api/v1/clients", "POST /api/v1/decisions", "POST /api/v1/decisions/batch"}
     ignored = {"POST /oauth/token", "POST /api/v1/consents/search"}
     ignored |= {"POST /api/v1/events/search", "POST /api/v1/events/exports"}
@@ -174,7 +174,7 @@ def test_the_key_is_required_where_the_contract_says(document: JSON) -> None:
 
 
 def test_references_lead_somewhere_and_nothing_is_left_over(document: JSON) -> None:
-    """Every $ref resolves; every schema and response is used."""
+    """Every $ref resolves, and every schema and response is used."""
     used = {each["$ref"] for each in walk(document) if "$ref" in each}
     for reference in used:
         assert follow(document, {"$ref": reference})
@@ -184,7 +184,7 @@ def test_references_lead_somewhere_and_nothing_is_left_over(document: JSON) -> N
 
 
 def test_no_internal_name_and_no_host(document: JSON) -> None:
-    """Neither modules nor machines are named."""
+    """The document contains no names of modules or machines."""
     text = json.dumps(document, ensure_ascii=False)
     assert "consent_registry" not in text
     assert not re.findall(r"127\.0\.0\.1|localhost|operations\.|msgspec|litestar", text)
@@ -193,7 +193,7 @@ def test_no_internal_name_and_no_host(document: JSON) -> None:
 
 
 def test_examples_are_read_as_the_registry_reads(app: Litestar) -> None:
-    """Every request example is accepted by the very decoder of requests, every answer is of the type promised."""
+    """The registry's decoder accepts every example request, and every example answer has its type."""
     examples = read_examples()
     described = {handler.name or handler.handler_name: one for _, handler, one in handlers(app) if one is not None}
     assert set(examples) == set(described)
@@ -217,7 +217,7 @@ def test_examples_speak_of_a_network_of_the_demonstration() -> None:
 
 
 def test_every_property_says_what_it_is(document: JSON) -> None:
-    """Each member of each schema, each parameter and each schema itself has words; no word is for nothing."""
+    """Each schema, member and parameter has a description, and every description is used."""
     schemas = document["components"]["schemas"]
     named = {(name, member) for name, one in schemas.items() for member in one.get("properties", {})}
     silent = {(name, member) for name, member in named if not schemas[name]["properties"][member].get("description")}
@@ -230,14 +230,14 @@ def test_every_property_says_what_it_is(document: JSON) -> None:
 
 
 def test_the_project_is_named(document: JSON) -> None:
-    """Version, licence and contact; the version is the package's."""
+    """The document has version, licence and contact; the version is the package's."""
     assert document["info"]["version"] == __version__
     assert document["info"]["license"]["identifier"] == "EUPL-1.2"
     assert document["info"]["contact"]["name"]
 
 
 def test_exactly_one_is_in_the_schema_wherever_the_code_asks_for_it(document: JSON) -> None:
-    """Each refusal of two and of none stands in a schema, which takes each alone, and neither none nor two."""
+    """Where the code demands exactly one of several members, the schema refuses none and two."""
     asked = {
         frozenset(re.split(r", | and ", found))
         for path in (SOURCE / "operations").rglob("*.py")
@@ -255,7 +255,7 @@ def test_exactly_one_is_in_the_schema_wherever_the_code_asks_for_it(document: JS
 
 
 def contents(document: JSON) -> Iterator[tuple[str, str, JSON]]:
-    """Every content of a request or answer: where it is, its media type and what is said of it."""
+    """Return every content of a request or answer with its place and media type."""
     for name, one in operations(document):
         for status, response in {"request": one.get("requestBody", {}), **one["responses"]}.items():
             for media_type, content in follow(document, response).get("content", {}).items():
@@ -263,7 +263,7 @@ def contents(document: JSON) -> Iterator[tuple[str, str, JSON]]:
 
 
 def errors(document: JSON, content: JSON) -> list[str]:
-    """What an example breaks of its schema."""
+    """Return an example's violations of its schema."""
     schema = {**content["schema"], "components": document["components"]}
     return [one.message for one in jsonschema_rs.validator_for(schema).iter_errors(content["example"])]
 
@@ -286,7 +286,7 @@ def test_every_example_is_valid_by_its_schema(document: JSON) -> None:
 
 
 def test_an_example_has_the_form_of_its_media_type(document: JSON) -> None:
-    """What is said to be CSV is read as CSV, what is said to be JSON Lines as that; a text is no JSON in disguise."""
+    """CSV and JSON Lines examples have their format, and a text is not JSON."""
     by_type = {media_type: content["example"] for _, media_type, content in contents(document) if "example" in content}
     head, *rows = csv.reader(io.StringIO(by_type["text/csv"], newline=""), strict=True)
     assert head == [*_COLUMNS, *_PLACE]
@@ -298,5 +298,5 @@ def test_an_example_has_the_form_of_its_media_type(document: JSON) -> None:
 
 
 def test_every_problem_type_is_explained() -> None:
-    """Each has a page that says when it happens and what to do."""
+    """Each problem type has a page that explains it."""
     assert set(EXPLANATIONS) == set(PROBLEM_SLUGS)

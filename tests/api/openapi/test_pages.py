@@ -1,4 +1,4 @@
-"""The documentation is served whole from here: no page asks another host for anything."""
+"""The documentation is served completely from this host, and no page loads anything from another."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ STATIC = files("consent_registry.web") / "static"
 
 
 class Addresses(HTMLParser):
-    """Collects every address that a page names; what a reader must click to get elsewhere is loaded from nowhere."""
+    """Collects every address in a page, without links that a reader must click."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Addresses(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at every attribute that may hold one."""
+        """Check every attribute that may contain an address."""
         names = {"src", "href", "action", "srcset", "formaction", "poster", "data"}
         named = {value or "" for name, value in attrs if name in names}
         self.found |= {one for one in named if tag != "a" or not one.startswith("https://")}
@@ -39,7 +39,7 @@ class Addresses(HTMLParser):
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_pages_name_only_addresses_of_this_host(registry: Registry, path: str) -> None:
-    """All that a page loads, and every path it links to, is a path that answers here, or stands in the page itself."""
+    """Everything that a page loads or links to is answered by this host or is in the page."""
     answer = await registry.http.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -54,7 +54,7 @@ async def test_pages_name_only_addresses_of_this_host(registry: Registry, path: 
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_pages_may_only_what_they_need(registry: Registry, path: str) -> None:
-    """Nothing is allowed by default, no page may be framed, and scripts run on /docs alone, from files of ours."""
+    """Nothing is allowed by default, no page may be framed, and only /docs runs scripts, from its own files."""
     headers = (await registry.http.get(path)).headers
     policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
@@ -67,7 +67,7 @@ async def test_pages_may_only_what_they_need(registry: Registry, path: str) -> N
 
 
 async def test_files_of_others_are_as_they_were_taken() -> None:
-    """Swagger UI's files have the hashes written down when they were added; its licence and notice lie beside them."""
+    """Swagger UI's files have the recorded hashes, with their licence and notice beside them."""
     listed = dict(line.split()[::-1] for line in (STATIC / "SHA256SUMS").read_text().splitlines())
     assert {"swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"} <= set(listed)
     for name, digest in listed.items():
@@ -77,7 +77,7 @@ async def test_files_of_others_are_as_they_were_taken() -> None:
 
 
 async def test_the_description_is_served_as_it_is_committed(registry: Registry) -> None:
-    """Programs read the same bytes that reviewers read."""
+    """The served document has the bytes of the committed file."""
     answer = await registry.http.get("/openapi/openapi.json")
     assert answer.headers["content-type"] == "application/json"
     assert answer.content == (ROOT / "openapi" / "consent-registry.json").read_bytes()
@@ -105,7 +105,7 @@ async def test_what_is_the_same_for_everybody_is_served_as_files_are(registry: R
 
 
 async def test_what_depends_on_its_caller_is_never_compressed(registry: Registry) -> None:
-    """The length of an answer that holds a secret and a text of the caller's choice would tell the secret (BREACH)."""
+    """An answer with a secret beside the caller's own text is not compressed (BREACH)."""
     north = await registry.partner("north")
     headers = {"Authorization": f"Bearer {north.token}", "Accept-Encoding": "gzip, br, zstd"}
     long = 0
@@ -123,7 +123,7 @@ async def test_what_depends_on_its_caller_is_never_compressed(registry: Registry
 
 
 async def test_the_start_page_leads_everywhere(registry: Registry) -> None:
-    """In English and in German; every page leads back to it."""
+    """The start page is in English and German, and every page links to it."""
     start = (await registry.http.get("/")).text
     german = start.partition('<section lang="de">')[2]
     for place in ("/docs", "/guides", "/log", "/problems"):
@@ -133,7 +133,7 @@ async def test_the_start_page_leads_everywhere(registry: Registry) -> None:
 
 
 async def test_every_guide_is_there(registry: Registry) -> None:
-    """Each by its title, and links from one to another lead to a place that there is."""
+    """Every guide is listed by title, and links between guides have existing targets."""
     listed = (await registry.http.get("/guides")).text
     for name, path in GUIDES.items():
         title = path.read_text().partition("\n")[0].removeprefix("# ")
@@ -148,7 +148,7 @@ async def test_every_guide_is_there(registry: Registry) -> None:
 
 
 async def test_logs_are_listed_only_where_they_are_public(registry: Registry) -> None:
-    """Where a token is needed to read a log, nobody learns without one which networks there are."""
+    """If logs are not public, the networks are not listed without a token."""
     shared = registry.app.state.shared
     assert not shared.log_public
     assert "small" not in (await registry.http.get("/log")).text
@@ -161,6 +161,6 @@ async def test_logs_are_listed_only_where_they_are_public(registry: Registry) ->
 
 @pytest.mark.parametrize("name", ["%00", "..%2fdocs.py", "%2e%2e%2fdocs.py", "\\..\\docs.py", "%ff", "a" * 5000])
 async def test_no_file_is_found_by_a_path(registry: Registry, name: str) -> None:
-    """Files are looked up by name among those there are."""
+    """Files are looked up by name among the known ones."""
     answer = await registry.http.get(f"/docs/files/{name}")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
