@@ -1,4 +1,4 @@
-"""What a server serves and where, and what every start of one checks and hands on."""
+"""A service's application, address and workers, and the checks before the start of its server."""
 
 import os
 import resource
@@ -18,13 +18,13 @@ from consent_registry.settings import read_limits
 Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
 Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
 APPLICATION = "consent_registry.app:create_app"
-# Logins that may erase or change the schema: neither the server nor the sealer has any use for them.
+# Logins that may erase or change the schema. They are removed from the environment of server and sealer.
 _POWERFUL_LOGINS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What to serve and where: an ASGI factory "module:function" on one address with a number of worker processes."""
+    """The service to run: an ASGI factory "module:function", its address, and the number of worker processes."""
 
     host: str
     port: int
@@ -38,21 +38,22 @@ class Service:
 
     @property
     def facts(self) -> dict[str, str | int]:
-        """What the first and the last line of the log say."""
+        """The members of the first and the last line of the log."""
         return {"address": self.base_url, "version": __version__, "workers": self.workers}
 
     @property
     def command(self) -> list[str]:
         """The command line of the server's process."""
-        # -P: the current folder must not provide modules; a test's own target is looked up there.
+        # -P: the current folder must not provide modules, except a test's own target.
         safe_path = ("-P",) if self.target.startswith("consent_registry.") else ()
         arguments = (self.target, self.host, str(self.port), str(self.workers))
         return [sys.executable, *safe_path, "-m", "consent_registry.process.server", *arguments]
 
 
 def require_room(service: Service) -> None:
-    """Refuse a port that is taken and a limit of open files that is too small for the connections; raises CannotServe
-    or UnsafeSetting. The limit is raised as far as it may be.
+    """Raise CannotServe if the port is taken, and raise this process's limit of open files to what the server needs.
+
+    Raises UnsafeSetting if that is forbidden.
     """
     open_files = resource.RLIMIT_NOFILE
     require_open_files(read_limits(os.environ), resource.getrlimit(open_files), partial(resource.setrlimit, open_files))

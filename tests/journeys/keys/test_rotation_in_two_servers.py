@@ -53,7 +53,7 @@ async def pair(installation: Installation, tmp_path: Path) -> AsyncIterator[Pair
 
 def runtime_of(registry: Registry) -> Runtime:
     """The runtime of one server."""
-    runtime = registry.app.state.doors.runtime
+    runtime = registry.app.state.shared.runtime
     assert isinstance(runtime, Runtime)
     return runtime
 

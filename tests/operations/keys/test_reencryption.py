@@ -66,7 +66,7 @@ class Rotated:
     @property
     def app(self) -> Runtime:
         """The runtime of the serving process."""
-        runtime = self.registry.app.state.doors.runtime
+        runtime = self.registry.app.state.shared.runtime
         assert isinstance(runtime, Runtime)
         return runtime
 
