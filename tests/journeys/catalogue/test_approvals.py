@@ -109,7 +109,7 @@ async def test_what_cannot_be_approved(flagged: Registry) -> None:
         ({"purpose": "residence-advice"}, {"valid_until": "2020-01-01T00:00:00.000000Z"}, "approval_end"),
     ):
         refused = await _approve(admin, subject, 422, **limits)
-        assert [one["rule"] for one in refused["errors"]] == [rule]
+        assert [fault["rule"] for fault in refused["errors"]] == [rule]
     for subject in ({}, {"partner": "foreigners", "purpose": "residence-advice"}, {"partner": "nobody"}):
         await _approve(admin, subject, 400)
     await _approve(admin, {"purpose": "residence-advice"}, 400, sender="nobody")

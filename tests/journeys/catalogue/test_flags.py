@@ -20,7 +20,7 @@ TOLD = ["consequences_of_refusal", "withdrawal", "complaint"]
 
 def codes(consent: Body) -> set[str]:
     """Return the codes of a consent's remarks."""
-    return {one["code"] for one in consent["remarks"]}
+    return {remark["code"] for remark in consent["remarks"]}
 
 
 @asynccontextmanager
@@ -128,7 +128,7 @@ async def test_a_separate_sheet(flagged: Registry) -> None:
     beside = grant("aid", "jobcenter", "appointment", answer="refused")
     found = await refusals(aid, body_of(client, aid.text, grant("aid", "debts", "residence-advice"), beside))
     assert ("separate_sheet", "/grants/0/purpose") in found
-    two = [grant("aid", one, "residence-advice") for one in ("debts", "foreigners")]
+    two = [grant("aid", purpose, "residence-advice") for purpose in ("debts", "foreigners")]
     assert {rule for rule, _ in await refusals(aid, body_of(client, aid.text, *two))} == {
         "dpo_approval",
         "isolated_partner",
@@ -150,7 +150,7 @@ async def test_data_about_children(flagged: Registry) -> None:
     wanted["giver"] = guardian | {"mandate_until": SOON}
     made = await aid.post("/consents", wanted)
     assert codes(made) == {"guardian_is_recipient", "mandate_ends_first"}
-    assert all(one["norm"] and one["text"] for one in made["remarks"])
+    assert all(remark["norm"] and remark["text"] for remark in made["remarks"])
     # A representative's yes ends with the mandate.
     assert made["valid_until"] == SOON
     seen = await aid.get(f"/consents/{made['consent_id']}")
@@ -198,7 +198,10 @@ async def test_obligations_that_come_with_the_data(flagged: Registry) -> None:
         answer = await aid.post("/decisions", question | {"categories": list(categories)}, 200)
         again = await aid.get(f"/decisions/{answer['decision_id']}")
         assert again == answer
-        return {one["code"] for one in answer["obligations"]} - {"no_onward_transfer", "sender_responsible"}
+        return {obligation["code"] for obligation in answer["obligations"]} - {
+            "no_onward_transfer",
+            "sender_responsible",
+        }
 
     assert await obligations("identity") == {"purpose_binding"}
     assert await obligations("contact") == {"purpose_binding", "no_inference"}
@@ -223,7 +226,7 @@ async def test_a_coordinating_post_sees_no_client(flagged: Registry) -> None:
         await coordination.get("/decisions?transfer=missing"),
         await coordination.get("/consents/0190b9f0-0000-7000-8000-000000000000"),
     ]
-    assert [one.status_code for one in answers] == [403] * len(answers)
+    assert [answer.status_code for answer in answers] == [403] * len(answers)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ async def test_a_referral_gives_no_way_back(five_networks: Registry) -> None:
     """The authority sends somebody over with a link code: it learns nothing of what the case management then records,
     may be sent nothing, and nothing it records itself brings it anything.
     """
-    cases, foreigners = [await office(five_networks, one, "herne") for one in (CASES, FOREIGNERS)]
+    cases, foreigners = [await office(five_networks, slug, "herne") for slug in (CASES, FOREIGNERS)]
     theirs = await foreigners.client()
     code = (await foreigners.post("/link-codes", {"client": theirs, "partner": CASES}))["link_code"]
     client = f"N-{uuid.uuid4()}"
@@ -44,7 +44,7 @@ async def test_an_approval_opens_the_wall_in_one_direction_and_makes_no_flow(fiv
     """With the officer's approval what speaks against the way there is that no agreement has it; the way back stays
     walled; revoked, the wall is there again.
     """
-    cases, foreigners = [await office(five_networks, one, "herne") for one in (CASES, FOREIGNERS)]
+    cases, foreigners = [await office(five_networks, slug, "herne") for slug in (CASES, FOREIGNERS)]
     admin = await five_networks.partner("admin", "herne")
     client, theirs = await cases.client(), await foreigners.client()
     assert WALL_THERE in await refusals(cases, body_of(client, cases.text, THERE))

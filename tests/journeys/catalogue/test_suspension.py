@@ -46,7 +46,7 @@ async def test_nothing_is_recorded_towards_a_suspended_partner(registry: Registr
     await _set(admin, "suspensions", "south")
     try:
         refused = await north.partner.post("/consents", consent_body(client, north.text))
-        assert [one["rule"] for one in refused.json()["errors"]] == ["partner_selectable"]
+        assert [fault["rule"] for fault in refused.json()["errors"]] == ["partner_selectable"]
     finally:
         await _set(admin, "reinstatements", "south")
     await north.consent(client)

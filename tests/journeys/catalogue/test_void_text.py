@@ -26,7 +26,7 @@ async def admin(registry: Registry) -> Partner:
 
 async def published(admin: Partner, version: str) -> str:
     """Publish a version of the text in German, English and Arabic, and return its id."""
-    languages = [{"language": one, "content": f"{one} {version} {GERMAN}"} for one in ("de", "en", "ar")]
+    languages = [{"language": language, "content": f"{language} {version} {GERMAN}"} for language in ("de", "en", "ar")]
     answer = await admin.post("/texts", {"version": version, "languages": languages})
     assert answer.status_code == 201, answer.text
     assert answer.headers["location"] == f"/api/v1/texts/{answer.json()['text']['id']}"
@@ -46,7 +46,7 @@ async def on_text(
 async def statuses(admin: Partner, text: str) -> dict[str, str]:
     """Return the status of each language of a text."""
     shown = told(await admin.get(f"/texts/{text}"))
-    return {one["language"]: one["status"] for one in shown["languages"]}
+    return {language["language"]: language["status"] for language in shown["languages"]}
 
 
 async def transfer(at: Office, client: str) -> Body:
@@ -60,8 +60,11 @@ async def found_void(registry: Registry, clients: Collection[str]) -> dict[str, 
     """Return what north's DPO finds to have been sent on void grants of these clients: id, severity and since when."""
     dpo = await registry.dpo("north")
     found = told(await dpo.get("/findings?kind=transfer_on_void_grant&limit=200"))["items"]
-    told_of = {one["client"]: (one["finding_id"], one["severity"], one["known_at"]) for one in found}
-    return {client: told_of[client] for client in told_of if client in clients}
+    return {
+        finding["client"]: (finding["finding_id"], finding["severity"], finding["known_at"])
+        for finding in found
+        if finding["client"] in clients
+    }
 
 
 async def test_a_text_is_published_byte_for_byte(registry: Registry, admin: Partner) -> None:
@@ -124,13 +127,13 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
 
     # What had been sent on them is to be looked at, at once: on the renewal too, which its permit had named alone.
     assert await found_void(registry, sent) == {
-        client: (f"transfer_on_void_grant:{one['transfer_id']}", "urgent", said["recorded_at"])
-        for client, one in sent.items()
+        client: (f"transfer_on_void_grant:{transfer['transfer_id']}", "urgent", said["recorded_at"])
+        for client, transfer in sent.items()
     }
 
     assert set((await statuses(admin, text)).values()) == {"void"}
-    _, fault = await on_text(north, text, status=422)
-    assert [one["rule"] for one in fault["errors"]] == ["text_void"]
+    _, problem = await on_text(north, text, status=422)
+    assert [fault["rule"] for fault in problem["errors"]] == ["text_void"]
     client, _ = await on_text(north, await published(admin, "2.2"))
     assert await north.outcome(client) == "permit"
 
@@ -144,12 +147,12 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
         )
     # South's own request was never given: it concerns nobody but who asked.
     assert [tuple(row) for row in rows] == [("north", False, False, CONSENTS - 2), ("south", True, True, CONSENTS - 2)]
-    events = [one for one in await check_log(registry) if one.get("text_invalidation") == said["id"]]
+    events = [event for event in await check_log(registry) if event.get("text_invalidation") == said["id"]]
     assert len(events) == CONSENTS - 1
-    assert {one["client"] for one in events}.isdisjoint({None})
-    (act,) = [one for one in await check_log(registry) if one["id"] == said["id"]]
+    assert {event["client"] for event in events}.isdisjoint({None})
+    (act,) = [event for event in await check_log(registry) if event["id"] == said["id"]]
     assert (act["consents"], act["reason"], act["client"]) == (CONSENTS - 1, "vague_text", None)
-    assert all(len(json.dumps(one)) < 2000 for one in (*events, act))
+    assert all(len(json.dumps(event)) < 2000 for event in (*events, act))
 
 
 async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner) -> None:
@@ -160,7 +163,7 @@ async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner
     body = {"text": text, "language": "ar", "reason": "vague_text"}
     assert told(await admin.post("/text-invalidations", body))["consents"] == 1
     assert (await admin.post("/text-invalidations", body)).status_code == 409
-    assert [await north.outcome(one) for one in (german, arabic)] == ["permit", "no_permission"]
+    assert [await north.outcome(client) for client in (german, arabic)] == ["permit", "no_permission"]
     assert await statuses(admin, text) == {"ar": "void", "de": "published", "en": "published"}
     assert told(await admin.post("/text-invalidations", {"text": text, "reason": "form"}))["consents"] == 1
     assert await north.outcome(german) == "no_permission"
@@ -220,16 +223,16 @@ async def test_a_stale_translation_blocks_its_own_language(registry: Registry, a
     answer = await admin.post(path, {"language": "ar", "reason": "mistranslated"})
     assert answer.status_code == 201, answer.text
     assert await statuses(admin, text) == {"ar": "stale", "de": "published", "en": "published"}
-    _, fault = await on_text(north, text, "ar", 422)
-    assert [(one["rule"], one["pointer"]) for one in fault["errors"]] == [("text_stale", "/text/language")]
+    _, problem = await on_text(north, text, "ar", 422)
+    assert [(fault["rule"], fault["pointer"]) for fault in problem["errors"]] == [("text_stale", "/text/language")]
     after, _ = await on_text(north, text, "en")
-    assert [await north.outcome(one) for one in (before, after)] == ["permit", "permit"]
+    assert [await north.outcome(client) for client in (before, after)] == ["permit", "permit"]
     assert (await admin.post(path, {"language": "ar"})).status_code == 409
     refused = await admin.post(path, {"language": "de"})
     assert (refused.status_code, refused.json()["errors"][0]["rule"]) == (422, "german_reference")
     for unknown in (f"{path}", "/texts/0190b9f0-0000-7000-8000-000000000000/stale-translations"):
         assert (await admin.post(unknown, {"language": "tr"})).status_code == 404
-    (event,) = [one for one in await check_log_kinds(registry, "stale_translation") if one["text"] == text]
+    (event,) = [event for event in await check_log_kinds(registry, "stale_translation") if event["text"] == text]
     assert (event["language"], event["reason"]) == ("ar", "mistranslated")
 
 
@@ -237,7 +240,7 @@ async def check_log_kinds(registry: Registry, kind: str) -> list[Body]:
     """Return the events of a kind, as they stand."""
     async with registry.sql() as sql:
         rows = await sql.fetch("select event from registry.events order by log_index")
-    return [one for one in (json.loads(row["event"]) for row in rows) if one["kind"] == kind]
+    return [event for event in (json.loads(row["event"]) for row in rows) if event["kind"] == kind]
 
 
 @pytest.mark.parametrize("path", ["/texts", "/text-invalidations", "/texts/{text}/stale-translations"])

@@ -69,6 +69,6 @@ async def test_each_recipient_is_forbidden_what_it_got(paderborn: Registry) -> N
 
     client = made[0][1]
     refused = await offices[AWO].post("/consents", body_of(client, offices[AWO].text, grant(*FLOWS[0])), 422)
-    assert [one["rule"] for one in refused["errors"]] == ["text_void"]
-    voided = [one for one in await check_log(paderborn, "paderborn") if one["kind"] == "invalidation"]
-    assert {consent["consent_id"] for consent, *_ in made} <= {one["consent"] for one in voided}
+    assert [fault["rule"] for fault in refused["errors"]] == ["text_void"]
+    voided = [event for event in await check_log(paderborn, "paderborn") if event["kind"] == "invalidation"]
+    assert {consent["consent_id"] for consent, *_ in made} <= {event["consent"] for event in voided}

@@ -10,7 +10,7 @@ from tests.support.small_network import consent_body
 
 async def test_no_question_is_permitted(registry: Registry) -> None:
     """Between neighbours in the list of members, for every purpose and all its categories: no permission."""
-    members = [one["slug"] for one in registry.installation.networks["widunetz"]["partners"]]
+    members = [partner["slug"] for partner in registry.installation.networks["widunetz"]["partners"]]
     first = await office(registry, members[0], "widunetz")
     purposes = (await first.get("/purposes"))["items"]
     client = await first.client()
@@ -20,8 +20,8 @@ async def test_no_question_is_permitted(registry: Registry) -> None:
     ]
     assert len(questions) > 200
     answers = (await first.post("/decisions/batch", {"decisions": questions}, 200))["decisions"]
-    assert {one["outcome"] for one in answers} == {"no_permission"}
-    assert {tuple(one["permitted_categories"] + one["not_consent_based_categories"]) for one in answers} == {()}
+    assert {answer["outcome"] for answer in answers} == {"no_permission"}
+    assert not any(answer["permitted_categories"] + answer["not_consent_based_categories"] for answer in answers)
     await check_log(registry, "widunetz")
 
 
@@ -34,7 +34,7 @@ async def test_nothing_can_be_recorded(registry: Registry) -> None:
     grant = {"sender": "awo-migration", "recipient": "jobcenter-herford", "purpose": "employment"}
     body["grants"] = [{**grant, "categories": ["identity"]}]
     refused = await member.post("/consents", body, 422)
-    assert {"flow_in_agreement"} < {one["rule"] for one in refused["errors"]}
+    assert {"flow_in_agreement"} < {fault["rule"] for fault in refused["errors"]}
     assert {event["kind"] for event in await check_log(registry, "widunetz")} <= {
         "catalogue",
         "credential",

@@ -142,9 +142,9 @@ def _body(answer: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON there 
 def shape(value: Any) -> Any:  # noqa: ANN401 - whatever JSON there is
     """A body without ids, instants, codes, references and places of the log."""
     if isinstance(value, dict):
-        return {name: "a place" if name == "index" else shape(one) for name, one in value.items()}
+        return {name: "a place" if name == "index" else shape(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [shape(one) for one in value]
+        return [shape(member) for member in value]
     return _MADE_UP.sub("…", _ID.sub("…", value)) if isinstance(value, str) else value
 
 
@@ -280,7 +280,7 @@ async def _unlinking(scene: Scene) -> Call:
 
 
 async def _publishing(scene: Scene) -> Call:
-    languages = [{"language": one, "content": f"Text {uuid.uuid4()}"} for one in ("de", "en")]
+    languages = [{"language": language, "content": f"Text {uuid.uuid4()}"} for language in ("de", "en")]
     return Call("/texts", {"version": str(uuid.uuid4()), "languages": languages}, await scene.admin())
 
 

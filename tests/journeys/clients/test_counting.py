@@ -71,7 +71,11 @@ def posts() -> set[str]:
 
 def differing(seen: Sequence[dict[str, Seen]]) -> dict[str, list[Seen]]:
     """Return the acts that show something else in one scene than in another."""
-    return {act: [one[act] for one in seen] for act in seen[0] if len({repr(one[act]) for one in seen}) > 1}
+    return {
+        act: [of_scene[act] for of_scene in seen]
+        for act in seen[0]
+        if len({repr(of_scene[act]) for of_scene in seen}) > 1
+    }
 
 
 def test_every_post_is_played_and_explained() -> None:
@@ -79,7 +83,7 @@ def test_every_post_is_played_and_explained() -> None:
     assert set(ACTS) == posts() - {"/oauth/token"}
     table = (ROOT / "docs/silence.md").read_text(encoding="utf-8").split("## Every act")[1]
     for path in ACTS:
-        nouns = [one for one in path.removeprefix("/api/v1/").split("/") if not one.startswith("{")]
+        nouns = [segment for segment in path.removeprefix("/api/v1/").split("/") if not segment.startswith("{")]
         assert f"/{nouns[-1]}`" in table, path
 
 
@@ -88,7 +92,7 @@ async def test_no_act_shows_how_many_others_know_the_person(fresh_registry: Regi
     seen = [await play(fresh_registry, hidden) for hidden in HIDDEN]
     assert differing(seen) == {}
     assert {act: seen[0][act].grown for act in CONSTANTS} == CONSTANTS
-    assert {act for act, one in seen[0].items() if one.status >= 400} == REFUSED
+    assert {act for act, answer in seen[0].items() if answer.status >= 400} == REFUSED
 
 
 async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +132,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
             call = await act(scene)
             waits.clear()
             await do(scene, call)
-            found[f"{path} {number}"] = [round(one / constant) for one in waits]
+            found[f"{path} {number}"] = [round(wait / constant) for wait in waits]
     assert {act: times for act, times in found.items() if times} == {act: [times] for act, times in EVEN.items()}
 
 

@@ -42,8 +42,8 @@ async def searches(day: Day) -> None:
     for client in (mine, over):
         await day.pages("search", day.me.partner, "/consents/search", {"client": client})
         for status in STATUSES:
-            one = {"client": client, "status": status, "limit": 1}
-            await day.pages("search", day.me.partner, "/consents/search", one)
+            filters = {"client": client, "status": status, "limit": 1}
+            await day.pages("search", day.me.partner, "/consents/search", filters)
     everything: tuple[Body, ...] = ({}, {"evidence": "missing"}, {"status": "refused", "limit": 1}, {"limit": 20})
     for asked in everything:
         await day.pages("search", day.me.partner, "/consents/search", asked)

@@ -17,11 +17,11 @@ Reference = tuple[Office, str]
 
 async def person_of(registry: Registry, number: int) -> list[Reference]:
     """Return so many references of one person, spread over Paderborn's first five partners."""
-    slugs = [one["slug"] for one in registry.installation.networks["paderborn"]["partners"]]
+    slugs = [partner["slug"] for partner in registry.installation.networks["paderborn"]["partners"]]
     offices = [await office(registry, slug, "paderborn") for slug in slugs[:5]]
     known = [(offices[0], await offices[0].client())]
-    for one in islice(cycle(offices[1:]), number - 1):
-        known.append((one, await redeem(one, await code_of(*known[0]))))
+    for redeeming in islice(cycle(offices[1:]), number - 1):
+        known.append((redeeming, await redeem(redeeming, await code_of(*known[0]))))
     return known
 
 

@@ -35,7 +35,7 @@ async def is_linked(at: Office, client: str) -> bool:
 async def consents_of(at: Office, client: str) -> list[tuple[str, str]]:
     """Return the consents an office finds by its reference, each with the name it is shown under."""
     found = await at.post("/consents/search", {"client": client}, 200)
-    return [(one["consent_id"], one["client"]) for one in found["items"]]
+    return [(item["consent_id"], item["client"]) for item in found["items"]]
 
 
 async def test_a_code_carries_a_consent_to_another_office_and_unlinking_takes_it_back(registry: Registry) -> None:
@@ -92,14 +92,17 @@ async def test_two_clients_become_one_and_both_consents_hold(registry: Registry)
     at_south = await south.consent(theirs, **BACK)
     to_north = {"client": theirs, "recipient": "north", "purpose": "support", "categories": ["identity"]}
     batch = {"decisions": [to_north, to_north]}
-    assert [one["outcome"] for one in (await south.post("/decisions/batch", batch, 200))["decisions"]] == ["permit"] * 2
+    decisions = (await south.post("/decisions/batch", batch, 200))["decisions"]
+    assert [decision["outcome"] for decision in decisions] == ["permit", "permit"]
     await redeem(south, await code_of(north, client, partner="south"), theirs, 200)
     both = [at_south["consent_id"], at_north["consent_id"]]
-    assert await consents_of(north, client) == [(one, client) for one in both]
-    assert await consents_of(south, theirs) == [(one, theirs) for one in both]
+    assert await consents_of(north, client) == [(consent_id, client) for consent_id in both]
+    assert await consents_of(south, theirs) == [(consent_id, theirs) for consent_id in both]
     assert (await north.get(f"/consents/{at_south['consent_id']}"))["client"] == client
     withdrawn = await south.post("/withdrawals", {"client": theirs, "channel": "in_person"})
-    assert sorted(withdrawn["withdrawn"]) == sorted(one["grants"][0]["grant_id"] for one in (at_north, at_south))
+    assert sorted(withdrawn["withdrawn"]) == sorted(
+        consent["grants"][0]["grant_id"] for consent in (at_north, at_south)
+    )
     assert await north.outcome(client) == "no_permission"
     assert await south.outcome(theirs, **TO_NORTH) == "no_permission"
     async with registry.sql() as connection:
@@ -145,14 +148,14 @@ async def test_in_a_chain_the_middle_may_leave(registry: Registry) -> None:
     assert await consents_of(north, client) == [(consent["consent_id"], client)]
     assert await consents_of(south, at_south) == []
     await south.post("/unlinkings", {"client": at_south})
-    linked = [await is_linked(*one) for one in ((north, client), (south, at_south), (east, at_east))]
+    linked = [await is_linked(*by) for by in ((north, client), (south, at_south), (east, at_east))]
     assert linked == [False, False, True]
     assert await consents_of(north, client) == [(consent["consent_id"], client)]
     # Whoever left can come back, by a code of any of them.
     await redeem(south, await code_of(east, at_east), at_south, 200)
     assert await is_linked(south, at_south)
     await north.post("/unlinkings", {"client": client})
-    linked = [await is_linked(*one) for one in ((north, client), (south, at_south), (east, at_east))]
+    linked = [await is_linked(*by) for by in ((north, client), (south, at_south), (east, at_east))]
     assert linked == [False, True, True]
     await check_log(registry)
 
@@ -195,12 +198,12 @@ async def test_answers_are_given_again_for_their_key(registry: Registry) -> None
     assert codes[1].headers["idempotency-replayed"] == "true"
     body = {"reference": its_own, "link_code": codes[0].json()["link_code"]}
     links = [await south.partner.post("/clients", body, **key) for _ in range(2)]
-    assert [one.status_code for one in links] == [201, 201]
+    assert [answer.status_code for answer in links] == [201, 201]
     unlinkings = [await south.partner.post("/unlinkings", {"client": its_own}, **key) for _ in range(2)]
     assert unlinkings[0].content == unlinkings[1].content
     events = await check_log(registry)
-    about = [one for one in events if one["kind"] in {"link_code", "link", "unlinking"}][-4:]
-    assert [one["kind"] for one in about] == ["link_code", "link", "link", "unlinking"]
+    about = [event for event in events if event["kind"] in {"link_code", "link", "unlinking"}][-4:]
+    assert [event["kind"] for event in about] == ["link_code", "link", "link", "unlinking"]
     assert codes[0].json()["link_code"] not in str(events)
 
 
@@ -288,7 +291,7 @@ async def test_a_code_for_somebody_who_cannot_redeem_it_is_refused(
     """An unknown partner, the caller itself and one that cannot be chosen are named as the fault they are."""
     north = await office(registry, "north")
     answer = await north.post("/link-codes", {"client": await north.client()} | body, status)
-    assert [one["pointer"] for one in answer["errors"]] == [pointer]
+    assert [fault["pointer"] for fault in answer["errors"]] == [pointer]
 
 
 async def test_a_code_is_kept_as_a_digest_only(registry: Registry) -> None:

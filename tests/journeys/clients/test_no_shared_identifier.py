@@ -53,10 +53,10 @@ class Story:
 
     async def look(self) -> None:
         """Have each office read all that it takes part in, and note which identifiers that shows it."""
-        for slug, one in self.offices.items():
-            shown = (await one.post("/consents/search", {}, 200))["items"]
+        for slug, by in self.offices.items():
+            shown = (await by.post("/consents/search", {}, 200))["items"]
             for consent in shown:
-                await one.get(f"/consents/{consent['consent_id']}")
+                await by.get(f"/consents/{consent['consent_id']}")
                 grants = [grant["grant_id"] for grant in consent["grants"]]
                 releases = [release["release_id"] for release in consent["releases"]]
                 self.told[slug] |= {consent["consent_id"], digest_of([consent["consent_id"]]), *grants, *releases}
@@ -65,7 +65,7 @@ class Story:
 async def story(registry: Registry) -> Story:
     """Play everything that writes an event about one person whom three offices know by codes it carried."""
     found = Story(registry, {slug: await office(registry, slug) for slug in SLUGS})
-    found.client = {slug: await one.client() for slug, one in found.offices.items()}
+    found.client = {slug: await office.client() for slug, office in found.offices.items()}
     for giver, taker in (("north", "south"), ("south", "east"), ("east", "north")):
         code = (await found.act(giver, "/link-codes", {"client": found.client[giver]}))["link_code"]
         await found.act(taker, "/clients", {"reference": found.client[taker], "link_code": code}, 200)
@@ -157,7 +157,7 @@ async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) 
     """After a day with every kind of act, no two officers find the same value but what is a shared consent's own."""
     found = await story(fresh_registry)
     events = await check_log(fresh_registry)
-    kinds = {one["kind"] for one in events if one["actor"] in SLUGS}
+    kinds = {event["kind"] for event in events if event["actor"] in SLUGS}
     assert {"link_code", "link", "unlinking", "withdrawal", "confirmation", "ending", "invalidation"} <= kinds
     assert {"restriction", "restriction_lifting", "receipt_code", "decision", "transfer", "read", "consent"} <= kinds
     assert not any((await shared(found)).values()), await shared(found)

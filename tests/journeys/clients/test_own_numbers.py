@@ -73,7 +73,7 @@ async def test_what_is_written_for_others_is_nobodys_to_read(fresh_registry: Reg
         await connection.execute(f"set registry.network = '{NUMBER}'")
         await connection.execute(f"set registry.partners = '{{{partners}}}'")
         assert await connection.fetchval("select count(*) from registry.events") > 50
-        assert [await connection.fetchval(one) for one in (UNSHOWN, OF_OTHERS)] == [0, 0]
+        assert [await connection.fetchval(members) for members in (UNSHOWN, OF_OTHERS)] == [0, 0]
     async with fresh_registry.sql("auditor") as connection:
         await connection.execute(f"set registry.network = '{NUMBER}'")
-        assert all([await connection.fetchval(one) for one in (UNSHOWN, OF_OTHERS)])
+        assert all([await connection.fetchval(members) for members in (UNSHOWN, OF_OTHERS)])

@@ -60,8 +60,10 @@ async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> 
     assert len(shapes) == len(headers) == 1
     if not receipt:
         assert len(lengths) == 1  # a receipt holds the index once more, in base64
-    together = await north.post("/decisions/batch", {"decisions": [question(one) for one in names.values()]}, 200)
-    assert len({str(_shape(one)) for one in together["decisions"]}) == 1
+    together = await north.post(
+        "/decisions/batch", {"decisions": [question(reference) for reference in names.values()]}, 200
+    )
+    assert len({str(_shape(decision)) for decision in together["decisions"]}) == 1
     await check_log(registry)
 
 
@@ -75,8 +77,8 @@ async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monke
         return msgspec.structs.replace(decision, expires_at=now) if grants else decision
 
     monkeypatch.setattr(batch, "decide", telling)
-    answers = [await north.post("/decisions", question(one), 200) for one in names.values()]
-    assert len({str(_shape(one)) for one in answers}) == 2
+    answers = [await north.post("/decisions", question(reference), 200) for reference in names.values()]
+    assert len({str(_shape(answer)) for answer in answers}) == 2
 
 
 async def test_every_call_about_somebody_elses_is_not_found(registry: Registry) -> None:

@@ -38,7 +38,7 @@ async def test_no_instant_poisons_a_client(registry: Registry, pointer: str, ins
     place[member] = instant
     refused = await north.post("/consents", body)
     assert refused.status_code == 400, refused.text
-    assert pointer in {one["pointer"] for one in refused.json()["errors"]}
+    assert pointer in {fault["pointer"] for fault in refused.json()["errors"]}
     assert (await north.post("/decisions", question(client))).json()["outcome"] == "no_permission"
 
 

@@ -36,7 +36,7 @@ async def unproven(at: Office) -> tuple[str, Body]:
 async def missing(at: Office) -> set[str]:
     """Return the consents whose evidence this office still owes."""
     found = await at.post("/consents/search", {"evidence": "missing", "limit": 200}, 200)
-    return {one["consent_id"] for one in found["items"]}
+    return {item["consent_id"] for item in found["items"]}
 
 
 async def test_evidence_follows_once(lenient: Registry) -> None:
@@ -57,7 +57,7 @@ async def test_evidence_follows_once(lenient: Registry) -> None:
     assert consent["consent_id"] not in await missing(north)
     await north.post(path, EVIDENCE | {"sha256": "ef" * 32}, 409)
     await north.post(f"/consents/{proven['consent_id']}/evidence", EVIDENCE, 409)
-    (event,) = [one for one in await check_log(lenient) if one["kind"] == "evidence"]
+    (event,) = [event for event in await check_log(lenient) if event["kind"] == "evidence"]
     assert (event["consent"], event["sha256"], event["id"]) == (consent["consent_id"], "cd" * 32, added["id"])
     assert "Cabinet" not in json.dumps(event)
     async with lenient.sql() as sql:
@@ -88,4 +88,4 @@ async def test_elsewhere_it_comes_at_once(registry: Registry, method: str) -> No
     if method == "oral":
         said = await north.post(f"/consents/{said['consent_id']}/evidence", EVIDENCE, 422)
     rule = "evidence_follows" if method == "oral" else "evidence"
-    assert rule in {one["rule"] for one in said["errors"]}
+    assert rule in {fault["rule"] for fault in said["errors"]}

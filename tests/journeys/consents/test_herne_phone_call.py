@@ -16,7 +16,7 @@ RELEASE = {"holder": YOUTH, "towards": CASES, "function": "Psychosoziale Beratun
 
 async def offices(five_networks: Registry) -> tuple[Office, Office, Office]:
     """Return the youth office, the case management, and one that has no part in it."""
-    youth, cases, others = [await office(five_networks, one, "herne") for one in (YOUTH, CASES, OTHERS)]
+    youth, cases, others = [await office(five_networks, slug, "herne") for slug in (YOUTH, CASES, OTHERS)]
     return youth, cases, others
 
 
@@ -65,7 +65,7 @@ async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> N
     assert (await youth.get(path + known_then))["status"] == "given"
     assert await youth.get(f"/decisions/{permit['decision_id']}") == permit
 
-    events = {one["id"]: one for one in await check_log(five_networks, "herne")}
+    events = {event["id"]: event for event in await check_log(five_networks, "herne")}
     said = events[withdrawn["withdrawal_id"]]
     assert (said["actor"], said["channel"], said["received_at"]) == (CASES, "phone", format_instant(called))
     assert len(said["releases"]) == 1

@@ -16,7 +16,7 @@ async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry
     """His guardian's yes to data for himself is on record with the conflict to be seen; towards the school, or said by
     the boy himself with his insight noted, there is none; the recipient is not shown the remark.
     """
-    cases, youth = [await office(five_networks, one, "herne") for one in (CASES, YOUTH)]
+    cases, youth = [await office(five_networks, slug, "herne") for slug in (CASES, YOUTH)]
     boy = await cases.client()
     of_age = format_instant(datetime.now(UTC) + timedelta(days=400))
     guardian = {"role": "guardian", "age_band": "15_17", "partner": YOUTH, "mandate_until": of_age}
@@ -28,14 +28,14 @@ async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry
             body = body_of(boy, cases.text, grant(CASES, recipient, "school", *DATA))
             made = await cases.post("/consents", body | {"giver": giver})
             remarks[who, recipient] = made
-    codes = {key: {one["code"] for one in made["remarks"]} for key, made in remarks.items()}
+    codes = {key: {remark["code"] for remark in made["remarks"]} for key, made in remarks.items()}
     assert {key for key, found in codes.items() if "guardian_is_recipient" in found} == {("guardian", YOUTH)}
     conflict = remarks["guardian", YOUTH]
     # The guardian's word ends with the guardianship.
     assert conflict["valid_until"] == of_age
     assert (await youth.get(f"/consents/{conflict['consent_id']}"))["remarks"] == []
     assert await permitted(cases, boy, YOUTH, "school", *DATA) == list(DATA)
-    events = {one["id"]: one for one in await check_log(five_networks, "herne")}
+    events = {event["id"]: event for event in await check_log(five_networks, "herne")}
     said = events[conflict["consent_id"]]
     assert "guardian_is_recipient" in said["remarks"]
     assert (said["giver"]["role"], said["giver"]["partner"], said["giver"]["insight_assessed_by"]) == (
@@ -51,6 +51,6 @@ async def test_alone_at_thirteen_he_cannot_decide(five_networks: Registry) -> No
     body = body_of(await cases.client(), cases.text, grant(CASES, YOUTH, "school", *DATA))
     body["giver"] = {"role": "self", "age_band": "under_14"}
     answer = await cases.post("/consents", body, 422)
-    assert {(one["rule"], one["pointer"]) for one in answer["errors"]} == {("capacity", "/giver")}
-    assert all(one["norm"] for one in answer["errors"])
+    assert {(fault["rule"], fault["pointer"]) for fault in answer["errors"]} == {("capacity", "/giver")}
+    assert all(fault["norm"] for fault in answer["errors"])
     await check_log(five_networks, "herne")

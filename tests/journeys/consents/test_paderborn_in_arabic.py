@@ -15,7 +15,7 @@ async def test_one_tick_is_refused_and_nobody_at_the_jobcenter_learns_it(five_ne
     """What was given passes, the last employer does not, alone or in company; the Jobcenter sees the yes and no more;
     the log holds language, interpreter and the hash of the very text.
     """
-    awo, jobcenter = [await office(five_networks, one, "paderborn") for one in (AWO, JOBCENTER)]
+    awo, jobcenter = [await office(five_networks, slug, "paderborn") for slug in (AWO, JOBCENTER)]
     client = await awo.client()
     consent = await awo.post(
         "/consents",
@@ -28,7 +28,7 @@ async def test_one_tick_is_refused_and_nobody_at_the_jobcenter_learns_it(five_ne
             information={"interpreter": LAY, "told": ["no_effect_on_benefits"]},
         ),
     )
-    assert [one["status"] for one in consent["grants"]] == ["given", "refused"]
+    assert [grant["status"] for grant in consent["grants"]] == ["given", "refused"]
     assert consent["remarks"] == []
 
     assert await permitted(awo, client, JOBCENTER, "employment", *GIVEN) == list(GIVEN)
@@ -38,17 +38,17 @@ async def test_one_tick_is_refused_and_nobody_at_the_jobcenter_learns_it(five_ne
     assert await permitted(awo, client, JOBCENTER, "employment", REFUSED) == []
 
     seen = await jobcenter.get(f"/consents/{consent['consent_id']}")
-    assert [(one["status"], tuple(one["categories"])) for one in seen["grants"]] == [("given", GIVEN)]
+    assert [(grant["status"], tuple(grant["categories"])) for grant in seen["grants"]] == [("given", GIVEN)]
     assert "refused" not in str(seen)
     (found,) = (await jobcenter.post("/consents/search", {"limit": 1}, 200))["items"]
     assert (found["consent_id"], found["status"], len(found["grants"])) == (consent["consent_id"], "given", 1)
     for status, expected in (("refused", False), ("given", True)):
         items = (await jobcenter.post("/consents/search", {"status": status, "limit": 200}, 200))["items"]
-        assert (consent["consent_id"] in {one["consent_id"] for one in items}) is expected
+        assert (consent["consent_id"] in {item["consent_id"] for item in items}) is expected
 
     shown = await awo.get(f"/texts/{awo.text}")
-    (arabic,) = [one["sha256"] for one in shown["languages"] if one["language"] == "ar"]
-    (event,) = [one for one in await check_log(five_networks, "paderborn") if one["id"] == consent["consent_id"]]
+    (arabic,) = [language["sha256"] for language in shown["languages"] if language["language"] == "ar"]
+    (event,) = [event for event in await check_log(five_networks, "paderborn") if event["id"] == consent["consent_id"]]
     assert event["text"] == {"id": awo.text, "language": "ar", "sha256": arabic}
     assert event["information"]["interpreter"] == LAY
-    assert [one["answer"] for one in event["grants"]] == ["given", "refused"]
+    assert [grant["answer"] for grant in event["grants"]] == ["given", "refused"]

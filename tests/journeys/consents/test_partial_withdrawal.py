@@ -83,12 +83,12 @@ async def test_what_goes_on_elsewhere_is_named(registry: Registry) -> None:
     """A second consent for the same flow keeps it permitted, and the withdrawal says so; by client all of it ends."""
     north = await office(registry, "north")
     client = await north.client()
-    one, other = await north.consent(client), await north.consent(client)
-    answer = await north.post("/withdrawals", {"consent_id": one["consent_id"], "channel": "email"})
-    assert answer["still_given"] == [other["grants"][0]["grant_id"]]
+    first, second = await north.consent(client), await north.consent(client)
+    answer = await north.post("/withdrawals", {"consent_id": first["consent_id"], "channel": "email"})
+    assert answer["still_given"] == [second["grants"][0]["grant_id"]]
     assert await north.outcome(client) == "permit"
     everything = await north.post("/withdrawals", {"client": client, "channel": "email"})
-    assert (everything["withdrawn"], everything["still_given"]) == ([other["grants"][0]["grant_id"]], [])
+    assert (everything["withdrawn"], everything["still_given"]) == ([second["grants"][0]["grant_id"]], [])
     assert await north.outcome(client) == "no_permission"
     await check_log(registry)
 
@@ -97,12 +97,12 @@ async def test_foreign_and_empty_choices_withdraw_nothing(registry: Registry) ->
     """A grant of another consent is not found, an empty list is refused, and afterwards everything is still given."""
     north = await office(registry, "north")
     client = await north.client()
-    one, other = await north.consent(client), await north.consent(await north.client())
-    body = {"consent_id": one["consent_id"], "channel": "phone"}
-    await north.post("/withdrawals", {**body, "grants": [other["grants"][0]["grant_id"]]}, 404)
+    first, second = await north.consent(client), await north.consent(await north.client())
+    body = {"consent_id": first["consent_id"], "channel": "phone"}
+    await north.post("/withdrawals", {**body, "grants": [second["grants"][0]["grant_id"]]}, 404)
     await north.post("/withdrawals", {**body, "grants": []}, 400)
     await north.post("/withdrawals", {**body, "categories": []}, 400)
     await north.post("/withdrawals", {**body, "categories": ["health"]}, 409)
     assert await north.outcome(client) == "permit"
-    assert set(await _told(registry, one["consent_id"])) == {"south"}
+    assert set(await _told(registry, first["consent_id"])) == {"south"}
     await check_log(registry)

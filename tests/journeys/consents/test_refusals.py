@@ -28,11 +28,11 @@ async def test_one_no_among_yeses(registry: Registry, north: Office) -> None:
         "answer": "refused",
     }
     consent = await north.consent(client, no)
-    assert (consent["status"], [one["status"] for one in consent["grants"]]) == ("given", ["given", "refused"])
+    assert (consent["status"], [grant["status"] for grant in consent["grants"]]) == ("given", ["given", "refused"])
     assert await north.outcome(client) == "permit"
     assert await north.outcome(client, purpose="housing", categories=["identity"]) == "no_permission"
     seen = await south.get(f"/consents/{consent['consent_id']}")
-    assert [one["purpose"] for one in seen["grants"]] == ["support"]
+    assert [grant["purpose"] for grant in seen["grants"]] == ["support"]
     body = consent_body(client, north.text)
     body["grants"].append(no)
     body["act"]["evidence"] = None

@@ -108,15 +108,17 @@ async def test_wrong_releases_are_refused(awo: Office, name: str) -> None:
     """Needed exactly there, refused elsewhere, and never of an institution alone; each by rule, norm and place."""
     releases, rule, pointer = WRONG[name]
     said = await awo.post("/consents", body(awo, await awo.client(), *releases), 422)
-    assert (rule, pointer, "§ 203 StGB") in {(one["rule"], one["pointer"], one.get("norm")) for one in said["errors"]}
+    assert (rule, pointer, "§ 203 StGB") in {
+        (fault["rule"], fault["pointer"], fault.get("norm")) for fault in said["errors"]
+    }
 
 
 async def test_an_institution_is_none_by_its_name(awo: Office) -> None:
     """The names of partners and their organisations are refused however they are spelled; a function is not."""
-    (own,) = [one for one in (await awo.get("/partners"))["items"] if one["slug"] == AWO]
+    (own,) = [item for item in (await awo.get("/partners"))["items"] if item["slug"] == AWO]
     for name in (own["name"], own["organisation"], own["name"].upper(), own["name"].replace(" ", "  - ")):
         said = await awo.post("/consents", body(awo, await awo.client(), {**RELEASE, "function": name[:120]}), 422)
-        assert [one["rule"] for one in said["errors"]] == ["released_party"], name
+        assert [fault["rule"] for fault in said["errors"]] == ["released_party"], name
     await sealed(awo, {**RELEASE, "function": f"Sozialberatung der {own['name']}"[:120]})
 
 
@@ -126,7 +128,7 @@ async def test_a_refusal_needs_no_release(awo: Office) -> None:
     plain = consent_body(await awo.client(), awo.text, **no)
     assert (await awo.post("/consents", plain))["status"] == "refused"
     said = await awo.post("/consents", plain | {"releases": [RELEASE]}, 422)
-    assert [one["rule"] for one in said["errors"]] == ["release_not_needed"]
+    assert [fault["rule"] for fault in said["errors"]] == ["release_not_needed"]
 
 
 async def test_a_renewal_brings_its_own_release(registry: Registry, awo: Office) -> None:
@@ -134,7 +136,7 @@ async def test_a_renewal_brings_its_own_release(registry: Registry, awo: Office)
     client, earlier = await sealed(awo, RELEASE)
     renewing = {"renews": earlier["consent_id"]}
     said = await awo.post("/consents", body(awo, client, **renewing), 422)
-    assert [one["rule"] for one in said["errors"]] == ["release_needed"]
+    assert [fault["rule"] for fault in said["errors"]] == ["release_needed"]
     later = await awo.post("/consents", body(awo, client, RELEASE, **renewing))
     release = await release_of(awo, earlier)
     assert (release["status"], (await release_of(awo, later))["status"]) == ("renewed", "given")
@@ -142,5 +144,5 @@ async def test_a_renewal_brings_its_own_release(registry: Registry, awo: Office)
     await awo.post("/withdrawals", gone)
     assert (await release_of(awo, later))["status"] == "withdrawn"
     assert await permitted(awo, client) == {"identity", "contact"}
-    withdrawals = [one for one in await check_log(registry, "paderborn") if one["kind"] == "withdrawal"]
+    withdrawals = [event for event in await check_log(registry, "paderborn") if event["kind"] == "withdrawal"]
     assert len(withdrawals[-1]["releases"]) == len({earlier["consent_id"], later["consent_id"]})

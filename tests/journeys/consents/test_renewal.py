@@ -49,8 +49,8 @@ async def test_a_renewal_shows_on_the_earlier_consent(registry: Registry, north:
     a decision rests on the new act; the recipient is told.
     """
     client, earlier, later = await renewed_pair(north)
-    for one in (north, south):
-        shown = await grant_of(one, earlier)
+    for by in (north, south):
+        shown = await grant_of(by, earlier)
         assert (shown["status"], shown["valid_until"]) == ("renewed", later["valid_until"])
     assert (later["status"], later["renews"]) == ("given", earlier["consent_id"])
     assert "renews" not in earlier
@@ -157,7 +157,7 @@ async def test_a_renewal_never_widens(north: Office, name: str) -> None:
     client = await north.client()
     earlier = await north.consent(client, valid_until=in_days(365))
     said = await renewing(north, client, earlier, 422, **grant)
-    assert (rule, pointer) in {(one["rule"], one["pointer"]) for one in said["errors"]}
+    assert (rule, pointer) in {(fault["rule"], fault["pointer"]) for fault in said["errors"]}
     assert (await grant_of(north, earlier))["status"] == "given"
 
 
@@ -176,7 +176,7 @@ async def test_a_renewal_revives_nothing(north: Office, act: str) -> None:
     else:
         await renewing(north, client, earlier)
     said = await renewing(north, client, earlier, 422)
-    rules = {one["rule"] for one in said["errors"]}
+    rules = {fault["rule"] for fault in said["errors"]}
     assert rules == {"renewal_of_newest" if act == "renewed" else "renewal_revives"}
 
 
@@ -191,8 +191,8 @@ async def test_what_is_not_ones_own_is_not_there(registry: Registry, north: Offi
     )
     unknown = {"consent_id": str(uuid.uuid4())}
     said: list[Any] = [
-        {name: value for name, value in (await renewing(north, client, one, 404)).items() if name != "instance"}
-        for one in (unknown, earlier, of_east)
+        {name: value for name, value in (await renewing(north, client, consent, 404)).items() if name != "instance"}
+        for consent in (unknown, earlier, of_east)
     ]
     assert said[0] == said[1] == said[2]
     found = await north.post("/consents/search", {"client": client}, 200)
@@ -212,4 +212,4 @@ async def test_a_renewal_is_judged_by_the_rules_of_its_day(north: Office) -> Non
     body = consent_body(client, north.text) | {"renews": earlier["consent_id"]}
     body["act"]["evidence"] = None
     said = await north.post("/consents", body, 422)
-    assert [one["rule"] for one in said["errors"]] == ["evidence"]
+    assert [fault["rule"] for fault in said["errors"]] == ["evidence"]

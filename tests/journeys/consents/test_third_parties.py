@@ -37,15 +37,15 @@ async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> N
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     made = await _record(aid, client)
-    assert (made["grants"][0]["third_parties"], [one["code"] for one in made["remarks"]]) == (
+    assert (made["grants"][0]["third_parties"], [remark["code"] for remark in made["remarks"]]) == (
         "unstated",
         ["third_parties_unstated"],
     )
     assert await _may(aid, client) == list(DATA)
-    other = await aid.client()
-    made = await _record(aid, other, third_parties="none")
+    silent = await aid.client()
+    made = await _record(aid, silent, third_parties="none")
     assert (made["grants"][0]["third_parties"], made["remarks"]) == ("none", [])
-    assert await _may(aid, other) == list(DATA)
+    assert await _may(aid, silent) == list(DATA)
     plain = await aid.post("/consents", body_of(client, aid.text, grant(*FLOW, "identity")))
     assert plain["grants"][0]["third_parties"] is None
 
@@ -109,7 +109,7 @@ async def test_sent_on_what_the_father_said_no_more(flagged: Registry) -> None:
         sent.append(await _sent(aid, permit, *DATA))
     since = _instant(_read(sent[-1]["recorded_at"]) + timedelta(microseconds=1))
     await aid.post(f"{his}/invalidations", {"reason": "capacity"})
-    ids = [one["transfer_id"] for one in sent]
+    ids = [transfer["transfer_id"] for transfer in sent]
     for kind, expected in (
         ("transfer_under_restriction", ids[1:2]),
         ("transfer_after_ending", ids[3:]),
@@ -117,9 +117,9 @@ async def test_sent_on_what_the_father_said_no_more(flagged: Registry) -> None:
         (f"transfer_on_void_grant&from={since}", ids),
     ):
         items = (await dpo.get(f"/findings?kind={kind}&limit=200")).json()["items"]
-        found = {one["finding_id"].partition(":")[2]: one for one in items if one["client"] == mother}
+        found = {item["finding_id"].partition(":")[2]: item for item in items if item["client"] == mother}
         assert sorted(found) == expected, kind
-        assert [one["categories"] for one in found.values()] == [["family"]] * len(expected)
+        assert [finding["categories"] for finding in found.values()] == [["family"]] * len(expected)
 
 
 async def _sent(aid: Office, decision: Body, *categories: str) -> Body:
@@ -139,7 +139,7 @@ async def test_every_named_person_must_still_agree(flagged: Registry) -> None:
     """Of two others one withdraws, or is no longer on record: the data of both stay where they are."""
     aid = await flag_office(flagged, "aid")
     people = [await aid.client() for _ in range(3)]
-    first, second = [await _record(aid, one, third_parties="none") for one in people[:2]]
+    first, second = [await _record(aid, person, third_parties="none") for person in people[:2]]
     both = [first["consent_id"], second["consent_id"]]
     await _record(aid, people[2], third_parties="consented", third_party_consents=both)
     assert await _may(aid, people[2]) == list(DATA)
@@ -162,13 +162,13 @@ async def test_what_is_no_consent_of_another_person(flagged: Registry) -> None:
     foreign = await jobcenter.post(
         "/consents", body_of(theirs, jobcenter.text, grant("jobcenter", "debts", "debt-advice"))
     )
-    unfit = [one["consent_id"] for one in (own, withdrawn, elsewhere, narrow, foreign)]
+    unfit = [consent["consent_id"] for consent in (own, withdrawn, elsewhere, narrow, foreign)]
     unfit.append("0190b9f0-0000-7000-8000-000000000000")
     said = grant(*FLOW, *DATA, third_parties="consented", third_party_consents=unfit)
     expected = {("third_parties", f"/grants/0/third_party_consents/{number}") for number in range(len(unfit))}
     wanted = body_of(mother, aid.text, said)
     assert await refusals(aid, wanted) == expected
-    details = {one["detail"] for one in (await aid.post("/consents", wanted, 422))["errors"]}
+    details = {fault["detail"] for fault in (await aid.post("/consents", wanted, 422))["errors"]}
     assert len(details) == 1
 
 

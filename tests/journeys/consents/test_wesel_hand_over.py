@@ -7,7 +7,7 @@ from tests.support.installation import Registry
 from tests.support.log_check import check_log
 from tests.support.office import office
 
-XANTEN, MOERS, WESEL = [f"stadt-{one}-case-management" for one in ("xanten", "moers", "wesel")]
+XANTEN, MOERS, WESEL = [f"stadt-{town}-case-management" for town in ("xanten", "moers", "wesel")]
 DISTRICT = "kreis-wesel-kim"
 FLAT = ("identity", "contact", "housing")
 STAFF = {"interpreter": {"kind": "staff", "language": "ar"}}
@@ -17,7 +17,7 @@ async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
     """A consent naming Wesel permits nothing towards Moers, nor Moers anything onwards; a new one does, once it says
     who interpreted; and it names what it names: the appointment, and not the flat.
     """
-    xanten, moers = [await office(five_networks, one, "kreis-wesel") for one in (XANTEN, MOERS)]
+    xanten, moers = [await office(five_networks, slug, "kreis-wesel") for slug in (XANTEN, MOERS)]
     client = await xanten.client()
     first = [grant(XANTEN, WESEL, "housing", *FLAT), grant(XANTEN, WESEL, "appointment")]
     old = await xanten.post("/consents", body_of(client, xanten.text, *first))
@@ -42,7 +42,7 @@ async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
     assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == list(FLAT[:2])
     assert await permitted(xanten, client, MOERS, "housing", *FLAT) == []
     assert [
-        one["consent_id"] for one in (await moers.post("/consents/search", {"client": in_moers}, 200))["items"]
+        item["consent_id"] for item in (await moers.post("/consents/search", {"client": in_moers}, 200))["items"]
     ] == [new["consent_id"]]
 
     # What Moers got it may not pass on: neither to the district nor back.
@@ -52,5 +52,5 @@ async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
     await xanten.post(f"/consents/{old['consent_id']}/endings", {"reason": "case_closed"})
     assert await permitted(xanten, client, WESEL, "housing", *FLAT) == []
     assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == list(FLAT[:2])
-    (event,) = [one for one in await check_log(five_networks, "kreis-wesel") if one["id"] == new["consent_id"]]
+    (event,) = [event for event in await check_log(five_networks, "kreis-wesel") if event["id"] == new["consent_id"]]
     assert event["information"]["interpreter"] == STAFF["interpreter"]

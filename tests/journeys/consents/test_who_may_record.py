@@ -24,7 +24,7 @@ async def test_what_the_recipient_records_is_only_asked_for(registry: Registry) 
         feed = "select partner_id, kind from registry.changes where consent_id = $1"
         told = await connection.fetch(feed, consent["consent_id"])
     assert [(row["partner_id"], row["kind"]) for row in told] == [(1, "consent_requested")]
-    (event,) = [one for one in await check_log(registry) if one["id"] == consent["consent_id"]]
+    (event,) = [event for event in await check_log(registry) if event["id"] == consent["consent_id"]]
     assert [grant["answer"] for grant in event["grants"]] == ["requested"]
 
 
@@ -88,7 +88,7 @@ async def test_refusals_name_their_rule(registry: Registry, who: str, changes: B
     recorder = await office(registry, who)
     client = await recorder.client()
     refused = await recorder.post("/consents", _body(client, recorder.text, **changes), 422)
-    named = {one["rule"]: one for one in refused["errors"]}
+    named = {fault["rule"]: fault for fault in refused["errors"]}
     assert rule in named
     assert named[rule]["norm"]
     assert named[rule]["pointer"].startswith("/")
@@ -100,7 +100,7 @@ async def test_a_consent_is_read_back_in_its_own_order(registry: Registry) -> No
     """Grants stand in every answer and in the log in the order in which they were recorded."""
     north = await office(registry, "north")
     client = await north.client()
-    consent = await north.consent(client, *({**FLOW, "purpose": one} for one in ("housing", "support") * 5))
+    consent = await north.consent(client, *({**FLOW, "purpose": purpose} for purpose in ("housing", "support") * 5))
     order = [grant["grant_id"] for grant in consent["grants"]]
     assert [grant["purpose"] for grant in consent["grants"]] == ["support", *("housing", "support") * 5]
     read = await north.get(f"/consents/{consent['consent_id']}")
@@ -114,7 +114,7 @@ async def test_an_unregistered_client_is_not_recorded_about(registry: Registry) 
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
     refused = await south.post("/consents", consent_body(client, south.text), 422)
-    assert [one["rule"] for one in refused["errors"]] == ["client_registered"]
+    assert [fault["rule"] for fault in refused["errors"]] == ["client_registered"]
     await south.post("/clients", {"reference": client})
     await north.consent(client)
     assert (await south.post("/consents/search", {"client": client}, 200))["items"] == []

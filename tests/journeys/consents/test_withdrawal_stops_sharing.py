@@ -33,7 +33,7 @@ async def _claims(registry: Registry, answer: Body) -> dict[str, Any]:
     keys = (await registry.http.get("/.well-known/jwks.json")).json()["keys"]
     header = jwt.get_unverified_header(answer["receipt"])
     assert (header["typ"], header["alg"]) == ("consent-receipt+jwt", "EdDSA")
-    (jwk,) = [one for one in keys if one["kid"] == header["kid"]]
+    (jwk,) = [key for key in keys if key["kid"] == header["kid"]]
     signed, _, signature = answer["receipt"].rpartition(".")
     public = Ed25519PublicKey.from_public_bytes(_bytes(jwk["x"]))
     public.verify(_bytes(signature), signed.encode())
@@ -57,7 +57,7 @@ async def test_withdrawal_stops_sharing(registry: Registry) -> None:
     consent = await north.consent(client)
     permit = await north.post("/decisions", question(client, receipt=True), 200)
     assert (permit["outcome"], permit["permitted_categories"]) == ("permit", ["identity", "contact"])
-    assert {one["code"] for one in permit["obligations"]} >= {"purpose_binding", "no_onward_transfer"}
+    assert {obligation["code"] for obligation in permit["obligations"]} >= {"purpose_binding", "no_onward_transfer"}
     claims = await _claims(registry, permit)
     salt = _bytes(permit["client_salt"])
     assert _bytes(claims["client_commitment"]) == hmac.new(salt, client.encode(), hashlib.sha256).digest()

@@ -9,18 +9,18 @@ from tests.support.small_network import question
 async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:
     """Permits, refusals and statutes side by side, each with its own place in the log, one after the other."""
     north = await office(registry, "north")
-    agreed, other = await north.client(), await north.client()
+    agreed, silent = await north.client(), await north.client()
     await north.consent(agreed)
     questions = [
         question(agreed, receipt=True),
-        question(other),
+        question(silent),
         question(agreed, categories=["contact", "health"]),
         question(agreed, basis="statute", norm="§ 69 SGB X"),
         question(agreed),
         question("unknown"),
     ]
     answers = (await north.post("/decisions/batch", {"decisions": questions}, 200))["decisions"]
-    assert [one["outcome"] for one in answers] == [
+    assert [answer["outcome"] for answer in answers] == [
         "permit",
         "no_permission",
         "partial",
@@ -28,14 +28,14 @@ async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:
         "permit",
         "no_permission",
     ]
-    assert ["receipt" in one for one in answers] == [True, False, False, False, False, False]
+    assert ["receipt" in answer for answer in answers] == [True, False, False, False, False, False]
     first = answers[0]["log"]["index"]
-    assert [one["log"]["index"] for one in answers] == list(range(first, first + 6))
-    assert len({one["decided_at"] for one in answers}) == 1
+    assert [answer["log"]["index"] for answer in answers] == list(range(first, first + 6))
+    assert len({answer["decided_at"] for answer in answers}) == 1
     events = await check_log(registry)
-    assert [one["decision_id"] for one in answers] == [event["id"] for event in events[first : first + 6]]
-    for one in answers:
-        assert await north.get(f"/decisions/{one['decision_id']}") == one
+    assert [answer["decision_id"] for answer in answers] == [event["id"] for event in events[first : first + 6]]
+    for answer in answers:
+        assert await north.get(f"/decisions/{answer['decision_id']}") == answer
 
 
 async def test_one_malformed_item_refuses_them_all(registry: Registry) -> None:
@@ -44,7 +44,7 @@ async def test_one_malformed_item_refuses_them_all(registry: Registry) -> None:
     before = len(await check_log(registry))
     bad = [question("a"), question("b", recipient="nobody"), question("c", categories=["identity", "nothing"])]
     refused = await north.post("/decisions/batch", {"decisions": bad}, 400)
-    assert [one["pointer"] for one in refused["errors"]] == ["/decisions/1/recipient", "/decisions/2/categories/1"]
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/decisions/1/recipient", "/decisions/2/categories/1"]
     assert len(await check_log(registry)) == before
 
 
@@ -55,7 +55,7 @@ async def test_a_thousand_and_no_more(registry: Registry) -> None:
     await north.consent(client)
     thousand = [question(client if number % 2 else f"N-{number}") for number in range(1000)]
     answers = (await north.post("/decisions/batch", {"decisions": thousand}, 200))["decisions"]
-    assert [one["outcome"] for one in answers] == ["no_permission", "permit"] * 500
+    assert [answer["outcome"] for answer in answers] == ["no_permission", "permit"] * 500
     await north.post("/decisions/batch", {"decisions": [*thousand, thousand[0]]}, 400)
     await north.post("/decisions/batch", {"decisions": []}, 400)
     await check_log(registry)

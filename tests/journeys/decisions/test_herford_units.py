@@ -26,7 +26,7 @@ async def test_another_unit_of_the_same_district_gets_the_uniform_no(five_networ
     """As recipient, as sender and as reader: what it hears about this client is what it hears about nobody at all,
     although the client is linked there.
     """
-    kim, order = [await office(five_networks, one, "kreis-herford") for one in (KIM, ORDER)]
+    kim, order = [await office(five_networks, slug, "kreis-herford") for slug in (KIM, ORDER)]
     client = await kim.client()
     consent = await kim.post("/consents", body_of(client, kim.text, grant(KIM, SOCIAL, "appointment")))
     assert await permitted(kim, client, SOCIAL, "appointment", *DATA) == list(DATA)

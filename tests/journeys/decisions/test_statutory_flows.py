@@ -45,7 +45,7 @@ async def test_consent_is_not_asked_for_a_statutory_flow(registry: Registry) -> 
     body = consent_body(await south.client(), south.text)
     body["grants"] = [{"sender": "south", "recipient": "east", "purpose": "housing", "categories": ["identity"]}]
     refused = await south.post("/consents", body, 422)
-    assert [(one["pointer"], one["rule"], one["norm"]) for one in refused["errors"]] == [
+    assert [(fault["pointer"], fault["rule"], fault["norm"]) for fault in refused["errors"]] == [
         ("/grants/0/categories/0", "statutory_flow", NORM)
     ]
     await check_log(registry)

@@ -67,7 +67,7 @@ async def test_wrong_reports_are_named(registry: Registry, wrong: Body, pointer:
     _, permit = await _permit(north)
     body = {"outcome": "sent", "categories": ["identity"], **wrong}
     refused = await north.post(f"/decisions/{permit['decision_id']}/transfers", body, 400)
-    assert pointer in {one["pointer"] for one in refused["errors"]}
+    assert pointer in {fault["pointer"] for fault in refused["errors"]}
     missing = await north.get("/decisions?transfer=missing&limit=1")
     assert missing["items"][0]["decision_id"] == permit["decision_id"]
 
@@ -83,10 +83,10 @@ async def test_the_list_of_what_is_missing(fresh_registry: Registry) -> None:
     body = {"outcome": "sent", "categories": ["identity"], "at": at}
     assert (await north.post(f"/decisions/{reported['decision_id']}/transfers", body))["at"] == at
     page = await north.get("/decisions?transfer=missing&limit=1")
-    assert [one["decision_id"] for one in page["items"]] == [partial["decision_id"]]
+    assert [item["decision_id"] for item in page["items"]] == [partial["decision_id"]]
     assert (page["items"][0]["outcome"], page["items"][0]["permitted_categories"]) == ("partial", ["contact"])
     page = await north.get(f"/decisions?transfer=missing&limit=1&cursor={page['next']}")
-    assert [one["decision_id"] for one in page["items"]] == [first["decision_id"]]
+    assert [item["decision_id"] for item in page["items"]] == [first["decision_id"]]
     assert page["next"] is None
     assert (await south.get("/decisions?transfer=missing"))["items"] == []
     await check_log(fresh_registry)

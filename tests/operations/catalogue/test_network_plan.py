@@ -19,7 +19,7 @@ from tests.support.installation import Registry
 def with_flow(*flow: tuple[str, str, str, tuple[str, ...]]) -> NetworkPlan:
     """The network of flags with further flows."""
     plan = flag_network()
-    category_ids = {one.slug: one.category_id for one in plan.categories}
+    category_ids = {category.slug: category.category_id for category in plan.categories}
     wanted = flows((*FLOWS, *flow), plan.partners, plan.purposes, category_ids)
     return flag_network(agreements=[AgreementPlan("1", None, None, wanted)])
 
@@ -41,19 +41,19 @@ def test_a_flow_that_its_flags_forbid(flow: tuple[str, str, str, tuple[str, ...]
     """Named with its place, its norm and the category."""
     faults = list(plan_faults(with_flow(flow)))
     # Where either side sends the other more than attendance, nobody can tell who advises: both flows are named.
-    assert {one.rule for one in faults} == {rule}
+    assert {fault.rule for fault in faults} == {rule}
     assert faults[-1].pointer == f"/agreements/0/flows/{len(FLOWS)}/categories"
-    assert all(word in one.detail and one.norm for one in faults)
+    assert all(word in fault.detail and fault.norm for fault in faults)
 
 
 def test_a_purpose_that_its_flags_forbid() -> None:
     """A purpose that needs what is never shared, and one that is none."""
     categories, purposes = parts()
-    record = next(one.category_id for one in categories if one.slug == "counselling-record")
+    record = next(category.category_id for category in categories if category.slug == "counselling-record")
     wide = msgspec.structs.replace(purposes[0], category_ids=purposes[0].category_ids | {record})
     none = msgspec.structs.replace(purposes[1], slug="statistics")
     faults = list(plan_faults(flag_network(purposes=[wide, none, *purposes[2:]])))
-    assert [(one.rule, one.pointer) for one in faults] == [
+    assert [(fault.rule, fault.pointer) for fault in faults] == [
         ("never_shared", "/purposes/0/categories"),
         ("not_a_purpose", "/purposes/1/slug"),
     ]
@@ -77,8 +77,8 @@ async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
     plan = with_flow(("debts", "jobcenter", "debt-advice", ()))
     with pytest.raises(Refused) as refused:
         await establish_network(runtime, plan)
-    assert {one.rule for one in refused.value.faults} == {"attendance_only"}
-    assert plan.network.slug not in {one.slug for one in await runtime.networks()}
+    assert {fault.rule for fault in refused.value.faults} == {"attendance_only"}
+    assert plan.network.slug not in {network.slug for network in await runtime.networks()}
 
 
 @pytest.mark.parametrize(

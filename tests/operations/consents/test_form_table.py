@@ -15,7 +15,7 @@ from consent_registry.domain.catalogue import Category, Purpose
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import PurposeFlags
 from consent_registry.operations.consents.form_rules import form_refusals
-from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest
 from tests.domain.cases import day, partner
 
@@ -53,18 +53,18 @@ def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **gi
     return msgspec.convert(body, ConsentRequest)
 
 
-def terms(sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None) -> list[Terms]:
+def terms(sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None) -> list[ResolvedGrant]:
     """One grant between two regimes."""
     purpose = Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags())
     sides = (partner(1, regime=sender), partner(2, regime=recipient))
-    return [Terms(*sides, purpose, (category,), day(0), day(1), day(1), None)]
+    return [ResolvedGrant(*sides, purpose, (category,), day(0), day(1), day(1), None)]
 
 
-def broken(request: ConsentRequest, at: datetime, of: list[Terms]) -> set[tuple[str, str]]:
+def broken(request: ConsentRequest, at: datetime, of: list[ResolvedGrant]) -> set[tuple[str, str]]:
     """Rule and place of what is refused; each refusal says a norm and a sentence."""
     faults: list[Fault] = list(form_refusals(request, at, of))
-    assert all(one.norm and one.detail for one in faults)
-    return {(one.rule or "", one.pointer) for one in faults}
+    assert all(fault.norm and fault.detail for fault in faults)
+    return {(fault.rule or "", fault.pointer) for fault in faults}
 
 
 def expected(
@@ -98,15 +98,15 @@ def test_every_row_meets_every_act(
     assert found == set(expected(*row, method, band, special=special, explicit=explicit, circumstances=circumstances))
 
 
-@pytest.mark.parametrize(("one", "other"), list(product(ROWS, ROWS)))
-def test_the_stricter_side_wins_whichever_it_is(one: tuple[str, datetime], other: tuple[str, datetime]) -> None:
+@pytest.mark.parametrize(("first", "second"), list(product(ROWS, ROWS)))
+def test_the_stricter_side_wins_whichever_it_is(first: tuple[str, datetime], second: tuple[str, datetime]) -> None:
     """Between two regimes what either refuses is refused, sent one way or the other."""
-    if one[1] != other[1]:
-        other = (other[0], one[1])
+    if first[1] != second[1]:
+        second = (second[0], first[1])
     request = consent("oral", "15_17", explicit=True, circumstances=False)
-    both = broken(request, one[1], terms(one[0], other[0], HEALTH))
-    alone = [broken(request, at, terms(regime, regime, HEALTH)) for regime, at in (one, other)]
-    assert both == alone[0] | alone[1] == broken(request, one[1], terms(other[0], one[0], HEALTH))
+    both = broken(request, first[1], terms(first[0], second[0], HEALTH))
+    alone = [broken(request, at, terms(regime, regime, HEALTH)) for regime, at in (first, second)]
+    assert both == alone[0] | alone[1] == broken(request, first[1], terms(second[0], first[0], HEALTH))
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
@@ -115,8 +115,8 @@ def test_a_gap_is_named_with_its_norm(regime: str) -> None:
     before = datetime(2018, 5, 1, tzinfo=UTC)
     request = consent("written", "adult", explicit=True, circumstances=False)
     faults = list(form_refusals(request, before, terms(regime, regime, PLAIN)))
-    assert {(one.rule, one.pointer) for one in faults} == {("form_rule_gap", "/grants/0/categories/0")}
-    assert all(regime in one.detail and "2018-05-01" in one.detail and one.norm for one in faults)
+    assert {(fault.rule, fault.pointer) for fault in faults} == {("form_rule_gap", "/grants/0/categories/0")}
+    assert all(regime in fault.detail and "2018-05-01" in fault.detail and fault.norm for fault in faults)
 
 
 @pytest.mark.parametrize(("method", "circumstances"), list(product(METHODS, (False, True))))
@@ -125,8 +125,8 @@ def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str,
     request = consent(method, "adult", explicit=False, circumstances=circumstances)
     of_flow = terms("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
     assert broken(request, NEW, of_flow) == broken(request, NEW, terms("sgb_x", "sgb_x", HEALTH))
-    refused = [one for one in form_refusals(request, NEW, of_flow) if one.rule == "form"]
-    assert all(one.norm == "§ 67b Abs. 2 Satz 2 SGB X" for one in refused)
+    refused = [fault for fault in form_refusals(request, NEW, of_flow) if fault.rule == "form"]
+    assert all(fault.norm == "§ 67b Abs. 2 Satz 2 SGB X" for fault in refused)
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,11 @@ def flood(queue: FairQueue[str], partners: Iterable[int], size: int) -> None:
     """Let these partners put requests of this size, in turn, for as long as there is room for them."""
     going = list(partners)
     while going:
-        for one in tuple(going):
-            if queue.has_room(one, size):
-                queue.put(one, size, "flood")
+        for partner in tuple(going):
+            if queue.has_room(partner, size):
+                queue.put(partner, size, "flood")
             else:
-                going.remove(one)
+                going.remove(partner)
 
 
 def turns_until(queue: FairQueue[str], partner_id: int) -> int:
@@ -139,7 +139,7 @@ def test_requests_are_whole_and_a_partners_own_stay_in_order(often: float) -> No
                 else:
                     taken.setdefault(place.partner_id, []).append(place.item)
     if often:
-        taken = {key: sorted(several, key=int) for key, several in taken.items()}
+        taken = {key: sorted(sizes, key=int) for key, sizes in taken.items()}
     assert taken == put
     assert (queue.size, bool(queue)) == (0, False)
 

@@ -4,6 +4,7 @@ Each holds the catalogue alone, so that the log never reads "approval revoked, p
 """
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -116,7 +117,8 @@ async def revoke(
     """Revoke an approval: at the next decision nothing is permitted that needed it."""
 
     async def work(command: Command) -> WorkResult[ApprovalRevocationAnswer]:
-        approval = next((one for one in command.catalogue.approvals if one.approval_id == approval_id), None)
+        approvals_by_id = {approval.approval_id: approval for approval in command.catalogue.approvals}
+        approval = approvals_by_id.get(approval_id)
         if approval is None:
             raise NotFound
         if approval.revoked_at is not None:
@@ -144,11 +146,11 @@ def _event(view: ApprovalView) -> ApprovalEvent:
 
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:
     """The network's approvals by id, newest first, the revoked ones as well."""
-    newest_first = sorted(catalogue.approvals, key=lambda one: (one.recorded_at, one.approval_id), reverse=True)
+    newest_first = sorted(catalogue.approvals, key=attrgetter("recorded_at", "approval_id"), reverse=True)
     return {approval.approval_id: view_approval(catalogue, approval) for approval in newest_first}
 
 
-def view_approval(catalogue: Catalogue, one: Approval) -> ApprovalView:
+def view_approval(catalogue: Catalogue, approval: Approval) -> ApprovalView:
     """The approval with slugs for numbers."""
 
     def partner(number: int | None) -> str | None:
@@ -157,18 +159,18 @@ def view_approval(catalogue: Catalogue, one: Approval) -> ApprovalView:
     def purpose(number: int | None) -> str | None:
         return None if number is None else catalogue.purpose_by_id[number].slug
 
-    subject = {"partner": partner(one.partner_id), "purpose": purpose(one.subject_purpose_id)}
+    subject = {"partner": partner(approval.partner_id), "purpose": purpose(approval.subject_purpose_id)}
     return ApprovalView(
-        one.approval_id,
+        approval.approval_id,
         {kind: slug for kind, slug in subject.items() if slug is not None},
-        partner(one.sender_id),
-        partner(one.recipient_id),
-        purpose(one.purpose_id),
-        one.approved_by,
-        one.norm,
-        None if one.valid_until is None else format_instant(one.valid_until),
-        format_instant(one.recorded_at),
-        None if one.revoked_at is None else format_instant(one.revoked_at),
+        partner(approval.sender_id),
+        partner(approval.recipient_id),
+        purpose(approval.purpose_id),
+        approval.approved_by,
+        approval.norm,
+        None if approval.valid_until is None else format_instant(approval.valid_until),
+        format_instant(approval.recorded_at),
+        None if approval.revoked_at is None else format_instant(approval.revoked_at),
     )
 
 
@@ -209,7 +211,7 @@ def _approval(catalogue: Catalogue, request: ApprovalRequest, approval_id: str, 
     return approval
 
 
-def _refusals(catalogue: Catalogue, request: ApprovalRequest, one: Approval, now: datetime) -> list[Fault]:
+def _refusals(catalogue: Catalogue, request: ApprovalRequest, approval: Approval, now: datetime) -> list[Fault]:
     faults = []
     subject = request.subject
     needless = (subject.partner is not None and not catalogue.partners[subject.partner].isolated) or (
@@ -218,13 +220,13 @@ def _refusals(catalogue: Catalogue, request: ApprovalRequest, one: Approval, now
     if needless:
         detail = "Neither isolated nor in need of an approval: there is no wall to open."
         faults.append(Fault("/subject", detail, "approval_needed", "Art. 39 Abs. 1 lit. b DSGVO"))
-    if subject.partner is not None and one.partner_id not in {one.sender_id, one.recipient_id}:
+    if subject.partner is not None and approval.partner_id not in {approval.sender_id, approval.recipient_id}:
         detail = "An isolated partner is approved in one direction: name it as sender or as recipient."
         faults.append(Fault("/subject/partner", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
     if subject.purpose is not None and request.purpose not in {None, subject.purpose}:
         detail = "A purpose is approved for itself alone."
         faults.append(Fault("/purpose", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
-    if one.valid_until is not None and one.valid_until <= now:
+    if approval.valid_until is not None and approval.valid_until <= now:
         detail = "An approval that is over approves nothing: none works backwards."
         faults.append(Fault("/valid_until", detail, "approval_end", "§ 67b Abs. 1 SGB X"))
     return faults

@@ -139,8 +139,8 @@ async def show_network(runtime: Runtime, actor: Actor) -> NetworkView:
     """The caller's network."""
 
     async def work(command: Command) -> NetworkView:
-        one = command.network
-        return NetworkView(one.slug, one.name, one.about, one.log_origin, command.catalogue.policies)
+        network = command.network
+        return NetworkView(network.slug, network.name, network.about, network.log_origin, command.catalogue.policies)
 
     return await run_query(runtime, actor, work)
 
@@ -156,7 +156,7 @@ async def show_list(runtime: Runtime, actor: Actor, view: View, name: str, limit
         first = names.index(after) + 1 if after in entries else 0
         chosen = names[first : first + limit]
         following = chosen[-1] if first + limit < len(names) else None
-        return Page([entries[one] for one in chosen], make_cursor(command.keys, filter_of_page, following))
+        return Page([entries[name] for name in chosen], make_cursor(command.keys, filter_of_page, following))
 
     return await run_query(runtime, actor, work)
 
@@ -192,54 +192,56 @@ async def read_text(runtime: Runtime, actor: Actor, text_id: str, language: str)
 
 def partners(catalogue: Catalogue, _: datetime) -> dict[str, PartnerView]:
     """The network's partners by slug."""
-    return {slug: _partner(one) for slug, one in catalogue.partners.items()}
+    return {slug: _partner(partner) for slug, partner in catalogue.partners.items()}
 
 
-def _partner(one: Partner) -> PartnerView:
-    return PartnerView(*(getattr(one, name) for name in PartnerView.__struct_fields__))
+def _partner(partner: Partner) -> PartnerView:
+    return PartnerView(*(getattr(partner, name) for name in PartnerView.__struct_fields__))
 
 
 def categories(catalogue: Catalogue, _: datetime) -> dict[str, CategoryView]:
     """The network's data categories by slug."""
-    return {slug: _category(one) for slug, one in catalogue.categories.items()}
+    return {slug: _category(category) for slug, category in catalogue.categories.items()}
 
 
-def _category(one: Category) -> CategoryView:
-    return CategoryView(one.slug, Names(one.name_de, one.name_en), one.special, one.secrecy, one.flags)
+def _category(category: Category) -> CategoryView:
+    return CategoryView(
+        category.slug, Names(category.name_de, category.name_en), category.special, category.secrecy, category.flags
+    )
 
 
 def purposes(catalogue: Catalogue, _: datetime) -> dict[str, PurposeView]:
     """The network's purposes by slug."""
-    return {slug: _purpose(catalogue, one) for slug, one in catalogue.purposes.items()}
+    return {slug: _purpose(catalogue, purpose) for slug, purpose in catalogue.purposes.items()}
 
 
-def _purpose(catalogue: Catalogue, one: Purpose) -> PurposeView:
-    names = Names(one.name_de, one.name_en)
-    return PurposeView(one.slug, names, catalogue.category_slugs(one.category_ids), one.flags)
+def _purpose(catalogue: Catalogue, purpose: Purpose) -> PurposeView:
+    names = Names(purpose.name_de, purpose.name_en)
+    return PurposeView(purpose.slug, names, catalogue.category_slugs(purpose.category_ids), purpose.flags)
 
 
 def agreements(catalogue: Catalogue, now: datetime) -> dict[str, AgreementView]:
     """The network's agreements by id."""
-    flows = [flow for several in catalogue.flows.values() for flow in several]
-    return {one.agreement_id: _agreement(catalogue, one, flows, now) for one in catalogue.agreements}
+    flows = [flow for parallel in catalogue.flows.values() for flow in parallel]
+    return {agreement.agreement_id: _agreement(catalogue, agreement, flows, now) for agreement in catalogue.agreements}
 
 
-def _agreement(catalogue: Catalogue, one: Agreement, flows: Sequence[Flow], now: datetime) -> AgreementView:
+def _agreement(catalogue: Catalogue, agreement: Agreement, flows: Sequence[Flow], now: datetime) -> AgreementView:
     return AgreementView(
-        one.agreement_id,
-        one.version,
-        _agreement_status(one, now),
-        None if one.valid_from is None else format_instant(one.valid_from),
-        None if one.valid_until is None else format_instant(one.valid_until),
-        [_flow(catalogue, flow) for flow in flows if flow.agreement.agreement_id == one.agreement_id],
+        agreement.agreement_id,
+        agreement.version,
+        _agreement_status(agreement, now),
+        None if agreement.valid_from is None else format_instant(agreement.valid_from),
+        None if agreement.valid_until is None else format_instant(agreement.valid_until),
+        [_flow(catalogue, flow) for flow in flows if flow.agreement.agreement_id == agreement.agreement_id],
     )
 
 
-def _agreement_status(one: Agreement, now: datetime) -> str:
-    if one.in_force(now):
+def _agreement_status(agreement: Agreement, now: datetime) -> str:
+    if agreement.in_force(now):
         return "in_force"
-    begins_later = one.valid_from is not None and now < one.valid_from
-    return "ended" if one.ended or not begins_later else "adopted"
+    begins_later = agreement.valid_from is not None and now < agreement.valid_from
+    return "ended" if agreement.ended or not begins_later else "adopted"
 
 
 def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
@@ -255,17 +257,17 @@ def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
 
 def texts(catalogue: Catalogue, _: datetime) -> dict[str, TextView]:
     """The network's texts by id."""
-    return {text_id: _text(one) for text_id, one in catalogue.texts.items()}
+    return {text_id: _text(text) for text_id, text in catalogue.texts.items()}
 
 
-def _text(one: Text) -> TextView:
+def _text(text: Text) -> TextView:
     languages = [
         LanguageView(
             language.language,
             language.sha256,
             "void" if language.void else "stale" if language.stale else "published",
-            f"/api/v1/texts/{one.text_id}/{language.language}",
+            f"/api/v1/texts/{text.text_id}/{language.language}",
         )
-        for language in one.languages.values()
+        for language in text.languages.values()
     ]
-    return TextView(one.text_id, one.version, languages)
+    return TextView(text.text_id, text.version, languages)

@@ -39,7 +39,7 @@ def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
     catalogue = _catalogue(document, folder, faults)
     faults += _document_faults(document, folder)
     if catalogue is not None:
-        faults += [_within(document.catalogue, one) for one in _catalogue_faults(catalogue)]
+        faults += [_within(document.catalogue, fault) for fault in _catalogue_faults(catalogue)]
         faults += _flow_faults(document, catalogue)
     if faults or catalogue is None:
         raise Malformed(_UNUSABLE, faults=faults)
@@ -51,7 +51,7 @@ def _catalogue(document: NetworkDocument, folder: Path, faults: list[Fault]) -> 
         _require_inside(document.catalogue, folder)
         return decode((folder / document.catalogue).read_bytes(), Catalogue)
     except Malformed as error:
-        faults.extend(_within(document.catalogue, one) for one in error.faults or [_NOT_JSON])
+        faults.extend(_within(document.catalogue, fault) for fault in error.faults or [_NOT_JSON])
     except (OSError, ValueError):
         faults.append(Fault("/catalogue", f"{quoted(document.catalogue)} must be a file in the folder"))
     return None
@@ -68,9 +68,9 @@ def _require_inside(place: str, folder: Path) -> None:
 
 
 def _document_faults(document: NetworkDocument, folder: Path) -> Iterator[Fault]:
-    yield from _twice((one.slug for one in document.partners), "/partners", "slug")
-    yield from _twice((one.version for one in document.agreements), "/agreements", "version")
-    yield from _twice((one.version for one in document.texts), "/texts", "version")
+    yield from _twice((partner.slug for partner in document.partners), "/partners", "slug")
+    yield from _twice((agreement.version for agreement in document.agreements), "/agreements", "version")
+    yield from _twice((text.version for text in document.texts), "/texts", "version")
     for number, partner in enumerate(document.partners):
         if partner.selectable and (partner.organisation is None or partner.regime is None):
             yield Fault(
@@ -114,17 +114,17 @@ def _text_faults(text: Text, folder: Path, pointer: str) -> Iterator[Fault]:
 
 def _catalogue_faults(catalogue: Catalogue) -> Iterator[Fault]:
     yield from _unwritable(msgspec.to_builtins(catalogue), "")
-    yield from _twice((one.slug for one in catalogue.data_categories), "/data_categories", "slug")
-    yield from _twice((one.slug for one in catalogue.purposes), "/purposes", "slug")
-    known = {one.slug for one in catalogue.data_categories}
+    yield from _twice((category.slug for category in catalogue.data_categories), "/data_categories", "slug")
+    yield from _twice((purpose.slug for purpose in catalogue.purposes), "/purposes", "slug")
+    known = {category.slug for category in catalogue.data_categories}
     for number, purpose in enumerate(catalogue.purposes):
         yield from _unknown(purpose.categories, known, f"/purposes/{number}/categories", "data category")
 
 
 def _flow_faults(document: NetworkDocument, catalogue: Catalogue) -> Iterator[Fault]:
-    partners = {one.slug for one in document.partners}
-    purposes = {one.slug for one in catalogue.purposes}
-    categories = {one.slug for one in catalogue.data_categories}
+    partners = {partner.slug for partner in document.partners}
+    purposes = {purpose.slug for purpose in catalogue.purposes}
+    categories = {category.slug for category in catalogue.data_categories}
     for at, agreement in enumerate(document.agreements):
         for number, flow in enumerate(agreement.flows):
             pointer = f"/agreements/{at}/flows/{number}"
@@ -154,16 +154,16 @@ def _unknown(slugs: Collection[str], known: Collection[str], pointer: str, what:
 
 def _twice(names: Iterable[str], pointer: str, member: str) -> Iterator[Fault]:
     every = list(names)
-    several = {name for name, times in Counter(every).items() if times > 1}
+    repeated = {name for name, times in Counter(every).items() if times > 1}
     for number, name in enumerate(every):
-        if name in several and name in every[:number]:
+        if name in repeated and name in every[:number]:
             yield Fault(f"{pointer}/{number}/{member}", f"{quoted(name)} stands twice")
 
 
 def _unwritable(value: object, pointer: str) -> Iterator[Fault]:
     """Texts with control characters: PostgreSQL takes no NUL, and no name has a line's end."""
     if isinstance(value, str):
-        if any(unicodedata.category(one) in {"Cc", "Cs"} for one in value):
+        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
             yield Fault(pointer, "must not contain control characters")
     elif isinstance(value, dict):
         for name, member in value.items():

@@ -14,25 +14,25 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
     """The plan of the network that `folder`/networks/`slug`.json describes; raises Malformed with every fault."""
     document, shared = read_whole(folder, slug)
     categories, purposes = read_catalogue_parts(shared)
-    category_ids = {one.slug: one.category_id for one in categories}
+    category_ids = {category.slug: category.category_id for category in categories}
     partners = [
         Partner(
             at,
-            one.slug,
-            one.name,
-            one.organisation,
-            one.kind,
-            one.regime,
-            one.secrecy_holder,
-            one.selectable,
-            one.isolated,
+            partner.slug,
+            partner.name,
+            partner.organisation,
+            partner.kind,
+            partner.regime,
+            partner.secrecy_holder,
+            partner.selectable,
+            partner.isolated,
             suspended=False,
-            coordinating_post=one.coordinating_post,
+            coordinating_post=partner.coordinating_post,
         )
-        for at, one in enumerate(document.partners, start=1)
+        for at, partner in enumerate(document.partners, start=1)
     ]
-    numbers = {one.slug: one.partner_id for one in partners}
-    purpose_ids = {one.slug: one.purpose_id for one in purposes}
+    numbers = {partner.slug: partner.partner_id for partner in partners}
+    purpose_ids = {purpose.slug: purpose.purpose_id for purpose in purposes}
     network = document.network
     return NetworkPlan(
         network=Network(number, slug, network.name, network.about, log_origin),
@@ -40,10 +40,10 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
         partners=partners,
         categories=categories,
         purposes=purposes,
-        agreements=[_agreement(one, numbers, purpose_ids, category_ids) for one in document.agreements],
+        agreements=[_agreement(agreement, numbers, purpose_ids, category_ids) for agreement in document.agreements],
         texts={
-            one.version: {language: read_text(path, folder) for language, path in one.languages.items()}
-            for one in document.texts
+            text.version: {language: read_text(path, folder) for language, path in text.languages.items()}
+            for text in document.texts
         },
         demonstration=demonstration,
     )
@@ -52,32 +52,37 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
 def read_catalogue_parts(shared: network_document.Catalogue) -> tuple[list[Category], list[Purpose]]:
     """The data categories and purposes of a shared catalogue, numbered in its order."""
     categories = [
-        Category(at, one.slug, one.name.de, one.name.en, one.special, one.secrecy, one.flags)
-        for at, one in enumerate(shared.data_categories, start=1)
+        Category(
+            at, category.slug, category.name.de, category.name.en, category.special, category.secrecy, category.flags
+        )
+        for at, category in enumerate(shared.data_categories, start=1)
     ]
-    category_ids = {one.slug: one.category_id for one in categories}
+    category_ids = {category.slug: category.category_id for category in categories}
     purposes = [
         Purpose(
             at,
-            one.slug,
-            one.name.de,
-            one.name.en,
-            frozenset(category_ids[name] for name in one.categories),
-            one.flags,
+            purpose.slug,
+            purpose.name.de,
+            purpose.name.en,
+            frozenset(category_ids[name] for name in purpose.categories),
+            purpose.flags,
         )
-        for at, one in enumerate(shared.purposes, start=1)
+        for at, purpose in enumerate(shared.purposes, start=1)
     ]
     return categories, purposes
 
 
 def _agreement(
-    one: network_document.Agreement, partners: dict[str, int], purposes: dict[str, int], categories: dict[str, int]
+    agreement: network_document.Agreement,
+    partners: dict[str, int],
+    purposes: dict[str, int],
+    categories: dict[str, int],
 ) -> AgreementPlan:
     begins, ends = (
         None if day is None else datetime.fromisoformat(day).replace(tzinfo=UTC)
-        for day in (one.valid_from, one.valid_until)
+        for day in (agreement.valid_from, agreement.valid_until)
     )
-    frame = Agreement("", one.version, begins, ends, ended=False)
+    frame = Agreement("", agreement.version, begins, ends, ended=False)
     flows = [
         Flow(
             frame,
@@ -88,6 +93,6 @@ def _agreement(
             flow.basis,
             flow.norm,
         )
-        for flow in one.flows
+        for flow in agreement.flows
     ]
-    return AgreementPlan(one.version, begins, ends, flows)
+    return AgreementPlan(agreement.version, begins, ends, flows)

@@ -43,22 +43,22 @@ class NetworkPlan(msgspec.Struct, frozen=True):
 def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
     """What a plan lists although its own flags, or the registry, forbid it, with its place in the document."""
     yield from _names(plan)
-    categories = {one.category_id: one for one in plan.categories}
-    purposes = {one.purpose_id: one for one in plan.purposes}
+    categories = {category.category_id: category for category in plan.categories}
+    purposes = {purpose.purpose_id: purpose for purpose in plan.purposes}
     for number, purpose in enumerate(plan.purposes):
         if purpose.slug in NOT_A_PURPOSE:
             detail = f"{purpose.slug!r} is no purpose that a client could agree to."
             yield Fault(f"/purposes/{number}/slug", detail, "not_a_purpose", "Art. 5 Abs. 1 lit. b DSGVO")
         for slug in _never_shared(purpose.category_ids, categories):
             yield Fault(f"/purposes/{number}/categories", f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
-    offices = advice_offices((flow for one in plan.agreements for flow in one.flows), purposes, categories)
+    offices = advice_offices((flow for agreement in plan.agreements for flow in agreement.flows), purposes, categories)
     for at, agreement in enumerate(plan.agreements):
         for number, flow in enumerate(agreement.flows):
             pointer = f"/agreements/{at}/flows/{number}/categories"
             for slug in _never_shared(flow.category_ids, categories):
                 yield Fault(pointer, f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
             if flow.sender_id in offices.get(flow.purpose_id, ()):
-                for slug in sorted(categories[one].slug for one in flow.category_ids):
+                for slug in sorted(categories[category_id].slug for category_id in flow.category_ids):
                     if slug not in ATTENDANCE:
                         detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
                         yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
@@ -74,5 +74,5 @@ def _names(plan: NetworkPlan) -> Iterator[Fault]:
 
 
 def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category]) -> list[str]:
-    chosen = (categories[one] for one in sorted(category_ids))
-    return [one.slug for one in chosen if one.flags.default == "not_shareable"]
+    chosen = (categories[category_id] for category_id in sorted(category_ids))
+    return [category.slug for category in chosen if category.flags.default == "not_shareable"]

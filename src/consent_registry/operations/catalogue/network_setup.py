@@ -25,7 +25,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
     if faults := list(plan_faults(plan)):
         raise Refused("This network's document breaks a rule.", faults=tuple(faults))
     network_id = plan.network.network_id
-    if plan.network.log_origin in {one.log_origin for one in await runtime.networks()}:
+    if plan.network.log_origin in {network.log_origin for network in await runtime.networks()}:
         taken = Fault("/log_origin", "The log's origin is another network's.", "log_origin")
         raise Refused("This network's document breaks a rule.", faults=(taken,))
     async with administering(runtime, plan.network, exclusive=True) as command:
@@ -35,7 +35,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         await network_setup.add_partners(connection, network_id, plan.partners, now)
         await network_setup.add_categories(connection, network_id, plan.categories)
         await network_setup.add_purposes(connection, network_id, plan.purposes)
-        agreement_ids = {one.version: new_id(now) for one in plan.agreements}
+        agreement_ids = {agreement.version: new_id(now) for agreement in plan.agreements}
         for agreement in plan.agreements:
             validity = (agreement.valid_from, agreement.valid_until)
             agreement_id = agreement_ids[agreement.version]

@@ -116,11 +116,11 @@ def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
     """The exact bytes by language; raises Malformed and Refused with every fault."""
     malformed: list[Fault] = []
     contents: dict[str, bytes] = {}
-    for number, one in enumerate(request.languages):
+    for number, language in enumerate(request.languages):
         pointer = f"/languages/{number}"
-        if one.language in contents:
+        if language.language in contents:
             malformed.append(Fault(f"{pointer}/language", "must not be named twice"))
-        contents[one.language] = _content(one, pointer, malformed)
+        contents[language.language] = _content(language, pointer, malformed)
     if malformed:
         raise Malformed(faults=tuple(malformed))
     if faults := tuple(_refusals(request, contents)):
@@ -128,14 +128,14 @@ def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
     return contents
 
 
-def _content(one: LanguageRequest, pointer: str, faults: list[Fault]) -> bytes:
-    if isinstance(one.content, str) and isinstance(one.content_base64, UnsetType):
-        return one.content.encode()
-    if not isinstance(one.content_base64, str) or isinstance(one.content, str):
+def _content(language: LanguageRequest, pointer: str, faults: list[Fault]) -> bytes:
+    if isinstance(language.content, str) and isinstance(language.content_base64, UnsetType):
+        return language.content.encode()
+    if not isinstance(language.content_base64, str) or isinstance(language.content, str):
         faults.append(Fault(pointer, "needs exactly one of content and content_base64"))
         return b""
     try:
-        content = base64.b64decode(one.content_base64, validate=True)
+        content = base64.b64decode(language.content_base64, validate=True)
         content.decode()
     except (binascii.Error, ValueError):
         faults.append(Fault(f"{pointer}/content_base64", "must be base64 of a text in UTF-8"))
@@ -148,8 +148,8 @@ def _refusals(request: PublicationRequest, contents: Mapping[str, bytes]) -> Ite
         yield Fault("/languages", "The German text is the reference of all others.", "german_reference", _NORM)
         return
     german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
-    for number, one in enumerate(request.languages):
-        if isinstance(one.translation_of, str) and one.translation_of != german:
+    for number, language in enumerate(request.languages):
+        if isinstance(language.translation_of, str) and language.translation_of != german:
             yield Fault(
                 f"/languages/{number}/translation_of",
                 "This translation renders another German text: it would be stale from its first day.",

@@ -225,7 +225,7 @@ async def own_references(command: Command, client_ids: list[str]) -> dict[str, s
     references = await find_references(
         command.connection, command.network.network_id, command.actor.partner_id, client_ids
     )
-    return {client_id: open_reference(command, one) for client_id, one in references.items()}
+    return {client_id: open_reference(command, stored) for client_id, stored in references.items()}
 
 
 def open_reference(command: Command, stored: EncryptedReference) -> str:

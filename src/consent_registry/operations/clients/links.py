@@ -25,7 +25,7 @@ OF_ONE_PARTNER = 4
 _log = structlog.get_logger(__name__)
 
 
-async def held_groups(command: Command, client_ids: Sequence[str]) -> dict[str, Group]:
+async def locked_groups(command: Command, client_ids: Sequence[str]) -> dict[str, Group]:
     """The groups these client numbers are in, held alone until the act ends."""
     locked = await storage.lock_groups(command.connection, command.network.network_id, client_ids=client_ids)
     return await groups_within(command, client_ids, locked)

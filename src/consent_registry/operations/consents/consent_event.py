@@ -84,4 +84,4 @@ def _logged_evidence(evidence: EvidenceRequest) -> LoggedEvidence:
 
 def renewed_under(client_id: str, renewed: Changes) -> list[LoggedRenewal]:
     """What the entry of this client number says of the grants that a consent renews."""
-    return logged_renewals([one for one in renewed if one[0].client_id == client_id])
+    return logged_renewals([renewal for renewal in renewed if renewal[0].client_id == client_id])

@@ -10,7 +10,7 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events.consents import EvidenceEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.schemas import EvidenceRequest
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
@@ -46,7 +46,7 @@ async def add_following_evidence(
         consent = await find_consent(command.connection, network_id, consent_id)
         if consent is None or consent.recorder_id != actor.partner_id:
             raise NotFound
-        await held_groups(command, [consent.client_id])
+        await locked_groups(command, [consent.client_id])
         if not command.catalogue.policies.evidence_may_follow:
             detail = "In this network a consent is recorded with its evidence."
             raise Refused(faults=(Fault("", detail, "evidence_follows", "Art. 7 Abs. 1 DSGVO"),))

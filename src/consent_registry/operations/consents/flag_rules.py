@@ -6,7 +6,7 @@ from datetime import datetime
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE
-from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 
 GERMAN = frozenset({"de", "de-simple"})
@@ -15,35 +15,37 @@ SAID_NO_EFFECT = frozenset({"consequences_of_refusal", "no_effect_on_benefits"})
 
 
 def flag_refusals(
-    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, terms: Sequence[Terms], now: datetime
+    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, resolved: Sequence[ResolvedGrant], now: datetime
 ) -> Iterator[Fault]:
     """What is wrong by a flag of a category, purpose, partner or network."""
-    for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
+    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
         pointer = f"/grants/{number}"
-        yield from _never_shared(one, pointer)
-        yield from _closed_gates(catalogue, one, given_at, pointer, now)
-        if grant.answer == "refused":
+        yield from _never_shared(grant, pointer)
+        yield from _closed_gates(catalogue, grant, given_at, pointer, now)
+        if asked.answer == "refused":
             continue  # a no needs no form
-        yield from _own_tick(grant, one, pointer)
-        yield from _way_back(catalogue, one, pointer)
-        yield from _conference(request, grant, one, pointer)
-    yield from _participants(terms)
-    yield from _sheets(terms)
-    yield from _of_the_whole(catalogue, request, terms)
+        yield from _own_tick(asked, grant, pointer)
+        yield from _way_back(catalogue, grant, pointer)
+        yield from _conference(request, asked, grant, pointer)
+    yield from _participants(resolved)
+    yield from _sheets(resolved)
+    yield from _of_the_whole(catalogue, request, resolved)
 
 
-def needs_benefits_notice(terms: Sequence[Terms]) -> bool:
+def needs_benefits_notice(resolved: Sequence[ResolvedGrant]) -> bool:
     """Whether a Jobcenter takes part in a grant for a purpose that asks for the notice."""
-    return any(one.purpose.flags.notice and "jobcenter" in {one.sender.kind, one.recipient.kind} for one in terms)
+    return any(
+        grant.purpose.flags.notice and "jobcenter" in {grant.sender.kind, grant.recipient.kind} for grant in resolved
+    )
 
 
-def is_special(one: Terms) -> bool:
+def is_special(grant: ResolvedGrant) -> bool:
     """Whether a grant is about special data: by a category, or because the flow itself says it (Art. 9 DSGVO)."""
-    return one.purpose.flags.flow_itself_is_special or any(category.special for category in one.categories)
+    return grant.purpose.flags.flow_itself_is_special or any(category.special for category in grant.categories)
 
 
-def _never_shared(one: Terms, pointer: str) -> Iterator[Fault]:
-    for number, category in enumerate(one.categories):
+def _never_shared(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    for number, category in enumerate(grant.categories):
         if category.flags.default == "not_shareable":
             yield Fault(
                 f"{pointer}/categories/{number}",
@@ -53,8 +55,10 @@ def _never_shared(one: Terms, pointer: str) -> Iterator[Fault]:
             )
 
 
-def _closed_gates(catalogue: Catalogue, one: Terms, given_at: datetime, pointer: str, now: datetime) -> Iterator[Fault]:
-    rules = catalogue.flow_rules(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+def _closed_gates(
+    catalogue: Catalogue, grant: ResolvedGrant, given_at: datetime, pointer: str, now: datetime
+) -> Iterator[Fault]:
+    rules = catalogue.flow_rules(grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
     for gate in rules.gates:
         place = f"{pointer}/{gate.member}"
         if gate.is_open(given_at, now):
@@ -67,9 +71,9 @@ def _closed_gates(catalogue: Catalogue, one: Terms, given_at: datetime, pointer:
             yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
 
 
-def _own_tick(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
-    for number, category in enumerate(one.categories):
-        if category.flags.default == "off" and (len(one.categories) > 1 or not grant.explicit):
+def _own_tick(asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    for number, category in enumerate(grant.categories):
+        if category.flags.default == "off" and (len(grant.categories) > 1 or not asked.explicit):
             yield Fault(
                 f"{pointer}/categories/{number}",
                 "This category is off unless a grant of its own, with an explicit yes, holds it and nothing else.",
@@ -78,12 +82,12 @@ def _own_tick(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
             )
 
 
-def _way_back(catalogue: Catalogue, one: Terms, pointer: str) -> Iterator[Fault]:
+def _way_back(catalogue: Catalogue, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
     if not catalogue.flow_rules(
-        one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id
+        grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id
     ).is_back_channel:
         return
-    for number, category in enumerate(one.categories):
+    for number, category in enumerate(grant.categories):
         if category.slug not in ATTENDANCE:
             yield Fault(
                 f"{pointer}/categories/{number}",
@@ -93,8 +97,8 @@ def _way_back(catalogue: Catalogue, one: Terms, pointer: str) -> Iterator[Fault]
             )
 
 
-def _conference(request: ConsentRequest, grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
-    if one.purpose.flags.every_participant_named and (grant.valid_until or request.valid_until) is None:
+def _conference(request: ConsentRequest, asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    if grant.purpose.flags.every_participant_named and (asked.valid_until or request.valid_until) is None:
         yield Fault(
             f"{pointer}/valid_until",
             "A consent to a conference is for one date or series: say when it ends.",
@@ -103,12 +107,12 @@ def _conference(request: ConsentRequest, grant: GrantRequest, one: Terms, pointe
         )
 
 
-def _participants(terms: Sequence[Terms]) -> Iterator[Fault]:
+def _participants(resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     """Each participant has a grant of its own, so that the client can refuse one and not another."""
     seen: set[tuple[int, int, int]] = set()
-    for number, one in enumerate(terms):
-        key = (one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
-        if one.purpose.flags.every_participant_named and key in seen:
+    for number, grant in enumerate(resolved):
+        key = (grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
+        if grant.purpose.flags.every_participant_named and key in seen:
             yield Fault(
                 f"/grants/{number}/recipient",
                 "Each participant of a conference is named once, by a grant of its own.",
@@ -118,10 +122,10 @@ def _participants(terms: Sequence[Terms]) -> Iterator[Fault]:
         seen.add(key)
 
 
-def _sheets(terms: Sequence[Terms]) -> Iterator[Fault]:
-    purposes = {one.purpose.purpose_id for one in terms}
-    for number, one in enumerate(terms):
-        if one.purpose.flags.separate_sheet and len(purposes) > 1:
+def _sheets(resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+    purposes = {grant.purpose.purpose_id for grant in resolved}
+    for number, grant in enumerate(resolved):
+        if grant.purpose.flags.separate_sheet and len(purposes) > 1:
             yield Fault(
                 f"/grants/{number}/purpose",
                 "This purpose needs a consent of its own, with no other purpose on the sheet.",
@@ -130,10 +134,10 @@ def _sheets(terms: Sequence[Terms]) -> Iterator[Fault]:
             )
 
 
-def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, terms: Sequence[Terms]) -> Iterator[Fault]:
-    given = [one for grant, one in zip(request.grants, terms, strict=True) if grant.answer == "given"]
+def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+    given = [grant for asked, grant in zip(request.grants, resolved, strict=True) if asked.answer == "given"]
     about_children = any(
-        one.purpose.flags.minors or any(category.flags.minors for category in one.categories) for one in given
+        grant.purpose.flags.minors or any(category.flags.minors for category in grant.categories) for grant in given
     )
     if about_children and request.giver.age_band is None:
         yield Fault(

@@ -7,7 +7,7 @@ from consent_registry.domain.errors import Fault
 from consent_registry.domain.form_rules import FormRule, find_rule, form_is_sufficient, may_consent_alone, stricter
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.operations.consents.flag_rules import is_special
-from consent_registry.operations.consents.resolve import REPRESENTATIVES, Terms
+from consent_registry.operations.consents.resolve import REPRESENTATIVES, ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 
 EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
@@ -15,41 +15,41 @@ EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
 GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
 
 
-def form_refusals(request: ConsentRequest, given_at: datetime, terms: Sequence[Terms]) -> Iterator[Fault]:
+def form_refusals(request: ConsentRequest, given_at: datetime, resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     """What is wrong with form, explicitness and the giver's capacity, each fault once."""
     rules: list[FormRule] = []
-    for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
-        if grant.answer == "refused":
+    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
+        if asked.answer == "refused":
             continue  # a no needs no form
         pointer = f"/grants/{number}"
-        found = list(_rules_of(one, given_at))
+        found = list(_rules_of(grant, given_at))
         rules += [rule for pair in found for rule in pair if rule is not None]
-        yield from _gaps(one, found, given_at, pointer)
-        yield from _explicitness(grant, one, pointer)
+        yield from _gaps(grant, found, given_at, pointer)
+        yield from _explicitness(asked, grant, pointer)
     yield from _form(request, rules)
     yield from _capacity(request, given_at, rules)
 
 
-def _rules_of(one: Terms, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
+def _rules_of(grant: ResolvedGrant, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
     """For each category the rules of the sender's and the recipient's regime on the day of the consent."""
-    for category in one.categories:
+    for category in grant.categories:
         yield tuple(
             find_rule(
                 partner.regime,
                 category.slug,
                 given_at,
                 special=category.special,
-                by_its_flow=one.purpose.flags.flow_itself_is_special,
+                by_its_flow=grant.purpose.flags.flow_itself_is_special,
             )
-            for partner in (one.sender, one.recipient)
+            for partner in (grant.sender, grant.recipient)
         )
 
 
 def _gaps(
-    one: Terms, found: Sequence[tuple[FormRule | None, ...]], given_at: datetime, pointer: str
+    grant: ResolvedGrant, found: Sequence[tuple[FormRule | None, ...]], given_at: datetime, pointer: str
 ) -> Iterator[Fault]:
     for number, pair in enumerate(found):
-        for partner, rule in zip((one.sender, one.recipient), pair, strict=True):
+        for partner, rule in zip((grant.sender, grant.recipient), pair, strict=True):
             if rule is None:
                 yield Fault(
                     f"{pointer}/categories/{number}",
@@ -59,8 +59,8 @@ def _gaps(
                 )
 
 
-def _explicitness(grant: GrantRequest, one: Terms, pointer: str) -> Iterator[Fault]:
-    if not grant.explicit and is_special(one):
+def _explicitness(asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    if not asked.explicit and is_special(grant):
         yield Fault(
             f"{pointer}/explicit",
             "Special data, and flows that say something special, need the client's explicit yes.",

@@ -14,8 +14,8 @@ from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.renewals import related_grants, renew, unrenew
-from consent_registry.operations.clients.links import held_groups
+from consent_registry.domain.renewals import renew, related_grants, unrenew
+from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.running.actors import Actor
@@ -88,7 +88,7 @@ async def act_on_grants(
 
     async def work(command: Command) -> WorkResult[GrantChangeAnswer]:
         category_ids = _category_ids(command, request)
-        consent, seen = await _reach(command, consent_id)
+        consent, seen = await _find_and_lock(command, consent_id)
         now = await command.now()
         chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], actor)
         if kind.spreads:
@@ -98,10 +98,10 @@ async def act_on_grants(
             raise Conflict("No grant of this consent is open to this now.")
         renewals = _renewals(kind, [grant for grant, _ in changes], seen, now)
         act_id = new_id(now)
-        ids = act_ids(consent.client_id, act_id, [grant for grant, _ in changes + renewals], now)
+        ids = event_ids(consent.client_id, act_id, [grant for grant, _ in changes + renewals], now)
         rows = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in changes + renewals]
         await add_grant_changes(command.connection, command.network.network_id, rows)
-        await _tell_partners(command, kind, changes, renewals, now)
+        await _notify_partners(command, kind, changes, renewals, now)
         own, *others = [_event(kind, consent, number, ids, request, changes, renewals) for number in ids]
         place = await command.append_padded(own, others)
         answer = GrantChangeAnswer(
@@ -129,13 +129,13 @@ def _category_ids(command: Command, request: GrantActRequest) -> frozenset[int] 
     return frozenset(command.catalogue.categories[slug].category_id for slug in request.categories)
 
 
-async def _reach(command: Command, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
+async def _find_and_lock(command: Command, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
     """The consent, its client held alone, and the client's grants that the caller may see, some of this consent."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     consent = await find_consent(command.connection, network_id, consent_id)
     if consent is None:
         raise NotFound
-    group = (await held_groups(command, [consent.client_id]))[consent.client_id]
+    group = (await locked_groups(command, [consent.client_id]))[consent.client_id]
     grants = await find_grants_of_clients(command.connection, network_id, group.client_ids)
     seen = visible_grants(grants, partner_id, await command.now())
     if all(grant.consent_id != consent_id for grant in seen):
@@ -148,7 +148,7 @@ def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], acto
     named = list(by_id) if isinstance(request.grants, UnsetType) else request.grants
     if not set(named) <= set(by_id):
         raise NotFound
-    chosen = [by_id[one] for one in dict.fromkeys(named) if kind.may(by_id[one], actor.partner_id)]
+    chosen = [by_id[grant_id] for grant_id in dict.fromkeys(named) if kind.may(by_id[grant_id], actor.partner_id)]
     if not chosen:
         raise Refused(faults=(Fault("/grants", kind.who, f"who_may_{kind.noun}", kind.norm),))
     return chosen
@@ -162,9 +162,11 @@ def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], n
     return unrenew(seen, changed, now) if kind.kind == "invalidated" else []
 
 
-async def _tell_partners(command: Command, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime) -> None:
+async def _notify_partners(
+    command: Command, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime
+) -> None:
     """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
-    told = [(one, change.effective_at) for one, change in changes if one.was_given or kind.kind == "confirmed"]
+    told = [(grant, change.effective_at) for grant, change in changes if grant.was_given or kind.kind == "confirmed"]
     loses = kind.kind in {"ended", "invalidated", "restricted"}
     notice = ChangeNotice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
     await notify_parties(command, notice, told, now)
@@ -192,7 +194,7 @@ def _event(
     if isinstance(request, RestrictionRequest):
         members["categories"] = None if isinstance(request.categories, UnsetType) else list(request.categories)
     if kind.kind in {"confirmed", "invalidated"}:
-        under = [one for one in renewals if one[0].client_id == number]
+        under = [renewal for renewal in renewals if renewal[0].client_id == number]
         members |= {"renewed": logged_renewals(under), "unrenewed": logged_unrenewals(under)}
     if number != consent.client_id:
         return EVENTS[kind.noun](actor=None, act=ids[consent.client_id], **members)
@@ -203,7 +205,7 @@ def _event(
     return EVENTS[kind.noun](**members)
 
 
-def act_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
+def event_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
     """For each client number that an act changes the id of its entry, first the one the act itself is about."""
     others = {grant.client_id for grant in grants} - {client_id}
     return {client_id: act_id} | {number: new_id(now) for number in sorted(others)}

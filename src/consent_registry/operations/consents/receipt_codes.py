@@ -10,7 +10,7 @@ from consent_registry.domain.errors import Fault, NotFound, Refused
 from consent_registry.domain.events.consents import LoggedCode, ReceiptCodeEvent
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
@@ -68,7 +68,7 @@ async def reissue_receipt_code(
         consent = await find_consent(command.connection, network_id, consent_id)
         # The same work for a consent that is not there as for one whose grants the caller may not see.
         client_id = consent_id if consent is None else consent.client_id
-        await held_groups(command, [client_id])
+        await locked_groups(command, [client_id])
         now = await command.now()
         grants = await find_grants_of_consents(command.connection, network_id, [consent_id])
         last = await last_receipt_code(command.connection, network_id, consent_id)

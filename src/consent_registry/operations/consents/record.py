@@ -17,14 +17,14 @@ from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.consent_event import consent_event, renewed_under
-from consent_registry.operations.consents.grant_changes import act_ids
+from consent_registry.operations.consents.grant_changes import event_ids
 from consent_registry.operations.consents.receipt_codes import issue_code
 from consent_registry.operations.consents.recording_rules import require_recordable
 from consent_registry.operations.consents.remarks import remark_codes
 from consent_registry.operations.consents.renewals import earlier_grants
-from consent_registry.operations.consents.resolve import Terms, read_terms
+from consent_registry.operations.consents.resolve import ResolvedGrant, resolve_grants
 from consent_registry.operations.consents.schemas import ConsentRequest
-from consent_registry.operations.consents.third_parties import Others, find_others
+from consent_registry.operations.consents.third_parties import ThirdPartyGrants, find_third_party_grants
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
@@ -45,23 +45,25 @@ async def record_consent(
     """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
 
     async def work(command: Command) -> WorkResult[ConsentView]:
-        given_at, terms = read_terms(command.catalogue, request)
+        given_at, resolved = resolve_grants(command.catalogue, request)
         known = await locked_client(command, request.client)
         now = await command.now()
         client_ids = [] if known is None else known.group.client_ids
         earlier = [] if known is None else await earlier_grants(command, client_ids, request, now)
-        others = await find_others(command, request, terms, client_ids, now)
-        require_recordable(command.catalogue, request, actor.partner_id, given_at, terms, now, earlier, others)
+        third_party_grants = await find_third_party_grants(command, request, resolved, client_ids, now)
+        require_recordable(
+            command.catalogue, request, actor.partner_id, given_at, resolved, now, earlier, third_party_grants
+        )
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
-        grants = _grants(consent_id, known.client_id, actor, request, terms, others, given_at, now)
-        row = _row(command, request, consent_id, known.client_id, grants, terms, given_at, now)
+        grants = _grants(consent_id, known.client_id, actor, request, resolved, third_party_grants, given_at, now)
+        row = _row(command, request, consent_id, known.client_id, grants, resolved, given_at, now)
         await storage.add_consent(command.connection, command.network.network_id, row)
         await add_grants(command.connection, command.network.network_id, grants)
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
-        ids = act_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
+        ids = event_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
         changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
         await add_grant_changes(command.connection, command.network.network_id, changes)
         releases = await _add_releases(command, request, consent_id, grants, now)
@@ -93,35 +95,35 @@ def _grants(
     client_id: str,
     actor: Actor,
     request: ConsentRequest,
-    terms: Sequence[Terms],
-    others: Sequence[Others],
+    resolved: Sequence[ResolvedGrant],
+    third_party_grants: Sequence[ThirdPartyGrants],
     given_at: datetime,
     now: datetime,
 ) -> list[Grant]:
     grants = []
     # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
     ids = sorted(new_id(now) for _ in request.grants)
-    for grant_id, asked, one, depends_on in zip(ids, request.grants, terms, others, strict=True):
+    for grant_id, asked, wanted, third_party in zip(ids, request.grants, resolved, third_party_grants, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
-        answer = asked.answer if asked.answer == "refused" or one.sender.slug == actor.slug else "requested"
+        answer = asked.answer if asked.answer == "refused" or wanted.sender.slug == actor.slug else "requested"
         grants.append(
             Grant(
                 grant_id=grant_id,
                 consent_id=consent_id,
                 client_id=client_id,
-                sender_id=one.sender.partner_id,
-                recipient_id=one.recipient.partner_id,
-                purpose_id=one.purpose.purpose_id,
-                category_ids=tuple(category.category_id for category in one.categories),
+                sender_id=wanted.sender.partner_id,
+                recipient_id=wanted.recipient.partner_id,
+                purpose_id=wanted.purpose.purpose_id,
+                category_ids=tuple(category.category_id for category in wanted.categories),
                 explicit=asked.explicit,
                 answer=answer,
-                valid_from=one.valid_from,
-                valid_until=one.valid_until,
+                valid_from=wanted.valid_from,
+                valid_until=wanted.valid_until,
                 recorder_id=actor.partner_id,
                 renews=request.renews,
                 given_at=given_at,
-                third_parties=one.third_parties,
-                third_party_grants=depends_on.grant_ids,
+                third_parties=wanted.third_parties,
+                third_party_grants=third_party.grant_ids,
             )
         )
     return grants
@@ -133,7 +135,7 @@ def _row(
     consent_id: str,
     client_id: str,
     grants: Sequence[Grant],
-    terms: Sequence[Terms],
+    resolved: Sequence[ResolvedGrant],
     given_at: datetime,
     now: datetime,
 ) -> storage.NewConsent:
@@ -164,12 +166,12 @@ def _row(
         told=list(information.told),
         copy_handed=information.copy_handed,
         given_at=given_at,
-        valid_from=min(one.valid_from for one in terms),
-        valid_until=max(one.valid_until for one in terms),
+        valid_from=min(grant.valid_from for grant in resolved),
+        valid_until=max(grant.valid_until for grant in resolved),
         recorded_at=now,
         renews=request.renews,
         guardian_id=None if guardian is None else guardian.partner_id,
-        remarks=remark_codes(command.catalogue, request, terms),
+        remarks=remark_codes(command.catalogue, request, resolved),
     )
 
 
@@ -187,7 +189,7 @@ async def _add_releases(
     for release_id, asked in zip(ids, request.releases, strict=True):
         holder, towards = command.catalogue.partners[asked.holder], command.catalogue.partners[asked.towards]
         sides = (holder.partner_id, towards.partner_id)
-        seen_by = sorted({command.actor.partner_id, *_readers([one for one in grants if one.flow[:2] == sides])})
+        seen_by = sorted({command.actor.partner_id, *_readers([grant for grant in grants if grant.flow[:2] == sides])})
         function = (
             None if asked.function is None else command.encrypt("releases.function_sealed", release_id, asked.function)
         )

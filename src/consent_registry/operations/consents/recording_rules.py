@@ -10,9 +10,9 @@ from consent_registry.operations.consents.flag_rules import flag_refusals
 from consent_registry.operations.consents.form_rules import form_refusals
 from consent_registry.operations.consents.release_rules import release_refusals
 from consent_registry.operations.consents.renewals import renewal_refusals
-from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest
-from consent_registry.operations.consents.third_parties import Others
+from consent_registry.operations.consents.third_parties import ThirdPartyGrants
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
@@ -22,16 +22,16 @@ def require_recordable(
     request: ConsentRequest,
     caller_id: int,
     given_at: datetime,
-    terms: Sequence[Terms],
+    resolved: Sequence[ResolvedGrant],
     now: datetime,
     earlier: Sequence[Grant] = (),
-    others: Sequence[Others] = (),
+    third_party_grants: Sequence[ThirdPartyGrants] = (),
 ) -> None:
     """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
     faults = [*_act_refusals(catalogue, request, given_at, now), *_text_refusals(catalogue, request)]
-    for number, one in enumerate(terms):
+    for number, grant in enumerate(resolved):
         pointer = f"/grants/{number}"
-        if caller_id not in {one.sender.partner_id, one.recipient.partner_id}:
+        if caller_id not in {grant.sender.partner_id, grant.recipient.partner_id}:
             faults.append(
                 Fault(
                     pointer,
@@ -40,13 +40,13 @@ def require_recordable(
                     "§ 67d SGB X",
                 )
             )
-        faults += _validity_refusals(one, given_at, pointer)
-        faults += _flow_refusals(catalogue, one, pointer, now)
-    faults += release_refusals(catalogue, request, terms)
-    faults += flag_refusals(catalogue, request, given_at, terms, now)
-    faults += form_refusals(request, given_at, terms)
-    faults += renewal_refusals(request, terms, earlier, now)
-    faults += [fault for one in others for fault in one.faults]
+        faults += _validity_refusals(grant, given_at, pointer)
+        faults += _flow_refusals(catalogue, grant, pointer, now)
+    faults += release_refusals(catalogue, request, resolved)
+    faults += flag_refusals(catalogue, request, given_at, resolved, now)
+    faults += form_refusals(request, given_at, resolved)
+    faults += renewal_refusals(request, resolved, earlier, now)
+    faults += [fault for found in third_party_grants for fault in found.faults]
     if faults:
         raise Refused(faults=tuple(faults))
 
@@ -98,35 +98,35 @@ def _text_refusals(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fa
         )
 
 
-def _validity_refusals(one: Terms, given_at: datetime, pointer: str) -> Iterator[Fault]:
-    if one.valid_from < given_at:
+def _validity_refusals(grant: ResolvedGrant, given_at: datetime, pointer: str) -> Iterator[Fault]:
+    if grant.valid_from < given_at:
         yield Fault(
             f"{pointer}/valid_from",
             "A grant cannot begin before it was given: later approval heals nothing.",
             "valid_from",
             "§ 67b Abs. 1 SGB X",
         )
-    if one.valid_until <= one.valid_from:
+    if grant.valid_until <= grant.valid_from:
         yield Fault(f"{pointer}/valid_until", "A grant must end after it begins.", "valid_until", "Art. 5 Abs. 1 DSGVO")
 
 
-def _flow_refusals(catalogue: Catalogue, one: Terms, pointer: str, now: datetime) -> Iterator[Fault]:
-    for member, partner in (("sender", one.sender), ("recipient", one.recipient)):
+def _flow_refusals(catalogue: Catalogue, grant: ResolvedGrant, pointer: str, now: datetime) -> Iterator[Fault]:
+    for member, partner in (("sender", grant.sender), ("recipient", grant.recipient)):
         if not partner.selectable or partner.suspended:
             yield Fault(
                 f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO"
             )
-    for number, category in enumerate(one.categories):
-        if category.category_id not in one.purpose.category_ids:
+    for number, category in enumerate(grant.categories):
+        if category.category_id not in grant.purpose.category_ids:
             yield Fault(
                 f"{pointer}/categories/{number}",
                 "This category is not needed for this purpose.",
                 "category_of_purpose",
                 "Art. 5 Abs. 1 lit. c DSGVO",
             )
-    flows = catalogue.flows_between(one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+    flows = catalogue.flows_between(grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
     in_force = [flow for flow in flows if flow.agreement.in_force(now)]
-    for number, category in enumerate(one.categories):
+    for number, category in enumerate(grant.categories):
         bases = {flow.basis: flow.norm for flow in in_force if category.category_id in flow.category_ids}
         if "statute" in bases:
             yield Fault(

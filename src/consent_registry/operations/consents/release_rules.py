@@ -4,23 +4,25 @@ from collections.abc import Iterator, Sequence
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
-from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest, ReleaseRequest
 
 _NORM = "§ 203 StGB"
 
 
-def release_refusals(catalogue: Catalogue, request: ConsentRequest, terms: Sequence[Terms]) -> Iterator[Fault]:
+def release_refusals(
+    catalogue: Catalogue, request: ConsentRequest, resolved: Sequence[ResolvedGrant]
+) -> Iterator[Fault]:
     """A release is needed exactly where a category is under secrecy and its sender bound by it, and refused elsewhere.
 
     What the client refused needs none.
     """
     released = {(release.holder, release.towards) for release in request.releases}
     needed = set()
-    for number, (grant, one) in enumerate(zip(request.grants, terms, strict=True)):
-        if grant.answer == "given" and _is_bound(one):
-            needed.add((grant.sender, grant.recipient))
-            if (grant.sender, grant.recipient) not in released:
+    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
+        if asked.answer == "given" and _is_bound(grant):
+            needed.add((asked.sender, asked.recipient))
+            if (asked.sender, asked.recipient) not in released:
                 yield Fault(
                     f"/grants/{number}",
                     "Data under professional secrecy needs a release of the sender towards the recipient.",
@@ -35,8 +37,8 @@ def release_refusals(catalogue: Catalogue, request: ConsentRequest, terms: Seque
         yield from _released_party(release, institutions, pointer)
 
 
-def _is_bound(one: Terms) -> bool:
-    return one.sender.secrecy_holder and any(category.secrecy for category in one.categories)
+def _is_bound(grant: ResolvedGrant) -> bool:
+    return grant.sender.secrecy_holder and any(category.secrecy for category in grant.categories)
 
 
 def _released_party(release: ReleaseRequest, institutions: frozenset[str], pointer: str) -> Iterator[Fault]:
@@ -55,8 +57,8 @@ def _released_party(release: ReleaseRequest, institutions: frozenset[str], point
 def _institutions(catalogue: Catalogue) -> frozenset[str]:
     """The network's partners and organisations by every name they have here."""
     names = {catalogue.network.name, catalogue.network.slug}
-    for one in catalogue.partners.values():
-        names |= {one.slug, one.name, one.organisation or one.name}
+    for partner in catalogue.partners.values():
+        names |= {partner.slug, partner.name, partner.organisation or partner.name}
     return frozenset(map(_plain, names))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from consent_registry.domain.errors import Fault, NotFound
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.renewals import renewable
-from consent_registry.operations.consents.resolve import Terms
+from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.running.commands import Command
@@ -33,14 +33,14 @@ async def earlier_grants(
 
 
 def renewal_refusals(
-    request: ConsentRequest, terms: Sequence[Terms], earlier: Sequence[Grant], now: datetime
+    request: ConsentRequest, resolved: Sequence[ResolvedGrant], earlier: Sequence[Grant], now: datetime
 ) -> Iterator[Fault]:
     """What speaks against renewing these grants. A renewal revives nothing, widens nothing and leaves no gap."""
     if request.renews is None:
         return
-    for number, (asked, one) in enumerate(zip(request.grants, terms, strict=True)):
+    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
         pointer = f"/grants/{number}"
-        flow = (one.sender.partner_id, one.recipient.partner_id, one.purpose.purpose_id)
+        flow = (grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
         given = renewable(earlier, flow, now)
         if asked.answer == "refused":
             if given is not None:
@@ -53,14 +53,14 @@ def renewal_refusals(
         elif given is None:
             yield _not_given(earlier, flow, pointer, now)
         else:
-            for place, category in enumerate(one.categories):
+            for place, category in enumerate(grant.categories):
                 if category.category_id not in given.category_ids:
                     yield _fault(
                         f"{pointer}/categories/{place}",
                         "The earlier consent does not give this category: a renewal never widens.",
                         "renewal_widens",
                     )
-            if one.valid_from > given.until:
+            if grant.valid_from > given.until:
                 yield _fault(
                     f"{pointer}/valid_from",
                     "The earlier consent ends before this begins: a renewal leaves no gap.",

@@ -18,7 +18,7 @@ DEFAULT_MONTHS = 24
 REPRESENTATIVES = frozenset({"guardian", "custodian"})
 
 
-class Terms(msgspec.Struct, frozen=True):
+class ResolvedGrant(msgspec.Struct, frozen=True):
     """A grant in the catalogue's terms, with its own validity."""
 
     sender: Partner
@@ -43,7 +43,7 @@ def months_after(at: datetime, months: int) -> datetime:
     raise AssertionError  # pragma: no cover - every month has 28 days
 
 
-def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[Terms]]:
+def resolve_grants(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[ResolvedGrant]]:
     """When the consent was given and its grants in the catalogue's terms; raises Malformed with every fault."""
     faults: list[Fault] = []
     if wrong := reference_fault(request.client):
@@ -64,12 +64,12 @@ def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime,
     faults += _list_faults(catalogue, request)
     if faults or given_at is None or valid_from is None:
         raise Malformed(faults=tuple(faults))
-    terms = []
+    resolved = []
     for grant, (own_from, own_until) in zip(request.grants, own, strict=True):
         begins = own_from or valid_from
         ends = own_until or valid_until or months_after(begins, DEFAULT_MONTHS)
-        terms.append(
-            Terms(
+        resolved.append(
+            ResolvedGrant(
                 catalogue.partners[grant.sender],
                 catalogue.partners[grant.recipient],
                 catalogue.purposes[grant.purpose],
@@ -80,7 +80,7 @@ def read_terms(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime,
                 _third_parties(catalogue, grant),
             )
         )
-    return given_at, terms
+    return given_at, resolved
 
 
 def _with_mandate(

@@ -136,25 +136,25 @@ async def _views(
 ) -> list[ConsentView]:
     """The caller's slices of these consents; those in which it may see nothing are left out."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
-    ids = [one.consent_id for one in consents]
+    ids = [consent.consent_id for consent in consents]
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     for grant in visible_grants(await find_grants_of_consents(command.connection, network_id, ids), partner_id, now):
         grants[grant.consent_id].append(grant)
     releases = await storage.find_releases(command.connection, network_id, ids)
     places = await find_places(command.connection, command.network, ids)
-    references = await own_references(command, [one.client_id for one in consents])
+    references = await own_references(command, [consent.client_id for consent in consents])
     views = []
-    for one in consents:
-        if not grants[one.consent_id]:
+    for consent in consents:
+        if not grants[consent.consent_id]:
             continue
-        index, leaf = places[one.consent_id]
+        index, leaf = places[consent.consent_id]
         entry = LogEntry.of(LogPlace(command.network.log_origin, index, leaf, b""))
-        seen = grants[one.consent_id]
+        seen = grants[consent.consent_id]
         own_releases = [release for release in releases if release.is_visible_to(partner_id, seen)]
-        reference = references.get(one.client_id)
-        remarks = one.remarks if one.recorder_id == partner_id else ()
+        reference = references.get(consent.client_id)
+        remarks = consent.remarks if consent.recorder_id == partner_id else ()
         views.append(
-            view_consent(command.catalogue, one, seen, own_releases, reference, entry, moment, remarks=remarks)
+            view_consent(command.catalogue, consent, seen, own_releases, reference, entry, moment, remarks=remarks)
         )
     return views
 

@@ -16,7 +16,7 @@ from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
-from consent_registry.operations.consents.grant_changes import Reason, act_ids, logged_renewals, logged_unrenewals
+from consent_registry.operations.consents.grant_changes import Reason, event_ids, logged_renewals, logged_unrenewals
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command
 from consent_registry.operations.running.context import Runtime
@@ -130,7 +130,7 @@ def _text(command: Command, request: TextInvalidationRequest) -> Text:
 
 def _require_not_void(text: Text, language: str | None) -> None:
     languages = text.languages.values() if language is None else [text.languages[language]]
-    if all(one.void for one in languages):
+    if all(language.void for language in languages):
         raise Conflict("This text is void already.")
 
 
@@ -140,20 +140,22 @@ async def _void(
     """Void some consents as one by one would be voided; returns what the log is to say: for each its entry and one
     more, about what it had renewed under another client number, or padding.
     """
-    ids = {one.consent_id for one in consents} | {one.renews for one in consents if one.renews is not None}
+    ids = {consent.consent_id for consent in consents} | {
+        consent.renews for consent in consents if consent.renews is not None
+    }
     grants: dict[str, list[Grant]] = {}
     for grant in await find_grants_of_consents(command.connection, command.network.network_id, sorted(ids)):
         grants.setdefault(grant.consent_id, []).append(grant)
     events: list[Event] = []
     rows: list[GrantChange] = []
-    for one in consents:
-        changes = change_grants(INVALIDATION, grants.get(one.consent_id, ()), one.given_at, now)
+    for consent in consents:
+        changes = change_grants(INVALIDATION, grants.get(consent.consent_id, ()), consent.given_at, now)
         if not changes:
             continue  # refused, or void before
-        earlier = grants.get(one.renews, []) if one.renews is not None else []
+        earlier = grants.get(consent.renews, []) if consent.renews is not None else []
         fallen = unrenew(earlier, [grant for grant, _ in changes], now)
-        numbers = act_ids(one.client_id, new_id(now), [grant for grant, _ in fallen], now)
-        own = _invalidation(one, changes, fallen, invalidation_id, reason, numbers[one.client_id])
+        numbers = event_ids(consent.client_id, new_id(now), [grant for grant, _ in fallen], now)
+        own = _invalidation(consent, changes, fallen, invalidation_id, reason, numbers[consent.client_id])
         others = [_renewal(fallen, number, own.id, renewal_id) for number, renewal_id in list(numbers.items())[1:]]
         events += with_padding(own, others, [new_id(now)])
         rows += [
@@ -162,21 +164,21 @@ async def _void(
     await add_grant_changes(command.connection, command.network.network_id, rows)
     for kind, notice in _NOTICES.items():
         # What was only asked for concerns nobody but who asked.
-        of_kind = [one for one in rows if one.change.kind == kind and one.grant.was_given]
-        await notify_parties(command, notice, [(one.grant, one.change.effective_at) for one in of_kind], now)
+        of_kind = [row for row in rows if row.change.kind == kind and row.grant.was_given]
+        await notify_parties(command, notice, [(row.grant, row.change.effective_at) for row in of_kind], now)
     return events
 
 
 def _invalidation(
-    one: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
+    consent: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
 ) -> InvalidationEvent:
-    under = [pair for pair in fallen if pair[0].client_id == one.client_id]
+    under = [pair for pair in fallen if pair[0].client_id == consent.client_id]
     return InvalidationEvent(
         id=event_id,
-        client=one.client_id,
-        consent=one.consent_id,
+        client=consent.client_id,
+        consent=consent.consent_id,
         grants=[grant.grant_id for grant, _ in changes],
-        effective_at=format_instant(one.given_at),
+        effective_at=format_instant(consent.given_at),
         reason=reason,
         text_invalidation=invalidation_id,
         renewed=logged_renewals(under),

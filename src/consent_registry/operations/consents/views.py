@@ -165,7 +165,7 @@ def _withdrawn_at(changes: Sequence[Change]) -> str | None:
 
 
 def _in_order(catalogue: Catalogue, grant: Grant, chosen: frozenset[int]) -> list[str]:
-    return catalogue.category_slugs([one for one in grant.category_ids if one in chosen])
+    return catalogue.category_slugs([category_id for category_id in grant.category_ids if category_id in chosen])
 
 
 def _view_release(

@@ -26,14 +26,14 @@ from consent_registry.storage.consents.grants import GrantChange, add_grant_chan
 from consent_registry.storage.log.append import LogPlace
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """A withdrawal about to be recorded. `homes` are the client numbers of consents, `known` the grants of which the
-    caller may be told.
+class NewWithdrawal(msgspec.Struct, frozen=True):
+    """A withdrawal about to be recorded. `client_of_consent` gives the client number of each consent; `known` holds the
+    ids of the grants that the caller takes part in.
     """
 
     act_id: str
     client_id: str
-    homes: Mapping[str, str]
+    client_of_consent: Mapping[str, str]
     known: frozenset[str]
     by: str
     channel: str
@@ -45,63 +45,80 @@ class Taken(msgspec.Struct, frozen=True):
     @property
     def numbers(self) -> list[str]:
         """The client numbers it does something under, first the one it was made by."""
-        changed = {self.homes[one.grant.consent_id] for one in self.withdrawn}
-        changed |= {self.homes[one.consent_id] for one in self.releases}
+        changed = {item.grant.client_id for item in self.withdrawn}
+        changed |= {self.client_of(release) for release in self.releases}
         return [self.client_id, *sorted(changed - {self.client_id})]
 
-    def may_be_told(self, grant: Grant) -> bool:
+    def client_of(self, release: RecordedRelease) -> str:
+        """The client number of the consent that the release belongs to."""
+        return self.client_of_consent[release.consent_id]
+
+    def caller_may_see(self, grant: Grant) -> bool:
         """Whether the caller may know that this grant was withdrawn: it was given under the number that the caller, or
         the code that the client brought, named; or the caller takes part in it.
         """
         return grant.client_id == self.client_id or grant.grant_id in self.known
 
 
-async def record_withdrawal(command: Command, taken: Taken, reference: str | None, now: datetime) -> LogPlace:
+async def record_withdrawal(
+    command: Command, withdrawal: NewWithdrawal, reference: str | None, now: datetime
+) -> LogPlace:
     """Write all of it, and tell the partners concerned; returns the place of the caller's entry."""
     network_id = command.network.network_id
-    ids = {one: new_id(now) for one in taken.numbers} | {taken.client_id: taken.act_id}
-    times = (taken.declared_at, taken.received_at, now)
+    ids = {number: new_id(now) for number in withdrawal.numbers} | {withdrawal.client_id: withdrawal.act_id}
+    times = (withdrawal.declared_at, withdrawal.received_at, now)
     rows = [
-        storage.WithdrawalRow(row_id, taken.act_id, client_id, command.actor.partner_id, taken.channel, *times)
+        storage.WithdrawalRow(
+            row_id, withdrawal.act_id, client_id, command.actor.partner_id, withdrawal.channel, *times
+        )
         for client_id, row_id in ids.items()
     ]
     await storage.add_withdrawals(command.connection, network_id, rows)
-    changes = [GrantChange(one.grant, new_id(now), ids[one.grant.client_id], one.change) for one in taken.withdrawn]
+    changes = [
+        GrantChange(item.grant, new_id(now), ids[item.grant.client_id], item.change) for item in withdrawal.withdrawn
+    ]
     await add_grant_changes(command.connection, network_id, changes)
-    released = [(new_id(now), ids[taken.homes[one.consent_id]], one.release_id) for one in taken.releases]
-    await add_release_withdrawals(command.connection, network_id, (taken.received_at, now), released)
+    released = [
+        (new_id(now), ids[withdrawal.client_of(release)], release.release_id) for release in withdrawal.releases
+    ]
+    await add_release_withdrawals(command.connection, network_id, (withdrawal.received_at, now), released)
     # What was only asked for concerns nobody but who asked.
-    told = [(one.grant, one.change.effective_at) for one in taken.withdrawn if one.grant.was_given]
+    told = [(item.grant, item.change.effective_at) for item in withdrawal.withdrawn if item.grant.was_given]
     await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), told, now)
-    own, *others = [_event(command, taken, client_id, row_id) for client_id, row_id in ids.items()]
+    own, *others = [_event(command, withdrawal, client_id, row_id) for client_id, row_id in ids.items()]
     if reference is not None:
         own = msgspec.structs.replace(own, reference_commitment=commit_to(reference))
     return await command.append_padded(own, others)
 
 
-def _event(command: Command, taken: Taken, client_id: str, row_id: str) -> WithdrawalEvent:
+def _event(command: Command, withdrawal: NewWithdrawal, client_id: str, row_id: str) -> WithdrawalEvent:
     """The entry of one client number. The caller's also names what it may know of others, which is told by theirs."""
+    own = [item for item in withdrawal.withdrawn if item.grant.client_id == client_id]
     event = WithdrawalEvent(
         id=row_id,
         client=client_id,
-        by=taken.by,
-        channel=taken.channel,
-        declared_at=format_instant(taken.declared_at),
-        received_at=format_instant(taken.received_at),
-        grants=[_named(command.catalogue, taken, one) for one in taken.withdrawn if one.grant.client_id == client_id],
-        releases=[release.release_id for release in taken.releases if taken.homes[release.consent_id] == client_id],
+        by=withdrawal.by,
+        channel=withdrawal.channel,
+        declared_at=format_instant(withdrawal.declared_at),
+        received_at=format_instant(withdrawal.received_at),
+        grants=[_named(command.catalogue, withdrawal, item) for item in own],
+        releases=[release.release_id for release in withdrawal.releases if withdrawal.client_of(release) == client_id],
     )
-    if client_id != taken.client_id:
-        return msgspec.structs.replace(event, actor=None, act=taken.act_id, partner=command.actor.slug)
-    others = [one for one in taken.withdrawn if one.grant.client_id != client_id and taken.may_be_told(one.grant)]
-    return msgspec.structs.replace(event, also=[_named(command.catalogue, taken, one) for one in others])
+    if client_id != withdrawal.client_id:
+        return msgspec.structs.replace(event, actor=None, act=withdrawal.act_id, partner=command.actor.slug)
+    others = [
+        item
+        for item in withdrawal.withdrawn
+        if item.grant.client_id != client_id and withdrawal.caller_may_see(item.grant)
+    ]
+    return msgspec.structs.replace(event, also=[_named(command.catalogue, withdrawal, item) for item in others])
 
 
-def _named(catalogue: Catalogue, taken: Taken, one: Withdrawn) -> LoggedWithdrawal:
+def _named(catalogue: Catalogue, withdrawal: NewWithdrawal, item: Withdrawn) -> LoggedWithdrawal:
     """What was withdrawn; of which consent only where the caller takes part, not where the client brought its code."""
-    parts = one.change.category_ids
+    parts = item.change.category_ids
     return LoggedWithdrawal(
-        grant=one.grant.grant_id,
-        consent=one.grant.consent_id if one.grant.grant_id in taken.known else UNSET,
+        grant=item.grant.grant_id,
+        consent=item.grant.consent_id if item.grant.grant_id in withdrawal.known else UNSET,
         categories=None if parts is None else catalogue.category_slugs(parts),
     )

@@ -11,7 +11,7 @@ from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.renewals import related_consents, related_grants, related_releases
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.clients.code_attempts import count_failure, require_few_failures
-from consent_registry.operations.clients.links import held_groups
+from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.receipt_codes import receipt_code_digests
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants
@@ -23,7 +23,7 @@ from consent_registry.storage.consents.receipt_codes import find_receipt_code
 from consent_registry.storage.database.database import widen_partners
 
 
-class Reach(msgspec.Struct, frozen=True):
+class WithdrawalScope(msgspec.Struct, frozen=True):
     """What the caller may withdraw: by which client number, which grants and releases. All that may be withdrawn of
     that client, of the releases those that a renewal could bind to these; and what the caller itself may see of it.
     """
@@ -36,54 +36,54 @@ class Reach(msgspec.Struct, frozen=True):
     seen: list[Grant]
 
 
-async def find_reach(command: Command, request: WithdrawalRequest) -> Reach | RegistryError:
+async def find_scope(command: Command, request: WithdrawalRequest) -> WithdrawalScope | RegistryError:
     """Find and lock the client, by all its numbers: another partner may withdraw by another name."""
     if isinstance(request.receipt_code, str):
-        return await _reach_by_code(command, request.receipt_code)
+        return await _scope_by_code(command, request.receipt_code)
     if isinstance(request.client, str):
         known = await locked_client(command, request.client)
         if known is None:
             raise NotFound
-        return await _reach_of(command, known.client_id, known.group, None, [command.actor.partner_id])
+        return await _scope_of(command, known.client_id, known.group, None, [command.actor.partner_id])
     if isinstance(request.consent_id, str):
         consent = await find_consent(command.connection, command.network.network_id, request.consent_id)
         # The same work for a consent that is not there as for one whose grants the caller may not see: a refusal.
         client_id = request.consent_id if consent is None else consent.client_id
-        group = (await held_groups(command, [client_id]))[client_id]
-        reach = await _reach_of(command, client_id, group, request.consent_id, [command.actor.partner_id])
-        if not reach.grants:
+        group = (await locked_groups(command, [client_id]))[client_id]
+        scope = await _scope_of(command, client_id, group, request.consent_id, [command.actor.partner_id])
+        if not scope.grants:
             raise NotFound
-        return reach
+        return scope
     raise NotFound  # pragma: no cover - one target is required
 
 
-async def _reach_by_code(command: Command, code: str) -> Reach | RegistryError:
+async def _scope_by_code(command: Command, code: str) -> WithdrawalScope | RegistryError:
     """By the client's own code, at any partner of the network; a wrong one is counted, and said to be unknown."""
     network_id = command.network.network_id
     await require_few_failures(command, "receipt_code")
     digests = receipt_code_digests(command, code)
     found = await find_receipt_code(command.connection, network_id, digests)
     if found is not None:
-        group = (await held_groups(command, [found.client_id]))[found.client_id]
+        group = (await locked_groups(command, [found.client_id]))[found.client_id]
         # It may have been replaced while this waited for the client.
         found = await find_receipt_code(command.connection, network_id, digests)
     if found is None:
         await count_failure(command, "receipt_code")
         return NotFound()
-    # The client acts here, through whatever partner it went to: the whole consent is in reach.
+    # The client acts here, through whatever partner it went to: the whole consent is in scope.
     await widen_partners(command.connection, {command.actor.partner_id, *found.partner_ids})
-    return await _reach_of(command, found.client_id, group, found.consent_id, found.partner_ids)
+    return await _scope_of(command, found.client_id, group, found.consent_id, found.partner_ids)
 
 
-async def _reach_of(
+async def _scope_of(
     command: Command, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
-) -> Reach:
+) -> WithdrawalScope:
     """What may be withdrawn for these partners of a client's grants, and what of it belongs to the consent in question;
     of other consents the caller is told only what it has a part in itself.
     """
     now = await command.now()
     everything = await find_grants_of_clients(command.connection, command.network.network_id, group.client_ids)
-    visible = {grant.grant_id for one in for_partners for grant in visible_grants(everything, one, now)}
+    visible = {grant.grant_id for partner_id in for_partners for grant in visible_grants(everything, partner_id, now)}
     all_grants = [grant for grant in everything if grant.grant_id in visible]
     grants = [grant for grant in all_grants if consent_id in {None, grant.consent_id}]
     related = related_consents(all_grants)
@@ -91,34 +91,36 @@ async def _reach_of(
     releases = [
         release
         for release in await find_releases(command.connection, command.network.network_id, consents)
-        if any(release.is_visible_to(one, all_grants) for one in for_partners)
+        if any(release.is_visible_to(partner_id, all_grants) for partner_id in for_partners)
     ]
     own = [release for release in releases if consent_id in {None, release.consent_id}]
     seen = visible_grants(everything, command.actor.partner_id, now)
-    return Reach(client_id, grants, own, all_grants, releases, seen)
+    return WithdrawalScope(client_id, grants, own, all_grants, releases, seen)
 
 
-def choose(request: WithdrawalRequest, reach: Reach) -> Reach:
+def choose(request: WithdrawalRequest, scope: WithdrawalScope) -> WithdrawalScope:
     """The grants and releases the request names; naming neither means all of both. A foreign one is not found."""
     if isinstance(request.grants, UnsetType) and isinstance(request.releases, UnsetType):
-        return _with_renewals(reach)
+        return _with_renewals(scope)
     grant_ids = [] if isinstance(request.grants, UnsetType) else request.grants
     release_ids = [] if isinstance(request.releases, UnsetType) else request.releases
-    by_id = {grant.grant_id: grant for grant in reach.grants}
-    releases = {release.release_id: release for release in reach.releases}
+    by_id = {grant.grant_id: grant for grant in scope.grants}
+    releases = {release.release_id: release for release in scope.releases}
     if not set(grant_ids) <= set(by_id) or not set(release_ids) <= set(releases):
         raise NotFound
     return _with_renewals(
         msgspec.structs.replace(
-            reach, grants=[by_id[one] for one in grant_ids], releases=[releases[one] for one in release_ids]
+            scope,
+            grants=[by_id[grant_id] for grant_id in grant_ids],
+            releases=[releases[release_id] for release_id in release_ids],
         )
     )
 
 
-def _with_renewals(reach: Reach) -> Reach:
+def _with_renewals(scope: WithdrawalScope) -> WithdrawalScope:
     """A consent and its renewal are one yes said twice: whoever takes back one takes back both."""
     return msgspec.structs.replace(
-        reach,
-        grants=[*reach.grants, *related_grants(reach.grants, reach.all_grants)],
-        releases=[*reach.releases, *related_releases(reach.releases, reach.all_releases, reach.all_grants)],
+        scope,
+        grants=[*scope.grants, *related_grants(scope.grants, scope.all_grants)],
+        releases=[*scope.releases, *related_releases(scope.releases, scope.all_releases, scope.all_grants)],
     )

@@ -14,8 +14,8 @@ from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.withdrawals import still_given, withdraw
 from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.consents.schemas import WithdrawalRequest
-from consent_registry.operations.consents.withdrawal_records import Taken, record_withdrawal
-from consent_registry.operations.consents.withdrawal_scope import choose, find_reach
+from consent_registry.operations.consents.withdrawal_records import NewWithdrawal, record_withdrawal
+from consent_registry.operations.consents.withdrawal_scope import choose, find_scope
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import (
     CONSTANT_TIME_FOR_ALL_NUMBERS,
@@ -55,21 +55,21 @@ async def withdraw_consent(
 
     async def work(command: Command) -> WorkResult[WithdrawalAnswer] | RegistryError:
         category_ids = _category_ids(command, request)
-        reach = await find_reach(command, request)
-        if isinstance(reach, RegistryError):
-            return reach
+        scope = await find_scope(command, request)
+        if isinstance(scope, RegistryError):
+            return scope
         now = await command.now()
         declared_at, received_at = _times(request, now)
-        chosen = choose(request, reach)
+        chosen = choose(request, scope)
         withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
-        releases = [one for one in chosen.releases if one.live] if category_ids is None else []
+        releases = [release for release in chosen.releases if release.live] if category_ids is None else []
         if not withdrawn and not releases:
             raise Conflict("Nothing is left to withdraw.")
-        taken = Taken(
+        withdrawal = NewWithdrawal(
             act_id=new_id(now),
-            client_id=reach.client_id,
-            homes={grant.consent_id: grant.client_id for grant in reach.all_grants},
-            known=frozenset(grant.grant_id for grant in reach.seen),
+            client_id=scope.client_id,
+            client_of_consent={grant.consent_id: grant.client_id for grant in scope.all_grants},
+            known=frozenset(grant.grant_id for grant in scope.seen),
             by=_target(request),
             channel=request.channel,
             declared_at=declared_at,
@@ -78,9 +78,9 @@ async def withdraw_consent(
             releases=releases,
         )
         reference = request.client if isinstance(request.client, str) else None
-        place = await record_withdrawal(command, taken, reference, now)
-        answer = _answer(taken, still_given(reach.seen, withdrawn, now), now, place)
-        return WorkResult(answer, client_ids=tuple(taken.numbers))
+        place = await record_withdrawal(command, withdrawal, reference, now)
+        answer = _answer(withdrawal, still_given(scope.seen, withdrawn, now), now, place)
+        return WorkResult(answer, client_ids=tuple(withdrawal.numbers))
 
     return await run_command(
         runtime,
@@ -92,10 +92,10 @@ async def withdraw_consent(
     )
 
 
-def _answer(taken: Taken, still: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
+def _answer(withdrawal: NewWithdrawal, still: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
     return WithdrawalAnswer(
-        taken.act_id,
-        [one.grant.grant_id for one in taken.withdrawn if taken.may_be_told(one.grant)],
+        withdrawal.act_id,
+        [item.grant.grant_id for item in withdrawal.withdrawn if withdrawal.caller_may_see(item.grant)],
         [grant.grant_id for grant in still],
         format_instant(now),
         LogEntry.of(place),

@@ -146,7 +146,7 @@ class DecisionQueue:
             _log.exception("decider failed", requests=len(batch))
             if len(batch) > 1:
                 # One request's defect is not the others': each is asked again by itself.
-                return [one for alone in batch for one in await self._answer([alone])]
+                return [request for alone in batch for request in await self._answer([alone])]
             _settle_all(batch, error)
         return []
 
@@ -166,5 +166,5 @@ def _postpone(lane: _Lane, postponed: Sequence[Place[PendingRequest]]) -> None:
 
 
 def _settle_all(batch: Sequence[PendingRequest], error: Exception) -> None:
-    for one in batch:
-        one.settle(error)
+    for request in batch:
+        request.settle(error)

@@ -170,7 +170,7 @@ async def list_unreported(runtime: Runtime, actor: Actor, limit: int, cursor: st
         items = [_unreported(decision_of(event)) for event in events[:limit]]
         following = items[-1].decision_id if len(events) > limit else None
         now = await command.now()
-        ids = [one.decision_id for one in items]
+        ids = [decision.decision_id for decision in items]
         event = ReadEvent(id=new_id(now), what="decisions", count=len(items), digest=digest_of(ids))
         await command.append(event)
         return Page(items, make_cursor(command.keys, filter_of_page, following))
