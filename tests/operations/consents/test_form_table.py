@@ -53,16 +53,32 @@ def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **gi
     return msgspec.convert(body, ConsentRequest)
 
 
-def terms(sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None) -> list[ResolvedGrant]:
+def grants_of(
+    sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None
+) -> list[ResolvedGrant]:
     """One grant between two regimes."""
     purpose = Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags())
     sides = (partner(1, regime=sender), partner(2, regime=recipient))
-    return [ResolvedGrant(*sides, purpose, (category,), day(0), day(1), day(1), None)]
+    return [
+        ResolvedGrant(
+            *sides,
+            purpose,
+            (category,),
+            day(0),
+            day(1),
+            day(1),
+            None,
+            explicit=False,
+            answer="given",
+            has_stated_end=True,
+        )
+    ]
 
 
 def broken(request: ConsentRequest, at: datetime, of: list[ResolvedGrant]) -> set[tuple[str, str]]:
     """Rule and place of what is refused; each refusal says a norm and a sentence."""
-    faults: list[Fault] = list(form_refusals(request, at, of))
+    grants = [msgspec.structs.replace(grant, explicit=request.grants[0].explicit) for grant in of]
+    faults: list[Fault] = list(form_refusals(request, at, grants))
     assert all(fault.norm and fault.detail for fault in faults)
     return {(fault.rule or "", fault.pointer) for fault in faults}
 
@@ -94,7 +110,7 @@ def test_every_row_meets_every_act(
 ) -> None:
     """Exactly the rules of the table refuse, each at its place, between two partners of the row's regime."""
     request = consent(method, band, explicit=explicit, circumstances=circumstances)
-    found = broken(request, row[1], terms(row[0], row[0], HEALTH if special else PLAIN))
+    found = broken(request, row[1], grants_of(row[0], row[0], HEALTH if special else PLAIN))
     assert found == set(expected(*row, method, band, special=special, explicit=explicit, circumstances=circumstances))
 
 
@@ -104,9 +120,9 @@ def test_the_stricter_side_wins_whichever_it_is(first: tuple[str, datetime], sec
     if first[1] != second[1]:
         second = (second[0], first[1])
     request = consent("oral", "15_17", explicit=True, circumstances=False)
-    both = broken(request, first[1], terms(first[0], second[0], HEALTH))
-    alone = [broken(request, at, terms(regime, regime, HEALTH)) for regime, at in (first, second)]
-    assert both == alone[0] | alone[1] == broken(request, first[1], terms(second[0], first[0], HEALTH))
+    both = broken(request, first[1], grants_of(first[0], second[0], HEALTH))
+    alone = [broken(request, at, grants_of(regime, regime, HEALTH)) for regime, at in (first, second)]
+    assert both == alone[0] | alone[1] == broken(request, first[1], grants_of(second[0], first[0], HEALTH))
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
@@ -114,7 +130,7 @@ def test_a_gap_is_named_with_its_norm(regime: str) -> None:
     """A day before every rule: refused, the regime and the day named, and where a rule would stand."""
     before = datetime(2018, 5, 1, tzinfo=UTC)
     request = consent("written", "adult", explicit=True, circumstances=False)
-    faults = list(form_refusals(request, before, terms(regime, regime, PLAIN)))
+    faults = list(form_refusals(request, before, grants_of(regime, regime, PLAIN)))
     assert {(fault.rule, fault.pointer) for fault in faults} == {("form_rule_gap", "/grants/0/categories/0")}
     assert all(regime in fault.detail and "2018-05-01" in fault.detail and fault.norm for fault in faults)
 
@@ -123,8 +139,8 @@ def test_a_gap_is_named_with_its_norm(regime: str) -> None:
 def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str, circumstances: bool) -> None:
     """Identity for a psychosocial purpose under social law: as health data, by the rule of special data."""
     request = consent(method, "adult", explicit=False, circumstances=circumstances)
-    of_flow = terms("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
-    assert broken(request, NEW, of_flow) == broken(request, NEW, terms("sgb_x", "sgb_x", HEALTH))
+    of_flow = grants_of("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
+    assert broken(request, NEW, of_flow) == broken(request, NEW, grants_of("sgb_x", "sgb_x", HEALTH))
     refused = [fault for fault in form_refusals(request, NEW, of_flow) if fault.rule == "form"]
     assert all(fault.norm == "§ 67b Abs. 2 Satz 2 SGB X" for fault in refused)
 
@@ -147,7 +163,7 @@ def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str,
 def test_who_may_give(role: str, band: str, mandate: str | None, rule: tuple[str, str] | None) -> None:
     """Parents and guardians for minors, custodians for adults, mandates with their end, entrusting persons for both."""
     request = consent("written", band, explicit=False, circumstances=False, role=role, mandate_until=mandate)
-    assert broken(request, NEW, terms("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
+    assert broken(request, NEW, grants_of("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
 
 
 @pytest.mark.parametrize(("row", "band"), list(product(ROWS, BANDS)))
@@ -155,4 +171,6 @@ def test_assessed_insight(row: tuple[str, datetime], band: str) -> None:
     """With insight assessed a client of any age decides alone, but under the DSG-EKD nobody below 14."""
     request = consent("written", band, explicit=False, circumstances=False, insight_assessed_by="B-12")
     too_young = row[0] == "dsg_ekd" and band == "under_14"
-    assert broken(request, row[1], terms(row[0], row[0], PLAIN)) == ({("capacity", "/giver")} if too_young else set())
+    assert broken(request, row[1], grants_of(row[0], row[0], PLAIN)) == (
+        {("capacity", "/giver")} if too_young else set()
+    )

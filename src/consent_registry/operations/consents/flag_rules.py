@@ -7,7 +7,7 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE
 from consent_registry.operations.consents.resolve import ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+from consent_registry.operations.consents.schemas import ConsentRequest
 
 GERMAN = frozenset({"de", "de-simple"})
 # Either says that nothing happens to whoever refuses; the contract knows the first, the second is plainer.
@@ -15,27 +15,27 @@ SAID_NO_EFFECT = frozenset({"consequences_of_refusal", "no_effect_on_benefits"})
 
 
 def flag_refusals(
-    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, resolved: Sequence[ResolvedGrant], now: datetime
+    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, grants: Sequence[ResolvedGrant], now: datetime
 ) -> Iterator[Fault]:
     """What is wrong by a flag of a category, purpose, partner or network."""
-    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
+    for number, grant in enumerate(grants):
         pointer = f"/grants/{number}"
         yield from _never_shared(grant, pointer)
         yield from _closed_gates(catalogue, grant, given_at, pointer, now)
-        if asked.answer == "refused":
+        if grant.answer == "refused":
             continue  # a no needs no form
-        yield from _own_tick(asked, grant, pointer)
+        yield from _own_tick(grant, pointer)
         yield from _way_back(catalogue, grant, pointer)
-        yield from _conference(request, asked, grant, pointer)
-    yield from _participants(resolved)
-    yield from _sheets(resolved)
-    yield from _of_the_whole(catalogue, request, resolved)
+        yield from _conference(grant, pointer)
+    yield from _participants(grants)
+    yield from _sheets(grants)
+    yield from _of_the_whole(catalogue, request, grants)
 
 
-def needs_benefits_notice(resolved: Sequence[ResolvedGrant]) -> bool:
+def needs_benefits_notice(grants: Sequence[ResolvedGrant]) -> bool:
     """Whether a Jobcenter takes part in a grant for a purpose that asks for the notice."""
     return any(
-        grant.purpose.flags.notice and "jobcenter" in {grant.sender.kind, grant.recipient.kind} for grant in resolved
+        grant.purpose.flags.notice and "jobcenter" in {grant.sender.kind, grant.recipient.kind} for grant in grants
     )
 
 
@@ -58,7 +58,7 @@ def _never_shared(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
 def _closed_gates(
     catalogue: Catalogue, grant: ResolvedGrant, given_at: datetime, pointer: str, now: datetime
 ) -> Iterator[Fault]:
-    rules = catalogue.flow_rules(grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
+    rules = catalogue.flow_rules(*grant.flow)
     for gate in rules.gates:
         place = f"{pointer}/{gate.member}"
         if gate.is_open(given_at, now):
@@ -71,9 +71,9 @@ def _closed_gates(
             yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
 
 
-def _own_tick(asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+def _own_tick(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
     for number, category in enumerate(grant.categories):
-        if category.flags.default == "off" and (len(grant.categories) > 1 or not asked.explicit):
+        if category.flags.default == "off" and (len(grant.categories) > 1 or not grant.explicit):
             yield Fault(
                 f"{pointer}/categories/{number}",
                 "This category is off unless a grant of its own, with an explicit yes, holds it and nothing else.",
@@ -83,9 +83,7 @@ def _own_tick(asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterat
 
 
 def _way_back(catalogue: Catalogue, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
-    if not catalogue.flow_rules(
-        grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id
-    ).is_back_channel:
+    if not catalogue.flow_rules(*grant.flow).is_back_channel:
         return
     for number, category in enumerate(grant.categories):
         if category.slug not in ATTENDANCE:
@@ -97,8 +95,8 @@ def _way_back(catalogue: Catalogue, grant: ResolvedGrant, pointer: str) -> Itera
             )
 
 
-def _conference(request: ConsentRequest, asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
-    if grant.purpose.flags.every_participant_named and (asked.valid_until or request.valid_until) is None:
+def _conference(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    if grant.purpose.flags.every_participant_named and not grant.has_stated_end:
         yield Fault(
             f"{pointer}/valid_until",
             "A consent to a conference is for one date or series: say when it ends.",
@@ -107,24 +105,23 @@ def _conference(request: ConsentRequest, asked: GrantRequest, grant: ResolvedGra
         )
 
 
-def _participants(resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def _participants(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     """Each participant has a grant of its own, so that the client can refuse one and not another."""
     seen: set[tuple[int, int, int]] = set()
-    for number, grant in enumerate(resolved):
-        key = (grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
-        if grant.purpose.flags.every_participant_named and key in seen:
+    for number, grant in enumerate(grants):
+        if grant.purpose.flags.every_participant_named and grant.flow in seen:
             yield Fault(
                 f"/grants/{number}/recipient",
                 "Each participant of a conference is named once, by a grant of its own.",
                 "participant_named_once",
                 "Art. 4 Nr. 11 DSGVO",
             )
-        seen.add(key)
+        seen.add(grant.flow)
 
 
-def _sheets(resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    purposes = {grant.purpose.purpose_id for grant in resolved}
-    for number, grant in enumerate(resolved):
+def _sheets(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+    purposes = {grant.purpose.purpose_id for grant in grants}
+    for number, grant in enumerate(grants):
         if grant.purpose.flags.separate_sheet and len(purposes) > 1:
             yield Fault(
                 f"/grants/{number}/purpose",
@@ -134,8 +131,8 @@ def _sheets(resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
             )
 
 
-def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    given = [grant for asked, grant in zip(request.grants, resolved, strict=True) if asked.answer == "given"]
+def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+    given = [grant for grant in grants if grant.answer == "given"]
     about_children = any(
         grant.purpose.flags.minors or any(category.flags.minors for category in grant.categories) for grant in given
     )

@@ -8,24 +8,24 @@ from consent_registry.domain.form_rules import FormRule, find_rule, form_is_suff
 from consent_registry.domain.instants import format_instant, parse_instant
 from consent_registry.operations.consents.flag_rules import is_special
 from consent_registry.operations.consents.resolve import REPRESENTATIVES, ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+from consent_registry.operations.consents.schemas import ConsentRequest
 
 EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
 # Where a rule would stand for the day in question, if one were known.
 GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
 
 
-def form_refusals(request: ConsentRequest, given_at: datetime, resolved: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def form_refusals(request: ConsentRequest, given_at: datetime, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     """What is wrong with form, explicitness and the giver's capacity, each fault once."""
     rules: list[FormRule] = []
-    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
-        if asked.answer == "refused":
+    for number, grant in enumerate(grants):
+        if grant.answer == "refused":
             continue  # a no needs no form
         pointer = f"/grants/{number}"
         found = list(_rules_of(grant, given_at))
         rules += [rule for pair in found for rule in pair if rule is not None]
         yield from _gaps(grant, found, given_at, pointer)
-        yield from _explicitness(asked, grant, pointer)
+        yield from _explicitness(grant, pointer)
     yield from _form(request, rules)
     yield from _capacity(request, given_at, rules)
 
@@ -59,8 +59,8 @@ def _gaps(
                 )
 
 
-def _explicitness(asked: GrantRequest, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
-    if not asked.explicit and is_special(grant):
+def _explicitness(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+    if not grant.explicit and is_special(grant):
         yield Fault(
             f"{pointer}/explicit",
             "Special data, and flows that say something special, need the client's explicit yes.",

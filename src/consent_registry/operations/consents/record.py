@@ -103,9 +103,9 @@ def _grants(
     grants = []
     # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
     ids = sorted(new_id(now) for _ in request.grants)
-    for grant_id, asked, wanted, third_party in zip(ids, request.grants, resolved, third_party_grants, strict=True):
+    for grant_id, wanted, third_party in zip(ids, resolved, third_party_grants, strict=True):
         # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
-        answer = asked.answer if asked.answer == "refused" or wanted.sender.slug == actor.slug else "requested"
+        answer = wanted.answer if wanted.answer == "refused" or wanted.sender.slug == actor.slug else "requested"
         grants.append(
             Grant(
                 grant_id=grant_id,
@@ -115,7 +115,7 @@ def _grants(
                 recipient_id=wanted.recipient.partner_id,
                 purpose_id=wanted.purpose.purpose_id,
                 category_ids=tuple(category.category_id for category in wanted.categories),
-                explicit=asked.explicit,
+                explicit=wanted.explicit,
                 answer=answer,
                 valid_from=wanted.valid_from,
                 valid_until=wanted.valid_until,

@@ -22,14 +22,14 @@ def require_recordable(
     request: ConsentRequest,
     caller_id: int,
     given_at: datetime,
-    resolved: Sequence[ResolvedGrant],
+    grants: Sequence[ResolvedGrant],
     now: datetime,
     earlier: Sequence[Grant] = (),
     third_party_grants: Sequence[ThirdPartyGrants] = (),
 ) -> None:
     """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
     faults = [*_act_refusals(catalogue, request, given_at, now), *_text_refusals(catalogue, request)]
-    for number, grant in enumerate(resolved):
+    for number, grant in enumerate(grants):
         pointer = f"/grants/{number}"
         if caller_id not in {grant.sender.partner_id, grant.recipient.partner_id}:
             faults.append(
@@ -42,10 +42,10 @@ def require_recordable(
             )
         faults += _validity_refusals(grant, given_at, pointer)
         faults += _flow_refusals(catalogue, grant, pointer, now)
-    faults += release_refusals(catalogue, request, resolved)
-    faults += flag_refusals(catalogue, request, given_at, resolved, now)
-    faults += form_refusals(request, given_at, resolved)
-    faults += renewal_refusals(request, resolved, earlier, now)
+    faults += release_refusals(catalogue, request, grants)
+    faults += flag_refusals(catalogue, request, given_at, grants, now)
+    faults += form_refusals(request, given_at, grants)
+    faults += renewal_refusals(request, grants, earlier, now)
     faults += [fault for found in third_party_grants for fault in found.faults]
     if faults:
         raise Refused(faults=tuple(faults))

@@ -10,19 +10,18 @@ from consent_registry.operations.consents.schemas import ConsentRequest, Release
 _NORM = "§ 203 StGB"
 
 
-def release_refusals(
-    catalogue: Catalogue, request: ConsentRequest, resolved: Sequence[ResolvedGrant]
-) -> Iterator[Fault]:
+def release_refusals(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     """A release is needed exactly where a category is under secrecy and its sender bound by it, and refused elsewhere.
 
     What the client refused needs none.
     """
     released = {(release.holder, release.towards) for release in request.releases}
     needed = set()
-    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
-        if asked.answer == "given" and _is_bound(grant):
-            needed.add((asked.sender, asked.recipient))
-            if (asked.sender, asked.recipient) not in released:
+    for number, grant in enumerate(grants):
+        sides = (grant.sender.slug, grant.recipient.slug)
+        if grant.answer == "given" and _is_bound(grant):
+            needed.add(sides)
+            if sides not in released:
                 yield Fault(
                     f"/grants/{number}",
                     "Data under professional secrecy needs a release of the sender towards the recipient.",

@@ -11,9 +11,9 @@ from consent_registry.operations.consents.schemas import ConsentRequest
 LAY = frozenset({"lay", "family"})
 
 
-def remark_codes(catalogue: Catalogue, request: ConsentRequest, resolved: Sequence[ResolvedGrant]) -> list[str]:
+def remark_codes(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> list[str]:
     """The codes of what is to be seen about this consent, in alphabetical order."""
-    given = [grant for asked, grant in zip(request.grants, resolved, strict=True) if asked.answer == "given"]
+    given = [grant for grant in grants if grant.answer == "given"]
     return sorted({*_of_the_act(request, given), *_of_the_giver(catalogue, request, given)})
 
 

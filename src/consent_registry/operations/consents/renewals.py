@@ -33,16 +33,15 @@ async def earlier_grants(
 
 
 def renewal_refusals(
-    request: ConsentRequest, resolved: Sequence[ResolvedGrant], earlier: Sequence[Grant], now: datetime
+    request: ConsentRequest, grants: Sequence[ResolvedGrant], earlier: Sequence[Grant], now: datetime
 ) -> Iterator[Fault]:
     """What speaks against renewing these grants. A renewal revives nothing, widens nothing and leaves no gap."""
     if request.renews is None:
         return
-    for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True)):
+    for number, grant in enumerate(grants):
         pointer = f"/grants/{number}"
-        flow = (grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
-        given = renewable(earlier, flow, now)
-        if asked.answer == "refused":
+        given = renewable(earlier, grant.flow, now)
+        if grant.answer == "refused":
             if given is not None:
                 yield _fault(
                     f"{pointer}/answer",
@@ -51,7 +50,7 @@ def renewal_refusals(
                     "Art. 7 Abs. 3 DSGVO",
                 )
         elif given is None:
-            yield _not_given(earlier, flow, pointer, now)
+            yield _not_given(earlier, grant.flow, pointer, now)
         else:
             for place, category in enumerate(grant.categories):
                 if category.category_id not in given.category_ids:
@@ -66,7 +65,7 @@ def renewal_refusals(
                     "The earlier consent ends before this begins: a renewal leaves no gap.",
                     "renewal_gap",
                 )
-    if all(asked.answer == "refused" for asked in request.grants):
+    if all(grant.answer == "refused" for grant in grants):
         yield _fault("/renews", "Nothing is given here that could renew anything.", "renewal_gives_nothing")
 
 

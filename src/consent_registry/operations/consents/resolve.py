@@ -1,7 +1,8 @@
-"""A consent's request in the catalogue's terms: what cannot be read that way is malformed, with every fault named."""
+"""Resolving the grants of a consent request: slugs become entries of the catalogue, an unknown slug is a fault."""
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -14,12 +15,12 @@ from consent_registry.operations.running.wire_members import instant_at
 
 # A consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24
-# Who decides for the client for as long as a court's mandate lasts.
+# Givers who decide for the client while a court's mandate lasts.
 REPRESENTATIVES = frozenset({"guardian", "custodian"})
 
 
 class ResolvedGrant(msgspec.Struct, frozen=True):
-    """A grant in the catalogue's terms, with its own validity."""
+    """A grant that was asked for, with the catalogue's entries for its slugs and with its own validity."""
 
     sender: Partner
     recipient: Partner
@@ -27,9 +28,18 @@ class ResolvedGrant(msgspec.Struct, frozen=True):
     categories: tuple[Category, ...]
     valid_from: datetime
     valid_until: datetime
-    # The end that was asked for: a representative's yes ends with the mandate at the latest.
+    # The end before it was cut to the end of the giver's mandate.
     asked_until: datetime
     third_parties: ThirdParties | None
+    explicit: bool
+    answer: Literal["given", "refused"]
+    # Whether the request names an end, for the grant or for the whole consent.
+    has_stated_end: bool
+
+    @property
+    def flow(self) -> tuple[int, int, int]:
+        """Sender, recipient and purpose by their numbers."""
+        return self.sender.partner_id, self.recipient.partner_id, self.purpose.purpose_id
 
 
 def months_after(at: datetime, months: int) -> datetime:
@@ -44,7 +54,7 @@ def months_after(at: datetime, months: int) -> datetime:
 
 
 def resolve_grants(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[ResolvedGrant]]:
-    """When the consent was given and its grants in the catalogue's terms; raises Malformed with every fault."""
+    """The instant at which the consent was given, and its grants. Raises Malformed with every fault."""
     faults: list[Fault] = []
     if wrong := reference_fault(request.client):
         faults.append(Fault("/client", wrong))
@@ -78,6 +88,9 @@ def resolve_grants(catalogue: Catalogue, request: ConsentRequest) -> tuple[datet
                 _with_mandate(request, ends, given_at, mandate_until),
                 ends,
                 _third_parties(catalogue, grant),
+                grant.explicit,
+                grant.answer,
+                (own_until or valid_until) is not None,
             )
         )
     return given_at, resolved
@@ -86,14 +99,19 @@ def resolve_grants(catalogue: Catalogue, request: ConsentRequest) -> tuple[datet
 def _with_mandate(
     request: ConsentRequest, ends: datetime, given_at: datetime, mandate_until: datetime | None
 ) -> datetime:
-    """The end of a grant; not after the end of the mandate by which it was given (a mandate over before is refused)."""
+    """The end of a grant, cut to the end of the mandate by which it was given.
+
+    A mandate that had ended by then is not applied here: the rule `mandate` refuses such a consent.
+    """
     if request.giver.role not in REPRESENTATIVES or mandate_until is None or mandate_until <= given_at:
         return ends
     return min(ends, mandate_until)
 
 
 def _third_parties(catalogue: Catalogue, grant: GrantRequest) -> ThirdParties | None:
-    """What is recorded about others' data: unstated where the request is silent, nothing where there can be none."""
+    """What is recorded about data of third parties: `unstated` if the request says nothing, None if no category of the
+    grant can hold such data.
+    """
     if not any(catalogue.categories[slug].flags.third_party_data for slug in grant.categories):
         return None
     return grant.third_parties or "unstated"

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.errors import Fault
-from consent_registry.domain.grants import Grant, permitted_categories
+from consent_registry.domain.grants import permitted_categories
 from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.consents.views import visible_grants
@@ -31,14 +31,14 @@ class ThirdPartyGrants(msgspec.Struct, frozen=True):
 async def find_third_party_grants(
     command: Command,
     request: ConsentRequest,
-    resolved: Sequence[ResolvedGrant],
+    grants: Sequence[ResolvedGrant],
     client_ids: Sequence[str],
     now: datetime,
 ) -> list[ThirdPartyGrants]:
     """For each grant of the request what it depends on; `client_ids` are all numbers of the client itself."""
     return [
         await _third_party_grants(command, asked, grant, client_ids, f"/grants/{number}", now)
-        for number, (asked, grant) in enumerate(zip(request.grants, resolved, strict=True))
+        for number, (asked, grant) in enumerate(zip(request.grants, grants, strict=True))
     ]
 
 
@@ -82,13 +82,5 @@ async def _grants_that_fit(
     return [
         grant.grant_id
         for grant in visible_grants(grants, command.actor.partner_id, now)
-        if _is_same_flow(grant, wanted) and needed <= permitted_categories(grant, now)
+        if grant.flow == wanted.flow and needed <= permitted_categories(grant, now)
     ]
-
-
-def _is_same_flow(grant: Grant, wanted: ResolvedGrant) -> bool:
-    return (grant.sender_id, grant.recipient_id, grant.purpose_id) == (
-        wanted.sender.partner_id,
-        wanted.recipient.partner_id,
-        wanted.purpose.purpose_id,
-    )
