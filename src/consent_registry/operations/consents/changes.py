@@ -15,8 +15,10 @@ ACKNOWLEDGE_WITHIN = timedelta(days=14)
 
 
 class ChangeNotice(msgspec.Struct, frozen=True):
-    """The kind of an entry, whether the recipient must say what it did with the data, and whether it may not use the
-    data at all any more (§ 78 Abs. 1 SGB X).
+    """What an entry in a change feed says.
+
+    `acknowledge`: the recipient must report what it did with the data. `use_ban`: the recipient may not use the data
+    any more (§ 78 Abs. 1 SGB X).
     """
 
     kind: str
@@ -30,16 +32,17 @@ async def notify_parties(
     grants: Sequence[tuple[Grant, datetime]],
     now: datetime,
     *,
-    but: int | None = None,
+    except_partner_id: int | None = None,
 ) -> None:
-    """Notify sender and recipient of changed grants, each with the time from which it is changed: one entry for each
-    partner and consent. The partner `but` gets none.
+    """Notify senders and recipients of changed grants: one entry for each partner and consent.
+
+    `grants` gives each grant with the instant from which it is changed. The partner `except_partner_id` gets no entry.
     """
     concerned: defaultdict[tuple[int, str], list[tuple[Grant, datetime]]] = defaultdict(list)
     for grant, since in grants:
-        for partner_id in {grant.sender_id, grant.recipient_id} - {but}:
+        for partner_id in {grant.sender_id, grant.recipient_id} - {except_partner_id}:
             concerned[partner_id, grant.consent_id].append((grant, since))
-    homes = {grant.consent_id: grant.client_id for grant, _ in grants}
+    client_ids = {grant.consent_id: grant.client_id for grant, _ in grants}
     rows = []
     for (partner_id, consent_id), changed in concerned.items():
         receives = any(grant.recipient_id == partner_id for grant, _ in changed)
@@ -49,7 +52,7 @@ async def notify_parties(
                 change_id=new_id(now),
                 kind=notice.kind,
                 consent_id=consent_id,
-                client_id=homes[consent_id],
+                client_id=client_ids[consent_id],
                 grant_ids=tuple(grant.grant_id for grant, _ in changed),
                 effective_from=min(since for _, since in changed),
                 acknowledge_by=now + ACKNOWLEDGE_WITHIN if notice.acknowledge and receives else None,
@@ -61,8 +64,9 @@ async def notify_parties(
 
 
 async def notify_of_new_consent(command: Command, grants: Sequence[Grant], now: datetime) -> None:
-    """Notify the partners of a consent that was just recorded: the other party of each given grant, and the sender of
-    each requested one, which is to confirm it.
+    """Notify the partners of a consent that was just recorded.
+
+    A given grant is announced to its other party. A requested grant is announced to its sender, which may confirm it.
     """
     concerned: defaultdict[int, list[Grant]] = defaultdict(list)
     for grant in grants:

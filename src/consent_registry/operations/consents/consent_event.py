@@ -1,4 +1,4 @@
-"""The event of a consent: what the client was asked and answered, by slugs, with commitments for what is free text."""
+"""Building the event of a consent: it names catalogue entries by slug and holds free text as commitments only."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def consent_event(
     renewed: list[LoggedRenewal],
     receipt_code: LoggedCode,
 ) -> ConsentEvent:
-    """The event of a consent that was recorded as this row with these grants and releases."""
+    """The log's event for a consent, made from its row, grants and releases."""
     evidence, text = request.act.evidence, catalogue.texts[request.text.id]
     return ConsentEvent(
         id=row.consent_id,
@@ -83,5 +83,5 @@ def _logged_evidence(evidence: EvidenceRequest) -> LoggedEvidence:
 
 
 def renewed_under(client_id: str, renewed: Changes) -> list[LoggedRenewal]:
-    """What the entry of this client number says of the grants that a consent renews."""
+    """The grants under one client number that a consent renews, as that number's event lists them."""
     return logged_renewals([renewal for renewal in renewed if renewal[0].client_id == client_id])

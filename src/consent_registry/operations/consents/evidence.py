@@ -1,7 +1,7 @@
-"""Evidence that follows: a network may let a consent be recorded before its paper was scanned.
+"""Adding evidence to a consent after it was recorded, where the network's policy `evidence_may_follow` allows it.
 
-Until it comes the consent counts, because the client gave it; that its proof is missing is a finding that its recorder
-lists by `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller proves).
+The consent counts from the start, because the client gave it. Until its evidence is added, its recorder finds it by
+`POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller must be able to prove it).
 """
 
 import msgspec
@@ -37,8 +37,10 @@ EVIDENCE = StoredShape("evidence", 1, EvidenceAnswer)
 async def add_following_evidence(
     runtime: Runtime, actor: Actor, consent_id: str, request: EvidenceRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[EvidenceAnswer]:
-    """Add the evidence of a consent, once and for good. Raises NotFound for everybody but its recorder, Refused where
-    the network wants evidence at once, Conflict when there is evidence.
+    """Add the evidence of a consent. It can be added once and never changed.
+
+    Raises NotFound for everybody but the recorder of the consent, Refused if the network demands evidence at recording,
+    Conflict if there is evidence already.
     """
 
     async def work(command: Command) -> WorkResult[EvidenceAnswer]:
@@ -84,6 +86,6 @@ async def add_following_evidence(
     )
 
 
-def commit_to_kept_at(given: EvidenceRequest) -> Committed:
-    """Where the original is kept is free text: of it an event holds the commitment alone."""
-    return Committed("kept_at", given.kept_at.encode())
+def commit_to_kept_at(request: EvidenceRequest) -> Committed:
+    """The commitment to the place where the original is kept. The place is free text, so no event holds it."""
+    return Committed("kept_at", request.kept_at.encode())

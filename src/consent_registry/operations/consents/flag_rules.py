@@ -1,4 +1,4 @@
-"""What the catalogue's flags and the network's policies say to a consent about to be recorded (docs/rules.md)."""
+"""The rules for recording a consent that come from flags of the catalogue and policies of the network."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,37 +10,40 @@ from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest
 
 GERMAN = frozenset({"de", "de-simple"})
-# Either says that nothing happens to whoever refuses; the contract knows the first, the second is plainer.
+# Two codes for one statement: refusing has no consequences. The contract knows both, either is enough.
 SAID_NO_EFFECT = frozenset({"consequences_of_refusal", "no_effect_on_benefits"})
 
 
 def flag_refusals(
     catalogue: Catalogue, request: ConsentRequest, given_at: datetime, grants: Sequence[ResolvedGrant], now: datetime
 ) -> Iterator[Fault]:
-    """What is wrong by a flag of a category, purpose, partner or network."""
+    """The faults of a consent by the flags of its categories, purposes and partners and by the network's policies."""
     for number, grant in enumerate(grants):
         pointer = f"/grants/{number}"
         yield from _never_shared(grant, pointer)
         yield from _closed_gates(catalogue, grant, given_at, pointer, now)
         if grant.answer == "refused":
-            continue  # a no needs no form
+            continue  # a refused grant is not checked further
         yield from _own_tick(grant, pointer)
         yield from _way_back(catalogue, grant, pointer)
         yield from _conference(grant, pointer)
     yield from _participants(grants)
     yield from _sheets(grants)
-    yield from _of_the_whole(catalogue, request, grants)
+    yield from _consent_faults(catalogue, request, grants)
 
 
 def needs_benefits_notice(grants: Sequence[ResolvedGrant]) -> bool:
-    """Whether a Jobcenter takes part in a grant for a purpose that asks for the notice."""
+    """Whether the client must be informed that refusing has no effect on benefits.
+
+    That is so if a Jobcenter takes part in a grant whose purpose has the flag `notice`.
+    """
     return any(
         grant.purpose.flags.notice and "jobcenter" in {grant.sender.kind, grant.recipient.kind} for grant in grants
     )
 
 
 def is_special(grant: ResolvedGrant) -> bool:
-    """Whether a grant is about special data: by a category, or because the flow itself says it (Art. 9 DSGVO)."""
+    """Whether a grant covers special data (Art. 9 DSGVO): by a category, or because the flow itself reveals them."""
     return grant.purpose.flags.flow_itself_is_special or any(category.special for category in grant.categories)
 
 
@@ -106,7 +109,7 @@ def _conference(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
 
 
 def _participants(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    """Each participant has a grant of its own, so that the client can refuse one and not another."""
+    """A conference needs one grant for each participant, so that the client can refuse a single participant."""
     seen: set[tuple[int, int, int]] = set()
     for number, grant in enumerate(grants):
         if grant.purpose.flags.every_participant_named and grant.flow in seen:
@@ -131,7 +134,7 @@ def _sheets(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
             )
 
 
-def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def _consent_faults(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
     given = [grant for grant in grants if grant.answer == "given"]
     about_children = any(
         grant.purpose.flags.minors or any(category.flags.minors for category in grant.categories) for grant in given
@@ -143,8 +146,8 @@ def _of_the_whole(catalogue: Catalogue, request: ConsentRequest, grants: Sequenc
             "age_band",
             "§ 36 SGB I",
         )
-    told = frozenset(request.information.told)
-    if needs_benefits_notice(given) and told and not told & SAID_NO_EFFECT:
+    informed_of = frozenset(request.information.told)
+    if needs_benefits_notice(given) and informed_of and not informed_of & SAID_NO_EFFECT:
         yield Fault(
             "/information/told",
             "Towards a Jobcenter the client must be told that refusing has no effect on benefits.",

@@ -1,4 +1,4 @@
-"""What the form and capacity rules say to a consent about to be recorded: every refusal names rule, norm and place."""
+"""The rules for recording a consent about its form, its explicitness and the giver's capacity to decide."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,16 +11,16 @@ from consent_registry.operations.consents.resolve import REPRESENTATIVES, Resolv
 from consent_registry.operations.consents.schemas import ConsentRequest
 
 EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
-# Where a rule would stand for the day in question, if one were known.
+# The norm to cite for a regime that has no form rule on the day of the consent.
 GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
 
 
 def form_refusals(request: ConsentRequest, given_at: datetime, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    """What is wrong with form, explicitness and the giver's capacity, each fault once."""
+    """The faults in the form of a consent, in its explicitness and in the giver's capacity. Each is named once."""
     rules: list[FormRule] = []
     for number, grant in enumerate(grants):
         if grant.answer == "refused":
-            continue  # a no needs no form
+            continue  # a refused grant needs no form
         pointer = f"/grants/{number}"
         found = list(_rules_of(grant, given_at))
         rules += [rule for pair in found for rule in pair if rule is not None]
@@ -31,7 +31,7 @@ def form_refusals(request: ConsentRequest, given_at: datetime, grants: Sequence[
 
 
 def _rules_of(grant: ResolvedGrant, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
-    """For each category the rules of the sender's and the recipient's regime on the day of the consent."""
+    """For each category the form rules of the sender's and the recipient's regime on the day of the consent."""
     for category in grant.categories:
         yield tuple(
             find_rule(
@@ -70,7 +70,7 @@ def _explicitness(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
 
 
 def _form(request: ConsentRequest, rules: Sequence[FormRule]) -> Iterator[Fault]:
-    """One act serves all grants, so it keeps the strictest of their rules or is refused by it."""
+    """All grants of a consent share one form, so that form must satisfy the strictest rule among them."""
     if not rules:
         return
     strictest = rules[0]

@@ -1,4 +1,7 @@
-"""Partners' acts on recorded grants: confirm, end, invalidate, restrict, lift. A row each, never a flag."""
+"""Changing recorded grants: a partner confirms, ends, invalidates or restricts them, or lifts a restriction.
+
+Each change is a new row of the table `grant_changes`; no row is updated.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -32,7 +35,7 @@ Changes = list[tuple[Grant, Change]]
 
 
 class ChosenGrants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which grants of the consent: those named, or all the caller may do this to."""
+    """Which grants of the consent: those named, or all that the caller may change in this way."""
 
     grants: Grants | UnsetType = UNSET
 
@@ -52,7 +55,7 @@ class InvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class RestrictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which grants of the consent, and which data categories of them; all unless said otherwise."""
+    """Which grants of the consent, and which of their data categories. A missing list means all."""
 
     grants: Grants | UnsetType = UNSET
     categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
@@ -62,7 +65,7 @@ GrantActRequest = ChosenGrants | EndingRequest | InvalidationRequest | Restricti
 
 
 class GrantChangeAnswer(msgspec.Struct, frozen=True):
-    """The act on record, and the grants it changed: of this consent, and of those that renewed it or that it renews."""
+    """The recorded change, with the ids of the changed grants of this consent and of its renewals."""
 
     id: str
     consent_id: str
@@ -82,8 +85,10 @@ async def act_on_grants(
     request: GrantActRequest,
     idempotency_key: IdempotencyKey,
 ) -> CommandResult[GrantChangeAnswer]:
-    """Do one act to grants of a consent. Raises NotFound alike for unknown and for not the caller's, Refused when it
-    is not the caller's to do, Conflict when no grant is open to it.
+    """Change grants of a consent in one way, such as confirming or ending them.
+
+    Raises NotFound for an unknown consent and, without a difference, for one that the caller may not see; Refused if
+    the caller is not the party that may do this; Conflict if no grant can be changed so now.
     """
 
     async def work(command: Command) -> WorkResult[GrantChangeAnswer]:
@@ -130,7 +135,10 @@ def _category_ids(command: Command, request: GrantActRequest) -> frozenset[int] 
 
 
 async def _find_and_lock(command: Command, consent_id: str) -> tuple[ConsentRow, list[Grant]]:
-    """The consent, its client held alone, and the client's grants that the caller may see, some of this consent."""
+    """The consent, and the grants of its client that the caller may see. Takes the client's exclusive lock.
+
+    Raises NotFound if the caller sees no grant of this consent.
+    """
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     consent = await find_consent(command.connection, network_id, consent_id)
     if consent is None:
@@ -155,7 +163,10 @@ def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], acto
 
 
 def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], now: datetime) -> Changes:
-    """What becomes of the earlier consent: a renewal counts once it is confirmed, and never when it was void."""
+    """The changes to grants of an earlier consent that follow.
+
+    A confirmed grant renews the earlier grant it was given for. An invalidated grant ends such a renewal.
+    """
     if kind.kind == "confirmed":
         earlier_ids = {grant.renews for grant in changed}
         return renew([grant for grant in seen if grant.consent_id in earlier_ids], changed, now, now)
@@ -165,14 +176,16 @@ def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], n
 async def _notify_partners(
     command: Command, kind: GrantAct, changes: Changes, renewals: Changes, now: datetime
 ) -> None:
-    """Tell sender and recipient of every grant that had been given; a confirmation makes it given."""
-    told = [(grant, change.effective_at) for grant, change in changes if grant.was_given or kind.kind == "confirmed"]
+    """Notify sender and recipient of each changed grant that was given, or is given now by confirmation."""
+    notified = [
+        (grant, change.effective_at) for grant, change in changes if grant.was_given or kind.kind == "confirmed"
+    ]
     loses = kind.kind in {"ended", "invalidated", "restricted"}
     notice = ChangeNotice(f"consent_{kind.kind}", acknowledge=loses, use_ban=kind.from_the_start)
-    await notify_parties(command, notice, told, now)
-    for word in ("renewed", "unrenewed"):
-        of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == word]
-        await notify_parties(command, ChangeNotice(f"consent_{word}"), of_kind, now)
+    await notify_parties(command, notice, notified, now)
+    for change_kind in ("renewed", "unrenewed"):
+        of_kind = [(grant, change.effective_at) for grant, change in renewals if change.kind == change_kind]
+        await notify_parties(command, ChangeNotice(f"consent_{change_kind}"), of_kind, now)
 
 
 def _event(
@@ -184,7 +197,11 @@ def _event(
     changes: Changes,
     renewals: Changes,
 ) -> Event:
-    """The entry of one client number: of the consent's, which is the caller's, or of another that says the same yes."""
+    """The event for one client number.
+
+    The event for the consent's own number names the caller as actor. An event for another number, under which the same
+    yes was recorded, has no actor.
+    """
     members: dict[str, Any] = {
         "id": ids[number],
         "client": number,
@@ -206,13 +223,13 @@ def _event(
 
 
 def event_ids(client_id: str, act_id: str, grants: Iterable[Grant], now: datetime) -> dict[str, str]:
-    """For each client number that an act changes the id of its entry, first the one the act itself is about."""
+    """Event ids by client number: one event for each number that is changed, that of `client_id` first."""
     others = {grant.client_id for grant in grants} - {client_id}
     return {client_id: act_id} | {number: new_id(now) for number in sorted(others)}
 
 
 def logged_renewals(renewals: Changes) -> list[LoggedRenewal]:
-    """What an event says about grants of earlier consents that its act renews."""
+    """Grants of earlier consents that are renewed, as an event lists them."""
     return [
         LoggedRenewal(
             grant=grant.grant_id,
@@ -226,7 +243,7 @@ def logged_renewals(renewals: Changes) -> list[LoggedRenewal]:
 
 
 def logged_unrenewals(renewals: Changes) -> list[LoggedUnrenewal]:
-    """What an event says about grants of earlier consents whose renewal was void."""
+    """Grants of earlier consents whose renewal was void, as an event lists them."""
     return [
         LoggedUnrenewal(grant=grant.grant_id, by=change.by_grant_id, effective_at=format_instant(change.effective_at))
         for grant, change in renewals

@@ -1,4 +1,4 @@
-"""Receipt codes: what the client carries home and withdraws with, at any partner of the network."""
+"""Receipt codes: the client takes one home and can withdraw the consent with it at any partner of the network."""
 
 import secrets
 from datetime import datetime
@@ -23,11 +23,11 @@ from consent_registry.storage.consents.receipt_codes import ReceiptCode, add_rec
 
 
 class ReceiptCodeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing is asked for but a new code."""
+    """A request for a new code. It has no members."""
 
 
 class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
-    """The consent's only code from now on, told this once."""
+    """The new receipt code of a consent. It is shown once and replaces the earlier code."""
 
     consent_id: str
     receipt_code: str
@@ -36,8 +36,9 @@ class ReceiptCodeAnswer(msgspec.Struct, frozen=True):
 
 
 async def issue_code(command: Command, code: ReceiptCode, issue: int, now: datetime) -> tuple[str, LoggedCode]:
-    """Make a code for a consent, keep its digest, and return it with what its event says of the digest; codes issued
-    before are dead.
+    """Make a receipt code for a consent and store its keyed digest. Codes issued earlier no longer work.
+
+    Returns the code and the members that its event holds: digest key and commitment.
     """
     text = make_code(secrets.token_bytes(8))
     key_id, digest = command.keys.digest_key_id, receipt_code_digests(command, text)[0]
@@ -46,8 +47,9 @@ async def issue_code(command: Command, code: ReceiptCode, issue: int, now: datet
 
 
 def receipt_code_digests(command: Command, text: str) -> tuple[bytes, ...]:
-    """The digests by which a receipt code is found, one for each digest key. What cannot be a code has some as well:
-    a wrong check digit costs the same look as a code that nobody issued.
+    """The keyed digests of a receipt code, one for each digest key.
+
+    A text that is no possible code gets digests as well, so a wrong check digit takes the same time as an unknown code.
     """
     return command.keys.digests("receipt code", command.network.network_id, 0, read_code(text) or text)
 
@@ -58,15 +60,16 @@ RECEIPT_CODE = StoredShape("receipt_code", 1, ReceiptCodeAnswer)
 async def reissue_receipt_code(
     runtime: Runtime, actor: Actor, consent_id: str, _: ReceiptCodeRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[ReceiptCodeAnswer]:
-    """Issue a new code for a consent the caller recorded; the old one is dead from this answer on.
+    """Issue a new receipt code for a consent that the caller recorded. The old code no longer works.
 
-    Raises NotFound alike for unknown and for not the caller's to see, Refused for who has a part but did not record it.
+    Raises NotFound for an unknown consent and, without a difference, for one that the caller may not see; Refused if
+    the caller may see it but did not record it.
     """
 
     async def work(command: Command) -> WorkResult[ReceiptCodeAnswer]:
         network_id = command.network.network_id
         consent = await find_consent(command.connection, network_id, consent_id)
-        # The same work for a consent that is not there as for one whose grants the caller may not see.
+        # Constant time: an unknown consent costs the same lock and queries as one whose grants the caller may not see.
         client_id = consent_id if consent is None else consent.client_id
         await locked_groups(command, [client_id])
         now = await command.now()

@@ -1,4 +1,4 @@
-"""Consents: one act of a client, recorded with its grants, releases and receipt code."""
+"""Recording a consent: one act of a client, with its grants, releases and receipt code."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -42,7 +42,10 @@ CONSENT = StoredShape("consent", 1, ConsentView)
 async def record_consent(
     runtime: Runtime, actor: Actor, request: ConsentRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[ConsentView]:
-    """Record a consent; the answer carries the receipt code once. Raises Malformed and Refused with every fault."""
+    """Record a consent. The answer shows the receipt code, which is never shown again.
+
+    Raises Malformed or Refused with every fault, NotFound if the consent to be renewed is unknown to the caller.
+    """
 
     async def work(command: Command) -> WorkResult[ConsentView]:
         given_at, resolved = resolve_grants(command.catalogue, request)
@@ -67,15 +70,17 @@ async def record_consent(
         changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
         await add_grant_changes(command.connection, command.network.network_id, changes)
         releases = await _add_releases(command, request, consent_id, grants, now)
-        opens = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
-        code, logged_code = await issue_code(command, opens, 1, now)
+        receipt_code = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
+        code, logged_code = await issue_code(command, receipt_code, 1, now)
         await notify_of_new_consent(command, grants, now)
-        told = [(grant, given_at) for grant, _ in renewed]
-        await notify_parties(command, ChangeNotice("consent_renewed"), told, now, but=actor.partner_id)
+        renewed_from = [(grant, given_at) for grant, _ in renewed]
+        await notify_parties(
+            command, ChangeNotice("consent_renewed"), renewed_from, now, except_partner_id=actor.partner_id
+        )
         event = consent_event(
             command.catalogue, request, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
         )
-        # Without an actor: earlier consents that are under other client numbers.
+        # Earlier consents under other client numbers get events of their own, without an actor.
         renewals = [
             RenewalEvent(id=renewal_id, act=consent_id, client=number, renewed=renewed_under(number, renewed))
             for number, renewal_id in list(ids.items())[1:]
@@ -101,10 +106,11 @@ def _grants(
     now: datetime,
 ) -> list[Grant]:
     grants = []
-    # Ids of one millisecond are random: put in order, a consent is read back in the order in which it was recorded.
+    # Ids made in one millisecond are in random order. Sorted, they keep the grants in the order of the request.
     ids = sorted(new_id(now) for _ in request.grants)
     for grant_id, wanted, third_party in zip(ids, resolved, third_party_grants, strict=True):
-        # A recipient cannot make the sender liable: what the sender did not record waits for its confirmation.
+        # The sender is liable for the transfer (§ 67d SGB X), so a grant that its recipient records waits for the
+        # sender's confirmation.
         answer = wanted.answer if wanted.answer == "refused" or wanted.sender.slug == actor.slug else "requested"
         grants.append(
             Grant(
@@ -182,7 +188,7 @@ def _readers(grants: Sequence[Grant]) -> list[int]:
 async def _add_releases(
     command: Command, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
 ) -> list[LoggedRelease]:
-    """Add the releases, each readable by its recorder and by the readers of the grants it serves."""
+    """Add the releases. A release is visible to its recorder and to the readers of the grants it serves."""
     client_id = grants[0].client_id
     rows, logged = [], []
     ids = sorted(new_id(now) for _ in request.releases)

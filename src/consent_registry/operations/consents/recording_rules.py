@@ -1,4 +1,4 @@
-"""The rules that refuse to record a consent. Every refusal names its rule, its norm and the place."""
+"""Checking whether a consent may be recorded. Each refusal names the rule, its norm and the place in the request."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ def require_recordable(
     earlier: Sequence[Grant] = (),
     third_party_grants: Sequence[ThirdPartyGrants] = (),
 ) -> None:
-    """Raise Refused with every rule that speaks against recording this consent, or against its renewing `earlier`."""
+    """Raise Refused with every fault of a consent that is to be recorded. `earlier` are the grants it would renew."""
     faults = [*_act_refusals(catalogue, request, given_at, now), *_text_refusals(catalogue, request)]
     for number, grant in enumerate(grants):
         pointer = f"/grants/{number}"
@@ -56,9 +56,11 @@ def _act_refusals(catalogue: Catalogue, request: ConsentRequest, given_at: datet
         yield Fault(
             "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
         )
-    # What the client refused needs no proof: nothing will ever rest on it.
-    proof_now = any(grant.answer == "given" for grant in request.grants) and not catalogue.policies.evidence_may_follow
-    if proof_now and request.act.evidence is None and request.act.method != "oral":
+    # A refused grant needs no evidence, because nothing can ever be passed on by it.
+    evidence_required = (
+        any(grant.answer == "given" for grant in request.grants) and not catalogue.policies.evidence_may_follow
+    )
+    if evidence_required and request.act.evidence is None and request.act.method != "oral":
         yield Fault(
             "/act/evidence",
             "A consent that was not given orally needs its evidence.",

@@ -1,4 +1,4 @@
-"""When a release from professional secrecy is needed, and whom it may name (§ 203 StGB)."""
+"""The rules for releases from professional secrecy (§ 203 StGB): when one is needed, and whom it may name."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,9 +11,10 @@ _NORM = "§ 203 StGB"
 
 
 def release_refusals(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    """A release is needed exactly where a category is under secrecy and its sender bound by it, and refused elsewhere.
+    """The faults in the releases of a consent.
 
-    What the client refused needs none.
+    A given grant needs a release if one of its categories is under secrecy and its sender is bound by secrecy. A
+    release that no grant needs is refused.
     """
     released = {(release.holder, release.towards) for release in request.releases}
     needed = set()
@@ -44,7 +45,7 @@ def _released_party(release: ReleaseRequest, institutions: frozenset[str], point
     if release.function is None and release.person is None:
         yield Fault(pointer, "Name a function or a person: no institution can be released.", "released_party", _NORM)
     for member, value in (("function", release.function), ("person", release.person)):
-        if value is not None and _plain(value) in institutions:
+        if value is not None and _comparable(value) in institutions:
             yield Fault(
                 f"{pointer}/{member}",
                 "This names an institution: no institution can be released, only who works there.",
@@ -54,13 +55,13 @@ def _released_party(release: ReleaseRequest, institutions: frozenset[str], point
 
 
 def _institutions(catalogue: Catalogue) -> frozenset[str]:
-    """The network's partners and organisations by every name they have here."""
+    """All names and slugs of the network, its partners and their organisations, in comparable form."""
     names = {catalogue.network.name, catalogue.network.slug}
     for partner in catalogue.partners.values():
         names |= {partner.slug, partner.name, partner.organisation or partner.name}
-    return frozenset(map(_plain, names))
+    return frozenset(map(_comparable, names))
 
 
-def _plain(name: str) -> str:
-    """A name without what does not tell names apart: case, spaces, punctuation."""
+def _comparable(name: str) -> str:
+    """A name in comparable form: without case, spaces and punctuation."""
     return "".join(character for character in name.casefold() if character.isalnum())

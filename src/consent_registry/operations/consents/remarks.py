@@ -1,4 +1,4 @@
-"""Which remarks a consent is recorded with."""
+"""Remarks: what is noted about a consent when it is recorded although it is no reason to refuse it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,12 +12,12 @@ LAY = frozenset({"lay", "family"})
 
 
 def remark_codes(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> list[str]:
-    """The codes of what is to be seen about this consent, in alphabetical order."""
+    """The codes of the remarks about a consent, in alphabetical order."""
     given = [grant for grant in grants if grant.answer == "given"]
-    return sorted({*_of_the_act(request, given), *_of_the_giver(catalogue, request, given)})
+    return sorted({*_about_the_act(request, given), *_about_the_giver(catalogue, request, given)})
 
 
-def _of_the_act(request: ConsentRequest, given: Sequence[ResolvedGrant]) -> Iterator[str]:
+def _about_the_act(request: ConsentRequest, given: Sequence[ResolvedGrant]) -> Iterator[str]:
     if needs_benefits_notice(given) and not request.information.told:
         yield "benefits_notice_unstated"
     if any(grant.third_parties == "unstated" for grant in given):
@@ -29,7 +29,7 @@ def _of_the_act(request: ConsentRequest, given: Sequence[ResolvedGrant]) -> Iter
         yield "lay_interpreter"
 
 
-def _of_the_giver(catalogue: Catalogue, request: ConsentRequest, given: Sequence[ResolvedGrant]) -> Iterator[str]:
+def _about_the_giver(catalogue: Catalogue, request: ConsentRequest, given: Sequence[ResolvedGrant]) -> Iterator[str]:
     guardian = catalogue.partners.get(request.giver.partner or "")
     if guardian is not None and guardian.partner_id in {grant.recipient.partner_id for grant in given}:
         yield "guardian_is_recipient"

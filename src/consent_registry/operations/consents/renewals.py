@@ -1,4 +1,4 @@
-"""Renewing a consent by recording another one: what may be renewed, and what it does (member `renews`)."""
+"""Renewing an earlier consent by recording a new one (member `renews`): which grants may be renewed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,9 +18,10 @@ _NORM = "Art. 7 Abs. 1 DSGVO"
 async def earlier_grants(
     command: Command, client_ids: Sequence[str], request: ConsentRequest, now: datetime
 ) -> list[Grant]:
-    """The grants of the consent to be renewed that the caller may see; none when nothing is to be renewed.
+    """The grants of the consent to be renewed that the caller may see. Empty if the request renews nothing.
 
-    Raises NotFound alike for an unknown consent, another client's, and one in which the caller has no part.
+    Raises NotFound for an unknown consent, for another client's, and for one in which the caller has no part; the
+    three cannot be distinguished.
     """
     if request.renews is None:
         return []
@@ -35,7 +36,7 @@ async def earlier_grants(
 def renewal_refusals(
     request: ConsentRequest, grants: Sequence[ResolvedGrant], earlier: Sequence[Grant], now: datetime
 ) -> Iterator[Fault]:
-    """What speaks against renewing these grants. A renewal revives nothing, widens nothing and leaves no gap."""
+    """The faults of a renewal. It may renew given grants only, add no category and leave no gap in time."""
     if request.renews is None:
         return
     for number, grant in enumerate(grants):
@@ -52,10 +53,10 @@ def renewal_refusals(
         elif given is None:
             yield _not_given(earlier, grant.flow, pointer, now)
         else:
-            for place, category in enumerate(grant.categories):
+            for position, category in enumerate(grant.categories):
                 if category.category_id not in given.category_ids:
                     yield _fault(
-                        f"{pointer}/categories/{place}",
+                        f"{pointer}/categories/{position}",
                         "The earlier consent does not give this category: a renewal never widens.",
                         "renewal_widens",
                     )

@@ -1,4 +1,4 @@
-"""What a consent act brings: the members of POST /api/v1/consents."""
+"""Request bodies of the calls that record, search and withdraw consents."""
 
 from typing import Annotated, Literal
 
@@ -28,7 +28,7 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tick of the client: yes or no to one directed flow."""
+    """The client's yes or no to one flow: sender, recipient, purpose and categories."""
 
     sender: Slug
     recipient: Slug
@@ -38,8 +38,9 @@ class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: Literal["given", "refused"] = "given"
     valid_from: Instant | None = None
     valid_until: Instant | None = None
-    # Whether data about others are in it and they agreed; the others' own consents to the same flow.
+    # Whether the grant covers data about third parties, and whether they agreed.
     third_parties: Literal["none", "consented", "not_consented"] | None = None
+    # The third parties' own consents to the same flow.
     third_party_consents: Annotated[list[Uuid], Meta(max_length=20)] = []
 
 
@@ -53,7 +54,7 @@ class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who gave the consent, and whether this person could."""
+    """Who gave the consent, and what shows that this person could decide."""
 
     role: Literal["self", "parent", "guardian", "custodian", "entrusting_person"]
     age_band: Literal["under_14", "14", "15_17", "adult"] | None = None
@@ -64,7 +65,7 @@ class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What proves the act: the hash of a file that stays with the recorder, and where it is kept."""
+    """What proves the consent: the hash of a file that the recorder keeps, and where the file is."""
 
     sha256: Sha256
     media_type: MediaType
@@ -72,7 +73,7 @@ class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How and when the client said it."""
+    """How and when the consent was given."""
 
     method: Literal["written", "signature_pad", "electronic", "oral"]
     given_at: Instant
@@ -112,7 +113,7 @@ class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which consents to list: of one client, in one status, without evidence, or all the caller has a part in."""
+    """Which consents to list: those of one client, in one status, without evidence, or all that the caller may see."""
 
     client: Reference | None = None
     status: (
@@ -126,7 +127,7 @@ class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WithdrawalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client's withdrawal: exactly one of consent_id, client, receipt_code; whole or in part; without a reason."""
+    """A client's withdrawal, whole or in part. It names exactly one of consent_id, client and receipt_code."""
 
     channel: Literal["in_person", "phone", "letter", "email", "third_person"]
     consent_id: Uuid | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Showing consents: each partner its own slice, and each showing on record (docs/design/consents.md)."""
+"""Reading and searching consents. A partner sees its own slice, and each answer is logged (docs/design/consents.md)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import find_grants_of_consents
 from consent_registry.storage.log.append import LogPlace, find_places
 
-# A search for a rare status gives up its page after so many reads; the cursor goes on from there.
+# A search for a rare status returns a short page after this many queries; the cursor continues from there.
 ROUNDS = 20
 
 
@@ -39,28 +39,30 @@ async def read_consent(
     as_of: datetime | None = None,
     as_known_at: datetime | None = None,
 ) -> ConsentView:
-    """The caller's slice of a consent, now or at a point of both time axes; logged as read. Who may see it is asked
-    as of now. Raises NotFound alike for unknown, for not the caller's, for not known yet at `as_known_at` and for
-    not given yet at `as_of`: later approval makes no earlier consent.
+    """The caller's slice of a consent, now or at a point of both time axes. The read is logged.
+
+    What the caller may see is decided as of now. Raises NotFound for an unknown consent, for one that the caller may
+    not see, for one recorded after `as_known_at`, and for one given after `as_of`; the four cannot be distinguished.
     """
 
     async def work(command: Command) -> ConsentView:
-        consent = await _held_consent(command, consent_id)
+        consent = await _lock_consent(command, consent_id)
         now = await command.now()
         moment = Moment(as_of or now, as_known_at or now)
         known = consent is not None and consent.recorded_at <= moment.known_at and consent.given_at <= moment.at
         views = await _views(command, [consent] if consent is not None and known else [], now, moment)
         if not views:
             raise NotFound
-        await _log_shown(command, views, consent.client_id if consent else None)
+        await _log_read(command, views, consent.client_id if consent else None)
         return views[0]
 
     return await run_query(runtime, actor, work)
 
 
-async def _held_consent(command: Command, consent_id: str) -> storage.ConsentRow | None:
-    """The consent, its client held beside others: what is written about a client would survive its erasure. The same
-    work for one that is not there.
+async def _lock_consent(command: Command, consent_id: str) -> storage.ConsentRow | None:
+    """The consent, read under the shared lock of its client, so that no event about the client outlives its erasure.
+
+    An unknown consent costs the same lock and queries.
     """
     network_id = command.network.network_id
     consent = await storage.find_consent(command.connection, network_id, consent_id)
@@ -70,7 +72,7 @@ async def _held_consent(command: Command, consent_id: str) -> storage.ConsentRow
 
 
 async def search_consents(runtime: Runtime, actor: Actor, request: SearchRequest) -> Page[ConsentView]:
-    """The caller's consents, newest first, by client and status; logged as read, with count and digest of the list."""
+    """A page of the consents that the caller may see, newest first. The read is logged with count and digest."""
     if request.client is not None:
         require_reference(request.client, "/client")
     filter_of_page = msgspec.json.encode(
@@ -83,21 +85,24 @@ async def search_consents(runtime: Runtime, actor: Actor, request: SearchRequest
         if request.client is not None:
             client_id = await held_client(command, request.client)
             if client_id is None:
-                await _log_shown(command, [], None)
+                await _log_read(command, [], None)
                 return Page([], None)
             groups = await find_groups(command.connection, command.network.network_id, [client_id])
             client_ids = groups[client_id].client_ids
         now = await command.now()
         views, before = await _matching(command, request, client_ids, before, now)
         page = Page(views, make_cursor(command.keys, filter_of_page, before))
-        await _log_shown(command, views, client_id)
+        await _log_read(command, views, client_id)
         return page
 
     return await run_query(runtime, actor, work)
 
 
 async def held_client(command: Command, reference: str) -> str | None:
-    """The client behind the caller's reference, held beside others; the same work for a reference nobody registered."""
+    """The client number of the caller's reference, under the client's shared lock. None if it is not registered.
+
+    An unregistered reference costs the same lock and queries.
+    """
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     digests = reference_digests(command, reference)
     known = await find_reference(command.connection, network_id, partner_id, digests)
@@ -113,12 +118,12 @@ async def held_client(command: Command, reference: str) -> str | None:
 async def _matching(
     command: Command, request: SearchRequest, client_ids: list[str] | None, before: str | None, now: datetime
 ) -> tuple[list[ConsentView], str | None]:
-    """Up to `limit` matching consents and the id after which to go on (None at the end)."""
+    """Up to `limit` matching consents, and the id after which the next page begins (None at the end)."""
     found: list[ConsentView] = []
-    without_evidence_by = None if request.evidence is None else command.actor.partner_id
+    missing_evidence_of = None if request.evidence is None else command.actor.partner_id
     for _ in range(ROUNDS):
         rows = await storage.list_consents(
-            command.connection, command.network.network_id, client_ids, before, request.limit + 1, without_evidence_by
+            command.connection, command.network.network_id, client_ids, before, request.limit + 1, missing_evidence_of
         )
         for view in await _views(command, rows, now, Moment(now, now)):
             if request.status is None or view.status == request.status:
@@ -134,7 +139,7 @@ async def _matching(
 async def _views(
     command: Command, consents: Sequence[storage.ConsentRow], now: datetime, moment: Moment
 ) -> list[ConsentView]:
-    """The caller's slices of these consents; those in which it may see nothing are left out."""
+    """The caller's slices of these consents, without those of which it may see no grant."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     ids = [consent.consent_id for consent in consents]
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
@@ -159,8 +164,8 @@ async def _views(
     return views
 
 
-async def _log_shown(command: Command, views: Sequence[ConsentView], client_id: str | None) -> None:
-    """Log that clients' data were shown: one event a call, with count and digest of the list."""
+async def _log_read(command: Command, views: Sequence[ConsentView], client_id: str | None) -> None:
+    """Append the event of a read: what was shown, how many, and the digest of the list of ids."""
     now = await command.now()
     digest = digest_of([view.consent_id for view in views])
     await command.append(ReadEvent(id=new_id(now), client=client_id, what="consents", count=len(views), digest=digest))

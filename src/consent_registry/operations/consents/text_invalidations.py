@@ -1,4 +1,4 @@
-"""A text is void, and with it every consent on it, back to when each was given (docs/design/cases.md, case 6)."""
+"""Invalidating a text, and with it every consent given on it (docs/design/cases.md, case 6)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,13 +31,13 @@ _NOTICES = {
     "invalidated": ChangeNotice("consent_invalidated", acknowledge=True, use_ban=True),
     "unrenewed": ChangeNotice("consent_unrenewed"),
 }
-# So many consents are read, voided and logged in one go; all of them in one transaction.
-AT_ONCE = 1000
+# Consents that are read, voided and logged together. All chunks are in one transaction.
+CHUNK = 1000
 Changes = list[tuple[Grant, Change]]
 
 
 class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text that was void, in one language or in all, and why."""
+    """The text that is void, in one language or in all, and why."""
 
     text: Uuid
     reason: Reason
@@ -62,17 +62,17 @@ TEXT_INVALIDATION = StoredShape("text_invalidation", 1, TextInvalidationAnswer)
 async def invalidate_text(
     runtime: Runtime, actor: Actor, request: TextInvalidationRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[TextInvalidationAnswer]:
-    """Void a text, and with it every consent on it, back to when each was given; it takes no new consents.
+    """Invalidate a text and every consent on it, from the day each was given. No new consent can name the text.
 
-    Every recipient is forbidden to use what it got (§ 78 Abs. 1, § 67d SGB X). The log says so of each consent, under
-    its client, so that each can be erased for itself, and then of the act. Raises Malformed for an unknown text or
-    language, Conflict for what is void already.
+    Every recipient is forbidden to use what it received (§ 78 Abs. 1, § 67d SGB X). Each consent has an event of its
+    own under its client, so that it can be erased separately; the event of the text comes last. Raises Malformed for
+    an unknown text or language, Conflict if it is void already.
     """
 
     async def work(command: Command) -> WorkResult[TextInvalidationAnswer]:
         _require_not_void(_text(command, request), request.language)
-        # Every consent act and every decision holds the catalogue shared, and this act alone: none is under way, so
-        # no client's lock is needed, and no order between thousands of them.
+        # This act holds the catalogue's exclusive lock, every consent act and every decision its shared lock. So none
+        # of them is running, and the locks of thousands of clients need not be taken, nor ordered.
         await widen_partners(command.connection, command.catalogue.partner_by_id)
         now = await command.now()
         invalidation_id, text = new_id(now), (request.text, request.language)
@@ -82,13 +82,13 @@ async def invalidate_text(
         await add_version(command.connection, command.network.network_id, now)
         consents = await storage.list_consents_on_text(command.connection, command.network.network_id, text)
         events: list[Event] = []
-        for first in range(0, len(consents), AT_ONCE):
-            events += await _void(command, consents[first : first + AT_ONCE], invalidation_id, request.reason, now)
+        for first in range(0, len(consents), CHUNK):
+            events += await _void(command, consents[first : first + CHUNK], invalidation_id, request.reason, now)
         event = _event(request, invalidation_id, events)
         events.append(event)
-        # The log's lock is taken once everything else is done, and held until the commit.
-        for first in range(0, len(events), AT_ONCE):
-            places = await command.append(*events[first : first + AT_ONCE])
+        # Appending takes the log's lock and keeps it until COMMIT, so it comes last.
+        for first in range(0, len(events), CHUNK):
+            places = await command.append(*events[first : first + CHUNK])
         answer = TextInvalidationAnswer(
             invalidation_id,
             request.text,
@@ -106,7 +106,7 @@ async def invalidate_text(
 
 
 def _event(request: TextInvalidationRequest, invalidation_id: str, events: Sequence[Event]) -> TextInvalidationEvent:
-    """The act's own event. Beside the invalidations, the other events are about earlier consents, or padding."""
+    """The event of the text, which counts the consents and grants in `events`. Renewals and padding are not counted."""
     voided = [event for event in events if isinstance(event, InvalidationEvent)]
     return TextInvalidationEvent(
         id=invalidation_id,
@@ -137,8 +137,9 @@ def _require_not_void(text: Text, language: str | None) -> None:
 async def _void(
     command: Command, consents: Sequence[storage.ConsentOnText], invalidation_id: str, reason: str, now: datetime
 ) -> list[Event]:
-    """Void some consents as one by one would be voided; returns what the log is to say: for each its entry and one
-    more, about what it had renewed under another client number, or padding.
+    """Invalidate these consents, each as if alone. Returns two events for each.
+
+    The second event is about the grants that the consent had renewed under another client number, or it is padding.
     """
     ids = {consent.consent_id for consent in consents} | {
         consent.renews for consent in consents if consent.renews is not None
@@ -151,28 +152,33 @@ async def _void(
     for consent in consents:
         changes = change_grants(INVALIDATION, grants.get(consent.consent_id, ()), consent.given_at, now)
         if not changes:
-            continue  # refused, or void before
+            continue  # all its grants were refused or are void already
         earlier = grants.get(consent.renews, []) if consent.renews is not None else []
-        fallen = unrenew(earlier, [grant for grant, _ in changes], now)
-        numbers = event_ids(consent.client_id, new_id(now), [grant for grant, _ in fallen], now)
-        own = _invalidation(consent, changes, fallen, invalidation_id, reason, numbers[consent.client_id])
-        others = [_renewal(fallen, number, own.id, renewal_id) for number, renewal_id in list(numbers.items())[1:]]
+        unrenewed = unrenew(earlier, [grant for grant, _ in changes], now)
+        numbers = event_ids(consent.client_id, new_id(now), [grant for grant, _ in unrenewed], now)
+        own = _invalidation(consent, changes, unrenewed, invalidation_id, reason, numbers[consent.client_id])
+        others = [_renewal(unrenewed, number, own.id, renewal_id) for number, renewal_id in list(numbers.items())[1:]]
         events += with_padding(own, others, [new_id(now)])
         rows += [
-            GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + fallen
+            GrantChange(grant, new_id(now), numbers[grant.client_id], change) for grant, change in changes + unrenewed
         ]
     await add_grant_changes(command.connection, command.network.network_id, rows)
     for kind, notice in _NOTICES.items():
-        # What was only asked for concerns nobody but who asked.
+        # A grant that was only requested was never announced to the other party.
         of_kind = [row for row in rows if row.change.kind == kind and row.grant.was_given]
         await notify_parties(command, notice, [(row.grant, row.change.effective_at) for row in of_kind], now)
     return events
 
 
 def _invalidation(
-    consent: storage.ConsentOnText, changes: Changes, fallen: Changes, invalidation_id: str, reason: str, event_id: str
+    consent: storage.ConsentOnText,
+    changes: Changes,
+    unrenewed: Changes,
+    invalidation_id: str,
+    reason: str,
+    event_id: str,
 ) -> InvalidationEvent:
-    under = [pair for pair in fallen if pair[0].client_id == consent.client_id]
+    under = [pair for pair in unrenewed if pair[0].client_id == consent.client_id]
     return InvalidationEvent(
         id=event_id,
         client=consent.client_id,
@@ -186,9 +192,9 @@ def _invalidation(
     )
 
 
-def _renewal(fallen: Changes, client_id: str, act_id: str, event_id: str) -> RenewalEvent:
-    """That renewals of grants under another client number fall."""
-    under = [pair for pair in fallen if pair[0].client_id == client_id]
+def _renewal(unrenewed: Changes, client_id: str, act_id: str, event_id: str) -> RenewalEvent:
+    """The event that grants under another client number are no longer renewed."""
+    under = [pair for pair in unrenewed if pair[0].client_id == client_id]
     return RenewalEvent(
         id=event_id,
         act=act_id,

@@ -1,7 +1,8 @@
-"""Data about others than the client: whose consent they need, and where it is on record (docs/design/cases.md, case 7).
+"""Data about third parties: which consents of other persons a grant depends on (docs/design/cases.md, case 7).
 
-The registry knows no persons' relations. Who records says whether such data are in a grant and whether those others
-agreed; their own consents to the same flow, which must be on record here, are what the grant then depends on.
+The registry does not store how persons are related. The recording partner states whether a grant covers such data and
+whether the third parties agreed. If they did, it names their own consents to the same flow, recorded here, and the new
+grant depends on these.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ NORM = "Art. 6 Abs. 1 lit. a DSGVO"
 
 
 class ThirdPartyGrants(msgspec.Struct, frozen=True):
-    """The other persons' grants that one grant depends on, or what is wrong with what was said about them."""
+    """The other persons' grants that one grant depends on, or the faults of what the request says about them."""
 
     grant_ids: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -35,7 +36,7 @@ async def find_third_party_grants(
     client_ids: Sequence[str],
     now: datetime,
 ) -> list[ThirdPartyGrants]:
-    """For each grant of the request what it depends on; `client_ids` are all numbers of the client itself."""
+    """For each grant of the request the grants it depends on. `client_ids` are all client numbers of the client."""
     return [
         await _third_party_grants(command, asked, grant, client_ids, f"/grants/{number}", now)
         for number, (asked, grant) in enumerate(zip(request.grants, grants, strict=True))
@@ -72,7 +73,7 @@ async def _third_party_grants(
 async def _grants_that_fit(
     command: Command, consent_id: str, wanted: ResolvedGrant, client_ids: Sequence[str], now: datetime
 ) -> list[str]:
-    """Another client's grants in this consent for the same flow, live, with all that is about others."""
+    """The grants of another client's consent that fit: same flow, live, covering every category about third parties."""
     network_id = command.network.network_id
     consent = await find_consent(command.connection, network_id, consent_id)
     if consent is None or consent.client_id in client_ids:

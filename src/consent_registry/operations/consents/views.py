@@ -1,4 +1,4 @@
-"""How a partner sees a consent: its own slice, and nothing that would tell it more (docs/design/consents.md)."""
+"""The view of a consent that a partner gets: its own slice of grants and releases (docs/design/consents.md)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ from consent_registry.storage.consents.consents import ConsentRow
 
 
 class ShownTextView(msgspec.Struct, frozen=True):
-    """The text the client was shown, down to its bytes (SHA-256, hex)."""
+    """The text that the client was shown, with the SHA-256 of its bytes in hex."""
 
     id: str
     version: str
@@ -35,8 +35,9 @@ class ShownTextView(msgspec.Struct, frozen=True):
 
 
 class GrantView(msgspec.Struct, frozen=True):
-    """A grant as of now. `restricted_categories` only while there are any (Art. 18 DSGVO); `use_ban` only for what was
-    void from the start: what was passed on by it may not be used (§ 78 Abs. 1 SGB X).
+    """A grant with its status. `restricted_categories` is there only while some are restricted (Art. 18 DSGVO).
+    `use_ban` is there only if the grant was void from the start: data passed on by it may not be used (§ 78 Abs. 1
+    SGB X).
     """
 
     grant_id: str
@@ -56,7 +57,7 @@ class GrantView(msgspec.Struct, frozen=True):
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
-    """A release from professional secrecy as of now: withdrawn alone, or as the grants it serves."""
+    """A release from professional secrecy with its status: withdrawn by itself, or that of the grants it serves."""
 
     release_id: str
     holder: str
@@ -71,7 +72,7 @@ class GiverView(msgspec.Struct, frozen=True):
 
 
 class ConsentView(msgspec.Struct, frozen=True):
-    """A consent as its recorder, or a sender or recipient of some of its grants, may see it."""
+    """A consent as the caller may see it: as recorder, or as sender or recipient of some of its grants."""
 
     consent_id: str
     client: str | None
@@ -99,7 +100,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 def visible_grants(grants: Sequence[Grant], partner_id: int, now: datetime) -> list[Grant]:
-    """The grants this partner may learn of."""
+    """The grants that this partner may see."""
     return [grant for grant in grants if grant.is_visible_to(partner_id, status_of(grant, now, now))]
 
 
@@ -114,7 +115,7 @@ def view_consent(
     *,
     remarks: Sequence[str],
 ) -> ConsentView:
-    """The consent at a moment, with those of its grants, releases and remarks that were selected for the viewer."""
+    """The view of a consent at a moment. Grants, releases and remarks are those that the partner may see."""
     text = catalogue.texts[consent.text_id]
     shown = [view_grant(catalogue, grant, moment) for grant in grants]
     return ConsentView(
@@ -128,7 +129,7 @@ def view_consent(
         recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
         given_at=format_instant(consent.given_at),
         recorded_at=format_instant(consent.recorded_at),
-        # Of what the viewer sees: another grant's validity is not its business.
+        # Only of the grants shown, because the validity of another grant is not visible to this partner.
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
@@ -138,7 +139,7 @@ def view_consent(
 
 
 def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
-    """A grant in the wire's terms, at a moment."""
+    """The view of a grant at a moment, with slugs for numbers."""
     changes = counting_changes(grant, moment.at, moment.known_at)
     status = status_of(grant, moment.at, moment.known_at)
     return GrantView(

@@ -1,8 +1,8 @@
-"""What a withdrawal leaves behind: for each client number a row, its changes and an entry of the log
+"""Writing a withdrawal: for each client number a row, the changes of its grants and an event
 (docs/design/withdrawals.md).
 
-The caller's own entry is about the number it acted by. What is done under another number stands in an entry of that
-number, without an actor; so whoever is erased takes along nothing that another number's state is told by.
+The caller's event is about the client number by which it withdrew. Changes under another number are in an event of that
+number, without an actor. So if one number is erased, the events of the others still account for their state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class NewWithdrawal(msgspec.Struct, frozen=True):
 
     @property
     def numbers(self) -> list[str]:
-        """The client numbers it does something under, first the one it was made by."""
+        """The client numbers under which something changes, first the number by which the caller withdrew."""
         changed = {item.grant.client_id for item in self.withdrawn}
         changed |= {self.client_of(release) for release in self.releases}
         return [self.client_id, *sorted(changed - {self.client_id})]
@@ -54,8 +54,10 @@ class NewWithdrawal(msgspec.Struct, frozen=True):
         return self.client_of_consent[release.consent_id]
 
     def caller_may_see(self, grant: Grant) -> bool:
-        """Whether the caller may know that this grant was withdrawn: it was given under the number that the caller, or
-        the code that the client brought, named; or the caller takes part in it.
+        """Whether the caller may know that this grant was withdrawn.
+
+        It may if the caller takes part in the grant, or if the grant is under the client number by which the caller
+        withdrew: its own reference, or the client's receipt code.
         """
         return grant.client_id == self.client_id or grant.grant_id in self.known
 
@@ -63,7 +65,7 @@ class NewWithdrawal(msgspec.Struct, frozen=True):
 async def record_withdrawal(
     command: Command, withdrawal: NewWithdrawal, reference: str | None, now: datetime
 ) -> LogPlace:
-    """Write all of it, and tell the partners concerned; returns the place of the caller's entry."""
+    """Write rows, changes, notices and events. Returns the place of the caller's event in the log."""
     network_id = command.network.network_id
     ids = {number: new_id(now) for number in withdrawal.numbers} | {withdrawal.client_id: withdrawal.act_id}
     times = (withdrawal.declared_at, withdrawal.received_at, now)
@@ -82,9 +84,9 @@ async def record_withdrawal(
         (new_id(now), ids[withdrawal.client_of(release)], release.release_id) for release in withdrawal.releases
     ]
     await add_release_withdrawals(command.connection, network_id, (withdrawal.received_at, now), released)
-    # What was only asked for concerns nobody but who asked.
-    told = [(item.grant, item.change.effective_at) for item in withdrawal.withdrawn if item.grant.was_given]
-    await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), told, now)
+    # A grant that was only requested was never announced to the other party.
+    notified = [(item.grant, item.change.effective_at) for item in withdrawal.withdrawn if item.grant.was_given]
+    await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), notified, now)
     own, *others = [_event(command, withdrawal, client_id, row_id) for client_id, row_id in ids.items()]
     if reference is not None:
         own = msgspec.structs.replace(own, reference_commitment=commit_to(reference))
@@ -92,7 +94,10 @@ async def record_withdrawal(
 
 
 def _event(command: Command, withdrawal: NewWithdrawal, client_id: str, row_id: str) -> WithdrawalEvent:
-    """The entry of one client number. The caller's also names what it may know of others, which is told by theirs."""
+    """The event for one client number.
+
+    The caller's event also names, as `also`, the grants under other numbers that the caller may see.
+    """
     own = [item for item in withdrawal.withdrawn if item.grant.client_id == client_id]
     event = WithdrawalEvent(
         id=row_id,
@@ -115,7 +120,7 @@ def _event(command: Command, withdrawal: NewWithdrawal, client_id: str, row_id: 
 
 
 def _named(catalogue: Catalogue, withdrawal: NewWithdrawal, item: Withdrawn) -> LoggedWithdrawal:
-    """What was withdrawn; of which consent only where the caller takes part, not where the client brought its code."""
+    """A withdrawn grant as the event names it. Its consent is named only if the caller takes part in the grant."""
     parts = item.change.category_ids
     return LoggedWithdrawal(
         grant=item.grant.grant_id,

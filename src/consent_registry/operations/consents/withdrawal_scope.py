@@ -1,4 +1,4 @@
-"""What a withdrawal reaches: by consent, by client or by the code the client carries, and by whom it is recorded."""
+"""Finding the grants and releases that a withdrawal may cover: by consent, by client or by receipt code."""
 
 from collections.abc import Sequence
 
@@ -24,8 +24,11 @@ from consent_registry.storage.database.database import widen_partners
 
 
 class WithdrawalScope(msgspec.Struct, frozen=True):
-    """What the caller may withdraw: by which client number, which grants and releases. All that may be withdrawn of
-    that client, of the releases those that a renewal could bind to these; and what the caller itself may see of it.
+    """What a withdrawal may cover.
+
+    `client_id` is the client number by which the caller withdraws. `grants` and `releases` are those in question;
+    `all_grants` and `all_releases` add those of the same client that a renewal may bind to them. `seen` are the grants
+    that the caller itself may see.
     """
 
     client_id: str
@@ -37,7 +40,10 @@ class WithdrawalScope(msgspec.Struct, frozen=True):
 
 
 async def find_scope(command: Command, request: WithdrawalRequest) -> WithdrawalScope | RegistryError:
-    """Find and lock the client, by all its numbers: another partner may withdraw by another name."""
+    """Find the scope of a withdrawal. Takes the exclusive lock of every client number of the person.
+
+    Returns the error for a wrong code, so that the failed attempt is committed. Raises NotFound for other targets.
+    """
     if isinstance(request.receipt_code, str):
         return await _scope_by_code(command, request.receipt_code)
     if isinstance(request.client, str):
@@ -47,7 +53,7 @@ async def find_scope(command: Command, request: WithdrawalRequest) -> Withdrawal
         return await _scope_of(command, known.client_id, known.group, None, [command.actor.partner_id])
     if isinstance(request.consent_id, str):
         consent = await find_consent(command.connection, command.network.network_id, request.consent_id)
-        # The same work for a consent that is not there as for one whose grants the caller may not see: a refusal.
+        # Constant time: an unknown consent costs the same lock and queries as one whose grants the caller may not see.
         client_id = request.consent_id if consent is None else consent.client_id
         group = (await locked_groups(command, [client_id]))[client_id]
         scope = await _scope_of(command, client_id, group, request.consent_id, [command.actor.partner_id])
@@ -58,19 +64,19 @@ async def find_scope(command: Command, request: WithdrawalRequest) -> Withdrawal
 
 
 async def _scope_by_code(command: Command, code: str) -> WithdrawalScope | RegistryError:
-    """By the client's own code, at any partner of the network; a wrong one is counted, and said to be unknown."""
+    """The scope by the client's receipt code, at any partner of the network. A wrong code is counted as a failure."""
     network_id = command.network.network_id
     await require_few_failures(command, "receipt_code")
     digests = receipt_code_digests(command, code)
     found = await find_receipt_code(command.connection, network_id, digests)
     if found is not None:
         group = (await locked_groups(command, [found.client_id]))[found.client_id]
-        # It may have been replaced while this waited for the client.
+        # Read again under the client's lock: the code may have been replaced while this transaction waited.
         found = await find_receipt_code(command.connection, network_id, digests)
     if found is None:
         await count_failure(command, "receipt_code")
         return NotFound()
-    # The client acts here, through whatever partner it went to: the whole consent is in scope.
+    # With its code the client itself acts, so the whole consent is in scope, whatever the caller may see of it.
     await widen_partners(command.connection, {command.actor.partner_id, *found.partner_ids})
     return await _scope_of(command, found.client_id, group, found.consent_id, found.partner_ids)
 
@@ -78,8 +84,9 @@ async def _scope_by_code(command: Command, code: str) -> WithdrawalScope | Regis
 async def _scope_of(
     command: Command, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
 ) -> WithdrawalScope:
-    """What may be withdrawn for these partners of a client's grants, and what of it belongs to the consent in question;
-    of other consents the caller is told only what it has a part in itself.
+    """The scope of a withdrawal made for these partners: the grants that any of them may see.
+
+    `consent_id` narrows it to one consent; None means all consents of the client.
     """
     now = await command.now()
     everything = await find_grants_of_clients(command.connection, command.network.network_id, group.client_ids)
@@ -99,7 +106,10 @@ async def _scope_of(
 
 
 def choose(request: WithdrawalRequest, scope: WithdrawalScope) -> WithdrawalScope:
-    """The grants and releases the request names; naming neither means all of both. A foreign one is not found."""
+    """Narrow the scope to the grants and releases that the request names, and add what they renew or are renewed by.
+
+    A request that names neither means all. Raises NotFound if it names one outside the scope.
+    """
     if isinstance(request.grants, UnsetType) and isinstance(request.releases, UnsetType):
         return _with_renewals(scope)
     grant_ids = [] if isinstance(request.grants, UnsetType) else request.grants
@@ -118,7 +128,7 @@ def choose(request: WithdrawalRequest, scope: WithdrawalScope) -> WithdrawalScop
 
 
 def _with_renewals(scope: WithdrawalScope) -> WithdrawalScope:
-    """A consent and its renewal are one yes said twice: whoever takes back one takes back both."""
+    """Add the grants and releases that are bound to these by renewal. A withdrawal of one is a withdrawal of both."""
     return msgspec.structs.replace(
         scope,
         grants=[*scope.grants, *related_grants(scope.grants, scope.all_grants)],

@@ -1,4 +1,4 @@
-"""Withdrawals: by consent, by client or by the code the client carries; effective at once
+"""Recording a withdrawal: by consent, by client or by receipt code. It takes effect at once
 (docs/design/withdrawals.md).
 """
 
@@ -30,8 +30,8 @@ from consent_registry.storage.log.append import LogPlace
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):
-    """What was withdrawn now, as far as it was given under the reference in question or the caller takes part in it;
-    and which grants of other consents for the same flows go on, as far as the caller takes part in them.
+    """The recorded withdrawal. `withdrawn` lists the grants it covers, `still_given` the grants of other consents that
+    still permit the same flows. Neither lists a grant that the caller may not see.
     """
 
     withdrawal_id: str
@@ -47,9 +47,10 @@ WITHDRAWAL = StoredShape("withdrawal", 1, WithdrawalAnswer)
 async def withdraw_consent(
     runtime: Runtime, actor: Actor, request: WithdrawalRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[WithdrawalAnswer]:
-    """Record a withdrawal. From this answer on no decision permits what was withdrawn.
+    """Record a withdrawal. A decision that begins after this answer does not permit what was withdrawn.
 
-    Raises NotFound alike for unknown and for not the caller's, Conflict when nothing is left, TooMany for guessing.
+    Raises NotFound for an unknown target and, without a difference, for one that the caller may not see; Conflict if
+    nothing is left to withdraw; TooMany after too many wrong codes.
     """
     _require_one_target(request)
 
@@ -92,11 +93,11 @@ async def withdraw_consent(
     )
 
 
-def _answer(withdrawal: NewWithdrawal, still: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
+def _answer(withdrawal: NewWithdrawal, remaining: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
     return WithdrawalAnswer(
         withdrawal.act_id,
         [item.grant.grant_id for item in withdrawal.withdrawn if withdrawal.caller_may_see(item.grant)],
-        [grant.grant_id for grant in still],
+        [grant.grant_id for grant in remaining],
         format_instant(now),
         LogEntry.of(place),
     )
@@ -137,7 +138,10 @@ def _category_ids(command: Command, request: WithdrawalRequest) -> frozenset[int
 
 
 def _times(request: WithdrawalRequest, now: datetime) -> tuple[datetime, datetime]:
-    """Declared and received: not in the future, in this order; neither delays the effect."""
+    """The instants at which the withdrawal was declared and received. Neither delays its effect.
+
+    Raises Malformed unless declared <= received <= now.
+    """
     faults: list[Fault] = []
     received = instant_at(None if request.received_at is UNSET else request.received_at, "/received_at", faults)
     declared = instant_at(None if request.declared_at is UNSET else request.declared_at, "/declared_at", faults)
