@@ -17,7 +17,7 @@ from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.renewals import renew, related_grants, unrenew
+from consent_registry.domain.renewals import related_grants, renew, unrenew
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.views import visible_grants

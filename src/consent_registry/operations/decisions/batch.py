@@ -1,6 +1,6 @@
-"""One batch of decisions: one transaction, from the keys to the log (docs/design/decisions.md, steps 3 to 8).
+"""Answering one batch of decisions in one transaction (docs/design/decisions.md, steps 3 to 8).
 
-The order of its steps keeps the log from reading "withdrawal, permit": catalogue lock, client locks, facts, log.
+The order of the steps is catalogue lock, client locks, facts, log. So the log never reads "withdrawal, permit".
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,9 +32,9 @@ Places = dict[str, LogPlace]
 
 
 async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[PendingRequest]) -> Requests:
-    """Decide a batch in one transaction and send the answers after its commit.
+    """Decide a batch in one transaction and send the answers after COMMIT.
 
-    Returns the requests that must wait for the next batch, because a consent act holds one of their clients.
+    Returns the requests that must wait for the next batch, because another transaction holds the lock of a client.
     """
     pace = Pace()
     for request in batch:
@@ -57,7 +57,7 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
         postponed += await _decide(runtime, catalogue, free, facts.now, latest, pace)
         decided = [request for request in free if request.outcome is None and request.is_decided]
         places = await _record(connection, network, facts.now, decided, pace)
-        # Answers with a key are made before the commit, because they are stored with it; the others after.
+        # Answers to requests with an idempotency key are stored in this transaction, so they are made before COMMIT.
         for request in decided:
             if request.idempotency_key is not None:
                 await _answer(runtime, catalogue, request, facts.now, places, pace)
@@ -72,7 +72,10 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
 
 
 async def _claim_keys(connection: Connection, network: Network, batch: Sequence[PendingRequest]) -> Requests:
-    """Take the requests' idempotency keys; a key that is in use is an answer of its own."""
+    """Try the locks of the requests' idempotency keys. A request whose key is in use is answered KeyInUse.
+
+    Returns the requests whose key is locked.
+    """
     keyed: dict[tuple[int, bytes], PendingRequest] = {}
     for request in batch:
         if request.idempotency_key is None:
@@ -91,8 +94,9 @@ def _questions(requests: Sequence[PendingRequest]) -> list[PendingQuestion]:
 
 
 async def _lock(connection: Connection, network: Network, batch: Sequence[PendingRequest]) -> tuple[Requests, Requests]:
-    """Lock the clients of all requests without an answer; returns those that may go on, and those that must wait for a
-    consent act to end.
+    """Try the shared locks of the clients of all requests that have no answer yet.
+
+    Returns the requests that hold all their locks, and those that must wait because a consent act holds one.
     """
     requests = [request for request in batch if request.outcome is None]
     questions = _questions(requests)
@@ -106,12 +110,13 @@ async def _lock(connection: Connection, network: Network, batch: Sequence[Pendin
 
 
 async def _load(connection: Connection, network: Network, requests: Requests) -> tuple[Requests, Requests, Facts]:
-    """The facts for all questions, in one statement; returns the requests that may go on, those that must wait, and the
-    facts' time and catalogue version.
+    """Read the facts for all questions in one statement.
 
-    Grants may depend on consents of other clients (data about third parties). Those clients are known only once the
-    grants are read, so they are locked now and the facts are read again under their locks: without that the log could
-    read "withdrawal, permit".
+    Returns the requests that can be decided, those that must wait, and the facts with their time and catalogue version.
+
+    Grants may depend on consents of other clients (data about third parties). These clients are known only after the
+    grants are read. So their locks are tried now, and the facts are read again under these locks. Without the second
+    reading the log could read "withdrawal of the other client, permit".
     """
     facts = await _load_into(connection, network, requests)
     others = frozenset().union(*[question.facts.others for question in _questions(requests)])
@@ -143,7 +148,7 @@ def _divide(requests: Requests, blocked: set[PendingQuestion]) -> tuple[Requests
 
 
 async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Network, facts: Facts) -> Catalogue:
-    """The catalogue of this transaction: the picture at hand if the facts say that it still holds."""
+    """The catalogue in memory if it has the version that the facts name, else the catalogue loaded anew."""
     picture = await runtime.picture(network)
     if picture.version == facts.catalogue_version:
         return picture
@@ -151,7 +156,7 @@ async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Ne
 
 
 async def _replay(runtime: Runtime, connection: Connection, keyed: Requests, catalogue: Catalogue) -> None:
-    """Find the answers that were given before for these keys."""
+    """Find the answers that were given before for these keys (`Idempotency-Replayed`)."""
     scopes = [
         (request.actor.partner_id, request.idempotency_key.scope)
         for request in keyed
@@ -177,9 +182,9 @@ async def _replay(runtime: Runtime, connection: Connection, keyed: Requests, cat
 async def _decide(
     runtime: Runtime, catalogue: Catalogue, requests: Requests, now: datetime, latest: datetime, pace: Pace
 ) -> Requests:
-    """Decide what can be decided; returns the requests whose client was linked to another since it was locked."""
+    """Decide each question. Returns the requests of which a client was linked to another one since it was locked."""
     postponed = []
-    # In ascending order, which the index of the log's events keeps small.
+    # In ascending order, because that keeps the index over event ids small.
     decision_ids = iter(sorted(new_ids(now, sum(len(request.questions) for request in requests))))
     promise = (runtime.issuer, runtime.keys.log_key_id)
     for request in requests:
@@ -198,7 +203,7 @@ async def _decide(
         for question in request.questions:
             await pace.pause()
             decision = _decision(catalogue, question, now, latest)
-            # The reference's own client id: the links in the log say whom else it meant.
+            # The client number of the reference itself. The links in the log say which other numbers meant the client.
             client_id = question.facts.client.client_id
             question.event = decision_event(
                 promise, question.request, question.question, decision, next(decision_ids), client_id
@@ -207,7 +212,7 @@ async def _decide(
 
 
 async def _read_again(request: PendingRequest, catalogue: Catalogue, runtime: Runtime, pace: Pace) -> None:
-    """Read the request in the terms of a newer catalogue. Numbers never change, so the facts at hand are still its."""
+    """Resolve the request by a newer catalogue. Numbers of entries never change, so the facts stay valid."""
     known = [(question.locked, question.facts) for question in request.questions]
     await request.read(catalogue, runtime.keys, pace)
     for question, (locked, facts) in zip(request.questions, known, strict=True):
@@ -223,7 +228,7 @@ def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, lat
 
 
 async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
-    """Append the decisions' events, last; returns their places by decision id."""
+    """Append the events of the decisions. Returns their places in the log by decision id."""
     instant = format_instant(now)
     entries = [entry for request in decided for entry in _entries(network, request, instant)]
     if not entries:

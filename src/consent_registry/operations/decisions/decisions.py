@@ -1,4 +1,4 @@
-"""Decisions: what a partner asks, what it is answered, and the record it leaves (docs/design/decisions.md)."""
+"""A decision as request, question, event and answer (docs/design/decisions.md)."""
 
 import secrets
 from datetime import datetime
@@ -53,7 +53,7 @@ class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True):
-    """The answer. The three lists hold slugs in the order asked and together are exactly what was asked."""
+    """The answer to a question. Its three lists together hold exactly the categories asked, in the order asked."""
 
     decision_id: str
     outcome: Outcome
@@ -69,7 +69,7 @@ class DecisionAnswer(msgspec.Struct, frozen=True):
 
 
 def read_question(actor: Actor, catalogue: Catalogue, request: DecisionRequest, pointer: str = "") -> Question:
-    """What the request asks, in the catalogue's terms; raises Malformed with every fault and its pointer."""
+    """The question of a request, with the catalogue's entries for its slugs. Raises Malformed with every fault."""
     faults = list(_faults(actor, catalogue, request, pointer))
     if faults:
         raise Malformed(faults=tuple(faults))
@@ -113,10 +113,10 @@ def decision_event(
     decision_id: str,
     client_id: str | None,
 ) -> DecisionEvent:
-    """The record of a decision: complete, so that the answer can be given again from it alone, a receipt with it.
+    """The event of a decision. It holds all that is needed to give the same answer and receipt again.
 
-    `promise` is who issues a receipt, and the id of the log key that signs it.
-    Its actor is the sender, and what it does not name there was none of: millions of these are kept.
+    `promise` is the issuer of receipts and the id of the log key that signs them. Empty members are left out, because
+    millions of these events are stored.
     """
     statutory = [category.slug for category in decision.not_consent_based]
     return DecisionEvent(
@@ -157,7 +157,7 @@ def decision_of(body: bytes) -> DecisionEvent:
 
 
 def make_answer(catalogue: Catalogue, event: DecisionEvent, decided_at: str, place: LogPlace) -> DecisionAnswer:
-    """The answer that a decision's event stands for."""
+    """The answer of a decision, made from its event and its place in the log."""
     permitted, statutory = event.permitted, event.not_consent_based or []
     obligations: tuple[Obligation, ...] = ()
     if permitted:
@@ -182,9 +182,10 @@ def make_answer(catalogue: Catalogue, event: DecisionEvent, decided_at: str, pla
 def with_receipt(
     answer: DecisionAnswer, keys: Keys, network: str, event: DecisionEvent, promised: LoggedReceipt
 ) -> DecisionAnswer:
-    """The answer with a signed receipt (JWS, EdDSA): the promise that this record is in the log.
+    """The answer with a signed receipt (JWS, EdDSA), which promises that the decision's event is in the log.
 
-    The salt goes to the sender alone: with it and the reference it can show whom the receipt is about.
+    The receipt holds a commitment to the reference. The sender alone gets its salt, and can show with salt and
+    reference which client the receipt is about.
     """
     claims = {
         "iss": promised.iss,

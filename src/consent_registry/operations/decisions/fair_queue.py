@@ -1,10 +1,10 @@
-"""A bounded queue that several partners share fairly (start-time fair queueing, by tags of virtual time).
+"""A bounded queue that partners share fairly (start-time fair queueing).
 
-Each request gets two tags when it comes: it begins where its partner's last one ended, or now, and ends so many
-decisions later. The lowest end is served first. So a partner that asks a little is served before one that asks a lot,
-however much the other has waiting. A request that did not fit beside the smaller ones before it is the next to go. So a
-batch waits for one transaction of single questions, or for its share where these fill every transaction; and a single
-question waits for one batch, of all that others have waiting.
+Each request gets two tags of virtual time, counted in decisions. `begin` is the end of the partner's previous request,
+or the present if that is later; `end` is `begin` plus the size of the request. The request with the lowest `end` is
+served first, so a partner with few questions is served before a partner with many. A request that does not fit into a
+transaction is the first of the next one. So a batch waits for one transaction of single questions, or for its share if
+these fill every transaction. A single question waits for at most one batch of other partners.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ import msgspec
 T = TypeVar("T")
 
 
-class Place(msgspec.Struct, Generic[T], frozen=True):
-    """Where a request stands: its two tags, its number, whose it is, and how many decisions it asks for."""
+class QueuedItem(msgspec.Struct, Generic[T], frozen=True):
+    """A request in the queue: its tags, its number in order of arrival, its partner and the number of its decisions."""
 
     begin: int
     end: int
@@ -29,15 +29,15 @@ class Place(msgspec.Struct, Generic[T], frozen=True):
 
 
 class FairQueue(Generic[T]):
-    """Holds `room` decisions at most. Requests are whole; those of one partner leave as they came."""
+    """A queue of at most `room` decisions. Requests are never split; those of one partner keep their order."""
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._heap: list[tuple[int, int, Place[T]]] = []
-        self._passed_over: Place[T] | None = None
+        self._heap: list[tuple[int, int, QueuedItem[T]]] = []
+        self._passed_over: QueuedItem[T] | None = None
         self._numbers = count()
         self._now = 0
-        # By partner: where its last request ends, and how many decisions it has waiting.
+        # By partner: the end tag of its last request, and the number of its waiting decisions.
         self._ends: dict[int, int] = {}
         self._waiting: dict[int, int] = {}
         self.size = 0
@@ -47,8 +47,9 @@ class FairQueue(Generic[T]):
         return self.size > 0
 
     def has_room(self, partner_id: int, size: int) -> bool:
-        """Whether a partner may put so many more: what it has waiting then is no more than what is free now. So one
-        partner fills half the room at most, two fill three quarters, and there is some left for who comes next.
+        """Whether a partner may add `size` decisions: its waiting decisions may not exceed the room that is free now.
+
+        So one partner fills at most half the room, two fill three quarters, and a further partner still finds room.
         """
         return self._waiting.get(partner_id, 0) + size <= self._room - self.size
 
@@ -56,36 +57,36 @@ class FairQueue(Generic[T]):
         """Add a request."""
         begin = max(self._now, self._ends.get(partner_id, 0))
         self._ends[partner_id] = begin + size
-        self.put_back(Place(begin, begin + size, next(self._numbers), partner_id, size, item))
+        self.put_back(QueuedItem(begin, begin + size, next(self._numbers), partner_id, size, item))
 
-    def put_back(self, place: Place[T]) -> None:
-        """Put a request that was taken where it stood: before whatever came after it."""
-        heappush(self._heap, (place.end, place.number, place))
-        self._waiting[place.partner_id] = self._waiting.get(place.partner_id, 0) + place.size
-        self.size += place.size
+    def put_back(self, queued: QueuedItem[T]) -> None:
+        """Put a request back that was taken. It keeps its tags, so it is before all later requests."""
+        heappush(self._heap, (queued.end, queued.number, queued))
+        self._waiting[queued.partner_id] = self._waiting.get(queued.partner_id, 0) + queued.size
+        self.size += queued.size
 
-    def take(self, most: int) -> list[Place[T]]:
-        """Take the requests whose turn it is: so many decisions at most, or one request that alone is more."""
+    def take(self, most: int) -> list[QueuedItem[T]]:
+        """Take the next requests: at most `most` decisions in all, or a single request that is larger."""
         return list(self._taken(most))
 
-    def _taken(self, most: int) -> Iterator[Place[T]]:
-        place, self._passed_over = self._passed_over or heappop(self._heap)[2], None
-        yield self._leave(place)
-        taken = place.size
+    def _taken(self, most: int) -> Iterator[QueuedItem[T]]:
+        queued, self._passed_over = self._passed_over or heappop(self._heap)[2], None
+        yield self._remove(queued)
+        taken = queued.size
         while self._heap and taken < most:
-            place = heappop(self._heap)[2]
-            taken += place.size
+            queued = heappop(self._heap)[2]
+            taken += queued.size
             if taken > most:
-                self._passed_over = place
+                self._passed_over = queued
                 return
-            yield self._leave(place)
+            yield self._remove(queued)
 
-    def _leave(self, place: Place[T]) -> Place[T]:
-        self._now = max(self._now, place.begin)
-        self.size -= place.size
-        self._waiting[place.partner_id] -= place.size
+    def _remove(self, queued: QueuedItem[T]) -> QueuedItem[T]:
+        self._now = max(self._now, queued.begin)
+        self.size -= queued.size
+        self._waiting[queued.partner_id] -= queued.size
         if not self.size:
-            # Nobody waits, so nobody has had more than another.
+            # The queue is empty, so no partner has an advantage to account for.
             self._ends.clear()
             self._waiting.clear()
-        return place
+        return queued

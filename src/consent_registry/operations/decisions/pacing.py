@@ -1,13 +1,13 @@
-"""How long a batch may work before others have their turn.
+"""How long a batch may work before it lets the event loop serve others.
 
-The event loop serves one thing at a time. A batch of a thousand questions takes tens of milliseconds. Without pauses
+The event loop serves one task at a time. A batch of a thousand questions takes tens of milliseconds. Without pauses
 every other answer of this process would wait for all of them.
 """
 
 import asyncio
 import time
 
-# Seconds. Long enough that a transaction of single questions pauses once or twice, short beside a question's own time.
+# Seconds. A transaction of single questions pauses once or twice; a pause is short compared to a question's own time.
 SLICE = 0.0004
 
 
@@ -18,7 +18,7 @@ class Pace:
         self._since = time.perf_counter()
 
     async def pause(self) -> None:
-        """Let the event loop serve others, if this has worked for a slice of time; called after each piece of work."""
+        """Let the event loop serve others if SLICE has passed since the last pause."""
         if time.perf_counter() - self._since >= SLICE:
             await asyncio.sleep(0)
             self._since = time.perf_counter()

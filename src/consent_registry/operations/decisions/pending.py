@@ -1,4 +1,4 @@
-"""Requests that wait for their decisions, and what each of their questions gathers on the way to its answer."""
+"""Requests in the decision queue, and the state of each of their questions until it is answered."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, Fact
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN
 from consent_registry.storage.keys.keyring import Keys
 
-# Answers to a request, in the order asked.
+# The answers to a request, in the order of its questions.
 DECISIONS = StoredShape("decisions", 1, list[DecisionAnswer])
 Decided = CommandResult[list[DecisionAnswer]]
 
 
 class PendingQuestion:
-    """One question of a request: what was asked, then the locked client, the facts and the event of its decision."""
+    """One question of a request, with what the transaction adds: the locked client, the facts, the decision's event."""
 
     __slots__ = ("event", "facts", "locked", "query", "question", "request")
 
@@ -34,14 +34,14 @@ class PendingQuestion:
         self.begin()
 
     def begin(self) -> None:
-        """Forget what an earlier transaction found, which was rolled back or could not lock the client."""
+        """Reset what an earlier transaction added. It was rolled back, or it could not lock the client."""
         self.locked = UNKNOWN_CLIENT
         self.facts = NOTHING_KNOWN
         self.event: DecisionEvent | None = None
 
 
 class PendingRequest:
-    """A request that waits: one or more questions of one caller, which are never split over two transactions."""
+    """A request in the decision queue: one or more questions of one caller, always answered in one transaction."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PendingRequest:
         self.outcome: Decided | Exception | None = None
 
     async def read(self, catalogue: Catalogue, keys: Keys, pace: Pace) -> None:
-        """Read the questions in the catalogue's terms; raises Malformed with their faults, 100 at most."""
+        """Resolve the questions by this catalogue. Raises Malformed with their faults, at most 100."""
         faults: list[Fault] = []
         questions = []
         for number, request in enumerate(self.requests):
@@ -86,7 +86,7 @@ class PendingRequest:
         return FactsQuery(partner_id, digests, question.recipient.partner_id, question.purpose.purpose_id)
 
     def begin(self) -> None:
-        """Forget what an earlier transaction found."""
+        """Reset what an earlier transaction added."""
         self.outcome = None
         for question in self.questions:
             question.begin()
@@ -97,11 +97,11 @@ class PendingRequest:
         return self.questions[-1].event is not None
 
     def settle(self, outcome: Decided | Exception) -> None:
-        """Send the answer at its moment."""
+        """Schedule the answer for the moment at which it is to leave."""
         SCHEDULER.call_at(self.leaves_at, partial(self._send, outcome))
 
     def _send(self, outcome: Decided | Exception) -> None:
-        if self.reply.done():  # the caller may be gone
+        if self.reply.done():  # the caller may have closed the connection
             return
         if isinstance(outcome, CommandResult):
             self.reply.set_result(outcome)

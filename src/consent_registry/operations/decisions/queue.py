@@ -1,9 +1,9 @@
-"""The decider: answers all decisions that wait, together, with one durable commit (docs/design/decisions.md).
+"""The decision queue: it answers all waiting decision requests of a network together, with one durable commit
+(docs/design/decisions.md).
 
-One a network and process. While one batch commits, the next one fills, and partners share it fairly (fair_queue.py): a
-partner's batch holds up another's question by one batch at most, and by no more than the time its entries take in the
-log. No answer leaves before its record is durable, and nothing is remembered from one batch to the next but what the
-catalogue's version vouches for.
+Each process has one queue for each network. While one batch commits, the next one fills. Partners share the queue
+fairly (fair_queue.py): a question waits for at most one batch of another partner. No answer leaves before its event is
+durable. Between two batches only the catalogue is kept in memory, and each batch compares its version.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import CannotRecord, RegistryError
 from consent_registry.operations.decisions.batch import answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
-from consent_registry.operations.decisions.fair_queue import FairQueue, Place
+from consent_registry.operations.decisions.fair_queue import FairQueue, QueuedItem
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import Decided, PendingRequest
 from consent_registry.operations.running.actors import Actor
@@ -27,26 +27,28 @@ from consent_registry.operations.running.response_delay import response_moment
 
 BATCH = 512
 QUEUE = 16 * BATCH
-# A second batch sets out while the first is with the database, once so many decisions wait: one alone would leave
-# either this process or the database idle, and two small ones cost more than one.
+# With at least this many waiting decisions a second transaction begins while the first is in the database. With one
+# transaction either this process or the database would be idle; two small transactions would cost more than one.
 SECOND = BATCH // 2
-# Batches of more than a few questions have a queue and a transaction of their own: a single question does not wait for
-# what a batch takes, but for its entry in the log. Seconds without a question after which batches have the time alone.
+# Requests of more than FEW questions are batches, with a queue and transactions of their own. So a single question does
+# not wait while a batch is decided, only while its events are appended. After ALONE seconds without a single question
+# batches may use both transactions.
 FEW = 16
 ALONE = 0.1
-# How long a request waits for a client that a consent act holds, and how soon it asks again.
+# Seconds. A request waits up to PATIENCE for a client that a consent act holds, and is tried again every PAUSE.
 PATIENCE = 1.0
 PAUSE = 0.002
-# Seconds. An answer leaves this long after its question, or later when it was not ready, so that its time does not tell
-# what is known of a person; one to a batch as much later again for each fifty questions, which is twice what they take.
+# Seconds. An answer leaves this long after its question, or later if it was not ready, so that its time does not depend
+# on what is known of a person. An answer to a batch leaves this much later for each fifty questions: twice what they
+# take to decide.
 RESPONSE_SECONDS = 0.005
-_EVEN_QUESTIONS = 50
+_QUESTIONS_PER_DELAY = 50
 
 _log = structlog.get_logger(__name__)
 
 
 class _Lane:
-    """Requests of a kind that wait, and how many transactions are under way for them."""
+    """The waiting requests of one kind (single questions or batches) and how many transactions run for them."""
 
     def __init__(self) -> None:
         self.waiting: FairQueue[PendingRequest] = FairQueue(QUEUE)
@@ -54,14 +56,14 @@ class _Lane:
 
 
 class DecisionQueue:
-    """Answers the decisions of one network in this process."""
+    """Answers the decision requests of one network in this process."""
 
     def __init__(self, runtime: Runtime, network: Network, response_seconds: float = RESPONSE_SECONDS) -> None:
         self._runtime = runtime
         self._network = network
         self._response_seconds = response_seconds
         self._questions, self._batches = _Lane(), _Lane()
-        # One batch at a time is read, so that several do not share the time of everybody else.
+        # Only one batch is resolved at a time, so that reading batches does not slow down single questions.
         self._reading = asyncio.Lock()
         self._asked_at = -math.inf
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,9 +76,11 @@ class DecisionQueue:
         is_batch: bool = False,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Decided:
-        """The durable answers to one request or to a batch; raises Malformed with pointers, CannotRecord when the queue
-        is full or the log cannot be written, KeyInUse, Refused, NotAuthentic, OutcomeUnknown. It leaves `even` to 1.4
-        times `even` seconds after the question, to a batch as much later again for each fifty, or when it is ready.
+        """The durable answers to one request or to a batch.
+
+        They leave after `response_seconds` to 1.4 times that, and as much later again for each fifty questions, or when
+        they are ready. Raises Malformed with pointers, CannotRecord if the queue is full or the log cannot be written,
+        KeyInUse, Refused, NotAuthentic, OutcomeUnknown.
         """
         is_few = len(requests) <= FEW
         give_back = await self._runtime.take_turn(actor, "questions" if is_few else "batches")
@@ -99,7 +103,7 @@ class DecisionQueue:
             self._asked_at = time.monotonic()
             await self._read(waiting)
         waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
-        waiting.leaves_at = response_moment(self._response_seconds * (1 + (len(requests) - 1) / _EVEN_QUESTIONS))
+        waiting.leaves_at = response_moment(self._response_seconds * (1 + (len(requests) - 1) / _QUESTIONS_PER_DELAY))
         lane.waiting.put(actor.partner_id, len(requests), waiting)
         if lane.under_way == 0 or (lane.waiting.size >= SECOND and lane.under_way < self._most_under_way(lane)):
             lane.under_way += 1
@@ -109,8 +113,9 @@ class DecisionQueue:
         return await waiting.reply
 
     async def _read(self, waiting: PendingRequest) -> None:
-        """Read a request in the terms of the catalogue's picture, a fresh one if it names what the picture does not
-        know: a slug may be newer, and only a fresh one may say that it does not exist.
+        """Resolve a request by the catalogue in memory.
+
+        If it names a slug that this catalogue lacks, the catalogue is loaded anew first, because the slug may be newer.
         """
         catalogue = await self._runtime.picture(self._network)
         if not all(request.is_known_to(catalogue) for request in waiting.requests):
@@ -118,7 +123,7 @@ class DecisionQueue:
         await waiting.read(catalogue, self._runtime.keys, Pace())
 
     def _most_under_way(self, lane: _Lane) -> int:
-        """Two transactions, so that the database has work while this process has; one of batches while others ask."""
+        """How many transactions may run for this kind: two, but one for batches while single questions are asked."""
         alone = time.monotonic() - self._asked_at > ALONE
         return 2 if lane is self._questions or alone else 1
 
@@ -126,27 +131,27 @@ class DecisionQueue:
         try:
             while lane.waiting and lane.under_way <= self._most_under_way(lane):
                 batch = lane.waiting.take(BATCH)
-                postponed = set(await self._answer([place.item for place in batch]))
+                postponed = set(await self._answer([queued.item for queued in batch]))
                 if postponed:
-                    _postpone(lane, [place for place in batch if place.item in postponed])
+                    _postpone(lane, [queued for queued in batch if queued.item in postponed])
                     if len(postponed) == len(batch):
                         await asyncio.sleep(PAUSE)
         finally:
-            # Here, not when the task is collected: a question asked in between would find nobody who takes it.
+            # Counted down here and not in the task's callback: a question that is put in between would start no task.
             lane.under_way -= 1
 
     async def _answer(self, batch: list[PendingRequest]) -> list[PendingRequest]:
-        """Answer a batch, whatever happens; returns the requests that must wait for the next one."""
+        """Answer each request of a batch, with an error if need be. Returns those that must wait for the next batch."""
         try:
             return await answer_batch(self._runtime, self._network, batch)
         except RegistryError as error:
             self._runtime.note_failure()
             _settle_all(batch, error)
-        except Exception as error:  # noqa: BLE001 - logged, and whoever waits must hear of it
+        except Exception as error:  # noqa: BLE001 - it is logged, and every waiting caller must get an answer
             _log.exception("decider failed", requests=len(batch))
             if len(batch) > 1:
-                # One request's defect is not the others': each is asked again by itself.
-                return [request for alone in batch for request in await self._answer([alone])]
+                # A defect that one request causes must not fail the others, so each is decided again by itself.
+                return [request for single in batch for request in await self._answer([single])]
             _settle_all(batch, error)
         return []
 
@@ -156,13 +161,13 @@ def _require_room(lane: _Lane, actor: Actor, requests: Sequence[DecisionRequest]
         raise CannotRecord("Too many decisions are waiting. Ask again shortly.", retry_after=1)
 
 
-def _postpone(lane: _Lane, postponed: Sequence[Place[PendingRequest]]) -> None:
+def _postpone(lane: _Lane, postponed: Sequence[QueuedItem[PendingRequest]]) -> None:
     now = asyncio.get_running_loop().time()
-    for place in postponed:
-        if now > place.item.deadline:
-            place.item.settle(CannotRecord(retry_after=1))
+    for queued in postponed:
+        if now > queued.item.deadline:
+            queued.item.settle(CannotRecord(retry_after=1))
         else:
-            lane.waiting.put_back(place)
+            lane.waiting.put_back(queued)
 
 
 def _settle_all(batch: Sequence[PendingRequest], error: Exception) -> None:

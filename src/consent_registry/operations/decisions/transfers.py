@@ -1,4 +1,4 @@
-"""Transfers: what the sender did after a decision. A log of questions is no log of transfers
+"""Reporting transfers: what the sender did after a decision. The log of decisions does not show what was sent
 (docs/design/cases.md, mistake 21).
 """
 
@@ -23,7 +23,7 @@ from consent_registry.storage.log import append
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of a decision: what was sent, and when."""
+    """What the sender did after a decision: which categories it sent, and when."""
 
     outcome: Literal["sent", "not_sent", "failed"]
     categories: Annotated[list[Slug], Meta(max_length=100)]
@@ -48,7 +48,7 @@ TRANSFER = StoredShape("transfer", 1, TransferAnswer)
 async def report_transfer(
     runtime: Runtime, actor: Actor, decision_id: str, request: TransferRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[TransferAnswer]:
-    """Record a transfer. Broader than permitted is recorded all the same: it is a finding, not a mistake to hide."""
+    """Record a transfer. A transfer of more than was permitted is recorded as well, and becomes a finding."""
 
     async def work(command: Command) -> WorkResult[TransferAnswer]:
         category_ids = _category_ids(command, request)
@@ -111,9 +111,9 @@ def _category_ids(command: Command, request: TransferRequest) -> tuple[int, ...]
 
 
 async def _own_decision(command: Command, decision_id: str) -> append.StoredEvent:
-    """The caller's decision, its client held beside others: what is written about a client would survive its erasure.
+    """The caller's decision, read under its client's shared lock, so that no event outlives the client's erasure.
 
-    The same work for a decision about nobody, or of nobody, as for one about a client.
+    An unknown decision, and one about an unknown reference, cost the same lock and queries.
     """
     stored = await append.find_event(command.connection, command.network, decision_id)
     subject = decision_id if stored is None or stored.client_id is None else stored.client_id
@@ -125,7 +125,7 @@ async def _own_decision(command: Command, decision_id: str) -> append.StoredEven
 
 
 async def read_decision(runtime: Runtime, actor: Actor, decision_id: str) -> DecisionAnswer:
-    """The same bytes as when it was decided, for its sender only; made from the log's record, and logged as read."""
+    """The same bytes as the answer of a decision, for its sender only, made from its event. The read is logged."""
 
     async def work(command: Command) -> DecisionAnswer:
         stored = await _own_decision(command, decision_id)
@@ -140,7 +140,7 @@ async def read_decision(runtime: Runtime, actor: Actor, decision_id: str) -> Dec
 
 
 def answer_from_event(command: Command, event: DecisionEvent, place: append.LogPlace) -> DecisionAnswer:
-    """The answer a decision's event stands for."""
+    """The answer of a decision, made from its event, with the receipt if it promised one."""
     answer = make_answer(command.catalogue, event, event.at, place)
     if event.receipt is UNSET:
         return answer
@@ -159,7 +159,7 @@ class UnreportedDecision(msgspec.Struct, frozen=True):
 
 
 async def list_unreported(runtime: Runtime, actor: Actor, limit: int, cursor: str | None) -> Page[UnreportedDecision]:
-    """The caller's permits that were not followed by a report, newest first."""
+    """The caller's permits for which no transfer was reported, newest first."""
     filter_of_page = f"unreported {actor.network.slug} {actor.slug}".encode()
 
     async def work(command: Command) -> Page[UnreportedDecision]:
