@@ -1,6 +1,6 @@
-"""Approvals by a data-protection officer: given and revoked by the network's administration, each an act on record.
+"""Recording and revoking approvals of a data-protection officer, by the network's administration.
 
-Each holds the catalogue alone, so that the log never reads "approval revoked, permit".
+Both take the exclusive lock of the catalogue, so the log never reads "approval revoked, permit".
 """
 
 from datetime import datetime
@@ -26,16 +26,16 @@ from consent_registry.storage.catalogue.catalogue import add_version
 
 
 class SubjectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is approved: exactly one of a partner and a purpose."""
+    """What is approved: either an isolated partner or a purpose."""
 
     partner: Slug | None = None
     purpose: Slug | None = None
 
 
 class ApprovalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An approval: of what, within which limits, by whom (a staff reference), on which norm, until when.
+    """An approval: its subject and limits, who approved it (a staff reference), the norm and the end.
 
-    An isolated partner is approved in one direction: `sender` or `recipient` names it.
+    An isolated partner is approved in one direction, so `sender` or `recipient` names it.
     """
 
     subject: SubjectRequest
@@ -48,13 +48,13 @@ class ApprovalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApprovalRevocationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who revokes it (a staff reference)."""
+    """The revocation of an approval: who revokes it (a staff reference)."""
 
     revoked_by: StaffReference
 
 
 class ApprovalView(msgspec.Struct, frozen=True):
-    """An approval as it stands."""
+    """An approval with its current state."""
 
     approval_id: str
     subject: dict[str, str]
@@ -69,14 +69,14 @@ class ApprovalView(msgspec.Struct, frozen=True):
 
 
 class ApprovalAnswer(msgspec.Struct, frozen=True):
-    """An approval on record."""
+    """The recorded approval."""
 
     approval: ApprovalView
     log: LogEntry
 
 
 class ApprovalRevocationAnswer(msgspec.Struct, frozen=True):
-    """A revocation on record."""
+    """The recorded revocation of an approval."""
 
     id: str
     approval_id: str
@@ -90,7 +90,7 @@ APPROVAL = StoredShape("approval", 1, ApprovalAnswer)
 async def approve(
     runtime: Runtime, actor: Actor, request: ApprovalRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[ApprovalAnswer]:
-    """Approve a partner or a purpose: consents given from now on may rely on it. Raises Malformed and Refused."""
+    """Approve a partner or a purpose, for consents given from now on. Raises Malformed and Refused."""
 
     async def work(command: Command) -> WorkResult[ApprovalAnswer]:
         now = await command.now()
@@ -114,7 +114,7 @@ async def revoke(
     request: ApprovalRevocationRequest,
     idempotency_key: IdempotencyKey,
 ) -> CommandResult[ApprovalRevocationAnswer]:
-    """Revoke an approval: at the next decision nothing is permitted that needed it."""
+    """Revoke an approval. From the next decision on, what needs it is denied. Raises NotFound, Conflict."""
 
     async def work(command: Command) -> WorkResult[ApprovalRevocationAnswer]:
         approvals_by_id = {approval.approval_id: approval for approval in command.catalogue.approvals}
@@ -139,19 +139,19 @@ async def revoke(
 
 
 def _event(view: ApprovalView) -> ApprovalEvent:
-    """What the log says of an approval: what is shown of it."""
+    """The event of an approval. It has the members of the view."""
     shown = {name: getattr(view, name) for name in view.__struct_fields__}
     return ApprovalEvent(id=view.approval_id, **shown | {"subject": msgspec.convert(view.subject, LoggedSubject)})
 
 
 def approvals(catalogue: Catalogue, _: datetime) -> dict[str, ApprovalView]:
-    """The network's approvals by id, newest first, the revoked ones as well."""
+    """The network's approvals by id, newest first, with the revoked ones."""
     newest_first = sorted(catalogue.approvals, key=attrgetter("recorded_at", "approval_id"), reverse=True)
     return {approval.approval_id: view_approval(catalogue, approval) for approval in newest_first}
 
 
 def view_approval(catalogue: Catalogue, approval: Approval) -> ApprovalView:
-    """The approval with slugs for numbers."""
+    """The view of an approval, with slugs for numbers."""
 
     def partner(number: int | None) -> str | None:
         return None if number is None else catalogue.partner_by_id[number].slug

@@ -1,4 +1,4 @@
-"""Showing a network's catalogue to its own partners. No client is in it, so nothing is logged."""
+"""Reading a network's catalogue, for its own partners. It holds no data of clients, so a read is not logged."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from consent_registry.storage.database.database import transaction
 
 
 class NetworkView(msgspec.Struct, frozen=True):
-    """The cooperation the caller belongs to."""
+    """The network that the caller belongs to."""
 
     slug: str
     name: str
@@ -44,14 +44,14 @@ class PartnerView(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """The name of a catalogue entry in German and English."""
+    """The name of an entry of the catalogue in German and English."""
 
     de: str
     en: str
 
 
 class CategoryView(msgspec.Struct, frozen=True):
-    """A data category; `special` is Art. 9 DSGVO, `secrecy` means § 203 StGB can apply."""
+    """A data category. `special`: Art. 9 DSGVO applies. `secrecy`: § 203 StGB can apply."""
 
     slug: str
     name: Names
@@ -70,7 +70,7 @@ class PurposeView(msgspec.Struct, frozen=True):
 
 
 class FlowView(msgspec.Struct, frozen=True):
-    """A flow the agreement allows."""
+    """A flow that an agreement allows."""
 
     sender: str
     recipient: str
@@ -81,7 +81,7 @@ class FlowView(msgspec.Struct, frozen=True):
 
 
 class AgreementView(msgspec.Struct, frozen=True):
-    """A version of the network's frame."""
+    """A version of the network's agreement."""
 
     agreement_id: str
     version: str
@@ -92,7 +92,7 @@ class AgreementView(msgspec.Struct, frozen=True):
 
 
 class LanguageView(msgspec.Struct, frozen=True):
-    """A text in one language: the SHA-256 of its exact bytes, and where they are."""
+    """A text in one language: the SHA-256 of its exact bytes, and the URL from which they can be read."""
 
     language: str
     sha256: str
@@ -109,7 +109,7 @@ class TextView(msgspec.Struct, frozen=True):
 
 
 class CallerView(msgspec.Struct, frozen=True):
-    """Who the access token says the caller is."""
+    """The caller by its access token."""
 
     network: str
     partner: str | None
@@ -118,12 +118,12 @@ class CallerView(msgspec.Struct, frozen=True):
     expires_at: AnsweredInstant
 
 
-# Entries of one kind by slug or id, as of a time.
+# A function that gives the catalogue's entries of one kind by slug or id, at an instant.
 View = Callable[[Catalogue, datetime], dict[str, Any]]
 
 
 async def who_am_i(runtime: Runtime, actor: Actor) -> CallerView:
-    """The caller as its token says; raises NotAuthentic for one suspended or revoked since."""
+    """The caller by its access token. Raises NotAuthentic if it was suspended or revoked since the token was issued."""
     async with (
         runtime.turn(actor, "reads"),
         transaction(runtime.pool, actor.network.network_id, [actor.partner_id]) as connection,
@@ -136,7 +136,7 @@ async def who_am_i(runtime: Runtime, actor: Actor) -> CallerView:
 
 
 async def show_network(runtime: Runtime, actor: Actor) -> NetworkView:
-    """The caller's network."""
+    """The network of the caller."""
 
     async def work(command: Command) -> NetworkView:
         network = command.network

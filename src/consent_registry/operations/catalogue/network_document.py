@@ -1,8 +1,8 @@
-"""Network documents: what sets a network up. The demonstration's five are read the same way as an operator's own.
+"""Network documents: the JSON files from which networks are set up, an operator's own and the demonstration's five.
 
-A folder holds `networks/<slug>.json`, the catalogue they share and the consent texts; every path in a document is
-relative to that folder. `docs/network.schema.json` is made from these types; `network_faults.py` holds what no schema
-can say.
+A folder holds `networks/<slug>.json`, the shared catalogue and the consent texts. Every path in a document is relative
+to that folder. `docs/network.schema.json` is generated from these types. Rules that a schema cannot express are in
+`network_document_faults.py`.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ Slug = Annotated[
 ]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Prose = Annotated[str, Meta(max_length=2000)]
-Place = Annotated[str, Meta(min_length=1, max_length=200, description="A path relative to the folder.")]
+RelativePath = Annotated[str, Meta(min_length=1, max_length=200, description="A path relative to the folder.")]
 Language = Annotated[
     str,
     Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$(?!\n)", extra={"rule": "must be a language's tag, like de or ar"}),
@@ -31,11 +31,11 @@ Slugs = Annotated[tuple[Slug, ...], Meta(min_length=1, max_length=200)]
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all parts of a network document share: read once, never changed, no member we do not know."""
+    """The base of all parts of a network document: immutable, and unknown members are refused."""
 
 
 class Network(Document, frozen=True):
-    """The tenant; `policies` are its own choices, by name, where the rules leave one."""
+    """The network itself. `policies` are its choices where the rules allow more than one."""
 
     slug: Slug
     name: Label
@@ -44,8 +44,8 @@ class Network(Document, frozen=True):
 
 
 class Partner(Document, frozen=True):
-    """One organisational unit; `assumption` marks a unit that no public text describes in this role. One that can be
-    chosen (`selectable`) has an organisation and a regime.
+    """A partner: one organisational unit. A unit that can be chosen (`selectable`) has an organisation and a regime.
+    `assumption` marks a unit that no public text describes in this role.
     """
 
     slug: Slug
@@ -61,14 +61,14 @@ class Partner(Document, frozen=True):
 
 
 class Names(Document, frozen=True):
-    """What a catalogue entry is called in German and in English."""
+    """The name of an entry of the catalogue in German and English."""
 
     de: Label
     en: Label
 
 
 class DataCategory(Document, frozen=True):
-    """A kind of data; `special` is Art. 9 DSGVO, `secrecy` means that § 203 StGB can apply."""
+    """A data category. `special`: Art. 9 DSGVO applies. `secrecy`: § 203 StGB can apply."""
 
     slug: Slug
     name: Names
@@ -78,7 +78,7 @@ class DataCategory(Document, frozen=True):
 
 
 class Purpose(Document, frozen=True):
-    """What data may be exchanged for, with the categories that can be needed for it."""
+    """A purpose for which data are passed on, with the categories that can be needed for it."""
 
     slug: Slug
     name: Names
@@ -94,7 +94,7 @@ class Catalogue(Document, frozen=True):
 
 
 class Flow(Document, frozen=True):
-    """Who may send which categories to whom for what, on consent or on the statute `norm`."""
+    """A flow: sender, recipient, purpose and categories, based on consent or on the statute `norm`."""
 
     sender: Slug
     recipient: Slug
@@ -105,7 +105,7 @@ class Flow(Document, frozen=True):
 
 
 class Agreement(Document, frozen=True):
-    """One version of the network's frame; a day that is null means that no limit is known."""
+    """A version of the network's agreement. A day that is null means that no limit is known."""
 
     version: Label
     valid_from: Day | None
@@ -115,29 +115,31 @@ class Agreement(Document, frozen=True):
 
 
 class Text(Document, frozen=True):
-    """One version of the consent text: language → path of the exact bytes shown to clients, German among them."""
+    """A version of the consent text. `languages`: by language the path of the exact bytes shown to clients. German is
+    required.
+    """
 
     version: Label
-    languages: Annotated[dict[Language, Place], Meta(min_length=1, max_length=50)]
+    languages: Annotated[dict[Language, RelativePath], Meta(min_length=1, max_length=50)]
 
 
 class NetworkDocument(Document, frozen=True):
-    """A whole network, its shared catalogue by path; `assumptions` are plain sentences for people to read."""
+    """A network's document. `catalogue`: the path of the shared catalogue. `assumptions`: sentences for readers."""
 
     network: Network
     assumptions: Annotated[tuple[Prose, ...], Meta(max_length=200)]
-    catalogue: Place
+    catalogue: RelativePath
     partners: Annotated[tuple[Partner, ...], Meta(max_length=1000)]
     agreements: Annotated[tuple[Agreement, ...], Meta(max_length=100)]
     texts: Annotated[tuple[Text, ...], Meta(max_length=100)]
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a network's document; its `$defs` hold the catalogue's, `Catalogue`."""
+    """The JSON Schema of a network's document. Its `$defs` include the schema of the shared catalogue, `Catalogue`."""
     (document, _), components = msgspec.json.schema_components(
         (NetworkDocument, Catalogue), ref_template="#/$defs/{name}"
     )
-    # A lookahead against a line feed at the end is Python's need: a pattern of JSON Schema has none there.
+    # Python's `$` also matches before a final line feed, so the patterns exclude it. JSON Schema's `$` does not.
     plain = msgspec.json.encode(components).decode().replace(r"(?!\\n)", "")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -148,15 +150,15 @@ def schema() -> dict[str, Any]:
 
 
 def read_network(slug: str, folder: Path) -> NetworkDocument:
-    """The document of one network; `msgspec.ValidationError` names the place of a fault."""
+    """Read the document of one network. Raises `msgspec.ValidationError`, which names the place of the fault."""
     return msgspec.json.decode((folder / "networks" / f"{slug}.json").read_bytes(), type=NetworkDocument)
 
 
 def read_catalogue(document: NetworkDocument, folder: Path) -> Catalogue:
-    """The catalogue that the document refers to."""
+    """Read the catalogue that a document names."""
     return msgspec.json.decode((folder / document.catalogue).read_bytes(), type=Catalogue)
 
 
 def read_text(path: str, folder: Path) -> bytes:
-    """The exact bytes of one text in one language: what was shown is what is hashed."""
+    """Read the exact bytes of one text in one language. Clients are shown these bytes, and the log holds their hash."""
     return (folder / path).read_bytes()

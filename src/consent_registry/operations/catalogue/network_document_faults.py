@@ -1,6 +1,6 @@
-"""What is wrong with a network's document although its schema holds: each fault with its pointer, all of them at once.
+"""Checking a network's document for faults that its schema cannot find. All faults are listed, each with its pointer.
 
-A pointer into the catalogue or a text begins with that file: `catalogue.json#/purposes/0/slug`.
+A pointer into the catalogue begins with that file's path: `catalogue.json#/purposes/0/slug`.
 """
 
 import unicodedata
@@ -28,7 +28,7 @@ _NOT_JSON = Fault("", "must be JSON in UTF-8, without half characters")
 
 
 def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
-    """A network's document and its catalogue; raises Malformed with every fault, and OSError without a document."""
+    """Read a network's document and catalogue. Raises Malformed with every fault, OSError if there is no document."""
     try:
         document = decode((folder / "networks" / f"{slug}.json").read_bytes(), NetworkDocument)
     except Malformed as error:
@@ -62,7 +62,7 @@ def _within(file: str, fault: Fault) -> Fault:
 
 
 def _require_inside(place: str, folder: Path) -> None:
-    """Raise ValueError for a path that leaves the folder, or that no file can have."""
+    """Raise ValueError for a path outside the folder, and for one that is no possible path."""
     if not (folder / place).resolve().is_relative_to(folder.resolve()):
         raise ValueError(place)
 
@@ -161,7 +161,7 @@ def _twice(names: Iterable[str], pointer: str, member: str) -> Iterator[Fault]:
 
 
 def _unwritable(value: object, pointer: str) -> Iterator[Fault]:
-    """Texts with control characters: PostgreSQL takes no NUL, and no name has a line's end."""
+    """A fault for each string with control characters. PostgreSQL cannot store NUL, and a name has no line feed."""
     if isinstance(value, str):
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
             yield Fault(pointer, "must not contain control characters")

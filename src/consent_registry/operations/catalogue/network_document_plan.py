@@ -1,4 +1,4 @@
-"""From a network's document to the plan it is set up by."""
+"""Turning a network's document into the plan by which the network is set up."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from consent_registry.operations.catalogue.network_plan import AgreementPlan, Ne
 
 
 def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstration: bool) -> NetworkPlan:
-    """The plan of the network that `folder`/networks/`slug`.json describes; raises Malformed with every fault."""
+    """Read the plan of a network from `folder`/networks/`slug`.json. Raises Malformed with every fault."""
     document, shared = read_whole(folder, slug)
     categories, purposes = read_catalogue_parts(shared)
     category_ids = {category.slug: category.category_id for category in categories}
@@ -50,7 +50,7 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
 
 
 def read_catalogue_parts(shared: network_document.Catalogue) -> tuple[list[Category], list[Purpose]]:
-    """The data categories and purposes of a shared catalogue, numbered in its order."""
+    """The data categories and purposes of a shared catalogue, numbered from 1 in its order."""
     categories = [
         Category(
             at, category.slug, category.name.de, category.name.en, category.special, category.secrecy, category.flags

@@ -1,6 +1,4 @@
-"""The event that sets a network up: its whole catalogue by slugs, versions and ids, so that it can be compared with the
-tables for as long as the log is there.
-"""
+"""The first event of a network. It holds the whole catalogue, so that the tables can be compared with it later."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +27,7 @@ T = TypeVar("T", LoggedPartner, LoggedCategory, LoggedPurpose)
 def setup_event(
     event_id: str, plan: NetworkPlan, agreement_ids: Mapping[str, str], text_ids: Mapping[str, str]
 ) -> CatalogueEvent:
-    """The event; ids by the versions of agreements and texts."""
+    """The event that sets a network up. `agreement_ids` and `text_ids` give ids by version."""
     about = plan.network
     categories = {category.category_id: category.slug for category in plan.categories}
     return CatalogueEvent(
@@ -62,11 +60,11 @@ def setup_event(
 
 
 def _logged(kind: type[T], entry: Partner | Category | Purpose, **members: object) -> T:
-    """A partner, category or purpose as it is set up: what the log says of it and no member gives, it has by the same
-    name.
+    """A partner, category or purpose as the event names it. Members that are not given are taken from the entry's
+    attributes of the same name.
     """
-    entries = {name: getattr(entry, name) for name in kind.__struct_fields__ if name not in members}
-    return msgspec.convert(msgspec.to_builtins(entries | members), kind)
+    copied = {name: getattr(entry, name) for name in kind.__struct_fields__ if name not in members}
+    return msgspec.convert(msgspec.to_builtins(copied | members), kind)
 
 
 def _agreement(agreement: AgreementPlan, agreement_id: str) -> LoggedAgreement:
@@ -96,7 +94,7 @@ def _flows(plan: NetworkPlan, agreement_ids: Mapping[str, str], categories: Mapp
 
 
 def _languages(text_id: str, languages: Mapping[str, bytes]) -> list[LoggedTextLanguage]:
-    """Every language with the bytes it is and the German ones it renders."""
+    """Each language of a text with the hash of its bytes and the hash of the German bytes that it translates."""
     digests = {language: hashlib.sha256(content).hexdigest() for language, content in languages.items()}
     return [
         LoggedTextLanguage(text=text_id, language=language, sha256=digest, translation_of=digests[REFERENCE_LANGUAGE])

@@ -1,4 +1,4 @@
-"""The plan of a new network: everything it begins with, and what it may not list."""
+"""The plan of a new network: what it begins with, and the rules it must keep."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,13 +10,13 @@ from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
 from consent_registry.domain.identifiers import origin_fault
 
-# Words that stand where a partner's slug may stand: for a bundle of every event, and for the network's administration.
+# Words that are used in place of a partner's slug: for a bundle of all events, and for the network's administration.
 RESERVED_SLUGS = frozenset({"all", "administration"})
 SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
 
 
 class AgreementPlan(msgspec.Struct, frozen=True):
-    """A version of the agreement to be adopted; the flows' own `agreement` is filled in."""
+    """A version of the agreement to be adopted, with its flows."""
 
     version: str
     valid_from: datetime | None
@@ -25,8 +25,10 @@ class AgreementPlan(msgspec.Struct, frozen=True):
 
 
 class NetworkPlan(msgspec.Struct, frozen=True):
-    """Everything a new network begins with. Texts: version → language → exact bytes, German among them; `text_ids`
-    gives the ids of those versions that do not get one of their moment.
+    """All that a new network begins with.
+
+    `texts`: by version and language the exact bytes, with German in each version. `text_ids`: by version the id of a
+    text; a version without one gets a new id.
     """
 
     network: Network
@@ -41,7 +43,7 @@ class NetworkPlan(msgspec.Struct, frozen=True):
 
 
 def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
-    """What a plan lists although its own flags, or the registry, forbid it, with its place in the document."""
+    """The faults of a plan: what its own flags or the registry forbid, each with its place in the document."""
     yield from _names(plan)
     categories = {category.category_id: category for category in plan.categories}
     purposes = {purpose.purpose_id: purpose for purpose in plan.purposes}

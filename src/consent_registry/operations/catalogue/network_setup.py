@@ -1,4 +1,4 @@
-"""Setting up a network: its catalogue in one act, then credentials for its partners' systems."""
+"""Setting up a network: the whole catalogue in one transaction, then credentials for its partners' systems."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ from consent_registry.storage.catalogue.policies import add_policies
 
 
 async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
-    """Set up a network, all of it or nothing; its first log entry says so. Raises Refused with every fault."""
+    """Set up a network in one transaction. Its first event holds the catalogue. Raises Refused with every fault."""
     if faults := list(plan_faults(plan)):
         raise Refused("This network's document breaks a rule.", faults=tuple(faults))
     network_id = plan.network.network_id
@@ -52,10 +52,10 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
 async def issue_credential(
     runtime: Runtime, network: Network, partner: Partner | None, holder: Holder = "partner_system"
 ) -> tuple[str, str]:
-    """A new client id and machine-made secret (256 bits) for a partner, or for the network's administration (None).
+    """Issue a client id and a generated secret (256 bits) for a partner, or for the network's administration (None).
 
-    The secret is returned this once and kept as a keyed hash only. `holder` is who of the partner gets it; raises
-    Refused for the coordinating post where the partner has none, and for a DPO of nobody: each controller has its own.
+    The secret is returned once and stored only as a keyed hash. `holder` says who at the partner gets it. Raises
+    Refused for a coordinating post at a partner without one, and for a DPO without a partner (Art. 37 Abs. 1 DSGVO).
     """
     if fault := _holder_fault(partner, holder):
         raise Refused(fault.detail, faults=(fault,))

@@ -1,6 +1,7 @@
-"""A network's policies: read, and set as a new version, by the operator in the name of the network's administration.
+"""Reading and setting a network's policies, by the operator in the name of the network's administration.
 
-Servers that run take a new version at their next request, as they take any change of the catalogue.
+Policies are set as a whole, as a new version. Running servers use a new version from their next request on, as with any
+change of the catalogue.
 """
 
 import re
@@ -20,14 +21,15 @@ _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
 async def read_policies(runtime: Runtime, network: Network) -> PolicyVersion:
-    """The version that holds now."""
+    """The version of the policies that is in force now."""
     async with administering(runtime, network) as command:
         return await load_policies(command.connection, network.network_id)
 
 
 async def set_policies(runtime: Runtime, network: Network, policies: Policies, *, set_by: str) -> PolicyVersion:
-    """Set the policies, all of them, as the next version. Raises Malformed for what is no staff reference, Conflict
-    when they hold already.
+    """Set all policies of a network as the next version.
+
+    Raises Malformed if `set_by` is no staff reference, Conflict if the same policies are in force already.
     """
     if not _STAFF.fullmatch(set_by):
         detail = "must be a staff reference of 1 to 32 letters, digits and hyphens"
@@ -41,6 +43,6 @@ async def set_policies(runtime: Runtime, network: Network, policies: Policies, *
         fresh = PolicyVersion(known.version + 1, policies, set_by, now)
         await add_policies(command.connection, network_id, fresh)
         await add_version(command.connection, network_id, now)
-        said = msgspec.to_builtins(policies)
-        await command.append(PolicyEvent(id=new_id(now), version=fresh.version, policies=said, set_by=set_by))
+        logged = msgspec.to_builtins(policies)
+        await command.append(PolicyEvent(id=new_id(now), version=fresh.version, policies=logged, set_by=set_by))
     return fresh

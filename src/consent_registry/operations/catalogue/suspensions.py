@@ -1,5 +1,6 @@
-"""What a network's administration does: suspend a partner, reinstate it, revoke a secret. Each holds the catalogue
-alone, so that the log never reads "partner suspended, permit".
+"""Suspending and reinstating partners and revoking secrets, by the network's administration.
+
+Each act takes the exclusive lock of the catalogue, so the log never reads "partner suspended, permit".
 """
 
 from typing import Annotated
@@ -28,7 +29,7 @@ class SuspensionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class SuspensionAnswer(msgspec.Struct, frozen=True):
-    """A suspension or reinstatement on record."""
+    """The recorded suspension or reinstatement of a partner."""
 
     id: str
     partner: str
@@ -37,13 +38,13 @@ class SuspensionAnswer(msgspec.Struct, frozen=True):
 
 
 class RevocationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The client id whose secret is revoked, for good."""
+    """The client id whose secret is revoked. A revocation cannot be undone."""
 
     client_id: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class RevocationAnswer(msgspec.Struct, frozen=True):
-    """A revocation on record."""
+    """The recorded revocation of a secret."""
 
     id: str
     client_id: str
@@ -57,7 +58,7 @@ SUSPENSION = StoredShape("suspension", 1, SuspensionAnswer)
 async def suspend_partner(
     runtime: Runtime, actor: Actor, request: SuspensionRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[SuspensionAnswer]:
-    """Suspend a partner: at its next request it is nobody, and nothing may be sent to it."""
+    """Suspend a partner. Its next request is refused, and decisions permit nothing to be sent to it."""
 
     async def work(command: Command) -> WorkResult[SuspensionAnswer]:
         partner = _partner(command, request.partner)
@@ -79,7 +80,7 @@ REINSTATEMENT = StoredShape("reinstatement", 1, SuspensionAnswer)
 async def reinstate_partner(
     runtime: Runtime, actor: Actor, request: SuspensionRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[SuspensionAnswer]:
-    """End a partner's suspension."""
+    """End the suspension of a partner."""
 
     async def work(command: Command) -> WorkResult[SuspensionAnswer]:
         partner = _partner(command, request.partner)
@@ -103,7 +104,7 @@ CREDENTIAL_REVOCATION = StoredShape("credential_revocation", 1, RevocationAnswer
 async def revoke_secret(
     runtime: Runtime, actor: Actor, request: RevocationRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[RevocationAnswer]:
-    """Revoke a client's secret: tokens issued for it end at their next use."""
+    """Revoke the secret of a client id. Access tokens issued for it are refused from now on."""
 
     async def work(command: Command) -> WorkResult[RevocationAnswer]:
         if request.client_id not in command.catalogue.credentials:

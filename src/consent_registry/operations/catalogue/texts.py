@@ -1,7 +1,7 @@
-"""Texts: publishing a version, and saying that a translation is stale.
+"""Publishing versions of the consent text, and marking translations as stale.
 
-A published text never changes. Each act holds the catalogue alone, so that no consent is recorded on a picture of it
-that is about to be wrong.
+A published text never changes. Both acts take the exclusive lock of the catalogue, so no consent is recorded meanwhile
+by a catalogue that is about to be outdated.
 """
 
 import base64
@@ -31,8 +31,8 @@ _NORM = "Art. 12 Abs. 1 DSGVO"
 
 
 class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text in one language, as characters or as base64 of its bytes in UTF-8: exactly what clients will be shown.
-    `translation_of`: the SHA-256 of the German bytes it renders, if they are to be compared.
+    """A text in one language, as characters or as base64 of its UTF-8 bytes: exactly what clients will be shown.
+    `translation_of`: the SHA-256 of the German bytes that it translates; if given, it is compared.
     """
 
     language: Language
@@ -42,7 +42,7 @@ class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new version of the text, in German and in any number of translations of it."""
+    """A new version of the text: the German text and any number of translations."""
 
     version: Annotated[
         str,
@@ -56,7 +56,7 @@ class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class PublishedText(msgspec.Struct, frozen=True):
-    """A text on record."""
+    """The published text."""
 
     text: TextView
     recorded_at: AnsweredInstant
@@ -64,14 +64,14 @@ class PublishedText(msgspec.Struct, frozen=True):
 
 
 class StalingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The translation that is no longer good, and why."""
+    """The translation that is stale, and why."""
 
     language: Language
     reason: Literal["mistranslated", "incomplete", "outdated"] | None = None
 
 
 class StalingAnswer(msgspec.Struct, frozen=True):
-    """A stale translation on record."""
+    """The recorded staleness of a translation."""
 
     id: str
     text: str
@@ -86,8 +86,10 @@ TEXT = StoredShape("text", 1, PublishedText)
 async def publish_text(
     runtime: Runtime, actor: Actor, request: PublicationRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[PublishedText]:
-    """Publish a version of the text, byte for byte, for ever. Raises Malformed, Refused without German or for a
-    translation of other German bytes, and Conflict for a version there is.
+    """Publish a version of the text. Its bytes never change.
+
+    Raises Malformed; Refused without a German text or for a translation of other German bytes; Conflict for a version
+    that exists.
     """
     contents = _contents(request)
 
@@ -113,7 +115,7 @@ async def publish_text(
 
 
 def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
-    """The exact bytes by language; raises Malformed and Refused with every fault."""
+    """The exact bytes by language. Raises Malformed or Refused with every fault."""
     malformed: list[Fault] = []
     contents: dict[str, bytes] = {}
     for number, language in enumerate(request.languages):
@@ -164,9 +166,9 @@ STALE_TRANSLATION = StoredShape("stale_translation", 1, StalingAnswer)
 async def mark_stale(
     runtime: Runtime, actor: Actor, text_id: str, request: StalingRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[StalingAnswer]:
-    """Say that a translation is stale: it is no longer good for new consents; those given in it stand.
+    """Mark a translation as stale. It can be used for no new consent; consents given in it stay valid.
 
-    Raises NotFound for an unknown text or language, Refused for the German text, Conflict for what is stale already.
+    Raises NotFound for an unknown text or language, Refused for the German text, Conflict if it is stale already.
     """
 
     async def work(command: Command) -> WorkResult[StalingAnswer]:
@@ -180,9 +182,9 @@ async def mark_stale(
             raise Conflict("This translation is stale already.")
         now = await command.now()
         staling_id = new_id(now)
-        place_of_text = (text_id, request.language)
+        translation = (text_id, request.language)
         await storage.add_stale_translation(
-            command.connection, command.network.network_id, staling_id, place_of_text, request.reason, now
+            command.connection, command.network.network_id, staling_id, translation, request.reason, now
         )
         await add_version(command.connection, command.network.network_id, now)
         event = StaleTranslationEvent(id=staling_id, text=text_id, language=request.language, reason=request.reason)

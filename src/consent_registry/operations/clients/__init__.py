@@ -1,1 +1,1 @@
-"""Clients, the references that mean them, and what links references."""
+"""Registering clients, and linking and unlinking the references of partners."""

@@ -1,5 +1,6 @@
-"""Clients: a partner registers its own reference before it asks or records anything, and may link it to another
-partner's by the code its client brought along.
+"""Registering clients. A partner registers its own reference for a client before it asks or records anything.
+
+With a link code that the client brings from another partner, the reference is linked to that partner's reference.
 """
 
 import uuid
@@ -50,15 +51,15 @@ from consent_registry.storage.keys.keyring import Keys
 
 
 class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client as the caller knows it, with the code it carries from another partner that knows it."""
+    """The caller's reference for a client, and the link code that the client brings from another partner, if any."""
 
     reference: Reference
     link_code: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
 
 
 class ClientAnswer(msgspec.Struct, frozen=True):
-    """The registered reference; `linked` says whether the caller itself redeemed a code with it and has not unlinked it
-    since, and nothing of others.
+    """The registered reference. `linked`: the caller itself redeemed a link code with it and has not unlinked it since.
+    Links made by other partners do not show.
     """
 
     reference: str
@@ -67,8 +68,8 @@ class ClientAnswer(msgspec.Struct, frozen=True):
 
 
 class KnownClient(msgspec.Struct, frozen=True):
-    """The client behind the caller's reference, held alone: the reference's home, since when it is registered, and
-    everybody who means the same client.
+    """The client of a reference of the caller, under exclusive locks: the reference's home, when it was registered, and
+    the group of client numbers that mean the same client.
     """
 
     client_id: str
@@ -82,10 +83,10 @@ CLIENT = StoredShape("client", 1, ClientAnswer)
 async def register_client(
     runtime: Runtime, actor: Actor, request: ClientRequest, idempotency_key: IdempotencyKey | None = None
 ) -> CommandResult[ClientAnswer]:
-    """Register a reference: 201 with a new client behind it, or 200 when the caller has registered it before. With a
-    code it means from then on the client whom the code is about as well.
+    """Register a reference of the caller, unless it is registered already (`is_new` of the result is false then).
 
-    Raises Refused alike for whatever is wrong with a code, and TooMany for guessing.
+    With a link code the reference is linked to the client that the code is about. Raises Refused for any fault of a
+    code, always with the same error, and TooMany after too many wrong codes.
     """
     require_reference(request.reference, "/reference")
 
@@ -96,8 +97,8 @@ async def register_client(
         code = await find_usable_code(command, request.link_code)
         if code is None:
             return await refuse_code(command)
-        known, groups = await _held_reference(command, request.reference, code.client_id)
-        # Somebody else may have redeemed it while this waited for the client.
+        known, groups = await _locked_reference(command, request.reference, code.client_id)
+        # Read again under the locks: the code may have been redeemed while this transaction waited.
         code = await find_usable_code(command, request.link_code)
         if code is None:
             return await refuse_code(command)
@@ -106,7 +107,7 @@ async def register_client(
             return await refuse_code(command)
         return await _linked(command, request.reference, known, code, positions)
 
-    # Without a code nothing is looked at but the caller's own reference.
+    # Without a code only the caller's own reference is looked up, which needs no constant time.
     constant_time = 0 if isinstance(request.link_code, UnsetType) else CONSTANT_TIME_FOR_ALL_NUMBERS
     return await run_command(
         runtime, actor, work, idempotency_key=idempotency_key, shape=CLIENT, constant_time=constant_time
@@ -116,7 +117,7 @@ async def register_client(
 async def _linked(
     command: Command, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
 ) -> WorkResult[ClientAnswer]:
-    """Redeem the code; a reference that is new is registered by the same entry of the log."""
+    """Redeem the code. A new reference is registered by the same event."""
     now = await command.now()
     home = await _register(command, reference, now) if known is None else known
     link_id, others = await link(command, code, home.client_id, {home.client_id: 0} | positions, now)
@@ -126,7 +127,7 @@ async def _linked(
         reference_commitment=commit_to(reference),
         group=link_id,
         registered=known is None,
-        # The code's id is the name of another partner's event: no identifier of a person is shared.
+        # The code's id names another partner's event. It is a commitment, so that no two partners share an identifier.
         link_code_commitment=commit_to(code.link_code_id),
     )
     await command.append_padded(event, others)
@@ -138,7 +139,7 @@ async def _registered(command: Command, reference: str) -> WorkResult[ClientAnsw
     is_new = False
     known: ClientReference | KnownClient | None = await _own_reference(command, reference)
     if known is None:
-        known, _ = await _held_reference(command, reference)
+        known, _ = await _locked_reference(command, reference)
     if known is None:
         now = await command.now()
         known = await _register(command, reference, now)
@@ -153,15 +154,16 @@ async def _registered(command: Command, reference: str) -> WorkResult[ClientAnsw
 
 
 async def _own_reference(command: Command, reference: str) -> ClientReference | None:
-    """What the caller registered the reference as, its own number alone held beside others: the same work however many
-    other references mean the client.
+    """The caller's reference as registered, under the shared lock of its own client number. None if it is unknown.
+
+    The work does not depend on how many other references mean the client.
     """
     network_id, digests = command.network.network_id, reference_digests(command, reference)
     known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
     if known is None:
         return None
     await lock_client_shared(command.connection, network_id, client_lock(known.client_id))
-    # It may have been erased while this waited.
+    # Read again under the lock: the reference may have been erased while this transaction waited.
     known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
     if known is not None:
         require_found(command.keys, network_id, command.actor.partner_id, known, reference)
@@ -169,7 +171,7 @@ async def _own_reference(command: Command, reference: str) -> ClientReference | 
 
 
 async def _register(command: Command, reference: str, now: datetime) -> KnownClient:
-    """Add a client and the caller's reference for it; the number that decisions lock for the reference is held."""
+    """Add a client and the caller's reference for it. The caller of this function holds the lock of the reference."""
     client_id, digest = str(uuid.uuid4()), reference_digests(command, reference)[0]
     await add_client(command.connection, command.network.network_id, client_id, now)
     await add_reference(
@@ -185,27 +187,28 @@ async def _register(command: Command, reference: str, now: datetime) -> KnownCli
 
 
 def require_reference(reference: str, pointer: str) -> None:
-    """Raise Malformed for a reference that breaks the contract's rules."""
+    """Raise Malformed for a reference that breaks the rules of the API's contract."""
     if wrong := reference_fault(reference):
         raise Malformed(faults=(Fault(pointer, wrong),))
 
 
 def reference_digests(command: Command, reference: str) -> tuple[bytes, ...]:
-    """The digests by which the caller's own reference is found, one for each digest key, the current one's first."""
+    """The keyed digests of the caller's reference, one for each digest key, that of the current key first."""
     return command.keys.digests("reference", command.network.network_id, command.actor.partner_id, reference)
 
 
 async def locked_client(command: Command, reference: str) -> KnownClient | None:
-    """The client behind the caller's reference and everybody who means the same client, held alone until the act ends;
-    None when it is not registered.
+    """The client of the caller's reference. None if the reference is not registered.
+
+    Takes the exclusive locks of all client numbers that mean the client, until COMMIT.
     """
-    return (await _held_reference(command, reference))[0]
+    return (await _locked_reference(command, reference))[0]
 
 
-async def _held_reference(
+async def _locked_reference(
     command: Command, reference: str, *others: str
 ) -> tuple[KnownClient | None, dict[str, Group]]:
-    """As `locked_client`, with the groups of these other client numbers, all taken in one order."""
+    """As `locked_client`, and the groups of these other client numbers. All locks are taken in one ascending order."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     digests = reference_digests(command, reference)
     locked = await lock_groups(
@@ -221,7 +224,7 @@ async def _held_reference(
 
 
 async def own_references(command: Command, client_ids: list[str]) -> dict[str, str]:
-    """The caller's own references for these clients, by client; the only name a partner ever uses."""
+    """The caller's own references for these clients, by client number. A partner sees no other name of a client."""
     references = await find_references(
         command.connection, command.network.network_id, command.actor.partner_id, client_ids
     )
@@ -229,12 +232,12 @@ async def own_references(command: Command, client_ids: list[str]) -> dict[str, s
 
 
 def open_reference(command: Command, stored: EncryptedReference) -> str:
-    """One of the caller's references as the caller wrote it; raises Unusable for one that stands in another's place."""
+    """A stored reference of the caller, decrypted. Raises Unusable if it was encrypted for another place."""
     return command.keys.decrypt(stored.ciphertext, _place(command, stored.client_id, stored.digest)).decode()
 
 
 def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
-    """Raise Unusable unless what was found by a reference's digest is that reference: two digests may be exchanged."""
+    """Raise Unusable unless the row found by a reference's digest holds that reference. Somebody may swap digests."""
     place = place_of_reference(network_id, partner_id, stored.client_id, stored.digest)
     if keys.decrypt(stored.ciphertext, place).decode() != reference:
         raise Unusable("a reference is found by another reference's digest")

@@ -1,6 +1,7 @@
-"""Link codes: a client carries one from a partner that knows it to another.
+"""Issuing link codes: a client takes one from a partner that knows it to another partner.
 
-There is no search by name or birth date and no identifier that two partners share: the client is the link.
+There is no search by name or date of birth, and no identifier that two partners share. So only the client can link its
+references.
 """
 
 import secrets
@@ -28,14 +29,14 @@ LIFETIME = timedelta(days=7)
 
 
 class LinkCodeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom the code is about, and the one partner that may redeem it, if it is for one."""
+    """The client that the code is about, and the only partner that may redeem it; without `partner` any partner may."""
 
     client: Reference
     partner: Slug | UnsetType = UNSET
 
 
 class LinkCodeAnswer(msgspec.Struct, frozen=True):
-    """The code, told this once, and until when it can be redeemed."""
+    """The link code, which is shown once, and the instant until which it can be redeemed."""
 
     link_code: str
     expires_at: AnsweredInstant
@@ -47,7 +48,7 @@ LINK_CODE = StoredShape("link_code", 1, LinkCodeAnswer)
 async def issue_link_code(
     runtime: Runtime, actor: Actor, request: LinkCodeRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[LinkCodeAnswer]:
-    """Issue a code for the caller's client: good for one use and seven days. Raises NotFound for an unknown client."""
+    """Issue a link code for a client of the caller: one use, seven days. Raises NotFound for an unknown client."""
     require_reference(request.client, "/client")
 
     async def work(command: Command) -> WorkResult[LinkCodeAnswer]:

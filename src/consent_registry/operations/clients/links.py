@@ -1,7 +1,7 @@
-"""Which references mean one client, held while an act happens; and what makes them one.
+"""Linking references: finding and locking the group of client numbers that mean one client, and joining groups.
 
-Every reference keeps its *home*, the client number it was registered with, and what is recorded under it stays there.
-References mean one client when their homes are in one group (`storage/clients/links.py`).
+Every reference keeps its *home*, the client number with which it was registered. What is recorded under a home stays
+there. References mean one client if their homes are in one group (`storage/clients/links.py`).
 """
 
 from collections.abc import Collection, Sequence
@@ -19,20 +19,20 @@ from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
 from consent_registry.storage.clients.links import Group
 
-# One partner with more files of one person than this has made a mistake.
+# A partner with more references for one person than this has made a mistake.
 OF_ONE_PARTNER = 4
 
 _log = structlog.get_logger(__name__)
 
 
 async def locked_groups(command: Command, client_ids: Sequence[str]) -> dict[str, Group]:
-    """The groups these client numbers are in, held alone until the act ends."""
+    """The groups of these client numbers, under the exclusive locks of all their members until COMMIT."""
     locked = await storage.lock_groups(command.connection, command.network.network_id, client_ids=client_ids)
     return await groups_within(command, client_ids, locked)
 
 
 async def groups_within(command: Command, client_ids: Sequence[str], locked: set[str]) -> dict[str, Group]:
-    """The groups these client numbers are in; raises LinkedMeanwhile when somebody in them is not locked."""
+    """The groups of these client numbers. Raises LinkedMeanwhile if one of their members is not locked."""
     if not client_ids:
         return {}
     groups = await storage.find_groups(command.connection, command.network.network_id, client_ids)
@@ -42,15 +42,18 @@ async def groups_within(command: Command, client_ids: Sequence[str], locked: set
 
 
 def link_code_digests(command: Command, text: str) -> tuple[bytes, ...]:
-    """The digests by which a link code is found, one for each digest key. What cannot be a code has some as well: a
-    wrong check digit costs the same look as a code that nobody issued.
+    """The keyed digests of a link code, one for each digest key.
+
+    A text that is no possible code gets digests as well, so a wrong check digit takes the same time as an unknown code.
     """
     return command.keys.digests("link code", command.network.network_id, 0, read_code(text) or text)
 
 
 async def find_usable_code(command: Command, text: str) -> LinkCode | None:
-    """The code, if the caller can redeem it now: issued by another partner that is not suspended, for the caller or
-    for anybody, neither used nor expired.
+    """The code if the caller can redeem it now, else None.
+
+    It must be issued by another partner that is not suspended, for the caller or for any partner, and be neither used
+    nor expired.
     """
     code = await find_link_code(command.connection, command.network.network_id, link_code_digests(command, text))
     if code is None or code.used or code.expired or code.partner_id == command.actor.partner_id:
@@ -61,17 +64,17 @@ async def find_usable_code(command: Command, text: str) -> LinkCode | None:
 
 
 async def refuse_code(command: Command) -> Refused:
-    """Count a failed attempt, and the one error for whatever was wrong; to be returned, so that the count commits."""
+    """Count a failed attempt. Returns the error, the same for any fault; return it from the act so that it commits."""
     await count_failure(command, "link_code")
     fault = Fault("/link_code", "Ask the client for a new code.", "link_code_usable", "Art. 5 Abs. 1 lit. f DSGVO")
     return Refused("This link code cannot be redeemed. Nothing was recorded.", faults=(fault,))
 
 
 async def may_be_one(command: Command, members: Collection[str], *, registers: bool) -> bool:
-    """Whether these client numbers, and one of the caller's about to be registered, may mean one client.
+    """Whether these client numbers may mean one client. `registers` adds one more, for a new reference of the caller.
 
-    False where that would be too many, of which the caller is told no more than of a wrong code; the operator is
-    warned. Raises Refused for too many of the caller's own, which it can count itself.
+    False if the group would be too large. The caller gets the same error as for a wrong code, and a warning is logged
+    for the operator. Raises Refused for too many references of the caller itself, which it can count.
     """
     counts = await storage.count_references(command.connection, command.network.network_id, sorted(members))
     caller_id = command.actor.partner_id
@@ -95,11 +98,11 @@ async def may_be_one(command: Command, members: Collection[str], *, registers: b
 async def link(
     command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime
 ) -> tuple[str, list[LinkEvent]]:
-    """Redeem a code for the client number `home` of the caller's: all numbers of `positions` become one client. All of
-    them are held.
+    """Redeem a code for `home`, a client number of the caller: all numbers of `positions` become one client.
 
-    Returns the group's id, which is that of the caller's event, and an event for each other number, about that number
-    alone: a number that leaves and is erased takes along nothing that another number's state is told by.
+    The exclusive locks of all these numbers must be held. Returns the id of the group, which is also the id of the
+    caller's event, and an event for each other number about that number alone. So if a number leaves the group and is
+    erased, the events of the others still account for their state.
     """
     link_id = new_id(now)
     row = storage.LinkRow(link_id, code.link_code_id, home, command.actor.partner_id, now)

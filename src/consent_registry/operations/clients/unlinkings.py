@@ -1,8 +1,7 @@
-"""Unlinkings: a partner takes its reference out of a client it was linked to.
+"""Unlinking: a partner takes its reference out of the group of references that mean one client.
 
-What was recorded under the reference stays under it and follows it; what the others recorded stays with them. Nothing
-is moved, because it never was. What was permitted meanwhile on the others' consents is to be looked at:
-`operations.findings`.
+What was recorded under a reference stays under it. No row is moved, because linking moved none. Permits that rested on
+the other references' consents in the meantime become findings.
 """
 
 import msgspec
@@ -22,13 +21,13 @@ from consent_registry.storage.clients.unlinkings import UnlinkingRow, add_unlink
 
 
 class UnlinkingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which of the caller's references is to be a client of its own."""
+    """The caller's reference that is to mean a client of its own again."""
 
     client: Reference
 
 
 class UnlinkingAnswer(msgspec.Struct, frozen=True):
-    """The reference that is a client of its own from now on."""
+    """The recorded unlinking: the reference means a client of its own from now on."""
 
     unlinking_id: str
     client: str
@@ -42,8 +41,9 @@ UNLINKING = StoredShape("unlinking", 1, UnlinkingAnswer)
 async def unlink_client(
     runtime: Runtime, actor: Actor, request: UnlinkingRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[UnlinkingAnswer]:
-    """Make the caller's reference a client of its own, also when it is one already: the answer does not depend on
-    whether another reference means the client. Raises NotFound for an unknown reference.
+    """Make the caller's reference mean a client of its own. Raises NotFound for an unknown reference.
+
+    A reference that was never linked gets the same answer, so the answer does not show whether there were others.
     """
     require_reference(request.client, "/client")
 
@@ -59,7 +59,7 @@ async def unlink_client(
         await add_memberships(
             command.connection, network_id, row.unlinking_id, {home: known.group.positions[home]}, now
         )
-        # Which group it left and since when it was in it are not said: the latest link may be one between others.
+        # The event names neither the group nor the time of the link: another partner may have made the latest link.
         event = UnlinkingEvent(id=row.unlinking_id, client=home, reference_commitment=commit_to(request.client))
         place = (await command.append(event))[0]
         answer = UnlinkingAnswer(row.unlinking_id, request.client, format_instant(now), LogEntry.of(place))
