@@ -1,4 +1,4 @@
-"""Approvals by a data-protection officer: what they open, in which direction, from when, and until when."""
+"""Approvals of a data-protection officer: what they permit, in which direction, from when and until when."""
 
 import json
 import uuid
@@ -31,13 +31,15 @@ async def _revoke(admin: Partner, approval: Body, status: int = 201) -> None:
 
 
 async def test_a_purpose_that_needs_an_approval(flagged: Registry) -> None:
-    """Refused without, recorded and permitted with it; revoked it stops at once, and a later one heals nothing."""
+    """A purpose that needs an approval is refused without one and permitted with it. A revocation stops it at once, and
+    a later approval does not cover consents given before.
+    """
     aid, admin = await flag_office(flagged, "aid"), await flagged.partner("admin", "flags")
     client = await aid.client()
     wanted = body_of(client, aid.text, grant(*ADVICE))
     assert await refusals(aid, wanted) == {("dpo_approval", "/grants/0/purpose")}
     approval = await _approve(admin, {"purpose": "residence-advice"}, recipient="debts", norm="Art. 35 DSGVO")
-    # Given before the approval: later approval heals nothing, however late it is recorded.
+    # Given before the approval, so the approval does not cover it, however late the consent is recorded.
     assert await refusals(aid, wanted) == {("dpo_approval", "/grants/0/purpose")}
     await aid.post("/consents", body_of(client, aid.text, grant(*ADVICE)))
     assert await permitted(aid, client, "debts", "residence-advice", "identity") == ["identity"]
@@ -62,7 +64,7 @@ async def test_a_purpose_that_needs_an_approval(flagged: Registry) -> None:
 
 
 async def test_the_wall_of_an_isolated_partner_stands_on_both_sides(flagged: Registry) -> None:
-    """An approval opens the direction it names; what comes from the isolated partner is no consent for the way back."""
+    """An approval permits the direction it names only; the way back from the isolated partner stays closed."""
     aid, admin = await flag_office(flagged, "aid"), await flagged.partner("admin", "flags")
     foreigners = await flag_office(flagged, "foreigners")
     client = await aid.client()
@@ -87,7 +89,7 @@ async def test_the_wall_of_an_isolated_partner_stands_on_both_sides(flagged: Reg
 
 
 async def test_an_approval_ends_by_itself(flagged: Registry) -> None:
-    """What was approved until a time is not permitted from that time on."""
+    """From the end of an approval on nothing is permitted by it."""
     aid, admin = await flag_office(flagged, "aid"), await flagged.partner("admin", "flags")
     client = await aid.client()
     end = datetime.now(UTC) + timedelta(seconds=2)
@@ -99,7 +101,9 @@ async def test_an_approval_ends_by_itself(flagged: Registry) -> None:
 
 
 async def test_what_cannot_be_approved(flagged: Registry) -> None:
-    """No wall, no direction, an end that is over, unknown names, no subject or two; by nobody but the network."""
+    """An approval that nothing needs, without a direction, with a past end, an unknown name, or no subject or two is
+    refused. Only the network's administration can approve.
+    """
     admin, aid = await flagged.partner("admin", "flags"), await flag_office(flagged, "aid")
     for subject, limits, rule in (
         ({"partner": "aid"}, {"sender": "aid"}, "approval_needed"),
@@ -118,7 +122,7 @@ async def test_what_cannot_be_approved(flagged: Registry) -> None:
 
 
 async def test_approvals_are_listed(flagged: Registry) -> None:
-    """The administration sees all of them, newest first, with who approved what and what was revoked."""
+    """The administration sees all approvals, newest first, with who approved them and which were revoked."""
     admin = await flagged.partner("admin", "flags")
     made = await _approve(admin, {"partner": "foreigners"}, recipient="foreigners", sender="aid")
     await _revoke(admin, made)
@@ -128,7 +132,7 @@ async def test_approvals_are_listed(flagged: Registry) -> None:
 
 
 async def test_bad_bodies_change_nothing(flagged: Registry) -> None:
-    """Every approval and revocation that is not well formed is refused, and nothing is on record afterwards."""
+    """A malformed approval or revocation is refused, and nothing is recorded."""
     admin = await flagged.partner("admin", "flags")
     before = (await admin.get("/approvals?limit=200")).json()
     good = {"subject": {"purpose": "residence-advice"}, "approved_by": "D-1"}

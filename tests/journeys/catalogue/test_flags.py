@@ -1,4 +1,4 @@
-"""Each flag of the catalogue and each policy of a network, in what may be recorded and in what is permitted."""
+"""Each flag of the catalogue and each policy of a network, when a consent is recorded and when a decision is made."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ def codes(consent: Body) -> set[str]:
 
 @asynccontextmanager
 async def _planted(flagged: Registry, consent: Body, categories: str) -> AsyncIterator[None]:
-    """Let a recorded grant have these categories, behind the registry's back, for the length of a block."""
+    """Give a recorded grant these categories by SQL, for the length of a block."""
     grant_id = consent["grants"][0]["grant_id"]
     async with planting(flagged, "grants", f"grant_id = '{grant_id}'") as sql:
         await sql.execute(
@@ -39,7 +39,7 @@ async def _planted(flagged: Registry, consent: Body, categories: str) -> AsyncIt
 
 
 async def test_what_is_never_shared(flagged: Registry) -> None:
-    """`default: not_shareable`: refused by name in every grant, and denied even where a row says otherwise."""
+    """`default: not_shareable`: a grant with such a category is refused, and a planted grant permits nothing of it."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     wanted = body_of(client, aid.text, grant("aid", "jobcenter", "appointment", "identity", "counselling-record"))
@@ -53,7 +53,9 @@ async def test_what_is_never_shared(flagged: Registry) -> None:
 
 
 async def test_what_is_off_by_default(flagged: Registry) -> None:
-    """`default: off`: only by an explicit grant of its own; in company it is refused, and denied if it were there."""
+    """`default: off`: a grant must hold this category alone, with an explicit yes. Together with others it is refused,
+    and denied if it is planted.
+    """
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     beside = grant(*HEALTH, "identity", "protected-identity", explicit=True)
@@ -69,7 +71,7 @@ async def test_what_is_off_by_default(flagged: Registry) -> None:
 
 
 async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
-    """`flow_itself_is_special`: identity and contact need the explicit yes and the form of special data as well."""
+    """`flow_itself_is_special`: identity and contact data need the explicit yes and the form of special data too."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     to_youth = grant("aid", "youth", "psychosocial")
@@ -77,7 +79,7 @@ async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
     explicit = to_youth | {"explicit": True}
     oral = {"method": "oral", "evidence": None}
     assert await refusals(aid, body_of(client, aid.text, explicit, act=oral)) == {("form", "/act/method")}
-    # The rule of plain data would take an oral act; with the circumstances on record both do.
+    # The rule of plain data accepts an oral consent. With special circumstances both rules accept it.
     remote = body_of(client, aid.text, explicit, act=oral | {"special_circumstances": "remote"})
     made = await aid.post("/consents", remote)
     assert await permitted(aid, client, "youth", "psychosocial", "identity") == ["identity"]
@@ -88,7 +90,7 @@ async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
 
 
 async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:
-    """`back_channel: attendance_only`: the office that advises may say who came, and nothing else."""
+    """`back_channel: attendance_only`: the advice office may send back who came, and nothing else."""
     debts, jobcenter = await flag_office(flagged, "debts"), await flag_office(flagged, "jobcenter")
     client = await debts.client()
     back = body_of(client, debts.text, grant("debts", "jobcenter", "debt-advice", "identity", "finances"))
@@ -106,7 +108,9 @@ async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:
 
 
 async def test_every_participant_of_a_conference_is_named(flagged: Registry) -> None:
-    """`every_participant_named`: a grant for each, with an end; nothing for whoever is not named, nor the way back."""
+    """`every_participant_named`: each participant has a grant of its own, with an end. Nothing is permitted to others,
+    nor on the way back.
+    """
     aid, jobcenter = await flag_office(flagged, "aid"), await flag_office(flagged, "jobcenter")
     client = await aid.client()
     to_jobcenter = grant("aid", "jobcenter", "case-conference")
@@ -122,7 +126,7 @@ async def test_every_participant_of_a_conference_is_named(flagged: Registry) -> 
 
 
 async def test_a_separate_sheet(flagged: Registry) -> None:
-    """`separate_sheet`: no other purpose stands beside it, not even a refused one."""
+    """`separate_sheet`: a consent with this purpose and another one is refused, even if the other grant is refused."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     beside = grant("aid", "jobcenter", "appointment", answer="refused")
@@ -136,7 +140,9 @@ async def test_a_separate_sheet(flagged: Registry) -> None:
 
 
 async def test_data_about_children(flagged: Registry) -> None:
-    """`minors`: without the client's age a yes is refused, a no is not; a guardian who receives is flagged."""
+    """`minors`: a given grant needs the client's age band, a refused one does not. A guardian that receives data is
+    remarked.
+    """
     aid, youth = await flag_office(flagged, "aid"), await flag_office(flagged, "youth")
     client = await aid.client()
     about_school = grant("aid", "youth", "school", "identity", "schooling")
@@ -151,7 +157,7 @@ async def test_data_about_children(flagged: Registry) -> None:
     made = await aid.post("/consents", wanted)
     assert codes(made) == {"guardian_is_recipient", "mandate_ends_first"}
     assert all(remark["norm"] and remark["text"] for remark in made["remarks"])
-    # A representative's yes ends with the mandate.
+    # A representative's consent ends with the mandate.
     assert made["valid_until"] == SOON
     seen = await aid.get(f"/consents/{made['consent_id']}")
     assert codes(seen) == codes(made)
@@ -176,7 +182,7 @@ async def test_data_about_children(flagged: Registry) -> None:
 async def test_towards_a_jobcenter_refusing_has_no_effect(
     flagged: Registry, told: list[str], refused: set[tuple[str, str]], remarks: set[str] | None
 ) -> None:
-    """`notice`: who said what was told must have told this; who said nothing gets a notice in the record."""
+    """`notice`: a list of what the client was told must include this point. Without a list there is a remark."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     wanted = body_of(client, aid.text, grant("aid", "jobcenter", "employment"), information={"told": told})
@@ -187,7 +193,7 @@ async def test_towards_a_jobcenter_refusing_has_no_effect(
 
 
 async def test_obligations_that_come_with_the_data(flagged: Registry) -> None:
-    """`proxy_for`, `high_harm`, `social_data`: whoever gets such data is told what that binds to, and only then."""
+    """`proxy_for`, `high_harm`, `social_data`: a permit of such data carries the flag's obligation, others do not."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     wanted = grant("aid", "jobcenter", "subsistence", "identity", "contact", "finances")
@@ -213,7 +219,7 @@ async def test_obligations_that_come_with_the_data(flagged: Registry) -> None:
 
 
 async def test_a_coordinating_post_sees_no_client(flagged: Registry) -> None:
-    """`coordinating_post`: its credential opens the catalogue and nothing that is about clients."""
+    """`coordinating_post`: its credential can read the catalogue, and nothing about clients."""
     coordination = await flagged.partner("coordination", "flags")
     assert (await coordination.get("/me")).json()["scopes"] == []
     assert (await coordination.get("/partners/aid")).json()["coordinating_post"] is True
@@ -242,7 +248,7 @@ async def test_a_coordinating_post_sees_no_client(flagged: Registry) -> None:
 async def test_wesel_wants_to_know_who_interpreted(
     five_networks: Registry, language: str, interpreter: Body, refused: tuple[str, str] | None
 ) -> None:
-    """`interpreter_required`: in Wesel nobody signs an Arabic text without an interpreter named; elsewhere one may."""
+    """`interpreter_required`: in Wesel a consent on an Arabic text must name the interpreter; elsewhere it need not."""
     wesel = await office(five_networks, "stadt-xanten-case-management", "kreis-wesel")
     asked: Any = {"text": {"id": wesel.text, "language": language}, "information": {"interpreter": interpreter}}
     flow = grant("stadt-xanten-case-management", "stadt-moers-case-management", "appointment")
@@ -259,7 +265,7 @@ async def test_wesel_wants_to_know_who_interpreted(
 
 
 async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) -> None:
-    """The example of the contract (an Arabic text, nobody interpreting), and one with the required members alone."""
+    """The example of the API's contract is recorded, and so is a body with the required members alone."""
     awo = await office(five_networks, "awo-paderborn", "paderborn")
     flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment", "identity", "contact", "employment")
     client = await awo.client()

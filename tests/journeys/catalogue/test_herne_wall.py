@@ -1,4 +1,4 @@
-"""Herne: door to door with the foreigners' authority, and a wall between."""
+"""Herne: the foreigners' authority is an isolated partner, next door to the case management."""
 
 import uuid
 
@@ -18,8 +18,8 @@ def rules(found: set[tuple[str, str]]) -> set[str]:
 
 
 async def test_a_referral_gives_no_way_back(five_networks: Registry) -> None:
-    """The authority sends somebody over with a link code: it learns nothing of what the case management then records,
-    may be sent nothing, and nothing it records itself brings it anything.
+    """The authority refers a client with a link code. It sees nothing that the case management records afterwards,
+    nothing may be sent to it, and what it records itself permits nothing.
     """
     cases, foreigners = [await office(five_networks, slug, "herne") for slug in (CASES, FOREIGNERS)]
     theirs = await foreigners.client()
@@ -41,8 +41,8 @@ async def test_a_referral_gives_no_way_back(five_networks: Registry) -> None:
 
 
 async def test_an_approval_opens_the_wall_in_one_direction_and_makes_no_flow(five_networks: Registry) -> None:
-    """With the officer's approval what speaks against the way there is that no agreement has it; the way back stays
-    walled; revoked, the wall is there again.
+    """With an approval the way there is refused only because no agreement has the flow. The way back stays closed, and
+    a revocation closes both again.
     """
     cases, foreigners = [await office(five_networks, slug, "herne") for slug in (CASES, FOREIGNERS)]
     admin = await five_networks.partner("admin", "herne")
@@ -61,7 +61,7 @@ async def test_an_approval_opens_the_wall_in_one_direction_and_makes_no_flow(fiv
 
 
 async def test_what_the_law_sends_there_rests_on_no_consent(five_networks: Registry) -> None:
-    """The one flow to the authority is statutory: recorded and not judged, and no consent is taken for it."""
+    """The only flow to the authority is statutory: it is recorded and not judged, and a consent to it is refused."""
     social = await office(five_networks, SOCIAL, "herne")
     client = await social.client()
     data = ["identity", "residence-status"]

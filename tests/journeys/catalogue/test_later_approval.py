@@ -1,4 +1,4 @@
-"""Later approval never heals: what was not permitted stays so, and the registry shows what it knew and when."""
+"""A later permit does not make an earlier transfer lawful, and the registry shows what it knew and when."""
 
 from tests.support.installation import Registry
 from tests.support.office import Body, Office, office
@@ -11,7 +11,7 @@ async def asked(at: Office, client: str) -> Body:
 
 
 async def test_a_confirmation_heals_no_transfer_before_it(registry: Registry, north: Office) -> None:
-    """The earlier answer is the same bytes as ever, and as of then the consent was requested, whatever is known now."""
+    """After a confirmation the earlier answer reads back byte for byte, and as of then the consent was requested."""
     south = await office(registry, "south")
     requested = await south.consent(await south.client())
     path = f"/consents/{requested['consent_id']}"
@@ -28,7 +28,9 @@ async def test_a_confirmation_heals_no_transfer_before_it(registry: Registry, no
 
 
 async def test_a_consent_recorded_later_heals_no_transfer_before_it(north: Office) -> None:
-    """Signed before the question and recorded after it: the answer stays no, the registry knew of nothing then."""
+    """A consent signed before a question and recorded after it leaves the answer a denial: the registry knew of none
+    then.
+    """
     client = await north.client()
     body = consent_body(client, north.text)
     denied = await asked(north, client)
@@ -46,7 +48,9 @@ async def test_a_consent_recorded_later_heals_no_transfer_before_it(north: Offic
 
 
 async def test_what_was_void_was_never_a_ground(north: Office) -> None:
-    """A permit stays the answer that was given; as of then the consent was void, although it was not known then."""
+    """After an invalidation the earlier permit reads back unchanged. As of then the consent was void, as known then
+    given.
+    """
     client = await north.client()
     consent = await north.consent(client)
     permit = await asked(north, client)
@@ -60,7 +64,9 @@ async def test_what_was_void_was_never_a_ground(north: Office) -> None:
 
 
 async def test_a_restriction_of_one_category(north: Office) -> None:
-    """Only that category is held back, the status stays, and lifting it of another category is a conflict."""
+    """A restricted category is denied alone, and the status stays. Lifting the restriction of another category is a
+    conflict.
+    """
     client = await north.client()
     consent = await north.consent(client)
     path = f"/consents/{consent['consent_id']}"

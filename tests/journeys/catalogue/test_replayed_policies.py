@@ -1,4 +1,4 @@
-"""Policies are on record: each version an operator sets is an event, and replay finds the table as the log tells."""
+"""Each version of a network's policies is an event, and the table check compares the table with these events."""
 
 from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import Quotas
@@ -17,14 +17,14 @@ async def _set_twice(registry: Registry) -> None:
 
 
 async def test_each_version_is_on_record(fresh_registry: Registry) -> None:
-    """Two versions are two events by the operator, and the tables are equal to what they say."""
+    """Setting policies twice writes two events by the operator, and the table equals them."""
     await _set_twice(fresh_registry)
     kinds = [event["kind"] for event in await check_log(fresh_registry)]
     assert kinds.count("policy") == 2
 
 
 async def test_control_a_version_that_was_edited_is_found(fresh_registry: Registry) -> None:
-    """Control: a quota that somebody with the database's password widened is not what the event says."""
+    """Control: a quota that somebody changed in the database differs from its event."""
     await _set_twice(fresh_registry)
     async with fresh_registry.sql() as sql:
         await sql.execute("set session_replication_role = replica")

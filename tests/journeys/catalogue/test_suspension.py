@@ -1,4 +1,4 @@
-"""A network's administration suspends a partner: at once nobody may send to it, and it is nobody itself."""
+"""A network's administration suspends a partner: nobody may send to it, and its own requests are refused."""
 
 from tests.support.installation import Partner, Registry
 from tests.support.log_check import check_log
@@ -12,7 +12,7 @@ async def _set(admin: Partner, what: str, partner: str, status: int = 201) -> No
 
 
 async def test_suspended_and_reinstated(registry: Registry) -> None:
-    """As recipient it gets no permit, as caller 401 with the token it held, and both end with its reinstatement."""
+    """A suspended partner is permitted nothing as recipient, and its tokens get 401. Its reinstatement ends both."""
     north, south = await office(registry, "north"), await office(registry, "south")
     admin = await registry.partner("admin")
     client = await north.client()
@@ -29,7 +29,7 @@ async def test_suspended_and_reinstated(registry: Registry) -> None:
     ):
         assert (answer.status_code, "www-authenticate" in answer.headers) == (401, True), answer.text
     assert (await registry.stranger("south").sign_in()).json()["error"] == "invalid_client"
-    # The consent itself is untouched; the client may withdraw it at any other partner.
+    # The consent itself stays given, and the client may withdraw it at any other partner.
     assert (await north.get(f"/consents/{consent['consent_id']}"))["status"] == "given"
     await _set(admin, "reinstatements", "south")
     await _set(admin, "reinstatements", "south", 409)
@@ -40,7 +40,7 @@ async def test_suspended_and_reinstated(registry: Registry) -> None:
 
 
 async def test_nothing_is_recorded_towards_a_suspended_partner(registry: Registry) -> None:
-    """A consent that names it is refused until it is reinstated."""
+    """A consent that names a suspended partner is refused until it is reinstated."""
     north, admin = await office(registry, "north"), await registry.partner("admin")
     client = await north.client()
     await _set(admin, "suspensions", "south")
@@ -54,14 +54,14 @@ async def test_nothing_is_recorded_towards_a_suspended_partner(registry: Registr
 
 
 async def test_a_partner_may_not_suspend(registry: Registry) -> None:
-    """A partner's token lacks the scope, and an unknown partner is named as a fault."""
+    """A partner's token lacks the scope to suspend, and an unknown partner is a fault."""
     north, admin = await registry.partner("north"), await registry.partner("admin")
     await _set(north, "suspensions", "south", 403)
     await _set(admin, "suspensions", "nobody", 400)
 
 
 async def test_a_revoked_secret_ends_its_tokens(fresh_registry: Registry) -> None:
-    """After a revocation the token issued before is refused at its next use, and no new one is given."""
+    """After a revocation the tokens of the secret are refused, and no new one is issued."""
     north, admin = await fresh_registry.partner("north"), await fresh_registry.partner("admin")
     assert (await north.get("/me")).status_code == 200
     answer = await admin.post("/credential-revocations", {"client_id": north.client_id})

@@ -1,5 +1,5 @@
-"""A text is found void: every consent on it falls from the start, recipients may not use what they got, and the next
-version takes its place. And a translation goes stale, which is not the same.
+"""A text is found void: every consent on it is void from the start, and recipients may not use what they received. A
+stale translation stays valid for the consents given in it.
 """
 
 import json
@@ -25,7 +25,7 @@ async def admin(registry: Registry) -> Partner:
 
 
 async def published(admin: Partner, version: str) -> str:
-    """Publish a version of the text in German, English and Arabic, and return its id."""
+    """Publish a version of the text in German, English and Arabic. Returns its id."""
     languages = [{"language": language, "content": f"{language} {version} {GERMAN}"} for language in ("de", "en", "ar")]
     answer = await admin.post("/texts", {"version": version, "languages": languages})
     assert answer.status_code == 201, answer.text
@@ -50,14 +50,14 @@ async def statuses(admin: Partner, text: str) -> dict[str, str]:
 
 
 async def transfer(at: Office, client: str) -> Body:
-    """Ask, and report as sent what was permitted."""
+    """Ask, and report what was permitted as sent."""
     asked = await at.post("/decisions", question(client), 200)
     report = {"outcome": "sent", "categories": asked["permitted_categories"]}
     return await at.post(f"/decisions/{asked['decision_id']}/transfers", report)
 
 
 async def found_void(registry: Registry, clients: Collection[str]) -> dict[str, tuple[str, str, str]]:
-    """Return what north's DPO finds to have been sent on void grants of these clients: id, severity and since when."""
+    """Return north's findings of transfers on void grants of these clients: id, severity and since when it is known."""
     dpo = await registry.dpo("north")
     found = told(await dpo.get("/findings?kind=transfer_on_void_grant&limit=200"))["items"]
     return {
@@ -68,7 +68,7 @@ async def found_void(registry: Registry, clients: Collection[str]) -> dict[str, 
 
 
 async def test_a_text_is_published_byte_for_byte(registry: Registry, admin: Partner) -> None:
-    """Consents can be recorded on it at once, in each of its languages, and show its hash; the bytes are the bytes."""
+    """A published text can be used at once in each language, consents show its hash, and its bytes read back."""
     text = await published(admin, "3.0")
     north = await office(registry, "north")
     for language in ("de", "en", "ar"):
@@ -79,9 +79,10 @@ async def test_a_text_is_published_byte_for_byte(registry: Registry, admin: Part
 
 
 async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin: Partner) -> None:
-    """140 consents, some withdrawn, requested, refused or renewed: all that were given or asked for are void from the
-    start, the refused stay refused; decisions deny; recipients are forbidden the use and must answer; the next version
-    takes new consents, the void one none; the log says so of each consent and of the act.
+    """140 consents are on the text, some withdrawn, requested, refused or renewed. All that were given or requested are
+    void from the start; the refused stay refused. Decisions deny, and recipients get a use ban and must report. The
+    next version takes new consents, the void one takes none. The log has an event for each consent and one for the
+    text.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     text = await published(admin, "2.1")
@@ -125,7 +126,7 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
         assert (await viewer.get(f"/consents/{consent['consent_id']}"))["status"] == expected
     assert await north.outcome(old_client) == "permit", "the earlier yes, on another text, stands"
 
-    # What had been sent on them is to be looked at, at once: on the renewal too, which its permit had named alone.
+    # Transfers on them become urgent findings, also those on the renewal, which is all that their permit named.
     assert await found_void(registry, sent) == {
         client: (f"transfer_on_void_grant:{transfer['transfer_id']}", "urgent", said["recorded_at"])
         for client, transfer in sent.items()
@@ -145,7 +146,7 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
             " where c.kind = 'consent_invalidated' and k.text_id = $1 group by 1, 2, 3 order by 1",
             text,
         )
-    # South's own request was never given: it concerns nobody but who asked.
+    # South's request was never given, so only south is concerned.
     assert [tuple(row) for row in rows] == [("north", False, False, CONSENTS - 2), ("south", True, True, CONSENTS - 2)]
     events = [event for event in await check_log(registry) if event.get("text_invalidation") == said["id"]]
     assert len(events) == CONSENTS - 1
@@ -156,7 +157,7 @@ async def test_a_void_text_takes_its_consents_with_it(registry: Registry, admin:
 
 
 async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner) -> None:
-    """Consents in another language stand; then the whole text may be voided too, which takes the rest."""
+    """If one language is void, consents in other languages stay given. The whole text can be voided afterwards."""
     north = await office(registry, "north")
     text = await published(admin, "1.7")
     (german, _), (arabic, _) = await on_text(north, text), await on_text(north, text, "ar")
@@ -170,7 +171,7 @@ async def test_one_language_of_a_text_is_void(registry: Registry, admin: Partner
 
 
 async def test_thousands_of_consents_fall_in_one_transaction(fresh_registry: Registry) -> None:
-    """Three thousand consents of as many clients: all of them, with an event each, or none; nobody waits for locks."""
+    """Three thousand consents are voided in one transaction with an event each, without waiting for a client's lock."""
     registry, admin = fresh_registry, await fresh_registry.partner("admin")
     registry.planted.add("small")
     north = await office(registry, "north")
@@ -205,7 +206,7 @@ COPIED = {"consents": ("consent_id", "client_id"), "grants": ("grant_id", "conse
 
 
 def copy_sql(table: str, keys: tuple[str, ...]) -> str:
-    """Return the statement that copies a consent's row of a table $2 times, each with ids of its own."""
+    """Return the statement that copies a row of a table $2 times, each with ids of its own."""
     made = ", ".join(f"overlay({key}::text placing lpad(n::text, 12, '0') from 25)::uuid as {key}" for key in keys)
     return (
         f"insert into registry.{table} select (jsonb_populate_record(t, to_jsonb(made))).*"  # noqa: S608 - our own names
@@ -215,7 +216,9 @@ def copy_sql(table: str, keys: tuple[str, ...]) -> str:
 
 
 async def test_a_stale_translation_blocks_its_own_language(registry: Registry, admin: Partner) -> None:
-    """New consents in it are refused, in other languages taken; those given in it stand; twice is a conflict."""
+    """New consents in a stale translation are refused, in other languages accepted. Consents given in it stay. Marking
+    it twice is a conflict.
+    """
     north = await office(registry, "north")
     text = await published(admin, "1.9")
     before, _ = await on_text(north, text, "ar")
@@ -237,7 +240,7 @@ async def test_a_stale_translation_blocks_its_own_language(registry: Registry, a
 
 
 async def check_log_kinds(registry: Registry, kind: str) -> list[Body]:
-    """Return the events of a kind, as they stand."""
+    """Return the events of a kind from the table of events."""
     async with registry.sql() as sql:
         rows = await sql.fetch("select event from registry.events order by log_index")
     return [event for event in (json.loads(row["event"]) for row in rows) if event["kind"] == kind]
@@ -245,7 +248,7 @@ async def check_log_kinds(registry: Registry, kind: str) -> list[Body]:
 
 @pytest.mark.parametrize("path", ["/texts", "/text-invalidations", "/texts/{text}/stale-translations"])
 async def test_texts_are_the_administrations(registry: Registry, path: str) -> None:
-    """A partner's token opens none of it."""
+    """A partner's token can neither publish nor void a text."""
     north = await office(registry, "north")
     answer = await north.partner.post(path.format(text=north.text), {})
     assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""Paderborn's text is found void: every recipient is forbidden what it got itself, and hears nothing of the others."""
+"""Paderborn's text is found void: each recipient gets a use ban for its own grants and sees no other's."""
 
 from collections.abc import AsyncIterator
 
@@ -23,14 +23,14 @@ FLOWS = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def paderborn(installation: Installation) -> AsyncIterator[Registry]:
-    """Run the application on a database of its own: afterwards the network's only text is void."""
+    """Run the application on a database of its own, because the network's only text is void afterwards."""
     async with installation.copy() as database, serving(installation, database) as registry:
         yield registry
 
 
 async def test_each_recipient_is_forbidden_what_it_got(paderborn: Registry) -> None:
-    """All consents on the text fall, whoever took them; each recipient sees a use ban on its own and cannot see others;
-    those who sent are told without one; nothing more is permitted or recorded on the text.
+    """All consents on the text are void, whoever recorded them. Each recipient sees a use ban on its own grants and
+    cannot see others. Senders are notified without a use ban. Nothing more is permitted or recorded on the text.
     """
     offices = {slug: await office(paderborn, slug, "paderborn") for flow in FLOWS for slug in flow[:2]}
     made = []

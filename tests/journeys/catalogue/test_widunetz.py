@@ -1,4 +1,4 @@
-"""A network that moderates and exchanges nothing: membership gives no right."""
+"""A network that exchanges no data: membership alone permits nothing."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from tests.support.small_network import consent_body
 
 
 async def test_no_question_is_permitted(registry: Registry) -> None:
-    """Between neighbours in the list of members, for every purpose and all its categories: no permission."""
+    """Between its members every purpose with all its categories is denied."""
     members = [partner["slug"] for partner in registry.installation.networks["widunetz"]["partners"]]
     first = await office(registry, members[0], "widunetz")
     purposes = (await first.get("/purposes"))["items"]
@@ -26,7 +26,7 @@ async def test_no_question_is_permitted(registry: Registry) -> None:
 
 
 async def test_nothing_can_be_recorded(registry: Registry) -> None:
-    """There is no text to sign and no flow to sign for; a text of another network is none of this one's."""
+    """No consent can be recorded: the network has no text and no flow, and another network's text is unknown to it."""
     member = await office(registry, "awo-migration", "widunetz")
     assert (member.text, (await member.get("/texts"))["items"]) == ("", [])
     stranger = await office(registry, "awo-paderborn", "paderborn")

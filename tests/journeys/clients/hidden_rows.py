@@ -1,7 +1,7 @@
-"""A partner's whole day about clients of whom others keep what it may not know of: every call, and what it was told.
+"""A whole day of one partner: every call about clients of whom other partners keep records that it may not see.
 
-The caller is `south`. What is hidden from it is recorded by the others for its own, linked, clients: refusals of flows
-it takes part in, alone and beside a yes; requests and consents between two others.
+The caller is `south`. The hidden records belong to other partners' linked clients: refused flows in which `south` takes
+part, alone and beside a given one, and requests and consents between two other partners.
 """
 
 import csv
@@ -27,14 +27,14 @@ OTHER_YES = YES | {"purpose": "housing", "categories": ["identity"]}
 BACK: Body = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 AWAY: Body = {"sender": "east", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 NO = {"answer": "refused"}
-# After so many rounds a search gives up its page here, so that few rows are enough to see it; and so many own consents
-# that are over, of which a round reads two, that one row more makes it give up.
+# A search returns a short page after this many rounds, so that few rows are enough to see it. A round reads two of the
+# caller's ended consents, and with this many of them one row more would shorten the page.
 ROUNDS, OVER = 4, 7
 OF_THE_NETWORK = {
     *("catalogue_versions", "partners", "suspensions", "reinstatements", "data_categories", "purposes", "agreements"),
     *("agreement_endings", "flows", "texts", "text_languages", "credentials", "credential_revocations"),
     *("text_invalidations", "stale_translations", "approvals", "approval_revocations", "policies"),
-    # Numbers and digests that tell nobody whose they are, and the public log.
+    # Numbers and digests that name no reference, and the public log.
     *("clients", "client_memberships", "link_codes", "links", "unlinkings", "receipt_codes"),
     *("leaves", "tiles", "checkpoints"),
 }
@@ -44,7 +44,7 @@ Told = tuple[str, object]
 
 @dataclass(slots=True)
 class Day:
-    """Who is there, what the caller was told so far, and the clients and consents it works with."""
+    """A day of calls: the partners, the answers that the caller got, and the clients and consents it works with."""
 
     registry: Registry
     hidden: bool
@@ -57,8 +57,8 @@ class Day:
     elsewhere: list[str] = field(default_factory=list)
 
     async def subject(self, own: Iterable[Body] = ()) -> str:
-        """Return the caller's reference for a new client, who is also north's and east's; with hidden rows the others
-        keep some about it, without there is nothing.
+        """Return the caller's reference for a new client whom north and east know as well. With hidden rows they keep
+        records about the client.
         """
         at_north, at_east = await self.north.client(), await self.east.client()
         mine = f"S-{uuid.uuid4()}"
@@ -75,12 +75,12 @@ class Day:
         return mine
 
     async def hide(self, mine: str) -> None:
-        """Have the others record what the caller may not know of this client."""
+        """Let the other partners record about this client what the caller may not see."""
         at_north, at_east = self.clients[mine]["north"], self.clients[mine]["east"]
         for partner, client, grant in (
             (self.north, at_north, YES | NO),
             (self.north, at_north, BACK | NO),
-            (self.north, at_north, AWAY),  # requested of east
+            (self.north, at_north, AWAY),  # a request that east may confirm
             (self.east, at_east, AWAY),
             (self.east, at_east, AWAY | NO),
         ):
@@ -88,12 +88,14 @@ class Day:
             self.elsewhere.append(made["consent_id"])
 
     async def beside(self, mine: str, *grants: Body) -> Body:
-        """Return what north records with a yes that the caller takes part in, and with hidden rows a refusal too."""
+        """Return a consent of north with a given grant that the caller takes part in and, with hidden rows, a refused
+        one.
+        """
         body = body_of(self.clients[mine]["north"], self.north, *grants, *([OTHER_YES | NO] if self.hidden else []))
         return await self.north.post("/consents", body)
 
     def nowhere(self) -> str:
-        """Return a consent that the caller may not know of, or one that does not exist."""
+        """Return the id of a consent that the caller may not see or, without hidden rows, of none."""
         return self.elsewhere[-1] if self.hidden else str(uuid.uuid4())
 
     async def ask(self, name: str, answer: Awaitable[httpx.Response]) -> Any:  # noqa: ANN401 - a JSON value
@@ -103,7 +105,7 @@ class Day:
         return got.json() if got.headers["content-type"].endswith("json") else None
 
     async def pages(self, name: str, who: Partner, path: str, body: Body) -> None:
-        """Note every page of a list, to the last."""
+        """Note every page of a list."""
         cursor: Body = {}
         while True:
             page = await self.ask(name, who.post(path, body | cursor))
@@ -113,7 +115,7 @@ class Day:
 
 
 def body_of(client: str, at: Office, *grants: Body) -> Body:
-    """Return a consent's request with these grants."""
+    """Return a request to record a consent with these grants."""
     body = consent_body(client, at.text)
     body["grants"] = list(grants)
     return body
@@ -128,7 +130,7 @@ async def beginning(installation: Installation, *, hidden: bool) -> AsyncIterato
 
 
 async def rows_read(registry: Registry, partner: str = CALLER) -> dict[str, list[str]]:
-    """Return all that a transaction of this partner reads, by table: every row, sorted."""
+    """Return every row that a transaction of this partner reads, by table, sorted."""
     found = {}
     async with registry.sql("app") as connection, connection.transaction():
         await connection.execute(f"set local registry.network = '{NUMBER}'")
@@ -168,17 +170,17 @@ MASKS = (
     (re.compile(r"[A-Za-z0-9+/_-]{43,}={0,2}"), "bytes"),
 )
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# Where something stands in the log, how long a body is, and who asked when: others' acts move them for everybody.
+# Places in the log, lengths and times. Acts of other partners change these for everybody.
 VARYING = {"index", "log_index", "date", "x-request-id", "content-length", "request_id"}
 
 
 def headers_of(answer: httpx.Response) -> dict[str, str]:
-    """Return the headers, without what differs from call to call."""
+    """Return the headers without those that differ between any two calls."""
     return {name: "" if name in VARYING else IDENTIFIER.sub("id", value) for name, value in answer.headers.items()}
 
 
 def content_of(answer: httpx.Response) -> object:
-    """Return the body as a value, whatever its kind."""
+    """Return the body as a value, whatever its media type."""
     kind = answer.headers.get("content-type", "")
     if kind.endswith("json"):
         return masked(answer.json())
@@ -188,7 +190,7 @@ def content_of(answer: httpx.Response) -> object:
 
 
 def masked(value: object) -> object:
-    """Return a value without times, digests, codes and places in the log; a cursor is there or not."""
+    """Return a value without times, digests, codes, cursors and places in the log."""
     match value:
         case dict():
             return {key: "" if key in VARYING else _member(key, member) for key, member in value.items()}
@@ -207,7 +209,7 @@ def _member(key: str, value: object) -> object:
 
 
 def numbered(told: Iterable[Told]) -> list[Told]:
-    """Return what was told with each identifier as the number of its first appearance: so two days can be compared."""
+    """Return the answers with each identifier replaced by the number of its first appearance, so that days compare."""
     numbers: dict[str, str] = {}
 
     def number(found: re.Match[str]) -> str:
@@ -217,7 +219,7 @@ def numbered(told: Iterable[Told]) -> list[Told]:
 
 
 def difference(left: object, right: object, place: str = "") -> str | None:
-    """Say where two values differ first, for the message of a failing test."""
+    """Return the first difference of two values, for the message of a failing test."""
     if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
         pairs = [(f"{place}/{key}", left[key], right[key]) for key in left]
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):

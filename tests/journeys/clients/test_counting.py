@@ -1,4 +1,4 @@
-"""Counting tells nothing: entries, rows, tries and answers are the same however many others know the person."""
+"""Log, rows, attempts and answers of an act are the same however many other references mean the person."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ from tests.support.installation import Registry
 
 ROOT = Path(__file__).parents[3]
 HIDDEN = (0, 1, 5)
-# Written by each act that succeeds.
+# The number of events that each successful act writes.
 CONSTANTS = {
     "/api/v1/clients 2": 16,
     "/api/v1/clients 3": 16,
@@ -28,7 +28,7 @@ CONSTANTS = {
     "/api/v1/link-codes 0": 1,
 }
 
-# Played as well: what the small network, or the person's state, has nothing for.
+# Acts that are refused, because the small network or the person's state does not allow them.
 REFUSED = {
     "/api/v1/approvals 0",
     "/api/v1/approvals/{approval_id}/revocations 0",
@@ -39,7 +39,7 @@ REFUSED = {
     "/api/v1/withdrawals 4",
 }
 
-# Answered after a constant time, errors too; by how many times the constant.
+# Acts answered after a constant time, errors included, with the multiple of the constant.
 EVEN = {
     **dict.fromkeys((f"/api/v1/clients {number}" for number in (2, 3, 4)), 3),
     **dict.fromkeys((f"/api/v1/withdrawals {number}" for number in range(5)), 3),
@@ -70,7 +70,7 @@ def posts() -> set[str]:
 
 
 def differing(seen: Sequence[dict[str, Seen]]) -> dict[str, list[Seen]]:
-    """Return the acts that show something else in one scene than in another."""
+    """Return the acts that show different things in different scenes."""
     return {
         act: [of_scene[act] for of_scene in seen]
         for act in seen[0]
@@ -79,7 +79,7 @@ def differing(seen: Sequence[dict[str, Seen]]) -> dict[str, list[Seen]]:
 
 
 def test_every_post_is_played_and_explained() -> None:
-    """A new one needs its acts here and its row in docs/silence.md; the token endpoint knows no clients."""
+    """Every POST path has acts here and a row in docs/silence.md, except the token endpoint, which names no client."""
     assert set(ACTS) == posts() - {"/oauth/token"}
     table = (ROOT / "docs/silence.md").read_text(encoding="utf-8").split("## Every act")[1]
     for path in ACTS:
@@ -88,7 +88,9 @@ def test_every_post_is_played_and_explained() -> None:
 
 
 async def test_no_act_shows_how_many_others_know_the_person(fresh_registry: Registry) -> None:
-    """Log, tries, status, headers and the body's shape, of each act with 0, 1 and 5 hidden references."""
+    """Each act shows the same log growth, attempts, status, headers and shape of body with 0, 1 and 5 hidden
+    references.
+    """
     seen = [await play(fresh_registry, hidden) for hidden in HIDDEN]
     assert differing(seen) == {}
     assert {act: seen[0][act].grown for act in CONSTANTS} == CONSTANTS
@@ -96,7 +98,7 @@ async def test_no_act_shows_how_many_others_know_the_person(fresh_registry: Regi
 
 
 async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: an act that writes only what it needs is seen here, and the table check names it."""
+    """Control: without padding events the scenes differ, and the table check finds it."""
 
     def unpadded(acting: Event, others: Sequence[Event], _: Sequence[str]) -> list[Event]:
         return [acting, *others]
@@ -116,7 +118,7 @@ async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, mon
 async def test_answers_whose_work_depends_on_others_leave_evenly(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that lock or read more than the caller's own, and no others; with how many times the constant."""
+    """Acts that lock or read more than the caller's own number, and only these, answer in constant time."""
     constant = fresh_registry.app.state.shared.runtime.constant_time_seconds
     waits: list[float] = []
 
@@ -137,7 +139,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(
 
 
 async def test_a_repeated_key_writes_nothing(fresh_registry: Registry) -> None:
-    """No padding either, of whatever padded act; the answer is the first one."""
+    """A repeated Idempotency-Key writes no event, no padding either, and gets the first answer."""
     scene = await Scene.of(fresh_registry, 1)
     for path in ("/api/v1/clients", "/api/v1/consents/{consent_id}/endings", "/api/v1/withdrawals"):
         number = 2 if path == "/api/v1/clients" else 0

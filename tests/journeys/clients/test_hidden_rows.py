@@ -1,4 +1,4 @@
-"""What others keep of a client changes nothing of what a partner is told, or of what its transactions read."""
+"""Records that a partner may not see change neither its answers nor the rows that its transactions read."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ Call = Callable[[Day], Awaitable[None]]
 
 
 async def searches(day: Day) -> None:
-    """By client and status, page by page; of a client with so many that are over that a search loses patience."""
+    """Search by client and status, page by page; one client has so many ended consents that a page gets short."""
     mine = await day.subject([BACK])
     await day.beside(mine, YES)
     over = await day.subject()
@@ -50,7 +50,7 @@ async def searches(day: Day) -> None:
 
 
 async def reads(day: Day) -> None:
-    """By id: an own consent, one of which only a part is the caller's to see, and one that is not."""
+    """Read by id an own consent, one of which the caller may see a part, and one that it may not see."""
     mine = await day.subject([BACK])
     part = await day.beside(mine, YES)
     for consent_id in (part["consent_id"], day.nowhere()):
@@ -59,7 +59,9 @@ async def reads(day: Day) -> None:
 
 
 async def recording(day: Day) -> None:
-    """A consent of a flow that was refused elsewhere, and ones that renew what is, or is not, the caller's to see."""
+    """Record a consent to a flow that was refused elsewhere, and consents that renew what the caller may or may not
+    see.
+    """
     mine = await day.subject()
     own = await day.ask("record", day.me.partner.post("/consents", body_of(mine, day.me, BACK)))
     for renews in (own["consent_id"], day.nowhere()):
@@ -68,7 +70,7 @@ async def recording(day: Day) -> None:
 
 
 async def acts(day: Day) -> None:
-    """Every act on a consent: an own one, one with a hidden part, and one that is not the caller's to see."""
+    """Do every act on an own consent, on one with a hidden part, and on one that the caller may not see."""
     for path, body in (
         ("confirmations", {}),
         ("restrictions", {}),
@@ -87,7 +89,7 @@ async def acts(day: Day) -> None:
 
 
 async def withdrawals(day: Day) -> None:
-    """By consent, by client and by code; with `still_given`; and again, when nothing is left."""
+    """Withdraw by consent, by client and by code, with `still_given`, and again when nothing is left."""
     for by in ("consent_id", "client", "receipt_code"):
         mine = await day.subject()
         own = await day.me.post("/consents", body_of(mine, day.me, BACK))
@@ -100,7 +102,7 @@ async def withdrawals(day: Day) -> None:
 
 
 async def questions(day: Day) -> None:
-    """Decisions, alone and together, their reports and their list."""
+    """Ask decisions, single and in a batch, report their transfers and list the unreported ones."""
     mine = await day.subject([BACK])
     asked = {"client": mine, "recipient": "north", "purpose": "support", "categories": ["identity"]}
     for question in (asked, asked | {"recipient": "east", "purpose": "housing"}, asked | {"receipt": True}):
@@ -114,7 +116,7 @@ async def questions(day: Day) -> None:
 
 
 async def links(day: Day) -> None:
-    """Link codes, codes redeemed, references registered again, and unlinking."""
+    """Issue and redeem link codes, register references again, and unlink."""
     mine = await day.subject([BACK])
     await day.ask("link code", day.me.partner.post("/link-codes", {"client": mine}))
     await day.ask("register", day.me.partner.post("/clients", {"reference": mine}))
@@ -125,7 +127,7 @@ async def links(day: Day) -> None:
 
 
 async def oversight(day: Day) -> None:
-    """What the caller's own data-protection officer finds in the log, takes along, and is to look at."""
+    """What the caller's data-protection officer finds in the log and in the findings, and exports."""
     mine = await day.subject([BACK])
     await day.beside(mine, YES)
     asked = {"client": mine, "recipient": "north", "purpose": "support", "categories": ["identity"]}
@@ -174,14 +176,14 @@ ABOUT_NOBODY = {
     *("GET /texts", "GET /texts/{text_id}", "GET /texts/{text_id}/{language}", "POST /texts"),
     *("POST /texts/{text_id}/stale-translations", "POST /suspensions", "POST /reinstatements", "GET /approvals"),
     *("POST /approvals", "POST /approvals/{approval_id}/revocations", "POST /credential-revocations"),
-    # Its administration is told how many consents it voids (tests/journeys/oversight/test_dpo_slices.py).
+    # The administration sees how many consents it voids (tests/journeys/oversight/test_dpo_slices.py).
     "POST /text-invalidations",
 }
 """Calls about the catalogue: no client's row is behind them."""
 
 
 async def day_of(installation: Installation, *, hidden: bool) -> list[Told]:
-    """Return all that the caller was told on a day with or without rows that it may not know of."""
+    """Return all answers to the caller on a day, with or without rows that it may not see."""
     async with beginning(installation, hidden=hidden) as day:
         for call in dict.fromkeys(CALLS.values()):
             await call(day)
@@ -194,7 +196,7 @@ def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_call_about_a_client_is_on_the_list() -> None:
-    """A new call of the document is added to the caller's day, or to those about nobody."""
+    """Every call of the OpenAPI document is in the caller's day, or in the list of calls about no client."""
     document = json.loads((ROOT / "openapi" / "consent-registry.json").read_text())
     documented = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
@@ -208,7 +210,7 @@ def test_every_call_about_a_client_is_on_the_list() -> None:
 
 
 async def test_no_call_tells_what_others_keep(installation: Installation) -> None:
-    """Status, headers, body, pages and cursors of every call are the same, with rows of others' and without."""
+    """Status, headers, body, pages and cursors of every call are the same with and without hidden rows."""
     without, with_some = await day_of(installation, hidden=False), await day_of(installation, hidden=True)
     assert [name for name, _ in without] == [name for name, _ in with_some]
     for (name, plain), (_, beside) in zip(without, with_some, strict=True):
@@ -216,8 +218,8 @@ async def test_no_call_tells_what_others_keep(installation: Installation) -> Non
 
 
 async def test_no_transaction_reads_what_others_keep(installation: Installation) -> None:
-    """Every row that the caller's transaction reads is the same before and after others recorded what is theirs; the
-    others read what they recorded.
+    """The caller's transaction reads the same rows before and after other partners recorded theirs. The others read
+    their own rows.
     """
     async with beginning(installation, hidden=False) as day:
         mine = await day.subject([BACK])
@@ -231,7 +233,7 @@ async def test_no_transaction_reads_what_others_keep(installation: Installation)
         assert all(before[name] for name in ("consents", "grants", "events", "client_references"))
         more = await rows_read(day.registry, "north")
         assert {name for name in more if more[name] != of_north[name]} >= {"consents", "grants", "events"}
-        # A yes beside a no is the caller's to see; the no is not, and moves nothing of the yes.
+        # The caller may see the given grant of a consent. The refused grant beside it changes nothing in that view.
         mixed = await day.north.post("/consents", body_of(day.clients[mine]["north"], day.north, YES, OTHER_YES | NO))
         grown = await rows_read(day.registry)
         assert len(grown["grants"]) == len(before["grants"]) + 1
@@ -239,8 +241,8 @@ async def test_no_transaction_reads_what_others_keep(installation: Installation)
 
 
 async def test_the_policy_of_before_is_caught(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: with rows that every party of a grant may read, whatever the answer, a search's cursor tells of them,
-    and the transaction reads them.
+    """Control: if a row policy lets every party of a grant read it, whatever the answer, a search's cursor differs and
+    the transaction reads more rows.
     """
 
     def parties(_: object, *partners: int) -> frozenset[int]:

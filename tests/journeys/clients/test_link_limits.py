@@ -1,4 +1,4 @@
-"""At most 16 references mean one client, 4 of them one partner's; nobody counts another partner's by trying."""
+"""At most 16 references mean one client, at most 4 of one partner; trying does not show another partner's number."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ Reference = tuple[Office, str]
 
 
 async def person_of(registry: Registry, number: int) -> list[Reference]:
-    """Return so many references of one person, spread over Paderborn's first five partners."""
+    """Return this many references of one person, spread over Paderborn's first five partners."""
     slugs = [partner["slug"] for partner in registry.installation.networks["paderborn"]["partners"]]
     offices = [await office(registry, slug, "paderborn") for slug in slugs[:5]]
     known = [(offices[0], await offices[0].client())]
@@ -26,7 +26,7 @@ async def person_of(registry: Registry, number: int) -> list[Reference]:
 
 
 async def refused(at: Office, code: str) -> tuple[int, str]:
-    """Try a code with a new reference; return what was answered, after checking that nothing was registered."""
+    """Redeem a code for a new reference. Returns the answer, after checking that nothing was registered."""
     reference = f"L-{uuid.uuid4()}"
     answer = await at.partner.post("/clients", {"reference": reference, "link_code": code})
     await at.post("/link-codes", {"client": reference}, 404)
@@ -42,8 +42,8 @@ async def failures(registry: Registry) -> int:
 async def test_a_17th_reference_is_refused_as_a_wrong_code_is(
     fresh_registry: Registry, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """16 are one client; the next is the same 422 as for a code that nobody issued, counts as that does, and warns the
-    operator without naming a reference.
+    """A 17th reference gets the same 422 as an unknown code and counts as a failed attempt. The operator gets a warning
+    without a reference.
     """
     known = await person_of(fresh_registry, 16)
     at, last = known[0], await office(fresh_registry, _another(fresh_registry), "paderborn")
@@ -62,7 +62,9 @@ async def test_a_17th_reference_is_refused_as_a_wrong_code_is(
 
 
 async def test_a_fifth_reference_of_the_caller_is_named(registry: Registry) -> None:
-    """The caller's own it can count: its fifth is refused by that rule, is no failed attempt, and the code stays."""
+    """The caller's own fifth reference is refused by its rule. It counts as no failed attempt, and the code stays
+    usable.
+    """
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
     own = [await redeem(south, await code_of(north, client)) for _ in range(4)]
@@ -78,7 +80,7 @@ async def test_a_fifth_reference_of_the_caller_is_named(registry: Registry) -> N
 
 
 async def test_a_fifth_reference_of_another_partner_is_not_told(registry: Registry) -> None:
-    """North's and south's groups hold three and two of east's: east's number is not south's to learn."""
+    """If a link would give another partner five references, the caller gets the error of a wrong code."""
     north, south, east = [await office(registry, slug) for slug in ("north", "south", "east")]
     client, theirs = await north.client(), await south.client()
     for at, number in (((north, client), 3), ((south, theirs), 2)):
@@ -92,7 +94,7 @@ async def test_a_fifth_reference_of_another_partner_is_not_told(registry: Regist
 
 @pytest.mark.parametrize("hidden", [0, 1, 5])
 async def test_a_link_writes_as_many_entries_whoever_else_knows_the_person(registry: Registry, hidden: int) -> None:
-    """16, with a new reference and with one that was known."""
+    """Linking writes 16 events, for a new reference and for a registered one."""
     known = await person_of(registry, 1 + hidden)
     stranger = await office(registry, _another(registry), "paderborn")
     for reference, status in ((None, 201), (await stranger.client(), 200)):
@@ -107,7 +109,7 @@ def _another(registry: Registry) -> str:
 
 
 async def size(registry: Registry, network: str = "paderborn") -> int:
-    """How many entries the log has."""
+    """The number of entries of the log."""
     async with registry.sql() as connection:
         return int(
             await connection.fetchval(

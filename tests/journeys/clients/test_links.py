@@ -1,4 +1,4 @@
-"""One client goes to several offices: a code it carries makes their references mean one person, and can be undone."""
+"""A client takes a link code to another office: the offices' references mean one client, until one is unlinked."""
 
 import uuid
 from typing import Any
@@ -15,12 +15,12 @@ TO_NORTH = {"recipient": "north", "categories": ["identity"]}
 
 
 async def code_of(at: Office, client: str, **members: str) -> str:
-    """Have an office issue a code for its client."""
+    """Let an office issue a link code for its client."""
     return str((await at.post("/link-codes", {"client": client} | members))["link_code"])
 
 
 async def redeem(at: Office, code: str, reference: str | None = None, status: int = 201) -> str:
-    """Redeem a code for a reference, by default a new one."""
+    """Redeem a link code for a reference, by default a new one."""
     reference = reference or f"L-{uuid.uuid4()}"
     said = await at.post("/clients", {"reference": reference, "link_code": code}, status)
     assert (said["reference"], said["linked"]) == (reference, True)
@@ -33,14 +33,14 @@ async def is_linked(at: Office, client: str) -> bool:
 
 
 async def consents_of(at: Office, client: str) -> list[tuple[str, str]]:
-    """Return the consents an office finds by its reference, each with the name it is shown under."""
+    """Return the consents that an office finds by its reference, each with the reference under which it is shown."""
     found = await at.post("/consents/search", {"client": client}, 200)
     return [(item["consent_id"], item["client"]) for item in found["items"]]
 
 
 async def test_a_code_carries_a_consent_to_another_office_and_unlinking_takes_it_back(registry: Registry) -> None:
-    """North recorded that south may answer; south, under its own new reference, may once the client brought a code, and
-    no longer once it unlinks. The rest of north's record stays.
+    """North records that south may answer. South may, under its own new reference, once it redeems the client's code,
+    and no longer after it unlinks. North's other records stay.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
@@ -68,7 +68,9 @@ async def test_a_code_carries_a_consent_to_another_office_and_unlinking_takes_it
 
 
 async def test_a_link_gives_nobody_sight_of_what_it_has_no_part_in(registry: Registry) -> None:
-    """East, linked to north's client, sees nothing of north's consent with south and may send nothing by it."""
+    """East is linked to north's client and still sees nothing of north's consent with south, and may send nothing by
+    it.
+    """
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     consent = await north.consent(client)
@@ -83,8 +85,8 @@ async def test_a_link_gives_nobody_sight_of_what_it_has_no_part_in(registry: Reg
 
 
 async def test_two_clients_become_one_and_both_consents_hold(registry: Registry) -> None:
-    """Both offices knew the person already: after the merge either reference stands for the union of what was agreed,
-    a withdrawal by client covers all of it, and each consent keeps the name under which its recorder knows it.
+    """After two registered clients are linked, either reference permits what either consent gives, a withdrawal by
+    client covers both, and each consent keeps its recorder's reference.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await north.client(), await south.client()
@@ -122,7 +124,9 @@ async def test_two_clients_become_one_and_both_consents_hold(registry: Registry)
 
 
 async def test_what_was_recorded_under_a_reference_follows_it_out(registry: Registry) -> None:
-    """South's consent leaves with south's reference; north's stays, and each office's later record is its own alone."""
+    """After unlinking, south's consent stays with south's reference and north's with north's; later records are
+    separate.
+    """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await north.client(), await south.client()
     at_north = await north.consent(client)
@@ -139,7 +143,7 @@ async def test_what_was_recorded_under_a_reference_follows_it_out(registry: Regi
 
 
 async def test_in_a_chain_the_middle_may_leave(registry: Registry) -> None:
-    """North and south, then south and east become one client; south leaves, and north and east still are."""
+    """North is linked with south, and south with east. South unlinks, and north and east still mean one client."""
     north, south, east = [await office(registry, slug) for slug in ("north", "south", "east")]
     client = await north.client()
     consent = await east.consent(at_east := await east.client(), **TO_NORTH, sender="east")
@@ -151,7 +155,7 @@ async def test_in_a_chain_the_middle_may_leave(registry: Registry) -> None:
     linked = [await is_linked(*by) for by in ((north, client), (south, at_south), (east, at_east))]
     assert linked == [False, False, True]
     assert await consents_of(north, client) == [(consent["consent_id"], client)]
-    # Whoever left can come back, by a code of any of them.
+    # A partner that unlinked can link again, by a code of any partner in the group.
     await redeem(south, await code_of(east, at_east), at_south, 200)
     assert await is_linked(south, at_south)
     await north.post("/unlinkings", {"client": client})
@@ -161,7 +165,7 @@ async def test_in_a_chain_the_middle_may_leave(registry: Registry) -> None:
 
 
 async def test_one_office_may_have_two_references_of_one_client(registry: Registry) -> None:
-    """A double file becomes one client over another office's code; each consent is shown under the file it is in."""
+    """Two references of one office can mean one client; each consent is shown under the reference it belongs to."""
     north, south = await office(registry, "north"), await office(registry, "south")
     first, second = await north.client(), await north.client()
     in_first, in_second = await north.consent(first), await north.consent(second, purpose="housing")
@@ -177,7 +181,7 @@ async def test_one_office_may_have_two_references_of_one_client(registry: Regist
 
 
 async def test_a_code_that_links_what_is_linked_changes_nothing(registry: Registry) -> None:
-    """Redeeming once more between the same two is an answer, not an error, and uses the code up."""
+    """Redeeming a code between references that are linked already succeeds and uses the code up."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
     its_own = await redeem(south, await code_of(north, client))
@@ -189,7 +193,7 @@ async def test_a_code_that_links_what_is_linked_changes_nothing(registry: Regist
 
 
 async def test_answers_are_given_again_for_their_key(registry: Registry) -> None:
-    """The same code, link and unlinking come back for the same Idempotency-Key, and nothing happens twice."""
+    """A repeated Idempotency-Key gets the same code, link and unlinking, and nothing is recorded twice."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client, its_own = await north.client(), f"L-{uuid.uuid4()}"
     key = {"Idempotency_Key": uuid.uuid4().hex}
@@ -234,8 +238,8 @@ async def wrong_codes(registry: Registry, north: Office, south: Office) -> dict[
 
 
 async def test_every_wrong_code_is_answered_alike_and_does_nothing(fresh_registry: Registry) -> None:
-    """Unknown, mistyped, used, expired, own and somebody else's codes: one 422, byte for byte, and nothing is created;
-    after five of them within an hour even a good one waits, and only at who guessed.
+    """Unknown, mistyped, used, expired, own and foreign codes get the same 422, byte for byte, and register nothing.
+    After five within an hour a right code must wait too, at the guessing partner only.
     """
     north, south, east = [await office(fresh_registry, slug) for slug in ("north", "south", "east")]
     codes = await wrong_codes(fresh_registry, north, south)
@@ -257,14 +261,14 @@ async def test_every_wrong_code_is_answered_alike_and_does_nothing(fresh_registr
     late = await south.partner.post("/clients", {"reference": "L-late", "link_code": good})
     assert (late.status_code, late.headers["retry-after"]) == (429, "3600")
     await south.post("/link-codes", {"client": "L-late"}, 404)
-    # Without a code it may go on registering; with receipt codes it has not been guessing; east may redeem.
+    # South may still register without a code and use receipt codes, and east may redeem.
     await south.post("/clients", {"reference": "L-late"})
     await south.post("/withdrawals", {"receipt_code": "0000-0000-0000", "channel": "phone"}, 404)
     await redeem(east, good.lower().replace("-", " "))
 
 
 async def test_a_suspended_partners_codes_do_not_work(fresh_registry: Registry) -> None:
-    """While the issuer is suspended its codes are answered like any wrong one; afterwards they work again."""
+    """While its issuer is suspended a code is answered like a wrong one; after the reinstatement it works again."""
     north, south = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     code = await code_of(north, await north.client())
     admin = await fresh_registry.partner("admin")
@@ -288,14 +292,14 @@ async def test_a_suspended_partners_codes_do_not_work(fresh_registry: Registry) 
 async def test_a_code_for_somebody_who_cannot_redeem_it_is_refused(
     registry: Registry, body: dict[str, Any], status: int, pointer: str
 ) -> None:
-    """An unknown partner, the caller itself and one that cannot be chosen are named as the fault they are."""
+    """A code for an unknown partner, for the caller itself or for one that cannot be chosen is refused as such."""
     north = await office(registry, "north")
     answer = await north.post("/link-codes", {"client": await north.client()} | body, status)
     assert [fault["pointer"] for fault in answer["errors"]] == [pointer]
 
 
 async def test_a_code_is_kept_as_a_digest_only(registry: Registry) -> None:
-    """Neither the code nor its characters stand anywhere in the database."""
+    """The database holds neither the code nor its characters."""
     north = await office(registry, "north")
     code = (await code_of(north, await north.client())).replace("-", "")
     async with registry.sql() as connection:
@@ -306,7 +310,7 @@ async def test_a_code_is_kept_as_a_digest_only(registry: Registry) -> None:
 
 
 async def test_unlinking_somebody_unknown_is_404(registry: Registry) -> None:
-    """A reference the caller never registered can neither be unlinked nor be given a code; another's is as unknown."""
+    """An unregistered reference can neither be unlinked nor get a code: 404, as for another partner's reference."""
     north, south = await office(registry, "north"), await office(registry, "south")
     theirs = await south.client()
     told_of = {

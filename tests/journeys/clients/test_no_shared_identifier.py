@@ -1,6 +1,5 @@
-"""No identifier of a person that two partners share: in no search of the log and in nothing that is taken along, down
-to the bytes of the events (docs/design/data-and-trust.md). Shared are a consent's own, between those who take part
-in it.
+"""No two partners see the same identifier of a person, in a search of the log, in an export, or in the bytes of an
+event (docs/design/data-and-trust.md). Only the ids of a consent are shared, between those who take part in it.
 """
 
 import json
@@ -23,7 +22,7 @@ from tests.support.office import Body, Office, office
 from tests.support.small_network import NUMBER, PARTNERS, consent_body
 
 SLUGS = ("north", "south", "east")
-# What could name a person: identifiers, digests, keys and commitments; no word, no time.
+# Values that could name a person: identifiers, digests, keys and commitments, but no words and no times.
 NAMES = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,}|[A-Za-z0-9+/_-]{22,}={0,2}"
 )
@@ -34,7 +33,7 @@ AWAY: Body = {"sender": "east", "recipient": "north", "purpose": "support", "cat
 
 @dataclass(slots=True)
 class Story:
-    """Three offices that know one person, what each was answered about consents, and the words all of them know."""
+    """Three offices that know one person, what each was answered about consents, and the names that all may know."""
 
     registry: Registry
     offices: dict[str, Office]
@@ -42,17 +41,17 @@ class Story:
     told: dict[str, set[str]] = field(default_factory=lambda: {slug: set() for slug in SLUGS})
 
     async def act(self, slug: str, path: str, body: Body, status: int = 201) -> Body:
-        """Have an office do something."""
+        """Let an office do something."""
         return await self.offices[slug].post(path, body, status)
 
     async def record(self, slug: str, *grants: Body, **members: object) -> Body:
-        """Have an office record a consent of its client."""
+        """Let an office record a consent of its client."""
         body = consent_body(self.client[slug], self.offices[slug].text) | members
         body["grants"] = list(grants)
         return await self.act(slug, "/consents", body)
 
     async def look(self) -> None:
-        """Have each office read all that it takes part in, and note which identifiers that shows it."""
+        """Let each office read all consents it takes part in, and note the identifiers it sees."""
         for slug, by in self.offices.items():
             shown = (await by.post("/consents/search", {}, 200))["items"]
             for consent in shown:
@@ -63,7 +62,7 @@ class Story:
 
 
 async def story(registry: Registry) -> Story:
-    """Play everything that writes an event about one person whom three offices know by codes it carried."""
+    """Do everything that writes an event about one person whom three offices know by link codes."""
     found = Story(registry, {slug: await office(registry, slug) for slug in SLUGS})
     found.client = {slug: await office.client() for slug, office in found.offices.items()}
     for giver, taker in (("north", "south"), ("south", "east"), ("east", "north")):
@@ -78,7 +77,7 @@ async def story(registry: Registry) -> Story:
 
 
 async def acts_on_consents(found: Story) -> None:
-    """Confirmed, renewed, restricted and lifted by both sides, ended, void; given a new code; refused."""
+    """Confirm, renew, restrict, lift, end, invalidate, issue a new code, and refuse."""
     asked = await found.record("north", YES, BACK)
     path = f"/consents/{asked['consent_id']}"
     await found.act("south", f"{path}/confirmations", {})
@@ -94,19 +93,19 @@ async def acts_on_consents(found: Story) -> None:
 
 
 async def withdrawals(found: Story) -> None:
-    """By consent and by client on both sides, and by the client's code at one that has no part in it."""
+    """Withdraw by consent and by client on both sides, and by the client's code at an office without a part in it."""
     for slug, by in (("south", "consent_id"), ("north", "client"), ("east", "client")):
         made = await found.record("east" if slug == "east" else "north", AWAY if slug == "east" else YES)
         body = {by: found.client[slug] if by == "client" else made[by], "channel": "phone"}
         await found.act(slug, "/withdrawals", body)
     made = await found.record("north", YES)
     taken = await found.act("east", "/withdrawals", {"receipt_code": made["receipt_code"], "channel": "in_person"})
-    # The answer names what the client's code stood for.
+    # The answer names the grants of the consent that the code was issued for.
     found.told["east"] |= set(taken["withdrawn"])
 
 
 async def questions(found: Story) -> None:
-    """Asked, reported and read again by the sender; the recipient is shown that something may come."""
+    """Ask, report and read again as sender; as recipient read what may be coming."""
     await found.record("north", YES)
     asked = {"client": found.client["north"], "recipient": "south", "purpose": "support", "categories": ["identity"]}
     for outcome in ("permit", "permit"):
@@ -120,7 +119,7 @@ async def questions(found: Story) -> None:
 
 
 async def shown(registry: Registry, slug: str) -> set[str]:
-    """Return every name in what an officer finds, takes along, and could take along: the bytes of the partner's own."""
+    """Return every name in what an officer finds and exports, the bytes of the partner's own events included."""
     dpo = await registry.dpo(slug)
     texts = [json.dumps(await search_all(dpo))]
     texts += [(await dpo.post(EXPORTS, {"format": kind})).text for kind in ("jsonl", "csv")]
@@ -134,18 +133,18 @@ async def shown(registry: Registry, slug: str) -> set[str]:
 
 
 def names_in(texts: Iterable[str]) -> set[str]:
-    """Return what could name a person; what has no digit in it is a word of the wire's."""
+    """Return the values that could name a person. A value without a digit is a word of the API."""
     return {name for text in texts for name in NAMES.findall(text) if any(map(str.isdigit, name))}
 
 
 def of_nobody(texts: Iterable[Any]) -> set[str]:
-    """Return the names in what says nothing about a person: the catalogue, and the paper that all tests use."""
+    """Return the names that name no person: those of the catalogue and of the evidence that all tests use."""
     return names_in(json.dumps(text) for text in texts) | {"ab" * 32}
 
 
 async def shared(found: Story) -> dict[tuple[str, str], set[str]]:
-    """Return for each two offices the names that both officers are shown and that are neither the catalogue's nor of
-    what both were told of as taking part.
+    """Return for each two offices the names that both officers see, without those of the catalogue and of shared
+    consents.
     """
     seen = {slug: await shown(found.registry, slug) for slug in SLUGS}
     partner = found.offices["north"].partner
@@ -154,7 +153,7 @@ async def shared(found: Story) -> dict[tuple[str, str], set[str]]:
 
 
 async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) -> None:
-    """After a day with every kind of act, no two officers find the same value but what is a shared consent's own."""
+    """After every kind of act no two officers see the same value, except ids of a consent that both take part in."""
     found = await story(fresh_registry)
     events = await check_log(fresh_registry)
     kinds = {event["kind"] for event in events if event["actor"] in SLUGS}
@@ -164,7 +163,7 @@ async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) 
 
 
 async def test_a_name_that_is_shared_is_found(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: another partner's number of the client in an act's bytes is found, and the code's number in a link's."""
+    """Control: another partner's client number in the bytes of an act is found, and a code's id in a link's."""
 
     async def none(*_: object) -> set[str]:
         return set()

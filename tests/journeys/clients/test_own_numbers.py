@@ -1,4 +1,4 @@
-"""No two partners are shown one identifier of a client: exported events name clients by own numbers or not at all."""
+"""Exported events name a client by the partner's own client numbers or not at all."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ OF_OTHERS = "select count(*) from registry.withdrawals where withdrawal_id <> ac
 
 
 async def _lived(registry: Registry) -> Scene:
-    """Let everything happen to a person with five hidden references."""
+    """Do everything to a person with five hidden references."""
     scene = await Scene.of(registry, 5)
     for acts in ACTS.values():
         for act in acts:
@@ -40,7 +40,7 @@ async def _foreign_numbers(registry: Registry, slug: str) -> set[str]:
 
 
 async def test_exported_bytes_name_own_numbers_alone(fresh_registry: Registry) -> None:
-    """Of whatever a partner did, also to what another recorded; the bytes hold nothing that was written for others."""
+    """An export holds only the partner's own client numbers, also in events about what another partner recorded."""
     await _lived(fresh_registry)
     for slug in ("north", "south", "east"):
         assert await _foreign_numbers(fresh_registry, slug) == set()
@@ -55,7 +55,7 @@ async def test_exported_bytes_name_own_numbers_alone(fresh_registry: Registry) -
 async def test_a_number_of_anothers_in_the_bytes_is_seen(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: with the number of whoever is acted on in the bytes, east's export holds north's."""
+    """Control: if an event holds the client number that is acted on, east's export holds north's number."""
 
     async def none(*_: object) -> set[str]:
         return set()
@@ -66,7 +66,7 @@ async def test_a_number_of_anothers_in_the_bytes_is_seen(
 
 
 async def test_what_is_written_for_others_is_nobodys_to_read(fresh_registry: Registry) -> None:
-    """Not with the application's login and every partner at once; the auditor's reads it, and so does an erasure."""
+    """No partner's transaction can read the events for other numbers. The auditor's login and an erasure can."""
     await _lived(fresh_registry)
     partners = ",".join(str(number) for number in (0, *PARTNERS.values()))
     async with fresh_registry.sql("app") as connection:

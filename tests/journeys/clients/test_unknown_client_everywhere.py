@@ -1,4 +1,4 @@
-"""Silence about people: whoever has no part learns nothing, wherever it asks and however it is phrased."""
+"""A partner without a part in a client's consents gets the same answers as about an unknown client, in every call."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
 from tests.support.small_network import consent_body, question
 
-# What differs from one answer to the next whoever is asked about.
+# Members that differ between any two answers.
 OWN = ("decision_id", "decided_at", "expires_at", "log", "receipt", "client_salt")
 
 
@@ -47,7 +47,9 @@ async def _clients(registry: Registry, north: Office) -> dict[str, str]:
 
 @pytest.mark.parametrize("receipt", [False, True])
 async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> None:
-    """Unknown, another's, refused, withdrawn, expired and so on: one body but for ids and times, the same headers."""
+    """Every denial, for unknown, foreign, refused, withdrawn or expired, has the same body, but for ids and times, and
+    the same headers.
+    """
     north = await office(registry, "north")
     names = await _clients(registry, north)
     shapes, headers, lengths = set(), set(), set()
@@ -59,7 +61,7 @@ async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> 
         lengths.add(len(answer.content) - len(str(answer.json()["log"]["index"])))
     assert len(shapes) == len(headers) == 1
     if not receipt:
-        assert len(lengths) == 1  # a receipt holds the index once more, in base64
+        assert len(lengths) == 1  # a receipt repeats the index in base64, so its length varies
     together = await north.post(
         "/decisions/batch", {"decisions": [question(reference) for reference in names.values()]}, 200
     )
@@ -68,7 +70,7 @@ async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> 
 
 
 async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: when clients with a consent on file are answered otherwise, the bodies differ."""
+    """Control: if a client with a consent on file gets another answer, the bodies differ."""
     north = await office(registry, "north")
     names = await _clients(registry, north)
 
@@ -82,7 +84,7 @@ async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monke
 
 
 async def test_every_call_about_somebody_elses_is_not_found(registry: Registry) -> None:
-    """Consent, decision, transfer and withdrawal of others answer as if they did not exist, down to the bytes."""
+    """Another partner's consent, decision, transfer and withdrawal are answered as unknown ones, byte for byte."""
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     consent = await north.consent(client)
@@ -119,7 +121,7 @@ async def test_every_call_about_somebody_elses_is_not_found(registry: Registry) 
 
 
 async def test_registering_tells_nothing_about_others(registry: Registry) -> None:
-    """A reference that another partner uses as well is registered as new: 201, not linked."""
+    """A reference that another partner uses too is registered as new: 201, not linked."""
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     answer = await east.post("/clients", {"reference": client}, 201)

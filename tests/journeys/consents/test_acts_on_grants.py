@@ -1,4 +1,4 @@
-"""Confirm, end, invalidate, restrict: what partners do to consents after they were recorded, and what follows."""
+"""Partners confirm, end, invalidate and restrict recorded consents, and what follows for status and decisions."""
 
 import uuid
 from typing import Any
@@ -10,7 +10,7 @@ from tests.support.small_network import consent_body, question
 
 
 async def recorded(registry: Registry, by: str = "north", **grant: object) -> tuple[str, dict[str, Any]]:
-    """Let a partner register a client and record a consent from north to south; returns reference and consent."""
+    """Let a partner register a client and record a consent from north to south. Returns reference and consent."""
     partner = await registry.partner(by)
     text = (await partner.get("/texts")).json()["items"][0]["id"]
     client = f"{by}-{uuid.uuid4()}"
@@ -21,7 +21,7 @@ async def recorded(registry: Registry, by: str = "north", **grant: object) -> tu
 
 
 async def outcome(partner: Partner, client: str) -> str:
-    """The outcome of the partner's own question about the client."""
+    """The outcome of a question that this partner asks about the client."""
     return str((await partner.post("/decisions", question(client))).json()["outcome"])
 
 
@@ -31,7 +31,7 @@ async def status(partner: Partner, consent: dict[str, Any]) -> str:
 
 
 async def test_a_recipients_record_waits_for_the_sender(registry: Registry) -> None:
-    """What the recipient recorded is requested until the sender confirms it, and only the sender can."""
+    """A consent recorded by the recipient is requested until the sender confirms it; nobody else can confirm it."""
     north, south, east = [await registry.partner(slug) for slug in ("north", "south", "east")]
     _, consent = await recorded(registry, by="south")
     path = f"/consents/{consent['consent_id']}/confirmations"
@@ -47,7 +47,7 @@ async def test_a_recipients_record_waits_for_the_sender(registry: Registry) -> N
 
 
 async def test_what_was_withdrawn_is_not_confirmed(registry: Registry) -> None:
-    """A request that the client withdrew in time can no longer be confirmed, nor seen by the sender."""
+    """A requested consent that the client withdrew can no longer be confirmed, and the sender cannot see it."""
     north, south = await registry.partner("north"), await registry.partner("south")
     _, consent = await recorded(registry, by="south")
     withdrawn = await south.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
@@ -57,7 +57,7 @@ async def test_what_was_withdrawn_is_not_confirmed(registry: Registry) -> None:
 
 @pytest.mark.parametrize("by", ["north", "south"])
 async def test_an_ended_consent_permits_nothing(registry: Registry, by: str) -> None:
-    """Sender and recipient alike may end a consent; its status says so, and nothing is permitted any more."""
+    """The sender or the recipient may end a consent. Its status is `ended` and no decision permits anything by it."""
     north, actor = await registry.partner("north"), await registry.partner(by)
     client, consent = await recorded(registry)
     assert await outcome(north, client) == "permit"
@@ -68,7 +68,9 @@ async def test_an_ended_consent_permits_nothing(registry: Registry, by: str) -> 
 
 
 async def test_an_invalid_consent_was_void_from_the_start(registry: Registry) -> None:
-    """An invalidation goes back to when the consent was given, tells the recipient, and cannot be the recipient's."""
+    """An invalidation counts from when the consent was given, notifies the recipient, and only the sender may record
+    it.
+    """
     north, south = await registry.partner("north"), await registry.partner("south")
     client, consent = await recorded(registry)
     path = f"/consents/{consent['consent_id']}/invalidations"
@@ -90,7 +92,7 @@ async def test_an_invalid_consent_was_void_from_the_start(registry: Registry) ->
 
 
 async def test_a_restriction_holds_until_it_is_lifted(registry: Registry) -> None:
-    """While processing is restricted nothing is permitted and the status stays; once lifted it permits again."""
+    """A restricted consent permits nothing and keeps its status; after the restriction is lifted it permits again."""
     north = await registry.partner("north")
     client, consent = await recorded(registry)
     path = f"/consents/{consent['consent_id']}"
@@ -104,7 +106,7 @@ async def test_a_restriction_holds_until_it_is_lifted(registry: Registry) -> Non
 
 
 async def test_a_refused_grant_is_its_recorders_alone(registry: Registry) -> None:
-    """A refused tick is seen by who recorded it; the recipient finds nothing, and no decision permits it."""
+    """Only the recorder sees a refused grant. The recipient does not find it, and no decision permits it."""
     north, south = await registry.partner("north"), await registry.partner("south")
     client, consent = await recorded(registry, answer="refused")
     assert consent["status"] == await status(north, consent) == "refused"
@@ -113,7 +115,9 @@ async def test_a_refused_grant_is_its_recorders_alone(registry: Registry) -> Non
 
 
 async def test_both_time_axes_are_told_apart(registry: Registry) -> None:
-    """A withdrawal received earlier than recorded shows: given as it was known then, withdrawn as it is known now."""
+    """A withdrawal received before it was recorded shows on both time axes: given as known then, withdrawn as known
+    now.
+    """
     north = await registry.partner("north")
     text = (await north.get("/texts")).json()["items"][0]["id"]
     client = f"north-{uuid.uuid4()}"

@@ -1,4 +1,4 @@
-"""What a body may say about time and names, at its edges: refused at once, so that nothing kept hurts a later call."""
+"""Extreme instants and malformed names in a body are refused at once, so that no stored value breaks a later call."""
 
 import uuid
 from typing import Any
@@ -9,8 +9,8 @@ from tests.support.installation import Registry
 from tests.support.small_network import consent_body, question
 
 NO_INSTANTS = (
-    "9999-12-31T23:59:59.999999Z",  # to the driver infinity, which it gives back without a zone
-    "9999-06-01T00:00:00.000000Z",  # 24 months later there is no calendar
+    "9999-12-31T23:59:59.999999Z",  # the database driver reads it as infinity, which has no time zone
+    "9999-06-01T00:00:00.000000Z",  # 24 months later is outside the calendar
     "0001-01-01T00:00:00.000000Z",
     "٢٠٢٦-11-20T09:30:00.000000Z",
     "2026-11-20T09:30:00.000000Z\n",
@@ -28,7 +28,7 @@ async def _client(registry: Registry) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize("instant", NO_INSTANTS)
 @pytest.mark.parametrize("pointer", ["/valid_from", "/valid_until", "/giver/mandate_until", "/act/given_at"])
 async def test_no_instant_poisons_a_client(registry: Registry, pointer: str, instant: str) -> None:
-    """An instant the registry cannot keep is named with its pointer, and the client can still be asked about."""
+    """An instant that cannot be stored is refused with its pointer, and questions about the client still work."""
     north = await registry.partner("north")
     client, body = await _client(registry)
     *path, member = pointer[1:].split("/")
@@ -43,7 +43,7 @@ async def test_no_instant_poisons_a_client(registry: Registry, pointer: str, ins
 
 
 async def test_a_line_feed_at_the_end_is_part_of_no_name(registry: Registry) -> None:
-    """Ids, slugs, digests, staff references and norms with a line feed behind them are refused."""
+    """Ids, slugs, digests, staff references and norms with a line feed at the end are refused."""
     north = await registry.partner("north")
     client, body = await _client(registry)
     evidence = {**body["act"]["evidence"], "sha256": "ab" * 32 + "\n"}

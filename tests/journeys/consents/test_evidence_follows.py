@@ -1,4 +1,4 @@
-"""Where the network lets it, a consent is recorded before its paper was scanned; the evidence comes later, once."""
+"""If the network's policy allows it, a consent is recorded before its paper is scanned; the evidence is added later."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ EVIDENCE = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "Ca
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lenient(installation: Installation) -> AsyncIterator[Registry]:
-    """Run the application where the small network lets evidence follow."""
+    """Run the application with a network whose policy lets evidence follow."""
     async with installation.copy() as database:
         await let_evidence_follow(installation.dsn(database, "postgres"))
         async with serving(installation, database) as registry:
@@ -34,14 +34,14 @@ async def unproven(at: Office) -> tuple[str, Body]:
 
 
 async def missing(at: Office) -> set[str]:
-    """Return the consents whose evidence this office still owes."""
+    """Return the consents whose evidence this office has not added yet."""
     found = await at.post("/consents/search", {"evidence": "missing", "limit": 200}, 200)
     return {item["consent_id"] for item in found["items"]}
 
 
 async def test_evidence_follows_once(lenient: Registry) -> None:
-    """The consent counts at once and is listed to its recorder alone until its evidence comes; a second is refused; the
-    log has the hash and not the place.
+    """A consent without evidence permits at once, and only its recorder finds it as missing evidence until that is
+    added. A second evidence is refused. The log holds the hash and not the place of the file.
     """
     north, south = await office(lenient, "north"), await office(lenient, "south")
     client, consent = await unproven(north)
@@ -66,7 +66,7 @@ async def test_evidence_follows_once(lenient: Registry) -> None:
 
 
 async def test_bad_evidence_is_refused(lenient: Registry) -> None:
-    """Each fault is named by its place, and the evidence is still missing."""
+    """Each fault in evidence is refused with its pointer, and the evidence is still missing."""
     north = await office(lenient, "north")
     _, consent = await unproven(north)
     path = f"/consents/{consent['consent_id']}/evidence"
@@ -80,7 +80,9 @@ async def test_bad_evidence_is_refused(lenient: Registry) -> None:
 
 @pytest.mark.parametrize("method", ["written", "oral"])
 async def test_elsewhere_it_comes_at_once(registry: Registry, method: str) -> None:
-    """Control: a network without that policy refuses the consent, or the evidence of an oral one."""
+    """Control: a network without this policy refuses a written consent without evidence, and later evidence of an oral
+    one.
+    """
     north = await office(registry, "north")
     body = consent_body(await north.client(), north.text)
     body["act"] |= {"method": method, "evidence": None}

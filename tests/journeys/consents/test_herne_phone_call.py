@@ -1,4 +1,4 @@
-"""Herne: what the client told the youth office passes to the case management, until it rings there two days later."""
+"""Herne: a client's data pass from the youth office to the case management until the client withdraws by phone."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +15,14 @@ RELEASE = {"holder": YOUTH, "towards": CASES, "function": "Psychosoziale Beratun
 
 
 async def offices(five_networks: Registry) -> tuple[Office, Office, Office]:
-    """Return the youth office, the case management, and one that has no part in it."""
+    """Return the youth office, the case management, and an office that has no part in the consent."""
     youth, cases, others = [await office(five_networks, slug, "herne") for slug in (YOUTH, CASES, OTHERS)]
     return youth, cases, others
 
 
 async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> None:
-    """It counts from the call on, release and all, whoever took it; what was permitted before stays what it was; an
-    office that has no part can neither see nor withdraw it.
+    """A withdrawal by phone at the recipient stops the sender's next transfer, its release included. Earlier decisions
+    stay as they were. An office without a part in the consent can neither see nor withdraw it.
     """
     youth, cases, others = await offices(five_networks)
     signed = datetime.now(UTC) - timedelta(days=3)
@@ -60,7 +60,8 @@ async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> N
         (called, "withdrawn"),
     ):
         assert (await youth.get(f"{path}?as_of={format_instant(moment)}"))["status"] == status
-    # Between the call and its recording a transfer was permitted: seen later as withdrawn then, and not known then.
+    # A transfer was permitted between the call and its recording. For that time the consent is withdrawn as known now,
+    # and given as known then.
     known_then = f"?as_of={permit['decided_at']}&as_known_at={permit['decided_at']}"
     assert (await youth.get(path + known_then))["status"] == "given"
     assert await youth.get(f"/decisions/{permit['decision_id']}") == permit
@@ -72,8 +73,8 @@ async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> N
 
 
 async def test_the_other_way_needs_no_release(five_networks: Registry) -> None:
-    """Case managers of this network are no holders of secrets: their consent stands alone, a release is refused, and a
-    call at the youth office ends it all the same.
+    """Case managers of this network are not bound to secrecy: their consent needs no release, a release is refused, and
+    a withdrawal by phone at the youth office ends the consent as well.
     """
     youth, cases, _ = await offices(five_networks)
     client = await cases.client()

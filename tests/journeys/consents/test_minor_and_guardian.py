@@ -1,4 +1,4 @@
-"""Herne: a boy of sixteen who came alone; his guardian is the youth office, which is to get his data."""
+"""Herne: a boy of sixteen comes alone; his guardian is the youth office, which is also to receive his data."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,9 @@ DATA = ("identity", "contact", "schooling")
 
 
 async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry) -> None:
-    """His guardian's yes to data for himself is on record with the conflict to be seen; towards the school, or said by
-    the boy himself with his insight noted, there is none; the recipient is not shown the remark.
+    """A guardian's consent to data for the guardian itself is recorded with a remark about the conflict. There is no
+    such remark towards the school, nor if the boy consents himself with his insight assessed. The recipient does not
+    see the remark.
     """
     cases, youth = [await office(five_networks, slug, "herne") for slug in (CASES, YOUTH)]
     boy = await cases.client()
@@ -31,7 +32,7 @@ async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry
     codes = {key: {remark["code"] for remark in made["remarks"]} for key, made in remarks.items()}
     assert {key for key, found in codes.items() if "guardian_is_recipient" in found} == {("guardian", YOUTH)}
     conflict = remarks["guardian", YOUTH]
-    # The guardian's word ends with the guardianship.
+    # A consent given by a guardian ends with the guardianship.
     assert conflict["valid_until"] == of_age
     assert (await youth.get(f"/consents/{conflict['consent_id']}"))["remarks"] == []
     assert await permitted(cases, boy, YOUTH, "school", *DATA) == list(DATA)
@@ -46,7 +47,7 @@ async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry
 
 
 async def test_alone_at_thirteen_he_cannot_decide(five_networks: Registry) -> None:
-    """Below the age of the stricter side, and with nobody having assessed his insight, his own yes is refused."""
+    """At thirteen, with no insight assessed, the boy's own consent is refused by the stricter side's rule."""
     cases = await office(five_networks, CASES, "herne")
     body = body_of(await cases.client(), cases.text, grant(CASES, YOUTH, "school", *DATA))
     body["giver"] = {"role": "self", "age_band": "under_14"}

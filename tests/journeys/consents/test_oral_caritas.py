@@ -1,6 +1,6 @@
-"""A client of Caritas agreed orally: before 1 March 2026 church law wants it in writing, from then on proof will do.
+"""A client of Caritas consents orally: until 1 March 2026 church law demands writing, from then on proof is enough.
 
-What the other side's law asks is asked as well: towards the Jobcenter an oral yes needs its circumstances on record.
+The law of the other side applies as well: towards the Jobcenter an oral consent needs its special circumstances.
 """
 
 import pytest
@@ -28,13 +28,13 @@ async def caritas(five_networks: Registry) -> Office:
 
 
 def oral(at: Office, client: str, given_at: str, flow: Body, circumstances: str | None = None) -> Body:
-    """Return a consent by word of mouth."""
+    """Return an oral consent."""
     act = {"method": "oral", "evidence": None, "given_at": given_at, "special_circumstances": circumstances}
     return body_of(client, at.text, flow, act=act, valid_until=FAR, information={"told": TOLD})
 
 
 async def faults(at: Office, body: Body) -> set[tuple[str, str, str]]:
-    """Return rule, norm and place of each refusal."""
+    """Return rule, norm and pointer of each fault."""
     answer = await at.post("/consents", body, 422)
     found = await at.post("/consents/search", {"client": body["client"]}, 200)
     assert found["items"] == [], "a refused consent is on record"
@@ -42,7 +42,7 @@ async def faults(at: Office, body: Body) -> set[tuple[str, str, str]]:
 
 
 def form(norm: str) -> tuple[str, str, str]:
-    """Return the fault of an act that does not keep the form of a norm."""
+    """Return the fault of a consent that does not keep the form of a norm."""
     return "form", norm, "/act/method"
 
 
@@ -63,7 +63,9 @@ TO_JOBCENTER = grant(CARITAS, JOBCENTER, "employment")
 async def test_towards_social_law(
     five_networks: Registry, caritas: Office, given_at: str, circumstances: str | None, refused_by: str | None
 ) -> None:
-    """Old church law is the stricter side, then social law is; with the circumstances on record both take it."""
+    """The stricter side is church law before 1 March 2026 and social law after it. With special circumstances both
+    accept.
+    """
     client = await caritas.client()
     body = oral(caritas, client, given_at, TO_JOBCENTER, circumstances)
     if refused_by is None:
@@ -79,7 +81,7 @@ async def test_towards_social_law(
     ("given_at", "refused_by"), [(NOVEMBER, OLD_KDG), (BEFORE, OLD_KDG), (SINCE, None), (APRIL, None)]
 )
 async def test_between_church_law_and_the_gdpr(five_networks: Registry, given_at: str, refused_by: str | None) -> None:
-    """AWO and IN VIA, the one flow where these two meet: from March 2026 on nothing asks for more than proof."""
+    """Between AWO and IN VIA, the only flow between these two laws, proof is enough from March 2026 on."""
     awo = await office(five_networks, AWO, "paderborn")
     client = await awo.client()
     body = oral(awo, client, given_at, grant(AWO, IN_VIA, "employment"))
@@ -93,7 +95,7 @@ async def test_between_church_law_and_the_gdpr(five_networks: Registry, given_at
 
 
 async def test_from_caritas_to_awo(caritas: Office) -> None:
-    """No agreement has this flow, which is refused for that; what the form is refused for differs by the day alone."""
+    """Without a flow in an agreement the consent is refused on either day; the fault of its form depends on the day."""
     client = await caritas.client()
     to_awo = grant(CARITAS, AWO, "employment")
     november = await faults(caritas, oral(caritas, client, NOVEMBER, to_awo))
@@ -103,7 +105,7 @@ async def test_from_caritas_to_awo(caritas: Office) -> None:
 
 
 async def test_health_is_never_agreed_by_word_of_mouth_alone(caritas: Office) -> None:
-    """Towards social law the special categories keep their own form, also after church law gave up its."""
+    """Towards social law special categories keep their stricter form, also after church law changed."""
     client = await caritas.client()
     health = grant(CARITAS, JOBCENTER, "health", "health", explicit=True)
     november = await faults(caritas, oral(caritas, client, NOVEMBER, health))

@@ -1,4 +1,4 @@
-"""Paderborn: a client reads Arabic, a lay interpreter helps, and one tick is a no."""
+"""Paderborn: a client reads Arabic, a lay interpreter helps, and one of two grants is refused."""
 
 from tests.support.flag_scene import body_of, grant, permitted
 from tests.support.installation import Registry
@@ -12,8 +12,8 @@ LAY = {"kind": "lay", "language": "ar"}
 
 
 async def test_one_tick_is_refused_and_nobody_at_the_jobcenter_learns_it(five_networks: Registry) -> None:
-    """What was given passes, the last employer does not, alone or in company; the Jobcenter sees the yes and no more;
-    the log holds language, interpreter and the hash of the very text.
+    """The given categories pass; the last employer, which the client refused, does not, alone or together with others.
+    The Jobcenter sees the given grant only. The log holds language, interpreter and the hash of the Arabic text.
     """
     awo, jobcenter = [await office(five_networks, slug, "paderborn") for slug in (AWO, JOBCENTER)]
     client = await awo.client()

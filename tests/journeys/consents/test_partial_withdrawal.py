@@ -1,4 +1,4 @@
-"""A client takes back a part, some categories or one of several grants; the rest goes on, the concerned are told."""
+"""A client withdraws part of a consent: some categories, or one of two grants. The rest stays given."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from tests.support.small_network import NUMBER
 HOUSING = {"sender": "north", "recipient": "south", "purpose": "housing", "categories": ["identity", "contact"]}
 
 
-async def _told(registry: Registry, consent_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what stands in the change feed about a consent, by partner."""
+async def _feed_entries(registry: Registry, consent_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the change feed's entries about a consent, by partner."""
     async with registry.sql() as connection:
         rows = await connection.fetch(
             """
@@ -30,7 +30,7 @@ async def _told(registry: Registry, consent_id: str) -> dict[str, list[dict[str,
 
 
 async def test_categories_go_one_by_one(registry: Registry) -> None:
-    """The withdrawn category is refused and the others stay permitted, until the last one is gone."""
+    """A withdrawn category is denied and the others stay permitted, until the last one is withdrawn."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -53,7 +53,7 @@ async def test_categories_go_one_by_one(registry: Registry) -> None:
 
 
 async def test_one_grant_goes_and_the_other_stays(registry: Registry) -> None:
-    """Named grants are withdrawn, the consent stays given, and each partner concerned is told about these alone."""
+    """Named grants are withdrawn and the consent stays given; each partner concerned is notified of its grants only."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
     consent = await north.consent(client, HOUSING)
@@ -67,9 +67,9 @@ async def test_one_grant_goes_and_the_other_stays(registry: Registry) -> None:
         assert seen["status"] == "given"
         statuses = {grant["grant_id"]: grant["status"] for grant in seen["grants"]}
         assert statuses == {support: "given", housing: "withdrawn"}
-    told = await _told(registry, consent["consent_id"])
+    entries = await _feed_entries(registry, consent["consent_id"])
     withdrawn = {"kind": "consent_withdrawn", "grants": [housing]}
-    assert told == {
+    assert entries == {
         "north": [{**withdrawn, "ack": False}],
         "south": [
             {"kind": "consent_given", "grants": sorted([support, housing]), "ack": False},
@@ -80,7 +80,9 @@ async def test_one_grant_goes_and_the_other_stays(registry: Registry) -> None:
 
 
 async def test_what_goes_on_elsewhere_is_named(registry: Registry) -> None:
-    """A second consent for the same flow keeps it permitted, and the withdrawal says so; by client all of it ends."""
+    """A second consent for the same flow still permits it, and the answer to the withdrawal names it. A withdrawal by
+    client ends both.
+    """
     north = await office(registry, "north")
     client = await north.client()
     first, second = await north.consent(client), await north.consent(client)
@@ -94,7 +96,7 @@ async def test_what_goes_on_elsewhere_is_named(registry: Registry) -> None:
 
 
 async def test_foreign_and_empty_choices_withdraw_nothing(registry: Registry) -> None:
-    """A grant of another consent is not found, an empty list is refused, and afterwards everything is still given."""
+    """A grant of another consent is not found, an empty list is refused, and all grants stay given."""
     north = await office(registry, "north")
     client = await north.client()
     first, second = await north.consent(client), await north.consent(await north.client())
@@ -104,5 +106,5 @@ async def test_foreign_and_empty_choices_withdraw_nothing(registry: Registry) ->
     await north.post("/withdrawals", {**body, "categories": []}, 400)
     await north.post("/withdrawals", {**body, "categories": ["health"]}, 409)
     assert await north.outcome(client) == "permit"
-    assert set(await _told(registry, first["consent_id"])) == {"south"}
+    assert set(await _feed_entries(registry, first["consent_id"])) == {"south"}
     await check_log(registry)

@@ -1,4 +1,4 @@
-"""The client walks into any office of the network with the code on the slip."""
+"""A client withdraws with its receipt code at any partner of the network."""
 
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
@@ -8,14 +8,14 @@ BACK = {"sender": "south", "recipient": "north", "purpose": "support", "categori
 
 
 async def test_a_code_works_at_an_office_that_has_no_part(registry: Registry) -> None:
-    """East, which knows neither client nor consent, withdraws all of it by the code, as people write codes."""
+    """An office that knows neither client nor consent withdraws all of it by the code, in any common spelling."""
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     consent = await north.consent(client, BACK)
     await east.get(f"/consents/{consent['consent_id']}", 404)
     written = consent["receipt_code"].lower().replace("-", " ")
     answer = await east.post("/withdrawals", {"receipt_code": written, "channel": "in_person"})
-    # South's way back was only asked for: it is withdrawn as well and can never be confirmed.
+    # South only requested the way back. It is withdrawn as well and can never be confirmed.
     assert sorted(answer["withdrawn"]) == sorted(grant["grant_id"] for grant in consent["grants"])
     assert await north.outcome(client) == "no_permission"
     await east.get(f"/consents/{consent['consent_id']}", 404)
@@ -35,7 +35,7 @@ async def test_a_code_works_at_an_office_that_has_no_part(registry: Registry) ->
 
 
 async def test_the_code_is_kept_as_a_digest_only(registry: Registry) -> None:
-    """Neither the code nor its characters stand anywhere in the database, and it is told once."""
+    """The database holds neither the code nor its characters, and no answer shows it again."""
     north = await office(registry, "north")
     consent = await north.consent(await north.client())
     assert "receipt_code" not in await north.get(f"/consents/{consent['consent_id']}")
@@ -48,7 +48,9 @@ async def test_the_code_is_kept_as_a_digest_only(registry: Registry) -> None:
 
 
 async def test_wrong_codes_are_all_alike_and_throttled(fresh_registry: Registry) -> None:
-    """Unknown, mistyped and impossible codes get one answer; after twenty within an hour even the right one waits."""
+    """Unknown, mistyped and impossible codes get the same answer. After twenty within an hour a right code must wait
+    too.
+    """
     north, south = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     consent = await north.consent(await north.client())
     code = consent["receipt_code"]
@@ -62,6 +64,6 @@ async def test_wrong_codes_are_all_alike_and_throttled(fresh_registry: Registry)
     assert next(iter(bodies))[0] == 404
     late = await south.partner.post("/withdrawals", {"receipt_code": code, "channel": "phone"})
     assert (late.status_code, late.headers["retry-after"]) == (429, "3600")
-    # The throttle is the guessing partner's: the client can still go to another one.
+    # Only the guessing partner must wait: the client can still withdraw at another one.
     await north.post("/withdrawals", {"receipt_code": code, "channel": "phone"})
     await check_log(fresh_registry)

@@ -1,4 +1,4 @@
-"""A client loses the slip with the code, and gets another one from who recorded the consent."""
+"""A client loses the receipt code and gets a new one from the partner that recorded the consent."""
 
 import asyncio
 import uuid
@@ -17,7 +17,7 @@ AT_ONCE = 8
 
 
 async def test_a_new_code_kills_the_old_one(registry: Registry) -> None:
-    """From the answer on only the new code withdraws; each renewal is on record, and no code is in the log."""
+    """Once a new code is issued only it can withdraw. Each issue is an event, and the log holds no code."""
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     consent = await north.consent(client)
@@ -37,7 +37,7 @@ async def test_a_new_code_kills_the_old_one(registry: Registry) -> None:
 
 
 async def test_only_who_recorded_the_consent_gets_one(registry: Registry) -> None:
-    """A recipient is told the rule; whoever has no part, or cannot see a refusal, finds nothing, as for no consent."""
+    """A recipient is refused by rule. A partner that may not see the consent gets a 404, as for an unknown consent."""
     north, south, east = [await office(registry, slug) for slug in ("north", "south", "east")]
     client = await north.client()
     given, refused = await north.consent(client), await north.consent(client, answer="refused")
@@ -50,7 +50,7 @@ async def test_only_who_recorded_the_consent_gets_one(registry: Registry) -> Non
 
 
 async def test_the_same_code_comes_back_for_its_key(registry: Registry) -> None:
-    """Sent again with its Idempotency-Key the request is answered with the same code, which is still the one."""
+    """A request repeated with its Idempotency-Key gets the same code, and that code still works."""
     north = await office(registry, "north")
     consent = await north.consent(await north.client())
     path, key = f"/consents/{consent['consent_id']}/receipt-codes", uuid.uuid4().hex
@@ -61,8 +61,8 @@ async def test_the_same_code_comes_back_for_its_key(registry: Registry) -> None:
 
 
 async def test_whoever_has_no_part_is_told_only_what_it_did(registry: Registry) -> None:
-    """East withdraws one of two consents by its code: it gets the receipt of that, and no grant that goes on; north,
-    which takes part in both, is told of the other.
+    """East withdraws one of two consents by its code. East's answer names no grant of the other consent. North takes
+    part in both, and its answer names the other consent's grant.
     """
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
@@ -76,7 +76,7 @@ async def test_whoever_has_no_part_is_told_only_what_it_did(registry: Registry) 
 
 
 async def guesses(at: Office, kind: str, number: int) -> list[int]:
-    """Try so many wrong codes at once; return the statuses, sorted."""
+    """Try this many wrong codes at once. Returns the statuses, sorted."""
     tried = [
         at.partner.post("/clients", {"reference": f"L-{uuid.uuid4()}", "link_code": "0000-0000-0000"})
         if kind == "link_code"
@@ -90,19 +90,19 @@ async def guesses(at: Office, kind: str, number: int) -> list[int]:
 async def test_guessing_at_once_is_no_way_around_the_count(
     fresh_registry: Registry, kind: str, wrong: int, limit: int
 ) -> None:
-    """Of many wrong codes sent at the same moment as many are looked up as one after the other, and no more."""
+    """Wrong codes sent in parallel are limited like wrong codes sent one after the other."""
     south = await office(fresh_registry, "south")
     assert await guesses(south, kind, limit + AT_ONCE) == sorted([wrong] * limit + [429] * AT_ONCE)
 
 
 async def test_counting_without_a_lock_is_seen(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: where attempts do not wait for each other, some see the same count and pass together."""
+    """Control: if attempts do not wait for each other, parallel ones read the same count and exceed the limit."""
 
     async def no_lock(*_: object) -> None:
-        """Hold nothing."""
+        """Take no lock."""
 
     async def slow_count(connection: Connection, network_id: int, partner_id: int, kind: CodeKind) -> int:
-        """Count, and let the others count as well."""
+        """Count, then pause, so that parallel attempts read the same count."""
         number = await count_failures(connection, network_id, partner_id, kind)
         await asyncio.sleep(0.3)
         return number

@@ -1,4 +1,4 @@
-"""What a client does not want: whole or tick by tick, it is recorded without more than it needs."""
+"""A client refuses a consent, in whole or one grant of it: the refusal is recorded with no more than it needs."""
 
 from tests.support.installation import Registry
 from tests.support.office import Office, office
@@ -6,7 +6,7 @@ from tests.support.small_network import consent_body
 
 
 async def test_a_whole_no_needs_no_proof(registry: Registry, north: Office) -> None:
-    """Nothing will ever rest on it: no evidence, no explicit tick, whatever the category; nobody else learns it."""
+    """A refusal needs no evidence and no explicit yes, whatever the category, and only its recorder sees it."""
     client, south = await north.client(), await office(registry, "south")
     body = consent_body(client, north.text, categories=["identity", "health"], answer="refused")
     body["act"]["evidence"] = None
@@ -18,7 +18,9 @@ async def test_a_whole_no_needs_no_proof(registry: Registry, north: Office) -> N
 
 
 async def test_one_no_among_yeses(registry: Registry, north: Office) -> None:
-    """A refused tick refuses its own flow alone; the other needs its evidence; the recipient sees the other only."""
+    """A refused grant denies its own flow only. The given grant needs evidence. The recipient sees the given grant
+    only.
+    """
     client, south = await north.client(), await office(registry, "south")
     no = {
         "sender": "north",

@@ -1,4 +1,4 @@
-"""Professional secrecy: a release beside the consent, both gates, and what becomes of it (§ 203 StGB)."""
+"""Releases from professional secrecy (§ 203 StGB): data under secrecy need consent and release."""
 
 import pytest
 import pytest_asyncio
@@ -28,7 +28,7 @@ async def awo(registry: Registry) -> Office:
 
 @pytest_asyncio.fixture
 async def diakonie(registry: Registry) -> Office:
-    """Return the office the release is towards."""
+    """Return the office towards which the release is given."""
     return await office(registry, DIAKONIE, "paderborn")
 
 
@@ -44,7 +44,7 @@ async def sealed(at: Office, *releases: Body, **members: object) -> tuple[str, B
 
 
 async def permitted(at: Office, client: str) -> set[str]:
-    """Return what may pass of what was asked."""
+    """Return the permitted categories of a question."""
     answer = await at.post("/decisions", QUESTION | {"client": client}, 200)
     return set(answer["permitted_categories"])
 
@@ -56,7 +56,9 @@ async def release_of(at: Office, consent: Body, query: str = "") -> Body:
 
 
 async def test_both_gates_must_be_open(awo: Office, diakonie: Office) -> None:
-    """With the release everything passes; taken back alone, what is under secrecy stays while the rest passes."""
+    """With consent and release all categories pass. If the release alone is withdrawn, categories under secrecy are
+    denied.
+    """
     client, consent = await sealed(awo, RELEASE)
     assert await permitted(awo, client) == {"identity", "contact", "mental-health"}
     release = await release_of(diakonie, consent)
@@ -72,7 +74,9 @@ async def test_both_gates_must_be_open(awo: Office, diakonie: Office) -> None:
 
 
 async def test_a_release_lapses_with_its_occasion(awo: Office, diakonie: Office) -> None:
-    """Ended, withdrawn or void with the consent it belongs to, and as it was before when asked about before."""
+    """A release ends with its consent: ended, withdrawn or void. As of an earlier time it shows its status of that
+    time.
+    """
     acts = {
         "ended": ("endings", {"reason": "case_closed"}),
         "invalidated": ("invalidations", {"reason": "pressure"}),
@@ -105,7 +109,7 @@ WRONG: dict[str, tuple[list[Body], str, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 async def test_wrong_releases_are_refused(awo: Office, name: str) -> None:
-    """Needed exactly there, refused elsewhere, and never of an institution alone; each by rule, norm and place."""
+    """A missing release, a needless one, and a release of an institution are refused with rule, norm and pointer."""
     releases, rule, pointer = WRONG[name]
     said = await awo.post("/consents", body(awo, await awo.client(), *releases), 422)
     assert (rule, pointer, "§ 203 StGB") in {
@@ -114,7 +118,7 @@ async def test_wrong_releases_are_refused(awo: Office, name: str) -> None:
 
 
 async def test_an_institution_is_none_by_its_name(awo: Office) -> None:
-    """The names of partners and their organisations are refused however they are spelled; a function is not."""
+    """A release that names a partner or organisation is refused in any spelling; a function is accepted."""
     (own,) = [item for item in (await awo.get("/partners"))["items"] if item["slug"] == AWO]
     for name in (own["name"], own["organisation"], own["name"].upper(), own["name"].replace(" ", "  - ")):
         said = await awo.post("/consents", body(awo, await awo.client(), {**RELEASE, "function": name[:120]}), 422)
@@ -123,7 +127,7 @@ async def test_an_institution_is_none_by_its_name(awo: Office) -> None:
 
 
 async def test_a_refusal_needs_no_release(awo: Office) -> None:
-    """A no to a flow under secrecy is recorded without a release, and with one it is refused."""
+    """A refused flow under secrecy is recorded without a release; with a release it is refused."""
     no = SECRET | {"answer": "refused"}
     plain = consent_body(await awo.client(), awo.text, **no)
     assert (await awo.post("/consents", plain))["status"] == "refused"
@@ -132,7 +136,7 @@ async def test_a_refusal_needs_no_release(awo: Office) -> None:
 
 
 async def test_a_renewal_brings_its_own_release(registry: Registry, awo: Office) -> None:
-    """The earlier release does not serve the new act; taking one back takes back both; the log says all of it."""
+    """A renewal needs its own release. Withdrawing either release withdraws both, and the log names both."""
     client, earlier = await sealed(awo, RELEASE)
     renewing = {"renews": earlier["consent_id"]}
     said = await awo.post("/consents", body(awo, client, **renewing), 422)

@@ -1,4 +1,4 @@
-"""A client says yes again by a new act: what is renewed, what is not, and that either paper takes it back."""
+"""A client renews a consent by a new one: what is renewed, what is not, and that withdrawing either withdraws both."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ async def south(registry: Registry) -> Office:
 
 
 def in_days(days: float) -> str:
-    """Return the instant so many days from now."""
+    """Return the instant this many days from now."""
     return format_instant(datetime.now(UTC) + timedelta(days=days))
 
 
@@ -38,15 +38,15 @@ async def grant_of(at: Office, consent: Body, query: str = "") -> Body:
 
 
 async def renewed_pair(at: Office) -> tuple[str, Body, Body]:
-    """Record a consent for a year and another that renews it; returns client, earlier and later."""
+    """Record a consent for a year and another one that renews it. Returns client, earlier and later consent."""
     client = await at.client()
     earlier = await at.consent(client, valid_until=in_days(365))
     return client, earlier, await renewing(at, client, earlier)
 
 
 async def test_a_renewal_shows_on_the_earlier_consent(registry: Registry, north: Office, south: Office) -> None:
-    """The earlier one is `renewed` with the new end, for both partners; the new one is given and says what it renews;
-    a decision rests on the new act; the recipient is told.
+    """Both partners see the earlier consent as `renewed` with the new end, and the later one as given with `renews`. A
+    decision rests on the later consent. The recipient is notified.
     """
     client, earlier, later = await renewed_pair(north)
     for by in (north, south):
@@ -69,7 +69,7 @@ async def test_a_renewal_shows_on_the_earlier_consent(registry: Registry, north:
 @pytest.mark.parametrize("by", ["consent_id", "receipt_code"])
 @pytest.mark.parametrize("which", [0, 1], ids=["the earlier", "the later"])
 async def test_either_paper_takes_it_back(north: Office, south: Office, which: int, by: str) -> None:
-    """Withdrawing one of the two stops the flow, says that both were withdrawn, and that nothing is still given."""
+    """Withdrawing either consent stops the flow; the answer lists both as withdrawn and none as still given."""
     client, *papers = await renewed_pair(north)
     withdrawn = await south.post("/withdrawals", {by: papers[which][by], "channel": "phone"})
     assert set(withdrawn["withdrawn"]) == {paper["grants"][0]["grant_id"] for paper in papers}
@@ -80,7 +80,7 @@ async def test_either_paper_takes_it_back(north: Office, south: Office, which: i
 
 
 async def test_a_live_consent_of_its_own_is_named(north: Office) -> None:
-    """Control: a second consent that renews nothing goes on, and the withdrawal says so."""
+    """Control: a second consent that renews nothing stays given, and the answer to the withdrawal names it."""
     client = await north.client()
     first, second = await north.consent(client), await north.consent(client)
     withdrawn = await north.post("/withdrawals", {"consent_id": first["consent_id"], "channel": "phone"})
@@ -89,7 +89,7 @@ async def test_a_live_consent_of_its_own_is_named(north: Office) -> None:
 
 
 async def test_a_category_is_taken_back_on_both_papers(north: Office) -> None:
-    """What the client withdraws in part is withdrawn wherever it was said."""
+    """A category withdrawn from one of the two consents is withdrawn from both."""
     client, earlier, later = await renewed_pair(north)
     part = {"consent_id": earlier["consent_id"], "channel": "letter", "categories": ["contact"]}
     assert len((await north.post("/withdrawals", part))["withdrawn"]) == 2
@@ -100,7 +100,7 @@ async def test_a_category_is_taken_back_on_both_papers(north: Office) -> None:
 
 @pytest.mark.parametrize("which", [0, 1], ids=["the earlier", "the later"])
 async def test_ending_and_restricting_reach_both_papers(north: Office, south: Office, which: int) -> None:
-    """A restriction holds whichever grant it was put on, lifting as well, and so does the end of the case."""
+    """Restricting, lifting and ending either consent affects both."""
     client, *papers = await renewed_pair(north)
     path = f"/consents/{papers[which]['consent_id']}"
     assert len((await south.post(f"{path}/restrictions", {}))["grants"]) == 2
@@ -112,7 +112,7 @@ async def test_ending_and_restricting_reach_both_papers(north: Office, south: Of
 
 
 async def test_a_void_renewal_leaves_the_earlier_yes(north: Office) -> None:
-    """The new act was void from the start: the earlier consent has its own end again and goes on until then."""
+    """If the later consent is void, the earlier one is given again until its own end."""
     client, earlier, later = await renewed_pair(north)
     await north.post(f"/consents/{later['consent_id']}/invalidations", {"reason": "form"})
     shown = await grant_of(north, earlier)
@@ -124,7 +124,9 @@ async def test_a_void_renewal_leaves_the_earlier_yes(north: Office) -> None:
 
 
 async def test_a_recipients_renewal_waits_for_the_sender(north: Office, south: Office) -> None:
-    """Until it is confirmed the earlier consent is what it was; withdrawn before that, it cannot be confirmed."""
+    """A renewal recorded by the recipient changes nothing until the sender confirms it. Withdrawn before that, it
+    cannot be confirmed.
+    """
     client, own = await south.client(), None
     asked = await south.consent(client)
     await north.post(f"/consents/{asked['consent_id']}/confirmations", {})
@@ -152,7 +154,7 @@ REFUSED: dict[str, tuple[Body, str, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_renewal_never_widens(north: Office, name: str) -> None:
-    """More than the earlier consent gives is refused, with rule and place, and a no is a withdrawal."""
+    """A renewal of more than the earlier consent gives is refused with rule and pointer, and so is a refused grant."""
     grant, rule, pointer = REFUSED[name]
     client = await north.client()
     earlier = await north.consent(client, valid_until=in_days(365))
@@ -163,7 +165,7 @@ async def test_a_renewal_never_widens(north: Office, name: str) -> None:
 
 @pytest.mark.parametrize("act", ["withdrawn", "ended", "invalidated", "renewed"])
 async def test_a_renewal_revives_nothing(north: Office, act: str) -> None:
-    """What the client took back, what ended or was void needs a new consent; what was renewed, its newest act."""
+    """A withdrawn, ended or void grant cannot be renewed. A renewed grant is renewed through its newest consent."""
     client = await north.client()
     earlier = await north.consent(client)
     path = f"/consents/{earlier['consent_id']}"
@@ -181,7 +183,7 @@ async def test_a_renewal_revives_nothing(north: Office, act: str) -> None:
 
 
 async def test_what_is_not_ones_own_is_not_there(registry: Registry, north: Office) -> None:
-    """Unknown, another client's, another partner's: one and the same 404, and nothing is recorded."""
+    """Renewing an unknown consent, another client's or another partner's gives one 404, and nothing is recorded."""
     client, another = await north.client(), await north.client()
     earlier = await north.consent(another)
     east = await office(registry, "east")
@@ -200,13 +202,13 @@ async def test_what_is_not_ones_own_is_not_there(registry: Registry, north: Offi
 
 
 async def test_the_log_says_all_of_it(registry: Registry) -> None:
-    """After all these stories every renewal, and every one that fell, stands in the events as in the tables."""
+    """After all these tests the log accounts for every renewal, and for every renewal that was void."""
     events = await check_log(registry)
     assert {"renewed", "unrenewed"} <= {word for event in events for word in event if event[word]}
 
 
 async def test_a_renewal_is_judged_by_the_rules_of_its_day(north: Office) -> None:
-    """Form, capacity and text are those of the new act: without its own evidence it is refused."""
+    """The rules of form, capacity and text apply to the renewal itself: without its own evidence it is refused."""
     client = await north.client()
     earlier = await north.consent(client)
     body = consent_body(client, north.text) | {"renews": earlier["consent_id"]}

@@ -1,4 +1,4 @@
-"""A mother's family data hold her husband's income: without his own consent they stay where they are."""
+"""A mother's family data include her husband's income: they pass only while his own consent permits them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ async def _may(aid: Office, client: str) -> list[str]:
 
 
 async def test_without_the_fathers_consent(flagged: Registry) -> None:
-    """Recorded as not agreed by others, family data are denied and the rest permitted: partial."""
+    """If third parties did not agree, family data are denied and the rest is permitted: `partial`."""
     aid = await flag_office(flagged, "aid")
     mother = await aid.client()
     made = await _record(aid, mother, third_parties="not_consented")
@@ -33,7 +33,7 @@ async def test_without_the_fathers_consent(flagged: Registry) -> None:
 
 
 async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> None:
-    """Who says nothing about others declares none: permitted, with a notice in the record; so does who says none."""
+    """A consent that says nothing about third parties permits, with a remark; one that says `none` has no remark."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     made = await _record(aid, client)
@@ -51,7 +51,7 @@ async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> N
 
 
 async def test_with_the_fathers_consent_and_no_longer(flagged: Registry) -> None:
-    """His own consent to the same flow lets the family's data pass, until he withdraws it or it is restricted."""
+    """The father's own consent to the same flow permits the family data until he withdraws it or it is restricted."""
     aid = await flag_office(flagged, "aid")
     father, mother = await aid.client(), await aid.client()
     his = await _record(aid, father, third_parties="none")
@@ -69,8 +69,9 @@ async def test_with_the_fathers_consent_and_no_longer(flagged: Registry) -> None
 
 
 async def test_sent_after_the_father_withdrew(flagged: Registry) -> None:
-    """His withdrawal was received before the family's data were sent, and recorded only afterwards: the sender's DPO
-    finds it, under the mother's name, in the period in which it is known; not of the rest, nor of an earlier transfer.
+    """The father's withdrawal was received before the family data were sent, and recorded after it. The sender's DPO
+    finds the transfer under the mother's name, in the period in which it became known. Other categories and earlier
+    transfers are no findings.
     """
     aid, dpo = await flag_office(flagged, "aid"), await flagged.partner("dpo", "flags")
     father, mother = await aid.client(), await aid.client()
@@ -94,8 +95,8 @@ async def test_sent_after_the_father_withdrew(flagged: Registry) -> None:
 
 
 async def test_sent_on_what_the_father_said_no_more(flagged: Registry) -> None:
-    """His consent was restricted and lifted, ended, and found void: of the mother's data those about others are found
-    for what was sent meanwhile, and for all that was sent once it was void; hers alone are in order.
+    """The father's consent is restricted and lifted, ended, and found void. Transfers of family data in the meantime
+    are findings, and after the invalidation all of them are. The mother's own data are no finding.
     """
     aid, dpo = await flag_office(flagged, "aid"), await flagged.partner("dpo", "flags")
     father, mother = await aid.client(), await aid.client()
@@ -136,7 +137,7 @@ def _read(text: str) -> datetime:
 
 
 async def test_every_named_person_must_still_agree(flagged: Registry) -> None:
-    """Of two others one withdraws, or is no longer on record: the data of both stay where they are."""
+    """Of two third parties one withdraws, or is erased: the family data are denied."""
     aid = await flag_office(flagged, "aid")
     people = [await aid.client() for _ in range(3)]
     first, second = [await _record(aid, person, third_parties="none") for person in people[:2]]
@@ -150,7 +151,9 @@ async def test_every_named_person_must_still_agree(flagged: Registry) -> None:
 
 
 async def test_what_is_no_consent_of_another_person(flagged: Registry) -> None:
-    """Her own, a withdrawn one, one for another flow or without family data, unknown or foreign: refused alike."""
+    """The client's own consent, a withdrawn, an unknown or a foreign one, and one for another flow or without family
+    data are refused with the same detail.
+    """
     aid, jobcenter = await flag_office(flagged, "aid"), await flag_office(flagged, "jobcenter")
     mother, father = await aid.client(), await aid.client()
     own = await _record(aid, mother)
@@ -173,7 +176,7 @@ async def test_what_is_no_consent_of_another_person(flagged: Registry) -> None:
 
 
 async def test_what_is_said_must_fit(flagged: Registry) -> None:
-    """Agreed without a consent, a consent without agreement, others where there are none, a consent named twice."""
+    """Contradictory statements about third parties are refused, and so is a consent named twice."""
     aid = await flag_office(flagged, "aid")
     mother, father = await aid.client(), await aid.client()
     his = (await _record(aid, father))["consent_id"]

@@ -1,4 +1,4 @@
-"""Kreis Wesel: a client moves from Xanten to Moers, and what Xanten was allowed does not move along."""
+"""Kreis Wesel: a client moves from Xanten to Moers. A consent that names Xanten permits Moers nothing."""
 
 import uuid
 
@@ -14,8 +14,8 @@ STAFF = {"interpreter": {"kind": "staff", "language": "ar"}}
 
 
 async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
-    """A consent naming Wesel permits nothing towards Moers, nor Moers anything onwards; a new one does, once it says
-    who interpreted; and it names what it names: the appointment, and not the flat.
+    """A consent between Xanten and Wesel permits nothing to or from Moers. A new consent does, once it names the
+    interpreter, and only for what it covers: the appointment and not the flat.
     """
     xanten, moers = [await office(five_networks, slug, "kreis-wesel") for slug in (XANTEN, MOERS)]
     client = await xanten.client()
@@ -25,7 +25,7 @@ async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
     for purpose, data in (("housing", FLAT), ("appointment", FLAT[:2])):
         assert await permitted(xanten, client, MOERS, purpose, *data) == []
 
-    # The client carries a code to Moers: one person in both towns now, and still no consent there.
+    # The client brings a link code to Moers. Both references mean one client now, but Moers still has no consent.
     code = (await xanten.post("/link-codes", {"client": client, "partner": MOERS}))["link_code"]
     in_moers = f"M-{uuid.uuid4()}"
     await moers.post("/clients", {"reference": in_moers, "link_code": code})
@@ -45,10 +45,10 @@ async def test_moers_is_a_new_recipient(five_networks: Registry) -> None:
         item["consent_id"] for item in (await moers.post("/consents/search", {"client": in_moers}, 200))["items"]
     ] == [new["consent_id"]]
 
-    # What Moers got it may not pass on: neither to the district nor back.
+    # Moers may pass nothing on, neither to the district nor back to Xanten.
     assert await permitted(moers, in_moers, DISTRICT, "employment", *FLAT[:2]) == []
     assert await permitted(moers, in_moers, XANTEN, "appointment", *FLAT[:2]) == []
-    # Handed over, the consent towards Wesel is ended by Xanten and the one towards Moers stands.
+    # After the hand-over Xanten ends the consent towards Wesel, and the one towards Moers stays given.
     await xanten.post(f"/consents/{old['consent_id']}/endings", {"reason": "case_closed"})
     assert await permitted(xanten, client, WESEL, "housing", *FLAT) == []
     assert await permitted(xanten, client, MOERS, "appointment", *FLAT[:2]) == list(FLAT[:2])

@@ -1,4 +1,4 @@
-"""Who may record what: a recipient cannot make the sender liable, and nobody records for others."""
+"""Who may record a consent: a recipient's record needs the sender's confirmation, and nobody records for others."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.support.small_network import consent_body
 
 
 async def test_what_the_recipient_records_is_only_asked_for(registry: Registry) -> None:
-    """Recorded by the recipient a grant is requested: its sender is told, and others never see it."""
+    """A grant recorded by its recipient is requested. Its sender is notified, and no other partner sees it."""
     north, south, east = [await office(registry, slug) for slug in ("north", "south", "east")]
     client = await south.client()
     consent = await south.consent(client)
     assert (consent["status"], consent["grants"][0]["status"]) == ("requested", "requested")
     path = f"/consents/{consent['consent_id']}"
     seen = await north.get(path)
-    # The sender is to confirm it, and knows the client by no name.
+    # The sender can confirm it, although it has no reference for the client.
     assert (seen["status"], seen["client"], seen["recorded_by"]) == ("requested", None, "south")
     await east.get(path, 404)
     async with registry.sql() as connection:
@@ -29,7 +29,7 @@ async def test_what_the_recipient_records_is_only_asked_for(registry: Registry) 
 
 
 async def test_a_request_never_permits(registry: Registry) -> None:
-    """Also when the sender knows the client by the same record, what was only asked for permits nothing."""
+    """A requested grant permits nothing, even if the sender knows the client."""
     north = await office(registry, "north")
     client = await north.client()
     back = {"sender": "south", "recipient": "north", "purpose": "support", "categories": ["identity"]}
@@ -40,7 +40,7 @@ async def test_a_request_never_permits(registry: Registry) -> None:
     reference = await redeem(south, await code_of(north, client))
     asked = {"client": reference, "recipient": "north", "purpose": "support", "categories": ["identity"]}
     assert (await south.post("/decisions", asked, 200))["outcome"] == "no_permission"
-    # Control: once the sender has confirmed it the very same question is permitted.
+    # Control: once the sender has confirmed it, the same question is permitted.
     async with registry.sql() as connection:
         await connection.execute(
             """
@@ -78,7 +78,7 @@ FLOW = {"sender": "north", "recipient": "south", "purpose": "support", "categori
         ("north", {"grants": [{**FLOW, "recipient": "east"}]}, "flow_in_agreement"),
         ("north", {"grants": [{**FLOW, "categories": ["debts"]}]}, "flow_in_agreement"),
         ("north", {"act__given_at": "2999-01-01T00:00:00.000000Z"}, "given_at"),
-        # Trap 10: a consent does not reach back before it was given.
+        # Mistake 10 of docs/design/cases.md: a consent does not count before it was given.
         ("north", {"valid_from": "2024-01-01T00:00:00.000000Z"}, "valid_from"),
         ("north", {"text__language": "ar"}, "text_language"),
     ],
@@ -97,7 +97,7 @@ async def test_refusals_name_their_rule(registry: Registry, who: str, changes: B
 
 
 async def test_a_consent_is_read_back_in_its_own_order(registry: Registry) -> None:
-    """Grants stand in every answer and in the log in the order in which they were recorded."""
+    """Every answer and the log list the grants in the order in which they were recorded."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client, *({**FLOW, "purpose": purpose} for purpose in ("housing", "support") * 5))
@@ -110,7 +110,7 @@ async def test_a_consent_is_read_back_in_its_own_order(registry: Registry) -> No
 
 
 async def test_an_unregistered_client_is_not_recorded_about(registry: Registry) -> None:
-    """Another partner's reference is no client of the caller's: 422, and registering one's own does not join them."""
+    """Another partner's reference is no client of the caller: 422. Registering the same text does not link the two."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
     refused = await south.post("/consents", consent_body(client, south.text), 422)

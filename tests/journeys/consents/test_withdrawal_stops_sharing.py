@@ -1,4 +1,4 @@
-"""The main job from end to end: agree, ask, send, withdraw, and be refused a moment later."""
+"""The main story: a client consents, the sender asks and sends, the client withdraws, the next question is denied."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def _bytes(text: str) -> bytes:
 
 
 async def _claims(registry: Registry, answer: Body) -> dict[str, Any]:
-    """Verify a receipt as a stranger would, with the published keys and nothing of ours."""
+    """Verify a receipt with the published keys and none of our code, as an outsider would."""
     keys = (await registry.http.get("/.well-known/jwks.json")).json()["keys"]
     header = jwt.get_unverified_header(answer["receipt"])
     assert (header["typ"], header["alg"]) == ("consent-receipt+jwt", "EdDSA")
@@ -50,7 +50,7 @@ async def _agreed(registry: Registry) -> tuple[Office, str, Body]:
 
 
 async def test_withdrawal_stops_sharing(registry: Registry) -> None:
-    """A consent permits with a receipt that a stranger can verify; once withdrawn the same question is refused."""
+    """A consent permits, with a receipt that an outsider can verify. After a withdrawal the question is denied."""
     north = await office(registry, "north")
     client = await north.client()
     assert await north.outcome(client) == "no_permission"
@@ -88,12 +88,12 @@ async def test_withdrawal_stops_sharing(registry: Registry) -> None:
     assert (await _claims(registry, refused))["categories"] == []
     assert (await north.get(f"/consents/{consent['consent_id']}"))["status"] == "withdrawn"
     await north.post("/withdrawals", withdrawal, 409)
-    # What was decided stays decided, byte for byte, and its place in the log is the one that was promised.
+    # The earlier decision reads back byte for byte, and its place in the log is the one that its answer named.
     assert await north.get(f"/decisions/{permit['decision_id']}") == permit
     events = await check_log(registry)
     assert events[permit["log"]["index"]]["id"] == permit["decision_id"]
     kinds = [event["kind"] for event in events if event["client"] == events[permit["log"]["index"]]["client"]]
-    # The first decision found nobody's consent, but the client.
+    # The first decision found the client, but no consent.
     happened = ["client", "decision", "consent", "decision", "transfer", "withdrawal", "decision", "read", "read"]
     assert kinds == happened
     names = json.dumps(events, ensure_ascii=False)
@@ -103,7 +103,7 @@ async def test_withdrawal_stops_sharing(registry: Registry) -> None:
 
 @pytest.mark.parametrize("how", ["consent_id", "client", "receipt_code"])
 async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) -> None:
-    """By consent, by client or by receipt code, whatever times are told: the next question is refused."""
+    """A withdrawal by consent, client or receipt code denies the next question, whatever times it names."""
     north, client, consent = await _agreed(registry)
     assert await north.outcome(client) == "permit"
     earlier = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -117,7 +117,7 @@ async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) 
 
 
 async def test_a_remembered_answer_would_be_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: a decider that remembers the facts of the first question permits after the withdrawal."""
+    """Control: a decision queue that remembers the facts of the first question permits after the withdrawal."""
     north, client, consent = await _agreed(registry)
     remembered: dict[tuple[bytes, ...], list[QuestionFacts]] = {}
 

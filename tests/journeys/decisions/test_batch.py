@@ -1,4 +1,4 @@
-"""A night's run: many questions with one commit, each answered and logged as if it had come alone."""
+"""A batch of decisions: many questions with one commit, each answered and logged as a single question is."""
 
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
@@ -7,7 +7,7 @@ from tests.support.small_network import question
 
 
 async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:
-    """Permits, refusals and statutes side by side, each with its own place in the log, one after the other."""
+    """A batch is answered in the order asked, with consecutive places in the log."""
     north = await office(registry, "north")
     agreed, silent = await north.client(), await north.client()
     await north.consent(agreed)
@@ -39,7 +39,7 @@ async def test_answers_stand_in_the_order_asked(registry: Registry) -> None:
 
 
 async def test_one_malformed_item_refuses_them_all(registry: Registry) -> None:
-    """Every fault of every item is named by its pointer, and nothing is logged."""
+    """If one question is malformed, the whole batch is refused with every fault, and nothing is logged."""
     north = await office(registry, "north")
     before = len(await check_log(registry))
     bad = [question("a"), question("b", recipient="nobody"), question("c", categories=["identity", "nothing"])]
@@ -49,7 +49,7 @@ async def test_one_malformed_item_refuses_them_all(registry: Registry) -> None:
 
 
 async def test_a_thousand_and_no_more(registry: Registry) -> None:
-    """1000 questions are answered with one commit; 1001 and none at all are refused."""
+    """A batch of 1000 questions is answered with one commit; 1001 and an empty batch are refused."""
     north = await office(registry, "north")
     client = await north.client()
     await north.consent(client)

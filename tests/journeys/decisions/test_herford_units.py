@@ -1,4 +1,6 @@
-"""Kreis Herford: one district, several controllers; a yes to "Soziale Dienste" is none to "Sicherheit und Ordnung"."""
+"""Kreis Herford: the units of one district are separate partners. A consent for "Soziale Dienste" does not cover
+"Sicherheit und Ordnung".
+"""
 
 import uuid
 
@@ -9,7 +11,7 @@ from tests.support.office import Body, Office, office
 
 KIM, SOCIAL, ORDER = "kreis-herford-kim", "kreis-herford-soziale-dienste", "kreis-herford-sicherheit-ordnung"
 DATA = ("identity", "contact")
-# What differs from one answer to the next whoever is asked about.
+# Members that differ between any two answers.
 OWN = {"decision_id", "decided_at", "expires_at", "log"}
 
 
@@ -23,8 +25,8 @@ async def _asked(by: Office, client: str, recipient: str) -> tuple[Body, set[str
 
 
 async def test_another_unit_of_the_same_district_gets_the_uniform_no(five_networks: Registry) -> None:
-    """As recipient, as sender and as reader: what it hears about this client is what it hears about nobody at all,
-    although the client is linked there.
+    """As recipient, sender and reader another unit of the district gets the same answers about this client as about an
+    unknown one, even if the client is linked there.
     """
     kim, order = [await office(five_networks, slug, "kreis-herford") for slug in (KIM, ORDER)]
     client = await kim.client()
@@ -39,7 +41,7 @@ async def test_another_unit_of_the_same_district_gets_the_uniform_no(five_networ
         told, headers = await _asked(by, reference, recipient)
         assert (told, headers) == await _asked(by, nobody, recipient)
         assert (told["outcome"], told["permitted_categories"]) == ("no_permission", [])
-    # Control: the unit that is named is told another thing than about nobody.
+    # Control: the unit that the consent names gets another answer than about an unknown client.
     assert await _asked(kim, client, SOCIAL) != await _asked(kim, nobody, SOCIAL)
 
     there = await order.get(f"/consents/{consent['consent_id']}", 404)

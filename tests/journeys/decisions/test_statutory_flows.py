@@ -1,4 +1,4 @@
-"""Flows that rest on a statute: told apart, never blocked for lack of consent, never asked for (§ 67b SGB X)."""
+"""Flows that rest on a statute need no consent, and none may be recorded for them (§ 67b SGB X)."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def _question(client: str, *categories: str, **members: object) -> dict[str, obj
 
 
 async def test_a_statutory_flow_needs_no_consent(registry: Registry) -> None:
-    """Known or unknown client: the answer is not_consent_based, without obligation to ask and without a permit."""
+    """A question about a statutory flow is answered `not_consent_based`, for known and unknown clients alike."""
     south = await office(registry, "south")
     for client in (await south.client(), "never heard of"):
         answer = await south.post("/decisions", _question(client, "debts", "identity"), 200)
@@ -28,7 +28,7 @@ async def test_a_statutory_flow_needs_no_consent(registry: Registry) -> None:
 
 
 async def test_a_claimed_statute_is_logged_with_its_norm(registry: Registry) -> None:
-    """The sender's own norm is recorded and not judged, also where the agreement knows nothing of it."""
+    """A statute that the sender claims is logged with its norm and not judged, even if no agreement has it."""
     north = await office(registry, "north")
     claim = {"client": "x", "recipient": "east", "purpose": "support", "categories": ["health"]}
     answer = await north.post("/decisions", {**claim, "basis": "statute", "norm": "§ 8a SGB VIII"}, 200)
@@ -40,7 +40,7 @@ async def test_a_claimed_statute_is_logged_with_its_norm(registry: Registry) -> 
 
 
 async def test_consent_is_not_asked_for_a_statutory_flow(registry: Registry) -> None:
-    """Recording a consent for it is refused with the statute's norm, at the category."""
+    """A consent to a statutory flow is refused with the statute's norm and the pointer of the category."""
     south = await office(registry, "south")
     body = consent_body(await south.client(), south.text)
     body["grants"] = [{"sender": "south", "recipient": "east", "purpose": "housing", "categories": ["identity"]}]
@@ -53,7 +53,7 @@ async def test_consent_is_not_asked_for_a_statutory_flow(registry: Registry) -> 
 
 @pytest.mark.parametrize("agreed", [False, True])
 async def test_a_mixed_question_is_partial(five_networks: Registry, *, agreed: bool) -> None:
-    """Herne's school flow rests on a statute but for one category: that one alone is judged, by consent."""
+    """If all categories but one rest on a statute, only that one is decided by consent: `partial`."""
     sender = await office(five_networks, SENDER, "herne")
     client = await sender.client()
     if agreed:

@@ -1,4 +1,6 @@
-"""What was done after a decision: a log of questions is no log of transfers (docs/design/cases.md, mistake 21)."""
+"""Transfers reported after a decision: the log of decisions does not show what was sent (docs/design/cases.md, mistake
+21).
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +19,7 @@ async def _permit(north: Office) -> tuple[str, Body]:
 
 
 async def test_broader_than_permitted_is_recorded_and_marked(registry: Registry) -> None:
-    """A report of more than was permitted is accepted, and the log says what went beyond."""
+    """A report of more than was permitted is accepted, and its event names what was beyond the permit."""
     north = await office(registry, "north")
     _, permit = await _permit(north)
     path = f"/decisions/{permit['decision_id']}/transfers"
@@ -30,7 +32,7 @@ async def test_broader_than_permitted_is_recorded_and_marked(registry: Registry)
 
 
 async def test_what_was_sent_cannot_be_unsent(registry: Registry) -> None:
-    """not_sent after sent contradicts and is refused; failed and then sent is how things go."""
+    """`not_sent` after `sent` is refused as a conflict; `sent` after `failed` is accepted."""
     north = await office(registry, "north")
     _, permit = await _permit(north)
     path = f"/decisions/{permit['decision_id']}/transfers"
@@ -42,7 +44,7 @@ async def test_what_was_sent_cannot_be_unsent(registry: Registry) -> None:
 
 
 async def test_sent_without_a_permit_is_recorded_too(registry: Registry) -> None:
-    """Who sent although it was refused can and must say so: all of it is beyond the permit."""
+    """A transfer after a denial is accepted, and its event names all of it as beyond the permit."""
     north = await office(registry, "north")
     refused = await north.post("/decisions", question("unknown"), 200)
     report = await north.post(
@@ -62,7 +64,7 @@ async def test_sent_without_a_permit_is_recorded_too(registry: Registry) -> None
     ],
 )
 async def test_wrong_reports_are_named(registry: Registry, wrong: Body, pointer: str) -> None:
-    """What cannot have happened is refused with its pointer, and the decision still waits for its report."""
+    """An impossible report is refused with its pointer, and the decision stays unreported."""
     north = await office(registry, "north")
     _, permit = await _permit(north)
     body = {"outcome": "sent", "categories": ["identity"], **wrong}
@@ -73,7 +75,7 @@ async def test_wrong_reports_are_named(registry: Registry, wrong: Body, pointer:
 
 
 async def test_the_list_of_what_is_missing(fresh_registry: Registry) -> None:
-    """Permits, also partial ones, without a report, newest first and page by page; no refusals and nothing reported."""
+    """The list of unreported decisions holds permits, also partial ones, newest first and page by page; no denials."""
     north, south = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client, first = await _permit(north)
     partial = await north.post("/decisions", question(client, categories=["contact", "health"]), 200)

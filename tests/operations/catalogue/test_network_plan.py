@@ -1,4 +1,4 @@
-"""What a network's document may not say: what its own flags forbid, and what no rule knows."""
+"""What no network's document may contain: flows and purposes that its flags forbid, unknown flags, reserved slugs."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.installation import Registry
 
 
 def with_flow(*flow: tuple[str, str, str, tuple[str, ...]]) -> NetworkPlan:
-    """The network of flags with further flows."""
+    """The plan of the `flags` network with further flows."""
     plan = flag_network()
     category_ids = {category.slug: category.category_id for category in plan.categories}
     wanted = flows((*FLOWS, *flow), plan.partners, plan.purposes, category_ids)
@@ -25,7 +25,7 @@ def with_flow(*flow: tuple[str, str, str, tuple[str, ...]]) -> NetworkPlan:
 
 
 def test_a_good_plan_has_no_fault() -> None:
-    """The network of flags itself."""
+    """The plan of the `flags` network has no fault."""
     assert list(plan_faults(flag_network())) == []
 
 
@@ -38,16 +38,16 @@ def test_a_good_plan_has_no_fault() -> None:
     ],
 )
 def test_a_flow_that_its_flags_forbid(flow: tuple[str, str, str, tuple[str, ...]], rule: str, word: str) -> None:
-    """Named with its place, its norm and the category."""
+    """A flow that the flags forbid is a fault with its pointer, norm and category."""
     faults = list(plan_faults(with_flow(flow)))
-    # Where either side sends the other more than attendance, nobody can tell who advises: both flows are named.
+    # If each side sends the other more than attendance, either may be the advice office, so both flows are faults.
     assert {fault.rule for fault in faults} == {rule}
     assert faults[-1].pointer == f"/agreements/0/flows/{len(FLOWS)}/categories"
     assert all(word in fault.detail and fault.norm for fault in faults)
 
 
 def test_a_purpose_that_its_flags_forbid() -> None:
-    """A purpose that needs what is never shared, and one that is none."""
+    """A purpose that lists a category that is never shared is a fault, as is a purpose that is none."""
     categories, purposes = parts()
     record = next(category.category_id for category in categories if category.slug == "counselling-record")
     wide = msgspec.structs.replace(purposes[0], category_ids=purposes[0].category_ids | {record})
@@ -61,7 +61,7 @@ def test_a_purpose_that_its_flags_forbid() -> None:
 
 @pytest.mark.parametrize("slug", ["all", "administration"])
 def test_a_partner_is_not_called_like_the_whole_log(slug: str) -> None:
-    """Words of the registry's own are no partner's slug; longer ones that begin with them are."""
+    """A reserved word is no slug of a partner; a longer slug that begins with one is allowed."""
     plan = flag_network()
     named = [msgspec.structs.replace(plan.partners[0], slug=f"{slug}-2"), *plan.partners[1:]]
     assert list(plan_faults(msgspec.structs.replace(plan, partners=named))) == []
@@ -72,7 +72,7 @@ def test_a_partner_is_not_called_like_the_whole_log(slug: str) -> None:
 
 
 async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
-    """Refused as a whole: nothing of it is there afterwards."""
+    """A plan with a fault is refused as a whole: no network is there afterwards."""
     runtime = registry.app.state.shared.runtime
     plan = with_flow(("debts", "jobcenter", "debt-advice", ()))
     with pytest.raises(Refused) as refused:
@@ -86,7 +86,7 @@ async def test_such_a_network_is_not_set_up(registry: Registry) -> None:
     [("data_categories", "flags"), ("purposes", "flags"), ("network", "policies"), ("partners", None)],
 )
 def test_an_unknown_flag_is_refused_by_its_name(tmp_path: Path, place: str, member: str | None) -> None:
-    """A flag, policy or mark that no rule knows is not read as if it said nothing."""
+    """An unknown flag, policy or mark is refused by its name and never ignored."""
     copytree(documents.FOLDER, tmp_path / "folder")
     path = tmp_path / "folder" / ("catalogue.json" if member == "flags" else "networks/herne.json")
     content = json.loads(path.read_bytes())

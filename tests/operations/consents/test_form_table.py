@@ -1,6 +1,6 @@
-"""Form, explicitness and age together, as a consent about to be recorded meets them: every row against every act.
+"""The form rules as one table: every row of docs/rules.md with every method, kind of data, explicitness and age.
 
-What is expected is worked out here from docs/rules.md in words of its own: no rule of the code is asked.
+The expected faults are computed here from the text of docs/rules.md, without the rules in the code.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.domain.cases import day, partner
 OLD, NEW = datetime(2025, 11, 15, 12, tzinfo=UTC), datetime(2026, 4, 15, 12, tzinfo=UTC)
 PLAIN = Category(1, "identity", "Stammdaten", "Identity", special=False, secrecy=False)
 HEALTH = Category(2, "health", "Gesundheit", "Health", special=True, secrecy=False)
-# The rows of the table by regime and day; social law's two are told apart by the category.
+# The rows of the table by regime and day. Which of the two rows of social law applies depends on the category.
 ROWS = (
     ("sgb_x", NEW),
     ("gdpr_bdsg", NEW),
@@ -37,7 +37,7 @@ CASES = list(product(ROWS, METHODS, (False, True), (False, True), BANDS, (False,
 
 
 def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **giver: object) -> ConsentRequest:
-    """A consent of one grant by this method and a client of this age."""
+    """A consent with one grant, given by this method by a client of this age band."""
     body: dict[str, Any] = {
         "client": "N-1",
         "text": {"id": "0190b9f0-0000-7000-8000-000000000000", "language": "de"},
@@ -56,7 +56,7 @@ def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **gi
 def grants_of(
     sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None
 ) -> list[ResolvedGrant]:
-    """One grant between two regimes."""
+    """One resolved grant between partners of two regimes."""
     purpose = Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags())
     sides = (partner(1, regime=sender), partner(2, regime=recipient))
     return [
@@ -76,7 +76,7 @@ def grants_of(
 
 
 def broken(request: ConsentRequest, at: datetime, of: list[ResolvedGrant]) -> set[tuple[str, str]]:
-    """Rule and place of what is refused; each refusal says a norm and a sentence."""
+    """The rule and pointer of each fault. Each fault also has a norm and a sentence."""
     grants = [msgspec.structs.replace(grant, explicit=request.grants[0].explicit) for grant in of]
     faults: list[Fault] = list(form_refusals(request, at, grants))
     assert all(fault.norm and fault.detail for fault in faults)
@@ -86,7 +86,7 @@ def broken(request: ConsentRequest, at: datetime, of: list[ResolvedGrant]) -> se
 def expected(
     regime: str, at: datetime, method: str, band: str, *, special: bool, explicit: bool, circumstances: bool
 ) -> Iterator[tuple[str, str]]:
-    """What the table of the field refuses."""
+    """The faults that the table expects."""
     if special and not explicit:
         yield "explicit_for_special", "/grants/0/explicit"
     written_only = regime == "kdg" and at == OLD
@@ -100,7 +100,7 @@ def expected(
 
 
 def test_the_table_is_large_enough() -> None:
-    """Rows × methods × special × explicit × ages, and each with and without special circumstances."""
+    """The table covers all combinations of row, method, special data, explicitness, age and special circumstances."""
     assert len(CASES) >= 2 * 120
 
 
@@ -108,7 +108,7 @@ def test_the_table_is_large_enough() -> None:
 def test_every_row_meets_every_act(
     row: tuple[str, datetime], method: str, special: bool, explicit: bool, band: str, circumstances: bool
 ) -> None:
-    """Exactly the rules of the table refuse, each at its place, between two partners of the row's regime."""
+    """Between two partners of one regime exactly the rules of the table refuse a consent, each with its pointer."""
     request = consent(method, band, explicit=explicit, circumstances=circumstances)
     found = broken(request, row[1], grants_of(row[0], row[0], HEALTH if special else PLAIN))
     assert found == set(expected(*row, method, band, special=special, explicit=explicit, circumstances=circumstances))
@@ -116,7 +116,7 @@ def test_every_row_meets_every_act(
 
 @pytest.mark.parametrize(("first", "second"), list(product(ROWS, ROWS)))
 def test_the_stricter_side_wins_whichever_it_is(first: tuple[str, datetime], second: tuple[str, datetime]) -> None:
-    """Between two regimes what either refuses is refused, sent one way or the other."""
+    """Between two regimes a consent is refused by the rules of both, in either direction."""
     if first[1] != second[1]:
         second = (second[0], first[1])
     request = consent("oral", "15_17", explicit=True, circumstances=False)
@@ -127,7 +127,7 @@ def test_the_stricter_side_wins_whichever_it_is(first: tuple[str, datetime], sec
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
 def test_a_gap_is_named_with_its_norm(regime: str) -> None:
-    """A day before every rule: refused, the regime and the day named, and where a rule would stand."""
+    """Before the first dated rule a consent is refused; the fault names regime, day and norm."""
     before = datetime(2018, 5, 1, tzinfo=UTC)
     request = consent("written", "adult", explicit=True, circumstances=False)
     faults = list(form_refusals(request, before, grants_of(regime, regime, PLAIN)))
@@ -137,7 +137,7 @@ def test_a_gap_is_named_with_its_norm(regime: str) -> None:
 
 @pytest.mark.parametrize(("method", "circumstances"), list(product(METHODS, (False, True))))
 def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str, circumstances: bool) -> None:
-    """Identity for a psychosocial purpose under social law: as health data, by the rule of special data."""
+    """If the purpose itself is special, identity data needs the form of special data under social law."""
     request = consent(method, "adult", explicit=False, circumstances=circumstances)
     of_flow = grants_of("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
     assert broken(request, NEW, of_flow) == broken(request, NEW, grants_of("sgb_x", "sgb_x", HEALTH))
@@ -161,14 +161,14 @@ def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str,
     ],
 )
 def test_who_may_give(role: str, band: str, mandate: str | None, rule: tuple[str, str] | None) -> None:
-    """Parents and guardians for minors, custodians for adults, mandates with their end, entrusting persons for both."""
+    """Parents and guardians give consent for minors, custodians for adults; a mandate must have its end on record."""
     request = consent("written", band, explicit=False, circumstances=False, role=role, mandate_until=mandate)
     assert broken(request, NEW, grants_of("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
 
 
 @pytest.mark.parametrize(("row", "band"), list(product(ROWS, BANDS)))
 def test_assessed_insight(row: tuple[str, datetime], band: str) -> None:
-    """With insight assessed a client of any age decides alone, but under the DSG-EKD nobody below 14."""
+    """If insight was assessed, a client of any age decides alone; under the DSG-EKD nobody below 14 does."""
     request = consent("written", band, explicit=False, circumstances=False, insight_assessed_by="B-12")
     too_young = row[0] == "dsg_ekd" and band == "under_14"
     assert broken(request, row[1], grants_of(row[0], row[0], PLAIN)) == (

@@ -1,4 +1,4 @@
-"""The queue that partners share: whose turn it is, whatever the others have waiting, and who finds room."""
+"""The queue that partners share: who is served next, and who finds room, whatever other partners have waiting."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -12,15 +12,15 @@ FLOODER, ASKER = 1, 2
 
 
 class InOrder(FairQueue[str]):
-    """The control: whoever comes first is served first, and whoever finds the queue not full may fill it."""
+    """The control: a queue in order of arrival that accepts requests until it is full."""
 
     def has_room(self, partner_id: int, size: int) -> bool:
-        """As long as there is any."""
+        """Whether the queue is not full."""
         assert partner_id
         return size <= ROOM - self.size
 
     def put(self, partner_id: int, size: int, item: str) -> None:
-        """Each begins where the one before it ended, whoever that was."""
+        """Add a request with tags that follow those of the request before it."""
         self._ends = dict.fromkeys([partner_id], max(self._ends.values(), default=0))
         super().put(partner_id, size, item)
 
@@ -30,7 +30,7 @@ BOTH = pytest.mark.parametrize(("make", "fair"), [(FairQueue[str], True), (InOrd
 
 
 def flood(queue: FairQueue[str], partners: Iterable[int], size: int) -> None:
-    """Let these partners put requests of this size, in turn, for as long as there is room for them."""
+    """Let these partners put requests of this size in turn, as long as there is room for them."""
     going = list(partners)
     while going:
         for partner in tuple(going):
@@ -41,7 +41,7 @@ def flood(queue: FairQueue[str], partners: Iterable[int], size: int) -> None:
 
 
 def turns_until(queue: FairQueue[str], partner_id: int) -> int:
-    """How many transactions go before this partner's request does."""
+    """The number of transactions before this partner's request is taken."""
     for number in range(1000):
         if any(place.partner_id == partner_id for place in queue.take(MOST)):
             return number
@@ -55,7 +55,7 @@ def turns_until(queue: FairQueue[str], partner_id: int) -> int:
 def test_a_question_waits_for_one_batch_at_most(
     make: Make, fair: bool, flooders: int, size: int, taken_before: int
 ) -> None:
-    """However many others have filled the queue with whatever they ask, and wherever they are with it."""
+    """A single question waits for at most one batch, however many partners have filled the queue with any sizes."""
     queue = make(ROOM)
     flood(queue, range(10, 10 + flooders), size)
     for _ in range(taken_before):
@@ -70,8 +70,8 @@ def test_a_question_waits_for_one_batch_at_most(
 
 @pytest.mark.parametrize("askers", [1, 9, 600])
 def test_a_batch_waits_for_one_transaction_of_questions(askers: int) -> None:
-    """However many others ask again as soon as they are answered, as long as they do not fill each transaction; then
-    for its share of them.
+    """A batch waits for one transaction of single questions. If these fill every transaction, it waits for its fair
+    share.
     """
     queue: FairQueue[str] = FairQueue(ROOM)
     for number in range(askers):
@@ -89,7 +89,7 @@ def test_a_batch_waits_for_one_transaction_of_questions(askers: int) -> None:
 
 @BOTH
 def test_one_partner_does_not_fill_the_queue_for_all(make: Make, fair: bool) -> None:
-    """Half of the room is the most, and another's batch still fits in what is free."""
+    """One partner can fill at most half the room, and a batch of another partner still fits."""
     queue = make(ROOM)
     flood(queue, [FLOODER], 1)
     assert queue.has_room(ASKER, 1) is fair
@@ -99,7 +99,7 @@ def test_one_partner_does_not_fill_the_queue_for_all(make: Make, fair: bool) -> 
 
 
 def test_ten_who_flood_leave_room_for_the_next() -> None:
-    """Each has about as much as the others, and an eleventh still gets its question in."""
+    """Ten partners that fill the queue get about the same room each, and an eleventh can still ask a question."""
     queue: FairQueue[str] = FairQueue(ROOM)
     flood(queue, range(10, 20), 1)
     assert queue.has_room(ASKER, 1)
@@ -107,7 +107,7 @@ def test_ten_who_flood_leave_room_for_the_next() -> None:
 
 
 def test_whoever_floods_shares_what_is_served() -> None:
-    """A partner with batches of a hundred and one with single questions are served as many decisions each."""
+    """A partner with batches of a hundred and a partner with single questions are served equally many decisions."""
     queue: FairQueue[str] = FairQueue(ROOM)
     served = {FLOODER: 0, ASKER: 0}
     for _ in range(100):
@@ -120,7 +120,9 @@ def test_whoever_floods_shares_what_is_served() -> None:
 
 @pytest.mark.parametrize("often", [0.0, 0.2])
 def test_requests_are_whole_and_a_partners_own_stay_in_order(often: float) -> None:
-    """What is put is taken once, also what is put back; a transaction has so many decisions at most, or one request."""
+    """Each request is taken exactly once, even if it was put back; a transaction is within its limit or a single
+    request.
+    """
     rng = random.Random(8)
     queue: FairQueue[str] = FairQueue(ROOM)
     put: dict[int, list[str]] = {}
@@ -139,13 +141,13 @@ def test_requests_are_whole_and_a_partners_own_stay_in_order(often: float) -> No
                 else:
                     taken.setdefault(place.partner_id, []).append(place.item)
     if often:
-        taken = {key: sorted(sizes, key=int) for key, sizes in taken.items()}
+        taken = {partner_id: sorted(numbers, key=int) for partner_id, numbers in taken.items()}
     assert taken == put
     assert (queue.size, bool(queue)) == (0, False)
 
 
 def test_what_must_wait_is_next() -> None:
-    """A request that is put back goes before all that came after it."""
+    """A request that is put back is taken before all later requests."""
     queue: FairQueue[str] = FairQueue(ROOM)
     queue.put(ASKER, 1, "first")
     (first,) = queue.take(MOST)
@@ -156,7 +158,7 @@ def test_what_must_wait_is_next() -> None:
 
 
 def test_what_was_had_is_forgotten_when_nobody_waits() -> None:
-    """A partner that asked for a million while it was alone is not held back for it afterwards."""
+    """A partner that asked a million questions while it was alone has no disadvantage afterwards."""
     queue: FairQueue[str] = FairQueue(ROOM)
     for _ in range(1000):
         queue.put(FLOODER, BATCH, "batch")

@@ -1,4 +1,4 @@
-"""The decider: one request's defect is not the others'."""
+"""The decision queue: a request that fails does not affect the other requests of its batch."""
 
 import asyncio
 import uuid
@@ -12,7 +12,9 @@ from tests.support.small_network import question
 
 
 async def test_a_defect_stays_with_its_own_request(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When deciding one request fails unexpectedly, it alone is a 500; all others of its batch are answered."""
+    """If deciding one request fails unexpectedly, only that request is answered 500; the others of its batch are
+    answered.
+    """
 
     def broken(asked: object, *facts: object, **more: object) -> Decision:
         if asked.purpose.slug == "housing":  # type: ignore[attr-defined]
