@@ -1,6 +1,6 @@
 """Recording a consent: one act of a client, with its grants, releases and receipt code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,7 @@ from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.consent_event import consent_event, renewed_under
-from consent_registry.operations.consents.grant_changes import event_ids
+from consent_registry.operations.consents.grant_changes import Changes, event_ids
 from consent_registry.operations.consents.receipt_codes import issue_code
 from consent_registry.operations.consents.recording_rules import require_recordable
 from consent_registry.operations.consents.remarks import remark_codes
@@ -73,19 +73,12 @@ async def record_consent(
         receipt_code = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
         code, logged_code = await issue_code(command, receipt_code, 1, now)
         await notify_of_new_consent(command, grants, now)
-        renewed_from = [(grant, given_at) for grant, _ in renewed]
-        await notify_parties(
-            command, ChangeNotice("consent_renewed"), renewed_from, now, except_partner_id=actor.partner_id
-        )
+        notice, renewed_from = ChangeNotice("consent_renewed"), [(grant, given_at) for grant, _ in renewed]
+        await notify_parties(command, notice, renewed_from, now, except_partner_id=actor.partner_id)
         event = consent_event(
             command.catalogue, request, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
         )
-        # Earlier consents under other client numbers get events of their own, without an actor.
-        renewals = [
-            RenewalEvent(id=renewal_id, act=consent_id, client=number, renewed=renewed_under(number, renewed))
-            for number, renewal_id in list(ids.items())[1:]
-        ]
-        place = await command.append_padded(event, renewals)
+        place = await command.append_padded(event, _renewal_events(consent_id, ids, renewed))
         view = await _view_of_new(command, row, grants, request.client, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
         return WorkResult(answer, (known.client_id,))
@@ -214,6 +207,15 @@ async def _add_releases(
         )
     await storage.add_releases(command.connection, command.network.network_id, rows)
     return logged
+
+
+def _renewal_events(consent_id: str, ids: Mapping[str, str], renewed: Changes) -> list[RenewalEvent]:
+    """The events for renewed grants under other client numbers than the consent's, without an actor."""
+    _, *others = ids.items()
+    return [
+        RenewalEvent(id=event_id, act=consent_id, client=number, renewed=renewed_under(number, renewed))
+        for number, event_id in others
+    ]
 
 
 async def _view_of_new(
