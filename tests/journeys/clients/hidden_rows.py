@@ -39,7 +39,7 @@ OF_THE_NETWORK = {
     *("leaves", "tiles", "checkpoints"),
 }
 """Tables that every partner's transaction reads whole (tests/api/test_foreign_rows.py says why of each)."""
-Told = tuple[str, object]
+Noted = tuple[str, object]
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Day:
     north: Office
     east: Office
     dpo: Partner
-    told: list[Told] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
     clients: dict[str, dict[str, str]] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ class Day:
     async def ask(self, name: str, answer: Awaitable[httpx.Response]) -> Any:  # noqa: ANN401 - a JSON value
         """Await an answer and note it under the name of its call."""
         got = await answer
-        self.told.append((name, (got.status_code, headers_of(got), content_of(got))))
+        self.noted.append((name, (got.status_code, headers_of(got), content_of(got))))
         return got.json() if got.headers["content-type"].endswith("json") else None
 
     async def pages(self, name: str, who: Partner, path: str, body: Body) -> None:
@@ -208,14 +208,14 @@ def _member(key: str, value: object) -> object:
     return "more" if key == "next" and value is not None else masked(value)
 
 
-def numbered(told: Iterable[Told]) -> list[Told]:
+def numbered(noted: Iterable[Noted]) -> list[Noted]:
     """Return the answers with each identifier replaced by the number of its first appearance, so that days compare."""
     numbers: dict[str, str] = {}
 
     def number(found: re.Match[str]) -> str:
         return numbers.setdefault(found[0], f"id {len(numbers)}")
 
-    return [(name, json.loads(IDENTIFIER.sub(number, json.dumps(value)))) for name, value in told]
+    return [(name, json.loads(IDENTIFIER.sub(number, json.dumps(value)))) for name, value in noted]
 
 
 def difference(left: object, right: object, place: str = "") -> str | None:

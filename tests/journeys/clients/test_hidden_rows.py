@@ -16,7 +16,7 @@ from tests.journeys.clients.hidden_rows import (
     ROUNDS,
     YES,
     Day,
-    Told,
+    Noted,
     beginning,
     body_of,
     difference,
@@ -182,12 +182,12 @@ ABOUT_NOBODY = {
 """Calls about the catalogue: no client's row is behind them."""
 
 
-async def day_of(installation: Installation, *, hidden: bool) -> list[Told]:
+async def day_of(installation: Installation, *, hidden: bool) -> list[Noted]:
     """Return all answers to the caller on a day, with or without rows that it may not see."""
     async with beginning(installation, hidden=hidden) as day:
         for call in dict.fromkeys(CALLS.values()):
             await call(day)
-        return numbered(day.told)
+        return numbered(day.noted)
 
 
 @pytest.fixture(autouse=True)
@@ -250,18 +250,18 @@ async def test_the_policy_of_before_is_caught(installation: Installation, monkey
 
     for module in (grants, consents, grant_changes):
         monkeypatch.setattr(module, "readers_of", parties)
-    told = {}
+    noted = {}
     for hidden in (False, True):
         async with beginning(installation, hidden=hidden) as day:
             await as_before(day)
             await searches(day)
-            told[hidden] = numbered(day.told)
+            noted[hidden] = numbered(day.noted)
             mine = await day.subject()
             before = await rows_read(day.registry)
             await day.hide(mine)
             after = await rows_read(day.registry)
             assert {name for name in after if after[name] != before[name]} == {"consents", "grants"}
-    assert told[False] != told[True]
+    assert noted[False] != noted[True]
 
 
 async def as_before(day: Day) -> None:

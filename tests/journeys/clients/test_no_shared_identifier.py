@@ -38,7 +38,7 @@ class Story:
     registry: Registry
     offices: dict[str, Office]
     client: dict[str, str] = field(default_factory=dict)
-    told: dict[str, set[str]] = field(default_factory=lambda: {slug: set() for slug in SLUGS})
+    seen: dict[str, set[str]] = field(default_factory=lambda: {slug: set() for slug in SLUGS})
 
     async def act(self, slug: str, path: str, body: Body, status: int = 201) -> Body:
         """Let an office do something."""
@@ -58,7 +58,7 @@ class Story:
                 await by.get(f"/consents/{consent['consent_id']}")
                 grants = [grant["grant_id"] for grant in consent["grants"]]
                 releases = [release["release_id"] for release in consent["releases"]]
-                self.told[slug] |= {consent["consent_id"], digest_of([consent["consent_id"]]), *grants, *releases}
+                self.seen[slug] |= {consent["consent_id"], digest_of([consent["consent_id"]]), *grants, *releases}
 
 
 async def story(registry: Registry) -> Story:
@@ -101,7 +101,7 @@ async def withdrawals(found: Story) -> None:
     made = await found.record("north", YES)
     taken = await found.act("east", "/withdrawals", {"receipt_code": made["receipt_code"], "channel": "in_person"})
     # The answer names the grants of the consent that the code was issued for.
-    found.told["east"] |= set(taken["withdrawn"])
+    found.seen["east"] |= set(taken["withdrawn"])
 
 
 async def questions(found: Story) -> None:
@@ -115,7 +115,7 @@ async def questions(found: Story) -> None:
         await found.act("north", f"/decisions/{made['decision_id']}/transfers", report)
         await found.offices["north"].get(f"/decisions/{made['decision_id']}")
         for slug in ("north", "south"):
-            found.told[slug] |= {made["decision_id"], made["log"]["leaf"]}
+            found.seen[slug] |= {made["decision_id"], made["log"]["leaf"]}
 
 
 async def shown(registry: Registry, slug: str) -> set[str]:
@@ -149,7 +149,7 @@ async def shared(found: Story) -> dict[tuple[str, str], set[str]]:
     seen = {slug: await shown(found.registry, slug) for slug in SLUGS}
     partner = found.offices["north"].partner
     common = of_nobody([(await partner.get(path)).json() for path in ("/texts", "/agreements", "/partners")])
-    return {(a, b): (seen[a] & seen[b]) - common - (found.told[a] & found.told[b]) for a, b in combinations(SLUGS, 2)}
+    return {(a, b): (seen[a] & seen[b]) - common - (found.seen[a] & found.seen[b]) for a, b in combinations(SLUGS, 2)}
 
 
 async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) -> None:

@@ -107,12 +107,12 @@ async def test_every_call_about_somebody_elses_is_not_found(registry: Registry) 
             ("POST", "/withdrawals", {"client": nothing, "channel": "phone"}),
         ),
     ):
-        told = []
+        answers = []
         for method, path, body in (theirs, none):
             answer = await (east.partner.get(path) if method == "GET" else east.partner.post(path, body))
-            told.append((answer.status_code, answer.content, sorted(answer.headers.keys())))
-        assert told[0] == told[1]
-        assert told[0][0] == 404
+            answers.append((answer.status_code, answer.content, sorted(answer.headers.keys())))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 404
     for reference in (client, nothing):
         found = await east.post("/consents/search", {"client": reference}, 200)
         assert found == {"items": [], "next": None}

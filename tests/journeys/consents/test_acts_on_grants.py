@@ -85,10 +85,10 @@ async def test_an_invalid_consent_was_void_from_the_start(registry: Registry) ->
             " where c.consent_id = $1 and c.kind = 'consent_invalidated'",
             consent["consent_id"],
         )
-    told = {row["slug"]: row for row in rows}
-    assert set(told) == {"north", "south"}
-    assert told["south"]["acknowledge_by"] is not None
-    assert told["south"]["effective_from"].isoformat()[:26] + "Z" == consent["given_at"]
+    notified = {row["slug"]: row for row in rows}
+    assert set(notified) == {"north", "south"}
+    assert notified["south"]["acknowledge_by"] is not None
+    assert notified["south"]["effective_from"].isoformat()[:26] + "Z" == consent["given_at"]
 
 
 async def test_a_restriction_holds_until_it_is_lifted(registry: Registry) -> None:

@@ -21,14 +21,14 @@ async def test_a_code_works_at_an_office_that_has_no_part(registry: Registry) ->
     await east.get(f"/consents/{consent['consent_id']}", 404)
     await east.post("/withdrawals", {"receipt_code": written, "channel": "in_person"}, 409)
     async with registry.sql() as connection:
-        told = await connection.fetch(
+        notified = await connection.fetch(
             """
             select p.slug from registry.changes c join registry.partners p using (network_id, partner_id)
             where consent_id = $1 and c.kind = 'consent_withdrawn' order by 1
             """,
             consent["consent_id"],
         )
-    assert [row["slug"] for row in told] == ["north", "south"]
+    assert [row["slug"] for row in notified] == ["north", "south"]
     withdrawal = (await check_log(registry))[answer["log"]["index"]]
     assert (withdrawal["actor"], withdrawal["by"]) == ("east", "receipt_code")
     assert consent["receipt_code"] not in str(withdrawal)

@@ -31,8 +31,10 @@ async def test_a_new_code_kills_the_old_one(registry: Registry) -> None:
     assert withdrawn["withdrawn"] == [consent["grants"][0]["grant_id"]]
     assert await north.outcome(client) == "no_permission"
     events = await check_log(registry)
-    told = [event for event in events if event["kind"] == "receipt_code" and event["consent"] == consent["consent_id"]]
-    assert [(event["actor"], event["issue"]) for event in told] == [("north", 2), ("north", 3)]
+    issues = [
+        event for event in events if event["kind"] == "receipt_code" and event["consent"] == consent["consent_id"]
+    ]
+    assert [(event["actor"], event["issue"]) for event in issues] == [("north", 2), ("north", 3)]
     assert not any(code in str(events) for code in codes)
 
 

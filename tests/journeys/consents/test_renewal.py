@@ -62,8 +62,8 @@ async def test_a_renewal_shows_on_the_earlier_consent(registry: Registry, north:
             " where partner_id = 2 and consent_id = any ($1::uuid[])",
             [earlier["consent_id"], later["consent_id"]],
         )
-    told = {(row["kind"], row["consent_id"]) for row in kinds}
-    assert {("consent_renewed", earlier["consent_id"]), ("consent_given", later["consent_id"])} < told
+    notified = {(row["kind"], row["consent_id"]) for row in kinds}
+    assert {("consent_renewed", earlier["consent_id"]), ("consent_given", later["consent_id"])} < notified
 
 
 @pytest.mark.parametrize("by", ["consent_id", "receipt_code"])

@@ -22,8 +22,8 @@ async def test_what_the_recipient_records_is_only_asked_for(registry: Registry) 
     await east.get(path, 404)
     async with registry.sql() as connection:
         feed = "select partner_id, kind from registry.changes where consent_id = $1"
-        told = await connection.fetch(feed, consent["consent_id"])
-    assert [(row["partner_id"], row["kind"]) for row in told] == [(1, "consent_requested")]
+        notified = await connection.fetch(feed, consent["consent_id"])
+    assert [(row["partner_id"], row["kind"]) for row in notified] == [(1, "consent_requested")]
     (event,) = [event for event in await check_log(registry) if event["id"] == consent["consent_id"]]
     assert [grant["answer"] for grant in event["grants"]] == ["requested"]
 

@@ -38,9 +38,9 @@ async def test_another_unit_of_the_same_district_gets_the_uniform_no(five_networ
 
     nobody = f"N-{uuid.uuid4()}"
     for by, reference, recipient in ((kim, client, ORDER), (order, known, SOCIAL), (order, known, KIM)):
-        told, headers = await _asked(by, reference, recipient)
-        assert (told, headers) == await _asked(by, nobody, recipient)
-        assert (told["outcome"], told["permitted_categories"]) == ("no_permission", [])
+        answer, headers = await _asked(by, reference, recipient)
+        assert (answer, headers) == await _asked(by, nobody, recipient)
+        assert (answer["outcome"], answer["permitted_categories"]) == ("no_permission", [])
     # Control: the unit that the consent names gets another answer than about an unknown client.
     assert await _asked(kim, client, SOCIAL) != await _asked(kim, nobody, SOCIAL)
 

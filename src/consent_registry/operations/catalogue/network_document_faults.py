@@ -141,7 +141,7 @@ def _shape(flow: Flow, pointer: str) -> Iterator[Fault]:
     if flow.sender == flow.recipient:
         yield Fault(f"{pointer}/recipient", "must be another partner than the sender")
     if (flow.basis == "statute") != (flow.norm is not None):
-        yield Fault(f"{pointer}/norm", "stands with the basis statute, and is null with consent")
+        yield Fault(f"{pointer}/norm", "must be given with the basis statute, and be null with consent")
 
 
 def _unknown(slugs: Collection[str], known: Collection[str], pointer: str, what: str) -> Iterator[Fault]:

@@ -1,1 +1,1 @@
-"""Consents, what changes them and what is drawn from them."""
+"""Recording consents, changing their grants, withdrawing, reading and searching them."""

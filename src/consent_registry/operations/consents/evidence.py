@@ -21,7 +21,7 @@ from consent_registry.storage.consents.consents import NewEvidence, add_evidence
 
 
 class EvidenceAnswer(msgspec.Struct, frozen=True):
-    """Evidence on record."""
+    """The recorded evidence of a consent."""
 
     id: str
     consent_id: str

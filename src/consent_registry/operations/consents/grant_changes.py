@@ -199,8 +199,7 @@ def _event(
 ) -> Event:
     """The event for one client number.
 
-    The event for the consent's own number names the caller as actor. An event for another number, under which the same
-    yes was recorded, has no actor.
+    The event for the consent's own number names the caller as actor. Events for other numbers have no actor.
     """
     members: dict[str, Any] = {
         "id": ids[number],

@@ -45,7 +45,7 @@ class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields
 
 
 class TextInvalidationAnswer(msgspec.Struct, frozen=True):
-    """A void text on record, with how many consents and grants were voided with it."""
+    """The recorded invalidation of a text, with the number of consents and grants that it made void."""
 
     id: str
     text: str

@@ -60,7 +60,7 @@ class FairQueue(Generic[T]):
         self.put_back(QueuedItem(begin, begin + size, next(self._numbers), partner_id, size, item))
 
     def put_back(self, queued: QueuedItem[T]) -> None:
-        """Put a request back that was taken. It keeps its tags, so it is before all later requests."""
+        """Put back a request that was taken. It keeps its tags, so it is served before all later requests."""
         heappush(self._heap, (queued.end, queued.number, queued))
         self._waiting[queued.partner_id] = self._waiting.get(queued.partner_id, 0) + queued.size
         self.size += queued.size
