@@ -50,7 +50,7 @@ class World:
         ]
 
     def _partner(self, slug: str) -> Partner:
-        one = self.scenario["partners"][slug]
+        partner = self.scenario["partners"][slug]
         return Partner(
             self._partner_ids[slug],
             slug,
@@ -58,23 +58,23 @@ class World:
             slug,
             "welfare",
             "gdpr_bdsg",
-            one["secrecy_holder"],
-            one["selectable"],
-            one["isolated"],
-            one["suspended"],
+            partner["secrecy_holder"],
+            partner["selectable"],
+            partner["isolated"],
+            partner["suspended"],
         )
 
     def _category(self, slug: str) -> Category:
-        one = self.scenario["categories"][slug]
-        flags = CategoryFlags(default=one["default"], third_party_data=one["third_party"])
-        return Category(self.category_ids[slug], slug, slug, slug, one["special"], one["secrecy"], flags)
+        category = self.scenario["categories"][slug]
+        flags = CategoryFlags(default=category["default"], third_party_data=category["third_party"])
+        return Category(self.category_ids[slug], slug, slug, slug, category["special"], category["secrecy"], flags)
 
     def _purpose(self, slug: str) -> Purpose:
-        one = self.scenario["purposes"][slug]
+        purpose = self.scenario["purposes"][slug]
         flags = PurposeFlags(
-            flow_itself_is_special=one["special_flow"],
-            back_channel="attendance_only" if one["attendance_only"] else "open",
-            dpo_approval=one["needs_approval"],
+            flow_itself_is_special=purpose["special_flow"],
+            back_channel="attendance_only" if purpose["attendance_only"] else "open",
+            dpo_approval=purpose["needs_approval"],
         )
         numbers = frozenset(self.category_ids.values())
         return Purpose(self._purpose_ids[slug], slug, slug, slug, numbers, flags)
@@ -95,26 +95,26 @@ class World:
             flows={key: tuple(same_key) for key, same_key in flows.items()},
             texts={},
             credentials={},
-            approvals=tuple(self._approval(one) for one in self.scenario["approvals"]),
+            approvals=tuple(self._approval(approval) for approval in self.scenario["approvals"]),
         )
 
-    def _approval(self, one: plain.Approval) -> Approval:
+    def _approval(self, approval: plain.Approval) -> Approval:
         limits = (
-            None if one["sender"] is None else self._partner_ids[one["sender"]],
-            None if one["recipient"] is None else self._partner_ids[one["recipient"]],
-            None if one["purpose"] is None else self._purpose_ids[one["purpose"]],
+            None if approval["sender"] is None else self._partner_ids[approval["sender"]],
+            None if approval["recipient"] is None else self._partner_ids[approval["recipient"]],
+            None if approval["purpose"] is None else self._purpose_ids[approval["purpose"]],
         )
-        of_purpose = one["about"] == "purpose"
+        of_purpose = approval["about"] == "purpose"
         return Approval(
             "approval",
-            None if of_purpose else self._partner_ids[one["name"]],
-            self._purpose_ids[one["name"]] if of_purpose else None,
+            None if of_purpose else self._partner_ids[approval["name"]],
+            self._purpose_ids[approval["name"]] if of_purpose else None,
             *limits,
             "D-1",
             None,
-            one["valid_until"],
-            one["recorded_at"],
-            one["recorded_at"] if one["revoked"] else None,
+            approval["valid_until"],
+            approval["recorded_at"],
+            approval["recorded_at"] if approval["revoked"] else None,
         )
 
     def _flow(self, agreement: plain.Agreement, flow: plain.Flow) -> Flow:
@@ -159,21 +159,27 @@ def make_grant(
         valid_until=grant["valid_until"],
         changes=tuple(_change(change, category_ids) for change in grant["changes"]),
         releases=tuple(
-            Release(partners[one["holder"]], partners[one["towards"]], live=not one["withdrawn"])
-            for one in releases or ()
+            Release(partners[release["holder"]], partners[release["towards"]], live=not release["withdrawn"])
+            for release in releases or ()
         ),
         given_at=grant["given_at"],
         third_parties=grant["third_parties"],
         third_party_grants=tuple(f"{grant['id']}-other-{number}" for number in range(len(grant["others"]))),
         depends_on=tuple(
-            make_grant(other, category_ids, "other", partners, purposes, [])
-            for other in grant["others"]
-            if other is not None
+            make_grant(third_party, category_ids, "other", partners, purposes, [])
+            for third_party in grant["others"]
+            if third_party is not None
         ),
     )
 
 
-def _change(one: plain.Change, category_ids: dict[str, int]) -> Change:
-    parts = one["categories"]
+def _change(change: plain.Change, category_ids: dict[str, int]) -> Change:
+    parts = change["categories"]
     covered = None if parts is None else frozenset(category_ids[slug] for slug in parts)
-    return Change(one["kind"], one["effective_at"], one["recorded_at"], covered, one["valid_until"])
+    return Change(
+        change["kind"],
+        change["effective_at"],
+        change["recorded_at"],
+        covered,
+        change["valid_until"],
+    )

@@ -61,9 +61,9 @@ def test_ids_of_a_period_lie_between_two(begin: datetime, end: datetime, at: dat
 
 
 @given(INSTANTS, INSTANTS, ENTROPY, ENTROPY)
-def test_ids_sort_by_time(one: datetime, other: datetime, first: bytes, second: bytes) -> None:
+def test_ids_sort_by_time(earlier: datetime, later: datetime, first: bytes, second: bytes) -> None:
     """Of two ids from different milliseconds the later sorts after the earlier, as text and as number."""
-    ids = uuid7(one, first), uuid7(other, second)
+    ids = uuid7(earlier, first), uuid7(later, second)
     times = uuid7_milliseconds(ids[0]), uuid7_milliseconds(ids[1])
     if times[0] != times[1]:
         assert (ids[0] < ids[1]) == (times[0] < times[1]) == (uuid.UUID(ids[0]) < uuid.UUID(ids[1]))

@@ -175,12 +175,12 @@ def test_what_the_new_key_made_is_read_by_who_still_uses_the_old_one(folder: Pat
         rotate_key(folder, name, now, AFTER, OVERLAP)
     before = load_keys(folder)
     after = before.as_of(now + AFTER)
-    for one, other in ((before, after), (after, before)):
-        assert one.decrypt(other.encrypt(b"x", "c"), "c") == b"x"
-        assert other.digest("reference", 1, 2, "A") in one.digests("reference", 1, 2, "A")
-        assert other.digest("reference", 1, 2, "A") == one.digest_with(other.digest_key_id, "reference", 1, 2, "A")
-        assert other.token_kid in one.token_keys
-        assert other.token_kid in [key["kid"] for key in one.public_token_keys()]
+    for maker, reader in ((before, after), (after, before)):
+        assert reader.decrypt(maker.encrypt(b"x", "c"), "c") == b"x"
+        assert maker.digest("reference", 1, 2, "A") in reader.digests("reference", 1, 2, "A")
+        assert maker.digest("reference", 1, 2, "A") == reader.digest_with(maker.digest_key_id, "reference", 1, 2, "A")
+        assert maker.token_kid in reader.token_keys
+        assert maker.token_kid in [key["kid"] for key in reader.public_token_keys()]
     assert before.digest("reference", 1, 2, "A") != after.digest("reference", 1, 2, "A")
     assert before.token_kid != after.token_kid
     assert after.digests("reference", 1, 2, "A")[0] == after.digest("reference", 1, 2, "A")
