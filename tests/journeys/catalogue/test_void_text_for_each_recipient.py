@@ -29,7 +29,7 @@ async def paderborn(installation: Installation) -> AsyncIterator[Registry]:
 
 
 async def test_each_recipient_is_forbidden_what_it_got(paderborn: Registry) -> None:
-    """All consents on the text are void, whoever recorded them. Each recipient sees a use ban on its own grants and
+    """All consents on the text are void, those of every recorder. Each recipient sees a use ban on its own grants and
     cannot see others. Senders are notified without a use ban. Nothing more is permitted or recorded on the text.
     """
     offices = {slug: await office(paderborn, slug, "paderborn") for flow in FLOWS for slug in flow[:2]}

@@ -164,7 +164,7 @@ async def _void(
         ]
     await add_grant_changes(command.connection, command.network.network_id, rows)
     for kind, notice in _NOTICES.items():
-        # A grant that was only requested was never announced to the other party.
+        # A requested grant was never in force, so nobody is notified that it ends.
         of_kind = [row for row in rows if row.change.kind == kind and row.grant.was_given]
         await notify_parties(command, notice, [(row.grant, row.change.effective_at) for row in of_kind], now)
     return events

@@ -84,7 +84,7 @@ async def record_withdrawal(
         (new_id(now), ids[withdrawal.client_of(release)], release.release_id) for release in withdrawal.releases
     ]
     await add_release_withdrawals(command.connection, network_id, (withdrawal.received_at, now), released)
-    # A grant that was only requested was never announced to the other party.
+    # A requested grant was never in force, so nobody is notified that it ends.
     notified = [(item.grant, item.change.effective_at) for item in withdrawal.withdrawn if item.grant.was_given]
     await notify_parties(command, ChangeNotice("consent_withdrawn", acknowledge=True), notified, now)
     own, *others = [_event(command, withdrawal, client_id, row_id) for client_id, row_id in ids.items()]

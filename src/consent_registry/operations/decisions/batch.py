@@ -148,7 +148,7 @@ def _divide(requests: Requests, blocked: set[PendingQuestion]) -> tuple[Requests
 
 
 async def _catalogue_as_of(runtime: Runtime, connection: Connection, network: Network, facts: Facts) -> Catalogue:
-    """The catalogue in memory if it has the version that the facts name, else the catalogue loaded anew."""
+    """The catalogue in memory if it has the version that the facts name, else the catalogue loaded again."""
     picture = await runtime.picture(network)
     if picture.version == facts.catalogue_version:
         return picture

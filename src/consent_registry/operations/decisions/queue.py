@@ -115,7 +115,7 @@ class DecisionQueue:
     async def _read(self, waiting: PendingRequest) -> None:
         """Resolve a request by the catalogue in memory.
 
-        If it names a slug that this catalogue lacks, the catalogue is loaded anew first, because the slug may be newer.
+        If it names a slug that this catalogue lacks, the catalogue is loaded again, because the slug may be newer.
         """
         catalogue = await self._runtime.picture(self._network)
         if not all(request.is_known_to(catalogue) for request in waiting.requests):
