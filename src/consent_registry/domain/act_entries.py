@@ -1,6 +1,6 @@
 """How many entries of the log an act writes: a constant of its kind, filled up with padding (docs/silence.md).
 
-What an act does under client numbers that its caller may not know stands in one entry for each such number. How many
+A command writes one entry for each other client number that it changes and that its caller may not know. How many
 these are would tell how many partners know the person, so entries of kind `padding` follow them up to the constant.
 Entries for others and padding have no actor and name the act by the member `act`.
 """

@@ -36,7 +36,7 @@ SEVERITIES: tuple[Severity, ...] = ("urgent", "overdue", "to_clarify")
 REPORT_AFTER = timedelta(days=14)
 # A signed paper is scanned with the next post; after two weeks nobody remembers where it is.
 EVIDENCE_AFTER = timedelta(days=14)
-# A transfer's time comes from the partner's clock. A consent's time may be ahead of ours by as much.
+# A transfer's time comes from the partner's clock. A consent's time may be ahead of the registry's by as much.
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 

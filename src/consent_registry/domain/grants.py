@@ -264,5 +264,5 @@ def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
     if grant.third_parties != "consented":
         return True
     return len(grant.depends_on) == len(grant.third_party_grants) and all(
-        category_id in permitted_categories(other, now) for other in grant.depends_on
+        category_id in permitted_categories(third_party, now) for third_party in grant.depends_on
     )

@@ -61,7 +61,7 @@ class Replay:
         if expected is None:
             return [] if self.expected.says_nothing_of(table, row) else None
         pairs = [(name, *_opened(value, row[name])) for name, value in zip(columns, expected, strict=True)]
-        return [Difference(*one) for one in pairs if one[1] is not NOT_SAID and one[1] != one[2]]
+        return [Difference(*pair) for pair in pairs if pair[1] is not NOT_SAID and pair[1] != pair[2]]
 
     def missing(self, table: str) -> Iterator[Key]:
         """The keys of rows that events stand for and that were not compared."""

@@ -7,7 +7,7 @@ from consent_registry.domain.events.event import Event, LoggedInstant
 
 class KeyRotationEvent(Event, frozen=True, kw_only=True, tag="key_rotation"):
     """`published`: `key` follows `former_key` in a key file, from then on if that is said; a log key with both verifier
-    keys. `resealed`: so many stored values of a table were encrypted anew under these keys.
+    keys. `resealed`: so many stored values of a table were re-encrypted under these keys.
     """
 
     number = 26

@@ -37,7 +37,7 @@ class ReinstatementEvent(Event, frozen=True, kw_only=True, tag="reinstatement"):
 
 
 class CredentialRevocationEvent(Event, frozen=True, kw_only=True, tag="credential_revocation"):
-    """A client's secret was revoked, for good."""
+    """A credential was revoked permanently."""
 
     number = 9
     retention_class = "state"

@@ -106,7 +106,7 @@ def begin_sql(
 ) -> str:
     """The SQL that begins a transaction for a network and its partners. SET takes no parameters; the numbers are ours.
 
-    `one_plan`: each statement keeps one generic plan. Planning anew takes a third of a single decision's time. The
+    `one_plan`: each statement keeps one generic plan. Planning again takes a third of a single decision's time. The
     decision's statements have one right plan, by the indices made for them, also while the tables are still empty.
     `hold_catalogue` takes the catalogue's shared lock in the same round trip. It is for transactions without an
     idempotency key, because that key's lock comes first in the lock order.

@@ -1,7 +1,7 @@
 """Makes deleted rows unreadable on disk by rewriting the tables' files.
 
 VACUUM frees the space of deleted rows, but their bytes stay in the file. VACUUM FULL writes the table and its indices
-anew. It holds the table's exclusive lock meanwhile, so decisions wait or get 503, and the operator chooses the hour. A
+again. It holds the table's exclusive lock meanwhile, so decisions wait or get 503, and the operator chooses the hour. A
 new ANALYZE replaces statistics with deleted values; if the login may, pg_statistic is rewritten too.
 """
 

@@ -173,5 +173,5 @@ def _facts_of_flows(rows: Sequence[GrantRow], number_of_flows: int) -> list[Ques
 
 def _facts_of_flow(rows: Sequence[GrantRow]) -> QuestionFacts:
     granted = [row for row in rows if row["grant_id"] is not None]
-    others = frozenset(str(other[CLIENT_OF_OTHER]) for row in granted for other in row["others"] or ())
+    others = frozenset(str(third_party[CLIENT_OF_OTHER]) for row in granted for third_party in row["others"] or ())
     return QuestionFacts(resolved_client(rows[0]), grants_from_rows(granted) if granted else [], others)

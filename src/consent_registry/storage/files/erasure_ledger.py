@@ -60,7 +60,7 @@ class ErasureLedger:
                 line = msgspec.json.decode(raw, type=Line)
             except msgspec.MsgspecError as error:
                 if b"\0" not in raw and raw.startswith(b"{") and not raw.endswith(b"}"):
-                    continue  # cut off by a crash; `_add` began the next line anew
+                    continue  # cut off by a crash; `_add` began a new line
                 raise Unusable(f"{self._path} line {number} is no line of an erasure ledger") from error
             if line.state == "intent":
                 intents[line.erasure] = line
