@@ -1,8 +1,8 @@
 """Data about third parties: which consents of other persons a grant depends on (docs/design/cases.md, case 7).
 
 The registry does not store how persons are related. The recording partner states whether a grant covers such data and
-whether the third parties agreed. If they did, it names their own consents to the same flow, recorded here, and the new
-grant depends on these.
+whether the third parties agreed. If they agreed, the request names their own consents to the same flow, recorded here,
+and the new grant depends on these.
 """
 
 from collections.abc import Sequence
