@@ -7,7 +7,7 @@ import httpx
 import msgspec
 import pytest
 
-from consent_registry.domain.events.registry import EVENTS
+from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.operations.oversight.event_export import EventExportRequest
 from consent_registry.operations.oversight.event_filter import EventFilter
 from tests.campaigns.support.server import Server, wait_until

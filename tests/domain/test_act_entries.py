@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.act_entries import ActEntries, with_padding
+from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import LARGEST_GROUP, Head
 from consent_registry.domain.events.grant_changes import PaddingEvent
-from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.retentions import STATE
 from tests.domain.events.logged import event, read
 

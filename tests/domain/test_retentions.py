@@ -1,6 +1,6 @@
 """Every kind of event has one retention class."""
 
-from consent_registry.domain.events.registry import NUMBERS
+from consent_registry.domain.events.all_kinds import NUMBERS
 from consent_registry.domain.retentions import PERMANENT, STATE, USE, USE_KINDS
 
 

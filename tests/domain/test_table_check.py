@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS, NotAnEvent
 from consent_registry.domain.events.decisions import OUTCOMES, TransferEvent
 from consent_registry.domain.events.event import Head
-from consent_registry.domain.events.registry import EVENTS, NUMBERS, NotAnEvent
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import (
     Difference,

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import get_args
 
+from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS
 from consent_registry.domain.events.event import RetentionClass
-from consent_registry.domain.events.registry import EVENTS, NUMBERS
 
 FILE = Path("functions/for_tables/event_kinds.sql")
 _TEXT = """\

@@ -22,7 +22,7 @@ from consent_registry.demo.steps import step
 from consent_registry.process.data_folder import hold, write_private
 from consent_registry.process.postgres.cluster import Cluster, prepare
 from consent_registry.process.postgres.processes import die_with
-from consent_registry.process.served import APPLICATION, Port, Service, Workers
+from consent_registry.process.server_start import APPLICATION, Port, Service, Workers
 from consent_registry.process.standard_streams import show
 from consent_registry.process.supervisor import SEALER_DATABASE_URL, supervise
 from consent_registry.storage.database.migrations import migrate

@@ -7,8 +7,7 @@ from cyclopts import App
 
 from consent_registry.cli.witness_server import FOLDER
 from consent_registry.operations.log.witness_service import make_witness, require_witness, trust_log
-from consent_registry.process.production import become_server
-from consent_registry.process.served import Port, Service
+from consent_registry.process.server_start import Port, Service, become_server
 from consent_registry.tlog.note import VerifierKey
 
 witness = App(name="witness", help="Run a witness of logs: it cosigns checkpoints that continue earlier ones.")

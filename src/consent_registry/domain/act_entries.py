@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from consent_registry.domain.events.all_kinds import kind_of
 from consent_registry.domain.events.event import LARGEST_GROUP, Event, Head
 from consent_registry.domain.events.grant_changes import PaddingEvent
-from consent_registry.domain.events.registry import kind_of
 
 
 def with_padding(acting: Event, others: Sequence[Event], ids: Sequence[str]) -> list[Event]:

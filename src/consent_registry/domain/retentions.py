@@ -3,8 +3,8 @@
 A kind that a newer release wrote is in no class. It is kept: the database deletes only uses by age.
 """
 
+from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS
 from consent_registry.domain.events.event import RetentionClass
-from consent_registry.domain.events.registry import EVENTS, NUMBERS
 
 
 def _kinds(retention_class: RetentionClass) -> frozenset[str]:

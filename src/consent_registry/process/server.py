@@ -20,12 +20,9 @@ from granian.server import MPServer
 
 from consent_registry.process.connections import BACKLOG, bind, close_excess_connections
 from consent_registry.process.postgres.processes import die_with
-from consent_registry.process.served import Service
 from consent_registry.process.server_log import configure_log
+from consent_registry.process.server_start import ANNOUNCED, Service
 from consent_registry.settings import PREFIX, read_limits
-
-ANNOUNCED = "announced"
-"""The last argument of the process, with which it logs when it serves and when it has stopped."""
 
 DRAIN_SECONDS = 10
 """How long requests in flight may take to end after SIGTERM."""

@@ -25,9 +25,9 @@ from consent_registry.process.data_folder import CannotServe, write_private
 from consent_registry.process.ports import answers
 from consent_registry.process.postgres.cluster import Cluster, EmbeddedError
 from consent_registry.process.postgres.processes import adopt_orphans, collect_orphans, die_with
-from consent_registry.process.served import Service, require_room, without_powerful_logins
 from consent_registry.process.server import DRAIN_SECONDS
 from consent_registry.process.server_log import configure_log
+from consent_registry.process.server_start import Service, require_room, without_powerful_logins
 from consent_registry.process.standard_streams import say, survive_without_output
 
 SHORT_LIFE_SECONDS = 2.0

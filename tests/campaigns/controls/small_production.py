@@ -7,8 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.process.production import become_server
-from consent_registry.process.served import Service
+from consent_registry.process.server_start import Service, become_server
 
 
 async def _check() -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from consent_registry.domain.errors import Unusable
 from consent_registry.process.data_folder import hold
 from consent_registry.process.postgres.cluster import Cluster, prepare
-from consent_registry.process.served import Service
+from consent_registry.process.server_start import Service
 from consent_registry.process.supervisor import supervise
 
 

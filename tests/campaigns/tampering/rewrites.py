@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from consent_registry.domain.events.all_kinds import NUMBERS
 from consent_registry.domain.events.decisions import OUTCOMES
-from consent_registry.domain.events.registry import NUMBERS
 from consent_registry.tlog.checkpoint import Checkpoint, sign_checkpoint
 from consent_registry.tlog.cosignature import cosign
 from consent_registry.tlog.frontier import Frontier

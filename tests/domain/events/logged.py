@@ -7,9 +7,9 @@ from typing import Any, get_type_hints
 from msgspec import inspect
 
 from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events.all_kinds import EVENTS, read_event
 from consent_registry.domain.events.event import Head
 from consent_registry.domain.events.expected_rows import ExpectedRows, Key
-from consent_registry.domain.events.registry import EVENTS, read_event
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import Replay
 from consent_registry.tlog.leaf import canonical

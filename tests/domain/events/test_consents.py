@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.commitments import Commitment
+from consent_registry.domain.events.all_kinds import NotAnEvent
 from consent_registry.domain.events.expected_rows import NOT_SAID
-from consent_registry.domain.events.registry import NotAnEvent
 from consent_registry.domain.table_check import NotComplete, Replay
 from tests.domain.events.logged import Row, event, instant, read, shown, text, told
 

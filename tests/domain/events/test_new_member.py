@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.catalogue import Catalogue, Network
+from consent_registry.domain.events.all_kinds import EVENTS, NotAnEvent, decoders_of, read_event, write_event
 from consent_registry.domain.events.erasure import HoldEvent
 from consent_registry.domain.events.event import Event
-from consent_registry.domain.events.registry import EVENTS, NotAnEvent, decoders_of, read_event, write_event
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import Difference, Replay, search_columns
 from consent_registry.operations.oversight.event_views import Views

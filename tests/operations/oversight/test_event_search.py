@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from consent_registry.domain.erasures import GROUNDS
-from consent_registry.domain.events.registry import EVENTS
+from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.oversight import event_search
 from consent_registry.operations.oversight.event_filter import EventFilter

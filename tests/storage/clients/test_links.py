@@ -10,7 +10,8 @@ import pytest_asyncio
 from consent_registry.storage.clients.clients import client_lock, digest_locks
 from consent_registry.storage.clients.links import Group, add_memberships, find_groups, lock_groups
 from consent_registry.storage.clients.unlinkings import permits_on_undone_links
-from consent_registry.storage.database.database import LOCK_CLIENT, begin_sql
+from consent_registry.storage.database.database import begin_sql
+from consent_registry.storage.database.locks import LOCK_CLIENT
 from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, FactsQuery, lock_clients
 from tests.support.installation import Registry
 from tests.support.office import Office, office

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from tools.schema.event_kinds import FILE, event_kinds_sql
 
-from consent_registry.domain.events.registry import EVENTS, NUMBERS
+from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS
 from tests.support.installation import Registry
 
 ROOT = Path(__file__).parents[3]

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
+from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.events.grant_changes import LoggedRenewal, LoggedUnrenewal
-from consent_registry.domain.events.registry import EVENTS
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant

@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Basis, Catalogue
 from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.decisions import Decision, Outcome, Question
 from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events.all_kinds import read_event
 from consent_registry.domain.events.decisions import DecisionEvent, LoggedReceipt
-from consent_registry.domain.events.registry import read_event
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for

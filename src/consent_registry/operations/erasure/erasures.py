@@ -12,8 +12,8 @@ import msgspec
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import ALWAYS_KEPT, GROUNDS, HOLD_NORMS, Kept
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
+from consent_registry.domain.events.all_kinds import KINDS, read_event
 from consent_registry.domain.events.erasure import ErasureEvent
-from consent_registry.domain.events.registry import KINDS, read_event
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.erasure.removal_record import removal_record

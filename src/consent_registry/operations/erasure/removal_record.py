@@ -7,8 +7,8 @@ import secrets
 from datetime import datetime
 
 from consent_registry.domain.catalogue import Network
+from consent_registry.domain.events.all_kinds import write_event
 from consent_registry.domain.events.erasure import ErasureEvent, RetentionEvent
-from consent_registry.domain.events.registry import write_event
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.erasure.erasures import RemovalRecord
 from consent_registry.tlog.leaf import NONCE_LENGTH, make_leaf

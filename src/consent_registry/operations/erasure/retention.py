@@ -4,9 +4,9 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
+from consent_registry.domain.events.all_kinds import KINDS
 from consent_registry.domain.events.catalogue import CatalogueEvent, LoggedPeriods
 from consent_registry.domain.events.erasure import RetentionEvent
-from consent_registry.domain.events.registry import KINDS
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
 from consent_registry.operations.running.commands import administering, new_id

@@ -10,8 +10,8 @@ from msgspec import Meta
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.errors import Fault, Malformed
+from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS
 from consent_registry.domain.events.decisions import OUTCOMES, DecisionEvent
-from consent_registry.domain.events.registry import EVENTS, NUMBERS
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.running.actors import ADMINISTRATION, Actor

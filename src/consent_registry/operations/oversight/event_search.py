@@ -11,8 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from consent_registry.domain.events.all_kinds import read_event
 from consent_registry.domain.events.decisions import OUTCOMES, ReadEvent
-from consent_registry.domain.events.registry import read_event
 from consent_registry.operations.clients.clients import open_reference, own_references
 from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria

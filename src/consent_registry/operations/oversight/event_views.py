@@ -9,8 +9,8 @@ from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.decisions import Outcome
+from consent_registry.domain.events.all_kinds import KINDS
 from consent_registry.domain.events.decisions import OUTCOMES
-from consent_registry.domain.events.registry import KINDS
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.running.actors import ADMINISTRATION
 from consent_registry.operations.running.wire_members import LogEntry

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from consent_registry.domain.errors import NotFound
+from consent_registry.domain.events.all_kinds import read_event
 from consent_registry.domain.events.decisions import TransferEvent
-from consent_registry.domain.events.registry import read_event
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import Difference, Replay, differences
 from consent_registry.operations.oversight.table_check_encrypted_texts import check_encrypted_texts

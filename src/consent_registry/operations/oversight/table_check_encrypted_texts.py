@@ -7,8 +7,8 @@ from uuid import UUID
 
 from consent_registry.domain.commitments import Committed, commit
 from consent_registry.domain.errors import Unusable
+from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.domain.events.consents import ConsentEvent, EvidenceEvent, LoggedEvidence
-from consent_registry.domain.events.registry import NotAnEvent, read_event
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.keys.associated_data import place_of_value
 from consent_registry.storage.keys.keyring import Keys

@@ -9,9 +9,9 @@ from msgspec import UNSET
 
 from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.commitments import Committed, commit
+from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import EVENT_FORMAT, Head
-from consent_registry.domain.events.registry import NotAnEvent, read_event
 from consent_registry.domain.table_check import NotComplete, Replay, differences, search_columns
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens

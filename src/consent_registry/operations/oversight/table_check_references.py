@@ -5,7 +5,7 @@ registered. Without them nobody can tell: no event holds a digest, and the refer
 from msgspec import UNSET
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.domain.events.registry import NotAnEvent, read_event
+from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys, base64url

@@ -27,7 +27,8 @@ from consent_registry.domain.catalogue import (
 from consent_registry.domain.flags import CategoryFlags, PurposeFlags
 from consent_registry.storage.catalogue.approvals import list_approvals
 from consent_registry.storage.catalogue.policies import load_policies
-from consent_registry.storage.database.database import LOCK_CATALOGUE, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_CATALOGUE
 
 REFERENCE_LANGUAGE = "de"
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.storage.database.database import LOCK_CLIENT, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_CLIENT
 
 
 class ClientReference(msgspec.Struct, frozen=True):

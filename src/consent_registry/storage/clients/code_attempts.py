@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
-from consent_registry.storage.database.database import LOCK_ATTEMPTS, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_ATTEMPTS
 
 CodeKind = Literal["receipt_code", "link_code"]
 

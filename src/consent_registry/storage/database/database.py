@@ -14,6 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from consent_registry.domain.errors import CannotRecord, OutcomeUnknown, RegistryError
 from consent_registry.storage.database.connections import connect, create_pool
+from consent_registry.storage.database.locks import LOCK_CATALOGUE
 from consent_registry.storage.database.session_checks import find_unsafe_setting
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -26,15 +27,6 @@ class Connections(Protocol):
     def acquire(self, *, timeout: float) -> AbstractAsyncContextManager[Connection]:
         """A context manager that lends a connection for the length of a block."""
 
-
-# Two-integer advisory locks: the first integer names class and network, the second the locked object
-# (docs/design/locks.md). Lock order: idempotency key, catalogue, attempts at codes, clients ascending, log.
-LOCK_IDEMPOTENCY = 1 << 20
-LOCK_CATALOGUE = 2 << 20
-LOCK_CLIENT = 3 << 20
-LOCK_LOG = 4 << 20
-# A partner's attempts at codes: taken after the catalogue's lock and before any client's.
-LOCK_ATTEMPTS = 7 << 20
 
 # Errors of a connection that ended without an answer of the server. asyncpg raises its internal error if the connection
 # ends in the middle of a message.

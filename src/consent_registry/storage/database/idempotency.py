@@ -5,7 +5,8 @@ command (docs/design/durability.md).
 from collections.abc import Sequence
 from datetime import datetime
 
-from consent_registry.storage.database.database import LOCK_IDEMPOTENCY, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_IDEMPOTENCY
 
 
 async def try_lock_keys(connection: Connection, network_id: int, scopes: Sequence[bytes]) -> list[bool]:

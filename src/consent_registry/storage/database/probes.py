@@ -1,7 +1,8 @@
 """Readiness probes: whether the log's lock is free, the login may write, and the disk has room."""
 
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.storage.database.database import LOCK_LOG, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_LOG
 
 # PostgreSQL writes 14 bytes for each, 1.4 MB in all. It extends a relation by up to 64 pages of 8 kB at once, so with
 # less room decisions may fail although a smaller probe succeeds.

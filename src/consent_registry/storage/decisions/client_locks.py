@@ -10,7 +10,8 @@ import msgspec
 
 from consent_registry.storage.clients.clients import client_lock
 from consent_registry.storage.consents.grants import GrantRow
-from consent_registry.storage.database.database import LOCK_CLIENT, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_CLIENT
 
 
 class FactsQuery(msgspec.Struct, frozen=True):

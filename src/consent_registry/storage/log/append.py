@@ -8,9 +8,9 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError
+from consent_registry.domain.events.all_kinds import write_event
 from consent_registry.domain.events.decisions import OUTCOMES
 from consent_registry.domain.events.event import Event, SearchColumns
-from consent_registry.domain.events.registry import write_event
 from consent_registry.domain.identifiers import uuid7_milliseconds
 from consent_registry.domain.instants import format_instant
 from consent_registry.storage.database.database import Connection

@@ -3,9 +3,7 @@
 import msgspec
 
 from consent_registry.storage.database.database import Connection
-
-# A class of its own, outside the lock order: only sealers take this lock, for a whole session.
-LOCK_SEALER = 6 << 20
+from consent_registry.storage.database.locks import LOCK_SEALER
 
 
 class Published(msgspec.Struct, frozen=True):

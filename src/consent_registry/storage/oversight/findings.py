@@ -15,7 +15,8 @@ import msgspec
 from consent_registry.domain.findings import Permit
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
 from consent_registry.domain.transfer_findings import StopKind
-from consent_registry.storage.database.database import LOCK_CATALOGUE, Connection
+from consent_registry.storage.database.database import Connection
+from consent_registry.storage.database.locks import LOCK_CATALOGUE
 
 # The network, the partner, and a half-open period: begin <= t < end.
 Slice = tuple[int, int, datetime, datetime]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from consent_registry.domain.commitments import Committed
+from consent_registry.domain.events.all_kinds import EVENTS, KINDS, NUMBERS, NotAnEvent, read_event, write_event
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import Head
-from consent_registry.domain.events.registry import EVENTS, KINDS, NUMBERS, NotAnEvent, read_event, write_event
 from consent_registry.domain.table_check import Replay
 
 SAMPLES = Path(__file__).parents[2] / "samples"

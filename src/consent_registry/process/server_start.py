@@ -1,22 +1,29 @@
-"""A service's application, address and workers, and the checks before the start of its server."""
+"""How a server is started: what is served and where, what every start checks, and how `serve` becomes the server.
 
+In production the init system starts the server again if it ends; in a demonstration the supervisor does.
+"""
+
+import asyncio
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter, validators
 
 from consent_registry import __version__
 from consent_registry.process.connections import require_open_files
 from consent_registry.process.ports import refuse_taken_port
+from consent_registry.process.standard_streams import survive_without_output
 from consent_registry.settings import read_limits
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
 Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
+# The argument after the service's own by which the server's log says that it serves, and that it has stopped.
+ANNOUNCED = "announced"
 APPLICATION = "consent_registry.app:create_app"
 # Logins that may erase or change the schema. They are removed from the environment of server and sealer.
 _POWERFUL_LOGINS = frozenset({"CONSENT_REGISTRY_ERASER_DATABASE_URL", "CONSENT_REGISTRY_MIGRATOR_DATABASE_URL"})
@@ -63,3 +70,16 @@ def require_room(service: Service) -> None:
 def without_powerful_logins(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without the logins that a server has no use for."""
     return {name: value for name, value in environment.items() if name not in _POWERFUL_LOGINS}
+
+
+def become_server(service: Service, check: Coroutine[None, None, Mapping[str, str]]) -> NoReturn:
+    """Run `check`, which refuses danger and returns what the server's environment has beside this one's, then replace
+    this process by the server. SIGTERM, SIGINT and SIGHUP end it once the requests in flight have ended.
+
+    Raises CannotServe and UnsafeSetting before anything is served, and what `check` raises.
+    """
+    survive_without_output()
+    require_room(service)
+    environment = without_powerful_logins({**os.environ, **asyncio.run(check)})
+    command = service.command
+    os.execve(command[0], [*command, ANNOUNCED], environment)  # noqa: S606 - this interpreter, with our own module
