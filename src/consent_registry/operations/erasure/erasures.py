@@ -1,6 +1,6 @@
-"""Erasing a person (Art. 17 DSGVO): previewed, then done in one transaction that says so in the log.
+"""Erasing a person (Art. 17 DSGVO): a preview, then one transaction that also records the erasure in the log.
 
-The eraser has a login of its own and reaches the database through the functions of `storage/erasure/erasures.py` alone.
+The eraser has a login of its own, which can call only the database functions used in `storage/erasure/erasures.py`.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ from consent_registry.storage.keys.keyring import Keys
 from consent_registry.tlog.leaf import canonical
 from consent_registry.tlog.removals import Places
 
-# Rows that come and go with every use: what grows while a DPO reads the preview does not make it another one.
+# Tables that grow with every use. New rows in them, while a DPO reads the preview, do not change its digest.
 _USE_TABLES = frozenset({"transfers", "idempotency_keys"})
 
 
 class Eraser:
-    """What the erasing operations share: connections of the eraser's role, the keys, and the ledger."""
+    """What the erasing operations need: connections of the eraser's role, the keys, and the erasure ledger."""
 
     def __init__(self, pool: Pool, keys: Keys, ledger: ErasureLedger) -> None:
         self.pool = pool
@@ -43,7 +43,7 @@ class Eraser:
 
 
 class ByReference(msgspec.Struct, frozen=True):
-    """A person as one partner (slug) knows it."""
+    """A person by the reference of one partner (slug)."""
 
     partner: str
     reference: str
@@ -56,7 +56,7 @@ class ByConsent(msgspec.Struct, frozen=True):
 
 
 class ByLedger(msgspec.Struct, frozen=True):
-    """A person as the erasure ledger knows it: these clients, and nobody they were linked with since."""
+    """A person by the client ids in the erasure ledger, without clients that were linked with them since."""
 
     client_ids: tuple[str, ...]
 
@@ -65,9 +65,9 @@ Target = ByReference | ByConsent | ByLedger
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What goes and what stays. `digest` is what the act confirms; `rows` are by table, `events` by kind, `questions`
-    those asked about the person before anybody had registered it. `held` names the norms of open legal holds, `proofs`
-    counts consents within their period as proof, which for the last of them ends at `proofs_until`.
+    """What an erasure would remove and keep. The erasure must confirm the `digest`. `rows` are counted by table,
+    `events` by kind; `questions` are decisions about the person's references before they were registered. `held` has
+    the norms of open legal holds. `proofs` counts consents still kept as proof, the last of them until `proofs_until`.
     """
 
     network: str
@@ -84,7 +84,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """An erasure on record: its id, its place in the log, how many events went, the event partitions they were in."""
+    """A recorded erasure: its id, its place in the log, how many events were removed, and from which partitions."""
 
     erasure_id: str
     network: str
@@ -94,7 +94,7 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class _Person(msgspec.Struct, frozen=True):
-    """A person found: its clients, what there is of them, and the places of the questions about them."""
+    """A person that was found: its client ids, the survey of their rows, and the places of questions about them."""
 
     client_ids: tuple[str, ...]
     survey: storage.Survey
@@ -111,9 +111,9 @@ async def find_network(eraser: Eraser, slug: str) -> Network:
 
 
 async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> Preview:
-    """What erasing this person would remove, and what it would leave; nothing is changed.
+    """What erasing this person would remove and keep; nothing is changed.
 
-    Raises NotFound alike for an unknown reference, partner and consent.
+    Raises the same NotFound for an unknown reference, partner and consent.
     """
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         person = await _find(eraser, connection, network, target)
@@ -127,7 +127,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
         events={KINDS.get(int(kind), f"kind {kind}"): number for kind, number in sorted(survey.events.items())},
         questions=len(person.questions),
         partners=survey.partners,
-        held=[HOLD_NORMS.get(one["norm"], one["norm"]) for one in survey.holds],
+        held=[HOLD_NORMS.get(hold["norm"], hold["norm"]) for hold in survey.holds],
         proofs=proofs,
         proofs_until=None if until is None else format_instant(until),
         stays=ALWAYS_KEPT,
@@ -139,25 +139,26 @@ async def perform_erasure(
 ) -> Erased:
     """Erase this person; durable, logged and in the ledger when this returns.
 
-    `confirmed` is the digest of the preview (None only when the ledger is replayed). Raises NotFound when the person is
-    not known (any more), Refused while a legal hold is open, Conflict when there is something the preview did not show.
+    `confirmed` is the digest of the preview, None only when the ledger's erasures are repeated. Raises NotFound for an
+    unknown or erased person, Refused while a legal hold is open, Conflict when the person's data changed since the
+    preview.
     """
     if ground not in GROUNDS:
         raise Malformed(faults=(Fault("/ground", f"must be one of {', '.join(GROUNDS)}"),))
     intended = ""
     try:
         async with transaction(eraser.pool, network.network_id, ()) as connection:
-            person = await _find(eraser, connection, network, target, alone=True)
+            person = await _find(eraser, connection, network, target, exclusive=True)
             _require_erasable(network, person, confirmed)
             now = await read_clock(connection)
             at = format_instant(now)
             erasure_id = new_id(now)
             erased = await _erase(connection, network, person, ground, now, erasure_id)
-            # The last thing before the commit: from here on the person counts as erased, whatever happens.
+            # The last step before the commit: from here on the person counts as erased, even if the process dies.
             eraser.ledger.intend(erasure_id, at, network.slug, person.client_ids, ground)
             intended = erasure_id
     except OutcomeUnknown:
-        raise  # the intent stands, and is carried out at the next start unless it was
+        raise  # the ledger keeps the intent: if the commit failed, the erasure is repeated at the next start
     except RegistryError:
         if intended:
             eraser.ledger.settle(intended, "abandoned", at)
@@ -167,15 +168,15 @@ async def perform_erasure(
 
 
 async def outstanding_erasures(eraser: Eraser) -> list[tuple[Network, ByLedger, str]]:
-    """The persons the ledger calls erased whom the database still knows, each with the ground: a backup was restored,
-    or an erasure was cut off before its commit.
+    """The erasures in the ledger whose clients are in the database, each with its ground: a backup was restored, or
+    the process died before the commit.
     """
     found = []
     for line in eraser.ledger.entries():
         async with transaction(eraser.pool, NO_NETWORK, ()) as connection:
             network = await storage.find_network(connection, line.network)
         if network is None:
-            continue  # a backup from before this network was set up knows none of its clients
+            continue  # a backup from before this network was set up has none of its clients
         async with transaction(eraser.pool, network.network_id, ()) as connection:
             known = await storage.known_clients(connection, network.network_id, line.clients)
         if known:
@@ -184,23 +185,23 @@ async def outstanding_erasures(eraser: Eraser) -> list[tuple[Network, ByLedger, 
 
 
 async def repeat_erasures(eraser: Eraser) -> list[Erased]:
-    """Erase again whoever the ledger calls erased. Raises Refused for a person on whom a hold was placed since."""
+    """Repeat the ledger's erasures whose clients are in the database. Raises Refused while a legal hold is open."""
     erased = []
     for network, target, ground in await outstanding_erasures(eraser):
         try:
             erased.append(await perform_erasure(eraser, network, target, ground=ground, confirmed=None))
-        except NotFound:  # another process was faster
+        except NotFound:  # another process has repeated it
             continue
     return erased
 
 
 async def _find(
-    eraser: Eraser, connection: Connection, network: Network, target: Target, *, alone: bool = False
+    eraser: Eraser, connection: Connection, network: Network, target: Target, *, exclusive: bool = False
 ) -> _Person:
-    """Find a person; `alone` holds its clients until the transaction ends, and nothing of it changes any more."""
+    """Find a person. `exclusive` locks its clients until the transaction ends, so that its data cannot change."""
     network_id = network.network_id
     client_ids = await _client_ids(eraser, connection, network, target)
-    if alone:
+    if exclusive:
         await storage.lock_clients(connection, network_id, client_ids)
         if await _client_ids(eraser, connection, network, target) != client_ids:
             raise Conflict("This person's clients were linked or unlinked just now. Preview again.")
@@ -235,14 +236,14 @@ async def _client_id(
 async def _questions(
     eraser: Eraser, connection: Connection, network: Network, client_ids: Sequence[str]
 ) -> tuple[int, ...]:
-    """The places of decisions about this person's references from before they were registered: they name no client,
-    but whoever knows the reference recognises it in them.
+    """The places of decisions about this person's references before they were registered. They name no client, but who
+    knows the reference can recognise it in their commitment.
     """
     found: list[int] = []
-    for one in await storage.references_of(connection, network.network_id, client_ids):
-        place = place_of_reference(network.network_id, one.partner_id, str(one.client_id), one.digest)
-        reference = eraser.keys.decrypt(one.ciphertext, place).decode()
-        asked = storage.unknown_client_questions(connection, network.network_id, one.partner_id, one.before or 0)
+    for stored in await storage.references_of(connection, network.network_id, client_ids):
+        place = place_of_reference(network.network_id, stored.partner_id, str(stored.client_id), stored.digest)
+        reference = eraser.keys.decrypt(stored.ciphertext, place).decode()
+        asked = storage.unknown_client_questions(connection, network.network_id, stored.partner_id, stored.before or 0)
         found += [
             question.log_index
             async for question in asked
@@ -252,8 +253,8 @@ async def _questions(
 
 
 def _digest(network: Network, person: _Person) -> str:
-    """What the act confirms: whose data, and all of it that is state. Uses may be added until the moment of the act,
-    and go as well; else a partner that keeps asking could keep a person from being erased.
+    """SHA-256 (hex) over whose data is erased and all of its state, to be confirmed by the erasure. Uses are left out:
+    those added after the preview are erased too, or a partner that keeps asking could prevent an erasure.
     """
     said = {
         "network": network.slug,
@@ -267,8 +268,8 @@ def _digest(network: Network, person: _Person) -> str:
 def _require_erasable(network: Network, person: _Person, confirmed: str | None) -> None:
     if person.survey.holds:
         faults = tuple(
-            Fault("", "A legal hold is open.", "legal_hold", HOLD_NORMS.get(one["norm"], one["norm"]))
-            for one in person.survey.holds
+            Fault("", "A legal hold is open.", "legal_hold", HOLD_NORMS.get(hold["norm"], hold["norm"]))
+            for hold in person.survey.holds
         )
         raise Refused("A legal hold stands against this erasure. Lift it first.", faults=faults)
     if confirmed is not None and confirmed != _digest(network, person):

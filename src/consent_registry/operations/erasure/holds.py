@@ -1,6 +1,6 @@
-"""Legal holds: while one is open nothing of the person is erased or let go (Art. 17 Abs. 3 DSGVO).
+"""Legal holds: while one is open, the person's data are kept from erasure and retention (Art. 17 Abs. 3 DSGVO).
 
-An operator's acts, with the application's login, in the name of the network's administration. No partner sees them.
+They are operators' commands, with the application's login, as the network's administration. No partner sees them.
 """
 
 import re
@@ -26,7 +26,9 @@ _STAFF = re.compile(r"[A-Za-z0-9-]{1,32}")
 async def place_hold(
     runtime: Runtime, network: Network, target: ByReference | ByConsent, *, norm: str, placed_by: str
 ) -> str:
-    """Place a hold on a person; returns its id. Raises NotFound for an unknown person, Malformed for unknown codes."""
+    """Place a hold on a person; returns its id. Raises NotFound for an unknown person, Malformed for an unknown norm or
+    a bad staff reference.
+    """
     if norm not in HOLD_NORMS:
         raise _malformed("/norm", f"must be one of {', '.join(HOLD_NORMS)}")
     _require_staff(placed_by, "/placed_by")
@@ -44,7 +46,7 @@ async def place_hold(
 
 
 async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_by: str) -> None:
-    """End a hold. Raises NotFound for an unknown one, Conflict for one that was lifted."""
+    """Lift a hold. Raises NotFound for an unknown hold, Conflict if it was lifted already."""
     _require_staff(lifted_by, "/lifted_by")
     async with administering(runtime, network) as command:
         connection = command.connection
@@ -62,7 +64,7 @@ async def lift_hold(runtime: Runtime, network: Network, hold_id: str, *, lifted_
 
 
 async def list_holds(runtime: Runtime, network: Network) -> list[storage.Hold]:
-    """All holds of a network."""
+    """All holds of a network, open and lifted."""
     async with administering(runtime, network) as command:
         return await storage.list_holds(command.connection, network.network_id)
 
@@ -70,9 +72,9 @@ async def list_holds(runtime: Runtime, network: Network) -> list[storage.Hold]:
 async def _client_id(
     runtime: Runtime, connection: Connection, network: Network, target: ByReference | ByConsent
 ) -> str:
-    """The client in question, found on behalf of whichever partner has a part in it."""
+    """The client id of the target, searched with the rights of all partners of the network; raises NotFound."""
     partners = (await runtime.catalogue(connection, network)).partners
-    await widen_partners(connection, [ADMINISTRATION, *(one.partner_id for one in partners.values())])
+    await widen_partners(connection, [ADMINISTRATION, *(partner.partner_id for partner in partners.values())])
     client_id = None
     if isinstance(target, ByConsent):
         if is_uuid(target.consent_id):

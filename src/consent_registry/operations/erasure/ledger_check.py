@@ -1,6 +1,6 @@
-"""Nobody who was erased is back: the erasure ledger, outside the database, compared with what the database holds.
+"""The ledger check: no client in the erasure ledger, which is outside the database, may be in the database.
 
-A restored backup knows persons who were erased since it was made. Until they are erased again the registry is not
+A restored backup contains persons who were erased after it was made. Until they are erased again, the registry is not
 ready.
 """
 
@@ -18,7 +18,7 @@ SETTING = "CONSENT_REGISTRY_ERASURE_LEDGER"
 
 
 class LedgerCheck:
-    """Compares once, and again whenever the database was started anew or its erasures are other ones than before."""
+    """Compares the ledger at first use, and again when the database was restarted or its recorded erasures changed."""
 
     def __init__(self, runtime: Runtime, path: Path | None) -> None:
         self._runtime = runtime
@@ -26,7 +26,7 @@ class LedgerCheck:
         self._agreed: dict[str, Mark] | None = None
 
     async def why_not_ready(self) -> str | None:
-        """None when nobody who was erased is in the database; else what is wrong, with its cure."""
+        """None when no erased client is in the database; else what is wrong, with its cure."""
         networks = await self._runtime.networks()
         marks = {network.slug: await self._mark(network) for network in networks}
         if marks == self._agreed:

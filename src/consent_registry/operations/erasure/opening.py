@@ -1,4 +1,4 @@
-"""The eraser's own connection, and the rewriting of tables after an erasure."""
+"""Opening the eraser with its own login, and rewriting tables after an erasure."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,14 +11,14 @@ from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.start_checks import require_safe_for_erasing
 
-# As long as the longest erasure may take; the role's own statement_timeout ends sooner.
+# Seconds that the longest erasure may take; the statement_timeout of the eraser's role is shorter.
 STATEMENT_SECONDS = 900
 
 
 @asynccontextmanager
 async def opened_eraser(dsn: str, keys: Path, ledger: Path) -> AsyncIterator[Eraser]:
-    """The eraser's login at `dsn`, with the key files and the ledger, for the length of a block; raises Unusable for a
-    login that is not the eraser's alone.
+    """Open the eraser for the length of a block: its login at `dsn`, the key files and the ledger. Raises Unusable for
+    a login that has more rights than the eraser's role.
     """
     await require_safe_for_erasing(dsn)
     pool = await open_pool(dsn, 1, statement_seconds=STATEMENT_SECONDS)
@@ -29,7 +29,7 @@ async def opened_eraser(dsn: str, keys: Path, ledger: Path) -> AsyncIterator[Era
 
 
 async def rewrite_tables(dsn: str, partitions: Sequence[str] | None = None) -> bool:
-    """Write the tables' files anew as the migrator, so that no removed byte can be read on the disk. Of the events
-    only these partitions are written, or all. False where only the database's owner can rewrite the statistics.
+    """Rewrite the tables' files as the migrator, so that no removed byte can be read on the disk; of the events only
+    these partitions, by default all. Returns False if only the database's owner may rewrite the statistics.
     """
     return await rewriting.scrub(dsn, partitions)

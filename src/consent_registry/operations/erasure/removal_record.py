@@ -1,6 +1,7 @@
-"""The record of a removal: the entry of the log that says which places were emptied (docs/design/erasure.md).
+"""The removal record: the event that lists which places of the log were emptied (docs/design/erasure.md).
 
-It has no actor: the list's gaps would count what others wrote, so auditor and eraser alone read it.
+It has no actor, so no partner can read it, only auditor and eraser: from the gaps in the list a partner could count the
+events of others.
 """
 
 import secrets
@@ -15,7 +16,7 @@ from consent_registry.tlog.leaf import NONCE_LENGTH, make_leaf
 
 
 def removal_record(network: Network, at: datetime, said: ErasureEvent | RetentionEvent) -> RemovalRecord:
-    """The entry of a removal, which is about nobody, with its nonce and leaf."""
+    """The event of a removal, which names no client, with its nonce and leaf."""
     nonce = secrets.token_bytes(NONCE_LENGTH)
     body = write_event(said.recorded(network.slug, format_instant(at), None), nonce)
     return RemovalRecord(said.id, body, nonce, make_leaf(body, nonce))

@@ -1,4 +1,4 @@
-"""Retention: what is no longer needed as proof goes, by class and by each network's periods (docs/erasure.md)."""
+"""Retention: what is no longer needed as proof is removed, by class and the network's periods (docs/erasure.md)."""
 
 import msgspec
 
@@ -15,15 +15,17 @@ from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.erasure import retention as storage
 
-# So many uses, consents or clients go in one transaction: their list is one event, and others wait for none of it long.
+# How many uses, consents or clients one transaction removes: their list is one event, and locks are not held for long.
 BATCH = 10_000
+# How often a step is counted again, at most, because something changed meanwhile.
 PATIENCE = 10
 YEARS = range(1, 31)
 
 
 class RetentionPreview(msgspec.Struct, frozen=True):
-    """What is due: periods in calendar years after the one something ended in, the moments before which it must have
-    ended, uses by kind, consents with the events that tell of them, clients who have nothing left, clients held.
+    """What is due for removal now. The periods count calendar years after the year of the end; `…_before` is the moment
+    before which the end must be. `uses` are by kind, `events_of_consents` are removed with their consents, `clients`
+    have no data any more, `held` are clients with a legal hold.
     """
 
     network: str
@@ -39,7 +41,9 @@ class RetentionPreview(msgspec.Struct, frozen=True):
 
 
 class Retained(msgspec.Struct, frozen=True):
-    """A step on record: its id, its place in the log, what went (`uses`, `consents` or `clients`), how many events."""
+    """A recorded step of retention: its id, its place in the log, what it removed (`step` is `uses`, `consents` or
+    `clients`), and how many consents, clients and events.
+    """
 
     retention_id: str
     log_index: int
@@ -50,7 +54,7 @@ class Retained(msgspec.Struct, frozen=True):
 
 
 async def preview_retention(eraser: Eraser, network: Network) -> RetentionPreview:
-    """What is due in a network now; nothing is changed. Clients who will have nothing left afterwards come later."""
+    """What is due in a network now; nothing is changed. Clients that lose their last data with it are not counted."""
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         due = await storage.count_due(connection, network.network_id)
     return RetentionPreview(
@@ -68,22 +72,22 @@ async def preview_retention(eraser: Eraser, network: Network) -> RetentionPrevie
 
 
 async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BATCH) -> list[Retained]:
-    """Let everything go that is due, step by step, each step one transaction with its event in the log; then drop the
-    log's partitions that are empty.
+    """Remove everything that is due, in steps of one transaction each, with its event in the log; then drop the empty
+    partitions of the events.
     """
     steps: list[Retained] = []
     crossed = 0
     while True:
         try:
-            one = await _retain(eraser, network, batch)
+            step = await _retain(eraser, network, batch)
         except Conflict:  # something changed between counting and removing: count anew
             crossed += 1
             if crossed > PATIENCE:
                 raise
             continue
-        if one is None:
+        if step is None:
             break
-        steps.append(one)
+        steps.append(step)
     async with transaction(eraser.pool, NO_NETWORK, ()) as connection:
         await storage.drop_empty_partitions(connection)
     return steps
@@ -115,20 +119,20 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
 
 
 async def read_periods(runtime: Runtime, network: Network) -> storage.RetentionPeriods:
-    """A network's periods and the moments that follow from them now."""
+    """A network's periods, and the moments before which an end must be now for removal."""
     async with administering(runtime, network) as command:
         return await storage.read_periods(command.connection, network.network_id)
 
 
 async def set_periods(runtime: Runtime, network: Network, use_years: int, consent_years: int) -> None:
-    """Set a network's periods, in calendar years after the one something ended in; on record in the log."""
+    """Set a network's periods, in calendar years after the year of the end, and log this. Raises Malformed."""
     faults = [
         Fault(f"/{name}", f"must be between {YEARS[0]} and {YEARS[-1]}")
         for name, years in (("use_years", use_years), ("consent_years", consent_years))
         if years not in YEARS
     ]
     if faults:
-        raise Malformed(" ".join(f"{one.pointer[1:]} {one.detail}." for one in faults), faults=tuple(faults))
+        raise Malformed(" ".join(f"{fault.pointer[1:]} {fault.detail}." for fault in faults), faults=tuple(faults))
     async with administering(runtime, network, exclusive=True) as command:
         now = await command.now()
         period_id = new_id(now)

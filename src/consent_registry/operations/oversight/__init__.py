@@ -1,1 +1,1 @@
-"""What data-protection officers and auditors look at: findings, searches, bundles and the check of the tables."""
+"""Oversight by data-protection officers and auditors: findings, searches, exports, bundles and the table check."""

@@ -1,6 +1,6 @@
 """`audit reconcile`: the findings of every partner of a network, with the auditor's login (docs/reconciliation.md).
 
-For an office that is DPO of a whole cooperation. It says no client's name: references are sealed for their partners.
+It is for an office that is DPO of a whole cooperation. It shows no references: they are encrypted for their partners.
 """
 
 from collections.abc import AsyncIterator
@@ -16,18 +16,18 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.report import Report, Verdict
 
-# The throttle's memory, which the auditor's login does not see.
+# These need the table of wrong codes, which the auditor's login cannot read.
 HIDDEN = frozenset({"receipt_codes_guessed", "link_codes_guessed"})
-TOLD = tuple(kind for kind in KINDS if kind not in HIDDEN)
+SHOWN = tuple(kind for kind in KINDS if kind not in HIDDEN)
 
 
 async def reconcile_networks(connection: Connection, slug: str | None, days: int) -> AsyncIterator[Audited]:
-    """Reconcile the last days of one network or, one after the other, of all. Raises NotFound."""
+    """Reconcile the last days of one network, or of all networks one after the other. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
-    for one in networks if slug is None else [slug]:
-        yield Audited(one, await _reconcile(connection, networks[one][0], days), ())
+    for name in networks if slug is None else [slug]:
+        yield Audited(name, await _reconcile(connection, networks[name][0], days), ())
 
 
 async def _reconcile(connection: Connection, network_id: int, days: int) -> Report:
@@ -35,12 +35,12 @@ async def _reconcile(connection: Connection, network_id: int, days: int) -> Repo
     now = await read_clock(connection)
     period = Period(now - timedelta(days=days), now)
     report = Report()
-    checks = {kind: report.check(kind, says="nothing found") for kind in TOLD}
+    checks = {kind: report.check(kind, says="nothing found") for kind in SHOWN}
     for partner_id, partner in names.partners.items():
         given = Reconciliation(connection, network_id, partner_id, names.categories, period, Limits())
-        for kind, found in (await reconcile(given, TOLD)).items():
-            for one in sorted(found, key=lambda each: (each.known_at, each.finding_id)):
-                checks[kind].find(kind, _facts(partner, one), index=one.log_index, path=one.finding_id)
+        for kind, found in (await reconcile(given, SHOWN)).items():
+            for finding in sorted(found, key=lambda finding: (finding.known_at, finding.finding_id)):
+                checks[kind].find(kind, _facts(partner, finding), index=finding.log_index, path=finding.finding_id)
     for kind in KINDS:
         if kind in HIDDEN:
             report.check(kind, Verdict.NOT_ASKED, "for the partner's own DPO: GET /api/v1/findings")
@@ -48,7 +48,7 @@ async def _reconcile(connection: Connection, network_id: int, days: int) -> Repo
 
 
 def _facts(partner: str, finding: Finding) -> str:
-    """Whose finding, and the facts that made it one, in codes."""
+    """The partner and the facts of a finding, in codes."""
     subject = {"decision": finding.decision_id, "entry": finding.log_index, "consent": finding.consent_id}
     facts = [f"{name} {value}" for name, value in subject.items() if value is not None]
     facts += [f"categories {','.join(finding.categories)}"] if finding.categories else []

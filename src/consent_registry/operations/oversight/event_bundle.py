@@ -10,8 +10,8 @@ from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 
 async def open_bundle(connection: Connection, slug: str) -> tuple[BundleHead, AsyncIterator[OpenedEvent]]:
-    """A network's whole bundle as of this moment, on the auditor's connection. Raises NotFound, and Unusable for a log
-    that has no checkpoint yet, or none since something was removed: what is missing would be missing without a word.
+    """A network's whole bundle as of now, read on the auditor's connection. Raises NotFound, and Unusable for a log
+    without a checkpoint, or without one since a removal: the removed events would be missing without a record.
     """
     networks = await storage.list_networks(connection)
     if slug not in networks:
@@ -27,7 +27,7 @@ async def open_bundle(connection: Connection, slug: str) -> tuple[BundleHead, As
 
 
 async def _events(connection: Connection, network_id: int, size: int) -> AsyncIterator[OpenedEvent]:
-    """What stands under the checkpoint, in the log's order; what was removed on record is not there."""
+    """The events under the checkpoint, in the log's order, without those that were removed."""
     async for row in storage.read_log(connection, network_id):
         if row["log_index"] < size and row["event"] is not None:
             yield OpenedEvent(row["log_index"], row["event"], row["nonce"])

@@ -1,7 +1,7 @@
-"""Taking events along: the search's slice from the log's beginning to where it ends now, page by page, oldest first.
+"""Export of events: the slice of the search, from the log's beginning to its present end, page by page, oldest first.
 
-Each page is a transaction of its own, and leaves only after its record in the log is durable: what was cut off had been
-shown as far as the log says. What is erased meanwhile is not in the pages that follow.
+Each page is a transaction of its own and is sent only after its read event is durable. So if an export is cut off, the
+log has a record of every page that was sent. Events erased meanwhile are not in later pages.
 """
 
 from collections.abc import AsyncIterator
@@ -29,28 +29,28 @@ from consent_registry.storage.oversight.events import OwnEvent, Wanted, read_str
 from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 Format = Literal["jsonl", "csv", "bundle"]
-# A page is full with so many events, and after so many places of the log, whatever it found there.
+# A page ends with so many events, or after STRETCHES stretches of STRETCH places of the log each.
 FULL = 1000
 STRETCH = 5000
 STRETCHES = 20
 
 
 class EventExportRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events to take along, and how: as JSON Lines, as CSV, or as a bundle that can be verified offline."""
+    """Which events to export, and how: as JSON Lines, as CSV, or as a bundle that can be verified offline."""
 
     format: Format
 
 
 class Export(msgspec.Struct, frozen=True):
-    """What leaves: pages of views or, after the head of a bundle, of what opens their leaves."""
+    """An export: pages of views or, after the head of a bundle, pages of events with their nonces."""
 
     head: BundleHead | None
     pages: AsyncIterator["ExportPage"]
 
 
 class ExportPage(msgspec.Struct, frozen=True):
-    """One page; of its two lists one is empty. `start` is where the next begins, None at the end; `end` is the place
-    before which the whole export ends.
+    """A page of an export, with `views`, or with `opened` events for a bundle. `start` is the first place of the next
+    page, None at the end; `end` is the place before which the whole export ends.
     """
 
     views: list[EventView]
@@ -60,8 +60,8 @@ class ExportPage(msgspec.Struct, frozen=True):
 
 
 async def export_events(runtime: Runtime, actor: Actor, request: EventExportRequest) -> Export:
-    """Begin an export; its first page is there when this returns. Raises Malformed, and Conflict for a bundle of a log
-    that has no checkpoint yet.
+    """Begin an export; its first page is read and logged when this returns. Raises Malformed, and Conflict for a bundle
+    of a log that has no checkpoint yet.
     """
     first = await _page(runtime, actor, request, 0, None)
     head = None
@@ -81,7 +81,7 @@ async def _pages(
 
 
 async def _page(runtime: Runtime, actor: Actor, request: EventExportRequest, start: int, end: int | None) -> ExportPage:
-    """The page from this place on, on record when this returns."""
+    """Read the page that begins at `start`; its read event is durable when this returns."""
 
     async def work(command: Command) -> ExportPage:
         criteria = read_criteria(command.catalogue, actor, request)
@@ -92,7 +92,7 @@ async def _page(runtime: Runtime, actor: Actor, request: EventExportRequest, sta
         while start + stretches.passed < until and not stretches.is_full:
             await stretches.read(start + stretches.passed, until)
         ids, page = await stretches.page(start, until)
-        # A page without events shows nothing; that there was an export is on record all the same.
+        # A later page without events shows nothing. The first page is logged even if it is empty.
         if ids or end is None:
             now = await command.now()
             event = ReadEvent(
@@ -110,7 +110,7 @@ async def _page(runtime: Runtime, actor: Actor, request: EventExportRequest, sta
 
 
 async def _end(command: Command, kind: Format) -> int:
-    """Where the log ends now; for a bundle, what of it is signed."""
+    """The log's size now; for a bundle, the size of the published checkpoint."""
     network_id = command.network.network_id
     if kind != "bundle":
         return await read_size(command.connection, network_id)
@@ -121,10 +121,10 @@ async def _end(command: Command, kind: Format) -> int:
 
 
 class _Stretches:
-    """One page's reading, stretch by stretch of the log."""
+    """Reads the events of one page, stretch by stretch of the log."""
 
     def __init__(self, command: Command, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
-        self._act, self._criteria, self._subject, self._kind = command, criteria, subject, kind
+        self._command, self._criteria, self._subject, self._kind = command, criteria, subject, kind
         self._own: list[OwnEvent] = []
         self._received: list[ReceivedPermit] = []
         self._named: dict[int, str] = {}
@@ -132,37 +132,37 @@ class _Stretches:
 
     @property
     def is_full(self) -> bool:
-        """Whether this is enough for a page."""
+        """Whether the page has enough events, or enough places were read."""
         return len(self._own) + len(self._received) >= FULL or self.passed >= STRETCHES * STRETCH
 
     async def read(self, start: int, until: int) -> None:
-        """Read the next stretch."""
+        """Read the next stretch, from `start` to at most `until`."""
         end = min(start + STRETCH, until)
-        network_id, criteria = self._act.network.network_id, self._criteria
+        network_id, criteria = self._command.network.network_id, self._criteria
         if criteria.own and (self._subject is None or self._subject.client_id is not None):
-            rows = await read_stretch(self._act.connection, network_id, start, end, self._wanted())
+            rows = await read_stretch(self._command.connection, network_id, start, end, self._wanted())
             self._own += [row for row in rows if self._is_meant(row)]
         if criteria.others and self._kind != "bundle":
             span = SearchRange(network_id, start, end, criteria.since, criteria.until, end - start)
             self._received += await permits_received(
-                self._act.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
+                self._command.connection, span, criteria.sender_id, criteria.purpose_id, criteria.outcome
             )
         self.passed += end - start
 
     async def page(self, start: int, until: int) -> tuple[list[str], ExportPage]:
-        """The ids of what was found, and the page."""
+        """The ids of the events found, and the page."""
         following = start + self.passed if start + self.passed < until else None
         if self._kind == "bundle":
             opened = [OpenedEvent(row.place.index, row.event, row.nonce) for row in self._own]
             return [row.event_id for row in self._own], ExportPage([], opened, following, until)
-        views = (await show_events(self._act, self._own, self._received, self._named))[::-1]
+        views = (await show_events(self._command, self._own, self._received, self._named))[::-1]
         return [view.id for view in views], ExportPage(views, [], following, until)
 
     def _wanted(self) -> Wanted:
         criteria = self._criteria
         client_ids = None if self._subject is None else self._subject.client_ids
         return Wanted(
-            self._act.actor.partner_id,
+            self._command.actor.partner_id,
             criteria.kinds,
             criteria.flow,
             criteria.person,
@@ -172,7 +172,7 @@ class _Stretches:
         )
 
     def _is_meant(self, row: OwnEvent) -> bool:
-        """Whether an event is about the client asked for; questions about nobody are opened to tell."""
+        """Whether an event is about the client searched for; for a question without a client, by its commitment."""
         if self._subject is None or row.client_id is not None:
             return True
         reference = is_about(row.nonce, row.event, self._subject.references)

@@ -1,4 +1,4 @@
-"""What a data-protection officer asks the log for, and the same in the catalogue's numbers."""
+"""The filter of a data-protection officer's search, and its translation into the catalogue's numbers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,21 +18,21 @@ from consent_registry.operations.running.actors import ADMINISTRATION, Actor
 from consent_registry.operations.running.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.oversight.events import FlowFilter
 
-# The kinds of event that can be somebody's own.
+# The kinds of event that a partner or the administration can search for as its own.
 _OWN_KINDS = tuple(kind for kind, event in EVENTS.items() if event.is_searchable)
 if TYPE_CHECKING:
     Kind = str
 else:
     Kind = Literal[_OWN_KINDS]
 DECISION = DecisionEvent.number
-# What a recipient sees of other partners' decisions: those that let something come to it.
+# A recipient sees other partners' decisions only with these outcomes: they permit data to be sent to it.
 _LETTING = (OUTCOMES["permit"], OUTCOMES["partial"])
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events; what is left out restricts nothing. `partner` is who acted; `recipient`, `purpose` and `outcome`
-    are those of decisions; `person` is who of the own staff explained, approved or placed a hold; `from` is the first
-    instant, `until` the first one no more.
+    """Which events; a member left out restricts nothing. `partner` is who acted; `recipient`, `purpose` and `outcome`
+    are those of decisions; `person` is the own member of staff who explained, approved or placed a hold. The time is
+    half-open: from <= at < until.
     """
 
     client: Reference | None = None
@@ -47,8 +47,8 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Criteria(msgspec.Struct, frozen=True):
-    """A filter in numbers. `own`: whether events of the caller's own can be meant; `others`: whether what others were
-    permitted to send to it can be, of `sender_id` alone unless that is None.
+    """A filter in the catalogue's numbers. `own`: the caller's own events can match. `others`: decisions that permitted
+    others to send to the caller can match, only those of `sender_id` unless that is None.
     """
 
     kinds: tuple[int, ...]
@@ -65,21 +65,21 @@ class Criteria(msgspec.Struct, frozen=True):
     @property
     def flow(self) -> FlowFilter:
         """Recipients, purposes and outcomes; None for any."""
-        return _one(self.recipient_id), _one(self.purpose_id), _one(self.outcome)
+        return _only(self.recipient_id), _only(self.purpose_id), _only(self.outcome)
 
     @property
     def is_limited_in_time(self) -> bool:
-        """Whether not every time is meant."""
+        """Whether the filter has a limit in time."""
         return (self.since, self.until) != (EARLIEST, LATEST)
 
     @property
     def is_about_decisions(self) -> bool:
-        """Whether it names what only decisions have."""
-        return any(one is not None for one in (self.recipient_id, self.purpose_id, self.outcome))
+        """Whether the filter names a member that only decisions have."""
+        return any(number is not None for number in (self.recipient_id, self.purpose_id, self.outcome))
 
 
 def read_criteria(catalogue: Catalogue, actor: Actor, asked: EventFilter) -> Criteria:
-    """The filter in numbers; raises Malformed with every fault."""
+    """Translate a filter into numbers; raises Malformed with every fault."""
     if asked.client is not None:
         require_reference(asked.client, "/client")
     faults = list(_unknown(catalogue, asked))
@@ -93,8 +93,8 @@ def read_criteria(catalogue: Catalogue, actor: Actor, asked: EventFilter) -> Cri
     if faults:
         raise Malformed(faults=tuple(faults))
     if actor.partner_id == ADMINISTRATION:
-        # Of a text it voids it is told how many consents that was, and not whose they are or when each was given.
-        names = [one for one in names or _OWN_KINDS if one != "invalidation"]
+        # When it voids a text it is shown the number of consents, not whose they are or when each was given.
+        names = [name for name in names or _OWN_KINDS if name != "invalidation"]
     else:
         names = names or list(_OWN_KINDS)
     found = Criteria(
@@ -110,7 +110,7 @@ def read_criteria(catalogue: Catalogue, actor: Actor, asked: EventFilter) -> Cri
         sender_id=None if asked.partner is None else catalogue.partners[asked.partner].partner_id,
     )
     if found.is_about_decisions:
-        found = msgspec.structs.replace(found, kinds=tuple(one for one in found.kinds if one == DECISION))
+        found = msgspec.structs.replace(found, kinds=tuple(kind for kind in found.kinds if kind == DECISION))
     return msgspec.structs.replace(found, others=_may_be_others(actor, asked, found))
 
 
@@ -131,7 +131,9 @@ def _unknown(catalogue: Catalogue, asked: EventFilter) -> list[Fault]:
 
 
 def _may_be_others(actor: Actor, asked: EventFilter, found: Criteria) -> bool:
-    """Whether the filter can be met by another's decision: whom that was about, and who there asked, is not shown."""
+    """Whether another partner's decision can match the filter. Its client and its member of staff are not shown, so a
+    filter that names one matches none.
+    """
     return (
         actor.partner_id != ADMINISTRATION
         and asked.client is None
@@ -143,5 +145,5 @@ def _may_be_others(actor: Actor, asked: EventFilter, found: Criteria) -> bool:
     )
 
 
-def _one(number: int | None) -> Sequence[int] | None:
+def _only(number: int | None) -> Sequence[int] | None:
     return None if number is None else [number]

@@ -1,7 +1,7 @@
-"""The data-protection officer's search over the log: her own controller's slice, newest first, each look on record.
+"""The data-protection officer's search over the log: her own partner's slice, newest first; every search is logged.
 
-What her partner did she sees whole. Of what others did only that something was permitted to come to her partner: when,
-who, for what; not about whom. Row-level security holds both (docs/design/data-and-trust.md).
+She sees her own partner's events whole. Of other partners' events she sees only the decisions that permitted sending to
+her partner: when, who, for what, but not about whom. Row-level security ensures both (docs/design/data-and-trust.md).
 """
 
 import uuid
@@ -28,21 +28,21 @@ from consent_registry.storage.oversight import event_search as storage
 from consent_registry.storage.oversight.event_search import ReceivedPermit, SearchRange
 from consent_registry.storage.oversight.events import OwnEvent, Place, read_events
 
-# So many questions about nobody are opened for one page; the cursor goes on from there.
+# At most so many questions without a client are compared for one page; the cursor goes on from there.
 OPENED = 1000
 _END = (1 << 63) - 1
 
 
 class EventSearchRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events to list. A page may be short, or empty, and `next` still lead on."""
+    """Which events to list. A page may be short or empty although `next` is not null: more may follow."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """The client a search is about: the number to log it under, every number that means it, and the own references for
-    it. For a reference nobody registered, numbers that nothing is about.
+    """The client a search is about: the client id under which the search is logged, all client ids of the client, and
+    the caller's references for it. An unregistered reference has no `client_id`, and client ids without data.
     """
 
     client_id: str | None
@@ -51,8 +51,8 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What a page begins with, newest first; nothing below `floor` was looked at. `named` tells by place whom a
-    question was about before that reference was registered.
+    """The events found for a page, newest first; places below `floor` were not searched. `named` has, by place, the
+    reference of questions from before its registration.
     """
 
     own: list[Place]
@@ -62,7 +62,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 async def search_events(runtime: Runtime, actor: Actor, request: EventSearchRequest) -> Page[EventView]:
-    """One page of the caller's slice; logged as read, with count and digest of the list. Raises Malformed."""
+    """One page of the caller's slice. A read event logs it, with count and digest of the ids. Raises Malformed."""
     bound_to = msgspec.json.encode(["events", actor.network.slug, actor.slug, _without_place(request)])
 
     async def work(command: Command) -> Page[EventView]:
@@ -89,7 +89,7 @@ async def search_events(runtime: Runtime, actor: Actor, request: EventSearchRequ
 
 
 async def _span(command: Command, criteria: Criteria, before: int, limit: int) -> SearchRange:
-    """Where to look: a limit in time is found in the log first, so that what is younger need not be passed by."""
+    """The places to search. A limit in time is first translated into places, so that newer events are not read."""
     network_id = command.network.network_id
     low, high = 0, _END
     if criteria.is_limited_in_time:
@@ -100,7 +100,7 @@ async def _span(command: Command, criteria: Criteria, before: int, limit: int) -
 
 
 async def held_subject(command: Command, reference: str) -> Subject:
-    """Whom the caller's reference means, held beside others; the same work for one that nobody registered."""
+    """The client of the caller's reference, under its shared lock. An unregistered reference causes the same work."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     known = await held_client(command, reference)
     asked = known or str(uuid.uuid4())
@@ -110,21 +110,21 @@ async def held_subject(command: Command, reference: str) -> Subject:
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
-    """Which of these references a question that names no client was about, if any: the log holds a commitment to it."""
+    """Which of these references a question without a client was about, by its event's commitment; None for none."""
     logged = read_event(event)
     return next((reference for reference in references if logged.is_about(nonce, reference)), None)
 
 
 def _without_place(request: EventSearchRequest) -> EventSearchRequest:
-    """The filter alone: a cursor goes on with pages of another length, and with no other filter."""
+    """The filter alone, to which a cursor is bound: the length of pages may change, the filter may not."""
     return msgspec.structs.replace(request, limit=1, cursor=None)
 
 
 async def _find(command: Command, criteria: Criteria, subject: Subject | None, span: SearchRange) -> _Found:
-    """One more than a page, so that it is known whether there is more."""
+    """Find one event more than a page, to know whether another page follows."""
     if subject is not None:
         found = await _find_about(command, criteria, subject, span)
-        # The work is done for a reference nobody registered too; there is nothing to show for it.
+        # The same work is done for an unregistered reference, but nothing may be shown for it.
         return found if subject.client_id is not None and criteria.own else _Found([], [])
     recent = await storage.last_weeks(command.connection, span.network_id, span.before)
     if recent is not None:
@@ -166,7 +166,7 @@ async def _own_places(command: Command, criteria: Criteria, span: SearchRange) -
 
 
 async def _find_about(command: Command, criteria: Criteria, subject: Subject, span: SearchRange) -> _Found:
-    """What is about the client, and what was asked about its references before they were registered."""
+    """Events about the client, and questions about its references from before they were registered."""
     actor_id = command.actor.partner_id
     own = await storage.places_of_clients(
         command.connection, span, actor_id, subject.client_ids, criteria.kinds, criteria.flow, criteria.person
@@ -179,20 +179,20 @@ async def _find_about(command: Command, criteria: Criteria, subject: Subject, sp
     to_open = msgspec.structs.replace(span, low=low, before=before, limit=OPENED)
     opened = await storage.unknown_client_questions(command.connection, to_open, actor_id)
     named: dict[int, str] = {}
-    for one in opened:
-        asked = (one.recipient_id, one.purpose_id, one.outcome)
+    for question in opened:
+        asked = (question.recipient_id, question.purpose_id, question.outcome)
         if all(wanted is None or has in wanted for has, wanted in zip(asked, criteria.flow, strict=True)):
-            reference = is_about(one.nonce, one.event, subject.references)
+            reference = is_about(question.nonce, question.event, subject.references)
             if reference is not None:
-                named[one.place.index] = reference
-                own.append(one.place)
+                named[question.place.index] = reference
+                own.append(question.place)
     own.sort(key=lambda place: place.index, reverse=True)
     floor = opened[-1].place.index if len(opened) == OPENED else 0
     return _Found([place for place in own if place.index >= floor], [], floor, named)
 
 
 def _cut(found: _Found, limit: int) -> tuple[_Found, str]:
-    """The page alone, and the place after which the next one goes on."""
+    """Cut to one page; returns it and the place after which the next page begins."""
     indices = [place.index for place in found.own] + [permit.place.index for permit in found.received]
     last = sorted(indices, reverse=True)[limit - 1]
     own = [place for place in found.own if place.index >= last]
@@ -216,4 +216,4 @@ async def show_events(
     views = Views(command.catalogue, leaves, references)
     shown = [views.own(command.actor.slug, row, named.get(row.place.index)) for row in own]
     shown += [views.received(row) for row in received]
-    return sorted(shown, key=lambda one: one.log.index, reverse=True)
+    return sorted(shown, key=lambda view: view.log.index, reverse=True)

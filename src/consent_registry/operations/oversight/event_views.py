@@ -1,4 +1,4 @@
-"""How a data-protection officer sees an event: her own partner's whole, another's permit by its columns alone."""
+"""Views of events for a data-protection officer: her own partner's events whole, others' permits by columns only."""
 
 import base64
 from collections.abc import Mapping
@@ -21,9 +21,8 @@ _OUTCOME_NAMES: dict[int, Outcome] = {number: outcome for outcome, number in OUT
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """An event. `client` is the own reference, where the event is about a client whom one's own partner knows. `event`
-    are all facts the log holds; it is absent where another partner acted: then that something was permitted to come
-    here is all there is to see.
+    """An event. `client` is the caller's reference, if the event is about one of its clients. `event` has all facts of
+    the log; it is absent for another partner's decision, of which only the permit to send to the caller is shown.
     """
 
     id: str
@@ -40,7 +39,7 @@ class EventView(msgspec.Struct, frozen=True):
 
 
 class Views:
-    """Makes views of what one page found: with the catalogue's names, the log's leaves and the own references."""
+    """Makes views of a page's events with the catalogue's slugs, the leaves and the caller's references."""
 
     def __init__(self, catalogue: Catalogue, leaves: Mapping[int, bytes], references: Mapping[str, str]) -> None:
         self._catalogue = catalogue
@@ -48,7 +47,7 @@ class Views:
         self._references = references
 
     def own(self, actor: str, row: OwnEvent, reference: str | None) -> EventView:
-        """An event of the caller's; `reference` is whom it was about before that one was registered."""
+        """An event of the caller. `reference` is given for a question from before the reference was registered."""
         known = None if row.client_id is None else self._references.get(row.client_id)
         return EventView(
             id=row.event_id,
@@ -65,7 +64,7 @@ class Views:
         )
 
     def received(self, row: ReceivedPermit) -> EventView:
-        """What another was permitted to send to the caller."""
+        """A decision that permitted another partner to send to the caller."""
         return EventView(
             id=row.event_id,
             kind="decision",

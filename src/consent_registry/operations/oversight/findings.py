@@ -1,6 +1,6 @@
-"""Findings for the own data-protection officer: her partner's slice of a period, judged now, and each look on record.
+"""Findings for a partner's data-protection officer: the partner's slice of a period, judged now; every call is logged.
 
-What was checked and found empty is told apart from what was not checked.
+The answer lists which kinds were checked, so that a kind without findings differs from a kind that was not checked.
 """
 
 import asyncio
@@ -41,12 +41,12 @@ from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.oversight import findings as storage
 
 PERIOD = timedelta(days=30)
-# A year at a time: what is longer is asked for in parts, which miss nothing and tell nothing twice.
+# A longer period is asked for in parts; the parts miss no finding and show none twice.
 LONGEST = timedelta(days=366)
 
 
 class FindingsRequest(msgspec.Struct, frozen=True):
-    """Which findings: of one kind or all, of which period, by which limits; and which page."""
+    """Which findings: of one kind or all, of which period, by which limits, and which page."""
 
     kind: FindingKind | None
     begin: datetime | None
@@ -57,8 +57,8 @@ class FindingsRequest(msgspec.Struct, frozen=True):
 
 
 class FindingView(msgspec.Struct, frozen=True):
-    """One thing to look at: what, when, from here to whom, and the facts that made it a finding. `client` is the own
-    reference, where there is one.
+    """A finding: its kind, when it became known, the recipient, and the facts that made it a finding. `client` is the
+    caller's reference, if there is one.
     """
 
     finding_id: str
@@ -79,14 +79,14 @@ class FindingView(msgspec.Struct, frozen=True):
 
 
 class CheckView(msgspec.Struct, frozen=True):
-    """A kind that was looked for, and how many were found."""
+    """A kind of finding that was checked, and how many were found."""
 
     kind: FindingKind
     count: int
 
 
 class CheckedView(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "until"}):
-    """What was checked: whose slice, which period, when, by which limits; what is not among `checks` was not."""
+    """What was checked: whose slice, which period, when, by which limits. A kind not among `checks` was not checked."""
 
     partner: str | None
     begin: AnsweredInstant
@@ -97,7 +97,7 @@ class CheckedView(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "
 
 
 class FindingsView(msgspec.Struct, frozen=True):
-    """A page of findings, what presses most first, then what became known last; `next` is None at the end."""
+    """A page of findings, the most severe first, then the newest first; `next` is None at the end."""
 
     items: list[FindingView]
     next: str | None
@@ -105,7 +105,7 @@ class FindingsView(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct, array_like=True):
-    """Where a page ended, and the period all pages are of: what a cursor holds."""
+    """The content of a cursor: the last finding of a page, and the period of all pages."""
 
     begin: str
     end: str
@@ -116,7 +116,7 @@ class _Place(msgspec.Struct, array_like=True):
     @classmethod
     def of(cls, period: Period, last: Finding) -> str:
         """The place after this finding."""
-        instants = [format_instant(one) for one in (period.begin, period.end, last.known_at)]
+        instants = [format_instant(instant) for instant in (period.begin, period.end, last.known_at)]
         place = cls(instants[0], instants[1], last.ground.severity, instants[2], last.finding_id)
         return msgspec.json.encode(place).decode()
 
@@ -127,16 +127,16 @@ class _Place(msgspec.Struct, array_like=True):
 
     @property
     def order(self) -> tuple[int, float, str]:
-        """The place of the last finding in the order of the list."""
+        """The sort key of the page's last finding."""
         return sort_key_of(self.severity, parse_instant(self.known_at), self.finding_id)
 
 
 async def list_findings(runtime: Runtime, actor: Actor, request: FindingsRequest) -> FindingsView:
     """The caller's findings of a period, by default the last 30 days; logged as read, with count and digest. Raises
-    Malformed for a period that is none, or too long.
+    Malformed for an empty period or one that is too long.
 
-    One transaction that holds the catalogue only once it has judged: that may take seconds, during which nobody who
-    changes the catalogue, and so no decision behind him, is to wait.
+    The transaction takes the catalogue lock only after judging, which may take seconds: a change of the catalogue, and
+    the decisions queued behind it, must not wait for that.
     """
     asked = [actor.network.slug, actor.slug, request.kind, request.begin, request.end, request.limits]
     filter_of_page = msgspec.json.encode(asked)
@@ -144,7 +144,7 @@ async def list_findings(runtime: Runtime, actor: Actor, request: FindingsRequest
     after = None if cursor is None else msgspec.json.decode(cursor, type=_Place)
     picture = await runtime.picture(actor.network, fresh=True)
     require_standing(actor, picture)
-    categories = {number: one.slug for number, one in picture.category_by_id.items()}
+    categories = {number: category.slug for number, category in picture.category_by_id.items()}
     network_id, partner_id = actor.network.network_id, actor.partner_id
     async with transaction(runtime.pool, network_id, [partner_id]) as connection:
         period = await _period(connection, network_id, request) if after is None else after.period
@@ -162,7 +162,7 @@ async def list_findings(runtime: Runtime, actor: Actor, request: FindingsRequest
 async def _recorded(
     runtime: Runtime, actor: Actor, given: Reconciliation, page: Sequence[Finding]
 ) -> list[FindingView]:
-    """The page as it will be shown, and on record that it is."""
+    """Log the page as read and return its views."""
     connection = given.connection
     await lock_catalogue(connection, given.network_id)
     catalogue = await runtime.catalogue(connection, actor.network)
@@ -170,21 +170,21 @@ async def _recorded(
     command = Command(runtime, connection, actor, catalogue)
     now = await command.now()
     views = await _views(command, given, page)
-    ids = [one.finding_id for one in page]
+    ids = [finding.finding_id for finding in page]
     event = ReadEvent(id=new_id(now), what="findings", count=len(ids), digest=digest_of(ids))
     await command.append(event)
     return views
 
 
 def _following(found: Mapping[FindingKind, list[Finding]], after: _Place | None, number: int) -> list[Finding]:
-    """So many findings behind a place, in the order of the list."""
-    everything = (one for several in found.values() for one in several)
-    behind = everything if after is None else (one for one in everything if sort_key(one) > after.order)
+    """The first `number` findings after a place, in the order of the list."""
+    findings = (finding for of_kind in found.values() for finding in of_kind)
+    behind = findings if after is None else (finding for finding in findings if sort_key(finding) > after.order)
     return nsmallest(number, behind, key=sort_key)
 
 
 async def _period(connection: Connection, network_id: int, request: FindingsRequest) -> Period:
-    """The period asked for, as far as nothing can be recorded in it any more: so the next one may begin at its end."""
+    """The period asked for, cut off where facts may still be recorded: so the next period can begin at its end."""
     visible_until = await storage.visible_until(connection, network_id)
     end = min(request.end or visible_until, visible_until)
     begin = request.begin or end - PERIOD
@@ -196,10 +196,14 @@ async def _period(connection: Connection, network_id: int, request: FindingsRequ
 
 
 async def _views(command: Command, given: Reconciliation, page: Sequence[Finding]) -> list[FindingView]:
-    asked = sorted({one.decision_id for one in page if one.decision_id is not None})
-    decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
-    references = await own_references(command, sorted({one.client_id for one in page if one.client_id is not None}))
-    return [_view(one, decided.get(one.decision_id or ""), references.get(one.client_id or "")) for one in page]
+    asked = sorted({finding.decision_id for finding in page if finding.decision_id is not None})
+    decided = {decision.decision_id: decision for decision in map(read_decided, await decisions(given, asked))}
+    clients = sorted({finding.client_id for finding in page if finding.client_id is not None})
+    references = await own_references(command, clients)
+    return [
+        _view(finding, decided.get(finding.decision_id or ""), references.get(finding.client_id or ""))
+        for finding in page
+    ]
 
 
 def _view(finding: Finding, decided: Decided | None, reference: str | None) -> FindingView:
@@ -238,5 +242,5 @@ def _checked(
         format_instant(given.period.end),
         format_instant(now),
         limits,
-        [CheckView(kind, len(several)) for kind, several in found.items()],
+        [CheckView(kind, len(findings)) for kind, findings in found.items()],
     )

@@ -1,7 +1,7 @@
-"""Judging one partner's slice of a period: facts from the tables and the log, rules from `domain`
-(docs/reconciliation.md).
+"""Reconciliation: judges one partner's slice of a period by facts from the tables and the log and by rules from
+`domain` (docs/reconciliation.md).
 
-What is judged row by row is judged in a thread: the process decides meanwhile.
+Rows are judged in a thread, so that the process can answer decisions meanwhile.
 """
 
 import asyncio
@@ -41,12 +41,12 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import findings as storage
 from consent_registry.storage.oversight import lookups
 
-# How many ids one statement asks for.
+# How many ids one statement takes.
 _AT_ONCE = 5000
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """From when on something is a finding: after which time, or from which number on."""
+    """The limits of findings: the time after which, or the number from which, something is a finding."""
 
     report_after: timedelta = REPORT_AFTER
     evidence_after: timedelta = EVIDENCE_AFTER
@@ -65,26 +65,26 @@ class Reconciliation(msgspec.Struct, frozen=True):
     limits: Limits
 
     def slice(self, *, earlier: timedelta = timedelta(0), since: datetime | None = None) -> storage.Slice:
-        """What a statement is asked of: the period, moved earlier, or from an earlier begin on."""
+        """The arguments of a statement: network, partner and period, moved back by `earlier` or begun at `since`."""
         begin, end = self.period.begin if since is None else since, self.period.end
         return (self.network_id, self.partner_id, begin - earlier, end - earlier)
 
     def slugs(self, category_ids: Sequence[int]) -> tuple[str, ...]:
         """The categories' slugs, in their order."""
-        return tuple(self.categories[one] for one in category_ids)
+        return tuple(self.categories[category_id] for category_id in category_ids)
 
 
 Check = Callable[[Reconciliation], Awaitable[list[Finding]]]
 
 
 async def reconcile(given: Reconciliation, kinds: Sequence[FindingKind] = KINDS) -> dict[FindingKind, list[Finding]]:
-    """The findings of these kinds that the period holds, in no order; a kind without findings has an empty list."""
+    """The findings of these kinds in the period, in no order; a kind without findings has an empty list."""
     found: dict[FindingKind, list[Finding]] = {kind: [] for kind in kinds}
     for check, its_kinds in _CHECKS.items():
         if found.keys() & set(its_kinds):
-            for one in await check(given):
-                if one.kind in found and given.period.holds(one.known_at):
-                    found[one.kind].append(one)
+            for finding in await check(given):
+                if finding.kind in found and given.period.holds(finding.known_at):
+                    found[finding.kind].append(finding)
     return found
 
 
@@ -92,8 +92,9 @@ async def _transfers(given: Reconciliation) -> list[Finding]:
     rows = await storage.sent_in(given.connection, given.slice())
     rows += await storage.sent_before(given.connection, given.slice())
     asked = sorted({row.decision_id for row in rows})
-    decided = {one.decision_id: one for one in map(read_decided, await decisions(given, asked))}
-    grants = await _used_grants(given, sorted({used for one in decided.values() for used in one.grant_ids}))
+    decided = {decision.decision_id: decision for decision in map(read_decided, await decisions(given, asked))}
+    used = sorted({grant_id for decision in decided.values() for grant_id in decision.grant_ids})
+    grants = await _used_grants(given, used)
     return await asyncio.to_thread(_judged, given, rows, decided, grants)
 
 
@@ -105,7 +106,7 @@ def _judged(
 ) -> list[Finding]:
     found = []
     for row in rows:
-        # A decision may be gone before the report on it, by retention; nothing tells then what it had permitted.
+        # Retention may have removed the decision before the report on it; what it permitted is then unknown.
         if row.decision_id in decided:
             categories = given.slugs(row.category_ids)
             sent = Sent(row.transfer_id, row.decision_id, categories, row.transferred_at, row.recorded_at)
@@ -114,16 +115,16 @@ def _judged(
 
 
 async def decisions(given: Reconciliation, decision_ids: Sequence[str]) -> list[storage.DecisionRow]:
-    """The slice's decisions with these ids (ascending, so that those of one time are asked for together)."""
+    """The slice's decisions with these ids, which must be ascending: decisions of one time are then read together."""
     found = []
     for first in range(0, len(decision_ids), _AT_ONCE):
-        some = decision_ids[first : first + _AT_ONCE]
-        found += await storage.decisions(given.connection, given.network_id, given.partner_id, some)
+        batch = decision_ids[first : first + _AT_ONCE]
+        found += await storage.decisions(given.connection, given.network_id, given.partner_id, batch)
     return found
 
 
 def read_decided(row: storage.DecisionRow) -> Decided:
-    """What a decision said, from its event."""
+    """The facts of a decision, read from its event."""
     event = decision_of(row.event)
     return Decided(
         decision_id=row.decision_id,
@@ -143,8 +144,8 @@ def read_decided(row: storage.DecisionRow) -> Decided:
 async def _used_grants(given: Reconciliation, grant_ids: Sequence[str]) -> dict[str, UsedGrant]:
     grants: dict[str, UsedGrant] = {}
     for first in range(0, len(grant_ids), _AT_ONCE):
-        some = grant_ids[first : first + _AT_ONCE]
-        for row in await storage.used_grants(given.connection, given.network_id, some):
+        batch = grant_ids[first : first + _AT_ONCE]
+        for row in await storage.used_grants(given.connection, given.network_id, batch):
             categories = frozenset(given.slugs(row.category_ids))
             known = grants.get(row.grant_id, UsedGrant(categories))
             grants[row.grant_id] = UsedGrant(categories, (*known.stops, *_stops(given, row, categories)))
@@ -162,7 +163,7 @@ def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozens
 async def _unreported(given: Reconciliation) -> list[Finding]:
     after = given.limits.report_after
     permits = await storage.unreported_permits(given.connection, given.slice(earlier=after))
-    return await asyncio.to_thread(lambda: [unreported(one, one.decided_at + after) for one in permits])
+    return await asyncio.to_thread(lambda: [unreported(permit, permit.decided_at + after) for permit in permits])
 
 
 async def _undone_links(given: Reconciliation) -> list[Finding]:
@@ -187,8 +188,8 @@ async def _evidence_overdue(given: Reconciliation) -> list[Finding]:
 async def _refused(given: Reconciliation) -> list[Finding]:
     asked = given.slice(since=lookups_needed_since(given.period.begin, HOUR))
     limit = given.limits.refused_references
-    asked_in_vain = await lookups.refused_lookups(given.connection, asked)
-    return await asyncio.to_thread(lookups_refused, asked_in_vain, limit)
+    refused = await lookups.refused_lookups(given.connection, asked)
+    return await asyncio.to_thread(lookups_refused, refused, limit)
 
 
 async def _without_transfer(given: Reconciliation) -> list[Finding]:
@@ -207,7 +208,7 @@ def _guessed(kind: FindingKind, code: CodeKind) -> Check:
     return check
 
 
-# Each check with the kinds of finding it tells.
+# Each check with the kinds of finding it returns.
 _CHECKS: Mapping[Check, tuple[FindingKind, ...]] = {
     _transfers: (
         "transfer_without_permit",
