@@ -11,7 +11,7 @@ from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import (
     Difference,
     NotComplete,
-    Replay,
+    TableCheck,
     differences,
     search_columns,
 )
@@ -37,11 +37,11 @@ TRANSFER = event(
 )
 
 
-def replay_of(*events: Row) -> Replay:
+def check_of(*events: Row) -> TableCheck:
     """A table check that has read these events."""
-    replay = Replay()
-    assert all(replay.tell(read(event)) for event in events)
-    return replay
+    table_check = TableCheck()
+    assert all(table_check.add(read(event)) for event in events)
+    return table_check
 
 
 def test_every_kind_is_taken_in() -> None:
@@ -52,13 +52,13 @@ def test_every_kind_is_taken_in() -> None:
 @pytest.mark.parametrize("kind", sorted(WITHOUT_STATE))
 def test_some_kinds_leave_the_state_as_it_is(kind: str) -> None:
     """They are taken in and tell no row, whatever they hold."""
-    replay = replay_of(event(kind, 1))
-    assert [table for table in TABLES if list(replay.missing(table))] == []
+    table_check = check_of(event(kind, 1))
+    assert [table for table in TABLES if list(table_check.missing(table))] == []
 
 
 def test_an_unknown_kind_is_said() -> None:
     """An event of an unknown kind is reported: neither refused nor read."""
-    assert not Replay().tell(read(event("something new", 1)))
+    assert not TableCheck().add(read(event("something new", 1)))
 
 
 @pytest.mark.parametrize(
@@ -82,31 +82,31 @@ def test_what_an_event_lacks_is_said(change: Row, says: str) -> None:
 def test_a_time_that_is_none_is_said() -> None:
     """Where a column is made of it."""
     with pytest.raises(NotComplete, match=r"^ValueError: Invalid isoformat"):
-        Replay().tell(read(CONSENT | {"at": "soon"}))
+        TableCheck().add(read(CONSENT | {"at": "soon"}))
 
 
 def test_an_event_told_twice_is_said() -> None:
     """A second event with the same rows is reported."""
-    replay = replay_of(SUSPENSION)
+    table_check = check_of(SUSPENSION)
     with pytest.raises(NotComplete, match=r"^ValueError: suspensions \('s',\) was told before$"):
-        replay.tell(read(SUSPENSION))
+        table_check.add(read(SUSPENSION))
 
 
 def test_a_row_as_told_has_no_differences() -> None:
     """A row as its event implies has no differences and is not missing."""
-    replay = replay_of(SUSPENSION)
-    assert list(replay.missing("suspensions")) == [("s",)]
-    assert replay.compare("suspensions", SUSPENDED) == []
-    assert list(replay.missing("suspensions")) == []
+    table_check = check_of(SUSPENSION)
+    assert list(table_check.missing("suspensions")) == [("s",)]
+    assert table_check.compare("suspensions", SUSPENDED) == []
+    assert list(table_check.missing("suspensions")) == []
 
 
 def test_each_column_that_differs_is_named() -> None:
     """Each differing column is named with its expected and its stored value; columns that are not compared do not
     matter.
     """
-    replay = replay_of(SUSPENSION)
+    table_check = check_of(SUSPENSION)
     held = SUSPENDED | {"recorded_at": instant(2), "partner_id": "west", "network_id": 4}
-    assert replay.compare("suspensions", held) == [
+    assert table_check.compare("suspensions", held) == [
         Difference("partner_id", "east", "west"),
         Difference("recorded_at", instant(1), instant(2)),
     ]
@@ -115,31 +115,31 @@ def test_each_column_that_differs_is_named() -> None:
 @pytest.mark.parametrize("column", TABLES["consents"][1])
 def test_a_consents_columns_are_each_compared(column: str) -> None:
     """A differing column of a consent is named."""
-    found = replay_of(CONSENT).compare("consents", CONSENT_ROW | {column: "other"})
+    found = check_of(CONSENT).compare("consents", CONSENT_ROW | {column: "other"})
     assert found == [Difference(column, CONSENT_ROW[column], "other")]
 
 
 def test_a_row_that_nobody_told_is_none() -> None:
     """A row without an event is reported, and so is a row that was compared before."""
-    replay = replay_of(SUSPENSION)
-    assert replay.compare("suspensions", SUSPENDED | {"suspension_id": "r"}) is None
-    assert replay.compare("suspensions", SUSPENDED) == []
-    assert replay.compare("suspensions", SUSPENDED) is None
+    table_check = check_of(SUSPENSION)
+    assert table_check.compare("suspensions", SUSPENDED | {"suspension_id": "r"}) is None
+    assert table_check.compare("suspensions", SUSPENDED) == []
+    assert table_check.compare("suspensions", SUSPENDED) is None
 
 
 def test_what_is_untold_of_a_row_is_not_compared() -> None:
     """A column that the event says nothing about is not compared."""
     held: Row = {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": "anything"}
-    assert replay_of(CONSENT).compare("text_languages", held) == []
-    other = replay_of(CONSENT).compare("text_languages", held | {"content": "bb"})
+    assert check_of(CONSENT).compare("text_languages", held) == []
+    other = check_of(CONSENT).compare("text_languages", held | {"content": "bb"})
     assert other == [Difference("content", "aa", "bb")]
 
 
 def test_changes_of_what_was_not_told_are_counted() -> None:
     """None at first."""
-    assert replay_of(CONSENT).unattached == 0
+    assert check_of(CONSENT).unattached == 0
     act = event("ending", 7, id="x", client="p", effective_at=text(6), grants=["g1", "other"])
-    assert replay_of(CONSENT, act).unattached == 1
+    assert check_of(CONSENT, act).unattached == 1
 
 
 NOTHING: Row = dict.fromkeys(("sender_id", "recipient_id", "purpose_id", "outcome", "person"))

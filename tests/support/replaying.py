@@ -1,6 +1,6 @@
 """`audit replay` as tests run it: inside the process, with the auditor's login."""
 
-from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
+from consent_registry.operations.oversight.table_check import Audited, auditing, check_tables
 from consent_registry.tlog.report import Report
 from tests.support.installation import Registry
 
@@ -8,7 +8,7 @@ from tests.support.installation import Registry
 async def replayed(registry: Registry, network: str = "small") -> Audited:
     """Replay one network of a running registry."""
     async with auditing(registry.installation.dsn(registry.database, "auditor")) as connection:
-        (audited,) = [one async for one in replay_networks(connection, network)]
+        (audited,) = [one async for one in check_tables(connection, network)]
     return audited
 
 

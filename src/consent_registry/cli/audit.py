@@ -17,7 +17,7 @@ from consent_registry.cli.running import Outcome, gives_verdict
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys.key_folder import open_keys
 from consent_registry.operations.oversight.audited_findings import reconcile_networks
-from consent_registry.operations.oversight.table_check import Audited, auditing, replay_networks
+from consent_registry.operations.oversight.table_check import Audited, auditing, check_tables
 from consent_registry.tlog.report import Report, Verdict
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
@@ -48,7 +48,7 @@ def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = Fals
     except for what was erased. 1: they do not match. 2: this could not be checked.
     """
     return _report(
-        lambda connection: replay_networks(connection, network, None if keys is None else open_keys(keys)),
+        lambda connection: check_tables(connection, network, None if keys is None else open_keys(keys)),
         as_text,
         json=json,
     )

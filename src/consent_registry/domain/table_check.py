@@ -23,11 +23,11 @@ class Difference(msgspec.Struct, frozen=True):
     """A column that is not what the log says."""
 
     column: str
-    told: Any
+    expected: Any
     held: Any
 
 
-class Replay:
+class TableCheck:
     """The rows that one network's events stand for, taken in in the order of the log; then its tables are compared.
     `expected` has those that were not compared yet.
     """
@@ -40,7 +40,7 @@ class Replay:
         """How many changes concern grants and releases whose own events are no longer there."""
         return self.expected.unattached
 
-    def tell(self, event: Head, nonce: bytes = b"") -> bool:
+    def add(self, event: Head, nonce: bytes = b"") -> bool:
         """Take in an event; its commitments are opened with `nonce`. False for a kind that is not known here. Raises
         NotComplete.
         """

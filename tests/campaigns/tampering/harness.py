@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.oversight.table_check import replay_networks
+from consent_registry.operations.oversight.table_check import check_tables
 from consent_registry.storage.keys.keyring import Keys
 from consent_registry.tlog.report import Report
 from tests.support.installation import ROLES
@@ -106,7 +106,7 @@ async def replayed(sql: asyncpg.Connection, network: str, keys: Keys | None = No
     """Replay, as the auditor, what this transaction sees; with keys, what is sealed as well."""
     await sql.execute(f"set local role {ROLES['auditor']}")
     try:
-        (audited,) = [one async for one in replay_networks(sql, network, keys)]
+        (audited,) = [one async for one in check_tables(sql, network, keys)]
     except NotFound:
         return [("no_such_network", "networks")]
     except (TypeError, ValueError, LookupError, AttributeError, asyncpg.PostgresError) as error:

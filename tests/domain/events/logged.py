@@ -11,7 +11,7 @@ from consent_registry.domain.events.all_kinds import EVENTS, read_event
 from consent_registry.domain.events.event import Head
 from consent_registry.domain.events.expected_rows import ExpectedRows, Key
 from consent_registry.domain.events.tables import TABLES
-from consent_registry.domain.table_check import Replay
+from consent_registry.domain.table_check import TableCheck
 from consent_registry.tlog.leaf import canonical
 
 Row = dict[str, Any]
@@ -51,9 +51,9 @@ def shown(rows: ExpectedRows) -> dict[str, list[Row]]:
 
 def told(*events: Mapping[str, Any]) -> dict[str, list[Row]]:
     """What these events stand for, one after the other; none of them is of an unknown kind."""
-    replay = Replay()
-    assert all(replay.tell(read(one)) for one in events)
-    return shown(replay.expected)
+    table_check = TableCheck()
+    assert all(table_check.add(read(one)) for one in events)
+    return shown(table_check.expected)
 
 
 def _row(table: str, key: Key, columns: Key) -> Row:

@@ -5,7 +5,7 @@ import pytest
 from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.events.expected_rows import NOT_SAID
 from consent_registry.domain.events.tables import TABLES
-from consent_registry.domain.table_check import NotComplete, Replay
+from consent_registry.domain.table_check import NotComplete, TableCheck
 from tests.domain.events.logged import Row, event, instant, read, text, told
 
 PARTNER: Row = {
@@ -142,10 +142,10 @@ def test_what_an_earlier_setup_left_untold_may_be_there(table: str, row: Row) ->
         (NAMES, []),
         (WHOLE | {"network": "other", "categories": [], "purposes": [], "flows": [], "text_languages": []}, None),
     ):
-        replay = Replay()
-        assert replay.tell(read(setup))
-        assert replay.tell(read(periods))
-        assert replay.compare(table, row) == found
+        table_check = TableCheck()
+        assert table_check.add(read(setup))
+        assert table_check.add(read(periods))
+        assert table_check.compare(table, row) == found
 
 
 def test_policies_are_told_by_their_versions() -> None:
@@ -176,11 +176,11 @@ def test_a_credential_is_told_by_whose_it_is() -> None:
 
 def test_partners_and_agreements_were_always_told() -> None:
     """One more of them was put there behind the registry's back; so was a language of a text of another version."""
-    replay = Replay()
-    assert replay.tell(read(NAMES))
-    assert replay.compare("partners", {"slug": "west"}) is None
-    assert replay.compare("agreements", {"version": "2"}) is None
-    assert replay.compare("text_languages", {"text_id": "t", "language": "de", "version": "9"}) is None
+    table_check = TableCheck()
+    assert table_check.add(read(NAMES))
+    assert table_check.compare("partners", {"slug": "west"}) is None
+    assert table_check.compare("agreements", {"version": "2"}) is None
+    assert table_check.compare("text_languages", {"text_id": "t", "language": "de", "version": "9"}) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.events.all_kinds import NotAnEvent
 from consent_registry.domain.events.expected_rows import NOT_SAID
-from consent_registry.domain.table_check import NotComplete, Replay
+from consent_registry.domain.table_check import NotComplete, TableCheck
 from tests.domain.events.logged import Row, event, instant, read, shown, text, told
 
 GRANT: Row = {
@@ -160,14 +160,14 @@ CHANGE_ROW: Row = {
 
 def told_after(consent: Row, *events: Row) -> tuple[dict[str, list[Row]], int]:
     """What these events tell beside the consent, and how many changes concern what was not told."""
-    replay = Replay()
+    table_check = TableCheck()
     before = told(consent)
-    assert all(replay.tell(read(one)) for one in (consent, *events))
+    assert all(table_check.add(read(one)) for one in (consent, *events))
     found = {
         table: [one for one in some if one not in before.get(table, [])]
-        for table, some in shown(replay.expected).items()
+        for table, some in shown(table_check.expected).items()
     }
-    return {table: some for table, some in found.items() if some}, replay.unattached
+    return {table: some for table, some in found.items() if some}, table_check.unattached
 
 
 def test_a_consent_tells_all_of_itself() -> None:

@@ -10,7 +10,7 @@ from consent_registry.domain.events.all_kinds import EVENTS, NotAnEvent, decoder
 from consent_registry.domain.events.erasure import HoldEvent
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.events.tables import TABLES
-from consent_registry.domain.table_check import Difference, Replay, search_columns
+from consent_registry.domain.table_check import Difference, TableCheck, search_columns
 from consent_registry.operations.oversight.event_views import Views
 from consent_registry.storage.oversight.events import OwnEvent, Place
 from tests.domain.events.logged import instant, text
@@ -61,9 +61,9 @@ def test_it_is_compared_with_its_column(body: bytes) -> None:
     """The table check finds the row as it is, and names the column where it is not."""
     held = {"hold_id": "h", "client_id": "c", "norm": "legal_claims", "placed_by": "DPO-1", "recorded_at": instant(1)}
     for court, found in ((COURT, []), ("another", [Difference("court", COURT, "another")])):
-        replay = Replay()
-        assert replay.tell(read_event(body, DECODERS))
-        assert replay.compare("holds", held | {"court": court}) == found
+        table_check = TableCheck()
+        assert table_check.add(read_event(body, DECODERS))
+        assert table_check.compare("holds", held | {"court": court}) == found
 
 
 def test_it_is_shown_and_exported(body: bytes) -> None:
@@ -84,4 +84,4 @@ def test_control_a_struct_without_it_is_found(body: bytes) -> None:
     assert isinstance(read, HoldEvent)
     assert write_event(read, NONCE) != body
     with pytest.raises(AttributeError, match="court"):
-        Replay().tell(read)
+        TableCheck().add(read)

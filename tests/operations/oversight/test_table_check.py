@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.events.tables import TABLES
-from consent_registry.operations.oversight.table_check import auditing, replay_networks
+from consent_registry.operations.oversight.table_check import auditing, check_tables
 from consent_registry.storage.keys.associated_data import place_of_reference, place_of_value
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
@@ -81,7 +81,7 @@ async def tampering(full: Registry) -> AsyncIterator[asyncpg.Connection]:
 async def findings(connection: asyncpg.Connection, network: str) -> list[str]:
     """Replay as the auditor what this transaction sees."""
     await connection.execute(f"set local role {ROLES['auditor']}")
-    (audited,) = [one async for one in replay_networks(connection, network)]
+    (audited,) = [one async for one in check_tables(connection, network)]
     assert (audited.report.verdict == "fails") is bool(found(audited.report))
     return found(audited.report)
 
@@ -359,8 +359,8 @@ async def test_a_reference_of_another_client_is_found_with_the_keys(full: Regist
         )
         await connection.execute(EXCHANGED.format(change), *(row[0] for row in north))
         await connection.execute(f"set local role {ROLES['auditor']}")
-        (without,) = [one async for one in replay_networks(connection, "small")]
-        (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+        (without,) = [one async for one in check_tables(connection, "small")]
+        (audited,) = [one async for one in check_tables(connection, "small", keys)]
     assert found(without.report) == []
     assert [one.verdict for one in without.report.checks[-2:]] == ["not_asked", "not_asked"]
     assert {f"{code} client_references client_id={row[0]}" for row in north} <= set(found(audited.report))
@@ -409,8 +409,8 @@ async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table:
                 sealed,
             )
             async with as_auditor(connection):
-                (without,) = [one async for one in replay_networks(connection, network)]
-                (audited,) = [one async for one in replay_networks(connection, network, keys)]
+                (without,) = [one async for one in check_tables(connection, network)]
+                (audited,) = [one async for one in check_tables(connection, network, keys)]
             assert found(without.report) == []
             assert found(audited.report) == [f"{code} {table} {key}={row['id']} {column}"]
 
@@ -436,7 +436,7 @@ async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> No
             keys.encrypt(b"another", place),
         )
         async with as_auditor(connection):
-            (audited,) = [one async for one in replay_networks(connection, "small", keys)]
+            (audited,) = [one async for one in check_tables(connection, "small", keys)]
     said = {
         f"{code} client_references client_id={row['client_id']}" for code in ("reference_digest", "reference_other")
     }
@@ -477,7 +477,7 @@ async def test_references_as_they_were_registered(full: Registry) -> None:
     """With the keys, in every network: each reference is found by its own digest."""
     keys = load_keys(full.installation.keys)
     async with auditing(full.installation.dsn(full.database, "auditor")) as connection:
-        for audited in [one async for one in replay_networks(connection, None, keys)]:
+        for audited in [one async for one in check_tables(connection, None, keys)]:
             assert audited.report.verdict == "holds", audited
             assert "are found by their own digests" in audited.report.checks[-2].says
             assert "open in their places" in audited.report.checks[-1].says

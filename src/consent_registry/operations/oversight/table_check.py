@@ -10,7 +10,7 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events.all_kinds import read_event
 from consent_registry.domain.events.decisions import TransferEvent
 from consent_registry.domain.events.tables import TABLES
-from consent_registry.domain.table_check import Difference, Replay, differences
+from consent_registry.domain.table_check import Difference, TableCheck, differences
 from consent_registry.operations.oversight.table_check_encrypted_texts import check_encrypted_texts
 from consent_registry.operations.oversight.table_check_log import LogReading
 from consent_registry.operations.oversight.table_check_references import check_references
@@ -36,25 +36,25 @@ async def auditing(dsn: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def replay_networks(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
+async def check_tables(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
     """Replay one network or, one after the other, all of them; with keys what is sealed too. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
     for one in networks if slug is None else [slug]:
-        yield await _replay(connection, one, *networks[one], keys)
+        yield await _check_network(connection, one, *networks[one], keys)
 
 
-async def _replay(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
+async def _check_network(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
     names = await storage.enter_network(connection, network_id)
-    report, replay = Report(origin=origin), Replay()
-    reading = LogReading(report, replay, slug)
+    report, table_check = Report(origin=origin), TableCheck()
+    reading = LogReading(report, table_check, slug)
     async for place in storage.read_log(connection, network_id):
         reading.read(place["log_index"], names.row(place))
     reading.conclude()
     for table in TABLES:
         check = report.check(table)
-        comparison = _Comparison(check, replay, table)
+        comparison = _Comparison(check, table_check, table)
         async for row in storage.read_table(connection, network_id, names, table):
             comparison.row(row)
         comparison.conclude()
@@ -71,26 +71,26 @@ def _there(removed: Places, size: int) -> Places:
 class _Comparison:
     """One table against what the log tells of it."""
 
-    def __init__(self, check: Check, replay: Replay, table: str) -> None:
-        self._check, self._replay, self._table = check, replay, table
+    def __init__(self, check: Check, table_check: TableCheck, table: str) -> None:
+        self._check, self._table_check, self._table = check, table_check, table
         self._equal = 0
 
     def row(self, row: Mapping[str, Any]) -> None:
         """Compare a row of the table."""
         keys = TABLES[self._table][0]
         place = _place(self._table, keys, [row[name] for name in keys])
-        found = self._replay.compare(self._table, row)
+        found = self._table_check.compare(self._table, row)
         if found is None:
             self._check.find("row_added", f"{place} is in the table, and no event tells of it", path=place)
         elif found:
-            tell_differences(self._check, place, found)
+            _report_differences(self._check, place, found)
         else:
             self._equal += 1
 
     def conclude(self) -> None:
         """Name what is missing, and say how many rows are as told."""
         keys = TABLES[self._table][0]
-        for key in self._replay.missing(self._table):
+        for key in self._table_check.missing(self._table):
             place = _place(self._table, keys, key)
             self._check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
         self._check.says = f"{self._equal} rows are as the log tells"
@@ -112,7 +112,7 @@ async def _transfers(check: Check, connection: Connection, network_id: int, name
         if row["transfer_id"] is None:
             check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
         elif found := differences(expected, row):
-            tell_differences(check, place, found)
+            _report_differences(check, place, found)
         else:
             equal += 1
     check.says = f"{equal} rows are as the log tells"
@@ -127,10 +127,10 @@ def _transfer_row(body: bytes) -> Mapping[str, Any] | None:
         return None
 
 
-def tell_differences(check: Check, place: str, found: Sequence[Difference]) -> None:
+def _report_differences(check: Check, place: str, found: Sequence[Difference]) -> None:
     """A finding for each column that is not as told."""
     for one in found:
-        says = f"{place}: {one.column} is {_shown(one.held)}, the log tells {_shown(one.told)}"
+        says = f"{place}: {one.column} is {_shown(one.held)}, the log tells {_shown(one.expected)}"
         check.find("column_differs", says, path=f"{place} {one.column}")
 
 

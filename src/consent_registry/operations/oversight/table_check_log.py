@@ -12,7 +12,7 @@ from consent_registry.domain.commitments import Committed, commit
 from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import EVENT_FORMAT, Head
-from consent_registry.domain.table_check import NotComplete, Replay, differences, search_columns
+from consent_registry.domain.table_check import NotComplete, TableCheck, differences, search_columns
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens
 from consent_registry.tlog.merkle import leaf_hash
@@ -24,8 +24,8 @@ from consent_registry.tlog.tile import TILE_WIDTH
 class LogReading:
     """Takes in a log place by place. Held in memory: the state it tells, and the places where events are missing."""
 
-    def __init__(self, report: Report, replay: Replay, network: str) -> None:
-        self._report, self._replay, self._network = report, replay, network
+    def __init__(self, report: Report, table_check: TableCheck, network: str) -> None:
+        self._report, self._table_check, self._network = report, table_check, network
         self._entries, self._events = report.check("entries"), report.check("events")
         self._removals = report.check("removals")
         self._account = RemovalCheck()
@@ -68,8 +68,8 @@ class LogReading:
         for index in self._account.returned():
             self._removals.find("event_returned", f"event {index} is present although a removal lists it", index=index)
         self._removals.says = f"{len(self.removed)} events were erased or retained on record"
-        if self._replay.unattached:
-            self._removals.says += f"; {self._replay.unattached} changes concern what was removed with them"
+        if self._table_check.unattached:
+            self._removals.says += f"; {self._table_check.unattached} changes concern what was removed with them"
 
     def _with_committed(self, index: int, event: Head, row: Mapping[str, Any]) -> Head:
         """The event with what its bytes hold only a commitment to, as the tables have it: the client's number, and the
@@ -128,10 +128,10 @@ class LogReading:
         event = self._with_committed(index, read_event(row["event"]), row)
         self._account.present(index, members)
         self._count(index, self._acts.present(index, event))
-        if not self._replay.tell(event, row["nonce"]):
+        if not self._table_check.add(event, row["nonce"]):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
         for one in differences(search_columns(event), row):
-            says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.told}"
+            says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.expected}"
             self._events.find("column_differs", says, index=index, path=f"events {one.column}")
 
 
