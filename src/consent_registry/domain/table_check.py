@@ -28,8 +28,8 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class TableCheck:
-    """The rows that one network's events stand for, taken in in the order of the log; then its tables are compared.
-    `expected` has those that were not compared yet.
+    """Collects the rows that a network's events stand for, in the order of the log; then compares its tables with them.
+    `expected` has the rows that were not compared yet.
     """
 
     def __init__(self) -> None:
@@ -41,9 +41,7 @@ class TableCheck:
         return self.expected.unattached
 
     def add(self, event: Head, nonce: bytes = b"") -> bool:
-        """Take in an event; its commitments are opened with `nonce`. False for a kind that is not known here. Raises
-        NotComplete.
-        """
+        """Add the rows of an event; `nonce` opens its commitments. False for an unknown kind. Raises NotComplete."""
         if not isinstance(event, Event):
             return False
         self.expected.nonce = nonce

@@ -1,4 +1,4 @@
-"""What a search of the log must not tell about others: how many know the client, and whose consents a void text was."""
+"""A search of the log must not show how many partners know a client, nor whose consents a void text was."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -15,21 +15,21 @@ from tests.support.small_network import NUMBER, PARTNERS, question
 
 
 async def links_told(dpo: Partner, client: str) -> list[int]:
-    """How many links each way of looking shows: by kind, by client, and in each export."""
-    told = [len(await search_all(dpo, kind="link", limit=1)), len(await search_all(dpo, kind="link", client=client))]
+    """The number of links shown by kind, by client, and in each export."""
+    counts = [len(await search_all(dpo, kind="link", limit=1)), len(await search_all(dpo, kind="link", client=client))]
     for kind in ("jsonl", "csv"):
         answer = await dpo.post(EXPORTS, {"format": kind, "kind": "link"})
-        told.append(len(answer.text.splitlines()) - (kind == "csv"))
-    return told
+        counts.append(len(answer.text.splitlines()) - (kind == "csv"))
+    return counts
 
 
 async def test_a_link_does_not_tell_how_many_know_the_client(fresh_registry: Registry) -> None:
-    """North and east know one person; south, who joins them by a code of east's, sees its own part of the link and no
-    other's number, by whatever road: how many others know its client is not its to know.
+    """South joins a person that north and east know, with a code of east's. In every search and export it sees one link
+    and no client id of others, so it cannot learn how many partners know its client.
     """
     registry = fresh_registry
     offices = [await office(registry, slug) for slug in ("north", "east", "south")]
-    names = [await one.client() for one in offices]
+    names = [await partner_office.client() for partner_office in offices]
     for (giver, given), (taker, taken) in pairwise(zip(offices, names, strict=True)):
         code = (await giver.post("/link-codes", {"client": given}))["link_code"]
         await taker.post("/clients", {"reference": taken, "link_code": code}, 200)
@@ -42,12 +42,12 @@ async def test_a_link_does_not_tell_how_many_know_the_client(fresh_registry: Reg
         dpo = await registry.dpo(slug)
         assert await links_told(dpo, name) == [count] * 4, slug
         everything = msgspec.json.encode(await search_all(dpo)).decode()
-        assert len([one for one in numbers if one in everything]) == 1, slug
+        assert len([number for number in numbers if number in everything]) == 1, slug
     await check_log(registry)
 
 
 async def test_a_void_text_does_not_tell_whose_consents_it_was(fresh_registry: Registry) -> None:
-    """The administration voids a text: how many consents that was it is told, and no client, consent or time of one."""
+    """When the administration voids a text, it sees the number of consents, but no client, consent or time."""
     north, admin = await office(fresh_registry, "north"), await fresh_registry.partner("admin")
     consent = await north.consent(await north.client())
     void = {"text": north.text, "reason": "vague_text"}
@@ -61,8 +61,8 @@ async def test_a_void_text_does_not_tell_whose_consents_it_was(fresh_registry: R
 
 
 async def test_what_was_overtaken_by_a_large_batch_is_within_its_time(fresh_registry: Registry) -> None:
-    """A batch of a thousand reads its clock, and while it works a later question is answered and recorded before it:
-    the place of the later one is the lower. A search from the batch's time, or until the later one's, finds both.
+    """A batch reads its clock, and a later question is recorded before the batch ends, so the later question has the
+    lower place. A search limited by either time finds both.
     """
     north = await office(fresh_registry, "north")
     asked = await north.post("/decisions", question("somebody"), 200)
@@ -74,7 +74,7 @@ async def test_what_was_overtaken_by_a_large_batch_is_within_its_time(fresh_regi
     dpo = await fresh_registry.dpo("north")
     found = await search_all(dpo, kind="decision", **{"from": stamp(first)}, until=stamp(second + timedelta(seconds=1)))
     await forget(fresh_registry, asked["log"]["index"])
-    assert [one["id"] for one in found] == [later]
+    assert [item["id"] for item in found] == [later]
 
 
 async def append(registry: Registry, at: datetime, ids: list[str], partner_id: int) -> None:
@@ -100,7 +100,7 @@ async def append(registry: Registry, at: datetime, ids: list[str], partner_id: i
 
 
 async def forget(registry: Registry, index: int) -> None:
-    """Take out of the log what was written behind this place: the leaves put in do not open."""
+    """Remove the events and leaves after this place: their leaves do not verify."""
     async with registry.sql() as sql:
         await sql.execute("set session_replication_role = replica")
         await sql.execute("delete from registry.events where network_id = 99 and log_index > $1", index)
@@ -108,5 +108,5 @@ async def forget(registry: Registry, index: int) -> None:
 
 
 def stamp(at: datetime) -> str:
-    """The instant as the wire has it."""
+    """The instant in wire format."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""What a data-protection officer finds, kind by kind, each beside an orderly history in which she finds nothing."""
+"""The findings of a data-protection officer, kind by kind, each beside a correct history without findings."""
 
 import asyncio
 import hashlib
@@ -27,17 +27,17 @@ AWO, DIAKONIE = "awo-paderborn", "diakonie-paderborn-hoexter"
 
 
 def instant(at: datetime) -> str:
-    """An instant as the contract writes it."""
+    """An instant in wire format."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def read(text: str) -> datetime:
-    """The reverse."""
+    """The instant of a text in wire format."""
     return datetime.fromisoformat(text)
 
 
 async def look(dpo: Partner, **query: object) -> Body:
-    """Ask for findings; `begin` stands for `from`."""
+    """Ask for findings; `begin` is sent as `from`."""
     words = {name.replace("begin", "from"): value for name, value in query.items()}
     answer = await dpo.get(f"/findings?{urlencode(words)}")
     assert answer.status_code == 200, answer.text
@@ -46,13 +46,13 @@ async def look(dpo: Partner, **query: object) -> Body:
 
 
 async def about(registry: Registry, client: str, partner: str = "north", **query: object) -> dict[str, Body]:
-    """What a partner's DPO finds about one of its clients, by kind."""
+    """The findings of a partner's DPO about one of its clients, by kind."""
     found = await look(await registry.dpo(partner), limit=200, **query)
-    return {one["kind"]: one for one in found["items"] if one["client"] == client}
+    return {finding["kind"]: finding for finding in found["items"] if finding["client"] == client}
 
 
 async def permit(north: Office, client: str | None = None, **members: object) -> tuple[str, Body]:
-    """Let north take in a client that agrees, and be permitted to send."""
+    """Record a client's consent for north and ask for a decision, which permits."""
     if client is None:
         client = await north.client()
         await north.consent(client)
@@ -62,13 +62,13 @@ async def permit(north: Office, client: str | None = None, **members: object) ->
 
 
 async def report(north: Office, asked: Body, **members: object) -> Body:
-    """Report what was sent."""
+    """Report a transfer."""
     return await north.post(f"/decisions/{asked['decision_id']}/transfers", SENT | members)
 
 
 async def test_an_orderly_history_has_no_finding(fresh_registry: Registry) -> None:
-    """Asked, permitted, sent in time and reported, in parts, after a failure, or not at all, and withdrawn afterwards:
-    every kind was looked for, and none was found, whatever grace is given.
+    """Transfers sent in time and reported, in parts, after a failure, or not at all, with a withdrawal afterwards, give
+    no finding of any kind, with any limits.
     """
     north = await office(fresh_registry, "north")
     client, asked = await permit(north)
@@ -90,7 +90,7 @@ async def test_an_orderly_history_has_no_finding(fresh_registry: Registry) -> No
 
 
 async def test_sent_without_a_permit(registry: Registry) -> None:
-    """Who was permitted nothing and sent all the same: all of it is surplus."""
+    """A transfer without a permit is a finding, with all its categories as surplus."""
     north = await office(registry, "north")
     client = await north.client()
     asked = await north.post("/decisions", question(client), 200)
@@ -104,16 +104,16 @@ async def test_sent_without_a_permit(registry: Registry) -> None:
     assert (found["categories"], found["surplus"]) == (["identity"], ["identity"])
     assert found["known_at"] == found["times"]["reported_at"] == sent["recorded_at"]
     assert found["times"]["decided_at"] == asked["decided_at"]
-    # About somebody nobody registered: a finding without a name.
+    # About a reference that is not registered: a finding without a client.
     nobody = await north.post("/decisions", question("unheard of"), 200)
     await report(north, nobody)
     unnamed = await look(await registry.dpo("north"), kind="transfer_without_permit")
-    one = next(each for each in unnamed["items"] if each["decision_id"] == nobody["decision_id"])
-    assert one["client"] is None
+    finding = next(item for item in unnamed["items"] if item["decision_id"] == nobody["decision_id"])
+    assert finding["client"] is None
 
 
 async def test_sent_more_than_permitted(registry: Registry) -> None:
-    """The surplus is named; what was permitted is not part of it."""
+    """A transfer broader than its permit is a finding that names only the surplus categories."""
     north = await office(registry, "north")
     client, asked = await permit(north)
     await report(north, asked, categories=["identity", "debts", "health"])
@@ -123,7 +123,7 @@ async def test_sent_more_than_permitted(registry: Registry) -> None:
 
 
 async def test_sent_after_the_permit_had_ended(registry: Registry) -> None:
-    """A permit that ends with its grant a moment later: sent before that is in order, sent after it is not."""
+    """A transfer after the end of its permit is a finding, one before it is not."""
     north = await office(registry, "north")
     client = await north.client()
     ends = datetime.now(UTC) + timedelta(seconds=3)
@@ -140,7 +140,7 @@ async def test_sent_after_the_permit_had_ended(registry: Registry) -> None:
 
 
 async def test_sent_before_it_was_asked(registry: Registry) -> None:
-    """Later approval heals nothing: what was sent well before the question is a finding, within a minute it is none."""
+    """A later permit does not make an earlier transfer lawful: it is a finding if sent over a minute earlier."""
     north = await office(registry, "north")
     client, asked = await permit(north)
     minute = read(asked["decided_at"]) - timedelta(seconds=60)
@@ -151,7 +151,7 @@ async def test_sent_before_it_was_asked(registry: Registry) -> None:
 
 
 async def test_sent_after_a_withdrawal(registry: Registry) -> None:
-    """The permit was good when it was given, and the client had withdrawn before it was used."""
+    """A transfer on a permit is a finding if the client withdrew between permit and transfer."""
     north = await office(registry, "north")
     client, asked = await permit(north)
     withdrawn = await north.post("/withdrawals", {"client": client, "channel": "phone"})
@@ -163,8 +163,8 @@ async def test_sent_after_a_withdrawal(registry: Registry) -> None:
 
 
 async def test_sent_between_receipt_and_recording(registry: Registry) -> None:
-    """The withdrawal had been received, at another partner, and was recorded only later: what was sent in between is
-    found as soon as that is known, in the period in which it is; what was sent before the receipt is none.
+    """A transfer between the receipt of a withdrawal at another partner and its later recording is a finding, in the
+    period of the recording. A transfer before the receipt is not.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
@@ -183,15 +183,15 @@ async def test_sent_between_receipt_and_recording(registry: Registry) -> None:
     assert found["times"]["received_at"] == instant(received)
     assert found["times"]["recorded_at"] == found["known_at"] == withdrawn["recorded_at"]
     assert found["times"]["transferred_at"] == sent["at"]
-    # The report itself lies before this period, the word of the withdrawal in it; and the reverse.
+    # The report is before this period and the withdrawal is recorded in it; and the other way round.
     later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
     assert set(await about(registry, client, begin=later)) == {"transfer_after_withdrawal"}
     assert await about(registry, client, until=later) == {}
 
 
 async def test_a_release_withdrawn_alone(registry: Registry) -> None:
-    """For a secrecy holder the release counts like the consent: what is under secrecy was sent too late, the rest in
-    order; found in the period of the withdrawal, although the report is older.
+    """After a secrecy holder's release was withdrawn, a transfer of categories under secrecy is a finding, other
+    categories are not. It is in the period of the withdrawal, although the report is older.
     """
     awo, diakonie = [await office(registry, slug, "paderborn") for slug in (AWO, DIAKONIE)]
     dpo = await registry.dpo(AWO, "paderborn")
@@ -213,8 +213,8 @@ async def test_a_release_withdrawn_alone(registry: Registry) -> None:
 
 
 async def test_sent_after_a_grant_was_ended(registry: Registry) -> None:
-    """The recipient closed its case between permit and transfer: sent before that in order, sent after it a finding,
-    which nobody had to be told late.
+    """When the recipient closed its case between permit and transfer, a transfer after the ending is a finding, one
+    before it is not.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
@@ -230,14 +230,14 @@ async def test_sent_after_a_grant_was_ended(registry: Registry) -> None:
     assert (found["decision_id"], found["categories"]) == (second["decision_id"], ["identity", "contact"])
     assert found["times"]["effective_at"] == found["times"]["recorded_at"] == ended["recorded_at"]
     assert found["known_at"] == sent["recorded_at"]
-    # What was sent before the ending and told after it is in order.
+    # A transfer sent before the ending and reported after it is in order.
     await report(north, second, at=second["decided_at"])
     assert len((await look(await registry.dpo("north"), kind="transfer_after_ending", limit=200))["items"]) == 1
 
 
 async def test_sent_while_a_grant_was_restricted(registry: Registry) -> None:
-    """Under restriction (Art. 18) nothing may be sent of what it covers; before it, after its lifting and of other
-    categories it may.
+    """A transfer of restricted categories during a restriction (Art. 18 DSGVO) is a finding; before it, after its
+    lifting and of other categories it is not.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client = await north.client()
@@ -257,13 +257,14 @@ async def test_sent_while_a_grant_was_restricted(registry: Registry) -> None:
     await report(north, again)
     await report(north, asked, at=lifted["recorded_at"])
     found = await look(await registry.dpo("north"), kind="transfer_under_restriction", limit=200)
-    assert [one["decision_id"] for one in found["items"] if one["client"] == client] == [asked["decision_id"]]
+    assert [finding["decision_id"] for finding in found["items"] if finding["client"] == client] == [
+        asked["decision_id"]
+    ]
 
 
 async def test_sent_on_what_was_void(registry: Registry) -> None:
-    """A grant is found void long after everything was sent in order: each transfer on it becomes a finding of that
-    moment, for its sender's DPO alone, also where a withdrawal had made one of it before; what the permit placed on
-    another consent is in order.
+    """When a grant is recorded as void, each earlier transfer on it becomes a finding of that moment, for its sender's
+    DPO only, even if a withdrawal had made it a finding before. A transfer that rests on another consent does not.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, other = await north.client(), await north.client()
@@ -282,18 +283,18 @@ async def test_sent_on_what_was_void(registry: Registry) -> None:
     half = await north.post(f"/consents/{beside['consent_id']}/invalidations", {"reason": "form"})
     dpo = await registry.dpo("north")
     found = (await look(dpo, kind="transfer_on_void_grant", limit=200))["items"]
-    mine = [one for one in found if one["client"] == client]
-    assert {one["finding_id"] for one in mine} == {
-        f"transfer_on_void_grant:{one['transfer_id']}" for one in (sent, late)
+    mine = [finding for finding in found if finding["client"] == client]
+    assert {finding["finding_id"] for finding in mine} == {
+        f"transfer_on_void_grant:{transfer['transfer_id']}" for transfer in (sent, late)
     }
-    for one in mine:
-        assert (one["severity"], one["categories"]) == ("urgent", ["identity", "contact"])
-        assert one["known_at"] == one["times"]["recorded_at"] == void["recorded_at"]
-        assert one["times"]["effective_at"] == consent["given_at"]
-    (carried,) = [one for one in found if one["client"] == other]
+    for finding in mine:
+        assert (finding["severity"], finding["categories"]) == ("urgent", ["identity", "contact"])
+        assert finding["known_at"] == finding["times"]["recorded_at"] == void["recorded_at"]
+        assert finding["times"]["effective_at"] == consent["given_at"]
+    (carried,) = [finding for finding in found if finding["client"] == other]
     assert (carried["categories"], carried["known_at"]) == (["contact"], half["recorded_at"])
     assert set(await about(registry, client)) == {"transfer_after_withdrawal", "transfer_on_void_grant"}
-    # The reports lie before this period, the word that it was void in it; and the reverse.
+    # The reports are before this period and the invalidation is recorded in it; and the other way round.
     later = instant(read(late["recorded_at"]) + timedelta(microseconds=1))
     assert set(await about(registry, client, begin=later)) == {"transfer_on_void_grant"}
     assert set(await about(registry, client, until=later)) == {"transfer_after_withdrawal"}
@@ -304,7 +305,7 @@ async def test_sent_on_what_was_void(registry: Registry) -> None:
 
 
 async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: with the voidings of a period left unread, what was sent before it is missed."""
+    """Control: without reading the invalidations of a period, transfers sent before it are missed."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -322,7 +323,7 @@ async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeyp
 
 
 async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:
-    """Control: another category, another flow, another client, or a consent beside it that was used as well."""
+    """Control: a void grant of another category, flow or client, or beside another used consent, gives no finding."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -342,7 +343,7 @@ async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) 
 
 
 async def test_what_rests_on_a_statute_is_not_judged(registry: Registry) -> None:
-    """Sent where no consent was asked for, by the agreement's statute or by the sender's own: no finding."""
+    """A transfer that rests on a statute, of the agreement or of the sender, is not a finding."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await north.client(), await south.client()
     claimed = await north.post("/decisions", question(client, basis="statute", norm="§ 69 SGB X"), 200)
@@ -357,7 +358,7 @@ async def test_what_rests_on_a_statute_is_not_judged(registry: Registry) -> None
 
 
 async def test_permits_never_reported(registry: Registry) -> None:
-    """After the days it is given, a permit without a report is overdue; a partial one too, a refusal never."""
+    """A permit without a report is a finding after the days allowed, also a partial one, but never a refusal."""
     north = await office(registry, "north")
     client, asked = await permit(north, categories=["identity", "health"])
     await north.outcome(client, purpose="housing")
@@ -372,7 +373,7 @@ async def test_permits_never_reported(registry: Registry) -> None:
 
 
 async def test_permits_on_a_link_that_was_undone(registry: Registry) -> None:
-    """What south was permitted on north's consent while both were taken for one client, found by south's DPO alone."""
+    """A permit for south on north's consent, from before an undone link, is a finding for south's DPO only."""
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await north.client(), await south.client()
     code = (await north.post("/link-codes", {"client": client}))["link_code"]
@@ -392,8 +393,8 @@ async def test_permits_on_a_link_that_was_undone(registry: Registry) -> None:
 
 
 async def test_a_permit_on_two_links_is_found_for_each(registry: Registry) -> None:
-    """North was permitted on consents of two references of south's, and both links were undone: two findings with an id
-    each, the same from call to call; the first keeps its own when the second comes.
+    """A permit on two links that were both undone gives two findings. Their ids are the same in every call, and the
+    first keeps its id when the second is added.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     first, client, second = await south.client(), await north.client(), await south.client()
@@ -409,15 +410,15 @@ async def test_a_permit_on_two_links_is_found_for_each(registry: Registry) -> No
     for theirs in (first, second):
         await south.post("/unlinkings", {"client": theirs})
         found = (await look(await registry.dpo("north"), kind="permit_on_undone_link", limit=200))["items"]
-        told = [one["finding_id"] for one in reversed(found) if one["decision_id"] == asked["decision_id"]]
+        told = [finding["finding_id"] for finding in reversed(found) if finding["decision_id"] == asked["decision_id"]]
         assert told[:-1] == ids
         ids = told
     assert len(set(ids)) == 2
 
 
 async def test_a_withdrawal_under_another_name_is_found(registry: Registry) -> None:
-    """South sent on north's consent about a client both know; north records the withdrawal under its own reference,
-    received before: south's DPO finds the transfer, also when the link was undone in the meantime.
+    """North records, under its own reference, a withdrawal received before south's transfer about the linked client:
+    south's DPO finds the transfer, even if the link was undone meanwhile.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await north.client(), await south.client()
@@ -438,7 +439,7 @@ async def test_a_withdrawal_under_another_name_is_found(registry: Registry) -> N
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lenient(installation: Installation) -> AsyncIterator[Registry]:
-    """Run the application where the small network lets evidence follow."""
+    """A registry whose small network allows evidence to follow later."""
     async with installation.copy() as database:
         await let_evidence_follow(installation.dsn(database, "postgres"))
         async with serving(installation, database) as registry:
@@ -446,7 +447,7 @@ async def lenient(installation: Installation) -> AsyncIterator[Registry]:
 
 
 async def test_evidence_that_has_not_followed(lenient: Registry) -> None:
-    """A consent whose paper is not there after its days, for its recorder's DPO; none once it came, or was not due."""
+    """A consent without evidence after the days allowed is a finding for its recorder's DPO, until it has evidence."""
     north = await office(lenient, "north")
     client = await north.client()
     body = consent_body(client, north.text)
@@ -463,8 +464,8 @@ async def test_evidence_that_has_not_followed(lenient: Registry) -> None:
 
 
 async def test_somebody_goes_through_a_list(fresh_registry: Registry) -> None:
-    """Refused for many persons within an hour, unknown ones and known ones: found with the numbers; the same person
-    asked about again and again counts once.
+    """Refusals for many persons within an hour, known and unknown, are a finding with the numbers; repeated questions
+    about one person count once.
     """
     north = await office(fresh_registry, "north")
     dpo = await fresh_registry.dpo("north")
@@ -481,7 +482,7 @@ async def test_somebody_goes_through_a_list(fresh_registry: Registry) -> None:
 
 
 async def test_asked_often_and_nothing_sent(fresh_registry: Registry) -> None:
-    """Many questions about one client within a day and not one transfer; one that was sent ends it."""
+    """Many questions about one client within a day without a transfer are a finding; one transfer prevents it."""
     north = await office(fresh_registry, "north")
     client, first = await permit(north)
     for _ in range(3):
@@ -498,7 +499,7 @@ async def test_asked_often_and_nothing_sent(fresh_registry: Registry) -> None:
 
 
 async def test_guessing_at_codes(fresh_registry: Registry) -> None:
-    """As many wrong codes within an hour as make a partner wait; one fewer is none."""
+    """As many wrong codes within an hour as make a partner wait are a finding; one fewer is not."""
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     for number in range(5):
         assert (await look(dpo, kind="link_codes_guessed"))["items"] == []
@@ -513,8 +514,8 @@ async def test_guessing_at_codes(fresh_registry: Registry) -> None:
 
 
 async def test_each_dpo_has_her_own_slice(fresh_registry: Registry) -> None:
-    """What north did is found by north's DPO and by nobody else: not the recipient's, not a third partner's, not
-    another network's, not the administration.
+    """North's findings are shown to north's DPO only, not to the recipient's, a third partner's or another network's
+    DPO, nor to the administration.
     """
     north = await office(fresh_registry, "north")
     client, asked = await permit(north)
@@ -522,39 +523,41 @@ async def test_each_dpo_has_her_own_slice(fresh_registry: Registry) -> None:
     await north.post("/withdrawals", {"client": client, "channel": "phone"})
     await report(north, asked, categories=["identity", "health"])
     limits = {"report_days": 0, "refused_references": 1, "questions_without_transfer": 1}
-    kinds = {one["kind"] for one in (await look(await fresh_registry.dpo("north"), **limits))["items"]}
+    kinds = {finding["kind"] for finding in (await look(await fresh_registry.dpo("north"), **limits))["items"]}
     assert kinds == {"transfer_after_withdrawal", "transfer_broader", "permit_unreported"}
     admin = await fresh_registry.partner("admin")
     others = [await fresh_registry.dpo(slug) for slug in ("south", "east")]
     others.append(await fresh_registry.dpo("awo-paderborn", "paderborn"))
     for other in (*others, admin):
         found = await look(other, **limits)
-        assert [one for one in found["items"] if one["kind"] in kinds] == []
+        assert [finding for finding in found["items"] if finding["kind"] in kinds] == []
     assert (await look(admin, **limits))["checked"]["partner"] is None
     assert (await north.partner.get("/findings")).status_code == 403
 
 
 async def test_an_erased_client_leaves_no_finding(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Before the erasure the client's findings are there, afterwards not one of any kind; another client's stay."""
+    """An erasure removes all findings about the client; those about other clients stay."""
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     client, asked = await permit(north)
     other, kept = await permit(north)
-    for one in (asked, kept):
-        await report(north, one, categories=["identity", "debts"])
+    for decision in (asked, kept):
+        await report(north, decision, categories=["identity", "debts"])
     limits = {"report_days": 0, "questions_without_transfer": 1, "refused_references": 1, "limit": 200}
     await permit(north, client)
     before = (await look(dpo, **limits))["items"]
-    assert {one["client"] for one in before} == {client, other}
+    assert {finding["client"] for finding in before} == {client, other}
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
         await erase(eraser, by_north(client))
     after = (await look(dpo, **limits))["items"]
-    assert [one["finding_id"] for one in after] == [one["finding_id"] for one in before if one["client"] == other]
+    assert [finding["finding_id"] for finding in after] == [
+        finding["finding_id"] for finding in before if finding["client"] == other
+    ]
     assert after
 
 
 async def test_pages_hold_together(fresh_registry: Registry) -> None:
-    """What presses most comes first, then what became known last; pages go on where the last one ended, of the same
-    period, whatever happens meanwhile; a cursor is good for its own filter only.
+    """The most severe findings come first, then the newest. Pages continue without gaps in the same period, whatever is
+    recorded meanwhile, and a cursor is valid for its own filter only.
     """
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     client, asked = await permit(north)
@@ -563,10 +566,10 @@ async def test_pages_hold_together(fresh_registry: Registry) -> None:
         await permit(north, client)
         await report(north, asked, at=instant(read(asked["decided_at"]) - timedelta(minutes=3)))
     everything = await look(dpo, report_days=0)
-    kinds = [one["kind"] for one in everything["items"]]
+    kinds = [finding["kind"] for finding in everything["items"]]
     assert kinds == ["transfer_broader"] * 3 + ["permit_unreported"] * 3 + ["transfer_before_permit"] * 3
     for kind in set(kinds):
-        times = [one["known_at"] for one in everything["items"] if one["kind"] == kind]
+        times = [finding["known_at"] for finding in everything["items"] if finding["kind"] == kind]
         assert times == sorted(times, reverse=True)
     shown, cursor = [], None
     while True:
@@ -589,15 +592,15 @@ async def test_pages_hold_together(fresh_registry: Registry) -> None:
 
 
 async def test_one_kind_is_asked_for(registry: Registry) -> None:
-    """Only what was asked for was checked, and the answer says so."""
+    """Only the kind asked for is checked, and the answer lists it alone."""
     found = await look(await registry.dpo("north"), kind="transfer_broader")
-    assert [one["kind"] for one in found["checked"]["checks"]] == ["transfer_broader"]
-    assert {one["kind"] for one in found["items"]} <= {"transfer_broader"}
+    assert [check["kind"] for check in found["checked"]["checks"]] == ["transfer_broader"]
+    assert {finding["kind"] for finding in found["items"]} <= {"transfer_broader"}
     assert found["checked"]["checks"][0]["count"] == len(found["items"])
 
 
 async def test_the_period_is_what_was_asked_and_no_more(registry: Registry) -> None:
-    """Thirty days unless said otherwise; an end that is yet to come is now."""
+    """The period is thirty days by default; an end in the future counts as now."""
     dpo = await registry.dpo("north")
     checked = (await look(dpo))["checked"]
     assert read(checked["until"]) - read(checked["from"]) == timedelta(days=30)
@@ -611,8 +614,8 @@ async def test_the_period_is_what_was_asked_and_no_more(registry: Registry) -> N
 
 
 async def test_what_is_recorded_meanwhile_lies_in_the_next_period(fresh_registry: Registry) -> None:
-    """While an act runs, no period ends after its beginning: what it records, and others see only once it commits, is
-    found from the end of the last period on, and in no period twice.
+    """While a command runs, no period ends after its beginning. So what it records is found in the next period, and in
+    no period twice.
     """
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     _, asked = await permit(north)
@@ -635,13 +638,13 @@ async def test_what_is_recorded_meanwhile_lies_in_the_next_period(fresh_registry
         assert read(first["checked"]["until"]) == began
         await connection.execute("commit")
     later = await look(dpo, kind="transfer_broader", begin=first["checked"]["until"])
-    ids = [one["finding_id"] for one in (*later["items"], *first["items"])]
+    ids = [finding["finding_id"] for finding in (*later["items"], *first["items"])]
     assert ids == [f"transfer_broader:{values[1]}", f"transfer_broader:{sent['transfer_id']}"]
 
 
 async def test_looking_holds_nobody_up(fresh_registry: Registry) -> None:
-    """While findings are judged, which may take long, no lock of the house is held: the administration can suspend a
-    partner, and decisions go on behind it.
+    """While findings are judged, which may take long, the catalogue lock is not held: the administration can suspend a
+    partner, and decisions go on.
     """
     dpo = await fresh_registry.dpo("north")
     async with fresh_registry.sql() as sql:
@@ -694,8 +697,8 @@ async def test_bad_parameters_are_named(registry: Registry, name: str, value: st
     ],
 )
 async def test_what_was_meant_and_not_said(registry: Registry, query: str, name: str) -> None:
-    """An unknown parameter and one given twice are refused by name: who mistyped the period, or asked for two kinds,
-    must not read that nothing was found.
+    """An unknown or repeated parameter is refused by name: after a mistyped period, or two kinds, an empty list would
+    mislead.
     """
     answer = await (await registry.dpo("north")).get(f"/findings?{query}")
     assert answer.status_code == 400, answer.text
@@ -731,4 +734,4 @@ async def test_each_look_is_on_record(fresh_registry: Registry) -> None:
     assert (event["kind"], event["what"], event["count"]) == ("read", "findings", len(found["items"]))
     assert (event["actor"], event["client"]) == ("north", None)
     shown = hashlib.sha256(f"transfer_broader:{sent['transfer_id']}\n".encode()).hexdigest()
-    assert ([one["kind"] for one in found["items"]], event["digest"]) == (["transfer_broader"], shown)
+    assert ([finding["kind"] for finding in found["items"]], event["digest"]) == (["transfer_broader"], shown)

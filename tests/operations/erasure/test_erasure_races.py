@@ -1,4 +1,4 @@
-"""Erasing a person in the middle of everything: whoever writes about it comes before, or finds nobody."""
+"""Erasures that race other commands: a command about the person comes before the erasure, or finds no client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,17 +20,17 @@ from tests.support.small_network import NUMBER, consent_body, question
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def eraser(registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
-    """The eraser's door, with a ledger of this test's own."""
-    async with erasing(registry, tmp_path / "ledger") as door:
-        yield door
+    """An eraser with a ledger that only this test uses."""
+    async with erasing(registry, tmp_path / "ledger") as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def patient(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry that waits half a minute for a client's lock where it usually waits a second.
 
-    Nine acts hold the one client's lock one after another in these rounds. On a busy machine that takes longer than a
-    second, and whoever then hears 503 hears it by contract: it would say nothing about deadlocks.
+    In these rounds nine commands hold the client's lock one after another. On a busy machine that takes longer than a
+    second; the contract allows the answer 503 then, but it would show nothing about deadlocks.
     """
     monkeypatch.setattr(queue, "PATIENCE", 30.0)
     async with fresh_registry.sql() as sql:
@@ -47,37 +47,38 @@ ANSWERED = {200, 201, 404, 409, 422}
 
 
 async def _everything_at_once(eraser: Eraser, first: Office, second: Office, number: int) -> tuple[str, Body, set[int]]:
-    """Erase a client while everybody works with it; return reference, first consent and the statuses answered."""
+    """Erase a client while both partners work with it; return its reference, its first consent and all statuses."""
     reference = await first.client()
     consent = await a_consent(first, reference)
     decision = await first.post("/decisions", question(reference), 200)
-    path, one = f"/consents/{consent['consent_id']}", first.partner
-    acts = [
-        one.post("/decisions", question(reference)),
-        one.post("/decisions", question(reference, receipt=True)),
-        one.post("/consents", consent_body(reference, first.text)),
-        one.post("/consents", consent_body(reference, first.text)),
-        one.post("/withdrawals", {"client": reference, "channel": "phone"}),
+    path, north_system = f"/consents/{consent['consent_id']}", first.partner
+    asked = f"/decisions/{decision['decision_id']}"
+    commands = [
+        north_system.post("/decisions", question(reference)),
+        north_system.post("/decisions", question(reference, receipt=True)),
+        north_system.post("/consents", consent_body(reference, first.text)),
+        north_system.post("/consents", consent_body(reference, first.text)),
+        north_system.post("/withdrawals", {"client": reference, "channel": "phone"}),
         second.partner.post("/withdrawals", {"receipt_code": consent["receipt_code"], "channel": "phone"}),
         second.partner.post(f"{path}/restrictions", {}),
-        one.post(f"{path}/endings", {"reason": "case_closed"}),
-        one.get(path),
+        north_system.post(f"{path}/endings", {"reason": "case_closed"}),
+        north_system.get(path),
         second.partner.get(path),
-        one.post("/consents/search", {"client": reference}),
-        one.post(f"/decisions/{decision['decision_id']}/transfers", {"outcome": "sent", "categories": ["identity"]}),
-        one.get(f"/decisions/{decision['decision_id']}"),
-        one.post("/clients", {"reference": reference}),
+        north_system.post("/consents/search", {"client": reference}),
+        north_system.post(f"{asked}/transfers", {"outcome": "sent", "categories": ["identity"]}),
+        north_system.get(asked),
+        north_system.post("/clients", {"reference": reference}),
     ]
     network = await small(eraser)
     erasure = perform_erasure(eraser, network, north(reference), ground=GROUND, confirmed=None)
-    acts.insert(number % len(acts), erasure)  # type: ignore[arg-type]
-    results = await asyncio.gather(*acts)
-    return reference, consent, {one.status_code for one in results if not isinstance(one, Erased)}
+    commands.insert(number % len(commands), erasure)  # type: ignore[arg-type]
+    results = await asyncio.gather(*commands)
+    return reference, consent, {result.status_code for result in results if not isinstance(result, Erased)}
 
 
 async def test_in_the_middle_of_everything(patient: Registry, tmp_path: Path) -> None:
-    """Decisions, consents, withdrawals, reads, reports and a new registration at the moment of an erasure: each is
-    answered, none is refused for a deadlock, and nothing of the erased client is left by any of them.
+    """Decisions, consents, withdrawals, reads, reports and a registration at the moment of an erasure are all answered,
+    none with a deadlock, and no data of the erased client remain.
     """
     first, second = await office(patient, "north"), await office(patient, "south")
     async with patient.sql() as connection:
@@ -88,14 +89,14 @@ async def test_in_the_middle_of_everything(patient: Registry, tmp_path: Path) ->
             assert statuses <= ANSWERED, statuses
             (line,) = eraser.ledger.entries()[-1:]
             async with patient.sql() as connection:
-                canaries = {one.encode() for one in line.clients} | {consent["consent_id"].encode(), reference.encode()}
+                canaries = {name.encode() for name in (*line.clients, consent["consent_id"], reference)}
                 assert await search_everywhere(connection, canaries) == []
                 assert await connection.fetchval(DEADLOCKS) == deadlocks
     await check_log(patient)
 
 
 async def test_it_waits_for_whoever_reads(registry: Registry, eraser: Eraser) -> None:
-    """While an answer about the client is being written the erasure waits: what is written would survive it."""
+    """An erasure waits for a command that reads the client: what that command writes would survive the erasure."""
     first = await office(registry, "north")
     reference = await first.client()
     consent = await first.consent(reference)
@@ -115,7 +116,7 @@ async def test_it_waits_for_whoever_reads(registry: Registry, eraser: Eraser) ->
 
 
 async def test_without_its_locks_it_would_not_wait(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Control: with the locks taken out of the database's function the erasure passes by a reader."""
+    """Control: without the locks in the database's function, an erasure does not wait for a reader."""
     first = await office(fresh_registry, "north")
     reference = await first.client()
     consent = await first.consent(reference)

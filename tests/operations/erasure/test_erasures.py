@@ -1,4 +1,4 @@
-"""Erasing a person: previewed, confirmed, complete, on record, and once."""
+"""Erasing a person is previewed, confirmed, complete, logged, and done once."""
 
 import asyncio
 import json
@@ -30,22 +30,23 @@ from tests.support.small_network import NUMBER
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def eraser(registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
-    """The eraser's door, with a ledger of this test's own."""
-    async with erasing(registry, tmp_path / "ledger") as door:
-        yield door
+    """An eraser with a ledger that only this test uses."""
+    async with erasing(registry, tmp_path / "ledger") as opened:
+        yield opened
 
 
 async def test_nothing_of_the_person_is_left(registry: Registry, eraser: Eraser) -> None:
-    """After the erasure no column of any table holds an id, reference, digest, nonce or byte of the person's rows, no
-    event commits to the reference, another client's rows are untouched, and the log still holds together.
+    """After an erasure no column of any table holds an id, reference, digest, nonce or byte of the person's rows, no
+    event commits to the reference, another client's rows are unchanged, and the log verifies.
     """
     first, second = await office(registry, "north"), await office(registry, "south")
-    other, others = await a_life(first, second)
+    kept, consent_kept = await a_life(first, second)
     reference, consent = await a_life(first, second)
     clients = await clients_of(registry, consent)
     async with registry.sql() as connection:
         before = await connection.fetchval("select count(*) from registry.leaves")
-        shared = await traces(connection, await clients_of(registry, others))  # digests of equal bodies, for instance
+        # For example digests of equal bodies.
+        shared = await traces(connection, await clients_of(registry, consent_kept))
         canaries = await traces(connection, clients) - shared | {reference.encode()}
         assert len(canaries) > 60
         assert {where[0] for where in await search_everywhere(connection, canaries)} >= {
@@ -70,12 +71,12 @@ async def test_nothing_of_the_person_is_left(registry: Registry, eraser: Eraser)
     assert set(facts) == {"v", "kind", "id", "at", "network", "actor", "client", "ground", "norm", "indices"}
     await check_log(registry)
     assert await first.outcome(reference) == "no_permission"
-    assert (await first.post("/consents/search", {"client": other}, 200))["items"] != []
+    assert (await first.post("/consents/search", {"client": kept}, 200))["items"] != []
 
 
 async def test_the_preview_shows_what_goes_and_changes_nothing(registry: Registry, eraser: Eraser) -> None:
-    """Rows by table, events by kind, the question from before, the partners, what stays and on which norm; nothing is
-    written, neither to the database nor to the ledger.
+    """The preview shows rows by table, events by kind, the question from before the registration, the partners, and
+    what is kept with its norm. It writes nothing, neither to the database nor to the ledger.
     """
     first, second = await office(registry, "north"), await office(registry, "south")
     reference, consent = await a_life(first, second)
@@ -95,13 +96,13 @@ async def test_the_preview_shows_what_goes_and_changes_nothing(registry: Registr
         "transfers": 1,
     }.items() <= shown.rows.items()
     assert {"decision": 1, "consent": 2, "withdrawal": 1, "transfer": 1, "read": 3}.items() <= shown.events.items()
-    assert all(one.norm for one in shown.stays)
+    assert all(kept.norm for kept in shown.stays)
     erased = await perform_erasure(eraser, network, north(reference), ground=GROUND, confirmed=shown.digest)
     assert erased.events == sum(shown.events.values()) + shown.questions
 
 
 async def test_what_was_not_previewed_is_not_erased(registry: Registry, eraser: Eraser) -> None:
-    """A consent recorded after the preview refuses the act; a question asked after it does not, and goes as well."""
+    """A consent recorded after the preview prevents the erasure; a question asked after it is erased too."""
     first = await office(registry, "north")
     reference = await first.client()
     await first.consent(reference)
@@ -121,8 +122,8 @@ async def test_what_was_not_previewed_is_not_erased(registry: Registry, eraser: 
 
 
 async def test_the_unknown_look_alike(registry: Registry, eraser: Eraser) -> None:
-    """An unknown reference, another partner's, an unknown partner, an unknown or malformed consent and a person erased
-    before are one and the same: not found; and nothing is written.
+    """An unknown reference, another partner's reference, an unknown partner, an unknown or malformed consent and an
+    erased person get the same NotFound, and nothing is written.
     """
     first, second = await office(registry, "north"), await office(registry, "south")
     reference, consent = await a_life(first, second)
@@ -138,19 +139,19 @@ async def test_the_unknown_look_alike(registry: Registry, eraser: Eraser) -> Non
     network, log, ledger = await small(eraser), await check_log(registry), eraser.ledger.entries()
     said = set()
     for target in targets:
-        for act in (
+        for attempt in (
             preview_erasure(eraser, network, target),
             perform_erasure(eraser, network, target, ground=GROUND, confirmed=None),
         ):
             with pytest.raises(NotFound) as refused:
-                await act
+                await attempt
             said.add(str(refused.value))
     assert len(said) == 1
     assert (await check_log(registry), eraser.ledger.entries()) == (log, ledger)
 
 
 async def test_an_unknown_ground_is_refused(registry: Registry, eraser: Eraser) -> None:
-    """The ground is one of Art. 17 Abs. 1, by its code."""
+    """A ground that is not a code of Art. 17 Abs. 1 DSGVO is refused."""
     first = await office(registry, "north")
     reference = await first.client()
     with pytest.raises(Malformed):
@@ -158,7 +159,7 @@ async def test_an_unknown_ground_is_refused(registry: Registry, eraser: Eraser) 
 
 
 async def test_a_hold_stands_against_it(registry: Registry, eraser: Eraser) -> None:
-    """While a legal hold is open the person is shown as held and not erased, also by who skips the operation."""
+    """While a legal hold is open, the preview shows it and the person is not erased, not even by direct SQL."""
     first = await office(registry, "north")
     reference = await first.client()
     consent = await first.consent(reference)
@@ -184,16 +185,16 @@ async def test_a_hold_stands_against_it(registry: Registry, eraser: Eraser) -> N
 
 
 async def test_twice_at_once_is_once(registry: Registry, eraser: Eraser) -> None:
-    """Of two erasures of one person at the same moment one is done and the other finds nobody."""
+    """Of two erasures of one person at the same moment, one is done and the other finds no client."""
     first, second = await office(registry, "north"), await office(registry, "south")
     reference, _ = await a_life(first, second)
     results = await asyncio.gather(*(erase(eraser, north(reference)) for _ in range(2)), return_exceptions=True)
-    assert sorted(isinstance(one, NotFound) for one in results) == [False, True], results
+    assert sorted(isinstance(result, NotFound) for result in results) == [False, True], results
     await check_log(registry)
 
 
 async def test_an_erased_person_may_come_back(registry: Registry, eraser: Eraser) -> None:
-    """Whoever is registered again after an erasure is a new client, and the ledger's old entry does not touch it."""
+    """A person registered again after an erasure is a new client, which the ledger's old entry does not affect."""
     first, second = await office(registry, "north"), await office(registry, "south")
     reference, _ = await a_life(first, second)
     await erase(eraser, north(reference))
@@ -205,7 +206,7 @@ async def test_an_erased_person_may_come_back(registry: Registry, eraser: Eraser
 
 
 async def test_linked_references_are_one_person(registry: Registry, eraser: Eraser) -> None:
-    """Whoever two partners linked is erased under both names at once; whoever was unlinked before stays."""
+    """A linked client is erased under both partners' references; a reference unlinked before is kept."""
     first, second = await office(registry, "north"), await office(registry, "south")
     names = [await first.client(), f"S-{uuid.uuid4()}", f"S-{uuid.uuid4()}"]
     for name in names[1:]:
@@ -219,10 +220,10 @@ async def test_linked_references_are_one_person(registry: Registry, eraser: Eras
     assert (shown.clients, shown.rows["client_references"], shown.rows["consents"]) == (2, 2, 2)
     clients = {*await clients_of(registry, consent), *await clients_of(registry, theirs)}
     async with registry.sql() as connection:
-        others = await connection.fetch(
+        rows = await connection.fetch(
             "select client_id from registry.clients where not client_id = any ($1::uuid[])", list(clients)
         )
-        shared = await traces(connection, [str(row[0]) for row in others])
+        shared = await traces(connection, [str(row[0]) for row in rows])
         canaries = await traces(connection, clients) - shared | {names[0].encode(), names[1].encode()}
         await perform_erasure(eraser, network, north(names[0]), ground=GROUND, confirmed=shown.digest)
         assert await search_everywhere(connection, canaries) == []

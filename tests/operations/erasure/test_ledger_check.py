@@ -1,4 +1,4 @@
-"""A restored backup is not served before whoever was erased is erased again."""
+"""A restored backup is not ready before the persons erased since are erased again."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.support.office import office
 
 
 async def not_ready(registry: Registry) -> str | None:
-    """Return what stands against readiness, asked afresh; None when the registry is ready."""
+    """The reason why the registry is not ready, probed anew; None when it is ready."""
     readiness = registry.app.state.readiness
     readiness._asked_at = float("-inf")
     answer = await registry.http.get("/ready")
@@ -23,12 +23,12 @@ async def not_ready(registry: Registry) -> str | None:
 
 
 async def erase(eraser: Eraser, reference: str) -> None:
-    """Erase north's client."""
+    """Erase a client of north's."""
     await perform_erasure(eraser, await small(eraser), north(reference), ground="unlawful", confirmed=None)
 
 
 async def copied(installation: Installation, source: str, target: str) -> None:
-    """Make a database as it is now another one: a backup, restored."""
+    """Copy a database, as a restored backup."""
     admin = await asyncpg.connect(installation.cluster.dsn())
     try:
         await admin.execute(f"create database {target} template {source} strategy wal_log")
@@ -38,7 +38,7 @@ async def copied(installation: Installation, source: str, target: str) -> None:
 
 
 async def dropped(installation: Installation, name: str) -> None:
-    """Remove a database."""
+    """Drop a database."""
     admin = await asyncpg.connect(installation.cluster.dsn())
     try:
         await admin.execute(f"drop database if exists {name} with (force)")
@@ -47,8 +47,8 @@ async def dropped(installation: Installation, name: str) -> None:
 
 
 async def test_a_restored_backup_is_erased_again(installation: Installation, tmp_path: Path) -> None:
-    """A backup from before the erasure is not ready and says what to do; after the replay it is, and nothing of the
-    person is in it, while everybody else is.
+    """A backup from before an erasure is not ready and says what to do. After `erasure replay` it is ready, without any
+    data of the erased person and with those of others.
     """
     ledger = tmp_path / "ledger"
     async with installation.copy() as database:
@@ -56,7 +56,7 @@ async def test_a_restored_backup_is_erased_again(installation: Installation, tmp
         async with serving(installation, database) as registry:
             office_north = await office(registry, "north")
             gone, stays = await office_north.client(), await office_north.client()
-            consents = [(await office_north.consent(one))["consent_id"] for one in (gone, stays)]
+            consents = [(await office_north.consent(client))["consent_id"] for client in (gone, stays)]
         await copied(installation, database, backup)
         try:
             async with serving(installation, database, ledger=ledger) as registry:
@@ -68,8 +68,8 @@ async def test_a_restored_backup_is_erased_again(installation: Installation, tmp
                 assert "1 clients that were erased" in (await not_ready(registry) or "")
                 assert "consent-registry erasure replay" in (await not_ready(registry) or "")
                 clients = [
-                    str(await sql.fetchval("select client_id from registry.consents where consent_id = $1", one))
-                    for one in consents
+                    str(await sql.fetchval("select client_id from registry.consents where consent_id = $1", consent_id))
+                    for consent_id in consents
                 ]
                 canaries = await traces(sql, clients[:1]) - await traces(sql, clients[1:])
                 async with erasing(registry, ledger) as eraser:
@@ -88,7 +88,7 @@ async def test_a_restored_backup_is_erased_again(installation: Installation, tmp
 async def test_a_database_restored_under_a_running_server_is_noticed(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """The comparison is made again when the database's erasures are other ones than before."""
+    """The ledger is compared again when the erasures recorded in the database changed."""
     ledger = tmp_path / "ledger"
     async with installation.copy() as database, serving(installation, database, ledger=ledger) as registry:
         office_north = await office(registry, "north")
@@ -110,10 +110,10 @@ async def test_a_database_restored_under_a_running_server_is_noticed(
 async def test_a_ledger_that_is_not_this_ones_is_found(
     installation: Installation, tmp_path: Path, *, given: bool
 ) -> None:
-    """With erasures on record, another ledger or none at all is not ready, and says which setting to look at."""
+    """With recorded erasures, another ledger or none makes the registry unready, with the name of the setting."""
     async with installation.copy() as database:
-        other = tmp_path / "other" if given else None
-        async with serving(installation, database, ledger=other) as registry:
+        ledger = tmp_path / "another" if given else None
+        async with serving(installation, database, ledger=ledger) as registry:
             assert await not_ready(registry) is None
             office_north = await office(registry, "north")
             client = await office_north.client()
@@ -123,7 +123,7 @@ async def test_a_ledger_that_is_not_this_ones_is_found(
 
 
 def test_a_ledger_survives_a_torn_line(tmp_path: Path) -> None:
-    """A line cut off by a crash counts for nothing, and the next one is read all the same."""
+    """A line cut off by a crash is ignored, and the next one is read."""
     ledger = ErasureLedger(tmp_path / "ledger")
     ledger.intend("one", "now", "small", ("a",), "unlawful")
     whole = (tmp_path / "ledger").read_bytes()
@@ -137,7 +137,7 @@ def test_a_ledger_survives_a_torn_line(tmp_path: Path) -> None:
 
 
 def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
-    """A file that is something else is named with the line, rather than taken for an empty ledger."""
+    """A file that is not a ledger is refused with the line, not taken for an empty ledger."""
     (tmp_path / "ledger").write_text("something else\n")
     with pytest.raises(Unusable, match="line 1"):
         ErasureLedger(tmp_path / "ledger").entries()

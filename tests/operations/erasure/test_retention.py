@@ -1,4 +1,4 @@
-"""Retention: each class when its time has come, never before, and a legal hold stands against it."""
+"""Retention removes each class when it is due and never before, and nothing under a legal hold."""
 
 import json
 from collections.abc import AsyncIterator
@@ -25,19 +25,19 @@ from tests.support.office import Body, Office, office
 from tests.support.small_network import NUMBER
 
 THIS_YEAR = datetime.now(UTC).year
-# Consents of these tests are given now for 24 months; what is proof of them is kept three calendar years longer.
+# Consents of these tests are given now for 24 months; their proof is kept three calendar years longer.
 CONSENTS_DUE = 6
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def eraser(fresh_registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
-    """The eraser's door."""
-    async with erasing(fresh_registry, tmp_path / "ledger") as door:
-        yield door
+    """An eraser on this registry."""
+    async with erasing(fresh_registry, tmp_path / "ledger") as opened:
+        yield opened
 
 
 async def in_years(registry: Registry, years: int) -> None:
-    """Let retention believe that so many years have passed."""
+    """Move retention's clock so many years ahead."""
     async with registry.sql() as connection:
         await connection.execute(
             "create or replace function registry.retention_now() returns timestamptz language sql stable as"
@@ -46,12 +46,12 @@ async def in_years(registry: Registry, years: int) -> None:
 
 
 async def retain(eraser: Eraser, batch: int = 1000) -> list[Retained]:
-    """Let go what is due in the small network."""
+    """Run retention in the small network."""
     return await perform_retention(eraser, await small(eraser), batch=batch)
 
 
 async def kinds(registry: Registry) -> dict[str, int]:
-    """Count the events that are left by kind, of a log that holds together."""
+    """Count the remaining events by kind, and check the log."""
     left: dict[str, int] = {}
     for event in await check_log(registry):
         left[event["kind"]] = left.get(event["kind"], 0) + 1
@@ -59,7 +59,9 @@ async def kinds(registry: Registry) -> dict[str, int]:
 
 
 async def used(first: Office) -> tuple[str, Body]:
-    """Take in a client who agrees, ask, send, look: four uses; return the reference and the consent."""
+    """Register a client with a consent, and use it four times: decision, transfer, read, and a question about nobody;
+    return the reference and the consent.
+    """
     client = await first.client()
     consent = await first.consent(client)
     decision = await first.post(
@@ -74,7 +76,7 @@ async def used(first: Office) -> tuple[str, Body]:
 
 
 async def test_nothing_goes_before_its_time(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Nothing is due today, nor at the end of the third year after; the preview says so and changes nothing."""
+    """Nothing is due today or three years later; the preview shows that and changes nothing."""
     first = await office(fresh_registry, "north")
     await used(first)
     log = await check_log(fresh_registry)
@@ -87,8 +89,8 @@ async def test_nothing_goes_before_its_time(fresh_registry: Registry, eraser: Er
 
 
 async def test_uses_go_by_age_and_consents_when_nobody_relies_on_them(fresh_registry: Registry, eraser: Eraser) -> None:
-    """In the fourth year decisions, transfers and reads go and the consent stays and is shown; when the third year
-    after its end has passed the consent goes with its events, then the client, and nothing of it is left.
+    """In the fourth year decisions, transfers and reads are removed, and the consent stays. After the third year from
+    its end the consent is removed with its events, then the client, and no data of it remain.
     """
     first = await office(fresh_registry, "north")
     client, consent = await used(first)
@@ -108,7 +110,7 @@ async def test_uses_go_by_age_and_consents_when_nobody_relies_on_them(fresh_regi
         canaries = await traces(connection, clients)
         await in_years(fresh_registry, CONSENTS_DUE)
         steps = await retain(eraser)
-        assert [one.step for one in steps] == ["uses", "consents", "clients"]
+        assert [step.step for step in steps] == ["uses", "consents", "clients"]
         assert await search_everywhere(connection, canaries) == []
     left = await kinds(fresh_registry)
     assert set(left) == {"catalogue", "credential", "retention"}
@@ -116,7 +118,7 @@ async def test_uses_go_by_age_and_consents_when_nobody_relies_on_them(fresh_regi
 
 
 async def test_a_withdrawn_consent_goes_before_one_that_went_on(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Reliance ends with the withdrawal: that consent goes in the fourth year, the same client's other one stays."""
+    """A withdrawn consent is removed in the fourth year; another consent of the same client stays."""
     first = await office(fresh_registry, "north")
     client = await first.client()
     ended, goes_on = await first.consent(client), await first.consent(client, purpose="housing")
@@ -125,7 +127,7 @@ async def test_a_withdrawn_consent_goes_before_one_that_went_on(fresh_registry: 
     shown = await preview_retention(eraser, await small(eraser))
     # The consent's entry, and the withdrawal's with its padding.
     assert (shown.consents, shown.events_of_consents) == (1, 1 + 16)
-    assert [one.step for one in await retain(eraser)] == ["consents"]
+    assert [step.step for step in await retain(eraser)] == ["consents"]
     left = await kinds(fresh_registry)
     assert (left["consent"], left["client"], left.get("withdrawal"), left.get("padding")) == (1, 1, None, None)
     await first.get(f"/consents/{ended['consent_id']}", 404)
@@ -134,8 +136,8 @@ async def test_a_withdrawn_consent_goes_before_one_that_went_on(fresh_registry: 
 
 
 async def test_what_one_act_changed_goes_together(fresh_registry: Registry, eraser: Eraser) -> None:
-    """A consent that ended stays as long as another one that the same withdrawal touched: no event tells of what is
-    gone.
+    """A consent that ended stays as long as another consent changed by the same withdrawal: no event may refer to rows
+    that are gone.
     """
     first = await office(fresh_registry, "north")
     client = await first.client()
@@ -147,7 +149,7 @@ async def test_what_one_act_changed_goes_together(fresh_registry: Registry, eras
     await first.get(f"/consents/{goes_on['consent_id']}")
     await in_years(fresh_registry, CONSENTS_DUE)
     steps = await retain(eraser)
-    assert [(one.step, one.consents, one.clients) for one in steps if one.step != "uses"] == [
+    assert [(step.step, step.consents, step.clients) for step in steps if step.step != "uses"] == [
         ("consents", 2, 0),
         ("clients", 0, 1),
     ]
@@ -155,7 +157,7 @@ async def test_what_one_act_changed_goes_together(fresh_registry: Registry, eras
 
 
 async def test_a_transfer_is_reliance(fresh_registry: Registry) -> None:
-    """A consent that was withdrawn counts as relied on by the transfer that was made under it, however late."""
+    """The period of a withdrawn consent begins with the last transfer made under it, however late that was."""
     first = await office(fresh_registry, "north")
     _, consent = await used(first)
     await first.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
@@ -168,7 +170,7 @@ async def test_a_transfer_is_reliance(fresh_registry: Registry) -> None:
 
 
 async def test_a_hold_stands_against_it(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Of two clients the held one keeps every event and row; when the hold is lifted they go as well."""
+    """A client under a legal hold keeps every event and row; they are removed once the hold is lifted."""
     first = await office(fresh_registry, "north")
     held, consent = await used(first)
     await used(first)
@@ -176,7 +178,7 @@ async def test_a_hold_stands_against_it(fresh_registry: Registry, eraser: Eraser
     await in_years(fresh_registry, CONSENTS_DUE)
     assert (await preview_retention(eraser, await small(eraser))).held == 1
     steps = await retain(eraser)
-    assert [(one.step, one.events) for one in steps] == [("uses", 5), ("consents", 1), ("clients", 1)]
+    assert [(step.step, step.events) for step in steps] == [("uses", 5), ("consents", 1), ("clients", 1)]
     left = await kinds(fresh_registry)
     kept = {"client": 1, "consent": 1, "decision": 1, "transfer": 1, "read": 1, "hold": 1}
     assert kept.items() <= left.items()
@@ -188,18 +190,18 @@ async def test_a_hold_stands_against_it(fresh_registry: Registry, eraser: Eraser
 
 
 async def test_in_small_steps_it_is_the_same(fresh_registry: Registry, eraser: Eraser) -> None:
-    """One use, one consent, one client at a time: each step has its event, and the end is the same."""
+    """With a batch size of one, each step has its event, and the result is the same."""
     first = await office(fresh_registry, "north")
     for _ in range(2):
         await used(first)
     await in_years(fresh_registry, CONSENTS_DUE)
     steps = await retain(eraser, batch=1)
-    assert [one.step for one in steps] == ["uses"] * 8 + ["consents"] * 2 + ["clients"] * 2
+    assert [step.step for step in steps] == ["uses"] * 8 + ["consents"] * 2 + ["clients"] * 2
     assert set(await kinds(fresh_registry)) == {"catalogue", "credential", "retention"}
 
 
 async def test_nothing_permanent_ever_goes(fresh_registry: Registry, eraser: Eraser) -> None:
-    """After a hundred years the log still has its catalogue and what accounts for what it lost."""
+    """After a hundred years the log still has its catalogue and the records of all removals."""
     first = await office(fresh_registry, "north")
     await used(first)
     await in_years(fresh_registry, CONSENTS_DUE)
@@ -211,7 +213,7 @@ async def test_nothing_permanent_ever_goes(fresh_registry: Registry, eraser: Era
 
 
 async def test_each_network_has_its_periods(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Periods are set with an event, count at once, for this network alone; what is no period is refused."""
+    """Setting periods is logged, and takes effect at once and for this network only; an invalid period is refused."""
     first = await office(fresh_registry, "north")
     await used(first)
     async with administering(fresh_registry) as (runtime, network):
@@ -225,15 +227,15 @@ async def test_each_network_has_its_periods(fresh_registry: Registry, eraser: Er
     shown = await preview_retention(eraser, await small(eraser))
     assert (shown.use_years, shown.consent_years, sum(shown.uses.values())) == (1, 10, 4)
     await in_years(fresh_registry, CONSENTS_DUE)
-    assert [one.step for one in await retain(eraser)] == ["uses"]
+    assert [step.step for step in await retain(eraser)] == ["uses"]
     async with fresh_registry.sql() as connection:
-        other = await connection.fetchrow("select * from registry.retention_terms(1)")
-    assert other is not None
-    assert (other["use_years"], other["consent_years"]) == (3, 3)
+        elsewhere = await connection.fetchrow("select * from registry.retention_terms(1)")
+    assert elsewhere is not None
+    assert (elsewhere["use_years"], elsewhere["consent_years"]) == (3, 3)
 
 
 async def test_the_event_says_what_went(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Spans and counts, periods, and nobody; and the eraser's login cannot remove without saying so."""
+    """The retention event has ranges, counts and periods, but no client; without it the eraser cannot remove."""
     first = await office(fresh_registry, "north")
     await used(first)
     await in_years(fresh_registry, 4)
@@ -259,7 +261,7 @@ async def test_the_event_says_what_went(fresh_registry: Registry, eraser: Eraser
 
 
 async def test_partitions_go_when_they_are_empty(fresh_registry: Registry, eraser: Eraser) -> None:
-    """A past month's partition is dropped when no network has an event in it, and kept as it was otherwise."""
+    """A past month's partition is dropped when no network has an event in it, and otherwise stays unchanged."""
     async with fresh_registry.sql() as connection:
         for month in ("202001", "202002"):
             await connection.execute(
@@ -282,7 +284,7 @@ async def test_partitions_go_when_they_are_empty(fresh_registry: Registry, erase
 
 
 async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser: Eraser) -> None:
-    """An event of a kind that nobody here knows, decades old, past every period, stays when all that is due goes."""
+    """An event of an unknown kind is never removed, although it is older than every period."""
     first = await office(fresh_registry, "north")
     await used(first)
     async with fresh_registry.sql() as connection:
@@ -296,7 +298,7 @@ async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser
         )
         await connection.execute("insert into registry.leaves values ($2, $1, $3)", NUMBER, place, bytes(33))
         await in_years(fresh_registry, 100)
-        gone = sum(one.events for one in await retain(eraser))
+        gone = sum(step.events for step in await retain(eraser))
         left = await connection.fetch("select log_index, kind from registry.events where network_id = $1", NUMBER)
     assert gone > 0
     assert (place, 32000) in [tuple(row) for row in left]
@@ -304,6 +306,6 @@ async def test_what_a_newer_release_wrote_stays(fresh_registry: Registry, eraser
 
 
 async def test_the_database_knows_the_same_uses(fresh_registry: Registry) -> None:
-    """The kinds that the database lets go by age are those of class `use`, and no others."""
+    """The kinds that the database removes by age are exactly those of class `use`."""
     async with fresh_registry.sql() as connection:
         assert sorted(await connection.fetchval("select registry.kinds_of('use')")) == USE_KINDS

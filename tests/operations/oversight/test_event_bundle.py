@@ -1,4 +1,4 @@
-"""The auditor's bundle beside an erasure: never an alarm about what was removed on record."""
+"""The auditor's bundle around an erasure: `verify` never reports events that were removed with a record."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ AUDITOR = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
 
 
 async def test_a_removal_must_be_signed_before_a_whole_bundle_is_made(fresh_registry: Registry, tmp_path: Path) -> None:
-    """While the event that tells of an erasure is above the checkpoint, the bundle could not say why others are
-    missing, and `verify` would call it tampering: it is refused in one line. Once that is signed, it verifies.
+    """While the event of an erasure is beyond the checkpoint, a bundle is refused in one line: `verify` would report
+    the missing events as tampering. Once that event is under a checkpoint, the bundle verifies.
     """
     ours = await office(fresh_registry, "north")
     client = await ours.client()

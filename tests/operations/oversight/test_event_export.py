@@ -1,4 +1,4 @@
-"""Taking events along: the search's slice, safe in a spreadsheet, on record before it leaves, verifiable offline."""
+"""An export of events has the slice of the search, is safe in a spreadsheet, logged before it is sent, and verifies."""
 
 import base64
 import csv
@@ -36,7 +36,7 @@ STARTS = "=+-@\t\r\n" + WIDE
 
 
 async def taken(dpo: Partner, form: str, **asked: object) -> httpx.Response:
-    """Take an export."""
+    """Request an export."""
     answer = await dpo.post(EXPORTS, {"format": form, **asked})
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
@@ -44,7 +44,7 @@ async def taken(dpo: Partner, form: str, **asked: object) -> httpx.Response:
 
 
 async def live(registry: Registry) -> str:
-    """Let north and south do something with each other; returns north's client."""
+    """Record consents and decisions of north and south; returns north's client."""
     ours, theirs = await office(registry, "north"), await office(registry, "south")
     await ours.post("/decisions", question("N-1"), 200)
     await ours.post("/clients", {"reference": "N-1"})
@@ -57,7 +57,7 @@ async def live(registry: Registry) -> str:
 
 
 async def test_json_lines_are_the_search_oldest_first(fresh_registry: Registry) -> None:
-    """The same items as the search shows, for every filter tried, and nothing from after its beginning."""
+    """For every filter tried, an export has the items of the search, and none recorded after the export began."""
     await live(fresh_registry)
     for partner in ("north", "south", "east"):
         dpo = await fresh_registry.dpo(partner)
@@ -72,32 +72,32 @@ async def test_json_lines_are_the_search_oldest_first(fresh_registry: Registry) 
             assert answer.headers["content-disposition"] == name
             lines = [json.loads(line) for line in answer.text.splitlines()]
             looks = {last} if lines and lines[-1]["log"]["index"] == last else set()  # the search just made
-            assert [one for one in lines if one["log"]["index"] not in looks] == shown[::-1], (partner, asked)
+            assert [item for item in lines if item["log"]["index"] not in looks] == shown[::-1], (partner, asked)
 
 
 async def test_each_page_is_on_record_before_it_leaves(
     fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With pages of two there is a record for each, with count and digest; together they are what left."""
+    """With pages of two, each page has a read event with count and digest, and all together cover what was sent."""
     await live(fresh_registry)
     dpo = await fresh_registry.dpo("north")
     for name in ("STRETCH", "FULL"):
         monkeypatch.setattr(event_export, name, 2)
     before = (await records(fresh_registry))[-1].index
     left = [json.loads(line)["id"] for line in (await taken(dpo, "jsonl")).text.splitlines()]
-    looks = [one.facts for one in await records(fresh_registry) if one.index > before]
-    assert {(one["kind"], one["what"], one["actor"]) for one in looks} == {("read", "event export", "north")}
-    assert sum(one["count"] for one in looks) == len(left)
+    looks = [record.facts for record in await records(fresh_registry) if record.index > before]
+    assert {(item["kind"], item["what"], item["actor"]) for item in looks} == {("read", "event export", "north")}
+    assert sum(item["count"] for item in looks) == len(left)
     assert len(looks) > 2
     digests = []
-    for one in looks:
-        shown, left = left[: one["count"]], left[one["count"] :]
+    for item in looks:
+        shown, left = left[: item["count"]], left[item["count"] :]
         digests.append(digest_of(shown))
-    assert digests == [one["digest"] for one in looks]
+    assert digests == [item["digest"] for item in looks]
 
 
 async def test_an_export_that_finds_nothing_is_on_record(fresh_registry: Registry) -> None:
-    """One record with count 0; the answer is empty, and CSV has its head."""
+    """An export without events is logged once with count 0; it is empty, and as CSV it has the header line."""
     dpo = await fresh_registry.dpo("east")
     assert (await taken(dpo, "jsonl", client="nobody")).text == ""
     assert (await records(fresh_registry))[-1].facts["count"] == 0
@@ -106,7 +106,7 @@ async def test_an_export_that_finds_nothing_is_on_record(fresh_registry: Registr
 
 
 def hostile() -> list[str]:
-    """Two hundred references that a spreadsheet would take for something else."""
+    """Two hundred references that a spreadsheet could take for formulas or separators."""
     chance = random.Random(4180)
     payloads = [
         *("=1+1", "+1", "-1", "@SUM(1)", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0", "'=1", "''", "'"),
@@ -134,44 +134,44 @@ def hostile() -> list[str]:
 
 
 def test_no_cell_begins_a_formula_in_any_spreadsheet() -> None:
-    """200 hostile values: read back with the comma no cell begins a formula, cut at semicolons none either; with the
-    apostrophes taken away each is what it was. A row written plainly fails the same look.
+    """No cell of 200 hostile values begins a formula, whether the file is split at commas or at semicolons; without the
+    apostrophes each value is as it was. Control: a row written without protection fails the same check.
     """
     payloads = hostile()
     assert len(payloads) >= 200
-    rows = b"".join(csv_row(["id", one, 7, None]) for one in payloads)
+    rows = b"".join(csv_row(["id", payload, 7, None]) for payload in payloads)
     read = list(csv.reader(io.StringIO(rows.decode(), newline=""), strict=True))
     assert [len(row) for row in read] == [4] * len(payloads)
     for row, payload in zip(read, payloads, strict=True):
         assert not dangerous(row[1]), row[1]
         assert restored(row[1]) == payload
         assert (row[0], row[2], row[3]) == ("id", "7", "")
-    plain = [one for one in payloads if dangerous(one)]
+    plain = [payload for payload in payloads if dangerous(payload)]
     assert len(plain) > 100
 
 
 def dangerous(cell: str) -> bool:
-    """Whether a spreadsheet would see a formula in a cell, or in what it cuts out of it at semicolons."""
+    """Whether a spreadsheet would see a formula in a cell, or in a part of it between semicolons."""
     return any(piece.lstrip(" ")[:1] in set(STARTS) for piece in cell.split(";") if piece.lstrip(" "))
 
 
 def restored(cell: str) -> str:
-    """Take one apostrophe away from where a cell, or what follows a semicolon, begins with one."""
+    """Remove one apostrophe from the beginning of a cell and from after each semicolon."""
     return ";".join(piece.removeprefix("'") for piece in cell.split(";"))
 
 
 async def test_csv_is_safe_end_to_end(fresh_registry: Registry) -> None:
-    """References that look like formulas, registered as partners may: RFC 4180 with as many cells in each row."""
+    """With registered references that look like formulas, the CSV follows RFC 4180 with equally many cells per row."""
     ours = await office(fresh_registry, "north")
     references = hostile()[:40]
-    for one in references:
-        await ours.partner.post("/clients", {"reference": one})
+    for reference in references:
+        await ours.partner.post("/clients", {"reference": reference})
     answer = await taken(await fresh_registry.dpo("north"), "csv", kind="client")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].endswith('.csv"')
     assert "\n" not in answer.text.replace("\r\n", "")
     rows = list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
-    registered = {one["client"] for one in await search_all(await fresh_registry.dpo("north"), kind="client")}
+    registered = {item["client"] for item in await search_all(await fresh_registry.dpo("north"), kind="client")}
     assert {restored(row["client"]) for row in rows} == registered
     assert registered >= set(references) - {"=1;=2;=3 "}
     for row in rows:
@@ -180,7 +180,7 @@ async def test_csv_is_safe_end_to_end(fresh_registry: Registry) -> None:
 
 
 async def test_a_bundle_needs_a_checkpoint(fresh_registry: Registry) -> None:
-    """Before the first one: 409, and words; nothing left."""
+    """A bundle before the first checkpoint is refused with 409, and nothing is sent."""
     before = len(await records(fresh_registry))
     dpo = await fresh_registry.dpo("north")
     answer = await dpo.post(EXPORTS, {"format": "bundle"})
@@ -190,7 +190,7 @@ async def test_a_bundle_needs_a_checkpoint(fresh_registry: Registry) -> None:
 
 
 async def test_bad_exports_are_problems(fresh_registry: Registry) -> None:
-    """What is wrong with the filter or the format is said before anything leaves."""
+    """A wrong filter or format is refused before anything is sent."""
     dpo = await fresh_registry.dpo("north")
     for body, pointer in (
         ({}, "/format"),
@@ -205,8 +205,8 @@ async def test_bad_exports_are_problems(fresh_registry: Registry) -> None:
 
 
 async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Registry, tmp_path: Path) -> None:
-    """A DPO's bundle over HTTP and the auditor's whole one, with the exported log: `verify` says that both hold. With
-    one bit of an event flipped it says no, and which.
+    """A DPO's bundle over HTTP and the auditor's whole bundle both verify against the exported log. With one bit of an
+    event flipped, `verify` fails and names the event.
     """
     await live(fresh_registry)
     async with sealing_office(fresh_registry.installation, fresh_registry.database, tmp_path / "heads") as sealer:
@@ -221,8 +221,10 @@ async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Regist
     head, *lines = [json.loads(line) for line in own.read_text().splitlines()]
     size = head["size"]
     assert head == {"bundle": 1, "origin": network.log_origin, "size": size, "slice": "north", "actor": "north"}
-    every = [one for one in await records(fresh_registry) if one.index < size]
-    assert [one["index"] for one in lines] == [one.index for one in every if one.facts["actor"] == "north"]
+    every = [record for record in await records(fresh_registry) if record.index < size]
+    assert [record["index"] for record in lines] == [
+        record.index for record in every if record.facts["actor"] == "north"
+    ]
 
     auditor = fresh_registry.installation.dsn(fresh_registry.database, "auditor")
     whole = tmp_path / "events.jsonl.gz"
@@ -251,13 +253,13 @@ async def test_bundles_verify_and_a_flipped_byte_is_found(fresh_registry: Regist
     altered = bytearray(base64.b64decode(lines[3]["event"]))
     altered[len(altered) // 2] ^= 1
     lines[3]["event"] = base64.b64encode(altered).decode()
-    own.write_text("".join(json.dumps(one) + "\n" for one in [head, *lines]))
+    own.write_text("".join(json.dumps(line) + "\n" for line in [head, *lines]))
     code, report = verified(own)
     assert (code, f"event {lines[3]['index']} does not open its leaf" in report) == (1, True), report
 
 
 async def test_the_auditors_bundle_refuses_in_one_line(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Unknown network, no checkpoint, another login, no setting: 2, a line, and no file."""
+    """An unknown network, no checkpoint, another login or a missing setting gives exit code 2, one line and no file."""
     file = tmp_path / "events.jsonl"
     dsn = fresh_registry.installation.dsn
     auditor = {AUDITOR: dsn(fresh_registry.database, "auditor")}
@@ -274,7 +276,7 @@ async def test_the_auditors_bundle_refuses_in_one_line(fresh_registry: Registry,
 
 
 async def test_an_erased_client_is_in_no_export(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Its events are absent, the questions from before it was registered as well."""
+    """After an erasure an export has neither the client's events nor the questions from before its registration."""
     client = await live(fresh_registry)
     dpo = await fresh_registry.dpo("north")
     about = [json.loads(line)["id"] for line in (await taken(dpo, "jsonl", client=client)).text.splitlines()]
@@ -286,11 +288,11 @@ async def test_an_erased_client_is_in_no_export(fresh_registry: Registry, tmp_pa
     assert (await taken(dpo, "jsonl", client=client)).text == ""
     text = (await taken(dpo, "jsonl")).text
     assert text
-    assert not any(one in text for one in about)
+    assert not any(name in text for name in about)
 
 
 async def test_a_suspended_partners_export_ends(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is suspended while pages leave is given no further one: the answer breaks off, and is not complete."""
+    """A caller suspended during an export gets no further page: the answer breaks off and is incomplete."""
     await live(fresh_registry)
     monkeypatch.setattr(event_export, "STRETCH", 1)
     monkeypatch.setattr(event_export, "FULL", 1)

@@ -1,4 +1,4 @@
-"""A DPO's search: her own slice and no row more, every filter as brute force has it, pages that stay what they were."""
+"""A DPO's search shows exactly her own slice, filters as a brute-force search does, and has stable pages."""
 
 import asyncio
 import json
@@ -26,23 +26,23 @@ from tests.support.small_network import question
 
 CANARY = "CANARY-4711-ßé"
 PARTNERS = ("north", "south", "east")
-# What a partner may search for; nothing of the others is anybody's own.
+# The kinds a partner may search for; events of other kinds have no partner as actor.
 OWN_KINDS = [kind for kind, event in EVENTS.items() if event.is_searchable]
 
 
 class Log:
-    """A log with something of everything: a registry, its events until now, the clients north can name."""
+    """A registry with events of every kind, its events until now, and the clients that north can name."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.events: list[Record] = []
-        # Which numbers and references each of north's references means.
+        # The client ids and references that each of north's references means.
         self.clients: dict[str, tuple[set[str], set[str]]] = {}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def log(installation: Installation) -> AsyncIterator[Log]:
-    """Live a few days of the small network."""
+    """A log with a few days' events of the small network."""
     async with installation.copy() as database, serving(installation, database) as registry:
         made = Log(registry)
         await _live(made)
@@ -93,7 +93,7 @@ async def _live(log: Log) -> None:
 
 
 async def _meant(registry: Registry, reference: str) -> tuple[set[str], set[str]]:
-    """Whom a reference of north's means, told by the rows alone."""
+    """The client ids and references that a reference of north's means, read from the rows."""
     north_office = await office(registry, "north")
     async with registry.sql() as sql:
         before = await sql.fetchval("select max(log_index) from registry.events where network_id = 99")
@@ -110,14 +110,14 @@ async def _meant(registry: Registry, reference: str) -> tuple[set[str], set[str]
 
 
 def until_now(log: Log, items: list[dict[str, Any]]) -> list[int]:
-    """The places of what was found, as far as it was there when the brute force looked."""
+    """The places of found items, without those recorded after the brute-force search."""
     last = log.events[-1].index
-    return [one["log"]["index"] for one in items if one["log"]["index"] <= last]
+    return [item["log"]["index"] for item in items if item["log"]["index"] <= last]
 
 
 async def forget_looks(log: Log) -> None:
-    """Take out what was written since, most of it the searches themselves: with pages of one they would be doubled by
-    every search.
+    """Remove the events written since, most of them reads by the searches themselves: with pages of one, every search
+    would double them.
     """
     async with log.registry.sql() as sql:
         await sql.execute("set session_replication_role = replica")
@@ -145,8 +145,8 @@ FILTERS = st.fixed_dictionaries(
 
 
 def _asked(log: Log, drawn: dict[str, Any]) -> dict[str, Any]:
-    """A drawn filter with instants that are events' own."""
-    times = sorted(str(one.facts["at"]) for one in log.events)
+    """A drawn filter, with its instants replaced by times of events."""
+    times = sorted(str(record.facts["at"]) for record in log.events)
     asked = dict(drawn)
     for name in {"from", "until"} & set(asked):
         asked[name] = times[asked[name] % len(times)]
@@ -158,7 +158,7 @@ def _asked(log: Log, drawn: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(drawn=FILTERS, partner=st.sampled_from(PARTNERS), limit=st.sampled_from([1, 3, 7, 200]))
 async def test_filters_find_what_brute_force_finds(log: Log, drawn: dict[str, Any], partner: str, limit: int) -> None:
-    """Any filter of any partner's DPO, in pages of any length: the places that a look at every event gives."""
+    """Any filter of any partner's DPO, in pages of any length, finds the same places as a brute-force search."""
     asked = _asked(log, drawn)
     dpo = await log.registry.dpo(partner)
     clients = log.clients[asked["client"]] if "client" in asked and partner == "north" else (set(), set())
@@ -170,13 +170,13 @@ async def test_filters_find_what_brute_force_finds(log: Log, drawn: dict[str, An
 
 
 async def test_every_single_filter(log: Log) -> None:
-    """Each member alone, with each of its values, for each DPO: as brute force has it, and not all of it empty."""
+    """Each member of the filter with each value finds the places of a brute-force search, and not all are empty."""
     total = 0
     singles: list[dict[str, Any]] = [{}]
     singles += [{name: slug} for name in ("partner", "recipient") for slug in PARTNERS]
     singles += [{"purpose": "support"}, {"purpose": "housing"}, {"person": "B-12"}]
-    singles += [{"outcome": one} for one in ("permit", "partial", "no_permission", "not_consent_based")]
-    singles += [{"kind": one} for one in OWN_KINDS]
+    singles += [{"outcome": outcome} for outcome in ("permit", "partial", "no_permission", "not_consent_based")]
+    singles += [{"kind": kind} for kind in OWN_KINDS]
     for partner in PARTNERS:
         dpo = await log.registry.dpo(partner)
         for asked in singles:
@@ -187,7 +187,7 @@ async def test_every_single_filter(log: Log) -> None:
 
 
 async def test_pages_across_the_last_weeks(log: Log) -> None:
-    """A page looks at the log's last weeks first: were they a twentieth of a second, the places would be the same."""
+    """A page searches the log's last weeks first; with a twentieth of a second instead, it finds the same places."""
     async with log.registry.sql() as owner:
         source = await owner.fetchval("select pg_get_functiondef('registry.last_weeks'::regproc)")
         assert "35 days" in source
@@ -204,37 +204,37 @@ async def test_pages_across_the_last_weeks(log: Log) -> None:
 
 
 async def test_a_slice_holds_nothing_foreign(log: Log) -> None:
-    """Own events come whole; others' are permits to this partner, without bytes, client, or staff; no other row."""
+    """A slice has the own events whole, and others' permits to this partner without bytes, client or staff; no more."""
     for partner in PARTNERS:
         dpo = await log.registry.dpo(partner)
         items = await search_all(dpo, limit=200)
-        by_index = {one.index: one for one in log.events}
+        by_index = {record.index: record for record in log.events}
         kinds = set()
-        for one in items:
-            record = by_index.get(one["log"]["index"])
+        for item in items:
+            record = by_index.get(item["log"]["index"])
             if record is None:
-                assert one["actor"] == partner  # younger: the searches themselves
+                assert item["actor"] == partner  # younger: the searches themselves
                 continue
-            if one["actor"] == partner:
-                assert one["event"] == record.facts
+            if item["actor"] == partner:
+                assert item["event"] == record.facts
                 kinds.add("own")
             else:
-                assert "event" not in one
-                assert (one["kind"], one["recipient"], one["client"], one["person"]) == (
+                assert "event" not in item
+                assert (item["kind"], item["recipient"], item["client"], item["person"]) == (
                     "decision",
                     partner,
                     None,
                     None,
                 )
-                assert one["outcome"] in {"permit", "partial"}
-                assert record.facts["client"] not in json.dumps(one)
-                assert record.facts.get("reference_commitment", "-") not in json.dumps(one)
+                assert item["outcome"] in {"permit", "partial"}
+                assert record.facts["client"] not in json.dumps(item)
+                assert record.facts.get("reference_commitment", "-") not in json.dumps(item)
                 kinds.add("received")
         assert kinds == {"own", "received"} - ({"received"} if partner == "east" else set()), partner
 
 
 async def test_own_references_are_shown_and_no_others(log: Log) -> None:
-    """North's DPO reads north's references; those of south and east never reach her, nor hers them."""
+    """Each DPO sees the references of her own partner only."""
     shown = {partner: json.dumps(await search_all(await log.registry.dpo(partner), limit=200)) for partner in PARTNERS}
     assert '"N-early"' in shown["north"]
     assert '"S-1"' in shown["south"]
@@ -244,22 +244,22 @@ async def test_own_references_are_shown_and_no_others(log: Log) -> None:
 
 
 async def test_the_administration_sees_what_it_did_itself(log: Log) -> None:
-    """Credentials, catalogue, the hold: actor 0, and no event of a partner."""
+    """The administration finds its own events, such as credentials, catalogue and holds, and none of a partner."""
     admin = await log.registry.partner("admin")
     items = await search_all(admin, limit=200)
-    assert {one["actor"] for one in items} == {"administration"}
-    assert {"catalogue", "credential", "hold"} <= {one["kind"] for one in items}
-    assert all(one["client"] is None for one in items)
-    assert [one["person"] for one in await search_all(admin, person="DPO-1")] == ["DPO-1"]
+    assert {item["actor"] for item in items} == {"administration"}
+    assert {"catalogue", "credential", "hold"} <= {item["kind"] for item in items}
+    assert all(item["client"] is None for item in items)
+    assert [item["person"] for item in await search_all(admin, person="DPO-1")] == ["DPO-1"]
     assert (await search(admin, client="N-early"))["items"] == []
 
 
 @pytest.mark.parametrize("partners", ["", "{}", "{1}", "{2}", "{3}", "{0}"])
 async def test_row_security_holds_the_slice(log: Log, partners: str) -> None:
-    """By direct SQL with the application's login: whatever is asked, only rows of the partners that are set; without a
-    network none.
+    """Direct SQL with the application's login returns only rows of the partners in the transaction's setting, and none
+    without a network.
     """
-    numbers = [int(one) for one in partners.strip("{}").split(",") if one]
+    numbers = [int(number) for number in partners.strip("{}").split(",") if number]
     everything = "-infinity", "infinity"
     async with log.registry.sql("app") as app:
         for network in ("99", "1", ""):
@@ -282,7 +282,7 @@ async def test_row_security_holds_the_slice(log: Log, partners: str) -> None:
 
 
 async def test_the_function_cannot_be_talked_into_more(log: Log) -> None:
-    """Another network in the call than in the setting gives nothing."""
+    """A call for another network than the transaction's setting finds nothing."""
     async with log.registry.sql("app") as app, app.transaction():
         await app.execute("set local registry.network = '1'")
         await app.execute("set local registry.partners = '{1}'")
@@ -299,8 +299,8 @@ async def test_the_function_cannot_be_talked_into_more(log: Log) -> None:
 
 
 async def test_a_policy_less_function_is_found(fresh_registry: Registry) -> None:
-    """Control: with the partners' rule taken out of the function a stranger's rows come along, and the slice test's
-    rule catches them.
+    """Control: without the partners' condition in the function, rows of other partners are returned, and the check of
+    the slice test finds them.
     """
     theirs = await office(fresh_registry, "south")
     client = await theirs.client()
@@ -317,23 +317,23 @@ async def test_a_policy_less_function_is_found(fresh_registry: Registry) -> None
 
 
 async def test_pages_stay_what_they_were_while_decisions_arrive(log: Log) -> None:
-    """While north goes on asking, no item is skipped or comes twice, and the cursor does not move."""
+    """While north adds decisions, pages skip no item and repeat none."""
     dpo, ours = await log.registry.dpo("north"), await office(log.registry, "north")
-    whole = [one["id"] for one in await search_all(dpo, limit=200, kind="decision", partner="north")]
+    whole = [item["id"] for item in await search_all(dpo, limit=200, kind="decision", partner="north")]
     page = await search(dpo, limit=3, kind="decision", partner="north")
-    seen = [one["id"] for one in page["items"]]
+    seen = [item["id"] for item in page["items"]]
     while page["next"]:
         await asyncio.gather(*(ours.post("/decisions", question("N-early"), 200) for _ in range(5)))
         again = await search(dpo, limit=3, kind="decision", partner="north", cursor=page["next"])
         page = await search(dpo, limit=3, kind="decision", partner="north", cursor=page["next"])
         assert again["items"] == page["items"]
-        seen += [one["id"] for one in page["items"]]
+        seen += [item["id"] for item in page["items"]]
     assert seen == whole
     log.events = await records(log.registry)
 
 
 async def test_a_cursor_belongs_to_its_filter_and_its_caller(log: Log) -> None:
-    """With another filter, DPO or list, or altered, it is refused, with its pointer; the length may change."""
+    """A cursor of another filter, DPO or list, or an altered one, is refused with its pointer; `limit` may change."""
     north_dpo, south_dpo = await log.registry.dpo("north"), await log.registry.dpo("south")
     cursor = (await search(north_dpo, limit=1))["next"]
     assert cursor
@@ -341,47 +341,47 @@ async def test_a_cursor_belongs_to_its_filter_and_its_caller(log: Log) -> None:
     ours = await log.registry.partner("north")
     consents = (await ours.post("/consents/search", {"limit": 1})).json()["next"]
     hostile = ["x", cursor[:-2], cursor + "A", "A" * 400, cursor.swapcase(), consents, "0", "-1", "' or 1=1 --"]
-    tried = [(north_dpo, {"cursor": one}) for one in hostile if one]
+    tried = [(north_dpo, {"cursor": cursor}) for cursor in hostile if cursor]
     tried += [(north_dpo, {"cursor": cursor, "kind": "decision"}), (south_dpo, {"cursor": cursor})]
     tried += [(north_dpo, {"cursor": cursor, "client": "N-early"})]
     for dpo, asked in tried:
         answer = await dpo.post(SEARCH, asked)
         assert answer.status_code == 400, (asked, answer.text)
-        assert [one["pointer"] for one in answer.json()["errors"]] == ["/cursor"]
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/cursor"]
 
 
 async def test_questions_from_before_the_reference_was_registered_are_found(log: Log) -> None:
-    """They name no client in the log; her partner's reference opens them, and is shown with them."""
+    """Questions from before a registration name no client in the log; a search by the reference finds them."""
     items = await search_all(await log.registry.dpo("north"), client="N-early", kind="decision")
-    nobody = [one for one in items if one["event"]["client"] is None]
-    assert [one["client"] for one in nobody] == ["N-early", "N-early"]
-    assert all(one["client"] == "N-early" for one in items)
+    nobody = [item for item in items if item["event"]["client"] is None]
+    assert [item["client"] for item in nobody] == ["N-early", "N-early"]
+    assert all(item["client"] == "N-early" for item in items)
     only = await search_all(await log.registry.dpo("north"), client="N-early", purpose="housing")
     assert only
-    assert all(one["purpose"] == "housing" for one in only)
+    assert all(item["purpose"] == "housing" for item in only)
 
 
 async def test_many_questions_about_nobody_are_opened_page_by_page(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few a page opens, the pages together hold the same; a page may be short and lead on."""
+    """However few questions a page compares, all pages together have the same items; a page may be short."""
     dpo = await log.registry.dpo("north")
-    whole = [one["id"] for one in await search_all(dpo, client="N-early", limit=200)]
+    whole = [item["id"] for item in await search_all(dpo, client="N-early", limit=200)]
     for opened in (1, 2, 3):
         monkeypatch.setattr(event_search, "OPENED", opened)
-        found = [one["id"] for one in await search_all(dpo, client="N-early", limit=200)]
-        assert [one for one in found if one in whole] == whole
-        found = [one["id"] for one in await search_all(dpo, client="N-early", limit=1)]
-        assert [one for one in found if one in whole] == whole
+        found = [item["id"] for item in await search_all(dpo, client="N-early", limit=200)]
+        assert [item for item in found if item in whole] == whole
+        found = [item["id"] for item in await search_all(dpo, client="N-early", limit=1)]
+        assert [item for item in found if item in whole] == whole
 
 
 async def test_a_client_nobody_registered_is_an_empty_list(log: Log) -> None:
-    """Unknown, another partner's and only ever asked about look the same: nothing, and no more pages."""
+    """An unknown reference, another partner's and one only asked about look the same: no items and no more pages."""
     dpo = await log.registry.dpo("north")
     for reference in ("N-never", "S-1", "E-1", "nobody at all"):
         assert await search(dpo, client=reference) == {"items": [], "next": None}
 
 
 async def test_unknown_things_are_named(log: Log) -> None:
-    """Every fault with its pointer, and nothing is recorded."""
+    """A wrong filter is refused with every fault and its pointer, and nothing is logged."""
     dpo = await log.registry.dpo("north")
     before = len(await records(log.registry))
     bad: list[tuple[dict[str, Any], list[str]]] = [
@@ -404,12 +404,12 @@ async def test_unknown_things_are_named(log: Log) -> None:
     for asked, pointers in bad:
         answer = await dpo.post(SEARCH, asked)
         assert answer.status_code == 400, (asked, answer.text)
-        assert sorted(one["pointer"] for one in answer.json()["errors"]) == pointers, (asked, answer.text)
+        assert sorted(fault["pointer"] for fault in answer.json()["errors"]) == pointers, (asked, answer.text)
     assert len(await records(log.registry)) == before
 
 
 async def test_each_look_is_on_record(log: Log) -> None:
-    """One event a page, by the partner, with count and digest; for a client under its number."""
+    """Each page is logged as one read event of the partner, with count and digest, and the client if one was named."""
     dpo = await log.registry.dpo("north")
     page = await search(dpo, limit=5)
     last = (await records(log.registry))[-1].facts
@@ -422,14 +422,14 @@ async def test_each_look_is_on_record(log: Log) -> None:
 
 
 def test_filters_are_all_tried() -> None:
-    """The drawn filters know every member of the request."""
-    members = {one.encode_name for one in msgspec.structs.fields(EventFilter)}
+    """Control: the drawn filters cover every member of the request."""
+    members = {member.encode_name for member in msgspec.structs.fields(EventFilter)}
     drawn = {"client", "partner", "recipient", "purpose", "outcome", "kind", "person", "from", "until"}
     assert members == drawn
 
 
 async def test_an_unlinked_client_is_not_found(fresh_registry: Registry) -> None:
-    """While two references mean one client, both partners' own events are found; afterwards each its own again."""
+    """While two references are linked, a search by either finds the events of both; afterwards only its own."""
     ours, theirs = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     first, second = await ours.client(), await ours.client()
     code = await ours.post("/link-codes", {"client": first})
@@ -439,23 +439,23 @@ async def test_an_unlinked_client_is_not_found(fresh_registry: Registry) -> None
     await ours.consent(first)
     await ours.outcome(second)
     dpo = await fresh_registry.dpo("north")
-    linked = {one["id"] for one in await search_all(dpo, client=first)}
-    assert {one["id"] for one in await search_all(dpo, client=second)} >= linked
-    assert {"consent", "decision"} <= {one["kind"] for one in await search_all(dpo, client=second)}
+    linked = {item["id"] for item in await search_all(dpo, client=first)}
+    assert {item["id"] for item in await search_all(dpo, client=second)} >= linked
+    assert {"consent", "decision"} <= {item["kind"] for item in await search_all(dpo, client=second)}
     await ours.post("/unlinkings", {"client": first})
-    assert "consent" not in {one["kind"] for one in await search_all(dpo, client=second)}
-    assert "decision" not in {one["kind"] for one in await search_all(dpo, client=first)}
+    assert "consent" not in {item["kind"] for item in await search_all(dpo, client=second)}
+    assert "decision" not in {item["kind"] for item in await search_all(dpo, client=first)}
 
 
 async def test_an_erased_client_is_gone(fresh_registry: Registry, tmp_path: Path) -> None:
-    """After the erasure neither its events nor what was asked before it was registered are found by any filter."""
+    """After an erasure no filter finds the client's events or the questions from before its registration."""
     ours = await office(fresh_registry, "north")
     await ours.post("/decisions", question("N-gone"), 200)
     await ours.post("/clients", {"reference": "N-gone"})
     await ours.consent("N-gone")
     await ours.post("/decisions", question("N-gone"), 200)
     dpo = await fresh_registry.dpo("north")
-    gone = {one["id"] for one in await search_all(dpo, client="N-gone")}
+    gone = {item["id"] for item in await search_all(dpo, client="N-gone")}
     assert len(gone) >= 4
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
         network = await small(eraser)
@@ -464,7 +464,7 @@ async def test_an_erased_client_is_gone(fresh_registry: Registry, tmp_path: Path
         await perform_erasure(eraser, network, north("N-gone"), ground=ground, confirmed=preview.digest)
     assert await search(dpo, client="N-gone") == {"items": [], "next": None}
     for asked in ({}, {"kind": "consent"}, {"purpose": "support"}, {"person": "B-12"}):
-        assert not gone & {one["id"] for one in await search_all(dpo, **asked)}
+        assert not gone & {item["id"] for item in await search_all(dpo, **asked)}
     async with fresh_registry.sql() as sql:
         assert await sql.fetchval("select count(*) from registry.events where person = 'B-12' and network_id = 99") == 0
 
@@ -472,7 +472,7 @@ async def test_an_erased_client_is_gone(fresh_registry: Registry, tmp_path: Path
 async def test_a_searched_reference_reaches_no_log_and_no_address(
     fresh_registry: Registry, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither what the server prints nor any row that it leaves holds the reference that was searched for."""
+    """Neither the server's output nor any row holds the reference that was searched for."""
     ours, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     await ours.post("/clients", {"reference": CANARY})
     assert await search_all(dpo, client=CANARY)
@@ -486,7 +486,7 @@ async def test_a_searched_reference_reaches_no_log_and_no_address(
 
 
 async def test_a_changed_person_is_found_by_replay(fresh_registry: Registry) -> None:
-    """The column is compared with what the event says."""
+    """The table check finds a changed `person` column of an event."""
     ours = await office(fresh_registry, "north")
     await ours.consent(await ours.client())
     await require_equal(fresh_registry)

@@ -1,4 +1,4 @@
-"""Replay: nothing is found in what the registry did, and whatever was edited behind its back is found and named."""
+"""The table check finds nothing in what the registry wrote, and names every edit made directly in the database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,21 +23,21 @@ from tests.support.installation import ROLES, Installation, Registry, serving
 from tests.support.office import office
 from tests.support.replaying import found, replayed, require_equal
 
-# Where the full register has rows of these tables; of all others the small network has.
+# The networks that have rows of these tables; of all other tables the small network has rows.
 OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}
 OF_OTHERS |= {"approvals": "flags", "approval_revocations": "flags", "credential_revocations": "flags"}
 # A retention needs years to pass: tests/operations/erasure/test_retention.py has them, and replays each of its logs.
 ELSEWHERE = {"retentions"}
-# No act ends an agreement yet, and there is one network: what is put in or taken out here has tests of its own.
+# No command ends an agreement yet, and there is one network: rows added or removed here have tests of their own.
 ALONE = {"agreement_endings", "networks"}
-# How the catalogue's tables call the number by which all others name their entries.
+# The number column of the catalogue's tables, by which all other tables name their entries.
 NUMBERS = {"partners": "partner_id", "data_categories": "category_id", "purposes": "purpose_id"}
-# What events do not tell: docs/verifying.md says so to whoever relies on a replay.
+# Columns that events do not hold; docs/verifying.md lists them for auditors.
 NOT_TOLD = {"schema_migrations", "schema_functions", "catalogue_versions", "changes", "code_failures"}
 NOT_TOLD |= {"idempotency_keys", "key_rotations", "tiles", "checkpoints"}
-# Taking a name away makes everything that bears it another.
+# Removing a catalogue row changes every row that names it.
 SPREADS = {"partners", "data_categories", "purposes"}
-# How to make another value of a column, by its type; rules that a table's owner can drop are dropped before.
+# SQL for another value of a column, by its type; constraints that the table's owner can drop are dropped before.
 ANOTHER = {
     "timestamp with time zone": "coalesce({0}, now()) + interval '1 s'",
     "text": "coalesce({0}, '') || 'x'",
@@ -57,7 +57,7 @@ ANOTHER = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def full(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Registry]:
-    """Run the application where everything was done, and replay finds nothing."""
+    """A registry on which every kind of command was run, and whose table check finds nothing."""
     async with installation.copy() as database:
         await let_evidence_follow(installation.dsn(database, "postgres"))
         async with serving(await with_flags(installation, database), database) as registry:
@@ -67,7 +67,7 @@ async def full(installation: Installation, tmp_path_factory: pytest.TempPathFact
 
 @asynccontextmanager
 async def tampering(full: Registry) -> AsyncIterator[asyncpg.Connection]:
-    """Give a superuser's connection past every trigger; what it does is undone when the block ends."""
+    """A superuser's connection without triggers; its changes are rolled back at the end of the block."""
     async with full.sql() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -79,20 +79,20 @@ async def tampering(full: Registry) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def findings(connection: asyncpg.Connection, network: str) -> list[str]:
-    """Replay as the auditor what this transaction sees."""
+    """The findings of the auditor's table check in this transaction."""
     await connection.execute(f"set local role {ROLES['auditor']}")
-    (audited,) = [one async for one in check_tables(connection, network)]
+    (audited,) = [audited async for audited in check_tables(connection, network)]
     assert (audited.report.verdict == "fails") is bool(found(audited.report))
     return found(audited.report)
 
 
 def network_of(table: str) -> str:
-    """Return the network that has rows of this table."""
+    """The network that has rows of this table."""
     return OF_OTHERS.get(table, "small")
 
 
 async def choose(connection: asyncpg.Connection, table: str) -> tuple[str, str]:
-    """Choose the youngest row; returns the rule that finds it and how a finding names it."""
+    """Choose the newest row; returns the SQL condition that selects it, and its name in findings."""
     names = TABLES[table][0]
     row = await connection.fetchrow(
         f"select ctid::text as ctid, * from registry.{table}"  # noqa: S608 - our own names
@@ -106,12 +106,12 @@ async def choose(connection: asyncpg.Connection, table: str) -> tuple[str, str]:
 
 
 def named(table: str, row: asyncpg.Record) -> str:
-    """Say how a finding names a row."""
+    """The name of a row in findings."""
     return " ".join([table, *(f"{name}={row[name]}" for name in TABLES[table][0])])
 
 
 async def type_of(connection: asyncpg.Connection, table: str, column: str) -> str:
-    """Return the type of a column."""
+    """The type of a column."""
     kind = await connection.fetchval(
         "select format_type(atttypid, null) from pg_attribute where attrelid = $1::regclass and attname = $2",
         f"registry.{table}",
@@ -121,7 +121,7 @@ async def type_of(connection: asyncpg.Connection, table: str, column: str) -> st
 
 
 async def drop_checks(connection: asyncpg.Connection, table: str) -> None:
-    """Drop the table's own rules, as its owner can."""
+    """Drop the table's constraints, as its owner can."""
     for name in await connection.fetch(
         "select conname from pg_constraint where conrelid = $1::regclass and contype in ('c', 'u')", f"registry.{table}"
     ):
@@ -133,7 +133,7 @@ COLUMNS = [(table, column) for table in [*ROWS, "networks"] for column in TABLES
 
 
 async def test_nothing_is_found_in_what_the_registry_did(full: Registry) -> None:
-    """After every kind of act, in each network; the places of the erased client's events are listed."""
+    """After every kind of command the table check holds in each network, and lists the places of erased events."""
     for network in full.installation.networks:
         await require_equal(full, network)
     audited = await replayed(full)
@@ -145,7 +145,7 @@ async def test_nothing_is_found_in_what_the_registry_did(full: Registry) -> None
 
 
 async def test_every_table_is_known(full: Registry) -> None:
-    """Each table is compared with the rows that events stand for, or is listed here as not told."""
+    """Each table is compared with the rows that events stand for, or is listed here as not compared."""
     async with full.sql() as connection:
         rows = await connection.fetch(
             "select relname from pg_class where relnamespace = 'registry'::regnamespace and relkind in ('r', 'p')"
@@ -154,13 +154,13 @@ async def test_every_table_is_known(full: Registry) -> None:
     assert {row[0] for row in rows} == set(TABLES) | {"transfers", "events", "leaves"} | NOT_TOLD
 
 
-# Of these sealed columns events tell whether there is a text.
+# Of these encrypted columns events say only whether there is a text.
 PRESENCE = {"has_function": "function_sealed", "has_kept_at": "evidence_kept_at"}
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 async def test_an_edited_column_is_named(full: Registry, table: str, column: str) -> None:
-    """Any column that events tell, of any table: row and column are named, and nothing else."""
+    """A change of any compared column of any table is found, with its row and column and nothing else."""
     async with tampering(full) as connection:
         rule, place = await choose(connection, table)
         await drop_checks(connection, table)
@@ -177,7 +177,7 @@ async def test_an_edited_column_is_named(full: Registry, table: str, column: str
 
 @pytest.mark.parametrize("table", ROWS)
 async def test_a_removed_row_is_named(full: Registry, table: str) -> None:
-    """Whatever row is taken out of any table."""
+    """A row removed from any table is found."""
     async with tampering(full) as connection:
         rule, place = await choose(connection, table)
         await connection.execute(f"delete from registry.{table} where {rule}")  # noqa: S608 - our own names
@@ -188,7 +188,7 @@ async def test_a_removed_row_is_named(full: Registry, table: str) -> None:
 
 @pytest.mark.parametrize("table", ROWS)
 async def test_an_added_row_is_named(full: Registry, table: str) -> None:
-    """Whatever row is put into any table, under a key of its own."""
+    """A row added to any table under a new key is found."""
     async with tampering(full) as connection:
         rule, _ = await choose(connection, table)
         await drop_checks(connection, table)
@@ -208,7 +208,7 @@ async def test_an_added_row_is_named(full: Registry, table: str) -> None:
 
 
 async def test_an_ended_agreement_and_a_network_by_another_name(full: Registry) -> None:
-    """No event ends an agreement, so an ending is somebody's own; under another name the network is not the log's."""
+    """An ended agreement is found, because no event ends one, and so is a renamed network."""
     async with tampering(full) as connection:
         row = await connection.fetchrow(
             "insert into registry.agreement_endings select network_id, agreement_id, now() from registry.agreements"
@@ -219,12 +219,12 @@ async def test_an_ended_agreement_and_a_network_by_another_name(full: Registry) 
     async with tampering(full) as connection:
         await connection.execute("update registry.networks set slug = 'other' where network_id = 99")
         seen = await findings(connection, "other")
-    assert {"event_malformed", "row_added", "row_missing"} & {one.partition(" ")[0] for one in seen}
+    assert {"event_malformed", "row_added", "row_missing"} & {finding.partition(" ")[0] for finding in seen}
 
 
-# A change recorded when an erased client's were may be left of it; one recorded at another time may not.
+# A change recorded at the time of an erased client's changes may remain; one recorded at another time may not.
 AT_THE_END = "2999-01-01T00:00:00Z"
-# What the database keeps single beside the key that is compared.
+# Columns with a unique constraint beside the compared key.
 OWN_KEYS = {
     "partners": ", 'partner_id', 77",
     "data_categories": ", 'category_id', 77",
@@ -239,7 +239,7 @@ OWN_KEYS = {
     "release_changes": ", 'change_id', gen_random_uuid()",
 }
 
-# The last consent's place in the log; CHOSEN stands for it.
+# The place of the last consent in the log, written as CHOSEN.
 LAST_CONSENT = "(select max(log_index) from registry.events where network_id = 99 and kind = 3)"
 LOG_TAMPERINGS = {
     "bytes": (
@@ -286,13 +286,13 @@ LOG_TAMPERINGS = {
 
 @pytest.mark.parametrize("name", LOG_TAMPERINGS)
 async def test_a_tampered_log_is_named(full: Registry, name: str) -> None:
-    """Events and leaves, rewritten, removed, exchanged, doubled, put where one was erased: the place is named."""
+    """Events and leaves that were changed, removed, exchanged, doubled or put at an erased place are found by place."""
     statement, expected = LOG_TAMPERINGS[name]
     async with tampering(full) as connection:
         index = await connection.fetchval(f"select {LAST_CONSENT}")
         await connection.execute(statement.replace("CHOSEN", str(index)))
         seen = await findings(connection, "small")
-    assert any(one.startswith(expected.format(index)) for one in seen), seen
+    assert any(finding.startswith(expected.format(index)) for finding in seen), seen
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ async def test_a_tampered_log_is_named(full: Registry, name: str) -> None:
     ["event_id", "client_id", "at", "actor_id", "sender_id", "recipient_id", "purpose_id", "kind", "outcome"],
 )
 async def test_an_edited_search_column_is_named(full: Registry, column: str) -> None:
-    """What a data-protection officer searches by is what the event says."""
+    """A search column that differs from its event is found."""
     async with tampering(full) as connection:
         other = ANOTHER[await type_of(connection, "events", column)].format(column)
         rule = "(select max(log_index) from registry.events where network_id = 99 and kind = 1)"
@@ -318,11 +318,13 @@ async def test_an_edited_search_column_is_named(full: Registry, column: str) -> 
     ],
 )
 async def test_a_tampered_transfer_is_named(full: Registry, statement: str, expected: str) -> None:
-    """A transfer said to have failed, and one that is gone."""
+    """A changed and a removed transfer are found."""
     async with tampering(full) as connection:
-        one = await connection.fetchval("select transfer_id from registry.transfers where network_id = 99 limit 1")
-        await connection.execute(statement.format("outcome = 'failed'"), one)
-        assert await findings(connection, "small") == [expected.format(one)]
+        transfer_id = await connection.fetchval(
+            "select transfer_id from registry.transfers where network_id = 99 limit 1"
+        )
+        await connection.execute(statement.format("outcome = 'failed'"), transfer_id)
+        assert await findings(connection, "small") == [expected.format(transfer_id)]
 
 
 EXCHANGED = """
@@ -345,8 +347,8 @@ EXCHANGED = """
     ],
 )
 async def test_a_reference_of_another_client_is_found_with_the_keys(full: Registry, change: str, code: str) -> None:
-    """Whoever lets one person's reference find another: what no event may tell, the keys and its commitment do; without
-    them the report says that it was not asked.
+    """References of two clients that were exchanged are found with the keys, by digest and commitment. Without the keys
+    the report says that references were not checked.
     """
     keys = load_keys(full.installation.keys)
     async with tampering(full) as connection:
@@ -359,10 +361,10 @@ async def test_a_reference_of_another_client_is_found_with_the_keys(full: Regist
         )
         await connection.execute(EXCHANGED.format(change), *(row[0] for row in north))
         await connection.execute(f"set local role {ROLES['auditor']}")
-        (without,) = [one async for one in check_tables(connection, "small")]
-        (audited,) = [one async for one in check_tables(connection, "small", keys)]
+        (without,) = [audited async for audited in check_tables(connection, "small")]
+        (audited,) = [audited async for audited in check_tables(connection, "small", keys)]
     assert found(without.report) == []
-    assert [one.verdict for one in without.report.checks[-2:]] == ["not_asked", "not_asked"]
+    assert [check.verdict for check in without.report.checks[-2:]] == ["not_asked", "not_asked"]
     assert {f"{code} client_references client_id={row[0]}" for row in north} <= set(found(audited.report))
 
 
@@ -383,8 +385,8 @@ TEXTS = {
 
 @pytest.mark.parametrize("table", TEXTS)
 async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table: str) -> None:
-    """Altered, or sealed anew with another text by somebody who has the keys: what is stored does not open, or is not
-    what was recorded. Without the keys the report says that it was not asked.
+    """An encrypted text that was altered, or encrypted again with another text, is found with the keys. Without them
+    the report says that texts were not checked.
     """
     keys = load_keys(full.installation.keys)
     column, key, partner = TEXTS[table]
@@ -409,22 +411,22 @@ async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table:
                 sealed,
             )
             async with as_auditor(connection):
-                (without,) = [one async for one in check_tables(connection, network)]
-                (audited,) = [one async for one in check_tables(connection, network, keys)]
+                (without,) = [audited async for audited in check_tables(connection, network)]
+                (audited,) = [audited async for audited in check_tables(connection, network, keys)]
             assert found(without.report) == []
             assert found(audited.report) == [f"{code} {table} {key}={row['id']} {column}"]
 
 
 @asynccontextmanager
 async def as_auditor(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Look with the auditor's rights for the length of a block."""
+    """Use the auditor's rights for the length of a block."""
     await connection.execute(f"set local role {ROLES['auditor']}")
     yield
     await connection.execute("reset role")
 
 
 async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> None:
-    """Somebody with the keys makes one person's reference another: the digest is not its own, and the event knows."""
+    """A reference replaced with the help of the keys is found by its digest and by its event's commitment."""
     keys = load_keys(full.installation.keys)
     async with tampering(full) as connection:
         row = await connection.fetchrow("select * from registry.client_references where network_id = 99 limit 1")
@@ -436,7 +438,7 @@ async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> No
             keys.encrypt(b"another", place),
         )
         async with as_auditor(connection):
-            (audited,) = [one async for one in check_tables(connection, "small", keys)]
+            (audited,) = [audited async for audited in check_tables(connection, "small", keys)]
     said = {
         f"{code} client_references client_id={row['client_id']}" for code in ("reference_digest", "reference_other")
     }
@@ -460,7 +462,7 @@ OTHERS_SECRET = """credentials set secret_mac = (
     ],
 )
 async def test_what_proves_or_finds_is_committed_to(full: Registry, change: str) -> None:
-    """A secret's keyed hash and the digests of codes: events commit to them, so another one is found without keys."""
+    """Changed hashes of secrets and digests of codes are found without keys, because events commit to them."""
     table, _, assignment = change.partition(" set ")
     column = assignment.partition(" ")[0]
     async with tampering(full) as connection:
@@ -474,17 +476,17 @@ async def test_what_proves_or_finds_is_committed_to(full: Registry, change: str)
 
 
 async def test_references_as_they_were_registered(full: Registry) -> None:
-    """With the keys, in every network: each reference is found by its own digest."""
+    """With the keys, the references of every network hold."""
     keys = load_keys(full.installation.keys)
     async with auditing(full.installation.dsn(full.database, "auditor")) as connection:
-        for audited in [one async for one in check_tables(connection, None, keys)]:
+        for audited in [audited async for audited in check_tables(connection, None, keys)]:
             assert audited.report.verdict == "holds", audited
             assert "are found by their own digests" in audited.report.checks[-2].says
             assert "open in their places" in audited.report.checks[-1].says
 
 
 async def test_a_restored_client_is_found(full: Registry) -> None:
-    """Rows without any event that told of them, as after half a restore, are named; each table by its own."""
+    """Rows without an event, as after half a restore, are found in each table."""
     async with tampering(full) as connection:
         await connection.execute(
             "insert into registry.clients values (99, '00000000-0000-4000-8000-000000000001', '2026-01-01')"
@@ -494,14 +496,14 @@ async def test_a_restored_client_is_found(full: Registry) -> None:
 
 
 async def test_a_setup_that_told_names_alone(installation: Installation) -> None:
-    """A network set up by an earlier release told what its catalogue lists and no more: what it told is compared, and
-    the rest is no finding.
+    """A setup event of an earlier release has only the names of the catalogue's entries: the names are compared, and
+    the rest gives no finding.
     """
 
     def names(event: Facts) -> Facts:
         head = {name: event[name] for name in ("v", "kind", "id", "at", "network", "actor", "client")}
         listed = {"partners": "slug", "agreements": "version", "texts": "version"}
-        return head | {nouns: [one[name] for one in event[nouns]] for nouns, name in listed.items()}
+        return head | {nouns: [entry[name] for entry in event[nouns]] for nouns, name in listed.items()}
 
     async with installation.copy() as database:
         await tell_setup(installation.dsn(database, "postgres"), names)
@@ -521,8 +523,8 @@ async def test_a_setup_that_told_names_alone(installation: Installation) -> None
 
 
 async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_path: Path) -> None:
-    """Declared by one number of a client and concerning another's consent alone, the withdrawal has a row and an entry
-    of each; both outlast what the first number agreed to, and go with their numbers in the end.
+    """A withdrawal declared under one client id, about a consent under another id of the client, has a row and an event
+    under each. Both stay when retention removes the consents of the first id, and are removed with their client ids.
     """
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
@@ -536,7 +538,7 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
     await require_equal(fresh_registry)
     await in_years(fresh_registry, 4)
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
-        steps = [one.step for one in await retain(eraser)]
+        steps = [step.step for step in await retain(eraser)]
     assert "consents" in steps
     async with fresh_registry.sql() as connection:
         count = "select count(*) from registry.{} where network_id = 99"
@@ -547,17 +549,17 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
         await retain(eraser)
     async with fresh_registry.sql() as connection:
-        assert [await connection.fetchval(count.format(one)) for one in ("withdrawals", "consents", "clients")] == [
+        assert [await connection.fetchval(count.format(table)) for table in ("withdrawals", "consents", "clients")] == [
             0
         ] * 3
     await require_equal(fresh_registry)
 
 
 async def test_a_link_without_its_code_is_named(full: Registry) -> None:
-    """Emptied past the column's constraint: the event commits to a code, and the row is there."""
+    """A link without its code is found, because its event commits to the code."""
     async with tampering(full) as connection:
         await connection.execute("alter table registry.links alter link_code_id drop not null")
         await connection.execute("update registry.links set link_code_id = null where network_id = 99")
         seen = await findings(connection, "small")
     assert seen
-    assert all(one.startswith("column_differs links link_id=") for one in seen)
+    assert all(finding.startswith("column_differs links link_id=") for finding in seen)

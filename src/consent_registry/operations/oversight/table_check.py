@@ -1,4 +1,4 @@
-"""`audit replay`: a network's state recomputed from its log and held against the tables (docs/design/log.md)."""
+"""`audit replay`: a network's state is recomputed from its log and compared with the tables (docs/design/log.md)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ from consent_registry.tlog.report import Check, Report
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """One network's report. `removed` lists first and last places whose events were erased or retained on record."""
+    """One network's report. `removed` has ranges of places (first and last) whose events were removed with a record."""
 
     network: str
     report: Report
@@ -31,18 +31,18 @@ class Audited(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def auditing(dsn: str) -> AsyncIterator[Connection]:
-    """The auditor's door: the database as it is now, for as long as this is open. Raises Unusable."""
+    """A connection with the auditor's login, on one snapshot for the length of a block. Raises Unusable."""
     async with storage.open_snapshot(dsn) as connection:
         yield connection
 
 
 async def check_tables(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
-    """Replay one network or, one after the other, all of them; with keys what is sealed too. Raises NotFound."""
+    """Check the tables of one network, or of all in turn; with keys the encrypted values too. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
-    for one in networks if slug is None else [slug]:
-        yield await _check_network(connection, one, *networks[one], keys)
+    for name in networks if slug is None else [slug]:
+        yield await _check_network(connection, name, *networks[name], keys)
 
 
 async def _check_network(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
@@ -61,15 +61,15 @@ async def _check_network(connection: Connection, slug: str, network_id: int, ori
     await _transfers(report.check("transfers"), connection, network_id, names)
     await check_references(report.check("references"), connection, network_id, keys)
     await check_encrypted_texts(report.check("sealed texts"), connection, network_id, keys)
-    return Audited(slug, report, _there(reading.removed, report.size or 0).spans)
+    return Audited(slug, report, _within(reading.removed, report.size or 0).spans)
 
 
-def _there(removed: Places, size: int) -> Places:
+def _within(removed: Places, size: int) -> Places:
     return Places((low, min(high, size - 1)) for low, high in removed.spans if low < size)
 
 
 class _Comparison:
-    """One table against what the log tells of it."""
+    """Compares one table with the rows that the log implies."""
 
     def __init__(self, check: Check, table_check: TableCheck, table: str) -> None:
         self._check, self._table_check, self._table = check, table_check, table
@@ -88,7 +88,7 @@ class _Comparison:
             self._equal += 1
 
     def conclude(self) -> None:
-        """Name what is missing, and say how many rows are as told."""
+        """Report the missing rows, and how many rows are as expected."""
         keys = TABLES[self._table][0]
         for key in self._table_check.missing(self._table):
             place = _place(self._table, keys, key)
@@ -107,7 +107,7 @@ async def _transfers(check: Check, connection: Connection, network_id: int, name
             continue
         expected = _transfer_row(row["event"])
         if expected is None:
-            continue  # named where the log was read
+            continue  # reported where the log was read
         place = _place("transfers", ("transfer_id",), [expected["transfer_id"]])
         if row["transfer_id"] is None:
             check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
@@ -119,7 +119,7 @@ async def _transfers(check: Check, connection: Connection, network_id: int, name
 
 
 def _transfer_row(body: bytes) -> Mapping[str, Any] | None:
-    """The row that this event stands for; None for one that is no event of a transfer."""
+    """The row that a transfer's event stands for; None for any other event."""
     try:
         event = read_event(body)
         return event.transfer_row() if isinstance(event, TransferEvent) else None
@@ -128,10 +128,11 @@ def _transfer_row(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _report_differences(check: Check, place: str, found: Sequence[Difference]) -> None:
-    """A finding for each column that is not as told."""
-    for one in found:
-        says = f"{place}: {one.column} is {_shown(one.held)}, the log tells {_shown(one.expected)}"
-        check.find("column_differs", says, path=f"{place} {one.column}")
+    """A finding for each column that is not as expected."""
+    for difference in found:
+        column, held, expected = difference.column, _shown(difference.held), _shown(difference.expected)
+        says = f"{place}: {column} is {held}, the log tells {expected}"
+        check.find("column_differs", says, path=f"{place} {column}")
 
 
 def _place(table: str, names: Sequence[str], key: Sequence[object]) -> str:

@@ -22,36 +22,35 @@ async def check_encrypted_texts(check: Check, connection: Connection, network_id
         check.verdict, check.says = Verdict.NOT_ASKED, "no keys were given"
         return
     equal = 0
-    async for one in storage.read_encrypted_texts(connection, network_id):
+    async for stored in storage.read_encrypted_texts(connection, network_id):
         found = check.count
-        _compare(check, one, network_id, keys)
+        _compare(check, stored, network_id, keys)
         equal += found == check.count
     if check.verdict == Verdict.HOLDS:
         check.says = f"{equal} sealed texts open in their places, and are those that were recorded"
 
 
-def _compare(check: Check, one: storage.StoredText, network_id: int, keys: Keys) -> None:
-    table, _, column = one.column.partition(".")
+def _compare(check: Check, stored: storage.StoredText, network_id: int, keys: Keys) -> None:
+    table, _, column = stored.column.partition(".")
     key = "release_id" if table == "releases" else "consent_id"
-    place = f"{table} {key}={one.row_id} {column}"
-    # 1. The text opens in its row, for its consent's recorder.
+    place = f"{table} {key}={stored.row_id} {column}"
+    # 1. The text decrypts in its row, for its consent's recorder.
     try:
-        text = keys.decrypt(
-            one.ciphertext or b"", place_of_value(one.column, network_id, one.partner_id, str(one.row_id))
-        )
+        bound_to = place_of_value(stored.column, network_id, stored.partner_id, str(stored.row_id))
+        text = keys.decrypt(stored.ciphertext or b"", bound_to)
     except Unusable as error:
         check.find("text_not_opened", f"{place} does not open: {error}", path=place)
         return
     # 2. It is the text that was recorded.
-    if one.event is not None and one.nonce is not None:
-        what, committed = _commitment(one.column, one.row_id, one.event)
-        if committed is not None and committed.of(one.nonce) != commit(one.nonce, what, text):
+    if stored.event is not None and stored.nonce is not None:
+        what, committed = _commitment(stored.column, stored.row_id, stored.event)
+        if committed is not None and committed.of(stored.nonce) != commit(stored.nonce, what, text):
             check.find("text_other", f"{place} has another text than was recorded", path=place)
 
 
 def _commitment(column: str, row_id: UUID, body: bytes) -> tuple[str, Committed | None]:
-    """What the commitment is of, and what the event says; None for an event that says nothing of it, or that is none,
-    which is named where the log is read.
+    """The name of the committed value, and the event's commitment; None if the event has none, or cannot be read, which
+    is reported where the log is read.
     """
     try:
         event = read_event(body)

@@ -1,4 +1,4 @@
-"""The first half of a replay: the log in its order, every leaf against its event, and what the events tell."""
+"""The first half of the table check: reads the log in its order, and compares every leaf with its event."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from consent_registry.tlog.tile import TILE_WIDTH
 
 
 class LogReading:
-    """Takes in a log place by place. Held in memory: the state it tells, and the places where events are missing."""
+    """Reads a log place by place. It holds in memory the state that the events imply, and the places without events."""
 
     def __init__(self, report: Report, table_check: TableCheck, network: str) -> None:
         self._report, self._table_check, self._network = report, table_check, network
@@ -35,7 +35,7 @@ class LogReading:
         self._next = self._opened = 0
 
     def read(self, index: int | None, row: Mapping[str, Any]) -> None:
-        """The next place: its leaf, event and nonce and the event's search columns, slugs for numbers."""
+        """Read the next place: `row` has its leaf, event, nonce and search columns, with slugs instead of numbers."""
         if index is None or index < 0:
             self._events.find("event_misplaced", f"a leaf or event stands at {index}, which is no place")
             return
@@ -54,7 +54,7 @@ class LogReading:
             self._present(index, row)
 
     def conclude(self) -> None:
-        """Say what holds of the log itself."""
+        """Report on the log itself, after its last place."""
         self._flush()
         self._report.size = self._next
         self._count(self._next, self._acts.conclude(self._next))
@@ -72,22 +72,22 @@ class LogReading:
             self._removals.says += f"; {self._table_check.unattached} changes concern what was removed with them"
 
     def _with_committed(self, index: int, event: Head, row: Mapping[str, Any]) -> Head:
-        """The event with what its bytes hold only a commitment to, as the tables have it: the client's number, and the
-        id of the code that a link redeemed.
+        """The event with the values to which its bytes only commit, read from the tables: the client id, and the id of
+        the code that a link redeemed.
         """
         if event.client_commitment is not UNSET:
             self._compare(index, event.client_commitment, row["nonce"], row["client_id"], "events client_id")
             event = msgspec.structs.replace(event, client=row["client_id"])
         if isinstance(event, LinkEvent) and event.link_code_commitment is not UNSET:
-            # That a link's row is missing is what the tables' check says.
+            # A missing row of a link is reported where the tables are compared.
             if row["link_id"] is not None:
                 place = f"links link_id={event.id} link_code_id"
                 self._compare(index, event.link_code_commitment, row["nonce"], row["link_code_id"], place)
             event = msgspec.structs.replace(event, link_code=row["link_code_id"])
         return event
 
-    def _compare(self, index: int, said: Committed, nonce: bytes, value: str | None, place: str) -> None:
-        if said.of(nonce) != commit(nonce, "", (value or "").encode()):
+    def _compare(self, index: int, committed: Committed, nonce: bytes, value: str | None, place: str) -> None:
+        if committed.of(nonce) != commit(nonce, "", (value or "").encode()):
             detail = f"event {index}: {place} is not what the event commits to"
             self._events.find("column_differs", detail, index=index, path=place)
 
@@ -130,9 +130,10 @@ class LogReading:
         self._count(index, self._acts.present(index, event))
         if not self._table_check.add(event, row["nonce"]):
             self._events.untold(f"event {index} is of a kind that this program does not know: use a newer one")
-        for one in differences(search_columns(event), row):
-            says = f"event {index}: its column {one.column} is {one.held}, the event tells {one.expected}"
-            self._events.find("column_differs", says, index=index, path=f"events {one.column}")
+        for difference in differences(search_columns(event), row):
+            column, held = difference.column, difference.held
+            says = f"event {index}: its column {column} is {held}, the event tells {difference.expected}"
+            self._events.find("column_differs", says, index=index, path=f"events {column}")
 
 
 def _base64(data: bytes) -> str:
