@@ -34,6 +34,8 @@ STORIES = {
     "domain/test_values.py",
     "operations/consents/test_form_table.py",
     "operations/erasure/test_erasure_races.py",
+    "operations/erasure/test_retention_refusals.py",
+    "operations/erasure/test_retention_rules.py",
     "operations/test_associated_data.py",
     "operations/test_entries_for_others.py",
     "process/test_two_commands.py",

@@ -17,4 +17,6 @@ USE = _kinds("use")
 STATE = _kinds("state")
 # Events about the log itself.
 PERMANENT = _kinds("permanent")
+# By their numbers.
 USE_KINDS = sorted(NUMBERS[kind] for kind in USE)
+STATE_KINDS = sorted(NUMBERS[kind] for kind in STATE)

@@ -16,13 +16,14 @@ from consent_registry.domain.events.all_kinds import KINDS, read_event
 from consent_registry.domain.events.erasure import ErasureEvent
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.retention_rules import proof_periods
 from consent_registry.operations.erasure.removal_record import removal_record
 from consent_registry.operations.running.commands import new_id
 from consent_registry.operations.running.context import NO_NETWORK
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, Pool, transaction
 from consent_registry.storage.erasure import erasures as storage
-from consent_registry.storage.erasure.retention import proof_periods
+from consent_registry.storage.erasure.retention import read_client_records, read_periods
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys
@@ -117,7 +118,9 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
     """
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         person = await _find(eraser, connection, network, target)
-        proofs, until = await proof_periods(connection, network.network_id, list(person.client_ids))
+        periods = await read_periods(connection, network.network_id)
+        records = await read_client_records(connection, network.network_id, person.client_ids)
+    proofs, until = proof_periods(records, periods)
     survey = person.survey
     return Preview(
         network=network.slug,

@@ -7,13 +7,17 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events.all_kinds import KINDS
 from consent_registry.domain.events.catalogue import CatalogueEvent, LoggedPeriods
 from consent_registry.domain.events.erasure import RetentionEvent
+from consent_registry.domain.retention_rules import RetentionPeriods
+from consent_registry.operations.erasure.due_steps import DueReader, DueStep
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
 from consent_registry.operations.running.commands import administering, new_id
 from consent_registry.operations.running.context import NO_NETWORK, Runtime
 from consent_registry.storage.consents.grants import read_clock
-from consent_registry.storage.database.database import transaction
+from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.erasure import retention as storage
+from consent_registry.storage.erasure.erasures import lock_clients
+from consent_registry.tlog.removals import Places
 
 # How many uses, consents or clients one transaction removes: their list is one event, and locks are not held for long.
 BATCH = 10_000
@@ -56,14 +60,15 @@ class Retained(msgspec.Struct, frozen=True):
 async def preview_retention(eraser: Eraser, network: Network) -> RetentionPreview:
     """What is due in a network now; nothing is changed. Clients that lose their last data with it are not counted."""
     async with transaction(eraser.pool, network.network_id, ()) as connection:
-        due = await storage.count_due(connection, network.network_id)
+        due = await (await DueReader.of(connection, network.network_id)).count()
+    periods = due.periods
     return RetentionPreview(
         network=network.slug,
-        use_years=due.use_years,
-        consent_years=due.consent_years,
-        uses_before=due.uses_before.isoformat(),
-        consents_before=due.consents_before.isoformat(),
-        uses={KINDS[int(kind)]: number for kind, number in sorted(due.uses.items())},
+        use_years=periods.use_years,
+        consent_years=periods.consent_years,
+        uses_before=periods.uses_before.isoformat(),
+        consents_before=periods.consents_before.isoformat(),
+        uses={KINDS[kind]: number for kind, number in sorted(due.uses.items())},
         consents=due.consents,
         events_of_consents=due.events_of_consents,
         clients=due.clients,
@@ -94,31 +99,39 @@ async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BA
 
 
 async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | None:
-    network_id = network.network_id
-    async with transaction(eraser.pool, network_id, ()) as connection:
-        due = await storage.next_step(connection, network_id, batch)
-        if due.step is None:
+    """Let the next step go; raises Conflict when it changed before its clients were held alone."""
+    async with transaction(eraser.pool, network.network_id, ()) as connection:
+        step = await (await DueReader.of(connection, network.network_id)).next_step(batch)
+        if step is None:
             return None
-        now = await read_clock(connection)
-        retention_id = new_id(now)
-        said = RetentionEvent(
-            id=retention_id,
-            step=due.step,
-            use_years=due.use_years,
-            consent_years=due.consent_years,
-            consents=due.consents,
-            clients=due.clients,
-            events=due.places,
-            indices=due.indices,
-        )
-        record = removal_record(network, now, said)
-        place = await storage.retain(connection, network_id, batch, now, record)
-    if place is None:
-        return None
-    return Retained(retention_id, place, due.step, due.consents, due.clients, due.places)
+        await lock_clients(connection, network.network_id, step.locked)
+        # Again, now that nobody changes them: a hold may have been placed, or something recorded, while this waited.
+        if await (await DueReader.of(connection, network.network_id)).again(step) != step:
+            raise Conflict("Something else is due by now.")
+        return await _remove(connection, network, step)
 
 
-async def read_periods(runtime: Runtime, network: Network) -> storage.RetentionPeriods:
+async def _remove(connection: Connection, network: Network, step: DueStep) -> Retained:
+    now = await read_clock(connection)
+    retention_id = new_id(now)
+    said = RetentionEvent(
+        id=retention_id,
+        step=step.step,
+        use_years=step.periods.use_years,
+        consent_years=step.periods.consent_years,
+        consents=len(step.consents),
+        clients=len(step.clients),
+        events=len(step.places),
+        indices=Places.of(step.places).spans,
+    )
+    record = removal_record(network, now, said)
+    log_index = await storage.retain(
+        connection, network.network_id, step.consents, step.clients, step.places, now, record
+    )
+    return Retained(retention_id, log_index, step.step, len(step.consents), len(step.clients), len(step.places))
+
+
+async def read_periods(runtime: Runtime, network: Network) -> RetentionPeriods:
     """A network's periods, and the moments before which an end must be now for removal."""
     async with administering(runtime, network) as command:
         return await storage.read_periods(command.connection, network.network_id)

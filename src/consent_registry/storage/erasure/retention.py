@@ -1,5 +1,6 @@
-"""Statements for retention, under the eraser's login: what is due, its deletion, and each network's periods."""
+"""Statements for retention, under the eraser's login: what the rules need, deletion, and each network's periods."""
 
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,71 +8,102 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.errors import Conflict
+from consent_registry.domain.retention_rules import ClientRecord, OldUse, PersonRecord, RetentionPeriods, periods_at
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.erasure.erasures import RemovalRecord
 
-
-class RetentionPeriods(msgspec.Struct, frozen=True):
-    """A network's retention periods in calendar years. Uses and consents that ended before the two times are due."""
-
-    use_years: int
-    consent_years: int
-    uses_before: datetime
-    consents_before: datetime
+# A page of clients: the connection, the network, the moment before which, the client after which, how many at most.
+Page = Callable[[Connection, int, datetime, str | None, int], Coroutine[Any, Any, list[str]]]
 
 
-class DueStep(RetentionPeriods, frozen=True):
-    """The next deletion step (None if nothing is due): its consents or clients, and its log indices."""
-
-    step: str | None
-    consents: int
-    clients: int
-    indices: list[tuple[int, int]]
-    places: int
+async def read_periods(connection: Connection, network_id: int) -> RetentionPeriods:
+    """A network's periods as they are now, and the moments that follow."""
+    row: Any = await connection.fetchrow("select * from registry.retention_clock($1)", network_id)
+    return periods_at(row["use_years"], row["consent_years"], row["now"])
 
 
-class Due(RetentionPeriods, frozen=True):
-    """The counts of everything that is due now: uses by kind, consents with their events, clients, and what
-    holds keep.
-    """
-
-    uses: dict[str, int]
-    consents: int
-    events_of_consents: int
-    clients: int
-    held: int
+async def held_clients(connection: Connection, network_id: int) -> frozenset[str]:
+    """All clients of persons on whom a legal hold is open."""
+    found = await connection.fetchval("select registry.held_clients($1)", network_id)
+    return frozenset(str(client_id) for client_id in found)
 
 
-async def count_due(connection: Connection, network_id: int) -> Due:
-    """Count everything that is due in a network."""
-    found = await connection.fetchval("select registry.count_retention($1)", network_id)
-    return msgspec.json.decode(found, type=Due)
+async def old_uses(connection: Connection, network_id: int, before: datetime, after: int, limit: int) -> list[OldUse]:
+    """Uses from before a moment, in the log's order, behind a place, at most so many."""
+    rows = await connection.fetch("select * from registry.old_uses($1, $2, $3, $4)", network_id, before, after, limit)
+    return [OldUse(row[0], row[1], row[2], None if row[3] is None else str(row[3])) for row in rows]
 
 
-async def next_step(connection: Connection, network_id: int, limit: int) -> DueStep:
-    """The next deletion step, with at most `limit` uses, consents or clients."""
-    found = await connection.fetchval("select registry.survey_retention($1, $2)", network_id, limit)
-    return msgspec.json.decode(found, type=DueStep)
+async def count_old_uses(
+    connection: Connection, network_id: int, before: datetime, without: Sequence[str]
+) -> dict[int, int]:
+    """How many uses from before a moment there are by kind (number), without those about some clients."""
+    rows = await connection.fetch(
+        "select * from registry.count_old_uses($1, $2, $3::uuid[])", network_id, before, without
+    )
+    return {row["kind"]: row["number"] for row in rows}
+
+
+async def clients_with_consents(
+    connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
+) -> list[str]:
+    """Clients with a consent recorded before a moment, in the order of their numbers, behind one of them."""
+    rows = await connection.fetch(
+        "select * from registry.clients_with_consents($1, $2, $3, $4)", network_id, before, after, limit
+    )
+    return [str(row[0]) for row in rows]
+
+
+async def clients_without_consents(
+    connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
+) -> list[str]:
+    """Clients registered before a moment that have no consent, in the same way."""
+    rows = await connection.fetch(
+        "select * from registry.clients_without_consents($1, $2, $3, $4)", network_id, before, after, limit
+    )
+    return [str(row[0]) for row in rows]
+
+
+async def read_client_records(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[ClientRecord]:
+    """What there is of these clients, in the order of their numbers."""
+    found = await connection.fetchval("select registry.retention_records($1, $2::uuid[])", network_id, client_ids)
+    return msgspec.json.decode(found, type=list[ClientRecord])
+
+
+async def read_person_records(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[PersonRecord]:
+    """What there is of the persons behind these clients."""
+    rows = await connection.fetch("select * from registry.person_records($1, $2::uuid[])", network_id, client_ids)
+    return [PersonRecord(str(row[0]), row[1], row[2], tuple(row[3]), row[4]) for row in rows]
 
 
 async def retain(
-    connection: Connection, network_id: int, limit: int, at: datetime, record: RemovalRecord
-) -> int | None:
-    """Delete what the next step lists. Returns the log index of the record.
+    connection: Connection,
+    network_id: int,
+    consents: Sequence[str],
+    clients: Sequence[str],
+    places: Sequence[int],
+    at: datetime,
+    record: RemovalRecord,
+) -> int:
+    """Delete these consents, clients and log indices. Returns the log index of the record.
 
-    The record must list exactly what is deleted; raises Conflict if something else is due by now.
+    The record must list exactly what is deleted. Raises Conflict if it does not, and if the database refuses.
     """
-    place: int | None
+    place: int
     try:
         place = await connection.fetchval(
-            "select registry.retain($1, $2, $3, $4, $5, $6, $7)",
+            "select registry.retain($1, $2::uuid[], $3::uuid[], $4::bigint[], $5, $6, $7, $8, $9)",
             network_id,
-            limit,
+            consents,
+            clients,
+            places,
             at,
             *msgspec.structs.astuple(record),
         )
     except asyncpg.SerializationError as error:
         raise Conflict("Something else is due by now.") from error
+    except asyncpg.RestrictViolationError as error:
+        raise Conflict(f"The database keeps it: {error.message}.") from error
     return place
 
 
@@ -79,18 +111,6 @@ async def drop_empty_partitions(connection: Connection) -> int:
     """Drop empty event partitions of past months. Returns how many were dropped."""
     dropped: int = await connection.fetchval("select registry.drop_empty_event_partitions()")
     return dropped
-
-
-async def proof_periods(connection: Connection, network_id: int, client_ids: list[str]) -> tuple[int, datetime | None]:
-    """How many consents of these clients are still kept as proof, and when the last of these periods ends."""
-    row = await connection.fetchrow("select * from registry.proof_periods($1, $2::uuid[])", network_id, client_ids)
-    return (0, None) if row is None else (row["running"], row["until"])
-
-
-async def read_periods(connection: Connection, network_id: int) -> RetentionPeriods:
-    """A network's present retention periods."""
-    row: Any = await connection.fetchrow("select * from registry.retention_terms($1)", network_id)
-    return RetentionPeriods(*row)
 
 
 async def add_periods(
