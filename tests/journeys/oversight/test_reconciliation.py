@@ -323,7 +323,7 @@ async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeyp
 
 
 async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:
-    """Control: a void grant of another category, flow or client, or beside another used consent, gives no finding."""
+    """Control: a withdrawal of another category or another consent gives no finding."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)

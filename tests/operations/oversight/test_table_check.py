@@ -533,8 +533,8 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
     kept = await second.consent(other)
     await first.post(f"/consents/{kept['consent_id']}/confirmations", {})
     await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
-    some = {"grants": [kept["grants"][0]["grant_id"]], "categories": ["contact"]}
-    await first.post("/withdrawals", {"client": client, "channel": "letter"} | some)
+    chosen = {"grants": [kept["grants"][0]["grant_id"]], "categories": ["contact"]}
+    await first.post("/withdrawals", {"client": client, "channel": "letter"} | chosen)
     await require_equal(fresh_registry)
     await in_years(fresh_registry, 4)
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:

@@ -1,4 +1,4 @@
-"""Lists in pages: whole, in order, not shaken by what happens meanwhile, and cursors that open nothing else."""
+"""Lists in pages are complete, ordered and stable, and a cursor is valid for its own list only."""
 
 import dataclasses
 import uuid
@@ -24,7 +24,7 @@ LISTS = ("/partners", "/purposes", "/data-categories", "/agreements", "/texts")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def north(registry: Registry) -> Partner:
-    """Return a partner with seven consents of one client."""
+    """A partner with seven consents of one client."""
     partner = await registry.partner("north")
     await partner.post("/clients", {"reference": "P-1"})
     for _ in range(COUNT):
@@ -52,7 +52,7 @@ async def search(partner: Partner, **members: object) -> JSON:
 @pytest.mark.parametrize("network", ["small", "paderborn"])
 @pytest.mark.parametrize("path", LISTS)
 async def test_a_list_is_the_same_in_pages_of_any_size(registry: Registry, network: str, path: str) -> None:
-    """One by one, two by two or all at once: the same items in the same order, and `next` is null at the end."""
+    """Pages of any length have the same items in the same order, and `next` is null at the end."""
     partner = await registry.partner("north" if network == "small" else "awo-paderborn", network)
     whole = (await partner.get(f"{path}?limit=200")).json()
     assert whole["next"] is None
@@ -68,7 +68,7 @@ async def test_a_list_is_the_same_in_pages_of_any_size(registry: Registry, netwo
 
 
 async def test_consents_come_newest_first_and_whole(north: Partner) -> None:
-    """Seven consents in pages of three: three, three, one, in the order of their recording backwards."""
+    """Seven consents come in pages of three, three and one, the newest first."""
     found, sizes, cursor = [], [], None
     while True:
         page = await search(north, client="P-1", limit=3, **({} if cursor is None else {"cursor": cursor}))
@@ -78,19 +78,19 @@ async def test_consents_come_newest_first_and_whole(north: Partner) -> None:
         if cursor is None:
             break
     assert sizes == [3, 3, 1]
-    times = [one["recorded_at"] for one in found]
+    times = [item["recorded_at"] for item in found]
     assert times == sorted(times, reverse=True)
-    assert len({one["consent_id"] for one in found}) == COUNT
+    assert len({item["consent_id"] for item in found}) == COUNT
 
 
 async def test_what_is_recorded_meanwhile_shakes_no_page(north: Partner) -> None:
-    """A consent recorded between two pages is on none of them; nothing is shown twice and nothing left out."""
+    """A consent recorded between two pages is on neither; no item is repeated or skipped."""
     await north.post("/clients", {"reference": "P-2"})
     recorded = [(await record(north, "P-2"))["consent_id"] for _ in range(4)]
     first = await search(north, client="P-2", limit=2)
     later = (await record(north, "P-2"))["consent_id"]
     second = await search(north, client="P-2", limit=2, cursor=first["next"])
-    shown = [one["consent_id"] for one in first["items"] + second["items"]]
+    shown = [item["consent_id"] for item in first["items"] + second["items"]]
     assert shown == recorded[::-1]
     assert later not in shown
     again = await search(north, client="P-2", limit=2, cursor=first["next"])
@@ -98,7 +98,7 @@ async def test_what_is_recorded_meanwhile_shakes_no_page(north: Partner) -> None
 
 
 async def test_a_filter_by_status_fills_its_pages(north: Partner) -> None:
-    """Every second consent withdrawn: the pages of each status are full, and together they are all."""
+    """With every second consent withdrawn, the pages of each status are full and together complete."""
     await north.post("/clients", {"reference": "P-3"})
     recorded = [(await record(north, "P-3"))["consent_id"] for _ in range(6)]
     for consent_id in recorded[::2]:
@@ -106,32 +106,32 @@ async def test_a_filter_by_status_fills_its_pages(north: Partner) -> None:
     for status, expected in (("given", recorded[1::2]), ("withdrawn", recorded[::2])):
         first = await search(north, client="P-3", status=status, limit=2)
         rest = await search(north, client="P-3", status=status, limit=2, cursor=first["next"])
-        assert [one["consent_id"] for one in first["items"] + rest["items"]] == expected[::-1]
+        assert [item["consent_id"] for item in first["items"] + rest["items"]] == expected[::-1]
         assert rest["next"] is None
 
 
 async def test_unreported_permits_come_in_pages_until_reported(registry: Registry, north: Partner) -> None:
-    """Newest first; a reported one is gone from the list; another partner's cursor opens nothing."""
+    """Unreported decisions are listed newest first; a reported one is gone; another partner's cursor is refused."""
     asked = [(await north.post("/decisions", question("P-1"))).json()["decision_id"] for _ in range(3)]
     page = (await north.get("/decisions?transfer=missing&limit=2")).json()
-    assert [one["decision_id"] for one in page["items"]] == asked[:0:-1]
+    assert [item["decision_id"] for item in page["items"]] == asked[:0:-1]
     rest = (await north.get(f"/decisions?transfer=missing&limit=2&cursor={page['next']}")).json()
     assert rest["items"][0]["decision_id"] == asked[0]
     report = {"outcome": "sent", "categories": ["identity", "contact"]}
     assert (await north.post(f"/decisions/{asked[1]}/transfers", report)).status_code == 201
     left = (await north.get("/decisions?transfer=missing")).json()["items"]
-    assert asked[1] not in {one["decision_id"] for one in left}
+    assert asked[1] not in {item["decision_id"] for item in left}
     south = await registry.partner("south")
     assert (await south.get(f"/decisions?transfer=missing&cursor={page['next']}")).status_code == 400
 
 
 async def test_a_cursor_belongs_to_its_list_and_filter(registry: Registry, north: Partner) -> None:
-    """Another client, another status, another list, another partner, another network: 400, with the place."""
+    """A cursor of another client, status, list, partner or network is refused with 400 and its pointer."""
     cursor = (await search(north, client="P-1", limit=1))["next"]
     await north.post("/clients", {"reference": "P-9"})
-    for other in ({"client": "P-9"}, {"client": "P-1", "status": "given"}, {"status": "given"}, {}):
-        answer = await north.post("/consents/search", {**other, "cursor": cursor})
-        assert answer.status_code == 400, other
+    for changed in ({"client": "P-9"}, {"client": "P-1", "status": "given"}, {"status": "given"}, {}):
+        answer = await north.post("/consents/search", {**changed, "cursor": cursor})
+        assert answer.status_code == 400, changed
         assert answer.json()["errors"][0]["pointer"] == "/cursor"
     south = await registry.partner("south")
     assert (await south.post("/consents/search", {"client": "P-1", "cursor": cursor})).status_code == 400
@@ -144,7 +144,7 @@ async def test_a_cursor_belongs_to_its_list_and_filter(registry: Registry, north
 
 
 async def test_a_cursor_tells_nothing_and_cannot_be_altered(north: Partner) -> None:
-    """It holds no id to read, is different each time, and one changed letter anywhere makes it none."""
+    """A cursor shows no id, differs each time, and is refused with any letter changed."""
     page = await search(north, client="P-1", limit=1)
     cursor = page["next"]
     assert cursor != (await search(north, client="P-1", limit=1))["next"]
@@ -164,7 +164,7 @@ async def test_a_cursor_tells_nothing_and_cannot_be_altered(north: Partner) -> N
     ["0", "201", "-1", "x", "", "1.0", "1e2", "+5", " 5", "\u0665", "9" * 5000, "000000150000", "5\n", "null", "0x10"],
 )
 async def test_limits_are_from_1_to_200(north: Partner, limit: str) -> None:
-    """Anything else is 400, not a guess."""
+    """A limit that is not valid is refused with 400."""
     for path in (*LISTS, "/decisions?transfer=missing"):
         http = north.http
         query = {"limit": limit} | ({"transfer": "missing"} if "?" in path else {})
@@ -175,13 +175,13 @@ async def test_limits_are_from_1_to_200(north: Partner, limit: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, 201, -1, 1.5, "10", None, True, [], 10**30])
 async def test_a_searchs_limit_is_a_number_from_1_to_200(north: Partner, limit: object) -> None:
-    """In a body the limit is a JSON number; the fault names its place."""
+    """In a body the limit must be a JSON number; the fault has its pointer."""
     answer = await north.post("/consents/search", {"limit": limit})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/limit")
 
 
 async def test_fifty_unless_said_otherwise(fresh_registry: Registry) -> None:
-    """51 consents: fifty on the first page, one on the second; all of them with a limit of 200."""
+    """Of 51 consents fifty are on the first page and one on the second; with a limit of 200 all are on one page."""
     partner = await fresh_registry.partner("north")
     await partner.post("/clients", {"reference": "P-1"})
     for _ in range(51):
@@ -194,7 +194,7 @@ async def test_fifty_unless_said_otherwise(fresh_registry: Registry) -> None:
 
 
 async def test_a_cursor_is_its_networks_own(installation: Installation) -> None:
-    """A partner of the same slug in another network is another partner: it cannot go on where the first one was."""
+    """A partner with the same slug in another network cannot use the first partner's cursor."""
     async with installation.copy() as database, other_network(installation, database) as registry:
         pages = []
         for network in ("small", "other"):
@@ -215,12 +215,12 @@ async def test_a_cursor_is_its_networks_own(installation: Installation) -> None:
         assert (await north.post("/consents/search", {"limit": 1, "cursor": consents})).status_code == 200
         assert (await stranger.post("/consents/search", {"limit": 1, "cursor": consents})).status_code == 400
         path = f"/decisions?transfer=missing&limit=1&cursor={decisions}"
-        assert [(await one.get(path)).status_code for one in (north, stranger)] == [200, 400]
+        assert [(await caller.get(path)).status_code for caller in (north, stranger)] == [200, 400]
 
 
 @asynccontextmanager
 async def other_network(installation: Installation, database: str) -> AsyncIterator[Registry]:
-    """Run the registry with a second network whose partners have the first one's slugs."""
+    """A registry with a second network whose partners have the slugs of the first network's."""
     plan = small_network()
     twin = msgspec.structs.replace(plan.network, network_id=98, slug="other", log_origin="registry.test/other")
     pool = await open_pool(installation.dsn(database), 2)
@@ -228,10 +228,10 @@ async def other_network(installation: Installation, database: str) -> AsyncItera
         runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
         await establish_network(runtime, msgspec.structs.replace(plan, network=twin))
         partners = []
-        for one in plan.partners:
-            if one.selectable:
-                client_id, client_secret = await issue_credential(runtime, twin, one)
-                partners.append({"slug": one.slug, "client_id": client_id, "client_secret": client_secret})
+        for partner in plan.partners:
+            if partner.selectable:
+                client_id, client_secret = await issue_credential(runtime, twin, partner)
+                partners.append({"slug": partner.slug, "client_id": client_id, "client_secret": client_secret})
     finally:
         await pool.close()
     networks = installation.networks | {"other": {"slug": "other", "partners": partners}}
