@@ -267,18 +267,18 @@ async def test_sent_on_what_was_void(registry: Registry) -> None:
     DPO only, even if a withdrawal had made it a finding before. A transfer that rests on another consent does not.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
-    client, other = await north.client(), await north.client()
+    client, other_client = await north.client(), await north.client()
     consent = await north.consent(client)
-    beside = await north.consent(other)
-    await north.consent(other, categories=["identity"])
+    beside = await north.consent(other_client)
+    await north.consent(other_client, categories=["identity"])
     _, asked = await permit(north, client)
     sent = await report(north, asked)
-    _, twice = await permit(north, other)
+    _, twice = await permit(north, other_client)
     await report(north, twice)
     await north.post("/withdrawals", {"client": client, "channel": "phone"})
     late = await report(north, asked)
     assert set(await about(registry, client)) == {"transfer_after_withdrawal"}
-    assert await about(registry, other) == {}
+    assert await about(registry, other_client) == {}
     void = await north.post(f"/consents/{consent['consent_id']}/invalidations", {"reason": "capacity"})
     half = await north.post(f"/consents/{beside['consent_id']}/invalidations", {"reason": "form"})
     dpo = await registry.dpo("north")
@@ -291,7 +291,7 @@ async def test_sent_on_what_was_void(registry: Registry) -> None:
         assert (finding["severity"], finding["categories"]) == ("urgent", ["identity", "contact"])
         assert finding["known_at"] == finding["times"]["recorded_at"] == void["recorded_at"]
         assert finding["times"]["effective_at"] == consent["given_at"]
-    (carried,) = [finding for finding in found if finding["client"] == other]
+    (carried,) = [finding for finding in found if finding["client"] == other_client]
     assert (carried["categories"], carried["known_at"]) == (["contact"], half["recorded_at"])
     assert set(await about(registry, client)) == {"transfer_after_withdrawal", "transfer_on_void_grant"}
     # The reports are before this period and the invalidation is recorded in it; and the other way round.
@@ -528,8 +528,8 @@ async def test_each_dpo_has_her_own_slice(fresh_registry: Registry) -> None:
     admin = await fresh_registry.partner("admin")
     others = [await fresh_registry.dpo(slug) for slug in ("south", "east")]
     others.append(await fresh_registry.dpo("awo-paderborn", "paderborn"))
-    for other in (*others, admin):
-        found = await look(other, **limits)
+    for caller in (*others, admin):
+        found = await look(caller, **limits)
         assert [finding for finding in found["items"] if finding["kind"] in kinds] == []
     assert (await look(admin, **limits))["checked"]["partner"] is None
     assert (await north.partner.get("/findings")).status_code == 403
@@ -539,18 +539,18 @@ async def test_an_erased_client_leaves_no_finding(fresh_registry: Registry, tmp_
     """An erasure removes all findings about the client; those about other clients stay."""
     north, dpo = await office(fresh_registry, "north"), await fresh_registry.dpo("north")
     client, asked = await permit(north)
-    other, kept = await permit(north)
+    other_client, kept = await permit(north)
     for decision in (asked, kept):
         await report(north, decision, categories=["identity", "debts"])
     limits = {"report_days": 0, "questions_without_transfer": 1, "refused_references": 1, "limit": 200}
     await permit(north, client)
     before = (await look(dpo, **limits))["items"]
-    assert {finding["client"] for finding in before} == {client, other}
+    assert {finding["client"] for finding in before} == {client, other_client}
     async with erasing(fresh_registry, tmp_path / "ledger") as eraser:
         await erase(eraser, by_north(client))
     after = (await look(dpo, **limits))["items"]
     assert [finding["finding_id"] for finding in after] == [
-        finding["finding_id"] for finding in before if finding["client"] == other
+        finding["finding_id"] for finding in before if finding["client"] == other_client
     ]
     assert after
 
@@ -584,8 +584,8 @@ async def test_pages_hold_together(fresh_registry: Registry) -> None:
     assert shown == everything["items"]
     assert page["checked"]["from"] == first["checked"]["from"]
     assert page["checked"]["until"] == first["checked"]["until"]
-    for other in ({}, {"report_days": 1}, {"report_days": 0, "kind": "transfer_broader"}):
-        refused = await dpo.get(f"/findings?{urlencode({**other, 'cursor': first['next']})}")
+    for changed in ({}, {"report_days": 1}, {"report_days": 0, "kind": "transfer_broader"}):
+        refused = await dpo.get(f"/findings?{urlencode({**changed, 'cursor': first['next']})}")
         assert refused.status_code == 400, refused.text
     south = await fresh_registry.dpo("south")
     assert (await south.get(f"/findings?report_days=0&cursor={first['next']}")).status_code == 400

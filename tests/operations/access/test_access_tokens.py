@@ -209,8 +209,8 @@ _POWERS = [sign * 2**power + more for power in (31, 32, 53, 63, 64, 70, 200) for
 @pytest.mark.parametrize("value", [*_NUMBERS, *map(str, _POWERS)])
 def test_a_time_that_is_none_or_not_within_a_lifetime(claim: str, value: str) -> None:
     """A time of another form, or so large or small that the life is too long, is refused without an error."""
-    other = said()[claim]
-    payload = json.dumps(said()).replace(f'"{claim}": {other}', f'"{claim}": {value}')
+    valid = said()[claim]
+    payload = json.dumps(said()).replace(f'"{claim}": {valid}', f'"{claim}": {value}')
     assert value in payload
     refused(spelled(json.dumps(HEADER), payload))
 

@@ -15,7 +15,7 @@ from tests.support.office import office
 
 
 async def not_ready(registry: Registry) -> str | None:
-    """The reason why the registry is not ready, probed anew; None when it is ready."""
+    """The reason why the registry is not ready, probed again; None when it is ready."""
     readiness = registry.app.state.readiness
     readiness._asked_at = float("-inf")
     answer = await registry.http.get("/ready")

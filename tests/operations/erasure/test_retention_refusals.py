@@ -1,6 +1,4 @@
-"""What the database refuses to let go, whoever calls with the eraser's login; each refusal beside the same call without
-the fault, which succeeds.
-"""
+"""What the database refuses to remove for any caller with the eraser's login; without the fault the call succeeds."""
 
 import json
 import uuid
@@ -37,7 +35,7 @@ class Person:
         return [place for kind, places in self.places.items() if kind not in {"decision", "read"} for place in places]
 
     def told(self) -> list[int]:
-        """Return the places of what tells of its consents: all of its state but its registration."""
+        """The places of the events about its consents: all of its state but its registration."""
         return sorted(set(self.state()) - set(self.places["client"]))
 
 
@@ -246,7 +244,7 @@ async def test_the_event_lists_exactly_what_goes(scene: Scene) -> None:
 
 
 async def test_rows_go_with_all_their_entries(scene: Scene) -> None:
-    """No row goes silently: whoever names a consent or a client names every entry that tells of it."""
+    """Removing a consent or a client is refused unless every event about it is named."""
     single, double = scene.single, scene.double
     every = [place for places in single.places.values() for place in places]
     with kept("not named"):
@@ -254,7 +252,7 @@ async def test_rows_go_with_all_their_entries(scene: Scene) -> None:
     for left_out in double.told():
         with kept("not named"):
             await retain(
-                scene.registry, consents=double.consents, places=[one for one in double.told() if one != left_out]
+                scene.registry, consents=double.consents, places=[place for place in double.told() if place != left_out]
             )
     with kept("not named"):
         await retain(scene.registry, consents=single.consents, clients=[single.number], places=single.state())

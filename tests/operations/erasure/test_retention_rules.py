@@ -93,7 +93,7 @@ async def test_both_opinions_agree(eraser: Eraser, sql: asyncpg.Connection, seed
 @pytest.mark.parametrize("seed", range(3))
 async def test_late_acts_and_renewals_are_waited_for(eraser: Eraser, sql: asyncpg.Connection, seed: int) -> None:
     """In wild years ours lets nothing go that the second opinion keeps; done to the end, the database refuses none of
-    it, no entry tells of a consent that is gone, and no consent is without its entry.
+    it, no event refers to a consent that is gone, and no consent is without its entry.
     """
     await fill(sql, make_history(seed, PERSONS, wild=True))
     ours, theirs = await found(eraser), await expected(sql)

@@ -135,7 +135,7 @@ def hostile() -> list[str]:
 
 def test_no_cell_begins_a_formula_in_any_spreadsheet() -> None:
     """No cell of 200 hostile values begins a formula, whether the file is split at commas or at semicolons; without the
-    apostrophes each value is as it was. Control: a row written without protection fails the same check.
+    apostrophes each value is the original one. Control: a row written without protection fails the same check.
     """
     payloads = hostile()
     assert len(payloads) >= 200

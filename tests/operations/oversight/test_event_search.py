@@ -239,8 +239,8 @@ async def test_own_references_are_shown_and_no_others(log: Log) -> None:
     assert '"N-early"' in shown["north"]
     assert '"S-1"' in shown["south"]
     for partner, text in shown.items():
-        for other, beginning in {"north": "N-", "south": "S-", "east": "E-"}.items():
-            assert (f'"{beginning}' in text) is (other == partner), (partner, other)
+        for owner, beginning in {"north": "N-", "south": "S-", "east": "E-"}.items():
+            assert (f'"{beginning}' in text) is (owner == partner), (partner, owner)
 
 
 async def test_the_administration_sees_what_it_did_itself(log: Log) -> None:

@@ -165,10 +165,10 @@ async def test_an_edited_column_is_named(full: Registry, table: str, column: str
         rule, place = await choose(connection, table)
         await drop_checks(connection, table)
         name = NUMBERS[table] if column == "number" else PRESENCE.get(column, column)
-        other = "77" if column == "number" else ANOTHER[await type_of(connection, table, name)].format(name)
+        changed = "77" if column == "number" else ANOTHER[await type_of(connection, table, name)].format(name)
         if column in PRESENCE:
-            other = f"case when {name} is null then '\\x00'::bytea end"
-        done = await connection.execute(f"update registry.{table} set {name} = {other} where {rule}")  # noqa: S608 - our names
+            changed = f"case when {name} is null then '\\x00'::bytea end"
+        done = await connection.execute(f"update registry.{table} set {name} = {changed} where {rule}")  # noqa: S608 - our names
         assert done == "UPDATE 1"
         seen = await findings(connection, network_of(table))
     assert f"column_differs {place} {column}" in seen
@@ -193,11 +193,11 @@ async def test_an_added_row_is_named(full: Registry, table: str) -> None:
         rule, _ = await choose(connection, table)
         await drop_checks(connection, table)
         key = TABLES[table][0][0]
-        other = ANOTHER[await type_of(connection, table, key)].format(f"t.{key}")
+        changed = ANOTHER[await type_of(connection, table, key)].format(f"t.{key}")
         more = f", 'recorded_at', '{AT_THE_END}'" if (table, "recorded_at") in COLUMNS else ""
         extra = OWN_KEYS.get(table, "")
         row = await connection.fetchrow(
-            f"insert into registry.{table} select (jsonb_populate_record(t, jsonb_build_object('{key}', {other}"  # noqa: S608 - our own names
+            f"insert into registry.{table} select (jsonb_populate_record(t, jsonb_build_object('{key}', {changed}"  # noqa: S608 - our own names
             f"{more}{extra}))).* from registry.{table} t where {rule} returning *"
         )
         assert row is not None
@@ -302,10 +302,10 @@ async def test_a_tampered_log_is_named(full: Registry, name: str) -> None:
 async def test_an_edited_search_column_is_named(full: Registry, column: str) -> None:
     """A search column that differs from its event is found."""
     async with tampering(full) as connection:
-        other = ANOTHER[await type_of(connection, "events", column)].format(column)
+        changed = ANOTHER[await type_of(connection, "events", column)].format(column)
         rule = "(select max(log_index) from registry.events where network_id = 99 and kind = 1)"
         await connection.execute(
-            f"update registry.events set {column} = {other} where network_id = 99 and log_index = {rule}"  # noqa: S608 - our names
+            f"update registry.events set {column} = {changed} where network_id = 99 and log_index = {rule}"  # noqa: S608 - our names
         )
         assert await findings(connection, "small") == [f"column_differs events {column}"]
 
@@ -529,8 +529,8 @@ async def test_a_withdrawal_stays_with_its_event(fresh_registry: Registry, tmp_p
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
     ended = await first.consent(client)
-    other = await redeem(second, await code_of(first, client))
-    kept = await second.consent(other)
+    second_client = await redeem(second, await code_of(first, client))
+    kept = await second.consent(second_client)
     await first.post(f"/consents/{kept['consent_id']}/confirmations", {})
     await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
     chosen = {"grants": [kept["grants"][0]["grant_id"]], "categories": ["contact"]}

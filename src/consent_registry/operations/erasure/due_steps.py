@@ -83,7 +83,7 @@ class DueReader:
         return await self._step_of_clients(clients) if clients else None
 
     async def again(self, step: DueStep) -> DueStep | None:
-        """The same step, read anew for its clients alone: what of it is due, now that nobody else changes them."""
+        """The step read again for its clients only: what is due of it now that their locks are held."""
         if step.step == "consents":
             wanted = set(step.consents)
             groups = await self._consents_of(list(step.locked))

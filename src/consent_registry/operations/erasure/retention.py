@@ -85,7 +85,7 @@ async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BA
     while True:
         try:
             step = await _retain(eraser, network, batch)
-        except Conflict:  # something changed between counting and removing: count anew
+        except Conflict:  # something changed between counting and removing: count again
             crossed += 1
             if crossed > PATIENCE:
                 raise

@@ -52,10 +52,10 @@ class Runtime:
         """A copy for one call of a data-protection officer. Its transactions use a separate pool of connections, so
         slow calls wait for each other and no decision waits for them.
         """
-        other = copy(self)
-        other.pool = self._oversight
-        other.turns = Turns()  # the pool of these connections has its own queue
-        return other
+        copied = copy(self)
+        copied.pool = self._oversight
+        copied.turns = Turns()  # the pool of these connections has its own queue
+        return copied
 
     async def take_turn(self, actor: Actor, kind: Kind) -> Callable[[], None]:
         """Wait for the caller's turn for work of this kind; call the returned function to give the turn back.
