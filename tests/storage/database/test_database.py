@@ -11,7 +11,7 @@ import pytest
 
 from consent_registry.domain.errors import CannotRecord, Conflict, OutcomeUnknown
 from consent_registry.storage.clients.clients import add_client
-from consent_registry.storage.database.database import Connection, Pool, transaction
+from consent_registry.storage.database.database import Connection, Connections, Pool, transaction
 from tests.support.installation import ROLES, Registry
 from tests.support.pools import count, pool_of
 from tests.support.small_network import NUMBER, question
@@ -36,11 +36,40 @@ async def add(connection: Connection) -> str:
 Step = Callable[[Connection], Awaitable[object]]
 
 
-async def attempt(pool: Pool, *steps: Step) -> None:
+async def attempt(pool: Connections, *steps: Step) -> None:
     """Run these steps in one transaction."""
     async with transaction(pool, NUMBER, []) as connection:
         for step in steps:
             await step(connection)
+
+
+def remember(added: list[str]) -> Step:
+    """A step that adds a client and keeps its id here."""
+
+    async def step(connection: Connection) -> None:
+        added.append(await add(connection))
+
+    return step
+
+
+async def fail(_: Connection) -> None:
+    """A step without an answer in time."""
+    raise TimeoutError
+
+
+class BreakingOnReturn:
+    """A pool whose connections break while they are given back, as when PostgreSQL is killed just after a commit."""
+
+    def __init__(self, pool: Pool, error: Exception) -> None:
+        self._pool = pool
+        self._error = error
+
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float) -> AsyncIterator[Connection]:  # noqa: ASYNC109 - as the pool's
+        """Lend a connection, and break when it comes back."""
+        async with self._pool.acquire(timeout=timeout) as connection:
+            yield connection
+        raise self._error
 
 
 async def is_recorded(registry: Registry, client_id: str) -> bool:
@@ -117,6 +146,27 @@ async def test_trouble_before_commit_is_not_recorded(registry: Registry, trouble
             await attempt(pool, add, trouble)
     assert raised.value.retry_after == 1
     assert await count(registry, "clients") == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncpg.InterfaceError("closed"), asyncpg.ConnectionDoesNotExistError("closed"), TimeoutError(), OSError()],
+)
+async def test_a_connection_that_breaks_after_commit_does_not_hide_it(registry: Registry, error: Exception) -> None:
+    """What was committed is answered as recorded, although the connection breaks on its way back to the pool."""
+    async with pool_of(registry, 1) as pool:
+        async with transaction(BreakingOnReturn(pool, error), NUMBER, []) as connection:
+            client_id = await add(connection)
+        assert await is_recorded(registry, client_id)
+
+
+async def test_a_connection_that_breaks_after_a_rollback_is_not_recorded(registry: Registry) -> None:
+    """The control: the same break behind a transaction that failed says that nothing was recorded."""
+    added: list[str] = []
+    async with pool_of(registry, 1) as pool:
+        with pytest.raises(CannotRecord):
+            await attempt(BreakingOnReturn(pool, TimeoutError()), remember(added), fail)
+    assert not await is_recorded(registry, added[0])
 
 
 async def test_no_connection_in_time_is_not_recorded(registry: Registry) -> None:

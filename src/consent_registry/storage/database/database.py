@@ -134,6 +134,7 @@ async def transaction(
     Raises CannotRecord if the database refuses or does not answer, and OutcomeUnknown if it does not answer COMMIT.
     Errors of the registry itself pass through after a rollback.
     """
+    is_committed = False
     try:
         async with pool.acquire(timeout=2) as connection:
             try:
@@ -145,9 +146,14 @@ async def transaction(
                 await _roll_back(connection)
                 raise
             await _commit(connection)
+            is_committed = True
     except RegistryError:
         raise
     except (asyncpg.PostgresError, *_SILENT) as error:
+        if is_committed:
+            # The connection broke on its way back to the pool. To say "not recorded" now would be false.
+            _log.warning("connection lost after commit", reason=_kind(error))
+            return
         _log.warning("not recorded", reason=_kind(error), sqlstate=getattr(error, "sqlstate", None))
         if _is_defect(error):
             raise
