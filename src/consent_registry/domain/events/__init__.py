@@ -1,1 +1,1 @@
-"""Events: what the log says happened. Each kind is one struct, and `registry.py` has them all."""
+"""Events: what the log says happened. Each kind is one struct, and `all_kinds.py` has them all."""

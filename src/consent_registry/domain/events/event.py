@@ -2,7 +2,7 @@
 
 The facts are complete: every consent's state can be recomputed from events alone. A kind is one struct below `Event`.
 It says its number, how long its events are kept, which search columns they fill, how many entries an act of the kind
-writes, its members, and the rows of the tables that they stand for. `registry.py` writes and reads all of them.
+writes, its members, and the rows of the tables that they stand for. `all_kinds.py` writes and reads all of them.
 
 A member may be absent from some events of its kind (`UNSET`); null is a value, and other bytes than absence.
 """

@@ -104,7 +104,7 @@ def _validity_refusals(grant: ResolvedGrant, given_at: datetime, pointer: str) -
     if grant.valid_from < given_at:
         yield Fault(
             f"{pointer}/valid_from",
-            "A grant cannot begin before it was given: later approval heals nothing.",
+            "A grant cannot begin before it was given: a later approval makes no earlier transfer lawful.",
             "valid_from",
             "§ 67b Abs. 1 SGB X",
         )
