@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src/consent_registry"
-NARROW = {"()", "[caller.partner_id]", "[partner_id]", "[ADMINISTRATION]"}
+NARROW = {"()", "[actor.partner_id]", "[partner_id]", "[ADMINISTRATION]"}
 """Partners a transaction may begin with anywhere: none, its caller, the network's administration."""
 WIDER = {
     "operations/decisions/batch.py answer_batch": (
@@ -17,7 +17,7 @@ WIDER = {
 }
 """Functions that begin a transaction for several partners, and why."""
 WIDENING = {
-    "operations/consents/withdrawal_scope.py _reach_by_code": (
+    "operations/consents/withdrawal_scope.py _scope_by_code": (
         "The client withdraws all of a consent, at whatever partner."
     ),
     "operations/consents/text_invalidations.py invalidate_text": (
@@ -25,7 +25,7 @@ WIDENING = {
     ),
     "operations/erasure/holds.py _client_id": "The operator names a client by any partner's reference.",
     "operations/keys/key_uses.py count_key_uses": "The operator counts what is sealed, of every partner.",
-    "operations/keys/reencryption.py _reseal_table": "The operator seals anew what every partner sealed.",
+    "operations/keys/reencryption.py _reencrypt_table": "The operator re-encrypts what every partner encrypted.",
 }
 """Functions that widen the partners of a running transaction, and why. A new one is looked at, and named here."""
 
@@ -100,7 +100,7 @@ def test_a_new_one_would_be_found() -> None:
     called = "async def act(c):\n    await widen_partners(c, [1])"
     handed = "from x import widen_partners\nDO = {'it': widen_partners}"
     by_module = "async def act(c):\n    await database.widen_partners(c, [1])"
-    of_its_own = "async def act(c):\n    async with transaction(pool, 1, [caller.partner_id, 7]) as c: pass"
+    of_its_own = "async def act(c):\n    async with transaction(pool, 1, [actor.partner_id, 7]) as c: pass"
     bare = "async def act(c):\n    await c.execute(\"set local registry.partners = '{1}'\")"
     assert widening({"a": called, "b": handed, "c": by_module, "d": "x = 1"}) == {"a act", "b module", "c act"}
     assert wider({"a": of_its_own}) == {"a act"}

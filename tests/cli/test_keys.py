@@ -82,7 +82,7 @@ async def test_a_sealing_key_from_the_first_day_to_the_last(desk: Desk) -> None:
     sql = await asyncpg.connect(desk.administrator)
     await sql.execute("delete from registry.idempotency_keys")  # as housekeeping does when they are two days old
     await sql.close()
-    assert "sealing-1 is gone" in said(*drop, **desk.environment)
+    assert "sealing-1 was removed" in said(*drop, **desk.environment)
     assert [key for key in desk.listed() if key[0] == "sealing"] == [("sealing", "sealing-2")]
     assert "there is no key sealing-1" in refused(*drop, **desk.environment)
 
@@ -94,7 +94,7 @@ async def test_a_leaked_token_key_goes_at_once(desk: Desk) -> None:
         desk.let_time_pass(name, 2)
     drop = ("keys", "drop", str(desk.folder), "token-1", "--name", "token")
     assert "tokens signed with it are valid until" in refused(*drop, **desk.environment)
-    assert "token-1 is gone" in said(*drop, "--leaked", **desk.environment)
+    assert "token-1 was removed" in said(*drop, "--leaked", **desk.environment)
     log = ("keys", "drop", str(desk.folder), "log-1", "--name", "log")
     assert "receipts and checkpoints" in refused(*log, **desk.environment)
 

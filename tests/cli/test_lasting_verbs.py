@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx
-import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
+from consent_registry.storage.database.locks import LOCK_SEALER
 from tests.process.test_supervisor import free_port, until
 from tests.support.installation import Installation, empty_database
 
@@ -81,8 +82,8 @@ def empty(installation: Installation) -> str:
 
 
 @pytest.mark.parametrize("output", ["closed all", "full both"])
-def test_a_server_with_its_sealer_lives_on(installation: Installation, empty: str, tmp_path: Path, output: str) -> None:
-    """`serve` becomes ready and answers a refusal that it logs, and its sealer runs until both are stopped."""
+def test_a_server_and_a_sealer_live_on(installation: Installation, empty: str, tmp_path: Path, output: str) -> None:
+    """`serve` becomes ready and answers a refusal that it logs; `seal` leads until it is stopped."""
     (tmp_path / "heads").mkdir(mode=0o700)
     port = free_port()
     environment = {
@@ -93,15 +94,23 @@ def test_a_server_with_its_sealer_lives_on(installation: Installation, empty: st
         "CONSENT_REGISTRY_ISSUER": f"http://127.0.0.1:{port}",
     }
     base = f"http://127.0.0.1:{port}"
-
-    def seals(process: int) -> bool:
-        return any("seal" in one.cmdline() for one in psutil.Process(process).children(recursive=True))
-
-    with lasting(f"serve --port {port}", output, environment) as process:
-        until(lambda: process.poll() is not None or answers(f"{base}/ready"), START_S)
-        assert process.poll() is None
+    with lasting(f"serve --port {port}", output, environment) as server:
+        until(lambda: server.poll() is not None or answers(f"{base}/ready"), START_S)
+        assert server.poll() is None
         assert httpx.post(f"{base}/oauth/token").status_code in {400, 401}
-        until(lambda: seals(process.pid), START_S)
+    with lasting("seal", output, environment) as sealer:
+        until(lambda: sealer.poll() is not None or asyncio.run(leads(installation, empty)), START_S)
+        assert sealer.poll() is None
+
+
+async def leads(installation: Installation, database: str) -> bool:
+    """Whether a sealer holds the lock of the one that seals this database's logs."""
+    connection = await asyncpg.connect(installation.cluster.dsn(database=database))
+    try:
+        held = "select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and granted)"
+        return bool(await connection.fetchval(held, LOCK_SEALER))
+    finally:
+        await connection.close()
 
 
 @pytest.mark.campaign

@@ -40,7 +40,7 @@ def test_a_banned_phrase_is_found(sentence: str) -> None:
     for path, text in [
         ("a.py", f'"""A module.\n\n{sentence}\n"""\n'),
         ("a.py", f"A = 1\n\n# {sentence}\n"),
-        ("a.md", f"# A page\n\n{sentence}\n"),
+        ("README.md", f"# A page\n\n{sentence}\n"),
     ]:
         assert {(found.path, found.line) for found in check_text(path, text)} == {(path, 3)}, text
 
@@ -48,8 +48,8 @@ def test_a_banned_phrase_is_found(sentence: str) -> None:
 @pytest.mark.parametrize("sentence", PLAIN)
 def test_plain_text_is_not_found(sentence: str) -> None:
     """A plain sentence is accepted, also one with a banned word in code or quotation marks."""
-    assert check_text("a.md", f"{sentence}\n") == []
-    assert check_text("a.md", f"```\nwhoever\n```\n{sentence}\n") == []
+    assert check_text("README.md", f"{sentence}\n") == []
+    assert check_text("README.md", f"```\nwhoever\n```\n{sentence}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_folder_is_checked_with_all_its_files(tmp_path: Path) -> None:
     """Modules and documents of a held folder are checked, in every folder below it."""
     (tmp_path / "held/below").mkdir(parents=True)
     (tmp_path / "held/below/a.py").write_text("one = 1\n")
-    (tmp_path / "held/b.md").write_text("Whoever reads this.\n")
+    (tmp_path / "held" / "README.md").write_text("Whoever reads this.\n")
     (tmp_path / "free.py").write_text("one = 1\n")
-    assert {found.path for found in check(["held"], tmp_path)} == {"held/below/a.py", "held/b.md"}
+    assert {found.path for found in check(["held"], tmp_path)} == {"held/below/a.py", str(Path("held", "README.md"))}
 
 
 def test_a_held_folder_that_moved_is_an_error(tmp_path: Path) -> None:
