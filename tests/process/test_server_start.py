@@ -122,7 +122,11 @@ def test_what_the_check_refuses_is_never_served() -> None:
         assert (refused.communicate(timeout=30)[0], refused.returncode) == ("the check refuses\n", 1)
     with serving() as running, launch(running.port) as second:
         said, _ = second.communicate(timeout=30)
-        assert (f"cannot serve on 127.0.0.1:{running.port}" in said, second.returncode) == (True, 1)
+        assert (f"cannot serve on 127.0.0.1:{running.port}" in said, said.count("\n"), second.returncode) == (
+            True,
+            1,
+            1,
+        )
         assert running.ask()["mark"]
     with launch(free_port(), "create_broken_app") as broken:
         assert "a setting is wrong" in broken.communicate(timeout=60)[0]

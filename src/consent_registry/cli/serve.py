@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from consent_registry.cli.erasure import ERASER_URL, replay_at_start
 from consent_registry.operations.running.installation import require_safe_to_serve
@@ -23,7 +24,7 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -
         Number of worker processes.
     """
     service = Service(host=host, port=port, workers=workers)
-    become_server(service, _check(service))
+    become_server(service, partial(_check, service))
 
 
 async def _check(service: Service) -> Mapping[str, str]:

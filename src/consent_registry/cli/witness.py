@@ -60,4 +60,4 @@ def serve(folder: Path, *, host: str = "127.0.0.1", port: Port = 8090) -> None:
         require_witness(folder)
         return {FOLDER: place}
 
-    become_server(Service(host=host, port=port, target="consent_registry.cli.witness_server:create_app"), check())
+    become_server(Service(host=host, port=port, target="consent_registry.cli.witness_server:create_app"), check)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import resource
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, NoReturn
@@ -72,7 +72,7 @@ def without_powerful_logins(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in _POWERFUL_LOGINS}
 
 
-def become_server(service: Service, check: Coroutine[None, None, Mapping[str, str]]) -> NoReturn:
+def become_server(service: Service, check: Callable[[], Coroutine[None, None, Mapping[str, str]]]) -> NoReturn:
     """Run `check`, which refuses danger and returns what the server's environment has beside this one's, then replace
     this process by the server. SIGTERM, SIGINT and SIGHUP end it once the requests in flight have ended.
 
@@ -80,6 +80,6 @@ def become_server(service: Service, check: Coroutine[None, None, Mapping[str, st
     """
     survive_without_output()
     require_room(service)
-    environment = without_powerful_logins({**os.environ, **asyncio.run(check)})
+    environment = without_powerful_logins({**os.environ, **asyncio.run(check())})
     command = service.command
     os.execve(command[0], [*command, ANNOUNCED], environment)  # noqa: S606 - this interpreter, with our own module

@@ -21,7 +21,7 @@ async def _refuse() -> Mapping[str, str]:
 def main(port: int, workers: int, factory: str) -> None:
     """Serve until stopped; the factory `refused` is one that the check refuses."""
     service = Service("127.0.0.1", port, workers, f"tests.campaigns.controls.small_app:{factory}")
-    become_server(service, _refuse() if factory == "refused" else _check())
+    become_server(service, _refuse if factory == "refused" else _check)
 
 
 if __name__ == "__main__":
