@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from consent_registry.domain.commitments import commit
 from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS, NotAnEvent
 from consent_registry.domain.events.decisions import OUTCOMES, TransferEvent
 from consent_registry.domain.events.event import Head
@@ -125,6 +126,30 @@ def test_a_row_that_nobody_told_is_none() -> None:
     assert table_check.compare("suspensions", SUSPENDED | {"suspension_id": "r"}) is None
     assert table_check.compare("suspensions", SUSPENDED) == []
     assert table_check.compare("suspensions", SUSPENDED) is None
+
+
+def test_a_commitment_is_compared_with_what_the_row_holds() -> None:
+    """An event commits to a credential's secret: the stored bytes fit, others and none are a difference."""
+    nonce = bytes(32)
+    said = commit(nonce, "secret", b"mac")
+    issued = event(
+        "credential", 1, client_id="c", partner="east", scopes=[], secret_key="digest-1", secret_commitment=said
+    )
+    row: Row = {
+        "client_id": "c",
+        "partner_id": "east",
+        "scopes": (),
+        "secret_key": "digest-1",
+        "recorded_at": instant(1),
+    }
+    for held, expected in (
+        (b"mac", []),
+        (b"other", [Difference("secret_mac", said, commit(nonce, "secret", b"other"))]),
+        (None, [Difference("secret_mac", said, None)]),
+    ):
+        table_check = TableCheck()
+        assert table_check.add(read(issued), nonce)
+        assert table_check.compare("credentials", row | {"secret_mac": held}) == expected
 
 
 def test_what_is_untold_of_a_row_is_not_compared() -> None:

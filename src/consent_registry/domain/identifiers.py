@@ -76,7 +76,7 @@ def origin_fault(origin: str) -> str | None:
         return f"must have 1 to {ORIGIN_LENGTH} characters"
     if "+" in origin or any(character.isspace() for character in origin):
         return "must not contain a plus sign or a space, which end a key's name"
-    if any(unicodedata.category(character)[0] in "CZ" for character in origin):
+    if any(unicodedata.category(character)[0] == "C" for character in origin):
         return "must not contain control, format or unassigned characters"
     if not unicodedata.is_normalized("NFC", origin):
         return "must be in Unicode normal form C"

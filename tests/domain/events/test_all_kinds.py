@@ -1,16 +1,18 @@
 """Every kind of event is one struct, which writes and reads the bytes that stand in the log."""
 
 import base64
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.all_kinds import EVENTS, KINDS, NUMBERS, NotAnEvent, read_event, write_event
 from consent_registry.domain.events.clients import LinkEvent
-from consent_registry.domain.events.event import Head
+from consent_registry.domain.events.event import Head, Part
 from consent_registry.domain.table_check import TableCheck
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -128,3 +130,18 @@ def test_a_commitment_is_a_text() -> None:
     assert said.link_code_commitment == Committed.read("x")
     with pytest.raises(NotAnEvent, match="a commitment is a text, not int"):
         read_event(json.dumps(link | {"link_code_commitment": 1}).encode())
+
+
+def structs(above: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """Every struct of events: heads, kinds and parts."""
+    yield above
+    for below in above.__subclasses__():
+        yield from structs(below)
+
+
+@pytest.mark.parametrize("struct", [*structs(Head), *structs(Part)])
+def test_what_an_event_says_is_named_and_never_changes(struct: type[msgspec.Struct]) -> None:
+    """Every struct is frozen, and takes its members by their names alone: two of one type cannot change places."""
+    assert struct.__struct_config__.frozen
+    members = inspect.signature(struct).parameters.values()
+    assert {member.kind for member in members} <= {inspect.Parameter.KEYWORD_ONLY}
