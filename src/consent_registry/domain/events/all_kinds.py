@@ -71,7 +71,7 @@ def write_event(event: Event, nonce: bytes) -> bytes:
 
     def said(member: object) -> str:
         if not isinstance(member, Committed):
-            raise NotImplementedError(f"no event has a member of type {type(member).__name__}")
+            raise TypeError(f"no event has a member of type {type(member).__name__}")
         return member.of(nonce)
 
     return msgspec.json.Encoder(order="sorted", enc_hook=said).encode(event)
