@@ -123,7 +123,7 @@ def test_an_opened_call_can_be_read(page: Page, server: Server, scheme: str, wid
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("path", TEXTS)
 def test_our_own_pages_have_no_barrier_that_axe_finds(page: Page, server: Server, path: str, scheme: str) -> None:
-    """Axe finds no barrier on the registry's pages, in every width, light and dark."""
+    """The checker axe finds no violation of accessibility on the pages, at every width, in light and dark."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})

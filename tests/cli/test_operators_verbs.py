@@ -91,7 +91,7 @@ async def test_from_an_empty_database_to_a_token(ground: Ground) -> None:
     """After migrate, keys, network, credential and serve, a partner gets its token."""
     assert "no schema yet" in refused("serve", **(ground.environment() | _with_other_keys(ground)))
     migrated = said("migrate", **ground.environment("migrator")).split()
-    names = [one.name for one in (*read_functions().for_tables, *read_migrations(), *read_functions().others)]
+    names = [file.name for file in (*read_functions().for_tables, *read_migrations(), *read_functions().others)]
     assert migrated[: len(names)] == names
     assert said("migrate", **ground.environment("migrator")) == "up to date\n"
 

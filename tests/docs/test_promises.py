@@ -50,7 +50,7 @@ def faults(page: str) -> Iterator[str]:
             named = LINK.findall(cell)
             if not named or len(named) != cell.count("`") // 2:
                 yield f"{sentence} names nothing, or something that is no link"
-            yield from (wrong for one in named if (wrong := fault(*one)))
+            yield from (wrong for place in named if (wrong := fault(*place)))
 
 
 def test_every_promise_has_its_tests_and_controls() -> None:

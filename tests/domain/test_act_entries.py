@@ -47,7 +47,7 @@ def test_the_number_of_entries_is_the_kinds() -> None:
     many = {kind for kind in EVENTS if entries[kind] == LARGEST_GROUP}
     assert many == {"link", "withdrawal", "ending", "restriction", "restriction_lifting"}
     assert {kind for kind in EVENTS if entries[kind] == 2} == {"confirmation", "invalidation"}
-    assert [logged({"id": "a", "kind": "consent", "renews": one}).entries() for one in (None, "c")] == [1, 2]
+    assert [logged({"id": "a", "kind": "consent", "renews": renewed}).entries() for renewed in (None, "c")] == [1, 2]
     assert set(entries.values()) == {1, 2, LARGEST_GROUP}
     assert LARGEST_GROUP == 16
 

@@ -8,7 +8,7 @@ from tests.support.installation import Registry
 async def replayed(registry: Registry, network: str = "small") -> Audited:
     """Replay one network of a running registry."""
     async with auditing(registry.installation.dsn(registry.database, "auditor")) as connection:
-        (audited,) = [one async for one in check_tables(connection, network)]
+        (audited,) = [report async for report in check_tables(connection, network)]
     return audited
 
 

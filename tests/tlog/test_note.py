@@ -324,7 +324,7 @@ def test_extension_lines_are_let_through() -> None:
 
 
 def test_a_checkpoint_belongs_to_its_origin() -> None:
-    """Only keys with the origin's name open a checkpoint, and two such keys both count."""
+    """A checkpoint is verified with every given key that has its origin's name; other keys are ignored."""
     checkpoint = Checkpoint(ALICE.name, 0, root([]))
     second = SignerKey.of_seed(ALICE.name, bytes(32))
     data = sign_checkpoint(checkpoint, [ALICE, second]).format()

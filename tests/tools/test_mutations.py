@@ -43,11 +43,11 @@ def test_the_mutants_of_a_small_module() -> None:
 def test_names_outlive_renaming() -> None:
     """A mutant of another function, or at another place, has another name; what values are called is in none."""
     renamed = MODULE.replace("age", "years").replace("known", "seen")
-    names = [one.name for one in mutants_of("small", MODULE)]
-    assert [one.name for one in mutants_of("small", renamed)] == names
-    twice = [one.name for one in mutants_of("small", MODULE.replace("and known", "and known and age >= 12"))]
+    names = [mutant.name for mutant in mutants_of("small", MODULE)]
+    assert [mutant.name for mutant in mutants_of("small", renamed)] == names
+    twice = [mutant.name for mutant in mutants_of("small", MODULE.replace("and known", "and known and age >= 12"))]
     assert {"small may: >= → >", "small may: >= → > (2)"} <= set(twice)
-    assert not set(names) & {one.name for one in mutants_of("small", MODULE.replace("may", "must"))}
+    assert not set(names) & {mutant.name for mutant in mutants_of("small", MODULE.replace("may", "must"))}
 
 
 def test_every_mutant_is_a_program() -> None:
@@ -86,9 +86,9 @@ def test_no_module_is_left_out() -> None:
         # Where there is no function there are names alone, and often nothing to get wrong.
         if any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
     }
-    tried = {one.module for one in every_mutant()}
+    tried = {mutant.module for mutant in every_mutant()}
     assert tried >= modules
-    assert {one.module for one in sample_of(every_mutant(), SHARE)} == tried
+    assert {mutant.module for mutant in sample_of(every_mutant(), SHARE)} == tried
 
 
 @pytest.mark.campaign

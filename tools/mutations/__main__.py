@@ -78,8 +78,8 @@ def main() -> int:
         return _say(["the tests do not even pass without a mutant"])
     with multiprocessing.get_context("fork").Pool(options.jobs, _prepare, (chosen, options.tests)) as pool:
         survivors = list(_survivors(chosen, pool.imap(_try, range(len(chosen)))))
-    tried, existing = ({one.name for one in several} for several in (chosen, mutants))
-    return _say(list(complaints(tried, {one.name: one.what for one in survivors}, EXPLAINED, existing)))
+    tried, existing = ({mutant.name for mutant in group} for group in (chosen, mutants))
+    return _say(list(complaints(tried, {survivor.name: survivor.what for survivor in survivors}, EXPLAINED, existing)))
 
 
 def _survivors(chosen: Sequence[Mutant], survived: Iterator[bool]) -> Iterator[Mutant]:

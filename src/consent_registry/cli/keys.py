@@ -37,7 +37,8 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 @keys.default
 def show(folder: Path, *, make: Flag = False) -> None:
-    """Check the key files in a folder and list their keys. With CONSENT_REGISTRY_DATABASE_URL: also their uses.
+    """Check the key files in a folder and list their keys. If CONSENT_REGISTRY_DATABASE_URL is set, also list how many
+    stored values need each key.
 
     Parameters
     ----------

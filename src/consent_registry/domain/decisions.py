@@ -86,7 +86,7 @@ def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -
 
 
 class _Passing:
-    """A grant with the categories that it permits now, and until when."""
+    """A grant, the categories that may be sent under it at this moment, and the instant at which it ends."""
 
     __slots__ = ("category_ids", "grant", "until")
 

@@ -142,7 +142,7 @@ class World:
 
     def name_for(self, partner: str, consent: Consent) -> str | None:
         """Return by which of its own references a partner is shown a consent: by its home, else by its oldest."""
-        own = [one for one in self.clients if one[0] == partner and one in self.everybody(consent.home)]
+        own = [known for known in self.clients if known[0] == partner and known in self.everybody(consent.home)]
         return consent.reference if consent.home in own else next((reference for _, reference in own), None)
 
     def link(self, issuer: Client, redeemer: Client) -> None:
@@ -243,9 +243,11 @@ def refuses_renewal(earlier: Sequence[Grant], asked: Sequence[dict[str, Any]]) -
     """Whether this may not renew those grants: a renewal revives nothing and widens nothing."""
     for grant in asked:
         flow = (grant["sender"], grant["recipient"], grant["purpose"])
-        given = [one for one in earlier if one.flow == flow and one.status() == "given"]
+        given = [
+            grant_before for grant_before in earlier if grant_before.flow == flow and grant_before.status() == "given"
+        ]
         refused = grant.get("answer") == "refused"
-        widens = not set(grant["categories"]) <= set[str]().union(*(one.left() for one in given))
+        widens = not set(grant["categories"]) <= set[str]().union(*(grant_before.left() for grant_before in given))
         if refused == bool(given) or (widens and not refused):
             return True
     return all(grant.get("answer") == "refused" for grant in asked)
@@ -265,5 +267,5 @@ def _family(consent_id: str, among: Sequence[Held]) -> set[str]:
         before = len(family)
         for consent, _ in among:
             pair = {consent.consent_id, consent.renews} - {None}
-            family |= {one for one in pair if one is not None} if pair & family else set()
+            family |= {member for member in pair if member is not None} if pair & family else set()
     return family

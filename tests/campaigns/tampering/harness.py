@@ -106,7 +106,7 @@ async def replayed(sql: asyncpg.Connection, network: str, keys: Keys | None = No
     """Replay, as the auditor, what this transaction sees; with keys, what is sealed as well."""
     await sql.execute(f"set local role {ROLES['auditor']}")
     try:
-        (audited,) = [one async for one in check_tables(sql, network, keys)]
+        (audited,) = [report async for report in check_tables(sql, network, keys)]
     except NotFound:
         return [("no_such_network", "networks")]
     except (TypeError, ValueError, LookupError, AttributeError, asyncpg.PostgresError) as error:

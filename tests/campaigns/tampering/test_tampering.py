@@ -78,7 +78,7 @@ async def told_tables(register: Estate) -> list[Table]:
 
 async def told_names(register: Estate) -> list[str]:
     """Return the names of every table of a network."""
-    return [one for one in await tables(register.sql) if one not in {"schema_migrations", "schema_functions"}]
+    return [table for table in await tables(register.sql) if table not in {"schema_migrations", "schema_functions"}]
 
 
 def test_there_are_enough() -> None:

@@ -46,13 +46,15 @@ def read(said: Mapping[str, Any]) -> Head:
 
 def shown(rows: ExpectedRows) -> dict[str, list[Row]]:
     """Every expected row with the names of its columns, by table."""
-    return {table: [_row(table, key, told) for key, told in some.items()] for table, some in rows.rows.items() if some}
+    return {
+        table: [_row(table, key, told) for key, told in found.items()] for table, found in rows.rows.items() if found
+    }
 
 
 def told(*events: Mapping[str, Any]) -> dict[str, list[Row]]:
     """What these events stand for, one after the other; none of them is of an unknown kind."""
     table_check = TableCheck()
-    assert all(table_check.add(read(one)) for one in events)
+    assert all(table_check.add(read(event)) for event in events)
     return shown(table_check.expected)
 
 
@@ -70,7 +72,11 @@ def _required(kind: type) -> Row:
 def _plainest(kind: inspect.Type) -> object:
     """Null where it may be, nothing in lists and objects, a text that is an instant as well."""
     if isinstance(kind, inspect.UnionType):
-        return None if any(isinstance(one, inspect.NoneType) for one in kind.types) else _plainest(kind.types[0])
+        return (
+            None
+            if any(isinstance(kind_of_value, inspect.NoneType) for kind_of_value in kind.types)
+            else _plainest(kind.types[0])
+        )
     if isinstance(kind, inspect.StructType):
         return _required(kind.cls)
     if isinstance(kind, inspect.LiteralType):

@@ -113,7 +113,7 @@ def test_an_earlier_setup_tells_what_there_is() -> None:
         ("agreements", "version", ["1"]),
         ("texts", "version", ["2026-1", "2026-2"]),
     ):
-        assert found[table] == [dict.fromkeys(TABLES[table][1], NOT_SAID) | {key: one} | WHEN for one in names]
+        assert found[table] == [dict.fromkeys(TABLES[table][1], NOT_SAID) | {key: name} | WHEN for name in names]
 
 
 def test_periods_tell_nothing_of_the_catalogue() -> None:

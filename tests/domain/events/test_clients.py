@@ -78,7 +78,7 @@ def test_what_an_event_tells(name: str) -> None:
     members, expected = TOLD[name]
     recorded = {"recorded_at": instant(1)}
     assert told(event(name.partition(":")[0], 1, **members)) == {
-        table: [one | recorded for one in some] for table, some in expected.items()
+        table: [row | recorded for row in rows] for table, rows in expected.items()
     }
 
 
@@ -89,7 +89,7 @@ def test_a_clients_groups_follow_each_other() -> None:
     out = event("unlinking", 2, id="u", client="c")
     again = event("link", 3, id="h", client="c", group="h", link_code="l")
     found = told(link, other, out, again)["client_memberships"]
-    assert [(one["client_id"], one["position"], one["group_id"]) for one in found] == [
+    assert [(row["client_id"], row["position"], row["group_id"]) for row in found] == [
         ("c", 1, "g"),
         ("d", 1, "g"),
         ("c", 2, "u"),

@@ -162,12 +162,12 @@ def told_after(consent: Row, *events: Row) -> tuple[dict[str, list[Row]], int]:
     """What these events tell beside the consent, and how many changes concern what was not told."""
     table_check = TableCheck()
     before = told(consent)
-    assert all(table_check.add(read(one)) for one in (consent, *events))
+    assert all(table_check.add(read(event)) for event in (consent, *events))
     found = {
-        table: [one for one in some if one not in before.get(table, [])]
-        for table, some in shown(table_check.expected).items()
+        table: [row for row in rows if row not in before.get(table, [])]
+        for table, rows in shown(table_check.expected).items()
     }
-    return {table: some for table, some in found.items() if some}, table_check.unattached
+    return {table: rows for table, rows in found.items() if rows}, table_check.unattached
 
 
 def test_a_consent_tells_all_of_itself() -> None:
@@ -385,7 +385,7 @@ def test_a_withdrawal_under_a_number_its_partner_may_not_know() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [(one,) for one in CONSENT if one != "renewed"]
+    [(member,) for member in CONSENT if member != "renewed"]
     + [("text", one) for one in CONSENT["text"]]
     + [("giver", one) for one in CONSENT["giver"]]
     + [("information", one) for one in CONSENT["information"]],

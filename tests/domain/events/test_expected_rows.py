@@ -70,7 +70,7 @@ def test_nothing_is_unattached_or_left_untold_at_first() -> None:
     assert [table for table in TABLES if rows.says_nothing_of(table, {"version": "2"})] == ["networks", "purposes"]
     assert rows.says_nothing_of("text_languages", {"version": "1"})
     rows.leave_unlisted("partners", versions=["2"])
-    assert [rows.says_nothing_of("text_languages", {"version": one}) for one in "123"] == [True, True, False]
+    assert [rows.says_nothing_of("text_languages", {"version": version}) for version in "123"] == [True, True, False]
     assert all(rows.says_nothing_of(table, {}) for table in ("partners", "purposes"))
 
 
@@ -148,7 +148,7 @@ def test_a_change_of_what_is_not_expected_is_counted() -> None:
     """Once for each; a change of a row that is expected is not."""
     rows = ExpectedRows()
     rows.add(Row("suspensions", {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}))
-    assert [rows.is_attached("suspensions", one) for one in "rsq"] == [False, True, False]
+    assert [rows.is_attached("suspensions", suspension) for suspension in "rsq"] == [False, True, False]
     assert rows.unattached == 2
 
 

@@ -23,7 +23,7 @@ def test_what_an_event_tells(name: str) -> None:
     members, expected = TOLD[name]
     recorded = {"recorded_at": instant(1)}
     assert told(event(name.partition(":")[0], 1, **members)) == {
-        table: [one | recorded for one in some] for table, some in expected.items()
+        table: [row | recorded for row in rows] for table, rows in expected.items()
     }
 
 

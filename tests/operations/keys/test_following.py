@@ -182,7 +182,7 @@ class Broken(KeyFollower):
 
 
 async def test_no_defect_ends_the_following(following: Following) -> None:
-    """A defect while refreshing or announcing does not end the following: the next rotation is followed too."""
+    """If reading or announcing new keys fails, the follower goes on and takes in the next rotation."""
     follower = Broken(following.runtime, following.folder)
     running = asyncio.create_task(follower.run(0.01))
     rotate_key(following.folder, "token", following.now, AFTER, OVERLAP)

@@ -44,7 +44,7 @@ async def taken(dpo: Partner, form: str, **asked: object) -> httpx.Response:
 
 
 async def live(registry: Registry) -> str:
-    """Record consents and decisions of north and south; returns north's client."""
+    """Let partners north and south record consents and ask for decisions; returns north's reference."""
     ours, theirs = await office(registry, "north"), await office(registry, "south")
     await ours.post("/decisions", question("N-1"), 200)
     await ours.post("/clients", {"reference": "N-1"})

@@ -141,7 +141,9 @@ class DecisionQueue:
             lane.under_way -= 1
 
     async def _answer(self, batch: list[PendingRequest]) -> list[PendingRequest]:
-        """Answer each request of a batch, with an error if need be. Returns those that must wait for the next batch."""
+        """Decide a batch and answer its requests; a request that cannot be decided gets an error. Returns the requests
+        that must wait for the next batch, because another transaction holds the lock of one of their clients.
+        """
         try:
             return await answer_batch(self._runtime, self._network, batch)
         except RegistryError as error:

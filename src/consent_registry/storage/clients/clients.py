@@ -10,8 +10,8 @@ from consent_registry.storage.database.locks import LOCK_CLIENT
 
 
 class ClientReference(msgspec.Struct, frozen=True):
-    """A partner's stored reference, encrypted, with the digest that found it. `client_id` is its home: the client
-    number that it got at its registration, at `recorded_at`.
+    """A reference that a partner registered: its ciphertext, the digest by which it was looked up, and the client
+    number that it got when it was registered, at `recorded_at`.
     """
 
     client_id: str
