@@ -1,6 +1,7 @@
 """The layout, held by tests."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,36 @@ def test_modules_stay_readable(path: Path) -> None:
         and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     ]
     assert long == []
+
+
+def defined_names(text: str) -> list[str]:
+    """The public names of the classes and type aliases that a module defines. Type variables have one letter."""
+    names = []
+    for node in ast.parse(text).body:
+        match node:
+            case ast.ClassDef(name=name):
+                names.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                if name[0].isupper() and not name.isupper():
+                    names.append(name)
+    return [name for name in names if not name.startswith("_")]
+
+
+def names_defined_twice(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Public class and alias names that several of these modules define, with the modules."""
+    modules: dict[str, list[str]] = {}
+    for module, text in texts.items():
+        for name in defined_names(text):
+            modules.setdefault(name, []).append(module)
+    return {name: defining for name, defining in modules.items() if len(defining) > 1}
+
+
+def test_no_name_has_two_meanings() -> None:
+    """A class or type alias has a name that no other module gives to a class or type alias."""
+    assert names_defined_twice({str(path.relative_to(ROOT / "src")): path.read_text() for path in MODULES}) == {}
+    first = "class Partner: ...\nSlug = Annotated[str, 1]\nT = TypeVar('T')\nSIZE: int = 1\nclass _Line: ..."
+    second = "Partner = str\nSlug: TypeAlias = str\nT = TypeVar('T')\nSIZE: int = 2\nclass _Line: ..."
+    assert names_defined_twice({"a": first, "b": second}) == {"Partner": ["a", "b"], "Slug": ["a", "b"]}
 
 
 @pytest.mark.parametrize(

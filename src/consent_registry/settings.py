@@ -16,7 +16,7 @@ SEALER_REQUIRED = ("SEALER_DATABASE_URL", "SEALER_STATE", "KEYS")
 WIDEST = 8
 LARGEST = 1000
 
-Networks = tuple[IPv4Network | IPv6Network, ...]
+IpNetworks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class UnsafeSetting(Exception):
@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: int = 30
     log_public: bool = False
     access_log: bool = False
-    trusted_proxies: Networks = ()
+    trusted_proxies: IpNetworks = ()
     erasure_ledger: Path | None = None
     sealer_state: Path | None = None
 
@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.issuer).scheme == "https"
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Each worker's limits on the time and number of connections, read from the environment like Settings."""
 
     head_seconds: int = 20
@@ -88,7 +88,7 @@ OTHER_NAMES = (
 
 def known_names() -> frozenset[str]:
     """All setting names, without the prefix."""
-    members = (*Settings.__struct_fields__, *Limits.__struct_fields__, *SealerSettings.__struct_fields__)
+    members = (*Settings.__struct_fields__, *ConnectionLimits.__struct_fields__, *SealerSettings.__struct_fields__)
     return frozenset(member.upper() for member in members) | frozenset(OTHER_NAMES)
 
 
@@ -124,9 +124,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def read_limits(environment: Mapping[str, str]) -> Limits:
+def read_limits(environment: Mapping[str, str]) -> ConnectionLimits:
     """Read the limits from an environment; raises UnsafeSetting."""
-    return Limits(
+    return ConnectionLimits(
         head_seconds=_number(environment, "HEAD_SECONDS", 20, least=1),
         reader_seconds=_number(environment, "READER_SECONDS", 30, least=1),
         connections=_number(environment, "CONNECTIONS", 3000, least=10, most=100_000),
@@ -203,7 +203,7 @@ def _number(environment: Mapping[str, str], name: str, default: int, *, least: i
     return int(value)
 
 
-def _trusted_proxies(value: str) -> Networks:
+def _trusted_proxies(value: str) -> IpNetworks:
     networks: list[IPv4Network | IPv6Network] = []
     for name in filter(None, (part.strip() for part in value.split(","))):
         try:

@@ -19,7 +19,7 @@ from cyclopts import App
 
 import consent_registry.cli as verbs_folder
 from consent_registry.cli import running
-from consent_registry.cli.running import Outcome, gives_verdict, run
+from consent_registry.cli.running import ExitCode, gives_verdict, run
 from consent_registry.domain.errors import CannotRecord, Fault, NotFound, OutcomeUnknown, Refused, Unusable
 from consent_registry.process.standard_streams import OutputFailed
 from consent_registry.settings import UnsafeSetting
@@ -81,12 +81,12 @@ def raising(error: Exception) -> App:
 
     @app.command
     @gives_verdict()
-    def verdict() -> Outcome:
+    def verdict() -> ExitCode:
         raise error
 
     @app.command
     @gives_verdict(when="status")
-    def perhaps(*, status: bool = False) -> Outcome | None:
+    def perhaps(*, status: bool = False) -> ExitCode | None:
         raise error if status in {True, False} else RuntimeError
 
     return app
@@ -110,15 +110,15 @@ def test_control_without_the_wrapper_an_exception_is_python_s_own(capsys: pytest
     """
     with pytest.raises(RuntimeError):
         raising(RuntimeError(SECRET))(["verdict"])
-    assert run(raising(RuntimeError(SECRET)), ["verdict"]) == Outcome.CANNOT_BE_TOLD
+    assert run(raising(RuntimeError(SECRET)), ["verdict"]) == ExitCode.CANNOT_BE_TOLD
     assert "an unexpected error at" in capsys.readouterr().err
 
 
 def test_every_verdict_is_marked() -> None:
-    """The verbs with a verdict are those in the list, and each returns Outcome."""
+    """The verbs with a verdict are those in the list, and each returns an ExitCode."""
     marked = {words: getattr(verb, running._MARK) for words, verb in EVERY_VERB.items() if running.has_verdict(verb)}
     assert marked == VERDICTS
-    returning = {words for words, verb in EVERY_VERB.items() if "Outcome" in str(get_type_hints(verb).get("return"))}
+    returning = {words for words, verb in EVERY_VERB.items() if "ExitCode" in str(get_type_hints(verb).get("return"))}
     assert returning == set(VERDICTS)
 
 

@@ -13,9 +13,9 @@ from consent_registry.demo.documents import (
     read_text,
 )
 from consent_registry.operations.catalogue.network_document import (
-    Flow,
+    DeclaredFlow,
+    DeclaredPartner,
     NetworkDocument,
-    Partner,
 )
 
 WITH_FLOWS = tuple(slug for slug in SLUGS if slug != "widunetz")
@@ -46,11 +46,11 @@ with_flows = pytest.mark.parametrize("slug", WITH_FLOWS)
 every_text = pytest.mark.parametrize(("slug", "language"), [(s, one) for s in WITH_FLOWS for one in LANGUAGES])
 
 
-def _flows_of(document: NetworkDocument, basis: str) -> list[Flow]:
+def _flows_of(document: NetworkDocument, basis: str) -> list[DeclaredFlow]:
     return [flow for agreement in document.agreements for flow in agreement.flows if flow.basis == basis]
 
 
-def _partners_of(document: NetworkDocument) -> dict[str, Partner]:
+def _partners_of(document: NetworkDocument) -> dict[str, DeclaredPartner]:
     return {one.slug: one for one in document.partners}
 
 

@@ -15,7 +15,7 @@ from consent_registry.demo.documents import (
     read_catalogue,
     read_network,
 )
-from consent_registry.demo.people import Client, Consent, clients, permit_example
+from consent_registry.demo.people import DemoClient, DemoConsent, clients, permit_example
 from tests.demo.wire import FORMS, RULES, Body
 
 NOW = datetime(2026, 11, 22, 5, 7, tzinfo=UTC)
@@ -30,11 +30,11 @@ at_any_start = pytest.mark.parametrize(
 
 
 @cache
-def _people(slug: str, now: datetime = NOW) -> tuple[Client, ...]:
+def _people(slug: str, now: datetime = NOW) -> tuple[DemoClient, ...]:
     return tuple(clients(slug, now))
 
 
-def _recorded(slug: str, now: datetime = NOW) -> Iterator[tuple[Consent, Body]]:
+def _recorded(slug: str, now: datetime = NOW) -> Iterator[tuple[DemoConsent, Body]]:
     for client in _people(slug, now):
         for consent in client.consents:
             yield consent, msgspec.convert(consent.body, Body)

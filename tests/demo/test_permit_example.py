@@ -9,7 +9,7 @@ from consent_registry.demo.documents import (
     SLUGS,
     read_network,
 )
-from consent_registry.demo.people import Client, clients, permit_example
+from consent_registry.demo.people import DemoClient, clients, permit_example
 
 NOW = datetime(2026, 11, 22, 5, 7, tzinfo=UTC)
 with_flows = pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != "widunetz"])
@@ -30,7 +30,7 @@ def _example(slug: str) -> tuple[str, Request]:
     return str(found["partner"]), msgspec.convert(found["request"], Request)
 
 
-def _example_client(slug: str) -> Client:
+def _example_client(slug: str) -> DemoClient:
     partner, request = _example(slug)
     first = next(one for one in clients(slug, NOW) if one.partner == partner)
     assert first.reference == request.client

@@ -95,7 +95,7 @@ def test_every_setting_is_in_the_guide() -> None:
     told = set(re.findall(r"^\| `(CONSENT_REGISTRY_[A-Z_]+)` \|", GUIDE.read_text(), re.MULTILINE))
     read = {
         settings.PREFIX + name.upper()
-        for kind in (settings.Settings, settings.Limits, settings.SealerSettings)
+        for kind in (settings.Settings, settings.ConnectionLimits, settings.SealerSettings)
         for name in kind.__struct_fields__
     }
     named = {settings.PREFIX + name for name in settings.known_names()} - {FOLDER}  # which a witness's parts hand on

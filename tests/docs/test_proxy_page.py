@@ -6,7 +6,7 @@ from pathlib import Path
 from consent_registry.api.decisions import BATCH_BYTES
 from consent_registry.api.tokens import FORM_LENGTH
 from consent_registry.app import BODY_BYTES
-from consent_registry.settings import Limits, Settings
+from consent_registry.settings import ConnectionLimits, Settings
 from consent_registry.storage.database.roles import APP_SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_it_waits_longer_than_the_registry() -> None:
     """What the registry gives up the proxy still waits for; a caller has as long as at the registry itself, and a
     connection between the two is let go before the registry closes it.
     """
-    ours, limits = Settings(database_url="", keys=Path(), issuer=""), Limits()
+    ours, limits = Settings(database_url="", keys=Path(), issuer=""), ConnectionLimits()
     assert seconds("client_header_timeout") == limits.head_seconds
     assert seconds("client_body_timeout") == ours.body_seconds
     assert seconds("send_timeout") == limits.reader_seconds

@@ -7,7 +7,7 @@ import pytest
 from consent_registry.domain.act_entries import ActEntries, with_padding
 from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.domain.events.clients import LinkEvent
-from consent_registry.domain.events.event import LARGEST_GROUP, Head
+from consent_registry.domain.events.event import LARGEST_GROUP, EventHead
 from consent_registry.domain.events.grant_changes import PaddingEvent
 from consent_registry.domain.retentions import STATE
 from tests.domain.events.logged import event, read
@@ -16,7 +16,7 @@ Entry = dict[str, Any]
 LINK: Entry = {"id": "g", "kind": "link"}
 
 
-def logged(entry: Entry) -> Head:
+def logged(entry: Entry) -> EventHead:
     """An entry's event; its other members do not matter here."""
     return read(event(minute=1, **entry))
 

@@ -7,7 +7,7 @@ import pytest
 from consent_registry.domain.commitments import commit
 from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS, NotAnEvent
 from consent_registry.domain.events.decisions import OUTCOMES, TransferEvent
-from consent_registry.domain.events.event import Head
+from consent_registry.domain.events.event import EventHead
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import (
     Difference,
@@ -47,7 +47,7 @@ def check_of(*events: Row) -> TableCheck:
 
 def test_every_kind_is_taken_in() -> None:
     """Every kind of event gives expected rows, or changes no state."""
-    assert {kind for kind, event_type in EVENTS.items() if event_type.rows is Head.rows} == WITHOUT_STATE
+    assert {kind for kind, event_type in EVENTS.items() if event_type.rows is EventHead.rows} == WITHOUT_STATE
 
 
 @pytest.mark.parametrize("kind", sorted(WITHOUT_STATE))

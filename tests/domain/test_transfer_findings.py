@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.findings import CLOCKS_DIFFER, Finding, FindingKind
-from consent_registry.domain.transfer_findings import Decided, Sent, StopKind, Stopped, UsedGrant, judge_transfer
+from consent_registry.domain.transfer_findings import (
+    RecordedDecision,
+    SentTransfer,
+    StopKind,
+    StoppingChange,
+    UsedGrant,
+    judge_transfer,
+)
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 STEP = timedelta(microseconds=1)
@@ -20,9 +27,9 @@ ALL = frozenset({"a", "b"})
 
 def decided(
     permitted: str = "ab", *, outcome: Outcome = "permit", statutory: str = "", grants: str = "g", **members: datetime
-) -> Decided:
+) -> RecordedDecision:
     """A decision about categories named by letters, on grants named by letters."""
-    return Decided(
+    return RecordedDecision(
         decision_id="d",
         log_index=7,
         client_id="c",
@@ -37,9 +44,9 @@ def decided(
     )
 
 
-def sent(categories: str = "ab", at: datetime = AT, reported_at: datetime = AT + 4 * MINUTES) -> Sent:
+def sent(categories: str = "ab", at: datetime = AT, reported_at: datetime = AT + 4 * MINUTES) -> SentTransfer:
     """A transfer of categories named by letters."""
-    return Sent("t", "d", tuple(categories), at, reported_at)
+    return SentTransfer("t", "d", tuple(categories), at, reported_at)
 
 
 def stopped(
@@ -48,9 +55,9 @@ def stopped(
     categories: frozenset[str] = ALL,
     kind: StopKind = "withdrawn",
     of: str = "",
-) -> Stopped:
+) -> StoppingChange:
     """A stop of a grant, by default a withdrawal that was recorded at once."""
-    return Stopped(categories, at, recorded_at or at, kind, of)
+    return StoppingChange(categories, at, recorded_at or at, kind, of)
 
 
 def kinds(findings: list[Finding]) -> list[str]:
@@ -246,7 +253,7 @@ def test_a_restriction_counts_until_it_is_lifted(at: datetime, *, is_restricted:
         stopped(EXPIRES, kind="unrestricted"),
     ],
 )
-def test_what_does_not_lift_a_restriction(lifting: Stopped) -> None:
+def test_what_does_not_lift_a_restriction(lifting: StoppingChange) -> None:
     """A lifting of another category, of another grant, before the restriction, or after the transfer does not count."""
     restriction = stopped(RECEIVED, kind="restricted")
     (found,) = judge_transfer(sent("a", LIFTED), decided(), {"g": UsedGrant(ALL, (restriction, lifting))})
@@ -346,7 +353,7 @@ def ways(grant: UsedGrant, category: str, at: datetime) -> set[str]:
 
 
 def second_opinion(
-    report: Sent, decision: Decided, grants: Mapping[str, UsedGrant]
+    report: SentTransfer, decision: RecordedDecision, grants: Mapping[str, UsedGrant]
 ) -> set[tuple[str, tuple[str, ...]]]:
     """A second implementation of docs/reconciliation.md, category by category: kinds and their categories."""
     concerned: dict[str, list[str]] = {}

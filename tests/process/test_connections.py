@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from consent_registry.process.connections import OTHER_FILES, require_open_files
-from consent_registry.settings import Limits, UnsafeSetting, read_limits
+from consent_registry.settings import ConnectionLimits, UnsafeSetting, read_limits
 from tests.campaigns.controls.edge_app import MUCH
 from tests.process.test_supervisor import free_port, until
 from tests.web.raw_http import exchange, request
@@ -160,7 +160,7 @@ def test_with_the_deadline_of_before_they_stay() -> None:
 
 def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:
     """A line names setting and limit; a limit that may be raised is raised, and a sufficient one is not changed."""
-    limits, needed = Limits(connections=3000), 3000 + 10 + OTHER_FILES
+    limits, needed = ConnectionLimits(connections=3000), 3000 + 10 + OTHER_FILES
     raised: list[tuple[int, int]] = []
     for soft, hard in ((1024, needed), (1024, resource.RLIM_INFINITY), (needed, needed)):
         require_open_files(limits, (soft, hard), raised.append)
@@ -171,7 +171,7 @@ def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:
 
 def test_limits_have_the_contracts_defaults() -> None:
     """The defaults are 20 s for a head, 30 s for a reader and more than 2,500 connections; each is a setting."""
-    assert read_limits({}) == Limits(head_seconds=20, reader_seconds=30, connections=3000, pool_size=10)
+    assert read_limits({}) == ConnectionLimits(head_seconds=20, reader_seconds=30, connections=3000, pool_size=10)
     assert read_limits({"CONSENT_REGISTRY_CONNECTIONS": "20000"}).connections == 20_000
     for name, value in {"HEAD_SECONDS": "0", "READER_SECONDS": "x", "CONNECTIONS": "9", "BODY_SECONDS": ""}.items():
         if name != "BODY_SECONDS":

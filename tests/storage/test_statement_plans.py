@@ -26,7 +26,7 @@ from consent_registry.storage.decisions.transfers import list_unreported, outcom
 from consent_registry.storage.log.append import find_event, find_leaves, find_places
 from consent_registry.storage.oversight import event_search as searches
 from consent_registry.storage.oversight import findings, lookups
-from consent_registry.storage.oversight.events import Place, read_events
+from consent_registry.storage.oversight.events import EventPlace, read_events
 from tests.support.installation import Registry
 from tests.support.pools import NETWORK
 from tests.support.small_network import NUMBER
@@ -206,7 +206,7 @@ SEARCHES: dict[str, tuple[Act, set[str]]] = {
     ),
     "questions about nobody": (lambda c: searches.unknown_client_questions(c, SPAN, 1), {"events_*"}),
     "where a client was registered": (lambda c: searches.registered_at(c, NUMBER, 1, [ID]), {"events_*"}),
-    "a page's events": (lambda c: read_events(c, NUMBER, [Place(1, NOW)]), {"events_*"}),
+    "a page's events": (lambda c: read_events(c, NUMBER, [EventPlace(1, NOW)]), {"events_*"}),
     "a page's leaves": (lambda c: find_leaves(c, NUMBER, [1]), {"leaves_pkey"}),
     "every name for a client": (
         lambda c: list_references(c, NUMBER, 1, [ID]),

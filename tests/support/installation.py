@@ -22,7 +22,7 @@ from consent_registry.demo.loader import load_network
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.running.context import Runtime
 from consent_registry.process.postgres.cluster import Cluster
-from consent_registry.settings import Networks, Settings
+from consent_registry.settings import IpNetworks, Settings
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.migrations import migrate
 from consent_registry.storage.database.provisioning import create_database, create_roles
@@ -202,7 +202,7 @@ async def serving(
     installation: Installation,
     database: str,
     *,
-    proxies: Networks = (),
+    proxies: IpNetworks = (),
     caller: str = "127.0.0.1",
     log_public: bool = False,
     access_log: bool = False,

@@ -3,7 +3,13 @@
 import secrets
 import uuid
 
-from consent_registry.operations.erasure.erasures import Erased, Eraser, Target, perform_erasure, preview_erasure
+from consent_registry.operations.erasure.erasures import (
+    Eraser,
+    RecordedErasure,
+    Target,
+    perform_erasure,
+    preview_erasure,
+)
 from tests.support.erasing import small
 from tests.support.installation import Registry
 from tests.support.office import Body, Office
@@ -51,7 +57,7 @@ async def clients_of(registry: Registry, consent: Body) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-async def erase(eraser: Eraser, target: Target) -> Erased:
+async def erase(eraser: Eraser, target: Target) -> RecordedErasure:
     """Preview and do it."""
     network = await small(eraser)
     shown = await preview_erasure(eraser, network, target)

@@ -1,11 +1,11 @@
 """`audit replay` as tests run it: inside the process, with the auditor's login."""
 
-from consent_registry.operations.oversight.table_check import Audited, auditing, check_tables
+from consent_registry.operations.oversight.table_check import NetworkReport, auditing, check_tables
 from consent_registry.tlog.report import Report
 from tests.support.installation import Registry
 
 
-async def replayed(registry: Registry, network: str = "small") -> Audited:
+async def replayed(registry: Registry, network: str = "small") -> NetworkReport:
     """Replay one network of a running registry."""
     async with auditing(registry.installation.dsn(registry.database, "auditor")) as connection:
         (audited,) = [report async for report in check_tables(connection, network)]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import asyncpg
 
-from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, Sealed, SealerTools, seal
+from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealedSize, SealerTools, seal
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.keys.log_keys import load_log_keys
-from consent_registry.storage.log.checkpoints import Log, list_logs
+from consent_registry.storage.log.checkpoints import NetworkLog, list_logs
 from consent_registry.tlog.checkpoint import OpenedCheckpoint, open_checkpoint
 from consent_registry.tlog.note import SignerKey
 from tests.support.installation import Installation
@@ -30,11 +30,11 @@ class Office:
     folder: Path
     database: str = ""
 
-    async def log(self, slug: str = NETWORK) -> Log:
+    async def log(self, slug: str = NETWORK) -> NetworkLog:
         """Return one network's log."""
         return next(one for one in await list_logs(self.sql) if one.slug == slug)
 
-    async def seal(self, slug: str = NETWORK, *, again: bool = False) -> Sealed:
+    async def seal(self, slug: str = NETWORK, *, again: bool = False) -> SealedSize:
         """Seal one network's log once."""
         return await seal(self.tools, await self.log(slug), again=again)
 

@@ -12,8 +12,8 @@ from consent_registry.tlog.leaf import make_leaf
 from consent_registry.tlog.merkle import root
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
 from consent_registry.tlog.policy import Policy
-from consent_registry.tlog.report import Finding, Report, Verdict
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.report import CheckFinding, Report, Verdict
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from tests.tlog.small_log import KEY, KEY_ONLY, NOW, ORIGIN, WITNESS, WITNESSED, SmallLog
 
 SECOND = SignerKey.of_seed("w2.test", bytes([8]) * 32, COSIGNATURE)
@@ -25,10 +25,10 @@ LOG = SmallLog.of(SIZE)
 
 def verify(log: SmallLog = LOG, policy: Policy = KEY_ONLY, **given: object) -> Report:
     """Verify a log's files."""
-    return verify_log(log.files.get, Given(policy=policy, **given))  # type: ignore[arg-type]
+    return verify_log(log.files.get, VerifierInputs(policy=policy, **given))  # type: ignore[arg-type]
 
 
-def found(report: Report) -> list[tuple[str, Finding]]:
+def found(report: Report) -> list[tuple[str, CheckFinding]]:
     """Return every finding with the name of its check, after asserting that exactly the checks with findings fail."""
     for check in report.checks:
         assert (check.verdict == Verdict.FAILS) == bool(check.findings)
@@ -56,7 +56,7 @@ def with_checkpoint(data: bytes) -> SmallLog:
 def test_what_is_said_of_an_honest_log() -> None:
     """The report of an honest log has every check with its figures, the checkpoint's data, and the progress."""
     done: list[tuple[int, int]] = []
-    given = Given(
+    given = VerifierInputs(
         policy=WITNESSED,
         kept=[("a", LOG.checkpoint(300)), ("b", LOG.checkpoint(SIZE)), ("c", cosigned(7))],
         receipts=[(str(index), f" {LOG.receipt(index)}\n".encode()) for index in (0, 255, 256, 599)],
@@ -115,8 +115,8 @@ def test_findings_about_the_checkpoint() -> None:
         (b"", "checkpoint_refused", "a note is a text, an empty line and signature lines, each ended by a newline"),
     ):
         read = {} if data is None else {"checkpoint": data}
-        report = verify_log(read.get, Given(policy=KEY_ONLY))
-        assert found(report) == [("checkpoint", Finding(code, detail, None, "checkpoint"))]
+        report = verify_log(read.get, VerifierInputs(policy=KEY_ONLY))
+        assert found(report) == [("checkpoint", CheckFinding(code, detail, None, "checkpoint"))]
         assert (len(report.checks), report.origin, report.size, report.root) == (1, None, None, None)
 
 
@@ -145,11 +145,11 @@ def test_the_quorum() -> None:
     assert says(both)["witnesses"] == ("holds", "w1.test, w2.test cosigned; the quorum is W")
     nobody = verify(with_checkpoint(cosigned(SIZE)), TWO, at_seconds=NOW, max_age=60)
     detail = "no witness of the policy cosigned, which is less than the quorum W"
-    assert found(nobody) == [("witnesses", Finding("quorum", detail))]
+    assert found(nobody) == [("witnesses", CheckFinding("quorum", detail))]
     assert says(nobody)["freshness"] == ("untold", "only a witness's cosignature has a time, and there is none")
     wrong = verify(with_checkpoint(cosigned(SIZE, v=NOW)), TWO)
     detail = "w2.test cosigned, which is less than the quorum W"
-    assert found(wrong) == [("witnesses", Finding("quorum", detail))]
+    assert found(wrong) == [("witnesses", CheckFinding("quorum", detail))]
 
 
 def test_entries_that_do_not_give_the_root() -> None:
@@ -164,14 +164,14 @@ def test_entries_that_do_not_give_the_root() -> None:
     report = verify(SmallLog(SIZE, LOG.events, LOG.leaves, LOG.files | {path: bytes(altered)}))
     above = "tile/1/000.p/2 has a wrong hash for the leaves 0 to 255"
     assert found(report) == [
-        ("entries", Finding("root", "the 600 entries do not give the root that was signed")),
-        ("entries", Finding("entry_hash", "entry 3 does not match the hash in its tile", 3)),
-        ("entries", Finding("entry_hash", "entry 200 does not match the hash in its tile", 200)),
-        ("tiles", Finding("tile_differs", above, 0, "tile/1/000.p/2")),
+        ("entries", CheckFinding("root", "the 600 entries do not give the root that was signed")),
+        ("entries", CheckFinding("entry_hash", "entry 3 does not match the hash in its tile", 3)),
+        ("entries", CheckFinding("entry_hash", "entry 200 does not match the hash in its tile", 200)),
+        ("tiles", CheckFinding("tile_differs", above, 0, "tile/1/000.p/2")),
     ]
     report = verify(SmallLog(SIZE, LOG.events, LOG.leaves, LOG.files | {tile: bytes(differing)}))
     assert found(report) == [
-        ("tiles", Finding("tile_differs", f"the tile of leaf {index} has a wrong hash for it", index))
+        ("tiles", CheckFinding("tile_differs", f"the tile of leaf {index} has a wrong hash for it", index))
         for index in (3, 200)
     ]
 
@@ -202,7 +202,9 @@ def test_kept_checkpoints_that_do_not_fit() -> None:
         ("kept_root", "the first 600 entries are not those that f was signed for", "f"),
     ]
     report = verify(policy=policy, kept=kept)
-    assert found(report) == [("kept checkpoints", Finding(code, detail, None, path)) for code, detail, path in details]
+    assert found(report) == [
+        ("kept checkpoints", CheckFinding(code, detail, None, path)) for code, detail, path in details
+    ]
     assert says(report)["kept checkpoints"] == ("fails", "")
 
 
@@ -224,12 +226,12 @@ def test_receipts_that_do_not_fit() -> None:
     broken = "{} promised leaf {}, and the log ends before it"
     refused = "a: a part of the receipt is not base64url"
     assert found(report) == [
-        ("receipts", Finding("receipt_refused", refused, None, "a")),
-        ("receipts", Finding("receipt_other_log", "b is of the log registry.test/other", None, "b")),
-        ("receipts", Finding("receipt_broken_promise", broken.format("d", -1), -1, "d")),
-        ("receipts", Finding("receipt_broken_promise", broken.format("e", 600), 600, "e")),
-        ("receipts", Finding("receipt_broken_promise", broken.format("f", 602), 602, "f")),
-        ("receipts", Finding("receipt_leaf", "c promised another leaf 8 than the log contains", 8, "c")),
+        ("receipts", CheckFinding("receipt_refused", refused, None, "a")),
+        ("receipts", CheckFinding("receipt_other_log", "b is of the log registry.test/other", None, "b")),
+        ("receipts", CheckFinding("receipt_broken_promise", broken.format("d", -1), -1, "d")),
+        ("receipts", CheckFinding("receipt_broken_promise", broken.format("e", 600), 600, "e")),
+        ("receipts", CheckFinding("receipt_broken_promise", broken.format("f", 602), 602, "f")),
+        ("receipts", CheckFinding("receipt_leaf", "c promised another leaf 8 than the log contains", 8, "c")),
     ]
 
 
@@ -246,11 +248,14 @@ def test_receipts_that_cannot_be_told() -> None:
     first = [("a", LOG.receipt(0).encode())]
     assert says(verify(empty, receipts=first))["receipts"] == ("untold", f"a: {young}")
     assert found(verify(empty, receipts=[("d", NEGATIVE)])) == [
-        ("receipts", Finding("receipt_broken_promise", "d promised leaf -1, and the log ends before it", -1, "d"))
+        ("receipts", CheckFinding("receipt_broken_promise", "d promised leaf -1, and the log ends before it", -1, "d"))
     ]
     early = with_checkpoint(cosigned(SIZE, w=NOW, v=NOW - 5000))
     assert found(verify(early, TWO, receipts=late)) == [
-        ("receipts", Finding("receipt_broken_promise", "f promised leaf 600, and the log ends before it", 600, "f"))
+        (
+            "receipts",
+            CheckFinding("receipt_broken_promise", "f promised leaf 600, and the log ends before it", 600, "f"),
+        )
     ]
     files = {path: data for path, data in LOG.files.items() if path != gone}
     report = verify(SmallLog(SIZE, LOG.events, LOG.leaves, files), receipts=good)

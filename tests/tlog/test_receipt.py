@@ -12,7 +12,7 @@ from consent_registry.tlog.merkle import root
 from consent_registry.tlog.note import COSIGNATURE, SignerKey, VerifierKey
 from consent_registry.tlog.policy import Policy
 from consent_registry.tlog.receipt import ReceiptRefused, open_receipt, thumbprint
-from consent_registry.tlog.report import Check, Finding, Report, Verdict
+from consent_registry.tlog.report import Check, CheckFinding, Report, Verdict
 from consent_registry.tlog.verify_receipts import verify_receipt
 from tests.tlog.small_log import (
     KEY,
@@ -108,13 +108,13 @@ def test_findings_about_a_receipt() -> None:
     twice.leaves[271] = twice.leaves[270]
     twice.publish()
     for text, proof, name, finding in (
-        ("a.b", PROOF, "receipt", Finding("receipt_refused", NO_RECEIPT)),
-        (RECEIPT, b"", "inclusion", Finding("proof_refused", NO_PROOF)),
+        ("a.b", PROOF, "receipt", CheckFinding("receipt_refused", NO_RECEIPT)),
+        (RECEIPT, b"", "inclusion", CheckFinding("proof_refused", NO_PROOF)),
         (
             RECEIPT,
             twice.proof(271),
             "inclusion",
-            Finding("proof_other_leaf", f"the proof is of leaf 271 of {ORIGIN}, the receipt names leaf 270", 270),
+            CheckFinding("proof_other_leaf", f"the proof is of leaf 271 of {ORIGIN}, the receipt names leaf 270", 270),
         ),
     ):
         checks = verify_receipt(text, proof, KEY_ONLY, (REFERENCE, base64url(SALT))).checks

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent
-from consent_registry.tlog.receipt import Claims, Header, Place, Receipt
-from consent_registry.tlog.report import Check, Finding, Report, Verdict
-from consent_registry.tlog.verify import Given
+from consent_registry.tlog.receipt import Receipt, ReceiptClaims, ReceiptHeader, ReceiptPlace
+from consent_registry.tlog.report import Check, CheckFinding, Report, Verdict
+from consent_registry.tlog.verify import VerifierInputs
 from consent_registry.tlog.verify_events import _KindAndIndices
 from tests.tlog.small_log import KEY_ONLY
 
@@ -34,7 +34,7 @@ def test_a_check() -> None:
     check.find("code", "detail", index=7, path="file")
     check.untold("no other file")
     assert (check.verdict, check.says, check.count) == (Verdict.FAILS, "no file", 1)
-    assert check.findings == [Finding("code", "detail", 7, "file")]
+    assert check.findings == [CheckFinding("code", "detail", 7, "file")]
     asked = report.check("entries", Verdict.NOT_ASKED, "nothing given")
     assert (asked.verdict, asked.says, asked.findings) == (Verdict.NOT_ASKED, "nothing given", [])
     assert (report.checks, report.codes()) == ([check, asked], {"code"})
@@ -75,21 +75,21 @@ def test_a_report_for_programs() -> None:
     }
 
 
-PLACE = Place("log", 0, "")
-CLAIMS = Claims("", 1, 2, "", "", "", "", "", "", [], "", PLACE, "")
+PLACE = ReceiptPlace("log", 0, "")
+CLAIMS = ReceiptClaims("", 1, 2, "", "", "", "", "", "", [], "", PLACE, "")
 
 
 @pytest.mark.parametrize(
     ("value", "member"),
     [
-        (Finding("code", "detail"), "code"),
+        (CheckFinding("code", "detail"), "code"),
         (BundleHead(1, "log", 3), "size"),
         (OpenedEvent(0, b"", b""), "index"),
         (PLACE, "index"),
         (CLAIMS, "outcome"),
-        (Header("", "", ""), "alg"),
+        (ReceiptHeader("", "", ""), "alg"),
         (Receipt(CLAIMS, b"", ""), "leaf"),
-        (Given(policy=KEY_ONLY), "policy"),
+        (VerifierInputs(policy=KEY_ONLY), "policy"),
         (_KindAndIndices(), "indices"),
     ],
 )
@@ -102,4 +102,4 @@ def test_what_was_read_stays_as_it_was_read(value: msgspec.Struct, member: str) 
 def test_what_is_brought_is_named() -> None:
     """The verifier's keys, checkpoints and receipts are arguments with names, so that they cannot be confused."""
     with pytest.raises(TypeError):
-        Given(KEY_ONLY)  # type: ignore[call-arg]
+        VerifierInputs(KEY_ONLY)  # type: ignore[call-arg]

@@ -7,7 +7,7 @@ import pytest
 
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.merkle import leaf_hash, root
-from consent_registry.tlog.report import Check, Finding
+from consent_registry.tlog.report import Check, CheckFinding
 from consent_registry.tlog.tile import Bundle, encode_bundle, new_bundles
 from consent_registry.tlog.tree_walk import TreeUnreadable, TreeWalk
 
@@ -34,8 +34,8 @@ class Walked(NamedTuple):
 
     walk: TreeWalk
     steps: list[tuple[int, list[bytes] | None]]
-    entries: list[Finding]
-    tiles: list[Finding]
+    entries: list[CheckFinding]
+    tiles: list[CheckFinding]
     reads: list[str]
 
 
@@ -87,7 +87,7 @@ def test_a_tile_above_names_other_leaves(path: str, place: int, first: int, last
     for at in (32 * place, 32 * place + 31):
         done = walked(files | {path: flipped(files[path], at)}, 70_000)
         detail = f"{path} has a wrong hash for the leaves {first} to {last}"
-        assert done.tiles == [Finding("tile_differs", detail, first, path)]
+        assert done.tiles == [CheckFinding("tile_differs", detail, first, path)]
         assert (done.entries, done.walk.differing) == ([], [])
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_leaf(entry: bytes) -> None:
     leaves = [*LEAVES[:5], entry, *LEAVES[6:7]]
     tile = b"".join(leaf_hash(one) for one in leaves)
     done = walked({"tile/entries/000.p/7": encode_bundle(leaves), "tile/0/000.p/7": tile}, 7)
-    assert done.entries == [Finding("entry_shape", "entry 5 is not a leaf of a registry", 5)]
+    assert done.entries == [CheckFinding("entry_shape", "entry 5 is not a leaf of a registry", 5)]
     assert (done.tiles, done.walk.differing) == ([], [])
     assert done.walk.roots[7] == root([leaf_hash(one) for one in leaves])
 
@@ -165,7 +165,7 @@ def test_one_file_that_cannot_be_used(path: str, data: bytes | None, code: str, 
     del files[path]
     done = walked(files if data is None else files | {path: data}, sizes=(300, 599))
     first = {ENTRIES_1: 256, ENTRIES_2: 512}.get(path)
-    assert done.entries + done.tiles == [Finding(code, path + reason, first, path)]
+    assert done.entries + done.tiles == [CheckFinding(code, path + reason, first, path)]
     assert bool(done.entries) == (first is not None)
     assert [start for start, leaves in done.steps if leaves is None] == ([] if first is None else [first])
     assert done.walk.roots == {0: root([])} | {size: root(HASHES[:size]) for size in (300, 599, 600)}
@@ -182,10 +182,10 @@ def test_a_full_file_stands_for_a_partial_one() -> None:
     assert done.steps[-1] == (512, LEAVES[512:600])
     done = walked(files | full | {"tile/entries/002": full["tile/entries/002"][:-35]})
     detail = "tile/entries/002: a bundle of 256 entries holds 255"
-    assert done.entries == [Finding("bundle_malformed", detail, 512, "tile/entries/002")]
+    assert done.entries == [CheckFinding("bundle_malformed", detail, 512, "tile/entries/002")]
     done = walked(files | full | {"tile/0/002": full["tile/0/002"][:-32]})
     detail = "tile/0/002: a tile of 256 hashes has 8160 bytes"
-    assert done.tiles == [Finding("tile_malformed", detail, None, "tile/0/002")]
+    assert done.tiles == [CheckFinding("tile_malformed", detail, None, "tile/0/002")]
     above = {path: data for path, data in published().items() if path != ABOVE}
     assert walked(above | {"tile/1/000": published()[ABOVE] + bytes(254 * 32)}).tiles == []
 

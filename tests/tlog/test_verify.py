@@ -11,7 +11,7 @@ from consent_registry.tlog.leaf import make_leaf
 from consent_registry.tlog.note import SignerKey
 from consent_registry.tlog.policy import Policy
 from consent_registry.tlog.report import SHOWN, Report, Verdict
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from tests.tlog.small_log import KEY, KEY_ONLY, NOW, OLD_KEY, ORIGIN, WITNESSED, SmallLog, event
 
 SIZES = [1, 2, 255, 256, 257, 600]
@@ -25,7 +25,7 @@ def verdicts(report: Report) -> dict[str, str]:
 
 def verify(log: SmallLog, policy: Policy = KEY_ONLY, **given: object) -> Report:
     """Verify a log's files."""
-    return verify_log(log.files.get, Given(policy=policy, **given))  # type: ignore[arg-type]
+    return verify_log(log.files.get, VerifierInputs(policy=policy, **given))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -33,7 +33,7 @@ def test_an_honest_log_holds(size: int) -> None:
     """With witnesses, freshness, kept checkpoints of every size, all events and all receipts, everything holds."""
     log = SmallLog.of(size)
     done: list[tuple[int, int]] = []
-    given = Given(
+    given = VerifierInputs(
         policy=WITNESSED,
         kept=[(f"kept-{old}", log.checkpoint(old)) for old in range(size + 1)],
         receipts=[(f"receipt-{index}", log.receipt(index).encode()) for index in range(size)],

@@ -6,8 +6,8 @@ import pytest
 
 from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle, format_event
 from consent_registry.tlog.leaf import make_leaf
-from consent_registry.tlog.report import Check, Finding, Verdict
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.report import Check, CheckFinding, Verdict
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from tests.tlog.small_log import KEY_ONLY, ORIGIN, SmallLog, event
 
 SIZE = 600
@@ -19,7 +19,7 @@ PLACES = [0, 1, 100, 254, 255, 256, 257, 511, 512, 598, 599]
 
 def compared(lines: Sequence[bytes], log: SmallLog = LOG) -> Check:
     """Return the report about these lines; all other checks of the log hold."""
-    report = verify_log(log.files.get, Given(policy=KEY_ONLY, events=lines))
+    report = verify_log(log.files.get, VerifierInputs(policy=KEY_ONLY, events=lines))
     [*others, events] = report.checks
     assert {check.verdict for check in others} <= {Verdict.HOLDS, Verdict.NOT_ASKED}
     return events
@@ -30,10 +30,10 @@ def without(*gone: int, log: SmallLog = LOG, **head: object) -> list[bytes]:
     return log.bundle(set(gone), **head)
 
 
-def missing(*indices: int) -> list[Finding]:
+def missing(*indices: int) -> list[CheckFinding]:
     """Return the findings about missing events."""
     detail = "event {} is missing, and no erasure or retention event lists it"
-    return [Finding("event_missing", detail.format(index), index) for index in indices]
+    return [CheckFinding("event_missing", detail.format(index), index) for index in indices]
 
 
 @pytest.mark.parametrize("index", PLACES)
@@ -67,7 +67,7 @@ def test_one_event_that_opens_no_leaf(index: int) -> None:
         OpenedEvent(index, one.event, one.nonce + b"\0"),
     ):
         check = compared([*LINES[: index + 1], format_event(bad), *LINES[index + 2 :]])
-        assert check.findings == [Finding("event_not_opened", f"event {index} does not open its leaf", index)]
+        assert check.findings == [CheckFinding("event_not_opened", f"event {index} does not open its leaf", index)]
         assert check.says == "599 events open their leaves; 0 were removed on record"
 
 
@@ -78,7 +78,7 @@ def test_a_nonce_has_one_spelling() -> None:
     log.leaves[5] = make_leaf(facts, bytes(32))
     log.publish()
     lines = [*log.bundle()[:6], format_event(OpenedEvent(5, facts, bytes(31))), *log.bundle()[7:]]
-    assert compared(lines, log).findings == [Finding("event_not_opened", "event 5 does not open its leaf", 5)]
+    assert compared(lines, log).findings == [CheckFinding("event_not_opened", "event 5 does not open its leaf", 5)]
 
 
 def test_removed_on_record() -> None:
@@ -96,7 +96,7 @@ def test_removed_on_record() -> None:
     )
     check = compared(without(3, 5, 255, log=log), log)
     assert check.findings == [
-        Finding("event_returned", f"event {index} is present although a removal lists it", index)
+        CheckFinding("event_returned", f"event {index} is present although a removal lists it", index)
         for index in (4, 256, 598)
     ]
 
@@ -137,7 +137,7 @@ def test_a_bundle_holds_nothing_beyond_its_size(slice_: str) -> None:
     beyond = "event {} is beyond the {} entries for which its bundle was made"
     for size, gone, indices in ((599, (), [599]), (10, (10, *range(12, 600)), [11]), (0, range(2, 600), [0, 1])):
         check = compared(without(*gone, slice=slice_, size=size))
-        assert check.findings == [Finding("event_beyond", beyond.format(index, size), index) for index in indices]
+        assert check.findings == [CheckFinding("event_beyond", beyond.format(index, size), index) for index in indices]
         assert check.says.startswith(f"{600 - len(gone)} events open their leaves; ")
 
 
@@ -145,7 +145,7 @@ def test_a_slice_with_an_event_that_came_back() -> None:
     """A returned event is found in a controller's slice too, because the erasure is one of its events."""
     log = SmallLog.of(SIZE, erasure=[[3, 5]])
     check = compared(without(*range(4, 599), log=log, slice="north"), log)
-    assert check.findings == [Finding("event_returned", "event 3 is present although a removal lists it", 3)]
+    assert check.findings == [CheckFinding("event_returned", "event 3 is present although a removal lists it", 3)]
 
 
 ORDER = "events_order"
@@ -156,39 +156,49 @@ ORDER = "events_order"
     [
         (
             [format_event(event(0))],
-            [Finding("events_malformed", "line 1 of the events is not the head of a bundle: ")],
+            [CheckFinding("events_malformed", "line 1 of the events is not the head of a bundle: ")],
         ),
         (
             [],
-            [Finding("events_malformed", "line 1 of the events is not the head of a bundle: Input data was truncated")],
+            [
+                CheckFinding(
+                    "events_malformed", "line 1 of the events is not the head of a bundle: Input data was truncated"
+                )
+            ],
         ),
         (
             list(format_bundle(BundleHead(2, ORIGIN, SIZE), LOG.events)),
-            [Finding("events_malformed", "the bundle of events is of format 2, not 1")],
+            [CheckFinding("events_malformed", "the bundle of events is of format 2, not 1")],
         ),
         (
             list(format_bundle(BundleHead(1, "registry.test/other", SIZE), LOG.events)),
-            [Finding("events_other_log", "the events are of the log registry.test/other")],
+            [CheckFinding("events_other_log", "the events are of the log registry.test/other")],
         ),
-        (without(size=601), [Finding("events_larger", "the events were exported at size 601, the log is shorter")]),
-        ([*LINES[:1], b"{}\n", *LINES[2:]], [Finding("events_malformed", "line 2 of the events cannot be read: ")]),
+        (
+            without(size=601),
+            [CheckFinding("events_larger", "the events were exported at size 601, the log is shorter")],
+        ),
+        (
+            [*LINES[:1], b"{}\n", *LINES[2:]],
+            [CheckFinding("events_malformed", "line 2 of the events cannot be read: ")],
+        ),
         (
             [*LINES[:300], b"{}\n", *LINES[301:]],
-            [Finding("events_malformed", "line 301 of the events cannot be read: ")],
+            [CheckFinding("events_malformed", "line 301 of the events cannot be read: ")],
         ),
-        ([*LINES, b"\n"], [Finding("events_malformed", "line 602 of the events cannot be read: ")]),
-        ([*LINES[:9], LINES[8], *LINES[9:]], [Finding(ORDER, "event 7 comes after event 7", 7)]),
-        ([*LINES[:257], LINES[258], LINES[257]], [Finding(ORDER, "event 256 comes after event 257", 256)]),
-        ([*LINES, LINES[1]], [Finding(ORDER, "event 0 comes after event 599", 0)]),
-        ([LINES[0], format_event(event(-1)), *LINES[1:]], [Finding(ORDER, "event -1 comes after event -1", -1)]),
-        ([*LINES, format_event(event(600))], [Finding("event_beyond", "event 600 is beyond the log's end", 600)]),
+        ([*LINES, b"\n"], [CheckFinding("events_malformed", "line 602 of the events cannot be read: ")]),
+        ([*LINES[:9], LINES[8], *LINES[9:]], [CheckFinding(ORDER, "event 7 comes after event 7", 7)]),
+        ([*LINES[:257], LINES[258], LINES[257]], [CheckFinding(ORDER, "event 256 comes after event 257", 256)]),
+        ([*LINES, LINES[1]], [CheckFinding(ORDER, "event 0 comes after event 599", 0)]),
+        ([LINES[0], format_event(event(-1)), *LINES[1:]], [CheckFinding(ORDER, "event -1 comes after event -1", -1)]),
+        ([*LINES, format_event(event(600))], [CheckFinding("event_beyond", "event 600 is beyond the log's end", 600)]),
         (
             [*LINES[:-1], format_event(event(600)), format_event(event(700))],
-            [Finding("event_beyond", "event 600 is beyond the log's end", 600), *missing(599)],
+            [CheckFinding("event_beyond", "event 600 is beyond the log's end", 600), *missing(599)],
         ),
     ],
 )
-def test_lines_that_are_no_bundle(lines: list[bytes], findings: list[Finding]) -> None:
+def test_lines_that_are_no_bundle(lines: list[bytes], findings: list[CheckFinding]) -> None:
     """Each malformed line is named with its rule, and no event after it is checked."""
     check = compared(lines)
     assert check.verdict == Verdict.FAILS
@@ -231,8 +241,8 @@ def test_events_whose_entries_cannot_be_read() -> None:
     """Events whose entries cannot be read are neither counted nor missing."""
     files = {path: data for path, data in LOG.files.items() if path != "tile/entries/001"}
     for lines, opened, findings in ((LINES, 344, []), (without(256, 300, 512), 343, missing(256, 300, 512))):
-        report = verify_log(files.get, Given(policy=KEY_ONLY, events=lines))
+        report = verify_log(files.get, VerifierInputs(policy=KEY_ONLY, events=lines))
         assert report.checks[-1].findings == findings
         assert report.checks[-1].says.startswith(f"{opened} events open their leaves")
-    report = verify_log(files.get, Given(policy=KEY_ONLY, events=[*LINES[:400], LINES[5]]))
+    report = verify_log(files.get, VerifierInputs(policy=KEY_ONLY, events=[*LINES[:400], LINES[5]]))
     assert [one.code for one in report.checks[-1].findings] == [ORDER]

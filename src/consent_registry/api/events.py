@@ -10,7 +10,7 @@ from litestar.response import Stream
 from consent_registry.domain.errors import Conflict
 from consent_registry.operations.oversight import event_export as exports
 from consent_registry.operations.oversight import event_search as searches
-from consent_registry.operations.oversight.event_export import EventExportRequest, Export, ExportPage, Format
+from consent_registry.operations.oversight.event_export import EventExport, EventExportRequest, ExportPage, Format
 from consent_registry.operations.oversight.event_search import EventSearchRequest
 from consent_registry.operations.oversight.event_views import EventView
 from consent_registry.operations.running.pagination import Page
@@ -75,7 +75,7 @@ async def export_events(request: ApiRequest, data: JSONBody[EventExportRequest])
     return Stream(_chunks(export, data.format), media_type=_MEDIA_TYPES[data.format], headers=headers)
 
 
-async def _chunks(export: Export, kind: Format) -> AsyncIterator[bytes]:
+async def _chunks(export: EventExport, kind: Format) -> AsyncIterator[bytes]:
     if kind == "csv":
         yield csv_row((*_COLUMNS, *_PLACE))
     if export.head is not None:

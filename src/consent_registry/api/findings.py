@@ -11,7 +11,7 @@ from consent_registry.domain.findings import EVIDENCE_AFTER, KINDS, REPORT_AFTER
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
 from consent_registry.operations.oversight import findings as operations
 from consent_registry.operations.oversight.findings import FindingsRequest, FindingsView
-from consent_registry.operations.oversight.reconciliation import Limits
+from consent_registry.operations.oversight.reconciliation import FindingLimits
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.operation import openapi_operation
 from consent_registry.web.queries import page_limit, query_instant, query_number
@@ -52,7 +52,7 @@ async def list_findings(
     """
     if kind is not None and kind not in KINDS:
         raise Malformed(faults=[Fault.of_query("kind", f"must be one of {', '.join(KINDS)}")])
-    limits = Limits(
+    limits = FindingLimits(
         timedelta(days=_number("report_days", report_days, REPORT_AFTER.days, (0, 365))),
         timedelta(days=_number("evidence_days", evidence_days, EVIDENCE_AFTER.days, (0, 365))),
         _number("refused_references", refused_references, REFUSED_REFERENCES, (1, 9999)),

@@ -14,7 +14,7 @@ from litestar.params import QueryParameter
 
 from consent_registry.domain.errors import Fault, Malformed, NotFound
 from consent_registry.operations.log import reading as operations
-from consent_registry.operations.log.reading import Consistency, Reader
+from consent_registry.operations.log.reading import Consistency, LogReader
 from consent_registry.tlog.encoding import decode_decimal
 from consent_registry.tlog.tile import Bundle
 from consent_registry.web.callers import ApiRequest, Guard, SharedState, require_media_types, requires, shared_state
@@ -135,8 +135,8 @@ async def read_log_vkeys(request: LogRequest) -> Response[bytes]:
     return _serve(request, "".join(f"{line}\n" for line in lines).encode(), TEXT, "max-age=300")
 
 
-async def _reader(request: LogRequest) -> Reader:
-    return await Reader.of(shared_state(request).runtime, request.path_params["network"], request.scope["user"])
+async def _reader(request: LogRequest) -> LogReader:
+    return await LogReader.of(shared_state(request).runtime, request.path_params["network"], request.scope["user"])
 
 
 def _decimal(text: str) -> int | None:

@@ -13,15 +13,15 @@ from cyclopts.validators import Number
 
 from consent_registry.cli.audit_bundle import write_bundle
 from consent_registry.cli.report_text import as_text
-from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys.key_folder import open_keys
 from consent_registry.operations.oversight.audited_findings import reconcile_networks
-from consent_registry.operations.oversight.table_check import Audited, auditing, check_tables
+from consent_registry.operations.oversight.table_check import NetworkReport, auditing, check_tables
 from consent_registry.tlog.report import Report, Verdict
 
 AUDITOR_URL = "CONSENT_REGISTRY_AUDITOR_DATABASE_URL"
-OUTCOMES = {Verdict.FAILS: Outcome.DOES_NOT_HOLD, Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD}
+OUTCOMES = {Verdict.FAILS: ExitCode.DOES_NOT_HOLD, Verdict.UNTOLD: ExitCode.CANNOT_BE_TOLD}
 LOOK = "Each partner's DPO must look at that partner's findings: docs/reconciliation.md says what to do."
 
 audit = App(
@@ -30,18 +30,18 @@ audit = App(
     "Changes nothing.",
 )
 
-Network = Annotated[str | None, Parameter(help="Only this network. The default is all networks.")]
-Days = Annotated[int, Parameter(help="How many days back.", validator=Number(gte=1, lte=366))]
+NetworkOption = Annotated[str | None, Parameter(help="Only this network. The default is all networks.")]
+DaysBack = Annotated[int, Parameter(help="How many days back.", validator=Number(gte=1, lte=366))]
 KeyFolder = Annotated[
     Path | None,
     Parameter(help="The installation's keys, to compare each reference with its digest and its registration too."),
 ]
-Json = Annotated[bool, Parameter(negative="", help="Write the reports as JSON.")]
+ReportsAsJson = Annotated[bool, Parameter(negative="", help="Write the reports as JSON.")]
 
 
 @audit.command
 @gives_verdict()
-def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = False) -> Outcome:
+def replay(*, network: NetworkOption = None, keys: KeyFolder = None, json: ReportsAsJson = False) -> ExitCode:
     """Recompute every consent's state from the events and compare it with the tables.
 
     A row that was changed without an event is found, with table, key and column. Exit code 0: the tables match the log,
@@ -56,7 +56,7 @@ def replay(*, network: Network = None, keys: KeyFolder = None, json: Json = Fals
 
 @audit.command
 @gives_verdict()
-def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -> Outcome:
+def reconcile(*, network: NetworkOption = None, days: DaysBack = 30, json: ReportsAsJson = False) -> ExitCode:
     """List the findings for every partner's data-protection officer: transfers without a permit, after a withdrawal or
     broader than permitted, permits without a report, unusual look-ups.
 
@@ -68,7 +68,7 @@ def reconcile(*, network: Network = None, days: Days = 30, json: Json = False) -
 
 @audit.command
 @gives_verdict()
-def bundle(network: str, file: Path) -> Outcome:
+def bundle(network: str, file: Path) -> ExitCode:
     """Write every event of a network's log up to the published checkpoint, for `consent-registry verify --events`.
 
     The file has personal data of every partner, so it is for the auditor only. A partner's data-protection officer
@@ -83,15 +83,15 @@ def bundle(network: str, file: Path) -> Outcome:
     """
     size, count = asyncio.run(write_bundle(_dsn(), network, file))
     print(f"{count} events of {size} entries in {file}")
-    return Outcome.HOLDS
+    return ExitCode.HOLDS
 
 
-RunAudit = Callable[[Any], AsyncIterator[Audited]]  # of a connection, opened by `auditing`
+RunAudit = Callable[[Any], AsyncIterator[NetworkReport]]  # of a connection, opened by `auditing`
 
 
-def _report(run_audit: RunAudit, shown: Callable[[Report], str], *, json: bool) -> Outcome:
+def _report(run_audit: RunAudit, shown: Callable[[Report], str], *, json: bool) -> ExitCode:
     verdicts = asyncio.run(_write_reports(_dsn(), run_audit, shown, json=json))
-    return next((outcome for verdict, outcome in OUTCOMES.items() if verdict in verdicts), Outcome.HOLDS)
+    return next((outcome for verdict, outcome in OUTCOMES.items() if verdict in verdicts), ExitCode.HOLDS)
 
 
 def _dsn() -> str:
@@ -116,7 +116,7 @@ async def _write_reports(dsn: str, run_audit: RunAudit, shown: Callable[[Report]
     return verdicts
 
 
-def _members(audited: Audited) -> dict[str, Any]:
+def _members(audited: NetworkReport) -> dict[str, Any]:
     head = {"network": audited.network, "verdict": audited.report.verdict, "removed": list(audited.removed)}
     return {**head, **msgspec.to_builtins(audited.report)}
 
@@ -125,6 +125,6 @@ def _findings_text(report: Report) -> str:
     return as_text(report, {Verdict.HOLDS: "There are no findings.", Verdict.FAILS: LOOK})
 
 
-def _text(audited: Audited, shown: Callable[[Report], str]) -> str:
+def _text(audited: NetworkReport, shown: Callable[[Report], str]) -> str:
     spans = ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in audited.removed)
     return shown(audited.report) + (f"Erased or retained on record: {spans}\n" if spans else "") + "\n"

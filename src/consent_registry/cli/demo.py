@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from consent_registry.cli.audit import AUDITOR_URL
 from consent_registry.cli.erasure import ERASER_URL, KEYS, LEDGER, MIGRATOR_URL, replay_at_start
+from consent_registry.cli.options import Flag
 from consent_registry.demo.environment import write_environments, write_example
 from consent_registry.demo.loader import load
 from consent_registry.demo.steps import step
@@ -51,7 +52,7 @@ def demo(
     port: Port = 8080,
     workers: Workers = 1,
     target: Annotated[str, Parameter(show=False)] = APPLICATION,
-    requests: Annotated[bool, Parameter(negative="")] = False,
+    requests: Flag = False,
     end_with_parent: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:
     """Serve the five demonstration networks on 127.0.0.1 until stopped. The data are kept.

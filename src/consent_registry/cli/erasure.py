@@ -9,11 +9,12 @@ from typing import Annotated, TypeVar
 import msgspec
 from cyclopts import App, Parameter
 
+from consent_registry.cli.options import Flag
 from consent_registry.cli.reference_file import read_reference
 from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.erasure import erasures as operations
-from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Erased, Eraser, Preview
+from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Eraser, ErasurePreview, RecordedErasure
 from consent_registry.operations.erasure.opening import opened_eraser, rewrite_tables
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.process.standard_streams import say
@@ -26,27 +27,29 @@ KEYS = "CONSENT_REGISTRY_KEYS"
 
 erasure = App(name="erasure", help="Erase a person (Art. 17 DSGVO): preview, perform, replay after a restore, scrub.")
 
-Partner = Annotated[str | None, Parameter(help="The partner that knows the person by a reference.")]
+PartnerOption = Annotated[str | None, Parameter(help="The partner that knows the person by a reference.")]
 ReferenceFile = Annotated[
     Path | None, Parameter(help="File with that partner's reference. The default is standard input.")
 ]
-Consent = Annotated[str | None, Parameter(help="Instead of partner and reference: a consent that the person gave.")]
-Json = Annotated[bool, Parameter(help="Print JSON.", negative="")]
+ConsentOption = Annotated[
+    str | None, Parameter(help="Instead of partner and reference: a consent that the person gave.")
+]
+PrintJson = Annotated[bool, Parameter(help="Print JSON.", negative="")]
 
 
 @erasure.command
 def preview(
     network: str,
     *,
-    partner: Partner = None,
+    partner: PartnerOption = None,
     reference_file: ReferenceFile = None,
-    consent: Consent = None,
-    json: Json = False,
+    consent: ConsentOption = None,
+    json: PrintJson = False,
 ) -> None:
     """Show what erasing a person would remove, and what would stay because of which norm. Changes nothing."""
     target = named(partner, reference_file, consent)
 
-    async def work(eraser: Eraser) -> Preview:
+    async def work(eraser: Eraser) -> ErasurePreview:
         return await operations.preview_erasure(eraser, await operations.find_network(eraser, network), target)
 
     shown = run_as_eraser(work)
@@ -59,10 +62,10 @@ def perform(
     *,
     confirm: str,
     ground: str,
-    partner: Partner = None,
+    partner: PartnerOption = None,
     reference_file: ReferenceFile = None,
-    consent: Consent = None,
-    later: Annotated[bool, Parameter(negative="")] = False,
+    consent: ConsentOption = None,
+    later: Flag = False,
 ) -> None:
     """Erase a person as previewed. When the command ends, the erasure is durable, in the log and in the ledger.
 
@@ -77,7 +80,7 @@ def perform(
     """
     target = named(partner, reference_file, consent)
 
-    async def work(eraser: Eraser) -> Erased:
+    async def work(eraser: Eraser) -> RecordedErasure:
         known = await operations.find_network(eraser, network)
         return await operations.perform_erasure(eraser, known, target, ground=ground, confirmed=confirm)
 
@@ -110,7 +113,7 @@ def run_as_eraser(work: Callable[[Eraser], Awaitable[T]]) -> T:
     return asyncio.run(_with_eraser(dsn, Path(keys), Path(ledger), work))
 
 
-async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[Erased]:
+async def replay_at_start(dsn: str, keys: Path, ledger: Path) -> list[RecordedErasure]:
     """Repeat the erasures in the ledger before the server starts.
 
     If this fails, a line on standard error says why, and the registry starts but is not ready.
@@ -157,7 +160,7 @@ def _scrub(dsn: str, partitions: list[str] | None) -> None:
         print("as the database's owner run: vacuum (full) pg_catalog.pg_statistic")
 
 
-def _lines(shown: Preview) -> list[str]:
+def _lines(shown: ErasurePreview) -> list[str]:
     rows = [f"  {number:8}  {table}" for table, number in shown.rows.items()]
     events = [f"  {number:8}  events of kind {kind}" for kind, number in shown.events.items()]
     asked = [f"  {shown.questions:8}  events from before this person was registered"] if shown.questions else []

@@ -15,7 +15,7 @@ from consent_registry.tlog.note import SignedNote
 from consent_registry.tlog.policy import Policy
 from consent_registry.tlog.proof import TlogProof
 from consent_registry.tlog.receipt import require_receipt_shape
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 ACCESS_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 """The characters of an access token (RFC 6750 section 2.1)."""
@@ -25,7 +25,7 @@ class NotThatFile(Unusable):
     """A file does not have the type for which it was given."""
 
 
-class Answer(msgspec.Struct):
+class KeptAnswer(msgspec.Struct):
     """The members of a decision's answer that are read."""
 
     receipt: str
@@ -37,20 +37,20 @@ def read_kept(path: Path) -> tuple[str, bytes]:
     data = path.read_bytes()
     try:
         Checkpoint.parse(SignedNote.parse(data).text)
-    except AuditRefusal as error:
+    except TlogRefused as error:
         raise NotThatFile(f"{path} is not a checkpoint: {error}") from error
     return str(path), data
 
 
-def read_answer(path: Path) -> Answer:
+def read_answer(path: Path) -> KeptAnswer:
     """Read a receipt, or a decision's whole answer in JSON with a receipt; raises NotThatFile."""
     try:
         text = path.read_bytes().decode("utf-8-sig").strip()
-        answer = msgspec.json.decode(text, type=Answer) if text.startswith("{") else Answer(text)
+        answer = msgspec.json.decode(text, type=KeptAnswer) if text.startswith("{") else KeptAnswer(text)
         require_receipt_shape(answer.receipt)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NotThatFile(f"{path} is not a decision's answer with a receipt: {error}") from error
-    except AuditRefusal as error:
+    except TlogRefused as error:
         raise NotThatFile(f"{path} is not a receipt: {error}") from error
     return answer
 
@@ -59,7 +59,7 @@ def read_policy(path: Path) -> Policy:
     """Read a policy; raises NotThatFile."""
     try:
         return Policy.parse(path.read_bytes())
-    except AuditRefusal as error:
+    except TlogRefused as error:
         raise NotThatFile(f"{path} is not a policy: {error}") from error
 
 
@@ -68,7 +68,7 @@ def read_proof(path: Path) -> bytes:
     data = path.read_bytes()
     try:
         TlogProof.parse(data)
-    except AuditRefusal as error:
+    except TlogRefused as error:
         raise NotThatFile(f"{path} is not a proof: {error}") from error
     return data
 
@@ -94,5 +94,5 @@ def open_events(path: Path | None) -> Iterator[Iterator[bytes] | None]:
             yield chain((first,), file)
     except gzip.BadGzipFile as error:
         raise NotThatFile(f"{path} is not a gzip file") from error
-    except AuditRefusal as error:
+    except TlogRefused as error:
         raise NotThatFile(f"{path} is not a bundle of events: {error}") from error

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from consent_registry.cli.erasure import Consent, Partner, ReferenceFile, named
+from consent_registry.cli.erasure import ConsentOption, PartnerOption, ReferenceFile, named
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import HOLD_NORMS
@@ -23,9 +23,9 @@ def place(
     *,
     norm: str,
     staff: Staff,
-    partner: Partner = None,
+    partner: PartnerOption = None,
     reference_file: ReferenceFile = None,
-    consent: Consent = None,
+    consent: ConsentOption = None,
 ) -> None:
     """Keep all data of a person until the hold is lifted, and print the hold's id.
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from consent_registry.cli.options import Flag
 from consent_registry.operations.keys import key_folder
 from consent_registry.operations.keys.key_folder import KeyState
 from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses
@@ -29,10 +30,9 @@ OVERLAP_DAYS = 7
 
 keys = App(name="keys", help="Check or make the key files, rotate keys, drop old keys. It never shows a secret.")
 
-Name = Literal["digest", "sealing", "token", "log"]
-Seconds = Annotated[int | None, Parameter(validator=Number(gte=2, lte=86400))]
-Days = Annotated[float, Parameter(validator=Number(gte=0, lte=3650))]
-Flag = Annotated[bool, Parameter(negative="")]
+KeyFileName = Literal["digest", "sealing", "token", "log"]
+ActivationDelay = Annotated[int | None, Parameter(validator=Number(gte=2, lte=86400))]
+OverlapDays = Annotated[float, Parameter(validator=Number(gte=0, lte=3650))]
 
 
 @keys.default
@@ -57,7 +57,9 @@ def show(folder: Path, *, make: Flag = False) -> None:
 
 
 @keys.command
-def rotate(folder: Path, *, name: Name, after: Seconds = None, overlap_days: Days = OVERLAP_DAYS) -> None:
+def rotate(
+    folder: Path, *, name: KeyFileName, after: ActivationDelay = None, overlap_days: OverlapDays = OVERLAP_DAYS
+) -> None:
     """Add a new key. Every server reads it at once and uses it for new values from its start time on.
 
     Parameters
@@ -93,7 +95,7 @@ def reseal(folder: Path) -> None:
 
 
 @keys.command
-def drop(folder: Path, key_id: str, *, name: Name, leaked: Flag = False) -> None:
+def drop(folder: Path, key_id: str, *, name: KeyFileName, leaked: Flag = False) -> None:
     """Remove an earlier key from its file for ever, if nothing needs it any more.
 
     Parameters

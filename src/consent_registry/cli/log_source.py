@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.tlog.note import NoteRefused, SignedNote
-from consent_registry.tlog.tree_walk import Read
+from consent_registry.tlog.tree_walk import ReadFile
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +28,7 @@ class Unreachable(Unusable):
 
 
 @contextmanager
-def open_log(source: str, token: str | None) -> Iterator[Read]:
+def open_log(source: str, token: str | None) -> Iterator[ReadFile]:
     """Open a log in a folder or at a URL, with a bearer token if it is given; yields a function that reads its files.
 
     Raises Unreachable if there is no log, and during reading if the server's answers are not those of a log.
@@ -65,7 +65,7 @@ def _file(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _served(prefix: str, token: str | None) -> Iterator[Read]:
+def _served(prefix: str, token: str | None) -> Iterator[ReadFile]:
     from consent_registry.operations.running.outgoing import (  # a folder needs none of it
         CannotCall,
         make_client,

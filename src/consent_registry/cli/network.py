@@ -2,14 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from cyclopts import Parameter
 
 from consent_registry.cli.installation import run_on_installation
+from consent_registry.cli.options import Flag
 from consent_registry.cli.report_text import plain
-from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.catalogue.network_document import schema as document_schema
 from consent_registry.operations.catalogue.network_document_plan import read_plan
@@ -20,7 +19,6 @@ from consent_registry.process.data_folder import CannotServe
 
 # A valid origin for a check without --log-origin.
 SOME_ORIGIN = "log.example"
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 @gives_verdict(when="check")
@@ -31,7 +29,7 @@ def network(
     log_origin: str | None = None,
     check: Flag = False,
     schema: Flag = False,
-) -> Outcome | None:
+) -> ExitCode | None:
     """Set up the network that FOLDER/networks/SLUG.json describes: partners, catalogue, agreements, texts.
 
     Parameters
@@ -65,7 +63,7 @@ def network(
     return None
 
 
-def _check(folder: Path, slug: str, log_origin: str) -> Outcome:
+def _check(folder: Path, slug: str, log_origin: str) -> ExitCode:
     faults: list[Fault] = []
     try:
         plan = read_plan(folder, 1, slug, log_origin, demonstration=False)
@@ -76,11 +74,11 @@ def _check(folder: Path, slug: str, log_origin: str) -> Outcome:
         rule = "" if fault.rule is None else f" ({fault.rule})"
         print(plain(f"{fault.pointer or '/'}: {fault.detail.rstrip('.')}{rule}"))
     if faults:
-        return Outcome.DOES_NOT_HOLD
+        return ExitCode.DOES_NOT_HOLD
     print(
         f"{slug} can be set up: {len(plan.partners)} partners, {len(plan.purposes)} purposes, {len(plan.texts)} texts"
     )
-    return Outcome.HOLDS
+    return ExitCode.HOLDS
 
 
 def _establish(folder: Path, slug: str, log_origin: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from consent_registry.cli.erasure import Json, run_as_eraser
+from consent_registry.cli.erasure import PrintJson, run_as_eraser
 from consent_registry.cli.hold import known_network
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.erasure import retention as operations
@@ -18,7 +18,7 @@ Years = Annotated[int | None, Parameter(help="Calendar years after the year in w
 
 
 @retention.command
-def preview(network: str, *, json: Json = False) -> None:
+def preview(network: str, *, json: PrintJson = False) -> None:
     """Show what is due in a network, and why. Changes nothing."""
 
     async def work(eraser: Eraser) -> operations.RetentionPreview:
@@ -32,7 +32,7 @@ def preview(network: str, *, json: Json = False) -> None:
 def perform(network: str) -> None:
     """Remove everything that is due in a network. Each step is recorded in the network's log."""
 
-    async def work(eraser: Eraser) -> list[operations.Retained]:
+    async def work(eraser: Eraser) -> list[operations.RecordedRetention]:
         return await operations.perform_retention(eraser, await find_network(eraser, network))
 
     steps = run_as_eraser(work)

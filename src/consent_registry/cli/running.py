@@ -28,7 +28,7 @@ _MARK = "_gives_a_verdict"
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
-class Outcome(IntEnum):
+class ExitCode(IntEnum):
     """The verdict of a verb. Its number is the exit code."""
 
     HOLDS = 0
@@ -37,7 +37,10 @@ class Outcome(IntEnum):
 
 
 def gives_verdict(when: str | None = None) -> Callable[[Verb], Verb]:
-    """Mark a verb whose exit code is a verdict: always, or only with its parameter `when`. The verb returns Outcome."""
+    """Mark a verb whose exit code is a verdict: always, or only with its parameter `when`.
+
+    The verb returns an ExitCode.
+    """
 
     def mark(verb: Verb) -> Verb:
         setattr(verb, _MARK, when or "")
@@ -58,7 +61,7 @@ def run(app: App, words: Sequence[str]) -> int:
     failing = NOT_UNDERSTOOD
     try:
         verb, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
-        failing = Outcome.CANNOT_BE_TOLD if has_verdict(verb, bound.arguments) else FAILED
+        failing = ExitCode.CANNOT_BE_TOLD if has_verdict(verb, bound.arguments) else FAILED
         return _call(app, verb, bound)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -73,7 +76,7 @@ def _call(app: App, verb: Callable[..., Any], bound: BoundArguments) -> int:
         refuse_unknown_names(os.environ)
     outcome = verb(*bound.args, **bound.kwargs)
     sys.stdout.flush()
-    return int(outcome) if isinstance(outcome, Outcome) else 0
+    return int(outcome) if isinstance(outcome, ExitCode) else 0
 
 
 def _line(error: Exception) -> str:

@@ -14,7 +14,7 @@ import structlog
 
 from consent_registry import __version__
 from consent_registry.cli.evidence_files import read_policy
-from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealerTools
 from consent_registry.operations.log.sealer import Sealer
 from consent_registry.operations.log.sealing import adopt_checkpoint, inspect_logs, opened_sealer_tools
@@ -34,7 +34,7 @@ def seal(
     status: bool = False,
     adopt: Path | None = None,
     network: str = "",
-) -> Outcome | None:
+) -> ExitCode | None:
     """Seal every network's log until stopped.
 
     It reads CONSENT_REGISTRY_SEALER_DATABASE_URL, _SEALER_STATE and _KEYS, and optionally _WITNESS_POLICY, a policy
@@ -82,7 +82,7 @@ async def _run(tools: SealerTools, settings: SealerSettings) -> None:
     _log.info("the sealer ends")
 
 
-async def _show_state(tools: SealerTools, settings: SealerSettings) -> Outcome:
+async def _show_state(tools: SealerTools, settings: SealerSettings) -> ExitCode:
     logs = await inspect_logs(tools, settings.sealer_database_url, settings.sealer_state)
     for log in logs:
         found = log.sealing
@@ -91,7 +91,7 @@ async def _show_state(tools: SealerTools, settings: SealerSettings) -> Outcome:
         print(f"{log.slug:24} {sizes}")
         if log.problem is not None:
             print(f"{'':24} {log.problem}")
-    return Outcome.DOES_NOT_HOLD if any(log.problem is not None for log in logs) else Outcome.HOLDS
+    return ExitCode.DOES_NOT_HOLD if any(log.problem is not None for log in logs) else ExitCode.HOLDS
 
 
 async def _adopt(tools: SealerTools, settings: SealerSettings, slug: str, note: bytes) -> None:

@@ -14,20 +14,20 @@ from consent_registry.cli.evidence_files import open_events, read_answer, read_k
 from consent_registry.cli.log_source import Unreachable, open_log
 from consent_registry.cli.reference_file import checked_reference
 from consent_registry.cli.report_text import as_text
-from consent_registry.cli.running import Outcome, gives_verdict
+from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedLog
 from consent_registry.tlog.report import Report, Verdict
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from consent_registry.tlog.verify_receipts import verify_receipt
 
 OUTCOMES = {
-    Verdict.HOLDS: Outcome.HOLDS,
-    Verdict.FAILS: Outcome.DOES_NOT_HOLD,
-    Verdict.UNTOLD: Outcome.CANNOT_BE_TOLD,
+    Verdict.HOLDS: ExitCode.HOLDS,
+    Verdict.FAILS: ExitCode.DOES_NOT_HOLD,
+    Verdict.UNTOLD: ExitCode.CANNOT_BE_TOLD,
 }
 # Parameters of both verbs.
-Keys = Annotated[
+TrustedKeys = Annotated[
     list[str] | None,
     Parameter(negative="", help="A verifier key of the log that you trust. It can be repeated during a key rotation."),
 ]
@@ -35,9 +35,9 @@ PolicyFile = Annotated[
     Path | None,
     Parameter(help="A policy (C2SP tlog-policy) with the log's keys, the witnesses and the quorum that you demand."),
 ]
-Json = Annotated[bool, Parameter(negative="", help="Write the report as JSON.")]
-Files = Annotated[list[Path] | None, Parameter(negative="")]
-Seconds = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+ReportAsJson = Annotated[bool, Parameter(negative="", help="Write the report as JSON.")]
+GivenFiles = Annotated[list[Path] | None, Parameter(negative="")]
+MaxAge = Annotated[int, Parameter(validator=validators.Number(gte=0))]
 
 verify = App(name="verify", help="Check a log offline, from an export or a URL: needs no database and no settings.")
 
@@ -47,16 +47,16 @@ verify = App(name="verify", help="Check a log offline, from an export or a URL: 
 def log(
     source: str,
     *,
-    vkey: Keys = None,
+    vkey: TrustedKeys = None,
     policy: PolicyFile = None,
-    kept: Files = None,
+    kept: GivenFiles = None,
     events: Path | None = None,
-    receipt: Files = None,
-    max_age: Seconds | None = None,
+    receipt: GivenFiles = None,
+    max_age: MaxAge | None = None,
     token_file: Path | None = None,
     save: Path | None = None,
-    json: Json = False,
-) -> Outcome:
+    json: ReportAsJson = False,
+) -> ExitCode:
     """Check a whole log: signatures, witnesses, every entry, every tile, and checkpoints that you kept.
 
     Exit code 0: everything holds. 1: something does not hold. 2: it could not be checked.
@@ -78,7 +78,7 @@ def log(
     save
         If everything holds, write the log's checkpoint to this file, to keep it for the next check.
     """
-    given = Given(
+    given = VerifierInputs(
         policy=_policy(vkey, policy),
         kept=[read_kept(path) for path in kept or []],
         receipts=[(str(path), read_answer(path).receipt.encode()) for path in receipt or []],
@@ -94,11 +94,11 @@ def receipt(
     file: Path,
     *,
     proof: Path,
-    vkey: Keys = None,
+    vkey: TrustedKeys = None,
     policy: PolicyFile = None,
     reference: str | None = None,
-    json: Json = False,
-) -> Outcome:
+    json: ReportAsJson = False,
+) -> ExitCode:
     """Check a receipt and the proof that its record is in the log. It needs only files.
 
     Exit code 0: both hold. 1: one does not hold. 2: it could not be checked.
@@ -123,7 +123,9 @@ def receipt(
     return _write_report(report, json=json)
 
 
-def _verify(source: str, token_file: Path | None, events: Path | None, given: Given, save: Path | None) -> Report:
+def _verify(
+    source: str, token_file: Path | None, events: Path | None, given: VerifierInputs, save: Path | None
+) -> Report:
     token = None if token_file is None else read_token(token_file)
     with open_log(source, token) as read, open_events(events) as lines, _progress() as progress:
         checkpoint = read("checkpoint")  # read once, so that the verified checkpoint is the saved one
@@ -161,7 +163,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, every: bar.update(task, completed=done, total=every)
 
 
-def _write_report(report: Report, *, json: bool) -> Outcome:
+def _write_report(report: Report, *, json: bool) -> ExitCode:
     if json:
         whole = {"verdict": report.verdict, **msgspec.to_builtins(report)}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(whole)).decode() + "\n")

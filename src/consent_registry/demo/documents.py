@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from consent_registry.operations.catalogue import network_document
-from consent_registry.operations.catalogue.network_document import Catalogue, NetworkDocument
+from consent_registry.operations.catalogue.network_document import DeclaredCatalogue, NetworkDocument
 
 FOLDER = Path(__file__).parent
 SLUGS = ("kreis-herford", "paderborn", "widunetz", "kreis-wesel", "herne")
@@ -14,7 +14,7 @@ def read_network(slug: str) -> NetworkDocument:
     return network_document.read_network(slug, FOLDER)
 
 
-def read_catalogue(document: NetworkDocument) -> Catalogue:
+def read_catalogue(document: NetworkDocument) -> DeclaredCatalogue:
     """Read the catalogue of a network document."""
     return network_document.read_catalogue(document, FOLDER)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from consent_registry.process.data_folder import write_private
 
-Settings = Mapping[str, str]
+EnvironmentSettings = Mapping[str, str]
 EXAMPLE = "awo-paderborn"
 
 
-def write_environments(data: Path, files: Mapping[str, Settings]) -> None:
+def write_environments(data: Path, files: Mapping[str, EnvironmentSettings]) -> None:
     """Write `DATA/NAME.env` for each name, with mode 0600.
 
     Each file unsets the variables of the other files, so that no command has a login that it does not need. It also

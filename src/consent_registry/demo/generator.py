@@ -12,8 +12,8 @@ from consent_registry.demo.documents import (
     read_network,
 )
 from consent_registry.operations.catalogue.network_document import (
-    Flow,
-    Partner,
+    DeclaredFlow,
+    DeclaredPartner,
 )
 
 # The DSG-EKD's form rules begin on 1 May 2025; none are known for earlier acts. A further day allows for time zones.
@@ -45,7 +45,7 @@ PREFIXES = {
 }
 
 
-class Example(msgspec.Struct, frozen=True):
+class ExamplePartner(msgspec.Struct, frozen=True):
     """A partner with flows to two recipients for two common purposes. Its first client has agreed to all four flows.
 
     For the first purpose the client struck out the categories `not_given`, so that `partial` can be tried as well.
@@ -58,25 +58,25 @@ class Example(msgspec.Struct, frozen=True):
 
 
 EXAMPLES = {
-    "kreis-herford": Example(
+    "kreis-herford": ExamplePartner(
         partner="kreis-herford-kim",
         recipients=("jobcenter-herford", "kreis-herford-soziale-dienste"),
         purposes=("subsistence", "appointment"),
         not_given=("family", "housing"),
     ),
-    "paderborn": Example(
+    "paderborn": ExamplePartner(
         partner="awo-paderborn",
         recipients=("jobcenter-kreis-paderborn", "in-via-paderborn"),
         purposes=("employment", "language-support"),
         not_given=("language-level", "qualifications"),
     ),
-    "kreis-wesel": Example(
+    "kreis-wesel": ExamplePartner(
         partner="stadt-xanten-case-management",
         recipients=("stadt-moers-case-management", "stadt-wesel-case-management"),
         purposes=("housing", "language-support"),
         not_given=("family", "finances"),
     ),
-    "herne": Example(
+    "herne": ExamplePartner(
         partner="herne-case-management",
         recipients=("herne-schule-weiterbildung", "herne-kommunales-integrationszentrum"),
         purposes=("language-support", "recognition"),
@@ -102,12 +102,12 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
     network: str
     text_version: str
     interpreter_required: bool
-    partners: Mapping[str, Partner]
-    flows: Mapping[str, Sequence[Flow]]
+    partners: Mapping[str, DeclaredPartner]
+    flows: Mapping[str, Sequence[DeclaredFlow]]
     special: Collection[str]
     secrecy: Collection[str]
 
-    def choose(self, sender: str, ordinal: int) -> list[Flow]:
+    def choose(self, sender: str, ordinal: int) -> list[DeclaredFlow]:
         """One to three of the sender's flows. A flow for a child's school stays alone: a parent decides about it."""
         flows = self.flows[sender]
         turned = [flows[(ordinal + step) % len(flows)] for step in range(len(flows))]
@@ -115,7 +115,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             return turned[:1]
         return [flow for flow in turned if flow.purpose != "school"][: 1 + ordinal % 3]
 
-    def grant(self, flow: Flow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
+    def grant(self, flow: DeclaredFlow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
         """The flow as a grant. With `narrowed` the last of many categories is struck out, unless one is special."""
         special = bool(set(self.special).intersection(flow.categories))
         struck = set(without)
@@ -130,7 +130,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             "answer": "given",
         }
 
-    def consent_body(self, flows: Sequence[Flow], grants: Sequence[JSON], details: ActDetails) -> JSON:
+    def consent_body(self, flows: Sequence[DeclaredFlow], grants: Sequence[JSON], details: ActDetails) -> JSON:
         """The body that records a consent, with the text's version instead of its id."""
         special = self.any_special(flows)
         interpreted_by = acts.interpreter(
@@ -150,7 +150,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             body["valid_until"] = acts.instant(details.valid_until)
         return body
 
-    def _releases(self, flows: Sequence[Flow]) -> list[JSON]:
+    def _releases(self, flows: Sequence[DeclaredFlow]) -> list[JSON]:
         """A release (§ 203 StGB) for each recipient of secret categories from a sender bound to secrecy."""
         towards = {
             flow.recipient: flow.sender
@@ -162,15 +162,15 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             for recipient, sender in towards.items()
         ]
 
-    def regimes(self, flows: Sequence[Flow]) -> set[str | None]:
+    def regimes(self, flows: Sequence[DeclaredFlow]) -> set[str | None]:
         """The regimes of both sides of all flows. The strictest of them governs the act."""
         return {self.partners[side].regime for flow in flows for side in (flow.sender, flow.recipient)}
 
-    def any_special(self, flows: Sequence[Flow]) -> bool:
+    def any_special(self, flows: Sequence[DeclaredFlow]) -> bool:
         """Whether any flow has a special category (Art. 9 DSGVO)."""
         return any(set(self.special).intersection(flow.categories) for flow in flows)
 
-    def earliest(self, flows: Sequence[Flow]) -> datetime | None:
+    def earliest(self, flows: Sequence[DeclaredFlow]) -> datetime | None:
         """The instant before which no form rule is known for these flows."""
         return DSG_EKD_SINCE if "dsg_ekd" in self.regimes(flows) else None
 
@@ -189,7 +189,7 @@ def read_generator(network_slug: str) -> NetworkGenerator:
     """The generator of a network with at least one agreement and one text."""
     document = read_network(network_slug)
     catalogue = read_catalogue(document)
-    flows: dict[str, list[Flow]] = {}
+    flows: dict[str, list[DeclaredFlow]] = {}
     for agreement in document.agreements:
         for flow in agreement.flows:
             if flow.basis == "consent":

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from consent_registry.demo import documents
-from consent_registry.demo.people import Client, Consent, clients, permit_example
+from consent_registry.demo.people import DemoClient, DemoConsent, clients, permit_example
 from consent_registry.demo.steps import step
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.identifiers import uuid7s
@@ -82,7 +82,7 @@ async def _give_dpos(runtime: Runtime, entry: dict[str, Any]) -> None:
             )
 
 
-async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: Client) -> None:
+async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[str, str], client: DemoClient) -> None:
     def caller(slug: str) -> Actor:
         partner = catalogue.partners[slug]
         return Actor(catalogue.network, partner.partner_id, slug, client_ids[slug], frozenset(), 0)
@@ -100,14 +100,14 @@ async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[
             await withdraw_consent(runtime, caller(consent.withdrawal.partner), withdrawal, next(keys))
 
 
-def _keys(client: Client) -> Iterator[IdempotencyKey]:
+def _keys(client: DemoClient) -> Iterator[IdempotencyKey]:
     number = 0
     while True:
         number += 1
         yield IdempotencyKey.of(0, "POST", "/demonstration", f"{client.reference}-{number}", b"")
 
 
-def _withdrawal(consent: Consent, recorded: dict[str, Any]) -> dict[str, Any]:
+def _withdrawal(consent: DemoConsent, recorded: dict[str, Any]) -> dict[str, Any]:
     """The body that withdraws the consent `recorded`."""
     planned = consent.withdrawal
     if planned is None:

@@ -13,14 +13,21 @@ import msgspec
 
 from consent_registry.demo import acts
 from consent_registry.demo.acts import JSON
-from consent_registry.demo.generator import EXAMPLES, PREFIXES, ActDetails, Example, NetworkGenerator, read_generator
+from consent_registry.demo.generator import (
+    EXAMPLES,
+    PREFIXES,
+    ActDetails,
+    ExamplePartner,
+    NetworkGenerator,
+    read_generator,
+)
 
-State = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
+FinalState = Literal["given", "expired", "withdrawn", "withdrawn_in_part"]
 
 CLIENTS = 44
 FIRST_NUMBER = 1001
 # Their number is coprime with the numbers of flows, methods and languages, so that all combinations occur.
-STATES: tuple[State, ...] = (
+STATES: tuple[FinalState, ...] = (
     *("given", "given", "expired", "given", "withdrawn", "given", "withdrawn_in_part"),
     *("given", "expired", "withdrawn", "given", "given", "withdrawn_in_part"),
 )
@@ -28,7 +35,7 @@ WAYS = ("at the sender", "at the recipient", "with the receipt code", "everythin
 CHANNELS = ("in_person", "phone", "letter", "email", "third_person")
 
 
-class Withdrawal(msgspec.Struct, frozen=True):
+class DemoWithdrawal(msgspec.Struct, frozen=True):
     """A body of `POST /api/v1/withdrawals` by `partner`, without ids that exist only after loading.
 
     The loader adds the member named by `by` (`client` is already in the body). If `grants` has positions in the
@@ -41,24 +48,24 @@ class Withdrawal(msgspec.Struct, frozen=True):
     body: JSON
 
 
-class Consent(msgspec.Struct, frozen=True):
+class DemoConsent(msgspec.Struct, frozen=True):
     """A body of `POST /api/v1/consents` by `partner`, with the text's version as `text.id`, and its final state."""
 
     partner: str
-    state: State
+    state: FinalState
     body: JSON
-    withdrawal: Withdrawal | None = None
+    withdrawal: DemoWithdrawal | None = None
 
 
-class Client(msgspec.Struct, frozen=True):
+class DemoClient(msgspec.Struct, frozen=True):
     """A client of `partner`, with a reference and without a name."""
 
     reference: str
     partner: str
-    consents: tuple[Consent, ...]
+    consents: tuple[DemoConsent, ...]
 
 
-def clients(network_slug: str, now: datetime) -> list[Client]:
+def clients(network_slug: str, now: datetime) -> list[DemoClient]:
     """The network's made-up clients and their consents, in loading order. A network without flows has none."""
     example = EXAMPLES.get(network_slug)
     if example is None:
@@ -74,7 +81,7 @@ def clients(network_slug: str, now: datetime) -> list[Client]:
                 consents = _example_consents(generator, example, reference, now)
             else:
                 consents = _consents(generator, sender, reference, ordinals, now, amount=1 + number % 2)
-            made.append(Client(reference, sender, consents))
+            made.append(DemoClient(reference, sender, consents))
     return made
 
 
@@ -93,8 +100,8 @@ def permit_example(network_slug: str) -> JSON | None:
 
 
 def _example_consents(
-    generator: NetworkGenerator, example: Example, reference: str, now: datetime
-) -> tuple[Consent, ...]:
+    generator: NetworkGenerator, example: ExamplePartner, reference: str, now: datetime
+) -> tuple[DemoConsent, ...]:
     """Consents for both purposes and recipients. The example's recipient is last, so that a search finds it first."""
     consents = []
     for days, recipient in ((30, example.recipients[1]), (20, example.recipients[0])):
@@ -109,19 +116,19 @@ def _example_consents(
         ]
         given_at = _given_at(now, days, ordinal=days)
         details = ActDetails(reference=reference, given_at=given_at, language="de", method="written", ordinal=0)
-        consents.append(Consent(example.partner, "given", generator.consent_body(flows, grants, details)))
+        consents.append(DemoConsent(example.partner, "given", generator.consent_body(flows, grants, details)))
     return tuple(consents)
 
 
 def _consents(
     generator: NetworkGenerator, sender: str, reference: str, ordinals: Iterator[int], now: datetime, *, amount: int
-) -> tuple[Consent, ...]:
+) -> tuple[DemoConsent, ...]:
     return tuple(_consent(generator, sender, reference, next(ordinals), now, alone=amount == 1) for _ in range(amount))
 
 
 def _consent(
     generator: NetworkGenerator, sender: str, reference: str, ordinal: int, now: datetime, *, alone: bool
-) -> Consent:
+) -> DemoConsent:
     state = STATES[ordinal % len(STATES)]
     flows = generator.choose(sender, ordinal)
     grants = [generator.grant(flow, narrowed=ordinal % 2 == 1) for flow in flows]
@@ -140,14 +147,14 @@ def _consent(
     )
     body = generator.consent_body(flows, grants, details)
     if state == "withdrawn":
-        return Consent(sender, state, body, _whole_withdrawal(generator, sender, body, details, now, alone=alone))
+        return DemoConsent(sender, state, body, _whole_withdrawal(generator, sender, body, details, now, alone=alone))
     if state == "withdrawn_in_part":
         partial = _partial_withdrawal(sender, body, details, now)
-        return Consent(sender, state if partial else "given", body, partial)
-    return Consent(sender, state, body)
+        return DemoConsent(sender, state if partial else "given", body, partial)
+    return DemoConsent(sender, state, body)
 
 
-def _age_in_days(state: State, ordinal: int, *, ends_early: bool) -> int:
+def _age_in_days(state: FinalState, ordinal: int, *, ends_early: bool) -> int:
     """How many days ago a consent was given, so that its state is correct. 24 months end before day 740."""
     if state == "given":
         return 5 + ordinal * 37 % 400
@@ -163,32 +170,32 @@ def _given_at(now: datetime, days: int, ordinal: int) -> datetime:
 
 def _whole_withdrawal(
     generator: NetworkGenerator, sender: str, body: JSON, details: ActDetails, now: datetime, *, alone: bool
-) -> Withdrawal:
+) -> DemoWithdrawal:
     """The withdrawal of a whole consent: at the sender, at a recipient, with the receipt code, or by client."""
     recipients = generator.recipients(body)
     said = _declaration(details, now)
     way = WAYS[details.ordinal % len(WAYS)]
     if way == "at the recipient" and len(recipients) == 1:
-        return Withdrawal(recipients[0], "consent_id", None, said)
+        return DemoWithdrawal(recipients[0], "consent_id", None, said)
     if way == "with the receipt code":
-        return Withdrawal(generator.other_partner(sender, details.ordinal), "receipt_code", None, said)
+        return DemoWithdrawal(generator.other_partner(sender, details.ordinal), "receipt_code", None, said)
     if way == "everything" and alone:  # with a second consent it would withdraw that one too
-        return Withdrawal(sender, "client", None, {"client": details.reference, **said})
-    return Withdrawal(sender, "consent_id", None, said)
+        return DemoWithdrawal(sender, "client", None, {"client": details.reference, **said})
+    return DemoWithdrawal(sender, "consent_id", None, said)
 
 
-def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datetime) -> Withdrawal | None:
+def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datetime) -> DemoWithdrawal | None:
     """The withdrawal of a grant or of a category. None if nothing would remain, or if the consent has releases."""
     grants = body["grants"]
     if not isinstance(grants, list) or body["releases"]:
         return None
     said = _declaration(details, now)
     if len(grants) > 1 and details.ordinal % 2 == 0:
-        return Withdrawal(sender, "consent_id", (len(grants) - 1,), said)
+        return DemoWithdrawal(sender, "consent_id", (len(grants) - 1,), said)
     categories: Sequence[str] = grants[0]["categories"]
     if len(categories) == 1:
         return None
-    return Withdrawal(sender, "consent_id", (0,), {**said, "categories": [categories[-1]]})
+    return DemoWithdrawal(sender, "consent_id", (0,), {**said, "categories": [categories[-1]]})
 
 
 def _declaration(details: ActDetails, now: datetime) -> JSON:

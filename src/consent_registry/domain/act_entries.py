@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from consent_registry.domain.events.all_kinds import kind_of
-from consent_registry.domain.events.event import LARGEST_GROUP, Event, Head
+from consent_registry.domain.events.event import LARGEST_GROUP, Event, EventHead
 from consent_registry.domain.events.grant_changes import PaddingEvent
 
 
@@ -38,7 +38,7 @@ class ActEntries:
         # Of acts that were removed: where the first entry that is left stands.
         self._left: dict[str, int] = {}
 
-    def present(self, index: int, event: Head) -> str | None:
+    def present(self, index: int, event: EventHead) -> str | None:
         """This event is there; returns what is wrong, if anything."""
         act = event.act
         expected = self._act if index < self._end else None
@@ -57,11 +57,11 @@ class ActEntries:
         """The log ends before this place; returns what is wrong, if anything."""
         return f"act {self._act} has fewer entries than acts of its kind write" if size < self._end else None
 
-    def _begins(self, index: int, event: Head) -> None:
+    def _begins(self, index: int, event: EventHead) -> None:
         self._act = event.id
         self._end = index + event.entries()
 
-    def _of_removed(self, index: int, act: str, event: Head) -> str | None:
+    def _of_removed(self, index: int, act: str, event: EventHead) -> str | None:
         """An entry whose act's own is not there before it: others' entries may outlive it, padding never does."""
         first = self._left.setdefault(act, index)
         if isinstance(event, PaddingEvent) or act == self._act or index - first >= LARGEST_GROUP:

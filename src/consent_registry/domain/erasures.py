@@ -18,30 +18,30 @@ HOLD_NORMS = {
 }
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptData(msgspec.Struct, frozen=True):
     """Something that an erasure does not remove, and the norm that allows this."""
 
     what: str
     norm: str
 
 
-LEAVES = Kept(
+LEAVES = KeptData(
     "leaves, tiles and checkpoints of the log: commitments whose keys are erased, nothing personal",
     "Art. 5 Abs. 2, Art. 17 Abs. 3 lit. b DSGVO",
 )
-ERASURE_EVENT = Kept(
+ERASURE_EVENT = KeptData(
     "the event that says which places of the log were emptied and on which ground, without a word about whom",
     "Art. 5 Abs. 2, Art. 17 Abs. 3 lit. b DSGVO",
 )
-LEDGER = Kept(
+LEDGER = KeptData(
     "the random client numbers in the erasure ledger outside the database, so that a restored backup is erased again",
     "Art. 17 Abs. 1, Art. 32 Abs. 1 lit. c DSGVO",
 )
-BACKUPS = Kept(
+BACKUPS = KeptData(
     "backups and the write-ahead log until their own period ends; what is restored from them is erased again",
     "Art. 32 Abs. 1 lit. c DSGVO",
 )
-PARTNERS_FILES = Kept(
+PARTNERS_FILES = KeptData(
     "what the partners named above keep in their own files: each answers for its own and is to be told",
     "Art. 17 Abs. 1, Art. 19 DSGVO",
 )

@@ -40,7 +40,7 @@ EVIDENCE_AFTER = timedelta(days=14)
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 
-class Ground(msgspec.Struct, frozen=True):
+class FindingGround(msgspec.Struct, frozen=True):
     """The severity of a kind of finding, and its norm."""
 
     severity: Severity
@@ -48,22 +48,24 @@ class Ground(msgspec.Struct, frozen=True):
 
 
 # In the order of the answer.
-GROUNDS: Mapping[FindingKind, Ground] = {
-    "transfer_without_permit": Ground("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
-    "transfer_after_withdrawal": Ground("urgent", "Art. 7 Abs. 3 DSGVO"),
-    "transfer_on_void_grant": Ground("urgent", "Art. 6 Abs. 1, Art. 7, Art. 17 Abs. 1 lit. d DSGVO, § 78 Abs. 1 SGB X"),
-    "transfer_under_restriction": Ground("urgent", "Art. 18 Abs. 2 DSGVO"),
-    "transfer_broader": Ground("urgent", "Art. 5 Abs. 1 lit. c DSGVO, § 67d Abs. 1 SGB X"),
-    "transfer_before_permit": Ground("to_clarify", "Art. 6 Abs. 1 lit. a DSGVO, § 67b Abs. 2 SGB X"),
-    "transfer_after_ending": Ground("to_clarify", "Art. 5 Abs. 1 lit. b DSGVO, § 67c Abs. 1 SGB X"),
-    "transfer_after_expiry": Ground("to_clarify", "Art. 5 Abs. 1 lit. a DSGVO"),
-    "permit_unreported": Ground("overdue", "Art. 5 Abs. 2 DSGVO"),
-    "permit_on_undone_link": Ground("to_clarify", "Art. 5 Abs. 1 lit. d DSGVO"),
-    "evidence_missing": Ground("overdue", "Art. 7 Abs. 1 DSGVO"),
-    "lookups_refused": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
-    "lookups_without_transfer": Ground("to_clarify", "Art. 5 Abs. 1 lit. c DSGVO"),
-    "receipt_codes_guessed": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
-    "link_codes_guessed": Ground("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+GROUNDS: Mapping[FindingKind, FindingGround] = {
+    "transfer_without_permit": FindingGround("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
+    "transfer_after_withdrawal": FindingGround("urgent", "Art. 7 Abs. 3 DSGVO"),
+    "transfer_on_void_grant": FindingGround(
+        "urgent", "Art. 6 Abs. 1, Art. 7, Art. 17 Abs. 1 lit. d DSGVO, § 78 Abs. 1 SGB X"
+    ),
+    "transfer_under_restriction": FindingGround("urgent", "Art. 18 Abs. 2 DSGVO"),
+    "transfer_broader": FindingGround("urgent", "Art. 5 Abs. 1 lit. c DSGVO, § 67d Abs. 1 SGB X"),
+    "transfer_before_permit": FindingGround("to_clarify", "Art. 6 Abs. 1 lit. a DSGVO, § 67b Abs. 2 SGB X"),
+    "transfer_after_ending": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. b DSGVO, § 67c Abs. 1 SGB X"),
+    "transfer_after_expiry": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. a DSGVO"),
+    "permit_unreported": FindingGround("overdue", "Art. 5 Abs. 2 DSGVO"),
+    "permit_on_undone_link": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. d DSGVO"),
+    "evidence_missing": FindingGround("overdue", "Art. 7 Abs. 1 DSGVO"),
+    "lookups_refused": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+    "lookups_without_transfer": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. c DSGVO"),
+    "receipt_codes_guessed": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+    "link_codes_guessed": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
 }
 KINDS: tuple[FindingKind, ...] = tuple(GROUNDS)
 
@@ -104,7 +106,7 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.kind}:{self.subject}"
 
     @property
-    def ground(self) -> Ground:
+    def ground(self) -> FindingGround:
         """The severity and norm of this kind of finding."""
         return GROUNDS[self.kind]
 

@@ -25,14 +25,14 @@ from consent_registry.domain.grants import (
 from consent_registry.domain.releases import RecordedRelease
 
 
-class Earlier(msgspec.Struct, frozen=True):
+class RenewablePart(msgspec.Struct, frozen=True):
     """What an earlier consent still permits for one flow: its categories, and when the first of its grants ends."""
 
     category_ids: frozenset[int]
     until: datetime
 
 
-def renewable(earlier: Iterable[Grant], flow: tuple[int, int, int], now: datetime) -> Earlier | None:
+def renewable(earlier: Iterable[Grant], flow: tuple[int, int, int], now: datetime) -> RenewablePart | None:
     """The part of an earlier consent that may be renewed for this flow, or None. Only grants with status `given` count:
     a renewal revives nothing withdrawn, ended, void or expired, and a renewed grant is renewed by its newest act.
     """
@@ -44,7 +44,7 @@ def renewable(earlier: Iterable[Grant], flow: tuple[int, int, int], now: datetim
         gone = withdrawn_categories(grant, counting_changes(grant, now, now))
         categories.update(set(grant.category_ids) - gone)
     until = min(end_of_validity(grant, counting_changes(grant, now, now)) for grant in given)
-    return Earlier(frozenset(categories), until)
+    return RenewablePart(frozenset(categories), until)
 
 
 def renew(

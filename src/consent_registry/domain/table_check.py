@@ -10,8 +10,8 @@ import msgspec
 
 from consent_registry.domain.commitments import Commitment
 from consent_registry.domain.events.decisions import OUTCOMES
-from consent_registry.domain.events.event import Event, Head
-from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Key, at
+from consent_registry.domain.events.event import Event, EventHead
+from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, RowKey, at
 from consent_registry.domain.events.tables import TABLES
 
 
@@ -40,7 +40,7 @@ class TableCheck:
         """How many changes concern grants and releases whose own events are no longer there."""
         return self.expected.unattached
 
-    def add(self, event: Head, nonce: bytes = b"") -> bool:
+    def add(self, event: EventHead, nonce: bytes = b"") -> bool:
         """Add the rows of an event; `nonce` opens its commitments. False for an unknown kind. Raises NotComplete."""
         if not isinstance(event, Event):
             return False
@@ -61,7 +61,7 @@ class TableCheck:
         pairs = [(name, *_opened(value, row[name])) for name, value in zip(columns, expected, strict=True)]
         return [Difference(*pair) for pair in pairs if pair[1] is not NOT_SAID and pair[1] != pair[2]]
 
-    def missing(self, table: str) -> Iterator[Key]:
+    def missing(self, table: str) -> Iterator[RowKey]:
         """The keys of rows that events stand for and that were not compared."""
         return iter(self.expected.rows[table])
 
@@ -73,7 +73,7 @@ def _opened(expected: Any, held: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of w
     return expected, held
 
 
-def search_columns(event: Head) -> dict[str, Any]:
+def search_columns(event: EventHead) -> dict[str, Any]:
     """What the columns beside an event's bytes must hold, which a data-protection officer searches by."""
     searched = event.searched()
     return {

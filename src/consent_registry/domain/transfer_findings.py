@@ -22,7 +22,7 @@ _FINDING_KINDS: Mapping[StopKind, FindingKind] = {
 }
 
 
-class Decided(msgspec.Struct, frozen=True):
+class RecordedDecision(msgspec.Struct, frozen=True):
     """A decision's answer, read from its event."""
 
     decision_id: str
@@ -38,7 +38,7 @@ class Decided(msgspec.Struct, frozen=True):
     grant_ids: tuple[str, ...]
 
 
-class Sent(msgspec.Struct, frozen=True):
+class SentTransfer(msgspec.Struct, frozen=True):
     """A transfer that its sender reported as sent. `transferred_at` is the sender's statement, `reported_at` ours."""
 
     transfer_id: str
@@ -48,7 +48,7 @@ class Sent(msgspec.Struct, frozen=True):
     reported_at: datetime
 
 
-class Stopped(msgspec.Struct, frozen=True):
+class StoppingChange(msgspec.Struct, frozen=True):
     """A change that stopped a grant from permitting some categories.
 
     A withdrawal counts from its receipt by the first controller, a restriction until an `unrestricted` lifts it, an
@@ -67,10 +67,10 @@ class UsedGrant(msgspec.Struct, frozen=True):
     """A grant that a permit named, with the changes that stopped its categories."""
 
     categories: frozenset[str]
-    stops: tuple[Stopped, ...] = ()
+    stops: tuple[StoppingChange, ...] = ()
 
 
-def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]) -> list[Finding]:
+def judge_transfer(sent: SentTransfer, decided: RecordedDecision, grants: Mapping[str, UsedGrant]) -> list[Finding]:
     """The findings about a transfer that followed this decision; `grants` are those that the decision named, by id.
 
     Categories on a statutory basis are not judged: the registry does not interpret statutes.
@@ -93,7 +93,11 @@ def judge_transfer(sent: Sent, decided: Decided, grants: Mapping[str, UsedGrant]
 
 
 def _about(
-    kind: FindingKind, sent: Sent, decided: Decided, categories: tuple[str, ...], surplus: tuple[str, ...] = ()
+    kind: FindingKind,
+    sent: SentTransfer,
+    decided: RecordedDecision,
+    categories: tuple[str, ...],
+    surplus: tuple[str, ...] = (),
 ) -> Finding:
     times = {
         "decided_at": decided.decided_at,
@@ -114,7 +118,9 @@ def _about(
     )
 
 
-def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: Sequence[UsedGrant]) -> list[Finding]:
+def _judge_grants(
+    sent: SentTransfer, decided: RecordedDecision, permitted: Sequence[str], used: Sequence[UsedGrant]
+) -> list[Finding]:
     """Findings for categories that no grant of the permit permitted at the time of the transfer: one finding for each
     kind of change that stopped a grant.
 
@@ -141,7 +147,7 @@ def _judge_grants(sent: Sent, decided: Decided, permitted: Sequence[str], used: 
     return found
 
 
-def _fall(way: StopKind, stops: Sequence[Sequence[Stopped]]) -> tuple[datetime, Stopped] | None:
+def _fall(way: StopKind, stops: Sequence[Sequence[StoppingChange]]) -> tuple[datetime, StoppingChange] | None:
     """When the registry knew that all grants were stopped and that at least one was stopped in this `way`, and by which
     change. `stops` holds each grant's changes. None if no grant was stopped in this way.
 
@@ -156,7 +162,7 @@ def _fall(way: StopKind, stops: Sequence[Sequence[Stopped]]) -> tuple[datetime, 
     return max(last.recorded_at, cause.recorded_at), cause
 
 
-def _stops(grant: UsedGrant, category: str, at: datetime) -> list[Stopped]:
+def _stops(grant: UsedGrant, category: str, at: datetime) -> list[StoppingChange]:
     """The changes that stopped a grant from permitting this category at a moment."""
     effective = [
         stop
@@ -172,9 +178,9 @@ def _stops(grant: UsedGrant, category: str, at: datetime) -> list[Stopped]:
     ]
 
 
-def _lifts(lifting: Stopped, restriction: Stopped) -> bool:
+def _lifts(lifting: StoppingChange, restriction: StoppingChange) -> bool:
     return lifting.of == restriction.of and lifting.effective_at >= restriction.effective_at
 
 
-def _order(stop: Stopped) -> tuple[datetime, datetime]:
+def _order(stop: StoppingChange) -> tuple[datetime, datetime]:
     return stop.recorded_at, stop.effective_at

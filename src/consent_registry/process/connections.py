@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from consent_registry.settings import PREFIX, Limits, UnsafeSetting
+from consent_registry.settings import PREFIX, ConnectionLimits, UnsafeSetting
 
 BACKLOG = 1024
 LOOK_SECONDS = 0.1
@@ -22,7 +22,9 @@ OPEN_FILES = Path("/proc/self/fd")
 OTHER_FILES = 100
 
 
-def require_open_files(limits: Limits, found: tuple[int, int], raise_to: Callable[[tuple[int, int]], None]) -> None:
+def require_open_files(
+    limits: ConnectionLimits, found: tuple[int, int], raise_to: Callable[[tuple[int, int]], None]
+) -> None:
     """Raise this process's limit of open files, whose present values (soft, hard) are `found`, to a worker's need.
 
     Raises UnsafeSetting if that is forbidden.

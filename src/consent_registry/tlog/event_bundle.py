@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 WHOLE = "all"
 FORMAT = 1
 
 
-class BundleRefused(AuditRefusal):
+class BundleRefused(TlogRefused):
     """A line of a bundle cannot be read; the message has its number."""
 
 

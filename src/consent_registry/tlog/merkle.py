@@ -7,14 +7,14 @@ is the pair (start, end) of a subtree's leaves, end excluded. A proof is a list 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 EMPTY_ROOT = sha256(b"").digest()
 
 Range = tuple[int, int]
 
 
-class ProofRefused(AuditRefusal):
+class ProofRefused(TlogRefused):
     """A proof, or the tree it is about, is wrong; the message names the broken rule."""
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from consent_registry.tlog.encoding import decode_base64, encode_base64
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -27,7 +27,7 @@ _PRIVATE = "PRIVATE+KEY+"
 _FIRST_PRINTABLE = " "
 
 
-class NoteRefused(AuditRefusal):
+class NoteRefused(TlogRefused):
     """A note, a key or a signature is malformed or wrong; the message gives the reason."""
 
 

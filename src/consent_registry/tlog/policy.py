@@ -7,13 +7,13 @@ from typing import Self
 from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint
 from consent_registry.tlog.cosignature import cosignatures
 from consent_registry.tlog.note import COSIGNATURE, ED25519, NoteRefused, SignedNote, VerifierKey
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 NONE = "none"
 _CONTROL = {*range(0x20), 0x7F} - {0x09, 0x0A}
 
 
-class PolicyRefused(AuditRefusal):
+class PolicyRefused(TlogRefused):
     """A policy's text is malformed, or a checkpoint misses the quorum; the message names the line or the witnesses."""
 
 
@@ -35,7 +35,7 @@ class TrustedWitness:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class WitnessGroup:
     """A group counts as cosigned if `threshold` of its members are: witnesses, or groups defined before it."""
 
     threshold: int
@@ -48,7 +48,7 @@ class Policy:
 
     logs: tuple[TrustedLog, ...] = ()
     witnesses: dict[str, TrustedWitness] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
+    groups: dict[str, WitnessGroup] = field(default_factory=dict)
     quorum: str = NONE
 
     @classmethod
@@ -122,7 +122,7 @@ class _PolicyReader:
     def __init__(self) -> None:
         self.logs: list[TrustedLog] = []
         self.witnesses: dict[str, TrustedWitness] = {}
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, WitnessGroup] = {}
         self.quorum: str | None = None
         self._grouped: set[str] = set()
 
@@ -168,7 +168,7 @@ class _PolicyReader:
         numbers = {"any": 1, "all": len(members)} | {str(number): number for number in range(1, len(members) + 1)}
         if threshold not in numbers:
             raise PolicyRefused(f"the threshold is any, all, or 1 to {len(members)}")
-        self.groups[name] = Group(numbers[threshold], tuple(members))
+        self.groups[name] = WitnessGroup(numbers[threshold], tuple(members))
 
     def _names(self) -> Iterator[str]:
         yield from self.witnesses

@@ -12,7 +12,7 @@ import msgspec
 from consent_registry.tlog.encoding import decode_base64
 from consent_registry.tlog.leaf import LEAF_LENGTH, LEAF_VERSION, reference_commitment
 from consent_registry.tlog.note import ED25519, NoteRefused, VerifierKey
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 TYPE = "consent-receipt+jwt"
 _BASE64URL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -20,11 +20,11 @@ LARGEST_RECEIPT = 64 * 1024
 T = TypeVar("T")
 
 
-class ReceiptRefused(AuditRefusal):
+class ReceiptRefused(TlogRefused):
     """A receipt is malformed, or no known log signed it."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class ReceiptPlace(msgspec.Struct, frozen=True):
     """The position of the decision's record: the log, the index there, and the leaf (33 bytes) in base64."""
 
     origin: str
@@ -32,7 +32,7 @@ class Place(msgspec.Struct, frozen=True):
     leaf: str
 
 
-class Claims(msgspec.Struct, frozen=True):
+class ReceiptClaims(msgspec.Struct, frozen=True):
     """A receipt's signed content. Times are POSIX seconds; the answer could be used until `exp`."""
 
     iss: str
@@ -46,11 +46,11 @@ class Claims(msgspec.Struct, frozen=True):
     purpose: str
     categories: list[str]
     outcome: str
-    log: Place
+    log: ReceiptPlace
     client_commitment: str
 
 
-class Header(msgspec.Struct, frozen=True):
+class ReceiptHeader(msgspec.Struct, frozen=True):
     """The protected header of a JWS (RFC 7515)."""
 
     alg: str
@@ -62,7 +62,7 @@ class Header(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, frozen=True):
     """A receipt with verified signature: its claims, the leaf's bytes, and the id of the log key that signed it."""
 
-    claims: Claims
+    claims: ReceiptClaims
     leaf: bytes
     kid: str
 
@@ -96,7 +96,7 @@ def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
     """
     encoded_header, encoded_claims, encoded_signature = _split(text)
     # 1. Algorithm and type are fixed. The header chooses nothing except the key.
-    header = _read(encoded_header, Header, "header")
+    header = _read(encoded_header, ReceiptHeader, "header")
     if (header.alg, header.typ) != ("EdDSA", TYPE):
         raise ReceiptRefused(f"a receipt is of type {TYPE}, signed with EdDSA")
     if header.crit is not msgspec.UNSET:  # RFC 7515 section 4.1.11: an unknown extension must be refused
@@ -110,7 +110,7 @@ def open_receipt(text: str, log_keys: Iterable[VerifierKey]) -> Receipt:
     except NoteRefused as error:
         raise ReceiptRefused("the signature of the receipt does not hold") from error
     # 3. The key belongs to the log that the claims name, and the claims contain a well-formed leaf.
-    claims = _read(encoded_claims, Claims, "claims")
+    claims = _read(encoded_claims, ReceiptClaims, "claims")
     if all(key.name != claims.log.origin for key in keys):
         raise ReceiptRefused(f"the receipt names the log {claims.log.origin}, which did not sign it")
     return Receipt(claims, _leaf(claims.log.leaf), header.kid)

@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     NOT_ASKED = "not_asked"
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class CheckFinding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fault: a code for programs, a sentence for people, and the index of the leaf or the path of the file."""
 
     code: str
@@ -32,14 +32,14 @@ class Check(msgspec.Struct):
     verdict: Verdict = Verdict.HOLDS
     says: str = ""
     count: int = 0
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
 
     def find(self, code: str, detail: str, *, index: int | None = None, path: str | None = None) -> None:
         """Add a finding: the check fails."""
         self.verdict = Verdict.FAILS
         self.count += 1
         if len(self.findings) < SHOWN:
-            self.findings.append(Finding(code, detail, index, path))
+            self.findings.append(CheckFinding(code, detail, index, path))
 
     def untold(self, why: str) -> None:
         """Mark the check as undecided, unless it has failed already."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from consent_registry.tlog.encoding import HASH_LENGTH
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 TILE_WIDTH = 256
 HASH = HASH_LENGTH
@@ -20,7 +20,7 @@ _PLACE = re.compile(r"((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile(r"0|[1-9][0-9]?")
 
 
-class TileRefused(AuditRefusal):
+class TileRefused(TlogRefused):
     """A tile or bundle does not match its name; the message gives the reason."""
 
 

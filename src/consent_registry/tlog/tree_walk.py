@@ -21,7 +21,7 @@ from consent_registry.tlog.tile import (
     split_hashes,
 )
 
-Read = Callable[[str], bytes | None]
+ReadFile = Callable[[str], bytes | None]
 """Returns the file at a path below the log's prefix, or None if there is none."""
 
 
@@ -35,7 +35,7 @@ class TreeWalk:
     `roots` has the root at each requested size; `differing` has the first 100 leaves whose entry and tile do not match.
     """
 
-    def __init__(self, read: Read, size: int, entries: Check, tiles: Check, sizes: Collection[int]) -> None:
+    def __init__(self, read: ReadFile, size: int, entries: Check, tiles: Check, sizes: Collection[int]) -> None:
         self._read = read
         self._size = size
         self._entries = entries

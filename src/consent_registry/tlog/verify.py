@@ -9,9 +9,9 @@ import msgspec
 
 from consent_registry.tlog.encoding import encode_base64
 from consent_registry.tlog.policy import Policy, TrustedCheckpoint, open_trusted
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 from consent_registry.tlog.report import Check, Report, Verdict
-from consent_registry.tlog.tree_walk import Read, TreeUnreadable, TreeWalk
+from consent_registry.tlog.tree_walk import ReadFile, TreeUnreadable, TreeWalk
 from consent_registry.tlog.verify_events import EventCheck
 from consent_registry.tlog.verify_quorum import check_quorum
 from consent_registry.tlog.verify_receipts import ReceiptCheck
@@ -20,7 +20,7 @@ CLOCKS_APART = 300
 """Seconds by which a witness's clock may be ahead of the verifier's. Beyond that the freshness check is undecided."""
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class VerifierInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The verifier's own inputs. `kept` checkpoints and `receipts` are (name, bytes); `events` are a bundle's lines.
 
     `at_seconds` is the present as POSIX time. `max_age` is the greatest age in seconds of the latest cosignature; None
@@ -35,7 +35,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     max_age: int | None = None
 
 
-def verify_log(read: Read, given: Given, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Report:
+def verify_log(
+    read: ReadFile, given: VerifierInputs, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Report:
     """Run every check on a log. `progress` is called with the number of leaves checked and of all leaves."""
     report = Report()
     trusted = _open(report, read("checkpoint"), given.policy)
@@ -72,7 +74,7 @@ def _open(report: Report, data: bytes | None, policy: Policy) -> TrustedCheckpoi
         return None
     try:
         trusted = open_trusted(data, policy, demand_quorum=False)
-    except AuditRefusal as error:
+    except TlogRefused as error:
         check.find("checkpoint_refused", str(error), path="checkpoint")
         return None
     signed = trusted.checkpoint
@@ -82,7 +84,7 @@ def _open(report: Report, data: bytes | None, policy: Policy) -> TrustedCheckpoi
     return trusted
 
 
-def _check_freshness(report: Report, trusted: TrustedCheckpoint, given: Given) -> None:
+def _check_freshness(report: Report, trusted: TrustedCheckpoint, given: VerifierInputs) -> None:
     fresh = report.check("freshness")
     latest = max(trusted.cosigned_at.values(), default=None)
     if given.at_seconds is None or given.max_age is None:
@@ -114,7 +116,7 @@ def _conclude(entries: Check, tiles: Check, walk: TreeWalk, trusted: TrustedChec
 class _KeptCheckpoints:
     """The checkpoints that the verifier kept. The log must still begin with each of their trees."""
 
-    def __init__(self, check: Check, trusted: TrustedCheckpoint, given: Given) -> None:
+    def __init__(self, check: Check, trusted: TrustedCheckpoint, given: VerifierInputs) -> None:
         self.check = check
         self._kept: list[tuple[str, int, bytes]] = []
         if not given.kept:
@@ -122,7 +124,7 @@ class _KeptCheckpoints:
         for name, data in given.kept:
             try:
                 old = open_trusted(data, given.policy, demand_quorum=False).checkpoint
-            except AuditRefusal as error:
+            except TlogRefused as error:
                 check.find("kept_refused", f"{name}: {error}", path=name)
                 continue
             if old.origin != trusted.checkpoint.origin:

@@ -7,7 +7,7 @@ from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedCheckpoint
 from consent_registry.tlog.proof import TlogProof
 from consent_registry.tlog.receipt import Receipt, open_receipt
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 from consent_registry.tlog.report import Check, Report, Verdict
 from consent_registry.tlog.tile import TILE_WIDTH
 from consent_registry.tlog.verify_quorum import check_quorum
@@ -35,7 +35,7 @@ class ReceiptCheck:
         for name, data in receipts:
             try:
                 receipt = open_receipt(data.decode("ascii", "replace").strip(), log_keys)
-            except AuditRefusal as error:
+            except TlogRefused as error:
                 check.find("receipt_refused", f"{name}: {error}", path=name)
             else:
                 self._place(name, receipt, trusted)
@@ -82,7 +82,7 @@ def verify_receipt(text: str, proof: bytes, policy: Policy, client: tuple[str, s
     signed = report.check("receipt")
     try:
         receipt = open_receipt(text.strip(), [log.key for log in policy.logs])
-    except AuditRefusal as error:
+    except TlogRefused as error:
         signed.find("receipt_refused", str(error))
         return report
     claims = receipt.claims
@@ -92,7 +92,7 @@ def verify_receipt(text: str, proof: bytes, policy: Policy, client: tuple[str, s
     try:
         read = TlogProof.parse(proof)
         trusted = read.verify(receipt.leaf, policy, demand_quorum=False)
-    except AuditRefusal as error:
+    except TlogRefused as error:
         included.find("proof_refused", str(error))
         return report
     checkpoint = trusted.checkpoint

@@ -13,7 +13,7 @@ from consent_registry.tlog.cosignature import verify_cosignature
 from consent_registry.tlog.encoding import decode_decimal, decode_hash, encode_base64
 from consent_registry.tlog.merkle import EMPTY_ROOT, ProofRefused, verify_consistency
 from consent_registry.tlog.note import NoteRefused, Signature, SignedNote, VerifierKey
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 MOST_HASHES = 63
 # Sixteen signatures of the longest kind, ML-DSA-44, and 63 hashes must fit (signed-note; tlog-witness).
@@ -23,7 +23,7 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROCESSABLE = 400, 403, 404, 409, 422
 
 
-class SubmissionRefused(AuditRefusal):
+class SubmissionRefused(TlogRefused):
     """A witness's refusal: the HTTP status, the body and its media type."""
 
     def __init__(self, status: int, reason: str, media_type: str = TEXT_TYPE) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Request
 
-from consent_registry.settings import Networks
+from consent_registry.settings import IpNetworks
 
 Address = IPv4Address | IPv6Address
 
@@ -17,7 +17,7 @@ Address = IPv4Address | IPv6Address
 def client_address(request: Request[Any, Any, Any]) -> str:
     """The first address that does not belong to a trusted proxy, going back from the connection along the proxies."""
     peer = request.client.host if request.client is not None else ""
-    trusted: Networks = request.app.state.trusted_proxies
+    trusted: IpNetworks = request.app.state.trusted_proxies
     known = peer
     for noted in (peer, *_noted(request)):
         address = _address(noted)

@@ -12,7 +12,7 @@ import msgspec
 from consent_registry.domain.errors import RegistryError
 from consent_registry.domain.quotas import QuotaClass
 
-Key = Literal["none", "optional", "required"]
+KeyRequirement = Literal["none", "optional", "required"]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     quota: QuotaClass
     scope: str | None
     takes: Any
-    key: Key
+    key: KeyRequirement
     query: tuple[str, ...]
     any_query: bool
     refusals: tuple[type[RegistryError], ...]
@@ -53,7 +53,7 @@ def openapi_operation(
     quota: QuotaClass,
     scope: str | None = "",
     takes: Any = None,  # noqa: ANN401 - as `kind`
-    key: Key = "none",
+    key: KeyRequirement = "none",
     query: tuple[str, ...] = (),
     any_query: bool = False,
     refusals: tuple[type[RegistryError], ...] = (),

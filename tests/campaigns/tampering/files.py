@@ -12,7 +12,7 @@ from consent_registry.tlog.cosignature import cosign
 from consent_registry.tlog.event_bundle import OpenedEvent
 from consent_registry.tlog.note import SignedNote, SignerKey
 from consent_registry.tlog.policy import Policy
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from tests.campaigns.tampering.harness import Finding, Tally, findings_of
 
 Files = Mapping[str, bytes]
@@ -45,7 +45,7 @@ class Auditor:
 
     def judge(self, read: Callable[[str], bytes | None], lines: tuple[bytes, ...] | None = None) -> list[Finding]:
         """Verify, as the verb does."""
-        given = Given(
+        given = VerifierInputs(
             policy=self.policy, kept=self.kept, receipts=self.receipts, events=self.events if lines is None else lines
         )
         return findings_of(verify_log(read, given))

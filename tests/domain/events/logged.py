@@ -8,8 +8,8 @@ from msgspec import inspect
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.all_kinds import EVENTS, read_event
-from consent_registry.domain.events.event import Head
-from consent_registry.domain.events.expected_rows import ExpectedRows, Key
+from consent_registry.domain.events.event import EventHead
+from consent_registry.domain.events.expected_rows import ExpectedRows, RowKey
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import TableCheck
 from consent_registry.tlog.leaf import canonical
@@ -39,7 +39,7 @@ def event(kind: str, minute: int, **members: object) -> Row:
     return given | {name: value for name, value in required.items() if name not in given}
 
 
-def read(said: Mapping[str, Any]) -> Head:
+def read(said: Mapping[str, Any]) -> EventHead:
     """The event that these members make up."""
     return read_event(canonical(said))
 
@@ -58,7 +58,7 @@ def told(*events: Mapping[str, Any]) -> dict[str, list[Row]]:
     return shown(table_check.expected)
 
 
-def _row(table: str, key: Key, columns: Key) -> Row:
+def _row(table: str, key: RowKey, columns: RowKey) -> Row:
     names = [name for part in TABLES[table] for name in part]
     return dict(zip(names, (*key, *columns), strict=True))
 

@@ -12,7 +12,7 @@ import pytest
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.all_kinds import EVENTS, KINDS, NUMBERS, NotAnEvent, read_event, write_event
 from consent_registry.domain.events.clients import LinkEvent
-from consent_registry.domain.events.event import Head, Part
+from consent_registry.domain.events.event import EventHead, EventPart
 from consent_registry.domain.table_check import TableCheck
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -102,7 +102,7 @@ def test_an_event_of_an_unknown_kind_is_read_as_its_head() -> None:
     """A newer release may write kinds that this program does not know."""
     head = {"v": 1, "id": "e", "at": "2026-03-01T09:00:00.000000Z", "network": "small", "actor": "north"}
     event = read_event(json.dumps(head | {"kind": "novelty", "client": None, "act": "a", "other": 1}).encode())
-    assert type(event) is Head
+    assert type(event) is EventHead
     assert (event.id, event.actor, event.act) == ("e", "north", "a")
 
 
@@ -139,7 +139,7 @@ def structs(above: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
         yield from structs(below)
 
 
-@pytest.mark.parametrize("struct", [*structs(Head), *structs(Part)])
+@pytest.mark.parametrize("struct", [*structs(EventHead), *structs(EventPart)])
 def test_what_an_event_says_is_named_and_never_changes(struct: type[msgspec.Struct]) -> None:
     """Every struct is frozen, and takes its members by their names alone: two of one type cannot change places."""
     assert struct.__struct_config__.frozen

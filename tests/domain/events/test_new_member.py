@@ -11,8 +11,8 @@ from consent_registry.domain.events.erasure import HoldEvent
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.domain.table_check import Difference, TableCheck, search_columns
-from consent_registry.operations.oversight.event_views import Views
-from consent_registry.storage.oversight.events import OwnEvent, Place
+from consent_registry.operations.oversight.event_views import EventViews
+from consent_registry.storage.oversight.events import EventPlace, OwnEvent
 from tests.domain.events.logged import instant, text
 
 NONCE = bytes(range(32))
@@ -69,9 +69,11 @@ def test_it_is_compared_with_its_column(body: bytes) -> None:
 def test_it_is_shown_and_exported(body: bytes) -> None:
     """A data-protection officer's view of the event has it; what the event is searched by is as it was."""
     columns = search_columns(read_event(body, DECODERS))
-    row = OwnEvent(Place(0, instant(1)), "h", "c", None, None, columns["kind"], None, columns["person"], NONCE, body)
+    row = OwnEvent(
+        EventPlace(0, instant(1)), "h", "c", None, None, columns["kind"], None, columns["person"], NONCE, body
+    )
     network = Network(1, "small", "Small", "", "registry.test/small")
-    views = Views(Catalogue(network, 1, {}, {}, {}, (), {}, {}, {}), {0: bytes(33)}, {})
+    views = EventViews(Catalogue(network, 1, {}, {}, {}, (), {}, {}, {}), {0: bytes(33)}, {})
     shown = views.own("north", row, None)
     assert isinstance(shown.event, dict)
     assert (shown.kind, shown.person, shown.event["court"]) == ("hold", "DPO-1", COURT)

@@ -12,7 +12,7 @@ from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_b
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedLog
 from consent_registry.tlog.report import Report, Verdict
-from consent_registry.tlog.verify import Given, verify_log
+from consent_registry.tlog.verify import VerifierInputs, verify_log
 from consent_registry.tlog.verify_receipts import verify_receipt
 from tests.support import sealing
 from tests.support.erasing import erasing, north
@@ -99,4 +99,4 @@ async def verify(registry: Registry, folder: Path, policy: Policy, **given: obje
         )
     lines = format_bundle(BundleHead(1, origin, size), [OpenedEvent(*row) for row in rows])
     with open_log(str(folder), None) as files:
-        return verify_log(files, Given(policy=policy, events=lines, **given))  # type: ignore[arg-type]
+        return verify_log(files, VerifierInputs(policy=policy, events=lines, **given))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from consent_registry.domain.errors import NotAuthentic
 from consent_registry.operations.access.access_tokens import (
     LEEWAY,
     LIFETIME,
-    Claims,
+    TokenClaims,
     is_of_its_time,
     read_claims,
     sign_claims,
@@ -72,13 +72,13 @@ def refused(token: str) -> None:
 def test_a_token_of_any_of_our_keys_is_read(kid: str, typ: str) -> None:
     """A token is read under either name of its type, in any letter case. This is the control of all refusals below."""
     claims = said()
-    assert read_claims(signed(claims, kid, kid=kid, typ=typ), KEYS, ISSUER) == Claims(**claims)
+    assert read_claims(signed(claims, kid, kid=kid, typ=typ), KEYS, ISSUER) == TokenClaims(**claims)
 
 
 def test_what_is_signed_is_read() -> None:
     """A token made by `sign_claims` is accepted, for a partner and for the administration."""
     for partner in ("north", None):
-        claims = Claims(**said(partner=partner))
+        claims = TokenClaims(**said(partner=partner))
         for _ in range(20):
             assert read_claims(sign_claims(claims, "k1", KEYS["k1"]), KEYS, ISSUER) == claims
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from consent_registry.operations.background.sealing_lag import Patience
+from consent_registry.operations.background.sealing_lag import LagLimits
 from consent_registry.storage.files.unsealed_logs import NAME, read_unsealed, write_unsealed
 from tests.cli.forks import forking
 from tests.support.installation import Installation, serving
@@ -28,7 +28,7 @@ async def test_ready_warns_while_logs_are_not_sealed(installation: Installation,
         serving(installation, database) as registry,
     ):
         sealing = registry.app.state.warnings.sealing
-        sealing.patience = Patience(holds=0.0)
+        sealing.patience = LagLimits(holds=0.0)
 
         async def said() -> object:
             await registry.app.state.warnings.refresh()
@@ -38,7 +38,7 @@ async def test_ready_warns_while_logs_are_not_sealed(installation: Installation,
             return answer.json().get("warnings")
 
         assert await said() is None, "half a minute is allowed"
-        sealing.patience = Patience(holds=0.0, behind=0.0)
+        sealing.patience = LagLimits(holds=0.0, behind=0.0)
         assert await said() == late(*sorted(NETWORKS))
         for slug in NETWORKS:
             await desk.seal(slug)
@@ -46,7 +46,7 @@ async def test_ready_warns_while_logs_are_not_sealed(installation: Installation,
         await desk.add_leaves(1)
         assert await said() == late(NETWORK)
         await desk.seal()
-        sealing.patience = Patience(holds=0.0, behind=0.0, stale=0.0)
+        sealing.patience = LagLimits(holds=0.0, behind=0.0, stale=0.0)
         assert await said() == late(*sorted(NETWORKS))
 
 
@@ -61,7 +61,7 @@ async def test_the_reason_of_the_sealer_is_shown(installation: Installation, tmp
         serving(installation, database, sealer_state=tmp_path / "state") as registry,
     ):
         warnings = registry.app.state.warnings
-        warnings.sealing.patience = Patience(holds=0.0, behind=0.0)
+        warnings.sealing.patience = LagLimits(holds=0.0, behind=0.0)
         await warnings.refresh()
         (warning,) = warnings.current
         assert f"{NETWORK} ({why})" in warning

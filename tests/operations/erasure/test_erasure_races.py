@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.decisions import queue
-from consent_registry.operations.erasure.erasures import Erased, Eraser, perform_erasure
+from consent_registry.operations.erasure.erasures import Eraser, RecordedErasure, perform_erasure
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from tests.support.erasing import erasing, north, search_everywhere, small
 from tests.support.installation import ROLES, Registry
@@ -73,7 +73,7 @@ async def _everything_at_once(eraser: Eraser, first: Office, second: Office, num
     erasure = perform_erasure(eraser, network, north(reference), ground=GROUND, confirmed=None)
     commands.insert(number % len(commands), erasure)  # type: ignore[arg-type]
     results = await asyncio.gather(*commands)
-    return reference, consent, {result.status_code for result in results if not isinstance(result, Erased)}
+    return reference, consent, {result.status_code for result in results if not isinstance(result, RecordedErasure)}
 
 
 async def test_in_the_middle_of_everything(patient: Registry, tmp_path: Path) -> None:

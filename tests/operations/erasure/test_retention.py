@@ -12,7 +12,7 @@ from consent_registry.domain.retention_rules import last_reliance
 from consent_registry.domain.retentions import USE_KINDS
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.retention import (
-    Retained,
+    RecordedRetention,
     perform_retention,
     preview_retention,
     set_periods,
@@ -45,7 +45,7 @@ async def in_years(registry: Registry, years: int) -> None:
         )
 
 
-async def retain(eraser: Eraser, batch: int = 1000) -> list[Retained]:
+async def retain(eraser: Eraser, batch: int = 1000) -> list[RecordedRetention]:
     """Run retention in the small network."""
     return await perform_retention(eraser, await small(eraser), batch=batch)
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from consent_registry.operations.log import checkpoints
 from consent_registry.operations.log.checkpoints import HistoryChanged, SealingState
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove
-from consent_registry.storage.files.key_files import Key
+from consent_registry.storage.files.key_files import SecretKey
 from consent_registry.storage.files.signed_heads import HeadMoved, SignedHeads
 from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.tlog.note import NoteRefused, SignerKey
@@ -48,7 +48,7 @@ async def test_sealing_again_publishes_the_same_root_anew(desk: Office) -> None:
     size = (await desk.seal()).size
     first = await desk.checkpoint()
     assert (await desk.seal()).age > 0
-    assert (await desk.seal(again=True)) == checkpoints.Sealed(size, 0.0)
+    assert (await desk.seal(again=True)) == checkpoints.SealedSize(size, 0.0)
     assert await desk.sql.fetchval("select count(*) from registry.checkpoints") == 2
     assert (await desk.checkpoint()).note == first.note
 
@@ -203,8 +203,8 @@ async def test_a_signer_without_memory_adopts_what_the_database_contains(desk: O
 async def test_a_new_key_signs_beside_the_old_one_and_then_alone(desk: Office) -> None:
     """During the overlap both keys sign a checkpoint; before its time a key does not sign; all signatures verify."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    old = Key("log-1", bytes(range(32)), until=now + timedelta(days=20))
-    new = Key("log-2", bytes(range(100, 132)), active_from=now + timedelta(days=10))
+    old = SecretKey("log-1", bytes(range(32)), until=now + timedelta(days=20))
+    new = SecretKey("log-2", bytes(range(100, 132)), active_from=now + timedelta(days=10))
     origin, lines = (await desk.log()).origin, []
     for days in (0, 10, 19, 20):
         keys = LogKeys((old, new), now + timedelta(days=days))

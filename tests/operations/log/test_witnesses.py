@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.operations.log.witnesses import BelowQuorum, Collected, Witnesses
+from consent_registry.operations.log.witnesses import BelowQuorum, CollectedCosignatures, Witnesses
 from consent_registry.tlog.cosignature import cosign, cosignatures
 from consent_registry.tlog.merkle import consistency_ranges, root
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey, VerifierKey
@@ -50,7 +50,7 @@ def prover(size: int, leaves: list[bytes] = LEAVES) -> Callable[[int], object]:
     return prove
 
 
-async def collect(asked: Witnesses, size: int, leaves: list[bytes] = LEAVES) -> Collected:
+async def collect(asked: Witnesses, size: int, leaves: list[bytes] = LEAVES) -> CollectedCosignatures:
     """Collect cosignatures of the log's checkpoint at a size."""
     return await asked.collect(checkpoint(size, leaves), size, prover(size, leaves))  # type: ignore[arg-type]
 

@@ -7,9 +7,9 @@ import pytest
 
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.operations.running import turns as module
-from consent_registry.operations.running.turns import CONNECTED, RECENT, SHARED, Kind, Turns
+from consent_registry.operations.running.turns import CONNECTED, RECENT, SHARED, TurnKind, Turns
 
-KINDS: list[Kind] = ["questions", "batches", "commands", "constant-time commands", "reads"]
+KINDS: list[TurnKind] = ["questions", "batches", "commands", "constant-time commands", "reads"]
 MANY = 30
 
 
@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
 
-async def take(turns: Turns, kind: Kind, number: int) -> tuple[list[Callable[[], None]], list[asyncio.Task[None]]]:
+async def take(turns: Turns, kind: TurnKind, number: int) -> tuple[list[Callable[[], None]], list[asyncio.Task[None]]]:
     """Let a caller ask so often at once; return the functions that give its turns back, and all its requests."""
     had: list[Callable[[], None]] = []
 
@@ -36,7 +36,7 @@ async def take(turns: Turns, kind: Kind, number: int) -> tuple[list[Callable[[],
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
+async def test_a_caller_alone_waits_for_nobody(kind: TurnKind) -> None:
     """A caller alone has as many turns as it asks for, or as many as the process has connections."""
     had, waiting = await take(Turns(), kind, MANY)
     assert len(had) == MANY
@@ -51,7 +51,7 @@ async def test_a_caller_alone_waits_for_nobody(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_beside_others_it_has_few_turns(kind: Kind) -> None:
+async def test_beside_others_it_has_few_turns(kind: TurnKind) -> None:
     """A caller has few turns while another asks, and for RECENT seconds after that; each answer gives the next turn."""
     clock = Clock()
     turns = Turns(20, clock)

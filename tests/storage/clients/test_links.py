@@ -8,7 +8,7 @@ import asyncpg
 import pytest_asyncio
 
 from consent_registry.storage.clients.clients import client_lock, digest_locks
-from consent_registry.storage.clients.links import Group, add_memberships, find_groups, lock_groups
+from consent_registry.storage.clients.links import ClientGroup, add_memberships, find_groups, lock_groups
 from consent_registry.storage.clients.unlinkings import permits_on_undone_links
 from consent_registry.storage.database.database import begin_sql
 from consent_registry.storage.database.locks import LOCK_CLIENT
@@ -60,13 +60,13 @@ async def test_a_group_is_what_the_last_rows_say(app: asyncpg.Connection) -> Non
     await joined(app, {a: 0, b: 0})
     everybody = await joined(app, {a: 1, b: 1, c: 0})
     assert await find_groups(app, NUMBER, [a, d]) == {
-        a: Group(everybody, {a: 2, b: 2, c: 1}),
-        d: Group(None, {d: 0}),
+        a: ClientGroup(everybody, {a: 2, b: 2, c: 1}),
+        d: ClientGroup(None, {d: 0}),
     }
     alone = await joined(app, {b: 2})
     assert await find_groups(app, NUMBER, [b, c]) == {
-        b: Group(alone, {b: 3}),
-        c: Group(everybody, {a: 2, c: 1}),
+        b: ClientGroup(alone, {b: 3}),
+        c: ClientGroup(everybody, {a: 2, c: 1}),
     }
 
 

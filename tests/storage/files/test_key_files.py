@@ -226,7 +226,7 @@ def test_one_rotation_at_a_time(folder: Path) -> None:
 def test_a_secret_is_not_shown(folder: Path) -> None:
     """A traceback shows a key's id, not its secret."""
     (key,) = read_key_file(folder, "token")
-    assert repr(key) == str(key) == "Key(token-1)"
+    assert repr(key) == str(key) == "SecretKey(token-1)"
 
 
 def test_two_who_change_the_keys_at_once(folder: Path) -> None:

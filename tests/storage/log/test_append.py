@@ -15,7 +15,7 @@ from consent_registry.domain.events.event import Event
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.running.commands import new_id
 from consent_registry.storage.database.database import Pool, transaction
-from consent_registry.storage.log.append import Entry, LogPlace, append, append_all, find_event, find_places
+from consent_registry.storage.log.append import LogPlace, NewEntry, append, append_all, find_event, find_places
 from consent_registry.tlog.leaf import canonical, opens
 from tests.support.installation import Registry
 from tests.support.pools import ACTOR, NETWORK, count, pool_of
@@ -100,7 +100,7 @@ async def test_what_was_appended_opens_its_leaf(registry: Registry) -> None:
         expires_at=format_instant(NOW),
         grants=[],
     )
-    entry = Entry.of(NETWORK, ACTOR, format_instant(NOW), event, (2, 1))
+    entry = NewEntry.of(NETWORK, ACTOR, format_instant(NOW), event, (2, 1))
     async with pool_of(registry) as pool:
         async with transaction(pool, NUMBER, [ACTOR[0]]) as connection:
             (place,) = await append_all(connection, NETWORK, NOW, [entry], no_pause)

@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from consent_registry import __version__
-from consent_registry.api.openapi.examples import Example, read_examples
+from consent_registry.api.openapi.examples import OperationExample, read_examples
 from consent_registry.api.openapi.member_texts import EXACTLY_ONE, MEMBERS, MEMBERS_OF
 from consent_registry.api.openapi.texts import (
     ABOUT,
@@ -46,7 +46,7 @@ JSON = dict[str, Any]
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 LOG_PATH = "/log/"
 SCHEMAS = "#/components/schemas/{name}"
-_NO_EXAMPLE = Example(None)
+_NO_EXAMPLE = OperationExample(None)
 
 
 def document_bytes(app: Litestar) -> bytes:
@@ -91,7 +91,7 @@ def _operations(app: Litestar) -> Iterator[tuple[str, str, str, str, Operation]]
                         yield route.path_format, method.lower(), name, about, operation
 
 
-def _operation(path: str, name: str, about: str, operation: Operation, example: Example) -> JSON:
+def _operation(path: str, name: str, about: str, operation: Operation, example: OperationExample) -> JSON:
     made: JSON = {"operationId": name, "summary": operation.summary, "description": about, "tags": [_tag(path)]}
     if parameters := [_parameter(parameter, operation) for parameter in _parameters(path, operation)]:
         made["parameters"] = parameters
@@ -127,7 +127,7 @@ def _parameter(name: str, operation: Operation) -> JSON:
     return said
 
 
-def _success(words: str, operation: Operation, example: Example) -> JSON:
+def _success(words: str, operation: Operation, example: OperationExample) -> JSON:
     names = ["X-Request-ID"]
     if operation.key != "none":
         names.append("Idempotency-Replayed")

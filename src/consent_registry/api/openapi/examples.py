@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 
-class Example(msgspec.Struct, frozen=True):
+class OperationExample(msgspec.Struct, frozen=True):
     """An example: the request's body, if there is one, and the answer. `forms` has answers of other media types."""
 
     answer: Any
@@ -18,7 +18,7 @@ class Example(msgspec.Struct, frozen=True):
     forms: Mapping[str, Any] = {}
 
 
-def read_examples() -> dict[str, Example]:
+def read_examples() -> dict[str, OperationExample]:
     """Read the examples, by the operation's name."""
     content = (files("consent_registry.api.openapi") / "examples.json").read_bytes()
-    return msgspec.json.decode(content, type=dict[str, Example])
+    return msgspec.json.decode(content, type=dict[str, OperationExample])

@@ -19,7 +19,7 @@ from consent_registry.domain.events import (
     texts,
     withdrawals,
 )
-from consent_registry.domain.events.event import Event, Head
+from consent_registry.domain.events.event import Event, EventHead
 
 _TOPICS = (catalogue, clients, consents, decisions, erasure, grant_changes, keys, partners, texts, withdrawals)
 
@@ -45,7 +45,7 @@ NUMBERS: dict[str, int] = {kind: event.number for kind, event in EVENTS.items()}
 KINDS: dict[int, str] = {number: kind for kind, number in NUMBERS.items()}
 
 
-Decoder = msgspec.json.Decoder[Head]
+Decoder = msgspec.json.Decoder[EventHead]
 
 
 class NotAnEvent(ValueError):
@@ -77,7 +77,7 @@ def write_event(event: Event, nonce: bytes) -> bytes:
     return msgspec.json.Encoder(order="sorted", enc_hook=said).encode(event)
 
 
-def read_event(body: bytes, decoders: Mapping[str, Decoder] | None = None) -> Head:
+def read_event(body: bytes, decoders: Mapping[str, Decoder] | None = None) -> EventHead:
     """The event that these bytes are; of a kind that has no decoder its head alone. Raises NotAnEvent."""
     try:
         kind = _REQUIRED.decode(body).kind
@@ -98,5 +98,5 @@ def _read(kind: type, said: Any) -> Committed:  # noqa: ANN401 - of whatever typ
 
 
 _REQUIRED = msgspec.json.Decoder(_RequiredHead)
-_UNKNOWN: Decoder = msgspec.json.Decoder(Head, dec_hook=_read)
+_UNKNOWN: Decoder = msgspec.json.Decoder(EventHead, dec_hook=_read)
 _DECODERS = decoders_of(EVENTS)

@@ -5,21 +5,21 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row
 from consent_registry.domain.events.tables import TABLES
 
 T = TypeVar("T")
 
 
-class LoggedPeriods(Part, frozen=True, kw_only=True):
+class LoggedPeriods(EventPart, frozen=True, kw_only=True):
     """For how many calendar years uses and consents are kept."""
 
     use_years: int
     consent_years: int
 
 
-class LoggedPartner(Part, frozen=True, kw_only=True):
+class LoggedPartner(EventPart, frozen=True, kw_only=True):
     """A partner as it was set up."""
 
     slug: str
@@ -34,7 +34,7 @@ class LoggedPartner(Part, frozen=True, kw_only=True):
     coordinating_post: bool
 
 
-class LoggedCategory(Part, frozen=True, kw_only=True):
+class LoggedCategory(EventPart, frozen=True, kw_only=True):
     """A data category as it was set up."""
 
     slug: str
@@ -46,7 +46,7 @@ class LoggedCategory(Part, frozen=True, kw_only=True):
     flags: dict[str, Any]
 
 
-class LoggedPurpose(Part, frozen=True, kw_only=True):
+class LoggedPurpose(EventPart, frozen=True, kw_only=True):
     """A purpose as it was set up, with the categories that can be needed for it."""
 
     slug: str
@@ -57,7 +57,7 @@ class LoggedPurpose(Part, frozen=True, kw_only=True):
     flags: dict[str, Any]
 
 
-class LoggedAgreement(Part, frozen=True, kw_only=True):
+class LoggedAgreement(EventPart, frozen=True, kw_only=True):
     """A version of the network's frame."""
 
     id: str
@@ -66,7 +66,7 @@ class LoggedAgreement(Part, frozen=True, kw_only=True):
     valid_until: LoggedInstant | None
 
 
-class LoggedFlow(Part, frozen=True, kw_only=True):
+class LoggedFlow(EventPart, frozen=True, kw_only=True):
     """A flow of an agreement."""
 
     agreement: str
@@ -79,14 +79,14 @@ class LoggedFlow(Part, frozen=True, kw_only=True):
     norm: str | None
 
 
-class LoggedVersion(Part, frozen=True, kw_only=True):
+class LoggedVersion(EventPart, frozen=True, kw_only=True):
     """A version of the text, with its id."""
 
     version: str
     id: str
 
 
-class LoggedLanguage(Part, frozen=True, kw_only=True):
+class LoggedLanguage(EventPart, frozen=True, kw_only=True):
     """A text in one language: the SHA-256 of its bytes, and of the German bytes it renders."""
 
     language: str

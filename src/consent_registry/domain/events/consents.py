@@ -6,13 +6,13 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import ACT_AND_RENEWAL, Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.event import ACT_AND_RENEWAL, Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
 from consent_registry.domain.events.grant_changes import RenewingEvent
 from consent_registry.domain.grants import Answer, readers_of
 
 
-class LoggedText(Part, frozen=True, kw_only=True):
+class LoggedText(EventPart, frozen=True, kw_only=True):
     """The text and language the client was shown, with the SHA-256 of the bytes."""
 
     id: str
@@ -20,7 +20,7 @@ class LoggedText(Part, frozen=True, kw_only=True):
     sha256: str
 
 
-class LoggedGrant(Part, frozen=True, kw_only=True):
+class LoggedGrant(EventPart, frozen=True, kw_only=True):
     """One tick of the client. The first consents did not say whether data about others are in it."""
 
     grant: str
@@ -36,7 +36,7 @@ class LoggedGrant(Part, frozen=True, kw_only=True):
     third_party_grants: list[str] | UnsetType = UNSET
 
 
-class LoggedRelease(Part, frozen=True, kw_only=True):
+class LoggedRelease(EventPart, frozen=True, kw_only=True):
     """A release from professional secrecy. The function is free text, to which the log commits."""
 
     release: str
@@ -46,7 +46,7 @@ class LoggedRelease(Part, frozen=True, kw_only=True):
     function_commitment: Committed | None
 
 
-class LoggedGiver(Part, frozen=True, kw_only=True):
+class LoggedGiver(EventPart, frozen=True, kw_only=True):
     """Who gave the consent; `partner` is the guardian or custodian that is a partner itself."""
 
     role: str
@@ -56,7 +56,7 @@ class LoggedGiver(Part, frozen=True, kw_only=True):
     partner: str | None
 
 
-class LoggedEvidence(Part, frozen=True, kw_only=True):
+class LoggedEvidence(EventPart, frozen=True, kw_only=True):
     """The proof of the act. Where the original is kept is free text, to which the log commits."""
 
     sha256: str
@@ -64,14 +64,14 @@ class LoggedEvidence(Part, frozen=True, kw_only=True):
     kept_at_commitment: Committed
 
 
-class LoggedInterpreter(Part, frozen=True, kw_only=True):
+class LoggedInterpreter(EventPart, frozen=True, kw_only=True):
     """Who interpreted, and into which language."""
 
     kind: str
     language: str | None
 
 
-class LoggedInformation(Part, frozen=True, kw_only=True):
+class LoggedInformation(EventPart, frozen=True, kw_only=True):
     """How the client was informed, and by whom."""
 
     explained_by: str
@@ -80,7 +80,7 @@ class LoggedInformation(Part, frozen=True, kw_only=True):
     copy_handed: bool | None
 
 
-class LoggedCode(Part, frozen=True, kw_only=True):
+class LoggedCode(EventPart, frozen=True, kw_only=True):
     """The digest by which a code is found: the id of its key, and the commitment to it."""
 
     digest_key: str

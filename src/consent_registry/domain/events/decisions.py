@@ -5,14 +5,14 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.decisions import Outcome
-from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import at, listed
 
 # Codes of the search column; never reused.
 OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "not_consent_based": 4}
 
 
-class LoggedReceipt(Part, frozen=True, kw_only=True):
+class LoggedReceipt(EventPart, frozen=True, kw_only=True):
     """The receipt that was promised with a decision: its issuer, the log key that signs it, whom it is about. The salt
     goes to the sender alone.
     """

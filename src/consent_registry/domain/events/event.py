@@ -39,11 +39,11 @@ class SearchColumns(msgspec.Struct, frozen=True):
     person: str | None = None
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class EventPart(msgspec.Struct, frozen=True, kw_only=True):
     """An object among an event's members."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
+class EventHead(msgspec.Struct, frozen=True, kw_only=True):
     """What an event of any kind says. An event of a kind that this program does not know is read as its head alone.
 
     `client` is the client number the event is about. Where the caller may not know that number, the log holds null and
@@ -88,7 +88,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         return ()
 
 
-class Event(Head, frozen=True, kw_only=True, tag_field="kind"):
+class Event(EventHead, frozen=True, kw_only=True, tag_field="kind"):
     """An event of a kind that this program knows."""
 
     # The kind's code in the search columns. Never changed, never used again: 36 was a kind that nothing writes now.
@@ -108,7 +108,7 @@ class Event(Head, frozen=True, kw_only=True, tag_field="kind"):
             return self
         return msgspec.structs.replace(self, client=None, client_commitment=commit_to(self.client))
 
-    def row(self, table: str, part: Part | None = None, **columns: Any) -> Row:  # noqa: ANN401 - of any type
+    def row(self, table: str, part: EventPart | None = None, **columns: Any) -> Row:  # noqa: ANN401 - of any type
         """A row of `table` with these columns. Every other column is the member of its name, of `part` if there is one;
         `recorded_at` is the event's time. Raises ValueError for a member that the event lacks.
         """

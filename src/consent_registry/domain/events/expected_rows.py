@@ -13,7 +13,7 @@ from msgspec import UNSET
 from consent_registry.domain.commitments import Commitment, Committed
 from consent_registry.domain.events.tables import TABLES
 
-Key = tuple[Any, ...]
+RowKey = tuple[Any, ...]
 # Stands for a column of which this row's event says nothing.
 NOT_SAID = ...
 # Columns that hold times although their names do not end as times' names do; lists compared sorted; other lists.
@@ -57,7 +57,7 @@ class ExpectedRows:
     """The rows that events stand for, so far. `unattached` counts changes of rows that no event here stands for."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[Key, tuple[Any, ...]]] = {table: {} for table in TABLES}
+        self.rows: dict[str, dict[RowKey, tuple[Any, ...]]] = {table: {} for table in TABLES}
         self.unattached = 0
         # Of the event that is being taken in: its commitments are opened with it.
         self.nonce = b""
@@ -90,7 +90,7 @@ class ExpectedRows:
         """A column of which the event holds the commitment alone, to be compared with what the table holds."""
         return Commitment(what, self.nonce, committed.of(self.nonce))
 
-    def take(self, table: str, key: Key) -> tuple[Any, ...] | None:
+    def take(self, table: str, key: RowKey) -> tuple[Any, ...] | None:
         """The row, which is not expected any more afterwards."""
         return self.rows[table].pop(key, None)
 

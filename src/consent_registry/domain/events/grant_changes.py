@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.events.event import ACT_AND_RENEWAL, LARGEST_GROUP, Event, LoggedInstant, Part
+from consent_registry.domain.events.event import ACT_AND_RENEWAL, LARGEST_GROUP, Event, EventPart, LoggedInstant
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row, listed
 from consent_registry.domain.grants import ChangeKind, readers_of
 
 
-class LoggedUnrenewal(Part, frozen=True, kw_only=True):
+class LoggedUnrenewal(EventPart, frozen=True, kw_only=True):
     """An earlier grant whose renewal by the grant `by` was void."""
 
     grant: str

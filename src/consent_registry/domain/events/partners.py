@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import Event, LoggedInstant, Part, SearchColumns
+from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row
 
 
@@ -70,7 +70,7 @@ class CredentialEvent(Event, frozen=True, kw_only=True, tag="credential"):
         )
 
 
-class LoggedSubject(Part, frozen=True, kw_only=True):
+class LoggedSubject(EventPart, frozen=True, kw_only=True):
     """What was approved: a partner or a purpose."""
 
     partner: str | UnsetType = UNSET

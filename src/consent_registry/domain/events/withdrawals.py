@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.events.event import LARGEST_GROUP, Event, LoggedInstant, Part
+from consent_registry.domain.events.event import LARGEST_GROUP, Event, EventPart, LoggedInstant
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row
 from consent_registry.domain.events.grant_changes import change_of_grant
 
 
-class LoggedWithdrawal(Part, frozen=True, kw_only=True):
+class LoggedWithdrawal(EventPart, frozen=True, kw_only=True):
     """A withdrawn grant, with the categories if only some were; its consent where the caller takes part in it."""
 
     grant: str

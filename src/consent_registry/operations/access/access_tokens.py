@@ -1,7 +1,7 @@
 """Signing and checking access tokens: issuer, audience, signature and time (RFC 7519, RFC 9068 section 4).
 
-A token has one spelling, exactly the members of `Claims`, and a life of at most LIFETIME, even when one of our own keys
-signed it. Whether its credential exists is not checked here: `operations/access/tokens.py` looks in the catalogue.
+A token has one spelling, exactly the members of `TokenClaims`, and a life of at most LIFETIME, even when one of our own
+keys signed it. Whether its credential exists is not checked here: `operations/access/tokens.py` looks in the catalogue.
 """
 
 import base64
@@ -41,7 +41,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kid: str
 
 
-class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TokenClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The claims of an access token (RFC 9068 section 2.2). `partner` is null for the network's administration."""
 
     iss: str
@@ -56,7 +56,7 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partner: _Word | None
 
 
-def sign_claims(claims: Claims, kid: str, key: EllipticCurvePrivateKey) -> str:
+def sign_claims(claims: TokenClaims, kid: str, key: EllipticCurvePrivateKey) -> str:
     """The access token (compact JWS, ES256) with these claims."""
     payload = msgspec.json.encode(claims)
     return with_low_s(_JWS.encode(payload, key, "ES256", {"typ": "at+jwt", "kid": kid}))
@@ -69,7 +69,7 @@ def with_low_s(token: str) -> str:
     return f"{signed}.{_encode(r + min(s, _ORDER - s).to_bytes(_HALF, 'big'))}"
 
 
-def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer: str) -> Claims:
+def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer: str) -> TokenClaims:
     """The claims of a token that one of our keys signed, for us, with a life of at most LIFETIME; raises NotAuthentic.
     Whether it is valid at this time is checked by `is_of_its_time`.
     """
@@ -82,7 +82,7 @@ def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer:
         if key is None or header.typ.lower() not in _TYPES:
             raise NotAuthentic(_NOT_VALID)
         payload = _JWS.decode(token, key.public_key(), algorithms=["ES256"])
-        claims = msgspec.convert(_object(payload), Claims)
+        claims = msgspec.convert(_object(payload), TokenClaims)
     except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, RecursionError) as error:
         raise NotAuthentic(_NOT_VALID) from error
     if not (

@@ -18,7 +18,7 @@ from consent_registry.domain.catalogue import Catalogue, CredentialFacts
 from consent_registry.domain.errors import NotAuthentic, shortened
 from consent_registry.operations.access.access_tokens import (
     LIFETIME,
-    Claims,
+    TokenClaims,
     is_of_its_time,
     read_claims,
     sign_claims,
@@ -109,10 +109,10 @@ class Tokens:
         token = sign_claims(claims, keys.token_kid, keys.token_key)
         return TokenAnswer(token, "Bearer", LIFETIME, " ".join(granted))
 
-    def _claims(self, client_id: str, granted: tuple[str, ...], network: str, partner: str | None) -> Claims:
+    def _claims(self, client_id: str, granted: tuple[str, ...], network: str, partner: str | None) -> TokenClaims:
         now = int(time.time())
         issuer = self._runtime.issuer
-        return Claims(
+        return TokenClaims(
             iss=issuer,
             aud=issuer,
             sub=client_id,
@@ -164,7 +164,7 @@ class Tokens:
         return actor, claims.iat
 
 
-def _partner_of(catalogue: Catalogue, claims: Claims, scopes: frozenset[str]) -> int:
+def _partner_of(catalogue: Catalogue, claims: TokenClaims, scopes: frozenset[str]) -> int:
     """The partner's number of the credential that a token names; raises NotAuthentic when the token disagrees with the
     credential, for example names another partner or a scope that the credential does not hold.
     """

@@ -20,7 +20,7 @@ from consent_registry.storage.log.checkpoints import latest_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LagLimits:
     """Limits in seconds: an answer is given again for `holds`, leaves may be without a checkpoint for `behind`, a
     checkpoint may be `stale` old.
     """
@@ -35,7 +35,7 @@ class SealingLag:
     this machine: the sealer writes there why a log is not sealed.
     """
 
-    patience = Patience()
+    patience = LagLimits()
 
     def __init__(self, runtime: Runtime, folder: Path | None = None) -> None:
         self._runtime = runtime

@@ -14,41 +14,41 @@ from msgspec import Meta
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.identifiers import SLUG_PATTERN
 
-Slug = Annotated[
+DeclaredSlug = Annotated[
     str, Meta(pattern=SLUG_PATTERN, extra={"rule": "must be 1 to 63 lower-case letters, digits and hyphens"})
 ]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Prose = Annotated[str, Meta(max_length=2000)]
 RelativePath = Annotated[str, Meta(min_length=1, max_length=200, description="A path relative to the folder.")]
-Language = Annotated[
+LanguageTag = Annotated[
     str,
     Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$(?!\n)", extra={"rule": "must be a language's tag, like de or ar"}),
 ]
 Day = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", extra={"rule": "must be a day, like 2026-01-31"})
 ]
-Slugs = Annotated[tuple[Slug, ...], Meta(min_length=1, max_length=200)]
+DeclaredSlugs = Annotated[tuple[DeclaredSlug, ...], Meta(min_length=1, max_length=200)]
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DocumentPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The base of all parts of a network document: immutable, and unknown members are refused."""
 
 
-class Network(Document, frozen=True):
+class DeclaredNetwork(DocumentPart, frozen=True):
     """The network itself. `policies` are its choices where the rules allow more than one."""
 
-    slug: Slug
+    slug: DeclaredSlug
     name: Label
     about: Prose
     policies: Policies
 
 
-class Partner(Document, frozen=True):
+class DeclaredPartner(DocumentPart, frozen=True):
     """A partner: one organisational unit. A unit that can be chosen (`selectable`) has an organisation and a regime.
     `assumption` marks a unit that no public text describes in this role.
     """
 
-    slug: Slug
+    slug: DeclaredSlug
     name: Label
     organisation: Label | None
     kind: Label
@@ -60,87 +60,88 @@ class Partner(Document, frozen=True):
     assumption: bool = False
 
 
-class Names(Document, frozen=True):
+class DeclaredNames(DocumentPart, frozen=True):
     """The name of an entry of the catalogue in German and English."""
 
     de: Label
     en: Label
 
 
-class DataCategory(Document, frozen=True):
+class DeclaredDataCategory(DocumentPart, frozen=True):
     """A data category. `special`: Art. 9 DSGVO applies. `secrecy`: § 203 StGB can apply."""
 
-    slug: Slug
-    name: Names
+    slug: DeclaredSlug
+    name: DeclaredNames
     special: bool
     secrecy: bool
     flags: CategoryFlags = CategoryFlags()
 
 
-class Purpose(Document, frozen=True):
+class DeclaredPurpose(DocumentPart, frozen=True):
     """A purpose for which data are passed on, with the categories that can be needed for it."""
 
-    slug: Slug
-    name: Names
-    categories: Slugs
+    slug: DeclaredSlug
+    name: DeclaredNames
+    categories: DeclaredSlugs
     flags: PurposeFlags = PurposeFlags()
 
 
-class Catalogue(Document, frozen=True):
+class DeclaredCatalogue(DocumentPart, frozen=True):
     """The data categories and purposes that networks share."""
 
-    data_categories: Annotated[tuple[DataCategory, ...], Meta(max_length=1000)]
-    purposes: Annotated[tuple[Purpose, ...], Meta(max_length=1000)]
+    data_categories: Annotated[tuple[DeclaredDataCategory, ...], Meta(max_length=1000)]
+    purposes: Annotated[tuple[DeclaredPurpose, ...], Meta(max_length=1000)]
 
 
-class Flow(Document, frozen=True):
+class DeclaredFlow(DocumentPart, frozen=True):
     """A flow: sender, recipient, purpose and categories, based on consent or on the statute `norm`."""
 
-    sender: Slug
-    recipient: Slug
-    purpose: Slug
-    categories: Slugs
+    sender: DeclaredSlug
+    recipient: DeclaredSlug
+    purpose: DeclaredSlug
+    categories: DeclaredSlugs
     basis: Literal["consent", "statute"]
     norm: Label | None
 
 
-class Agreement(Document, frozen=True):
+class DeclaredAgreement(DocumentPart, frozen=True):
     """A version of the network's agreement. A day that is null means that no limit is known."""
 
     version: Label
     valid_from: Day | None
     valid_until: Day | None
     assumption: bool
-    flows: Annotated[tuple[Flow, ...], Meta(max_length=4000)]
+    flows: Annotated[tuple[DeclaredFlow, ...], Meta(max_length=4000)]
 
 
-class Text(Document, frozen=True):
+class DeclaredText(DocumentPart, frozen=True):
     """A version of the consent text. `languages`: by language the path of the exact bytes shown to clients. German is
     required.
     """
 
     version: Label
-    languages: Annotated[dict[Language, RelativePath], Meta(min_length=1, max_length=50)]
+    languages: Annotated[dict[LanguageTag, RelativePath], Meta(min_length=1, max_length=50)]
 
 
-class NetworkDocument(Document, frozen=True):
+class NetworkDocument(DocumentPart, frozen=True):
     """A network's document. `catalogue`: the path of the shared catalogue. `assumptions`: sentences for readers."""
 
-    network: Network
+    network: DeclaredNetwork
     assumptions: Annotated[tuple[Prose, ...], Meta(max_length=200)]
     catalogue: RelativePath
-    partners: Annotated[tuple[Partner, ...], Meta(max_length=1000)]
-    agreements: Annotated[tuple[Agreement, ...], Meta(max_length=100)]
-    texts: Annotated[tuple[Text, ...], Meta(max_length=100)]
+    partners: Annotated[tuple[DeclaredPartner, ...], Meta(max_length=1000)]
+    agreements: Annotated[tuple[DeclaredAgreement, ...], Meta(max_length=100)]
+    texts: Annotated[tuple[DeclaredText, ...], Meta(max_length=100)]
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a network's document. Its `$defs` include the schema of the shared catalogue, `Catalogue`."""
     (document, _), components = msgspec.json.schema_components(
-        (NetworkDocument, Catalogue), ref_template="#/$defs/{name}"
+        (NetworkDocument, DeclaredCatalogue), ref_template="#/$defs/{name}"
     )
+    # The schema's names are the field's alone: `Network` for `DeclaredNetwork`.
     # Python's `$` also matches before a final line feed, so the patterns exclude it. JSON Schema's `$` does not.
-    plain = msgspec.json.encode(components).decode().replace(r"(?!\\n)", "")
+    plain = msgspec.json.encode(components).decode().replace("Declared", "").replace(r"(?!\\n)", "")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A network's document",
@@ -154,9 +155,9 @@ def read_network(slug: str, folder: Path) -> NetworkDocument:
     return msgspec.json.decode((folder / "networks" / f"{slug}.json").read_bytes(), type=NetworkDocument)
 
 
-def read_catalogue(document: NetworkDocument, folder: Path) -> Catalogue:
+def read_catalogue(document: NetworkDocument, folder: Path) -> DeclaredCatalogue:
     """Read the catalogue that a document names."""
-    return msgspec.json.decode((folder / document.catalogue).read_bytes(), type=Catalogue)
+    return msgspec.json.decode((folder / document.catalogue).read_bytes(), type=DeclaredCatalogue)
 
 
 def read_text(path: str, folder: Path) -> bytes:

@@ -14,11 +14,11 @@ import msgspec
 from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.catalogue.network_document import (
-    Agreement,
-    Catalogue,
-    Flow,
+    DeclaredAgreement,
+    DeclaredCatalogue,
+    DeclaredFlow,
+    DeclaredText,
     NetworkDocument,
-    Text,
 )
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
 
@@ -27,7 +27,7 @@ _UNUSABLE = "The network's document cannot be used."
 _NOT_JSON = Fault("", "must be JSON in UTF-8, without half characters")
 
 
-def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
+def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, DeclaredCatalogue]:
     """Read a network's document and catalogue. Raises Malformed with every fault, OSError if there is no document."""
     try:
         document = decode((folder / "networks" / f"{slug}.json").read_bytes(), NetworkDocument)
@@ -46,10 +46,10 @@ def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, Catalogue]:
     return document, catalogue
 
 
-def _catalogue(document: NetworkDocument, folder: Path, faults: list[Fault]) -> Catalogue | None:
+def _catalogue(document: NetworkDocument, folder: Path, faults: list[Fault]) -> DeclaredCatalogue | None:
     try:
         _require_inside(document.catalogue, folder)
-        return decode((folder / document.catalogue).read_bytes(), Catalogue)
+        return decode((folder / document.catalogue).read_bytes(), DeclaredCatalogue)
     except Malformed as error:
         faults.extend(_within(document.catalogue, fault) for fault in error.faults or [_NOT_JSON])
     except (OSError, ValueError):
@@ -82,7 +82,7 @@ def _document_faults(document: NetworkDocument, folder: Path) -> Iterator[Fault]
         yield from _text_faults(text, folder, f"/texts/{number}/languages")
 
 
-def _validity(agreement: Agreement, pointer: str) -> Iterator[Fault]:
+def _validity(agreement: DeclaredAgreement, pointer: str) -> Iterator[Fault]:
     days = {}
     for member in ("valid_from", "valid_until"):
         try:
@@ -95,7 +95,7 @@ def _validity(agreement: Agreement, pointer: str) -> Iterator[Fault]:
         yield Fault(f"{pointer}/valid_until", "must be after valid_from")
 
 
-def _text_faults(text: Text, folder: Path, pointer: str) -> Iterator[Fault]:
+def _text_faults(text: DeclaredText, folder: Path, pointer: str) -> Iterator[Fault]:
     if REFERENCE_LANGUAGE not in text.languages:
         yield Fault(pointer, f"must hold {REFERENCE_LANGUAGE!r}: every translation renders the German text")
     for language, place in text.languages.items():
@@ -112,7 +112,7 @@ def _text_faults(text: Text, folder: Path, pointer: str) -> Iterator[Fault]:
                 yield Fault(f"{pointer}/{language}", f"{quoted(place)} must hold 1 to {LARGEST_TEXT} bytes")
 
 
-def _catalogue_faults(catalogue: Catalogue) -> Iterator[Fault]:
+def _catalogue_faults(catalogue: DeclaredCatalogue) -> Iterator[Fault]:
     yield from _unwritable(msgspec.to_builtins(catalogue), "")
     yield from _twice((category.slug for category in catalogue.data_categories), "/data_categories", "slug")
     yield from _twice((purpose.slug for purpose in catalogue.purposes), "/purposes", "slug")
@@ -121,7 +121,7 @@ def _catalogue_faults(catalogue: Catalogue) -> Iterator[Fault]:
         yield from _unknown(purpose.categories, known, f"/purposes/{number}/categories", "data category")
 
 
-def _flow_faults(document: NetworkDocument, catalogue: Catalogue) -> Iterator[Fault]:
+def _flow_faults(document: NetworkDocument, catalogue: DeclaredCatalogue) -> Iterator[Fault]:
     partners = {partner.slug for partner in document.partners}
     purposes = {purpose.slug for purpose in catalogue.purposes}
     categories = {category.slug for category in catalogue.data_categories}
@@ -137,7 +137,7 @@ def _flow_faults(document: NetworkDocument, catalogue: Catalogue) -> Iterator[Fa
             yield from _shape(flow, pointer)
 
 
-def _shape(flow: Flow, pointer: str) -> Iterator[Fault]:
+def _shape(flow: DeclaredFlow, pointer: str) -> Iterator[Fault]:
     if flow.sender == flow.recipient:
         yield Fault(f"{pointer}/recipient", "must be another partner than the sender")
     if (flow.basis == "statute") != (flow.norm is not None):

@@ -49,7 +49,7 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
     )
 
 
-def read_catalogue_parts(shared: network_document.Catalogue) -> tuple[list[Category], list[Purpose]]:
+def read_catalogue_parts(shared: network_document.DeclaredCatalogue) -> tuple[list[Category], list[Purpose]]:
     """The data categories and purposes of a shared catalogue, numbered from 1 in its order."""
     categories = [
         Category(
@@ -73,7 +73,7 @@ def read_catalogue_parts(shared: network_document.Catalogue) -> tuple[list[Categ
 
 
 def _agreement(
-    agreement: network_document.Agreement,
+    agreement: network_document.DeclaredAgreement,
     partners: dict[str, int],
     purposes: dict[str, int],
     categories: dict[str, int],

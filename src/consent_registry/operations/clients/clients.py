@@ -45,7 +45,7 @@ from consent_registry.storage.clients.clients import (
     lock_client_shared,
 )
 from consent_registry.storage.clients.link_codes import LinkCode
-from consent_registry.storage.clients.links import Group, has_redeemed, lock_groups
+from consent_registry.storage.clients.links import ClientGroup, has_redeemed, lock_groups
 from consent_registry.storage.keys.associated_data import place_of_reference
 from consent_registry.storage.keys.keyring import Keys
 
@@ -74,7 +74,7 @@ class KnownClient(msgspec.Struct, frozen=True):
 
     client_id: str
     recorded_at: datetime
-    group: Group
+    group: ClientGroup
 
 
 CLIENT = StoredShape("client", 1, ClientAnswer)
@@ -183,7 +183,7 @@ async def _register(command: Command, reference: str, now: datetime) -> KnownCli
         command.keys.encrypt(reference.encode(), _place(command, client_id, digest)),
         now,
     )
-    return KnownClient(client_id, now, Group.single(client_id))
+    return KnownClient(client_id, now, ClientGroup.single(client_id))
 
 
 def require_reference(reference: str, pointer: str) -> None:
@@ -207,7 +207,7 @@ async def locked_client(command: Command, reference: str) -> KnownClient | None:
 
 async def _locked_reference(
     command: Command, reference: str, *others: str
-) -> tuple[KnownClient | None, dict[str, Group]]:
+) -> tuple[KnownClient | None, dict[str, ClientGroup]]:
     """As `locked_client`, and the groups of these other client numbers. All locks are taken in one ascending order."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     digests = reference_digests(command, reference)

@@ -17,7 +17,7 @@ from consent_registry.operations.clients.code_attempts import count_failure
 from consent_registry.operations.running.commands import Command, LinkedMeanwhile, new_id
 from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
-from consent_registry.storage.clients.links import Group
+from consent_registry.storage.clients.links import ClientGroup
 
 # A partner with more references for one person than this has made a mistake.
 OF_ONE_PARTNER = 4
@@ -25,13 +25,13 @@ OF_ONE_PARTNER = 4
 _log = structlog.get_logger(__name__)
 
 
-async def locked_groups(command: Command, client_ids: Sequence[str]) -> dict[str, Group]:
+async def locked_groups(command: Command, client_ids: Sequence[str]) -> dict[str, ClientGroup]:
     """The groups of these client numbers, under the exclusive locks of all their members until COMMIT."""
     locked = await storage.lock_groups(command.connection, command.network.network_id, client_ids=client_ids)
     return await groups_within(command, client_ids, locked)
 
 
-async def groups_within(command: Command, client_ids: Sequence[str], locked: set[str]) -> dict[str, Group]:
+async def groups_within(command: Command, client_ids: Sequence[str], locked: set[str]) -> dict[str, ClientGroup]:
     """The groups of these client numbers. Raises LinkedMeanwhile if one of their members is not locked."""
     if not client_ids:
         return {}

@@ -12,11 +12,17 @@ from consent_registry.domain.events.event import Event
 from consent_registry.domain.events.grant_changes import InvalidationEvent, RenewalEvent
 from consent_registry.domain.events.texts import TextInvalidationEvent
 from consent_registry.domain.grant_changes import INVALIDATION, change_grants
-from consent_registry.domain.grants import Change, Grant
+from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.renewals import unrenew
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
-from consent_registry.operations.consents.grant_changes import Reason, event_ids, logged_renewals, logged_unrenewals
+from consent_registry.operations.consents.grant_changes import (
+    Changes,
+    Reason,
+    event_ids,
+    logged_renewals,
+    logged_unrenewals,
+)
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command
 from consent_registry.operations.running.context import Runtime
@@ -33,7 +39,6 @@ _NOTICES = {
 }
 # Consents that are read, voided and logged together. All chunks are in one transaction.
 CHUNK = 1000
-Changes = list[tuple[Grant, Change]]
 
 
 class TextInvalidationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

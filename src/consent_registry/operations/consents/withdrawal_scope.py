@@ -16,7 +16,7 @@ from consent_registry.operations.consents.receipt_codes import receipt_code_dige
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.running.commands import Command
-from consent_registry.storage.clients.links import Group
+from consent_registry.storage.clients.links import ClientGroup
 from consent_registry.storage.consents.consents import find_consent, find_releases
 from consent_registry.storage.consents.grants import find_grants_of_clients
 from consent_registry.storage.consents.receipt_codes import find_receipt_code
@@ -82,7 +82,7 @@ async def _scope_by_code(command: Command, code: str) -> WithdrawalScope | Regis
 
 
 async def _scope_of(
-    command: Command, client_id: str, group: Group, consent_id: str | None, for_partners: Sequence[int]
+    command: Command, client_id: str, group: ClientGroup, consent_id: str | None, for_partners: Sequence[int]
 ) -> WithdrawalScope:
     """The scope of a withdrawal made for these partners: the grants that any of them may see.
 

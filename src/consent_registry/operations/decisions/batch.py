@@ -25,10 +25,10 @@ from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
 from consent_registry.storage.decisions.client_locks import lock_clients, try_lock_others
 from consent_registry.storage.decisions.facts import Facts, load_facts
-from consent_registry.storage.log.append import Entry, LogPlace, append_all
+from consent_registry.storage.log.append import LogPlace, NewEntry, append_all
 
 Requests = list[PendingRequest]
-Places = dict[str, LogPlace]
+PlacesByEvent = dict[str, LogPlace]
 
 
 async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[PendingRequest]) -> Requests:
@@ -227,7 +227,9 @@ def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, lat
     return decide(question, rules, grants, now)
 
 
-async def _record(connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace) -> Places:
+async def _record(
+    connection: Connection, network: Network, now: datetime, decided: Requests, pace: Pace
+) -> PlacesByEvent:
     """Append the events of the decisions. Returns their places in the log by decision id."""
     instant = format_instant(now)
     entries = [entry for request in decided for entry in _entries(network, request, instant)]
@@ -237,11 +239,11 @@ async def _record(connection: Connection, network: Network, now: datetime, decid
     return {entry.event.id: place for entry, place in zip(entries, places, strict=True)}
 
 
-def _entries(network: Network, request: PendingRequest, instant: str) -> Iterator[Entry]:
+def _entries(network: Network, request: PendingRequest, instant: str) -> Iterator[NewEntry]:
     for pending in request.questions:
         if pending.event is not None:
             to = (pending.question.recipient.partner_id, pending.question.purpose.purpose_id)
-            yield Entry.of(network, request.actor.log_name, instant, pending.event, to)
+            yield NewEntry.of(network, request.actor.log_name, instant, pending.event, to)
 
 
 def _events(request: PendingRequest) -> list[DecisionEvent]:
@@ -249,7 +251,7 @@ def _events(request: PendingRequest) -> list[DecisionEvent]:
 
 
 async def _answer(
-    runtime: Runtime, catalogue: Catalogue, request: PendingRequest, now: datetime, places: Places, pace: Pace
+    runtime: Runtime, catalogue: Catalogue, request: PendingRequest, now: datetime, places: PlacesByEvent, pace: Pace
 ) -> None:
     decided_at = format_instant(now)
     answers = []

@@ -19,7 +19,7 @@ from consent_registry.storage.keys.keyring import Keys
 
 # The answers to a request, in the order of its questions.
 DECISIONS = StoredShape("decisions", 1, list[DecisionAnswer])
-Decided = CommandResult[list[DecisionAnswer]]
+DecisionResult = CommandResult[list[DecisionAnswer]]
 
 
 class PendingQuestion:
@@ -55,12 +55,12 @@ class PendingRequest:
         self.requests = requests
         self.is_batch = is_batch
         self.idempotency_key = idempotency_key
-        self.reply: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        self.reply: asyncio.Future[DecisionResult] = asyncio.get_running_loop().create_future()
         self.deadline = 0.0
         self.leaves_at = 0.0
         self.catalogue_version = -1
         self.questions: list[PendingQuestion] = []
-        self.outcome: Decided | Exception | None = None
+        self.outcome: DecisionResult | Exception | None = None
 
     async def read(self, catalogue: Catalogue, keys: Keys, pace: Pace) -> None:
         """Resolve the questions by this catalogue. Raises Malformed with their faults, at most 100."""
@@ -96,11 +96,11 @@ class PendingRequest:
         """Whether each question has the event of its decision."""
         return self.questions[-1].event is not None
 
-    def settle(self, outcome: Decided | Exception) -> None:
+    def settle(self, outcome: DecisionResult | Exception) -> None:
         """Schedule the answer for the moment at which it is to leave."""
         SCHEDULER.call_at(self.leaves_at, partial(self._send, outcome))
 
-    def _send(self, outcome: Decided | Exception) -> None:
+    def _send(self, outcome: DecisionResult | Exception) -> None:
         if self.reply.done():  # the caller may have closed the connection
             return
         if isinstance(outcome, CommandResult):

@@ -19,7 +19,7 @@ from consent_registry.operations.decisions.batch import answer_batch
 from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, QueuedItem
 from consent_registry.operations.decisions.pacing import Pace
-from consent_registry.operations.decisions.pending import Decided, PendingRequest
+from consent_registry.operations.decisions.pending import DecisionResult, PendingRequest
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.context import Runtime
 from consent_registry.operations.running.idempotency import IdempotencyKey
@@ -75,7 +75,7 @@ class DecisionQueue:
         *,
         is_batch: bool = False,
         idempotency_key: IdempotencyKey | None = None,
-    ) -> Decided:
+    ) -> DecisionResult:
         """The durable answers to one request or to a batch.
 
         They leave after `response_seconds` to 1.4 times that, and as much later again for each fifty questions, or when
@@ -92,7 +92,7 @@ class DecisionQueue:
         finally:
             give_back()
 
-    async def _ask(self, lane: _Lane, waiting: PendingRequest) -> Decided:
+    async def _ask(self, lane: _Lane, waiting: PendingRequest) -> DecisionResult:
         actor, requests = waiting.actor, waiting.requests
         _require_room(lane, actor, requests)
         if lane is self._batches:

@@ -125,7 +125,7 @@ class DueReader:
             for client_id in await self._unused(page):
                 yield client_id
 
-    async def _pages(self, read: storage.Page) -> AsyncIterator[list[str]]:
+    async def _pages(self, read: storage.ClientPageReader) -> AsyncIterator[list[str]]:
         after = None
         while page := await read(self._connection, self._network_id, self._periods.consents_before, after, PAGE):
             yield page

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.catalogue import Network
-from consent_registry.domain.erasures import ALWAYS_KEPT, GROUNDS, HOLD_NORMS, Kept
+from consent_registry.domain.erasures import ALWAYS_KEPT, GROUNDS, HOLD_NORMS, KeptData
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, OutcomeUnknown, Refused, RegistryError
 from consent_registry.domain.events.all_kinds import KINDS, read_event
 from consent_registry.domain.events.erasure import ErasureEvent
@@ -65,7 +65,7 @@ class ByLedger(msgspec.Struct, frozen=True):
 Target = ByReference | ByConsent | ByLedger
 
 
-class Preview(msgspec.Struct, frozen=True):
+class ErasurePreview(msgspec.Struct, frozen=True):
     """What an erasure would remove and keep. The erasure must confirm the `digest`. `rows` are counted by table,
     `events` by kind; `questions` are decisions about the person's references before they were registered. `held` has
     the norms of open legal holds. `proofs` counts consents still kept as proof, the last of them until `proofs_until`.
@@ -81,10 +81,10 @@ class Preview(msgspec.Struct, frozen=True):
     held: list[str]
     proofs: int
     proofs_until: str | None
-    stays: tuple[Kept, ...]
+    stays: tuple[KeptData, ...]
 
 
-class Erased(msgspec.Struct, frozen=True):
+class RecordedErasure(msgspec.Struct, frozen=True):
     """A recorded erasure: its id, its place in the log, how many events were removed, and from which partitions."""
 
     erasure_id: str
@@ -111,7 +111,7 @@ async def find_network(eraser: Eraser, slug: str) -> Network:
     return network
 
 
-async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> Preview:
+async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> ErasurePreview:
     """What erasing this person would remove and keep; nothing is changed.
 
     Raises the same NotFound for an unknown reference, partner and consent.
@@ -122,7 +122,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
         records = await read_client_records(connection, network.network_id, person.client_ids)
     proofs, until = proof_periods(records, periods)
     survey = person.survey
-    return Preview(
+    return ErasurePreview(
         network=network.slug,
         digest=_digest(network, person),
         clients=len(person.client_ids),
@@ -139,7 +139,7 @@ async def preview_erasure(eraser: Eraser, network: Network, target: Target) -> P
 
 async def perform_erasure(
     eraser: Eraser, network: Network, target: Target, *, ground: str, confirmed: str | None
-) -> Erased:
+) -> RecordedErasure:
     """Erase this person; durable, logged and in the ledger when this returns.
 
     `confirmed` is the digest of the preview, None only when the ledger's erasures are repeated. Raises NotFound for an
@@ -187,7 +187,7 @@ async def outstanding_erasures(eraser: Eraser) -> list[tuple[Network, ByLedger, 
     return found
 
 
-async def repeat_erasures(eraser: Eraser) -> list[Erased]:
+async def repeat_erasures(eraser: Eraser) -> list[RecordedErasure]:
     """Repeat the ledger's erasures whose clients are in the database. Raises Refused while a legal hold is open."""
     erased = []
     for network, target, ground in await outstanding_erasures(eraser):
@@ -281,11 +281,11 @@ def _require_erasable(network: Network, person: _Person, confirmed: str | None) 
 
 async def _erase(
     connection: Connection, network: Network, person: _Person, ground: str, now: datetime, erasure_id: str
-) -> Erased:
+) -> RecordedErasure:
     places = Places([*person.survey.indices, *((index, index) for index in person.questions)])
     event = ErasureEvent(id=erasure_id, ground=ground, norm=GROUNDS[ground], indices=places.spans)
     record = removal_record(network, now, event)
     log_index, partitions = await storage.erase_clients(
         connection, network.network_id, person.client_ids, person.questions, ground, now, record
     )
-    return Erased(erasure_id, network.slug, log_index, len(places), partitions)
+    return RecordedErasure(erasure_id, network.slug, log_index, len(places), partitions)

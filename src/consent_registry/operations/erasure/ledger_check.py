@@ -11,8 +11,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import transaction
-from consent_registry.storage.erasure.erasures import Mark, erasure_ids, erasure_mark, known_clients
-from consent_registry.storage.files.erasure_ledger import ErasureLedger, Line
+from consent_registry.storage.erasure.erasures import ErasureMark, erasure_ids, erasure_mark, known_clients
+from consent_registry.storage.files.erasure_ledger import ErasureLedger, LedgerLine
 
 SETTING = "CONSENT_REGISTRY_ERASURE_LEDGER"
 
@@ -23,7 +23,7 @@ class LedgerCheck:
     def __init__(self, runtime: Runtime, path: Path | None) -> None:
         self._runtime = runtime
         self._ledger = None if path is None else ErasureLedger(path)
-        self._agreed: dict[str, Mark] | None = None
+        self._agreed: dict[str, ErasureMark] | None = None
 
     async def why_not_ready(self) -> str | None:
         """None when no erased client is in the database; else what is wrong, with its cure."""
@@ -38,15 +38,15 @@ class LedgerCheck:
         self._agreed = marks if reason is None else None
         return reason
 
-    async def _mark(self, network: Network) -> Mark:
+    async def _mark(self, network: Network) -> ErasureMark:
         async with transaction(self._runtime.pool, network.network_id, ()) as connection:
             return await erasure_mark(connection, network.network_id)
 
-    async def _compare(self, networks: list[Network], marks: dict[str, Mark]) -> str | None:
+    async def _compare(self, networks: list[Network], marks: dict[str, ErasureMark]) -> str | None:
         if self._ledger is None:
             done = any(mark.erasures for mark in marks.values())
             return f"persons were erased, but {SETTING} does not say where the erasure ledger is" if done else None
-        lines: defaultdict[str, list[Line]] = defaultdict(list)
+        lines: defaultdict[str, list[LedgerLine]] = defaultdict(list)
         for line in self._ledger.entries():
             lines[line.network].append(line)
         back = 0

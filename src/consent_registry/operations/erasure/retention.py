@@ -44,7 +44,7 @@ class RetentionPreview(msgspec.Struct, frozen=True):
     held: int
 
 
-class Retained(msgspec.Struct, frozen=True):
+class RecordedRetention(msgspec.Struct, frozen=True):
     """A recorded step of retention: its id, its place in the log, what it removed (`step` is `uses`, `consents` or
     `clients`), and how many consents, clients and events.
     """
@@ -76,11 +76,11 @@ async def preview_retention(eraser: Eraser, network: Network) -> RetentionPrevie
     )
 
 
-async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BATCH) -> list[Retained]:
+async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BATCH) -> list[RecordedRetention]:
     """Remove everything that is due, in steps of one transaction each, with its event in the log; then drop the empty
     partitions of the events.
     """
-    steps: list[Retained] = []
+    steps: list[RecordedRetention] = []
     crossed = 0
     while True:
         try:
@@ -98,7 +98,7 @@ async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BA
     return steps
 
 
-async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | None:
+async def _retain(eraser: Eraser, network: Network, batch: int) -> RecordedRetention | None:
     """Let the next step go; raises Conflict when it changed before its clients were held alone."""
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         step = await (await DueReader.of(connection, network.network_id)).next_step(batch)
@@ -111,7 +111,7 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> Retained | No
         return await _remove(connection, network, step)
 
 
-async def _remove(connection: Connection, network: Network, step: DueStep) -> Retained:
+async def _remove(connection: Connection, network: Network, step: DueStep) -> RecordedRetention:
     now = await read_clock(connection)
     retention_id = new_id(now)
     said = RetentionEvent(
@@ -128,7 +128,9 @@ async def _remove(connection: Connection, network: Network, step: DueStep) -> Re
     log_index = await storage.retain(
         connection, network.network_id, step.consents, step.clients, step.places, now, record
     )
-    return Retained(retention_id, log_index, step.step, len(step.consents), len(step.clients), len(step.places))
+    return RecordedRetention(
+        retention_id, log_index, step.step, len(step.consents), len(step.clients), len(step.places)
+    )
 
 
 async def read_periods(runtime: Runtime, network: Network) -> RetentionPeriods:

@@ -18,7 +18,7 @@ from consent_registry.domain.events.keys import KeyRotationEvent
 from consent_registry.domain.instants import format_instant
 from consent_registry.operations.running.commands import administering, new_id
 from consent_registry.operations.running.context import Runtime
-from consent_registry.storage.files.key_files import FILES, FileMarks, Key, key_file_marks
+from consent_registry.storage.files.key_files import FILES, FileMarks, SecretKey, key_file_marks
 from consent_registry.storage.keys.key_rotations import add_key_rotation
 from consent_registry.storage.keys.keyring import Keys, load_keys
 
@@ -97,7 +97,9 @@ def _require_successor(keys: Keys, fresh: Keys) -> None:
             raise Unusable(f"key {current.id} has another secret in {name}.json than in use")
 
 
-async def _announce(runtime: Runtime, network: Network, keys: Keys, successors: list[tuple[str, Key, Key]]) -> None:
+async def _announce(
+    runtime: Runtime, network: Network, keys: Keys, successors: list[tuple[str, SecretKey, SecretKey]]
+) -> None:
     async with administering(runtime, network) as command:
         now = await command.now()
         events = []
@@ -113,7 +115,7 @@ def _vkeys(keys: Keys, network: Network, name: str) -> Mapping[str, str]:
     return keys.log_vkeys_by_id(network.log_origin) if name == "log" else {}
 
 
-def _event(event_id: str, vkeys: Mapping[str, str], name: str, key: Key, former: Key) -> KeyRotationEvent:
+def _event(event_id: str, vkeys: Mapping[str, str], name: str, key: SecretKey, former: SecretKey) -> KeyRotationEvent:
     """The event for a successor key: its id and from when it is active; for a log key also both verifier keys."""
     return KeyRotationEvent(
         id=event_id,

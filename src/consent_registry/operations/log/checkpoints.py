@@ -24,7 +24,7 @@ from consent_registry.storage.database.database import Connection, Pool, transac
 from consent_registry.storage.files.signed_heads import HeadMoved, SignedHead, SignedHeads
 from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.storage.log.append import LogHasGap, read_leaves, read_size
-from consent_registry.storage.log.checkpoints import Log, Published, add_checkpoint, latest_checkpoint
+from consent_registry.storage.log.checkpoints import NetworkLog, PublishedCheckpoint, add_checkpoint, latest_checkpoint
 from consent_registry.storage.log.tiles import TileDiffers, add_tiles, read_tiles
 from consent_registry.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from consent_registry.tlog.frontier import Frontier
@@ -68,14 +68,14 @@ class SealerTools(msgspec.Struct, frozen=True):
     witnesses: Cosigners
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class SealedSize(msgspec.Struct, frozen=True):
     """The size of the published checkpoint, and its age in seconds."""
 
     size: int
     age: float
 
 
-async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
+async def seal(tools: SealerTools, log: NetworkLog, *, again: bool = False) -> SealedSize:
     """Bring a log's checkpoint up to date, at most MOST_LEAVES further; returns what is published now.
 
     `again`: if no leaf was added, sign and publish the same head again. Raises HistoryChanged, BelowQuorum, HeadMoved
@@ -91,10 +91,10 @@ async def seal(tools: SealerTools, log: Log, *, again: bool = False) -> Sealed:
     if head.size and (age is None or again):
         await publish(tools, log, head)
         age = 0.0
-    return Sealed(head.size, age or 0.0)
+    return SealedSize(head.size, age or 0.0)
 
 
-async def _prepare(tools: SealerTools, log: Log, known: SignedHead | None) -> tuple[SignedHead, float | None]:
+async def _prepare(tools: SealerTools, log: NetworkLog, known: SignedHead | None) -> tuple[SignedHead, float | None]:
     """The head to publish, which is on the signer's disk and whose tiles are stored; and how many seconds ago it was
     published, None if it was not.
     """
@@ -112,7 +112,9 @@ async def _prepare(tools: SealerTools, log: Log, known: SignedHead | None) -> tu
     return new, None
 
 
-async def signed_edge(connection: Connection, log: Log, head: SignedHead, published: Published | None) -> Frontier:
+async def signed_edge(
+    connection: Connection, log: NetworkLog, head: SignedHead, published: PublishedCheckpoint | None
+) -> Frontier:
     """The right edge of the tree signed last, read from the stored tiles; raises HistoryChanged if they do not fit."""
     if published is not None and (
         published.size > head.size or (published.size == head.size and published.root != head.root)
@@ -133,7 +135,7 @@ async def signed_edge(connection: Connection, log: Log, head: SignedHead, publis
     return edge
 
 
-async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
+async def extend(connection: Connection, log: NetworkLog, edge: Frontier) -> Frontier:
     """Read the leaves added since, write their tiles, and return the new right edge; raises HistoryChanged."""
     # The last signed tile is read again with the new leaves: it differs if the log was truncated and grew again.
     start = max(0, edge.size - 1) // TILE_WIDTH * TILE_WIDTH
@@ -153,20 +155,20 @@ async def extend(connection: Connection, log: Log, edge: Frontier) -> Frontier:
     return grown
 
 
-async def publish(tools: SealerTools, log: Log, head: SignedHead) -> None:
+async def publish(tools: SealerTools, log: NetworkLog, head: SignedHead) -> None:
     """Sign a head that is on the signer's disk, have it cosigned, and publish it."""
     note = await tools.witnesses.cosign(sign(tools.keys, log, head), head.size, _prover(tools.pool, log, head.size))
     async with transaction(tools.pool, log.network_id, ()) as connection:
         await add_checkpoint(connection, log.network_id, head.size, head.root, note)
 
 
-def sign(keys: LogKeys, log: Log, head: SignedHead) -> bytes:
+def sign(keys: LogKeys, log: NetworkLog, head: SignedHead) -> bytes:
     """The note of a head, signed by every active key of this log; the same bytes each time."""
     signers = [SignerKey(log.origin, key) for key in keys.signing(log.origin)]
     return sign_checkpoint(Checkpoint(log.origin, head.size, head.root), signers).format()
 
 
-def _prover(pool: Pool, log: Log, size: int) -> Prove:
+def _prover(pool: Pool, log: NetworkLog, size: int) -> Prove:
     async def prove(old_size: int) -> list[bytes]:
         needed = tiles_for_consistency(old_size, size)
         async with transaction(pool, log.network_id, ()) as connection:
@@ -200,7 +202,7 @@ class SealingState(msgspec.Struct, frozen=True):
         return None
 
 
-async def inspect(tools: SealerTools, log: Log) -> SealingState:
+async def inspect(tools: SealerTools, log: NetworkLog) -> SealingState:
     """Compare the database, the signer's disk and the published checkpoint; nothing is written or signed."""
     known = await asyncio.to_thread(tools.heads.read, log.slug, log.origin)
     async with transaction(tools.pool, log.network_id, ()) as connection:
@@ -214,7 +216,7 @@ async def inspect(tools: SealerTools, log: Log) -> SealingState:
     return SealingState(log.size, size, age, None if known is None else known.size, problem)
 
 
-async def adopt(tools: SealerTools, log: Log, note: bytes) -> SignedHead:
+async def adopt(tools: SealerTools, log: NetworkLog, note: bytes) -> SignedHead:
     """Let a signer that has lost its disk go on from a checkpoint; returns the head that is on its disk now.
 
     Raises NoteRefused for a checkpoint that no key of this log signed, HistoryChanged unless the database contains it

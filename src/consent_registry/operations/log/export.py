@@ -9,7 +9,7 @@ from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.files.static_log import StaticLog
 from consent_registry.storage.log.append import read_leaves
-from consent_registry.storage.log.checkpoints import Published, latest_checkpoint
+from consent_registry.storage.log.checkpoints import PublishedCheckpoint, latest_checkpoint
 from consent_registry.storage.log.tiles import read_tiles
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.tile import (
@@ -49,7 +49,7 @@ async def export_log(runtime: Runtime, network: Network, folder: Path) -> int:
 
 
 async def _read_new(
-    runtime: Runtime, network: Network, old: int, published: Published
+    runtime: Runtime, network: Network, old: int, published: PublishedCheckpoint
 ) -> AsyncIterator[tuple[Tile | Bundle, bytes]]:
     """The tiles and bundles between two sizes. They never change, so each is read in a short transaction of its own."""
     async with transaction(runtime.pool, network.network_id, ()) as connection:

@@ -15,7 +15,7 @@ from consent_registry.operations.running.context import Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.log.append import read_leaves
-from consent_registry.storage.log.checkpoints import Published, latest_checkpoint
+from consent_registry.storage.log.checkpoints import PublishedCheckpoint, latest_checkpoint
 from consent_registry.storage.log.tiles import read_tiles
 from consent_registry.tlog.encoding import encode_base64
 from consent_registry.tlog.note import NoteRefused
@@ -38,14 +38,14 @@ class Consistency(msgspec.Struct, frozen=True, rename={"old_size": "from", "new_
     hashes: list[str]
 
 
-class Reader(msgspec.Struct, frozen=True):
+class LogReader(msgspec.Struct, frozen=True):
     """The network whose log is read, and the caller; None where logs are public."""
 
     network: Network
     actor: Actor | None
 
     @classmethod
-    async def of(cls, runtime: Runtime, slug: str, actor: Actor | None) -> "Reader":
+    async def of(cls, runtime: Runtime, slug: str, actor: Actor | None) -> "LogReader":
         """A reader of the network with this slug; raises NotFound if it is not the caller's own network."""
         network = await runtime.network(slug) if actor is None else actor.network
         if network is None or network.slug != slug:
@@ -54,7 +54,7 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Connection, Published]]:
+async def _reading(runtime: Runtime, reader: LogReader) -> AsyncIterator[tuple[Connection, PublishedCheckpoint]]:
     """A transaction and the published checkpoint; raises NotFound before the first checkpoint is published."""
     async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
         await _require_standing(runtime, connection, reader)
@@ -64,31 +64,31 @@ async def _reading(runtime: Runtime, reader: Reader) -> AsyncIterator[tuple[Conn
         yield connection, published
 
 
-def _turn(runtime: Runtime, reader: Reader) -> AbstractAsyncContextManager[None]:
+def _turn(runtime: Runtime, reader: LogReader) -> AbstractAsyncContextManager[None]:
     """The reader's turn. All who read a public log without a token share the turns of one caller."""
     return runtime.turn(reader.actor or reader.network, "reads")
 
 
-async def _require_standing(runtime: Runtime, connection: Connection, reader: Reader) -> None:
+async def _require_standing(runtime: Runtime, connection: Connection, reader: LogReader) -> None:
     if reader.actor is not None:
         await lock_catalogue(connection, reader.network.network_id)
         require_standing(reader.actor, await runtime.catalogue(connection, reader.network))
 
 
-async def read_checkpoint(runtime: Runtime, reader: Reader) -> bytes:
+async def read_checkpoint(runtime: Runtime, reader: LogReader) -> bytes:
     """The published checkpoint, a signed note."""
     async with _reading(runtime, reader) as (_, published):
         return published.note
 
 
-async def read_tile(runtime: Runtime, reader: Reader, tile: Tile) -> bytes:
+async def read_tile(runtime: Runtime, reader: LogReader, tile: Tile) -> bytes:
     """The hashes of a tile, full or of any width within the published tree; raises NotFound."""
     async with _reading(runtime, reader) as (connection, published):
         _require_published(tile, published.size)
         return (await _tiles(connection, reader, [tile]))[tile]
 
 
-async def read_bundle(runtime: Runtime, reader: Reader, bundle: Bundle) -> bytes:
+async def read_bundle(runtime: Runtime, reader: LogReader, bundle: Bundle) -> bytes:
     """The entries of a tile at level 0; raises NotFound."""
     async with _reading(runtime, reader) as (connection, published):
         _require_published(Tile(0, bundle.number, bundle.width), published.size)
@@ -99,7 +99,7 @@ async def read_bundle(runtime: Runtime, reader: Reader, bundle: Bundle) -> bytes
         return encode_bundle(leaves)
 
 
-async def prove_inclusion(runtime: Runtime, reader: Reader, index: int) -> bytes:
+async def prove_inclusion(runtime: Runtime, reader: LogReader, index: int) -> bytes:
     """The proof that an entry is under the published checkpoint, as a `.tlog-proof` file; raises NotFound otherwise."""
     async with _reading(runtime, reader) as (connection, published):
         if index >= published.size:
@@ -108,7 +108,7 @@ async def prove_inclusion(runtime: Runtime, reader: Reader, index: int) -> bytes
         return TlogProof(index, inclusion_path(index, published.size, tiles), published.note).format()
 
 
-async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new_size: int | None) -> Consistency:
+async def prove_consistency(runtime: Runtime, reader: LogReader, old_size: int, new_size: int | None) -> Consistency:
     """The proof that the log only grew from one size to another, by default the published size; raises NotFound."""
     async with _reading(runtime, reader) as (connection, published):
         to = published.size if new_size is None else new_size
@@ -120,7 +120,7 @@ async def prove_consistency(runtime: Runtime, reader: Reader, old_size: int, new
         return Consistency(reader.network.log_origin, old_size, to, [encode_base64(node) for node in path])
 
 
-async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:
+async def read_vkeys(runtime: Runtime, reader: LogReader) -> list[str]:
     """The verifier keys of the log, the current one first, then those that signed before (C2SP signed-note)."""
     if reader.actor is not None:
         async with _turn(runtime, reader), transaction(runtime.pool, reader.network.network_id, ()) as connection:
@@ -131,7 +131,7 @@ async def read_vkeys(runtime: Runtime, reader: Reader) -> list[str]:
         raise NotFound("The log's origin cannot be the name of a key, so it has no verifier keys.") from error
 
 
-async def _tiles(connection: Connection, reader: Reader, tiles: Collection[Tile]) -> dict[Tile, bytes]:
+async def _tiles(connection: Connection, reader: LogReader, tiles: Collection[Tile]) -> dict[Tile, bytes]:
     found = await read_tiles(connection, reader.network.network_id, list(tiles))
     if len(found) < len(tiles):
         raise NotFound

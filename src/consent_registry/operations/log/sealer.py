@@ -21,8 +21,8 @@ from consent_registry.storage.database.database import Connection, session, tran
 from consent_registry.storage.files.signed_heads import HeadMoved
 from consent_registry.storage.files.unsealed_logs import read_unsealed, write_unsealed
 from consent_registry.storage.keys.log_keys import load_log_keys
-from consent_registry.storage.log.checkpoints import Log, list_logs, thin_checkpoints, try_to_lead
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.storage.log.checkpoints import NetworkLog, list_logs, thin_checkpoints, try_to_lead
+from consent_registry.tlog.refusal import TlogRefused
 
 # Seconds between two looks at all logs; a checkpoint is at most 1 s behind.
 PERIOD = 0.25
@@ -48,7 +48,7 @@ class _LogProgress(msgspec.Struct):
     not_before: float = float("-inf")
     task: asyncio.Task[None] | None = None
 
-    def is_due(self, log: Log, now: float) -> bool:
+    def is_due(self, log: NetworkLog, now: float) -> bool:
         """Whether the log must be sealed, or its checkpoint signed again, now."""
         idle = self.task is None or self.task.done()
         return idle and now >= self.not_before and (log.size != self.size or now - self.published_at >= AGAIN_AFTER)
@@ -120,7 +120,7 @@ class Sealer:
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [progress.task for progress in self._progress.values() if progress.task is not None]
 
-    async def _seal(self, progress: _LogProgress, log: Log) -> None:
+    async def _seal(self, progress: _LogProgress, log: NetworkLog) -> None:
         again = progress.size == log.size
         try:
             sealed = await seal(self._tools, log, again=again)
@@ -135,14 +135,14 @@ class Sealer:
             # The database's clock may have been set, so the age is limited to what is possible.
             progress.published_at = self._clock() - min(max(sealed.age, 0.0), AGAIN_AFTER)
 
-    def _put_off(self, log: Log, error: Exception) -> float:
+    def _put_off(self, log: NetworkLog, error: Exception) -> float:
         """Log and store why a log is not sealed; returns the seconds until the next attempt."""
         reason = reason_of(error)
         self._note(log, reason)
         if isinstance(error, HistoryChanged | Unusable):
             _log.error("SEALING IS HALTED: nothing is signed", network=log.slug, reason=reason)
             return HALT
-        if isinstance(error, AuditRefusal):
+        if isinstance(error, TlogRefused):
             _log.error("SEALING IS IMPOSSIBLE: no note can carry this log", network=log.slug, reason=reason)
             return HALT
         if isinstance(error, BelowQuorum):
@@ -154,7 +154,7 @@ class Sealer:
         _log.error("sealing failed", network=log.slug, exc_info=error)
         return HALT
 
-    def _note(self, log: Log, reason: str | None) -> None:
+    def _note(self, log: NetworkLog, reason: str | None) -> None:
         """Write the reasons to the sealer's folder when one changed; servers and `seal --status` read them there."""
         reasons = {slug: why for slug, why in self._reasons.items() if slug != log.slug}
         if reason is not None:
@@ -173,7 +173,7 @@ class Sealer:
         except (Unusable, OSError) as error:
             _log.error("the log's keys cannot be read; those read before are used", reason=str(error))
 
-    async def _thin(self, logs: list[Log]) -> None:
+    async def _thin(self, logs: list[NetworkLog]) -> None:
         for log in logs:
             with suppress(CannotRecord):  # the next hour will do
                 async with transaction(self._tools.pool, log.network_id, ()) as connection:

@@ -14,7 +14,7 @@ from consent_registry.storage.database.database import open_pool, session
 from consent_registry.storage.files.signed_heads import SignedHeads
 from consent_registry.storage.files.unsealed_logs import read_unsealed
 from consent_registry.storage.keys.log_keys import load_log_keys
-from consent_registry.storage.log.checkpoints import Log, list_logs
+from consent_registry.storage.log.checkpoints import NetworkLog, list_logs
 from consent_registry.storage.start_checks import require_safe_for_sealing
 
 # How many logs can be sealed at the same time; the leader's own connection is extra.
@@ -52,7 +52,7 @@ async def inspect_logs(tools: SealerTools, dsn: str, state: Path) -> list[LogSta
     return [await _inspect(tools, log, reasons.get(log.slug)) for log in await _logs(dsn)]
 
 
-async def _inspect(tools: SealerTools, log: Log, reason: str | None) -> LogState:
+async def _inspect(tools: SealerTools, log: NetworkLog, reason: str | None) -> LogState:
     sealing = await checkpoints.inspect(tools, log)
     fault = origin_fault(log.origin)
     unsealable = None if fault is None else f"not sealed: no note can carry the log's origin, which {fault}"
@@ -71,6 +71,6 @@ async def adopt_checkpoint(tools: SealerTools, dsn: str, slug: str, note: bytes)
     return (await checkpoints.adopt(tools, log, note)).size
 
 
-async def _logs(dsn: str) -> list[Log]:
+async def _logs(dsn: str) -> list[NetworkLog]:
     async with session(dsn) as connection:
         return await list_logs(connection)

@@ -37,7 +37,7 @@ class BelowQuorum(RegistryError):
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class CollectedCosignatures:
     """The result of asking: the note with every cosignature, when each witness cosigned, and why others did not."""
 
     note: bytes
@@ -80,7 +80,7 @@ class Witnesses:
             raise BelowQuorum(f"the quorum {self.policy.quorum} is not met at size {size}: {reasons or 'no witness'}")
         return collected.note
 
-    async def collect(self, note: bytes, size: int, prove: Prove) -> Collected:
+    async def collect(self, note: bytes, size: int, prove: Prove) -> CollectedCosignatures:
         """Ask every witness that has an address; returns when all have answered or the time limit is reached."""
         asked = {
             asyncio.create_task(self._ask(witness, note, size, prove)): witness
@@ -105,7 +105,7 @@ class Witnesses:
         signed = SignedNote.parse(note)
         cosigned = replace(signed, signatures=(*signed.signatures, *(line for line, _ in signatures.values())))
         times = {key: at_seconds for key, (_, at_seconds) in signatures.items()}
-        return Collected(cosigned.format(), self.policy.is_met_by(times), times, failures)
+        return CollectedCosignatures(cosigned.format(), self.policy.is_met_by(times), times, failures)
 
     async def _wait(self, asked: Mapping[asyncio.Task[tuple[Signature, int]], TrustedWitness]) -> None:
         """Wait until all have answered: at most `seconds`, and at most `grace` after the quorum is met."""

@@ -9,8 +9,8 @@ from datetime import timedelta
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.findings import KINDS, Finding, Period
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.oversight.reconciliation import Limits, Reconciliation, reconcile
-from consent_registry.operations.oversight.table_check import Audited
+from consent_registry.operations.oversight.reconciliation import FindingLimits, Reconciliation, reconcile
+from consent_registry.operations.oversight.table_check import NetworkReport
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import table_check as storage
@@ -21,13 +21,13 @@ HIDDEN = frozenset({"receipt_codes_guessed", "link_codes_guessed"})
 SHOWN = tuple(kind for kind in KINDS if kind not in HIDDEN)
 
 
-async def reconcile_networks(connection: Connection, slug: str | None, days: int) -> AsyncIterator[Audited]:
+async def reconcile_networks(connection: Connection, slug: str | None, days: int) -> AsyncIterator[NetworkReport]:
     """Reconcile the last days of one network, or of all networks one after the other. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
         raise NotFound("There is no such network.")
     for name in networks if slug is None else [slug]:
-        yield Audited(name, await _reconcile(connection, networks[name][0], days), ())
+        yield NetworkReport(name, await _reconcile(connection, networks[name][0], days), ())
 
 
 async def _reconcile(connection: Connection, network_id: int, days: int) -> Report:
@@ -37,7 +37,7 @@ async def _reconcile(connection: Connection, network_id: int, days: int) -> Repo
     report = Report()
     checks = {kind: report.check(kind, says="nothing found") for kind in SHOWN}
     for partner_id, partner in names.partners.items():
-        given = Reconciliation(connection, network_id, partner_id, names.categories, period, Limits())
+        given = Reconciliation(connection, network_id, partner_id, names.categories, period, FindingLimits())
         for kind, found in (await reconcile(given, SHOWN)).items():
             for finding in sorted(found, key=lambda finding: (finding.known_at, finding.finding_id)):
                 checks[kind].find(kind, _facts(partner, finding), index=finding.log_index, path=finding.finding_id)

@@ -12,7 +12,7 @@ import msgspec
 from consent_registry.domain.errors import Conflict
 from consent_registry.domain.events.decisions import ReadEvent
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
-from consent_registry.operations.oversight.event_search import Subject, held_subject, is_about, show_events
+from consent_registry.operations.oversight.event_search import SearchedClient, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
@@ -25,7 +25,7 @@ from consent_registry.storage.oversight.event_search import (
     choose_one_plan,
     permits_received,
 )
-from consent_registry.storage.oversight.events import OwnEvent, Wanted, read_stretch
+from consent_registry.storage.oversight.events import OwnEvent, WantedEvents, read_stretch
 from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 Format = Literal["jsonl", "csv", "bundle"]
@@ -41,7 +41,7 @@ class EventExportRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_
     format: Format
 
 
-class Export(msgspec.Struct, frozen=True):
+class EventExport(msgspec.Struct, frozen=True):
     """An export: pages of views or, after the head of a bundle, pages of events with their nonces."""
 
     head: BundleHead | None
@@ -59,7 +59,7 @@ class ExportPage(msgspec.Struct, frozen=True):
     end: int
 
 
-async def export_events(runtime: Runtime, actor: Actor, request: EventExportRequest) -> Export:
+async def export_events(runtime: Runtime, actor: Actor, request: EventExportRequest) -> EventExport:
     """Begin an export; its first page is read and logged when this returns. Raises Malformed, and Conflict for a bundle
     of a log that has no checkpoint yet.
     """
@@ -67,7 +67,7 @@ async def export_events(runtime: Runtime, actor: Actor, request: EventExportRequ
     head = None
     if request.format == "bundle":
         head = BundleHead(FORMAT, actor.network.log_origin, first.end, slice=actor.slug, actor=actor.slug)
-    return Export(head, _pages(runtime, actor, request, first))
+    return EventExport(head, _pages(runtime, actor, request, first))
 
 
 async def _pages(
@@ -123,7 +123,7 @@ async def _end(command: Command, kind: Format) -> int:
 class _Stretches:
     """Reads the events of one page, stretch by stretch of the log."""
 
-    def __init__(self, command: Command, criteria: Criteria, subject: Subject | None, kind: Format) -> None:
+    def __init__(self, command: Command, criteria: Criteria, subject: SearchedClient | None, kind: Format) -> None:
         self._command, self._criteria, self._subject, self._kind = command, criteria, subject, kind
         self._own: list[OwnEvent] = []
         self._received: list[ReceivedPermit] = []
@@ -158,10 +158,10 @@ class _Stretches:
         views = (await show_events(self._command, self._own, self._received, self._named))[::-1]
         return [view.id for view in views], ExportPage(views, [], following, until)
 
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> WantedEvents:
         criteria = self._criteria
         client_ids = None if self._subject is None else self._subject.client_ids
-        return Wanted(
+        return WantedEvents(
             self._command.actor.partner_id,
             criteria.kinds,
             criteria.flow,

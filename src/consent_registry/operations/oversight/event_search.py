@@ -16,7 +16,7 @@ from consent_registry.domain.events.decisions import OUTCOMES, ReadEvent
 from consent_registry.operations.clients.clients import open_reference, own_references
 from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
-from consent_registry.operations.oversight.event_views import EventView, Views
+from consent_registry.operations.oversight.event_views import EventView, EventViews
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
 from consent_registry.operations.running.context import Runtime
@@ -26,7 +26,7 @@ from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.log.append import find_leaves
 from consent_registry.storage.oversight import event_search as storage
 from consent_registry.storage.oversight.event_search import ReceivedPermit, SearchRange
-from consent_registry.storage.oversight.events import OwnEvent, Place, read_events
+from consent_registry.storage.oversight.events import EventPlace, OwnEvent, read_events
 
 # At most so many questions without a client are compared for one page; the cursor goes on from there.
 OPENED = 1000
@@ -40,7 +40,7 @@ class EventSearchRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_
     cursor: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
 
 
-class Subject(msgspec.Struct, frozen=True):
+class SearchedClient(msgspec.Struct, frozen=True):
     """The client a search is about: the client id under which the search is logged, all client ids of the client, and
     the caller's references for it. An unregistered reference has no `client_id`, and client ids without data.
     """
@@ -55,7 +55,7 @@ class _Found(msgspec.Struct, frozen=True):
     reference of questions from before its registration.
     """
 
-    own: list[Place]
+    own: list[EventPlace]
     received: list[ReceivedPermit]
     floor: int = 0
     named: Mapping[int, str] = {}
@@ -99,14 +99,14 @@ async def _span(command: Command, criteria: Criteria, before: int, limit: int) -
     return SearchRange(network_id, low, min(before, high), criteria.since, criteria.until, limit)
 
 
-async def held_subject(command: Command, reference: str) -> Subject:
+async def held_subject(command: Command, reference: str) -> SearchedClient:
     """The client of the caller's reference, under its shared lock. An unregistered reference causes the same work."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     known = await held_client(command, reference)
     asked = known or str(uuid.uuid4())
     client_ids = (await find_groups(command.connection, network_id, [asked]))[asked].client_ids
     references = await list_references(command.connection, network_id, partner_id, client_ids)
-    return Subject(known, client_ids, [open_reference(command, reference) for reference in references])
+    return SearchedClient(known, client_ids, [open_reference(command, reference) for reference in references])
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
@@ -120,7 +120,7 @@ def _without_place(request: EventSearchRequest) -> EventSearchRequest:
     return msgspec.structs.replace(request, limit=1, cursor=None)
 
 
-async def _find(command: Command, criteria: Criteria, subject: Subject | None, span: SearchRange) -> _Found:
+async def _find(command: Command, criteria: Criteria, subject: SearchedClient | None, span: SearchRange) -> _Found:
     """Find one event more than a page, to know whether another page follows."""
     if subject is not None:
         found = await _find_about(command, criteria, subject, span)
@@ -145,7 +145,7 @@ async def _find_within(command: Command, criteria: Criteria, span: SearchRange) 
     return _Found(own, received)
 
 
-async def _own_places(command: Command, criteria: Criteria, span: SearchRange) -> list[Place]:
+async def _own_places(command: Command, criteria: Criteria, span: SearchRange) -> list[EventPlace]:
     actor_id = command.actor.partner_id
     if criteria.is_about_decisions:
         if not criteria.kinds or criteria.person is not None:
@@ -165,7 +165,7 @@ async def _own_places(command: Command, criteria: Criteria, span: SearchRange) -
     return await storage.places_by_kind(command.connection, span, actor_id, criteria.kinds)
 
 
-async def _find_about(command: Command, criteria: Criteria, subject: Subject, span: SearchRange) -> _Found:
+async def _find_about(command: Command, criteria: Criteria, subject: SearchedClient, span: SearchRange) -> _Found:
     """Events about the client, and questions about its references from before they were registered."""
     actor_id = command.actor.partner_id
     own = await storage.places_of_clients(
@@ -213,7 +213,7 @@ async def show_events(
     indices = [row.place.index for row in own] + [row.place.index for row in received]
     leaves = await find_leaves(command.connection, command.network.network_id, indices)
     references = await own_references(command, [row.client_id for row in own if row.client_id is not None])
-    views = Views(command.catalogue, leaves, references)
+    views = EventViews(command.catalogue, leaves, references)
     shown = [views.own(command.actor.slug, row, named.get(row.place.index)) for row in own]
     shown += [views.received(row) for row in received]
     return sorted(shown, key=lambda view: view.log.index, reverse=True)

@@ -38,7 +38,7 @@ class EventView(msgspec.Struct, frozen=True):
     event: dict[str, Any] | UnsetType = UNSET
 
 
-class Views:
+class EventViews:
     """Makes views of a page's events with the catalogue's slugs, the leaves and the caller's references."""
 
     def __init__(self, catalogue: Catalogue, leaves: Mapping[int, bytes], references: Mapping[str, str]) -> None:

@@ -22,10 +22,10 @@ from consent_registry.domain.findings import (
     sort_key_of,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
-from consent_registry.domain.transfer_findings import Decided
+from consent_registry.domain.transfer_findings import RecordedDecision
 from consent_registry.operations.clients.clients import own_references
 from consent_registry.operations.oversight.reconciliation import (
-    Limits,
+    FindingLimits,
     Reconciliation,
     decisions,
     read_decided,
@@ -51,7 +51,7 @@ class FindingsRequest(msgspec.Struct, frozen=True):
     kind: FindingKind | None
     begin: datetime | None
     end: datetime | None
-    limits: Limits
+    limits: FindingLimits
     limit: int
     cursor: str | None
 
@@ -206,7 +206,7 @@ async def _views(command: Command, given: Reconciliation, page: Sequence[Finding
     ]
 
 
-def _view(finding: Finding, decided: Decided | None, reference: str | None) -> FindingView:
+def _view(finding: Finding, decided: RecordedDecision | None, reference: str | None) -> FindingView:
     permitted = () if decided is None else decided.permitted
     return FindingView(
         finding_id=finding.finding_id,

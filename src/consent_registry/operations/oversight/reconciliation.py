@@ -32,7 +32,13 @@ from consent_registry.domain.lookups import (
     lookups_refused,
     lookups_without_transfer,
 )
-from consent_registry.domain.transfer_findings import Decided, Sent, Stopped, UsedGrant, judge_transfer
+from consent_registry.domain.transfer_findings import (
+    RecordedDecision,
+    SentTransfer,
+    StoppingChange,
+    UsedGrant,
+    judge_transfer,
+)
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.operations.decisions.decisions import decision_of
 from consent_registry.storage.clients.code_attempts import CodeKind
@@ -45,7 +51,7 @@ from consent_registry.storage.oversight import lookups
 _AT_ONCE = 5000
 
 
-class Limits(msgspec.Struct, frozen=True):
+class FindingLimits(msgspec.Struct, frozen=True):
     """The limits of findings: the time after which, or the number from which, something is a finding."""
 
     report_after: timedelta = REPORT_AFTER
@@ -62,7 +68,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     partner_id: int
     categories: Mapping[int, str]
     period: Period
-    limits: Limits
+    limits: FindingLimits
 
     def slice(self, *, earlier: timedelta = timedelta(0), since: datetime | None = None) -> storage.Slice:
         """The arguments of a statement: network, partner and period, moved back by `earlier` or begun at `since`."""
@@ -74,7 +80,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
         return tuple(self.categories[category_id] for category_id in category_ids)
 
 
-Check = Callable[[Reconciliation], Awaitable[list[Finding]]]
+FindingCheck = Callable[[Reconciliation], Awaitable[list[Finding]]]
 
 
 async def reconcile(given: Reconciliation, kinds: Sequence[FindingKind] = KINDS) -> dict[FindingKind, list[Finding]]:
@@ -101,7 +107,7 @@ async def _transfers(given: Reconciliation) -> list[Finding]:
 def _judged(
     given: Reconciliation,
     rows: Sequence[storage.SentRow],
-    decided: Mapping[str, Decided],
+    decided: Mapping[str, RecordedDecision],
     grants: Mapping[str, UsedGrant],
 ) -> list[Finding]:
     found = []
@@ -109,7 +115,7 @@ def _judged(
         # Retention may have removed the decision before the report on it; what it permitted is then unknown.
         if row.decision_id in decided:
             categories = given.slugs(row.category_ids)
-            sent = Sent(row.transfer_id, row.decision_id, categories, row.transferred_at, row.recorded_at)
+            sent = SentTransfer(row.transfer_id, row.decision_id, categories, row.transferred_at, row.recorded_at)
             found += judge_transfer(sent, decided[row.decision_id], grants)
     return found
 
@@ -123,10 +129,10 @@ async def decisions(given: Reconciliation, decision_ids: Sequence[str]) -> list[
     return found
 
 
-def read_decided(row: storage.DecisionRow) -> Decided:
+def read_decided(row: storage.DecisionRow) -> RecordedDecision:
     """The facts of a decision, read from its event."""
     event = decision_of(row.event)
-    return Decided(
+    return RecordedDecision(
         decision_id=row.decision_id,
         log_index=row.log_index,
         client_id=row.client_id,
@@ -152,12 +158,12 @@ async def _used_grants(given: Reconciliation, grant_ids: Sequence[str]) -> dict[
     return grants
 
 
-def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozenset[str]) -> list[Stopped]:
+def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozenset[str]) -> list[StoppingChange]:
     stop = row.stop
     if stop is None:
         return []
     taken = categories if stop.category_ids is None else frozenset(given.slugs(stop.category_ids))
-    return [Stopped(taken, stop.effective_at, stop.recorded_at, stop.kind, stop.of_id)]
+    return [StoppingChange(taken, stop.effective_at, stop.recorded_at, stop.kind, stop.of_id)]
 
 
 async def _unreported(given: Reconciliation) -> list[Finding]:
@@ -199,7 +205,7 @@ async def _without_transfer(given: Reconciliation) -> list[Finding]:
     return await asyncio.to_thread(lookups_without_transfer, questions, limit)
 
 
-def _guessed(kind: FindingKind, code: CodeKind) -> Check:
+def _guessed(kind: FindingKind, code: CodeKind) -> FindingCheck:
     async def check(given: Reconciliation) -> list[Finding]:
         asked = given.slice(since=lookups_needed_since(given.period.begin, HOUR))
         failures = await lookups.wrong_codes(given.connection, asked, code)
@@ -209,7 +215,7 @@ def _guessed(kind: FindingKind, code: CodeKind) -> Check:
 
 
 # Each check with the kinds of finding it returns.
-_CHECKS: Mapping[Check, tuple[FindingKind, ...]] = {
+_CHECKS: Mapping[FindingCheck, tuple[FindingKind, ...]] = {
     _transfers: (
         "transfer_without_permit",
         "transfer_after_withdrawal",

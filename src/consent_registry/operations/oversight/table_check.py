@@ -21,7 +21,7 @@ from consent_registry.tlog.removals import Places
 from consent_registry.tlog.report import Check, Report
 
 
-class Audited(msgspec.Struct, frozen=True):
+class NetworkReport(msgspec.Struct, frozen=True):
     """One network's report. `removed` has ranges of places (first and last) whose events were removed with a record."""
 
     network: str
@@ -36,7 +36,9 @@ async def auditing(dsn: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def check_tables(connection: Connection, slug: str | None, keys: Keys | None = None) -> AsyncIterator[Audited]:
+async def check_tables(
+    connection: Connection, slug: str | None, keys: Keys | None = None
+) -> AsyncIterator[NetworkReport]:
     """Check the tables of one network, or of all in turn; with keys the encrypted values too. Raises NotFound."""
     networks = await storage.list_networks(connection)
     if slug is not None and slug not in networks:
@@ -45,7 +47,9 @@ async def check_tables(connection: Connection, slug: str | None, keys: Keys | No
         yield await _check_network(connection, name, *networks[name], keys)
 
 
-async def _check_network(connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None) -> Audited:
+async def _check_network(
+    connection: Connection, slug: str, network_id: int, origin: str, keys: Keys | None
+) -> NetworkReport:
     names = await storage.enter_network(connection, network_id)
     report, table_check = Report(origin=origin), TableCheck()
     reading = LogReading(report, table_check, slug)
@@ -61,7 +65,7 @@ async def _check_network(connection: Connection, slug: str, network_id: int, ori
     await _transfers(report.check("transfers"), connection, network_id, names)
     await check_references(report.check("references"), connection, network_id, keys)
     await check_encrypted_texts(report.check("sealed texts"), connection, network_id, keys)
-    return Audited(slug, report, _within(reading.removed, report.size or 0).spans)
+    return NetworkReport(slug, report, _within(reading.removed, report.size or 0).spans)
 
 
 def _within(removed: Places, size: int) -> Places:
@@ -96,7 +100,7 @@ class _Comparison:
         self._check.says = f"{self._equal} rows are as the log tells"
 
 
-async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.Names) -> None:
+async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.CatalogueSlugs) -> None:
     equal, before = 0, None
     async for row in storage.read_transfers(connection, network_id, names):
         again = row["transfer_id"] is not None and row["transfer_id"] == before

@@ -11,7 +11,7 @@ from consent_registry.domain.act_entries import ActEntries
 from consent_registry.domain.commitments import Committed, commit
 from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.domain.events.clients import LinkEvent
-from consent_registry.domain.events.event import EVENT_FORMAT, Head
+from consent_registry.domain.events.event import EVENT_FORMAT, EventHead
 from consent_registry.domain.table_check import NotComplete, TableCheck, differences, search_columns
 from consent_registry.tlog.frontier import Frontier
 from consent_registry.tlog.leaf import LEAF_LENGTH, NONCE_LENGTH, canonical, opens
@@ -71,7 +71,7 @@ class LogReading:
         if self._table_check.unattached:
             self._removals.says += f"; {self._table_check.unattached} changes concern what was removed with them"
 
-    def _with_committed(self, index: int, event: Head, row: Mapping[str, Any]) -> Head:
+    def _with_committed(self, index: int, event: EventHead, row: Mapping[str, Any]) -> EventHead:
         """The event with the values to which its bytes only commit, read from the tables: the client id, and the id of
         the code that a link redeemed.
         """

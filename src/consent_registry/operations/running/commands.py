@@ -26,7 +26,7 @@ from consent_registry.operations.running.idempotency import (
     kept_result,
 )
 from consent_registry.operations.running.response_delay import respond_after
-from consent_registry.operations.running.turns import Kind
+from consent_registry.operations.running.turns import TurnKind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
@@ -144,7 +144,7 @@ async def run_command(
     shape: StoredShape[T] | None = None,
     exclusive: bool = False,
     constant_time: int = 0,
-    kind: Kind = "commands",
+    kind: TurnKind = "commands",
 ) -> CommandResult[T]:
     """Run `work` in one transaction and return its result after the commit.
 

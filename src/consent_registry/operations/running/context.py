@@ -10,7 +10,7 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.running.actors import Actor
 from consent_registry.operations.running.clock import Clock
-from consent_registry.operations.running.turns import Kind, Turns
+from consent_registry.operations.running.turns import TurnKind, Turns
 from consent_registry.storage.catalogue.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.catalogue.networks import list_networks
 from consent_registry.storage.database.database import Connection, Connections, transaction
@@ -57,7 +57,7 @@ class Runtime:
         copied.turns = Turns()  # the pool of these connections has its own queue
         return copied
 
-    async def take_turn(self, actor: Actor, kind: Kind) -> Callable[[], None]:
+    async def take_turn(self, actor: Actor, kind: TurnKind) -> Callable[[], None]:
         """Wait for the caller's turn for work of this kind; call the returned function to give the turn back.
 
         Turns keep time and connections for others when one caller floods. A turn is held until the answer is sent, so
@@ -67,7 +67,7 @@ class Runtime:
         return await self.turns.take(actor.turn_key, kind)
 
     @asynccontextmanager
-    async def turn(self, actor: Actor | Network, kind: Kind) -> AsyncIterator[None]:
+    async def turn(self, actor: Actor | Network, kind: TurnKind) -> AsyncIterator[None]:
         """As `take_turn`, for the length of a block. A network as the caller means all who read its public log."""
         caller = actor.slug if isinstance(actor, Network) else actor.turn_key
         give_back = await self.turns.take(caller, kind)

@@ -14,7 +14,7 @@ from consent_registry.operations.running.reasons import reason_of
 
 _NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
-Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
+HttpClient = TypeVar("HttpClient", httpx.Client, httpx.AsyncClient)
 
 
 class CannotCall(Exception):
@@ -45,7 +45,7 @@ def why_not(error: Exception) -> str:
     return reason_of(error)
 
 
-def _made(make: Callable[[], Client]) -> Client:
+def _made(make: Callable[[], HttpClient]) -> HttpClient:
     try:
         return make()
     except Exception as error:

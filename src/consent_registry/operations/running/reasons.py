@@ -10,7 +10,7 @@ from pathlib import Path
 
 from consent_registry.domain.errors import Fault, RegistryError
 from consent_registry.settings import UnsafeSetting
-from consent_registry.tlog.refusal import AuditRefusal
+from consent_registry.tlog.refusal import TlogRefused
 
 _ROOT = Path(__file__).resolve().parents[2]
 # SQLSTATE classes whose messages quote what was sent: data exception, integrity constraint violation.
@@ -25,7 +25,7 @@ def reason_of(error: BaseException) -> str:
     for cause in causes:
         if isinstance(cause, RegistryError):
             return _first_line(cause.detail) + faults_of(cause.faults)
-        if isinstance(cause, UnsafeSetting | AuditRefusal):
+        if isinstance(cause, UnsafeSetting | TlogRefused):
             return _first_line(str(cause))
     for cause in causes:
         if (words := _outside(cause)) is not None:

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 # A random part of up to two fifths, in thousandths, is added: a processor that slept longer wakes a little later.
 _CHANCE = 400
-Answer = TypeVar("Answer")
+ResponseValue = TypeVar("ResponseValue")
 Send = Callable[[], None]
 
 
@@ -99,7 +99,7 @@ def response_moment(seconds: float) -> float:
     return time.monotonic() + seconds * (1 + secrets.randbelow(_CHANCE) / 1000)
 
 
-async def respond_after(seconds: float, answering: Awaitable[Answer]) -> Answer:
+async def respond_after(seconds: float, answering: Awaitable[ResponseValue]) -> ResponseValue:
     """Return or raise what `answering` does, `seconds` from now plus a random part, or later if it takes longer."""
     moment = response_moment(seconds)
     try:

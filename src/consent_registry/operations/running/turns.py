@@ -14,12 +14,12 @@ from typing import Literal
 from consent_registry.domain.errors import CannotRecord
 
 # Questions are decisions, a few at once; the answers of constant-time commands are sent after a constant time.
-Kind = Literal["questions", "batches", "commands", "constant-time commands", "reads"]
+TurnKind = Literal["questions", "batches", "commands", "constant-time commands", "reads"]
 # How many may be under way while others ask. A command has the log's lock for itself, a batch has it for long;
 # decisions share a transaction.
-SHARED: dict[Kind, int] = {"questions": 8, "batches": 1, "commands": 1, "constant-time commands": 2, "reads": 2}
+SHARED: dict[TurnKind, int] = {"questions": 8, "batches": 1, "commands": 1, "constant-time commands": 2, "reads": 2}
 # Each request of these kinds has a connection to the database for itself; decisions share one.
-CONNECTED: tuple[Kind, ...] = ("commands", "constant-time commands", "reads")
+CONNECTED: tuple[TurnKind, ...] = ("commands", "constant-time commands", "reads")
 # Seconds for which a caller counts as asking after its last request.
 RECENT = 10.0
 # So many requests of one caller and kind may wait; one more is refused.
@@ -64,12 +64,12 @@ class Turns:
     def __init__(self, connections: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._connections = connections
         self._clock = clock
-        self._lines: dict[tuple[str, Kind], _Line] = {}
+        self._lines: dict[tuple[str, TurnKind], _Line] = {}
         # The last caller, when it asked, and when another caller last asked.
         self._last = ""
         self._last_at = self._other_at = float("-inf")
 
-    async def take(self, caller: str, kind: Kind) -> Callable[[], None]:
+    async def take(self, caller: str, kind: TurnKind) -> Callable[[], None]:
         """Wait for this caller's turn; the returned function gives it back. Raises CannotRecord when too many wait."""
         if caller != self._last:
             self._last, self._other_at = caller, self._last_at
@@ -85,24 +85,24 @@ class Turns:
             line.under_way += 1
         return partial(self._give_back, line, caller, kind)
 
-    def _give_back(self, line: _Line, caller: str, kind: Kind) -> None:
+    def _give_back(self, line: _Line, caller: str, kind: TurnKind) -> None:
         line.under_way -= 1
         self._wake(line, caller, kind)
 
-    def _wake(self, line: _Line, caller: str, kind: Kind) -> None:
+    def _wake(self, line: _Line, caller: str, kind: TurnKind) -> None:
         line.wake(self._most(caller, kind))
         if kind in CONNECTED:
             # A request of another kind may be waiting for the connection that is free now.
             for connected in CONNECTED:
                 self._line(caller, connected).wake(self._most(caller, connected))
 
-    def _line(self, caller: str, kind: Kind) -> _Line:
+    def _line(self, caller: str, kind: TurnKind) -> _Line:
         line = self._lines.get((caller, kind))
         if line is None:
             line = self._lines[caller, kind] = _Line()
         return line
 
-    def _most(self, caller: str, kind: Kind) -> float:
+    def _most(self, caller: str, kind: TurnKind) -> float:
         """How many requests of this kind the caller may have under way now."""
         others_at = self._other_at if caller == self._last else self._last_at
         most = SHARED[kind] if self._clock() - others_at < RECENT else float("inf")

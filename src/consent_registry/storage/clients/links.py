@@ -13,7 +13,7 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.locks import LOCK_CLIENT
 
 
-class Group(msgspec.Struct, frozen=True):
+class ClientGroup(msgspec.Struct, frozen=True):
     """The client numbers that mean one client, each with the position of its last row. Without rows a number is a group
     by itself, at position 0.
     """
@@ -22,7 +22,7 @@ class Group(msgspec.Struct, frozen=True):
     positions: dict[str, int]
 
     @classmethod
-    def single(cls, client_id: str) -> "Group":
+    def single(cls, client_id: str) -> "ClientGroup":
         """The group of a client that was never linked."""
         return cls(None, {client_id: 0})
 
@@ -83,7 +83,7 @@ async def lock_groups(
     return {str(row[0]) for row in rows if row[0] is not None}
 
 
-async def find_groups(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[str, Group]:
+async def find_groups(connection: Connection, network_id: int, client_ids: Sequence[str]) -> dict[str, ClientGroup]:
     """The group of each of these client numbers."""
     rows = await connection.fetch(
         """
@@ -95,10 +95,10 @@ async def find_groups(connection: Connection, network_id: int, client_ids: Seque
         network_id,
         client_ids,
     )
-    groups = {client_id: Group.single(client_id) for client_id in client_ids}
-    found: dict[str, Group] = {}
+    groups = {client_id: ClientGroup.single(client_id) for client_id in client_ids}
+    found: dict[str, ClientGroup] = {}
     for home, member, group_id, position in rows:
-        group = found.setdefault(str(home), Group(str(group_id), {}))
+        group = found.setdefault(str(home), ClientGroup(str(group_id), {}))
         group.positions[str(member)] = position
     return groups | found
 

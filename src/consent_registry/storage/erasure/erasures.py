@@ -50,7 +50,7 @@ class PersonReference(msgspec.Struct, frozen=True):
     before: int | None
 
 
-class Mark(msgspec.Struct, frozen=True):
+class ErasureMark(msgspec.Struct, frozen=True):
     """Values that change if a database was restored: its start, the number of its erasures, and the last
     erasure's id.
     """
@@ -175,7 +175,7 @@ async def erase_clients(
     return row["log_index"], list(row["partitions"] or ())
 
 
-async def erasure_mark(connection: Connection, network_id: int) -> Mark:
+async def erasure_mark(connection: Connection, network_id: int) -> ErasureMark:
     """The mark of a network's erasures, read with the application's login."""
     row: Any = await connection.fetchrow(
         """
@@ -184,7 +184,7 @@ async def erasure_mark(connection: Connection, network_id: int) -> Mark:
         """,
         network_id,
     )
-    return Mark(*row)
+    return ErasureMark(*row)
 
 
 async def erasure_ids(connection: Connection, network_id: int) -> set[str]:

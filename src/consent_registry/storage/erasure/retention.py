@@ -13,7 +13,7 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.erasure.erasures import RemovalRecord
 
 # A page of clients: the connection, the network, the moment before which, the client after which, how many at most.
-Page = Callable[[Connection, int, datetime, str | None, int], Coroutine[Any, Any, list[str]]]
+ClientPageReader = Callable[[Connection, int, datetime, str | None, int], Coroutine[Any, Any, list[str]]]
 
 
 async def read_periods(connection: Connection, network_id: int) -> RetentionPeriods:

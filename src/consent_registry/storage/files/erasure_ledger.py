@@ -15,14 +15,14 @@ import msgspec
 
 from consent_registry.domain.errors import Unusable
 
-State = Literal["intent", "done", "abandoned"]
+LedgerState = Literal["intent", "done", "abandoned"]
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the ledger. An `intent` names network (slug), clients and ground; a later line names its outcome."""
 
     erasure: str
-    state: State
+    state: LedgerState
     at: str
     network: str = ""
     clients: tuple[str, ...] = ()
@@ -37,13 +37,13 @@ class ErasureLedger:
 
     def intend(self, erasure_id: str, at: str, network: str, client_ids: tuple[str, ...], ground: str) -> None:
         """Record that these clients are about to be erased. The line is on disk when this returns."""
-        self._add(Line(erasure_id, "intent", at, network, client_ids, ground))
+        self._add(LedgerLine(erasure_id, "intent", at, network, client_ids, ground))
 
-    def settle(self, erasure_id: str, state: State, at: str) -> None:
+    def settle(self, erasure_id: str, state: LedgerState, at: str) -> None:
         """Record the outcome of an intent: `done`, or `abandoned` if nothing was erased."""
-        self._add(Line(erasure_id, state, at))
+        self._add(LedgerLine(erasure_id, state, at))
 
-    def entries(self) -> list[Line]:
+    def entries(self) -> list[LedgerLine]:
         """The intents that were not abandoned, in order. The clients that they name must not be in the database.
 
         Raises Unusable for a file that is no ledger. A line that a crash cut off is skipped: it was not durable, so its
@@ -52,12 +52,12 @@ class ErasureLedger:
         if not self._path.exists():
             return []
         content = self._path.read_bytes()
-        intents: dict[str, Line] = {}
+        intents: dict[str, LedgerLine] = {}
         for number, raw in enumerate(content.split(b"\n")[:-1], start=1):
             if not raw:
                 continue
             try:
-                line = msgspec.json.decode(raw, type=Line)
+                line = msgspec.json.decode(raw, type=LedgerLine)
             except msgspec.MsgspecError as error:
                 if b"\0" not in raw and raw.startswith(b"{") and not raw.endswith(b"}"):
                     continue  # cut off by a crash; `_add` began a new line
@@ -68,7 +68,7 @@ class ErasureLedger:
                 intents.pop(line.erasure, None)
         return list(intents.values())
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: LedgerLine) -> None:
         with self._held() as handle:
             # A crash may have cut off the last line, so the new line begins with a line feed.
             size = os.fstat(handle).st_size

@@ -32,21 +32,21 @@ _DISTINCT_BYTES = 16
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 
 KeyId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+AwareInstant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class SecretKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A secret of 32 bytes, the id by which stored values name it, and the times of its use."""
 
     id: KeyId
     secret: bytes
-    made_at: Instant | None = None
-    active_from: Instant | None = None
-    until: Instant | None = None
+    made_at: AwareInstant | None = None
+    active_from: AwareInstant | None = None
+    until: AwareInstant | None = None
 
     def __repr__(self) -> str:
         """The key's id only, so that a traceback in a log shows no secret."""
-        return f"Key({self.id})"
+        return f"SecretKey({self.id})"
 
     @property
     def started_at(self) -> float:
@@ -59,20 +59,20 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    keys: tuple[Key, ...]
+    keys: tuple[SecretKey, ...]
 
 
-KeyFiles = Mapping[str, tuple[Key, ...]]
+KeyFiles = Mapping[str, tuple[SecretKey, ...]]
 FileMarks = tuple[tuple[int, int, int] | None, ...]
 
 
-def current_key(keys: Sequence[Key], now: datetime) -> Key | None:
+def current_key(keys: Sequence[SecretKey], now: datetime) -> SecretKey | None:
     """The key for new values: of the active keys the one with the latest `active_from`, the first of equals."""
     active = [key for key in keys if key.is_active(now)]
     return max(active, key=lambda key: key.started_at, default=None)
 
 
-def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
+def read_key_files(directory: Path) -> dict[str, tuple[SecretKey, ...]]:
     """Read all key files. Raises Unusable, with one line, for a file that is missing, unsafe or malformed."""
     files = {name: read_key_file(directory, name) for name in FILES}
     secrets_seen: dict[bytes, str] = {}
@@ -85,7 +85,7 @@ def read_key_files(directory: Path) -> dict[str, tuple[Key, ...]]:
     return files
 
 
-def read_key_file(directory: Path, name: str) -> tuple[Key, ...]:
+def read_key_file(directory: Path, name: str) -> tuple[SecretKey, ...]:
     """Read the keys of one file, in the file's order. Raises Unusable."""
     _require_own_folder(directory)
     path = directory / f"{name}.json"
@@ -170,7 +170,7 @@ def make_keys(directory: Path, now: datetime) -> None:
                 _write(directory, name, (_fresh(f"{name}-1", now),))
 
 
-def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, overlap: timedelta) -> Key:
+def rotate_key(directory: Path, name: str, now: datetime, after: timedelta, overlap: timedelta) -> SecretKey:
     """Add a new key, which becomes current at `now + after`, and return it. Earlier keys stay.
 
     An earlier log key signs checkpoints for `overlap` longer. Raises Unusable while an earlier rotation of this file is
@@ -204,11 +204,11 @@ def drop_key(directory: Path, name: str, key_id: str, now: datetime) -> None:
         _write(directory, name, tuple(key for key in keys if key.id != key_id))
 
 
-def _fresh(key_id: str, now: datetime) -> Key:
-    return Key(key_id, secrets.token_bytes(SECRET_LENGTH), made_at=now)
+def _fresh(key_id: str, now: datetime) -> SecretKey:
+    return SecretKey(key_id, secrets.token_bytes(SECRET_LENGTH), made_at=now)
 
 
-def _next_id(name: str, keys: Sequence[Key]) -> str:
+def _next_id(name: str, keys: Sequence[SecretKey]) -> str:
     numbers = [int(found[1]) for key in keys if (found := re.fullmatch(rf"{name}-([0-9]{{1,9}})", key.id))]
     return f"{name}-{max(numbers, default=len(keys)) + 1}"
 
@@ -226,7 +226,7 @@ def _lock_folder(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(directory: Path, name: str, keys: Sequence[Key]) -> None:
+def _write(directory: Path, name: str, keys: Sequence[SecretKey]) -> None:
     """Replace a key file atomically: at any moment, also after a crash, the old file or the new one is complete."""
     temporary = directory / f"{name}.json.new"
     temporary.unlink(missing_ok=True)
@@ -244,7 +244,7 @@ def _write(directory: Path, name: str, keys: Sequence[Key]) -> None:
         os.close(folder)
 
 
-def _entry(key: Key) -> dict[str, str]:
+def _entry(key: SecretKey) -> dict[str, str]:
     times = {"made_at": key.made_at, "active_from": key.active_from, "until": key.until}
     known = {name: format_instant(at.astimezone(UTC)) for name, at in times.items() if at is not None}
     return {"id": key.id, **known, "secret": base64.b64encode(key.secret).decode()}

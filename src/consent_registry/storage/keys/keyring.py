@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.files.key_files import Key, KeyFiles, current_key, read_key_files
+from consent_registry.storage.files.key_files import KeyFiles, SecretKey, current_key, read_key_files
 from consent_registry.storage.keys.log_keys import LogKeys, log_vkey, public_bytes
 
 _NONCE_LENGTH = 12
@@ -46,7 +46,7 @@ class Keys:
         self.token_keys = dict(_token_key(key) for key in self._files["token"])
         self.token_kid, self.token_key = next(iter(self.token_keys.items()))
 
-    def of(self, name: str) -> tuple[Key, ...]:
+    def of(self, name: str) -> tuple[SecretKey, ...]:
         """The keys of one file: the current one first, then the others in the file's order, newest first."""
         return self._files[name]
 
@@ -54,7 +54,7 @@ class Keys:
         """The ids of the keys in one file, the current one first."""
         return [key.id for key in self._files[name]]
 
-    def successions(self, name: str) -> list[tuple[Key, Key]]:
+    def successions(self, name: str) -> list[tuple[SecretKey, SecretKey]]:
         """The rotations of one file: pairs of a key and its predecessor, the oldest rotation first."""
         oldest_first = self._read[name][::-1]
         in_order = sorted(oldest_first, key=lambda key: key.started_at)
@@ -195,7 +195,7 @@ def load_keys(directory: Path, now: datetime | None = None) -> Keys:
     return Keys(read_key_files(directory), now or datetime.now(UTC))
 
 
-def _current_first(name: str, keys: tuple[Key, ...], now: datetime) -> tuple[Key, ...]:
+def _current_first(name: str, keys: tuple[SecretKey, ...], now: datetime) -> tuple[SecretKey, ...]:
     current = current_key(keys, now)
     if current is None:
         raise Unusable(f"no key in key file {name}.json is active yet: the time of its active_from has not come")
@@ -211,7 +211,7 @@ def _receipt_jwk(key: ed25519.Ed25519PrivateKey, log_origin: str) -> dict[str, s
     return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x, "log_origin": log_origin}
 
 
-def _token_key(key: Key) -> tuple[str, ec.EllipticCurvePrivateKey]:
+def _token_key(key: SecretKey) -> tuple[str, ec.EllipticCurvePrivateKey]:
     """The P-256 key derived from a secret, and its RFC 7638 thumbprint as key id."""
     kdf = HKDF(hashes.SHA256(), 48, None, b"consent-registry token key")
     # 48 bytes reduced modulo the group order: the bias is below 2^-128 (FIPS 186-5 A.2.1).

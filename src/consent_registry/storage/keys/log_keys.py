@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage.files.key_files import SECRET_LENGTH, Key, current_key, read_key_file
+from consent_registry.storage.files.key_files import SECRET_LENGTH, SecretKey, current_key, read_key_file
 from consent_registry.tlog.note import SignerKey
 
 
 class LogKeys:
     """The signing keys of all logs as of one moment, the current one first."""
 
-    def __init__(self, keys: Sequence[Key], now: datetime) -> None:
+    def __init__(self, keys: Sequence[SecretKey], now: datetime) -> None:
         current = current_key(keys, now)
         if current is None:
             raise Unusable("no key in key file log.json is active yet: the time of its active_from has not come")
@@ -59,7 +59,7 @@ def public_bytes(key: ed25519.Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
-def _derive(key: Key, origin: str) -> ed25519.Ed25519PrivateKey:
+def _derive(key: SecretKey, origin: str) -> ed25519.Ed25519PrivateKey:
     """HKDF-SHA256 of the log secret, with the origin in `info`."""
     kdf = HKDF(hashes.SHA256(), SECRET_LENGTH, None, f"consent-registry log key\0{origin}".encode())
     return ed25519.Ed25519PrivateKey.from_private_bytes(kdf.derive(key.secret))

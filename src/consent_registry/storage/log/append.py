@@ -40,7 +40,7 @@ async def append(
     The actor may not know `hidden` client numbers: its own events hold only a commitment to such a number.
     """
     instant = format_instant(at)
-    entries = [Entry.of(network, actor, instant, event) for event in events]
+    entries = [NewEntry.of(network, actor, instant, event) for event in events]
     for entry in entries:
         if entry.actor_id is not None and entry.client_id in hidden:
             entry.event = entry.event.hiding_client()
@@ -51,7 +51,7 @@ async def _no_pause() -> None:
     """Do not pause: a command writes few events."""
 
 
-class Entry(msgspec.Struct):
+class NewEntry(msgspec.Struct):
     """An event to be appended, with its search columns: numbers instead of slugs, and the client number even if the
     event's bytes hold only a commitment to it, so that the event is erased with the client.
     """
@@ -71,7 +71,7 @@ class Entry(msgspec.Struct):
         instant: str,
         event: Event,
         to: tuple[int | None, int | None] = (None, None),
-    ) -> "Entry":
+    ) -> "NewEntry":
         """Build an entry for an event at this instant (as on the wire), by this actor unless its kind has none. `to` is
         the recipient and purpose, for kinds that are searched by them.
         """
@@ -83,7 +83,7 @@ async def append_all(
     connection: Connection,
     network: Network,
     at: datetime,
-    entries: Sequence[Entry],
+    entries: Sequence[NewEntry],
     pause: Callable[[], Awaitable[None]],
 ) -> list[LogPlace]:
     """Append entries in the given order without a gap. `pause` is awaited before each event is encoded, and before the

@@ -6,7 +6,7 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.locks import LOCK_SEALER
 
 
-class Published(msgspec.Struct, frozen=True):
+class PublishedCheckpoint(msgspec.Struct, frozen=True):
     """A published checkpoint: tree size, root (32 bytes), exact bytes of the signed note, and age in seconds."""
 
     size: int
@@ -15,7 +15,7 @@ class Published(msgspec.Struct, frozen=True):
     age: float
 
 
-class Log(msgspec.Struct, frozen=True):
+class NetworkLog(msgspec.Struct, frozen=True):
     """A network's log: the network's number and slug, the log's origin, and its number of leaves."""
 
     network_id: int
@@ -31,13 +31,13 @@ async def try_to_lead(connection: Connection) -> bool:
     return bool(await connection.fetchval("select pg_try_advisory_lock($1, 0)", LOCK_SEALER))
 
 
-async def list_logs(connection: Connection) -> list[Log]:
+async def list_logs(connection: Connection) -> list[NetworkLog]:
     """The logs of all networks."""
     rows = await connection.fetch("select network_id, slug, log_origin, log_size from registry.log_sizes()")
-    return [Log(*row) for row in rows]
+    return [NetworkLog(*row) for row in rows]
 
 
-async def latest_checkpoint(connection: Connection, network_id: int) -> Published | None:
+async def latest_checkpoint(connection: Connection, network_id: int) -> PublishedCheckpoint | None:
     """The published checkpoint of the largest tree; if several have this size, the last one."""
     row = await connection.fetchrow(
         """
@@ -46,7 +46,7 @@ async def latest_checkpoint(connection: Connection, network_id: int) -> Publishe
         """,
         network_id,
     )
-    return None if row is None else Published(**dict(row))
+    return None if row is None else PublishedCheckpoint(**dict(row))
 
 
 async def add_checkpoint(connection: Connection, network_id: int, size: int, root: bytes, note: bytes) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.oversight.events import FlowFilter, Place
+from consent_registry.storage.oversight.events import EventPlace, FlowFilter
 
 # Longer than a command waits for the log's lock.
 _A_WAIT = timedelta(minutes=1)
@@ -36,7 +36,7 @@ class SearchRange(msgspec.Struct, frozen=True):
 class QuestionCandidate(msgspec.Struct, frozen=True):
     """A question with an unknown reference, with the data that reveal whether it was about a given reference."""
 
-    place: Place
+    place: EventPlace
     recipient_id: int
     purpose_id: int
     outcome: int
@@ -47,7 +47,7 @@ class QuestionCandidate(msgspec.Struct, frozen=True):
 class ReceivedPermit(msgspec.Struct, frozen=True):
     """A permit for another partner to send to one of this transaction's partners, from the search columns alone."""
 
-    place: Place
+    place: EventPlace
     event_id: str
     actor_id: int
     recipient_id: int
@@ -80,7 +80,9 @@ async def last_weeks(connection: Connection, network_id: int, before: int) -> tu
     return None if row is None or row["low"] is None else (row["low"], row["since"])
 
 
-async def places_by_kind(connection: Connection, span: SearchRange, actor_id: int, kinds: Sequence[int]) -> list[Place]:
+async def places_by_kind(
+    connection: Connection, span: SearchRange, actor_id: int, kinds: Sequence[int]
+) -> list[EventPlace]:
     """The places of one actor's events of these kinds. Decisions have a small index of their own."""
     rows = await connection.fetch(
         """
@@ -107,7 +109,7 @@ async def places_by_kind(connection: Connection, span: SearchRange, actor_id: in
         kinds,
         *_ends(span),
     )
-    return [Place(*row) for row in rows]
+    return [EventPlace(*row) for row in rows]
 
 
 async def places_by_flow(
@@ -117,7 +119,7 @@ async def places_by_flow(
     recipients: Sequence[int],
     purposes: Sequence[int],
     outcomes: Sequence[int],
-) -> list[Place]:
+) -> list[EventPlace]:
     """The places of one actor's decisions with any of these recipients, purposes and outcomes."""
     rows = await connection.fetch(
         """
@@ -142,12 +144,12 @@ async def places_by_flow(
         purposes,
         outcomes,
     )
-    return [Place(*row) for row in rows]
+    return [EventPlace(*row) for row in rows]
 
 
 async def places_by_person(
     connection: Connection, span: SearchRange, actor_id: int, person: str, kinds: Sequence[int]
-) -> list[Place]:
+) -> list[EventPlace]:
     """The places of one actor's events of these kinds that name this member of staff."""
     rows = await connection.fetch(
         """
@@ -162,7 +164,7 @@ async def places_by_person(
         *_ends(span),
         kinds,
     )
-    return [Place(*row) for row in rows]
+    return [EventPlace(*row) for row in rows]
 
 
 async def places_of_clients(
@@ -173,7 +175,7 @@ async def places_of_clients(
     kinds: Sequence[int],
     flow: FlowFilter,
     person: str | None,
-) -> list[Place]:
+) -> list[EventPlace]:
     """The places of one actor's events about these clients. The statement reads all events of a client, because they
     are few: an index that ends with the log index would be too large.
     """
@@ -200,7 +202,7 @@ async def places_of_clients(
         *flow,
         person,
     )
-    return [Place(*row) for row in rows]
+    return [EventPlace(*row) for row in rows]
 
 
 async def unknown_client_questions(connection: Connection, span: SearchRange, actor_id: int) -> list[QuestionCandidate]:
@@ -217,7 +219,7 @@ async def unknown_client_questions(connection: Connection, span: SearchRange, ac
         actor_id,
         *_ends(span),
     )
-    return [QuestionCandidate(Place(row[0], row[1]), *row[2:]) for row in rows]
+    return [QuestionCandidate(EventPlace(row[0], row[1]), *row[2:]) for row in rows]
 
 
 def _ends(span: SearchRange) -> tuple[int, int, datetime, datetime, int]:
@@ -265,4 +267,4 @@ async def permits_received(
 
 def permit_of(row: asyncpg.Record) -> ReceivedPermit:
     """The permit in a row of `registry.permits_received`."""
-    return ReceivedPermit(Place(row[0], row[1]), str(row[2]), *row[3:7])
+    return ReceivedPermit(EventPlace(row[0], row[1]), str(row[2]), *row[3:7])

@@ -12,7 +12,7 @@ from consent_registry.storage.database.database import Connection
 FlowFilter = tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None]
 
 
-class Place(msgspec.Struct, frozen=True):
+class EventPlace(msgspec.Struct, frozen=True):
     """An event's log index, and its time, which finds its partition."""
 
     index: int
@@ -22,7 +22,7 @@ class Place(msgspec.Struct, frozen=True):
 class OwnEvent(msgspec.Struct, frozen=True):
     """A whole event whose actor is one of this transaction's partners."""
 
-    place: Place
+    place: EventPlace
     event_id: str
     client_id: str | None
     recipient_id: int | None
@@ -34,7 +34,7 @@ class OwnEvent(msgspec.Struct, frozen=True):
     event: bytes
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class WantedEvents(msgspec.Struct, frozen=True):
     """The events to search for, of one actor; None means any. With `client_ids`, questions with unknown references
     match too, because the caller must open an event to see which reference it is about.
     """
@@ -48,7 +48,9 @@ class Wanted(msgspec.Struct, frozen=True):
     until: datetime
 
 
-async def read_stretch(connection: Connection, network_id: int, start: int, end: int, wanted: Wanted) -> list[OwnEvent]:
+async def read_stretch(
+    connection: Connection, network_id: int, start: int, end: int, wanted: WantedEvents
+) -> list[OwnEvent]:
     """The wanted events with start <= index < end, oldest first; only events of this transaction's partners."""
     rows = await connection.fetch(
         """
@@ -80,7 +82,7 @@ async def read_stretch(connection: Connection, network_id: int, start: int, end:
     return [own_event_of(row) for row in rows]
 
 
-async def read_events(connection: Connection, network_id: int, places: Sequence[Place]) -> list[OwnEvent]:
+async def read_events(connection: Connection, network_id: int, places: Sequence[EventPlace]) -> list[OwnEvent]:
     """The events at these places that belong to this transaction's partners, newest first."""
     rows = await connection.fetch(
         """
@@ -101,7 +103,7 @@ def own_event_of(row: asyncpg.Record) -> OwnEvent:
     """The event in a row of these statements."""
     client_id = None if row["client_id"] is None else str(row["client_id"])
     return OwnEvent(
-        Place(row["log_index"], row["at"]),
+        EventPlace(row["log_index"], row["at"]),
         str(row["event_id"]),
         client_id,
         row["recipient_id"],

@@ -27,7 +27,7 @@ _PURPOSE = frozenset({"purpose_id", "subject_purpose_id"})
 _ADMINISTRATION = {0: "administration"}
 
 
-class Names(msgspec.Struct, frozen=True):
+class CatalogueSlugs(msgspec.Struct, frozen=True):
     """The slugs of a network's partners, purposes and categories by their numbers."""
 
     partners: dict[int, str]
@@ -104,7 +104,7 @@ async def list_networks(connection: Connection) -> dict[str, tuple[int, str]]:
     return {row["slug"]: (row["network_id"], row["log_origin"]) for row in rows}
 
 
-async def enter_network(connection: Connection, network_id: int) -> Names:
+async def enter_network(connection: Connection, network_id: int) -> CatalogueSlugs:
     """Give this transaction access to one network's rows. Returns the network's names."""
     await connection.execute(f"set local registry.network = {int(network_id)}")
     statements = (
@@ -115,7 +115,7 @@ async def enter_network(connection: Connection, network_id: int) -> Names:
     partners, purposes, categories = [
         {row[0]: row[1] for row in await connection.fetch(statement, network_id)} for statement in statements
     ]
-    return Names(_ADMINISTRATION | partners, purposes, categories)
+    return CatalogueSlugs(_ADMINISTRATION | partners, purposes, categories)
 
 
 async def read_log(connection: Connection, network_id: int) -> AsyncIterator[asyncpg.Record]:
@@ -154,7 +154,7 @@ async def has_removal_from(connection: Connection, network_id: int, start: int) 
 
 
 async def read_table(
-    connection: Connection, network_id: int, names: Names, table: str
+    connection: Connection, network_id: int, names: CatalogueSlugs, table: str
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the rows of a table, in no particular order."""
     async for row in connection.cursor(STATEMENTS[table], network_id, prefetch=_AT_ONCE):
@@ -243,7 +243,9 @@ async def read_encrypted_texts(connection: Connection, network_id: int) -> Async
         yield StoredText(*row)
 
 
-async def read_transfers(connection: Connection, network_id: int, names: Names) -> AsyncIterator[dict[str, Any]]:
+async def read_transfers(
+    connection: Connection, network_id: int, names: CatalogueSlugs
+) -> AsyncIterator[dict[str, Any]]:
     """Yield every reported transfer with its event's bytes, in the order of ids. Transfer or event may be missing."""
     cursor = connection.cursor(
         """
