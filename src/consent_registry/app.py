@@ -133,7 +133,7 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
 
 
 def create_shown_app() -> ASGIApp:
-    """Make the application of a demonstration that shows a short line for each request on standard output."""
+    """Make the ASGI application of the demonstration, which shows a short line for each request on standard output."""
     return RequestLines(create_app())
 
 

@@ -1,4 +1,6 @@
-"""Reads the files that a verifier gives. A file of the wrong type is an error, not a finding about the log."""
+"""Reads the files that a verifier hands to `consent-registry verify`. A file of the wrong type is an error, not a
+finding about the log.
+"""
 
 import gzip
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ class NotThatFile(Unusable):
 
 
 class KeptAnswer(msgspec.Struct):
-    """The members of a decision's answer that are read."""
+    """The two members of a kept decision's answer that `verify` needs: the receipt and the salt of the client."""
 
     receipt: str
     client_salt: str = ""

@@ -1,4 +1,4 @@
-"""`consent-registry keys`: make the key files, say which keys there are, rotate them, move values, drop what is old."""
+"""`consent-registry keys`: make and list the key files, rotate keys, re-encrypt stored values, drop old keys."""
 
 import asyncio
 import os

@@ -13,7 +13,9 @@ LAST = {
 
 
 def as_text(report: Report, last: Mapping[Verdict, str] = LAST) -> str:
-    """The whole report with its last line. Control characters from the log's bytes are replaced."""
+    """The whole report as text, with the verdict in its last line. Control characters from the log's bytes are
+    replaced.
+    """
     return "".join(f"{plain(line)}\n" for line in _lines(report, last))
 
 

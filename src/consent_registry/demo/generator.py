@@ -108,7 +108,9 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
     secrecy: Collection[str]
 
     def choose(self, sender: str, ordinal: int) -> list[DeclaredFlow]:
-        """One to three of the sender's flows. A flow for a child's school stays alone: a parent decides about it."""
+        """Choose one to three of the sender's flows, the same for the same number `ordinal`. A flow for a child's
+        school stays alone: a parent decides about it.
+        """
         flows = self.flows[sender]
         turned = [flows[(ordinal + step) % len(flows)] for step in range(len(flows))]
         if turned[0].purpose == "school":
@@ -116,7 +118,9 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         return [flow for flow in turned if flow.purpose != "school"][: 1 + ordinal % 3]
 
     def grant(self, flow: DeclaredFlow, *, narrowed: bool = False, without: Collection[str] = ()) -> JSON:
-        """The flow as a grant. With `narrowed` the last of many categories is struck out, unless one is special."""
+        """The body of a grant for this flow. With `narrowed` the last of many categories is struck out, unless one is
+        special.
+        """
         special = bool(set(self.special).intersection(flow.categories))
         struck = set(without)
         if narrowed and not special and len(flow.categories) > FEW_CATEGORIES:
@@ -163,7 +167,9 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         ]
 
     def regimes(self, flows: Sequence[DeclaredFlow]) -> set[str | None]:
-        """The regimes of both sides of all flows. The strictest of them governs the act."""
+        """The data-protection regimes of all senders and recipients of these flows. The strictest of them governs the
+        act.
+        """
         return {self.partners[side].regime for flow in flows for side in (flow.sender, flow.recipient)}
 
     def any_special(self, flows: Sequence[DeclaredFlow]) -> bool:

@@ -1,4 +1,4 @@
-"""How many entries of the log an act writes: a constant of its kind, filled up with padding (docs/silence.md).
+"""The number of log entries of an act: constant for each kind of act, and filled up with padding (docs/silence.md).
 
 A command writes one entry for each other client number that it changes and that its caller may not know. How many
 these are would tell how many partners know the person, so entries of kind `padding` follow them up to the constant.
@@ -15,7 +15,8 @@ from consent_registry.domain.events.grant_changes import PaddingEvent
 
 
 def with_padding(acting: Event, others: Sequence[Event], ids: Sequence[str]) -> list[Event]:
-    """An act's entry, those for others and as much padding as fills them up; `ids` are enough for all padding.
+    """The events that an act writes: its own, those about other client numbers, and padding up to its kind's constant
+    number.
 
     Padding is about the client number of the act, so that it is erased and retained with it.
     """
@@ -27,7 +28,7 @@ def with_padding(acting: Event, others: Sequence[Event], ids: Sequence[str]) -> 
 
 
 class ActEntries:
-    """Goes through a log once, entry by entry, and says which entries of an act are missing or too many.
+    """Checks, while a log is read, that each act has exactly as many entries as acts of its kind write.
 
     Entries whose events were removed are accounted for elsewhere: here their places may hold anything.
     """
@@ -39,7 +40,7 @@ class ActEntries:
         self._left: dict[str, int] = {}
 
     def present(self, index: int, event: EventHead) -> str | None:
-        """This event is there; returns what is wrong, if anything."""
+        """Check the entry at this index; returns the fault that it shows, or None."""
         act = event.act
         expected = self._act if index < self._end else None
         if act is UNSET:
@@ -54,7 +55,7 @@ class ActEntries:
         return self._of_removed(index, act, event)
 
     def conclude(self, size: int) -> str | None:
-        """The log ends before this place; returns what is wrong, if anything."""
+        """End the check for a log of this size; returns the fault of the last act, or None."""
         return f"act {self._act} has fewer entries than acts of its kind write" if size < self._end else None
 
     def _begins(self, index: int, event: EventHead) -> None:

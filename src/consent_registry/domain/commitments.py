@@ -1,5 +1,5 @@
-"""Commitments: what an event says of a value that it does not hold. With the event's nonce, which hides it, anybody who
-has the value recognises it; once the nonce is gone the commitment says nothing.
+"""Commitments: the keyed hashes that events hold in place of private values. With the event's nonce, which hides it,
+anybody who has the value recognises it; once the nonce is gone the commitment says nothing.
 """
 
 import base64
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Committed:
-    """A value of which an event holds only the commitment: a member of an event.
+    """An event's member that is written as a commitment, so that the log does not hold the value itself.
 
     In an event that is about to be logged the value is known; in one that was read it is empty, and what the event says
     of it is known.
@@ -25,13 +25,13 @@ class Committed:
 
     @classmethod
     def read(cls, said: str) -> "Committed":
-        """A commitment as an event says it."""
+        """Make the member from a commitment that was read from an event."""
         committed = cls("", b"")
         committed._said = said
         return committed
 
     def of(self, nonce: bytes) -> str:
-        """What the event with this nonce says."""
+        """The commitment that an event with this nonce holds."""
         return commit(nonce, self._what, self.value) if self._said is None else self._said
 
     def __eq__(self, other: object) -> bool:
@@ -47,14 +47,14 @@ class Committed:
 
 
 class Commitment(msgspec.Struct, frozen=True):
-    """A commitment as an event says it, with what opens it."""
+    """A commitment from an event, with the event's nonce, so that a value can be compared with it."""
 
     what: str
     nonce: bytes
     said: str
 
     def of(self, value: bytes) -> str:
-        """What the event would say of this value."""
+        """The commitment that the event would hold if this were the value."""
         return commit(self.nonce, self.what, value)
 
 

@@ -121,14 +121,14 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 def unreported(permit: Permit, due_at: datetime) -> Finding:
-    """A permit without a report by `due_at`. "Not used" and "failed" would be reports as well."""
+    """The finding that a permit has no report by `due_at`. "Not used" and "failed" would be reports as well."""
     return _about_permit("permit_unreported", permit, due_at, {"due_at": due_at})
 
 
 def on_undone_link(permit: Permit, unlinking_id: str, linked_at: datetime | None, unlinked_at: datetime) -> Finding:
-    """A permit that used another reference's consent while two references were linked as one client. Each later
-    unlinking gives a finding of its own, because each may concern another consent. `linked_at` is when this partner
-    linked them; if another partner did, it is None.
+    """The finding that a permit used another reference's consent while two references were linked as one client. Each
+    later unlinking gives a finding of its own, because each may concern another consent. `linked_at` is when this
+    partner linked them; if another partner did, it is None.
     """
     times = {"unlinked_at": unlinked_at} if linked_at is None else {"linked_at": linked_at, "unlinked_at": unlinked_at}
     found = _about_permit("permit_on_undone_link", permit, unlinked_at, times)
@@ -148,7 +148,7 @@ def _about_permit(kind: FindingKind, permit: Permit, known_at: datetime, times: 
 
 
 def evidence_overdue(consent_id: str, client_id: str, recorded_at: datetime, due_at: datetime) -> Finding:
-    """A consent without evidence by `due_at`, although evidence was to follow."""
+    """The finding that a consent has no evidence by `due_at`, although evidence was to follow."""
     return Finding(
         kind="evidence_missing",
         subject=consent_id,
@@ -165,5 +165,5 @@ def sort_key(finding: Finding) -> tuple[int, float, str]:
 
 
 def sort_key_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:
-    """The same sort key as `sort_key`, from the parts in a cursor."""
+    """The sort key of a finding with this severity, `known_at` and id, which a page's cursor holds."""
     return (SEVERITIES.index(severity), -known_at.timestamp(), finding_id)

@@ -30,7 +30,7 @@ def uuid7(at: datetime, entropy: bytes) -> str:
 
 
 def uuid7s(at: datetime, entropy: bytes) -> list[str]:
-    """UUIDv7s for `at`, one from every 10 random bytes."""
+    """UUIDv7s with the time `at`: one for each 10 bytes of `entropy`."""
     elapsed = at - _EPOCH
     milliseconds = (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
     high, digits = f"{milliseconds:012x}", entropy.hex()

@@ -26,7 +26,9 @@ from consent_registry.domain.releases import RecordedRelease
 
 
 class RenewablePart(msgspec.Struct, frozen=True):
-    """What an earlier consent still permits for one flow: its categories, and when the first of its grants ends."""
+    """The part of an earlier consent that can be renewed for one flow: its categories, and when the first of its grants
+    ends.
+    """
 
     category_ids: frozenset[int]
     until: datetime

@@ -1,5 +1,4 @@
-"""What retention lets go, and when (docs/erasure.md): uses by age, consents on which nobody has relied for long enough
-with the entries that tell of them, and clients who have nothing left.
+"""The rules of retention (docs/erasure.md): which uses, consents and clients are removed, and when.
 
 Facts and the time come in as values. The database removes what it is named, and refuses some of it by itself whatever
 these rules say (registry.retain).
@@ -18,7 +17,9 @@ _ENDS = frozenset({"ended", "invalidated"})
 
 
 class RetentionPeriods(msgspec.Struct, frozen=True):
-    """A network's periods in calendar years, and the moments before which uses and consents must have ended."""
+    """A network's retention periods in calendar years, and the moments that follow: what ended before them is due for
+    removal.
+    """
 
     use_years: int
     consent_years: int
@@ -27,12 +28,12 @@ class RetentionPeriods(msgspec.Struct, frozen=True):
 
     @property
     def youngest_removable(self) -> datetime:
-        """What happened at or after this moment stays, whatever it is: it is younger than the shortest period."""
+        """The moment from which on nothing is removed: what happened since then is younger than the shortest period."""
         return max(self.uses_before, self.consents_before)
 
 
 class OldUse(msgspec.Struct, frozen=True):
-    """A use in the log: its place, kind and time, and the client it was about, if that was known."""
+    """A use in the log: its index, kind and time, and the client that it was about, if that was known."""
 
     log_index: int
     kind: int
@@ -41,7 +42,9 @@ class OldUse(msgspec.Struct, frozen=True):
 
 
 class PastChange(msgspec.Struct, frozen=True):
-    """What an act did to a grant: to all of it, or (`whole` is false) to some categories; until when it was renewed."""
+    """A change of a grant: of the whole grant, or (`whole` is false) of some categories; a renewal has a new
+    `valid_until`.
+    """
 
     act_id: str
     kind: str
@@ -51,7 +54,7 @@ class PastChange(msgspec.Struct, frozen=True):
 
 
 class PastGrant(msgspec.Struct, frozen=True):
-    """A grant and what became of it."""
+    """A grant with its changes."""
 
     grant_id: str
     answer: str
@@ -69,14 +72,16 @@ class PastConsent(msgspec.Struct, frozen=True):
 
 
 class PastTransfer(msgspec.Struct, frozen=True):
-    """A transfer under a decision on these grants; None when the decision's event is gone, so that any may be meant."""
+    """A transfer, with the grants of its decision; None if the decision's event was removed, so that it can be any
+    grant.
+    """
 
     at: datetime
     grants: tuple[str, ...] | None
 
 
 class StateEntry(msgspec.Struct, frozen=True):
-    """An entry of the log about a client that is no mere use, with the act it belongs to and the consent it names."""
+    """A log entry about a client that is not a use, with the act it belongs to and the consent it names."""
 
     log_index: int
     event_id: str
@@ -87,7 +92,7 @@ class StateEntry(msgspec.Struct, frozen=True):
 
 
 class ClientRecord(msgspec.Struct, frozen=True):
-    """What there is of a client number."""
+    """The consents, transfers and log entries under one client number."""
 
     client_id: str
     consents: tuple[PastConsent, ...] = ()
@@ -96,8 +101,8 @@ class ClientRecord(msgspec.Struct, frozen=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """A client number, when it was registered, and what there is under all numbers of the same person: how many
-    consents, the kinds of events, and the time of the last one.
+    """A client number with the time of its registration, and what is recorded under all numbers of the same person: how
+    many consents, the kinds of events, and the time of the last event.
     """
 
     client_id: str
@@ -108,7 +113,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
 
 
 class DueConsents(msgspec.Struct, frozen=True):
-    """Consents of one client that go together, with the places of all entries that tell of them."""
+    """Consents of one client that are removed together, with the log indices of all entries about them."""
 
     client_id: str
     consents: tuple[str, ...]
@@ -116,8 +121,8 @@ class DueConsents(msgspec.Struct, frozen=True):
 
 
 def periods_at(use_years: int, consent_years: int, now: datetime) -> RetentionPeriods:
-    """The moments that follow from a network's periods. Something is due when the n-th calendar year after the one in
-    which it ended has passed, in Germany.
+    """A network's retention periods, with the moments that follow from them at `now`. Something is due when the n-th
+    calendar year after the one in which it ended has passed, in Germany.
     """
     year = _year_in_germany(now)
     return RetentionPeriods(use_years, consent_years, _begin_of(year - use_years), _begin_of(year - consent_years))
@@ -133,7 +138,9 @@ def _begin_of(year: int) -> datetime:
 
 
 def due_uses(uses: Iterable[OldUse], periods: RetentionPeriods, held: Collection[str]) -> list[int]:
-    """The places of the uses that go: by age, unless a legal hold is open on their client."""
+    """The log indices of the uses that are due: older than their period, and without an open legal hold on their
+    client.
+    """
     return [
         use.log_index
         for use in uses
@@ -142,8 +149,8 @@ def due_uses(uses: Iterable[OldUse], periods: RetentionPeriods, held: Collection
 
 
 def last_reliance(consent: PastConsent, transfers: Iterable[PastTransfer]) -> datetime:
-    """When somebody could last rely on a consent, or did: the end of its last grant, or the last transfer under it.
-    What was withdrawn in parts ends with its own validity; nothing ends before it was recorded.
+    """The last moment at which somebody relied on a consent or could rely on it: the end of its last grant, or the last
+    transfer under it. What was withdrawn in parts ends with its own validity; nothing ends before it was recorded.
     """
     own = {grant.grant_id for grant in consent.grants}
     relied = [transfer.at for transfer in transfers if transfer.grants is None or own & set(transfer.grants)]
@@ -167,7 +174,7 @@ def _end(grant: PastGrant, recorded_at: datetime) -> datetime:
 
 
 def due_consents(record: ClientRecord, periods: RetentionPeriods, held: Collection[str]) -> list[DueConsents]:
-    """The client's consents on which nobody has relied since the period began, in groups that go together.
+    """The client's consents on which nobody has relied since the period began, in groups that must be removed together.
 
     An entry about a consent goes together with the consent, neither before nor after it. So what one act changed goes
     together, and so does a consent with the one that renewed it. A group waits for the youngest of all that
@@ -219,8 +226,8 @@ def _tie(leaders: dict[str, str], name: str, act: str) -> None:
 
 
 def is_unused(person: PersonRecord, periods: RetentionPeriods, held: Collection[str]) -> bool:
-    """Whether nobody needs a client's references any more: registered long ago, without a consent, a use or a hold, and
-    with nothing but old events of state, under any number of the same person.
+    """Whether a client's references can be removed: under all numbers of the person there is no consent, use or hold,
+    and every event is old.
     """
     return (
         person.client_id not in held
@@ -232,7 +239,7 @@ def is_unused(person: PersonRecord, periods: RetentionPeriods, held: Collection[
 
 
 def proof_periods(records: Sequence[ClientRecord], periods: RetentionPeriods) -> tuple[int, datetime | None]:
-    """How many of these clients' consents are still within their period as proof, and when the last one's ends."""
+    """The number of these clients' consents that are still within their period as proof, and the last period's end."""
     ends = [last_reliance(consent, record.transfers) for record in records for consent in record.consents]
     running = [end for end in ends if end >= periods.consents_before]
     if not running:

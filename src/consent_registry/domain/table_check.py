@@ -1,4 +1,4 @@
-"""The table check: what the tables must hold if the log is true, recomputed from events alone (docs/design/log.md).
+"""The table check: recomputes from events alone what the tables must hold, and compares (docs/design/log.md).
 
 What the events do not say is not compared: the feed of changes, stored answers, secrets, sealed texts, digests.
 """
@@ -16,11 +16,11 @@ from consent_registry.domain.events.tables import TABLES
 
 
 class NotComplete(ValueError):
-    """An event lacks what its kind must say, or says what was said before."""
+    """An event lacks a member that its kind requires, or repeats a fact that an earlier event recorded."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A column that is not what the log says."""
+    """A column whose value is not the one that the log's events require."""
 
     column: str
     expected: Any
@@ -28,8 +28,8 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class TableCheck:
-    """Collects the rows that a network's events stand for, in the order of the log; then compares its tables with them.
-    `expected` has the rows that were not compared yet.
+    """Collects the rows that a network's events require, in the order of the log, and then compares its tables with
+    them. `expected` has the rows that were not compared yet.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,9 @@ class TableCheck:
         return True
 
     def compare(self, table: str, row: Mapping[str, Any]) -> list[Difference] | None:
-        """The columns of this row that are not as expected; None for a row that no event stands for. Each row once."""
+        """The columns of this row whose values are not the expected ones; None if no event requires the row. Each row
+        once.
+        """
         keys, columns = TABLES[table]
         expected = self.expected.take(table, tuple(row[name] for name in keys))
         if expected is None:
@@ -62,7 +64,7 @@ class TableCheck:
         return [Difference(*pair) for pair in pairs if pair[1] is not NOT_SAID and pair[1] != pair[2]]
 
     def missing(self, table: str) -> Iterator[RowKey]:
-        """The keys of rows that events stand for and that were not compared."""
+        """The keys of the expected rows that the tables do not have."""
         return iter(self.expected.rows[table])
 
 
@@ -74,7 +76,7 @@ def _opened(expected: Any, held: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of w
 
 
 def search_columns(event: EventHead) -> dict[str, Any]:
-    """What the columns beside an event's bytes must hold, which a data-protection officer searches by."""
+    """The search columns that must stand beside an event, computed from the event."""
     searched = event.searched()
     return {
         "event_id": event.id,
@@ -91,5 +93,5 @@ def search_columns(event: EventHead) -> dict[str, Any]:
 
 
 def differences(expected: Mapping[str, Any], held: Mapping[str, Any]) -> list[Difference]:
-    """The columns that are not as expected."""
+    """The columns whose values are not the expected ones."""
     return [Difference(name, value, held[name]) for name, value in expected.items() if held[name] != value]

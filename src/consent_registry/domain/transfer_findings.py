@@ -71,7 +71,7 @@ class UsedGrant(msgspec.Struct, frozen=True):
 
 
 def judge_transfer(sent: SentTransfer, decided: RecordedDecision, grants: Mapping[str, UsedGrant]) -> list[Finding]:
-    """The findings about a transfer that followed this decision; `grants` are those that the decision named, by id.
+    """The findings about one transfer, given its decision and, by id, the grants that the decision named.
 
     Categories on a statutory basis are not judged: the registry does not interpret statutes.
     """

@@ -1,1 +1,1 @@
-"""What happens: one public function is one transaction with its log events."""
+"""The operations: each public function runs one transaction with its log events."""

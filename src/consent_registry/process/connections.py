@@ -25,7 +25,8 @@ OTHER_FILES = 100
 def require_open_files(
     limits: ConnectionLimits, found: tuple[int, int], raise_to: Callable[[tuple[int, int]], None]
 ) -> None:
-    """Raise this process's limit of open files, whose present values (soft, hard) are `found`, to a worker's need.
+    """Raise the limit of open files of this process to what a worker needs; `found` are the present limits (soft,
+    hard).
 
     Raises UnsafeSetting if that is forbidden.
     """

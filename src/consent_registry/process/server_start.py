@@ -73,8 +73,8 @@ def without_powerful_logins(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def become_server(service: Service, check: Callable[[], Coroutine[None, None, Mapping[str, str]]]) -> NoReturn:
-    """Run `check`, which refuses danger and returns what the server's environment has beside this one's, then replace
-    this process by the server. SIGTERM, SIGINT and SIGHUP end it once the requests in flight have ended.
+    """Replace this process by the server, after `check` has found nothing unsafe and returned variables to add to the
+    environment. SIGTERM, SIGINT and SIGHUP end it once the requests in flight have ended.
 
     Raises CannotServe and UnsafeSetting before anything is served, and what `check` raises.
     """

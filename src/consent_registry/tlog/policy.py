@@ -36,7 +36,9 @@ class TrustedWitness:
 
 @dataclass(frozen=True, slots=True)
 class WitnessGroup:
-    """A group counts as cosigned if `threshold` of its members are: witnesses, or groups defined before it."""
+    """A group of witnesses, and of groups defined before it; it counts as cosigned if `threshold` of its members have
+    cosigned.
+    """
 
     threshold: int
     members: tuple[str, ...]

@@ -38,7 +38,7 @@ class Tile:
 
     @classmethod
     def parse(cls, path: str) -> "Tile":
-        """The tile at a path; raises TileRefused for every text that `path` does not produce."""
+        """The tile with this path; raises TileRefused for a text that is not exactly a tile's path."""
         folder, level, place = _cut(path)
         if folder != "tile" or not _LEVEL.fullmatch(level) or int(level) > HIGHEST_LEVEL:
             raise TileRefused(f"not a tile: {path[:200]}")
@@ -63,7 +63,7 @@ class Bundle:
 
     @classmethod
     def parse(cls, path: str) -> "Bundle":
-        """The bundle at a path; raises TileRefused for every text that `path` does not produce."""
+        """The bundle with this path; raises TileRefused for a text that is not exactly a bundle's path."""
         folder, kind, place = _cut(path)
         if (folder, kind) != ("tile", "entries"):
             raise TileRefused(f"not a bundle: {path[:200]}")

@@ -54,7 +54,7 @@ class EventCheck:
         self._advance()
 
     def compare(self, start: int, leaves: Sequence[bytes] | None) -> None:
-        """Check the events of the leaves from `start` on; None if the leaves cannot be read."""
+        """Check the bundle's events against the leaves from `start` on; `leaves` is None if they cannot be read."""
         head = self._head
         if head is None:
             return

@@ -53,7 +53,7 @@ class ReceiptCheck:
             self._unread.append(name)
 
     def compare(self, start: int, leaves: Sequence[bytes] | None) -> None:
-        """Compare the leaves from `start` on with the promised ones; None if they cannot be read."""
+        """Compare the leaves from `start` on with the promised ones; `leaves` is None if they cannot be read."""
         for index in sorted(self._wanted.keys() & range(start, start + TILE_WIDTH)):
             for name, receipt in self._wanted.pop(index):
                 if leaves is None:

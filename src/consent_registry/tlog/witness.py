@@ -65,10 +65,10 @@ class AddCheckpoint:
 def judge(
     request: AddCheckpoint, logs: Mapping[str, Sequence[VerifierKey]], latest: Checkpoint | None
 ) -> tuple[Checkpoint, SignedNote]:
-    """The checkpoint that a witness may store and cosign after `latest`, which is None before the first checkpoint.
+    """Check a submitted checkpoint and return it if the witness may cosign it.
 
-    `logs` are the keys of the known logs, by origin. A witness accepts the same size and root again. Raises
-    SubmissionRefused.
+    `latest` is the latest checkpoint of the log that the witness cosigned; None before the first. `logs` are the keys
+    of the known logs, by origin. A witness accepts the same size and root again. Raises SubmissionRefused.
     """
     # 1. It is a checkpoint of a known log (404), 2. with a valid signature of that log (403).
     try:

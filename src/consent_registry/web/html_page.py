@@ -15,7 +15,9 @@ PLACES = {"/": "Start", "/docs": "Interface", "/guides": "Guides", "/log": "Log"
 
 
 def page(title: str, body: str, *, head: str = "", policy: str = "") -> File:
-    """An HTML page. `body` and `head` are HTML; `policy` replaces directives of the strict Content-Security-Policy."""
+    """Make an HTML page with this title and body. `body` and `head` are HTML; `policy` replaces directives of the
+    strict Content-Security-Policy.
+    """
     allowed = _directives(STRICT) | {"img-src": "data:"} | _directives(policy)
     links = " · ".join(f'<a href="{path}">{name}</a>' for path, name in PLACES.items())
     content = (

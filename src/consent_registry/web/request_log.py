@@ -44,7 +44,9 @@ def route_of(scope: Scope) -> str:
 
 
 def note_answers(*, every: bool) -> Callable[[Message, Scope], Awaitable[None]]:
-    """The middleware's callback before an answer is sent. It logs refusals, and with `every` each answer."""
+    """Make the callback that the middleware calls before it sends an answer. It logs refusals, and with `every` each
+    answer.
+    """
 
     async def note(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start":

@@ -1,1 +1,3 @@
-"""Events: what the log says happened. Each kind is one struct, and `all_kinds.py` has them all."""
+"""Events: the facts that the log records, one struct for each kind. Each kind is one struct, and `all_kinds.py` has
+them all.
+"""

@@ -32,7 +32,7 @@ def _kinds_of(topic: ModuleType) -> Iterator[type[Event]]:
 
 
 def kind_of(event: type[Event]) -> str:
-    """The name of a kind, as events say it."""
+    """The name of an event's kind, as in the event's member `kind`."""
     return str(event.__struct_config__.tag)
 
 
@@ -49,7 +49,7 @@ Decoder = msgspec.json.Decoder[EventHead]
 
 
 class NotAnEvent(ValueError):
-    """Bytes that are no event of the kind that they name: not JSON, without a member, or with one of another type."""
+    """The bytes are not an event of the kind that they name: no JSON, or a member is missing or has a wrong type."""
 
 
 class _RequiredHead(msgspec.Struct):
@@ -65,8 +65,8 @@ class _RequiredHead(msgspec.Struct):
 
 
 def write_event(event: Event, nonce: bytes) -> bytes:
-    """The bytes of an event, which has its time, network and actor: canonical JSON (RFC 8785), members in the order of
-    their names and absent ones left out. A value of which the log holds a commitment alone is hidden with this nonce.
+    """Encode an event as canonical JSON (RFC 8785): members in the order of their names, absent members left out. A
+    value of which the log holds a commitment alone is hidden with this nonce.
     """
 
     def said(member: object) -> str:
@@ -78,7 +78,7 @@ def write_event(event: Event, nonce: bytes) -> bytes:
 
 
 def read_event(body: bytes, decoders: Mapping[str, Decoder] | None = None) -> EventHead:
-    """The event that these bytes are; of a kind that has no decoder its head alone. Raises NotAnEvent."""
+    """Decode the bytes of an event; of a kind without a decoder only the head is decoded. Raises NotAnEvent."""
     try:
         kind = _REQUIRED.decode(body).kind
         return (_DECODERS if decoders is None else decoders).get(kind, _UNKNOWN).decode(body)
@@ -87,7 +87,7 @@ def read_event(body: bytes, decoders: Mapping[str, Decoder] | None = None) -> Ev
 
 
 def decoders_of(events: Mapping[str, type[Event]]) -> Mapping[str, Decoder]:
-    """What reads these kinds of events, by their names."""
+    """Make a decoder for each of these kinds of events, by the kind's name."""
     return {kind: msgspec.json.Decoder(event, dec_hook=_read) for kind, event in events.items()}
 
 

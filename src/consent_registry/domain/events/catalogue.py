@@ -1,4 +1,4 @@
-"""A network's catalogue as the log says it: its setup, its periods and policies, its texts."""
+"""Events about a network's catalogue: its setup, its retention periods and policies."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -58,7 +58,7 @@ class LoggedPurpose(EventPart, frozen=True, kw_only=True):
 
 
 class LoggedAgreement(EventPart, frozen=True, kw_only=True):
-    """A version of the network's frame."""
+    """A version of the network's agreement."""
 
     id: str
     version: str
@@ -101,8 +101,8 @@ class LoggedTextLanguage(LoggedLanguage, frozen=True, kw_only=True):
 
 
 class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
-    """A network was set up, with its whole catalogue by slugs, versions and ids; or its periods were set, and then
-    `retention` is all it says. The first networks named partners, agreements and texts, and said no more of them.
+    """A network was set up, with its whole catalogue; or its retention periods were set, and the event has only
+    `retention`. The first networks named partners, agreements and texts, and said no more of them.
     """
 
     number = 10
@@ -123,7 +123,9 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
     text_languages: list[LoggedTextLanguage] | UnsetType = UNSET
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The periods; or the whole catalogue; or what the first networks named of it."""
+        """The expected rows: the periods, or the whole catalogue, or the part of it that the first networks' events
+        name.
+        """
         if self.retention is not UNSET:
             yield self.row("retention_periods", self.retention, period_id=self.id)
         elif self.policies is not UNSET:
@@ -202,9 +204,9 @@ class PolicyEvent(Event, frozen=True, kw_only=True, tag="policy"):
     set_by: str
 
     def searched(self) -> SearchColumns:
-        """Who set them."""
+        """The search columns: the person who set the policies."""
         return SearchColumns(person=self.set_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The version."""
+        """The expected row: the version of the policies."""
         yield self.row("policies")

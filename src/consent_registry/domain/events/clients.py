@@ -1,4 +1,4 @@
-"""Clients as the log says them: references that were registered, linked and unlinked."""
+"""Events about clients: references that were registered, linked and unlinked."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,13 +18,14 @@ class ClientEvent(Event, frozen=True, kw_only=True, tag="client"):
     retention_class = "state"
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The client and the reference."""
+        """The expected rows: the client and the reference."""
         return registration_rows(self)
 
 
 class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
-    """References mean one client from now on. There is an entry for each client number; the actor's is the link, named
-    by its group, and says whether the same act registered the reference. The others name it as their `act`.
+    """References were linked: from now on they mean one client. There is an entry for each client number; the actor's
+    is the link, named by its group, and says whether the same act registered the reference. The others name it as their
+    `act`.
 
     The code's id is the name of another partner's event, so the log commits to it. The table check puts it in
     `link_code` once the commitment holds; the first links said it.
@@ -39,11 +40,11 @@ class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
     link_code_commitment: Committed | UnsetType = UNSET
 
     def entries(self) -> int:
-        """One for each client number."""
+        """The number of the act's log entries: one for each client number that a person can have."""
         return LARGEST_GROUP
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The client's new group; of the actor's entry the link, and what it registered."""
+        """The expected rows: the client's new group, and for the actor's own entry the link and what it registered."""
         if self.registered is True:
             yield from registration_rows(self)
         yield membership_row(self, expected, self.group)
@@ -58,15 +59,15 @@ class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
 
 
 class UnlinkingEvent(Event, frozen=True, kw_only=True, tag="unlinking"):
-    """A reference is a client of its own again. Which group it left, and since when it was in it, is not said: the
-    latest link may be one between others.
+    """A reference was unlinked: from now on it means a client by itself. Which group it left, and since when it was in
+    it, is not said: the latest link may be one between others.
     """
 
     number = 24
     retention_class = "state"
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The unlinking, with the group that is left, and the group of one."""
+        """The expected rows: the unlinking, with the group that the number left, and the number's new group of one."""
         groups = _memberships(expected, self.client)
         yield self.row(
             "unlinkings",
@@ -87,7 +88,7 @@ class UnlinkingEvent(Event, frozen=True, kw_only=True, tag="unlinking"):
 
 
 class LinkCodeEvent(Event, frozen=True, kw_only=True, tag="link_code"):
-    """A code was issued that the client carries to another partner; `partner` is the only one that may redeem it."""
+    """A link code was issued; only `partner` may redeem it, or any partner if that is null."""
 
     number = 22
     retention_class = "state"
@@ -98,7 +99,7 @@ class LinkCodeEvent(Event, frozen=True, kw_only=True, tag="link_code"):
     digest_commitment: Committed
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The code."""
+        """The expected row: the link code."""
         yield self.row(
             "link_codes",
             link_code_id=self.id,
@@ -110,13 +111,13 @@ class LinkCodeEvent(Event, frozen=True, kw_only=True, tag="link_code"):
 
 
 def registration_rows(event: Event) -> Iterable[Row]:
-    """A new client, and the actor's reference for it."""
+    """The expected rows of a registration: a new client, and the actor's reference for it."""
     yield event.row("clients", client_id=event.client)
     yield event.row("client_references", client_id=event.client, partner_id=event.actor)
 
 
 def membership_row(event: Event, expected: ExpectedRows, group: str) -> Row:
-    """The client's next group; of a client's groups the last one counts."""
+    """The expected row of a client's next group; of all its groups the last one counts."""
     position = 1 + len(_memberships(expected, event.client))
     return event.row("client_memberships", client_id=event.client, position=position, group_id=group)
 

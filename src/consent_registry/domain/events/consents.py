@@ -1,4 +1,4 @@
-"""Consents as the log says them: the act of the client, evidence that follows, and further receipt codes."""
+"""Events about consents: the act of the client, evidence that followed, and further receipt codes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class LoggedText(EventPart, frozen=True, kw_only=True):
 
 
 class LoggedGrant(EventPart, frozen=True, kw_only=True):
-    """One tick of the client. The first consents did not say whether data about others are in it."""
+    """A grant: the client's answer to one flow. The first consents did not say whether data about others are in it."""
 
     grant: str
     sender: str
@@ -107,15 +107,17 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
     receipt_code: LoggedCode
 
     def entries(self) -> int:
-        """Its own, and one about the consent it renews."""
+        """The number of the act's log entries: its own, and one about the consent that it renews."""
         return 1 if self.renews is None else ACT_AND_RENEWAL
 
     def searched(self) -> SearchColumns:
-        """Who explained it."""
+        """The search columns: the person who explained the consent."""
         return SearchColumns(person=self.information.explained_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The consent, its first receipt code, its grants and releases, the shown text, and what it renews."""
+        """The expected rows: the consent, its first receipt code, its grants and releases, the shown text, and what it
+        renews.
+        """
         yield self._consent_row()
         yield self.row(
             "receipt_codes",
@@ -210,7 +212,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
 
 
 class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
-    """The evidence of a consent that was recorded without it."""
+    """Evidence was added to a consent that was recorded without it."""
 
     number = 35
     retention_class = "state"
@@ -221,7 +223,7 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
     kept_at_commitment: Committed
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The evidence, which its recorder alone may read."""
+        """The expected row: the evidence, which only its recorder may read."""
         yield self.row(
             "consent_evidence",
             evidence_id=self.id,
@@ -232,7 +234,7 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
 
 
 class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):
-    """A further receipt code of a consent; the codes before it are dead."""
+    """A further receipt code was issued for a consent; the earlier codes are no longer valid."""
 
     number = 25
     retention_class = "state"
@@ -243,7 +245,7 @@ class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):
     digest_commitment: Committed
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The code, for the partners of its consent."""
+        """The expected row: the code, which the partners of its consent may read."""
         yield self.row(
             "receipt_codes",
             consent_id=self.consent,

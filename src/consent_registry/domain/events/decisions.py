@@ -1,4 +1,4 @@
-"""Uses as the log says them: decisions, transfers that were reported, and what was read."""
+"""Events of use: decisions, reported transfers, and answers that showed a client's data."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ OUTCOMES: dict[Outcome, int] = {"permit": 1, "partial": 2, "no_permission": 3, "
 
 
 class LoggedReceipt(EventPart, frozen=True, kw_only=True):
-    """The receipt that was promised with a decision: its issuer, the log key that signs it, whom it is about. The salt
-    goes to the sender alone.
+    """The receipt that was promised with a decision: its issuer, the log key that signs it, and the client that it is
+    about. The salt goes to the sender alone.
     """
 
     iss: str
@@ -44,7 +44,7 @@ class DecisionEvent(Event, frozen=True, kw_only=True, tag="decision"):
     receipt: LoggedReceipt | UnsetType = UNSET
 
     def searched(self) -> SearchColumns:
-        """Who asked, to send what where and for what, and what it was answered."""
+        """The search columns: sender, recipient, purpose and outcome."""
         return SearchColumns(self.acting, self.recipient, self.purpose, self.outcome)
 
 
@@ -61,12 +61,12 @@ class TransferEvent(Event, frozen=True, kw_only=True, tag="transfer"):
     transferred_at: LoggedInstant
 
     def searched(self) -> SearchColumns:
-        """Who sent."""
+        """The search columns: the sender."""
         return SearchColumns(sender=self.acting)
 
     def transfer_row(self) -> dict[str, Any]:
-        """Its row of `transfers`. There are as many of these as of permits, so they are compared one by one, and are
-        none of the rows that are expected at the log's end.
+        """The expected row of `transfers`. There are as many of these as of permits, so they are compared one by one,
+        and are none of the rows that are expected at the log's end.
         """
         return {
             "transfer_id": self.id,
@@ -81,7 +81,7 @@ class TransferEvent(Event, frozen=True, kw_only=True, tag="transfer"):
 
 
 class ReadEvent(Event, frozen=True, kw_only=True, tag="read"):
-    """Something was shown: what, how many items, and the SHA-256 of their ids; of an export its format."""
+    """Data were shown to the actor: what, how many items, and the SHA-256 of their ids; for an export its format."""
 
     number = 6
     retention_class = "use"

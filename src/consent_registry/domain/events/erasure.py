@@ -1,4 +1,4 @@
-"""What is kept and what goes, as the log says it: legal holds, erasures, retention."""
+"""Events about keeping and removing data: legal holds, erasures, retention."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from consent_registry.domain.events.expected_rows import ExpectedRows, Row
 
 
 class ErasureEvent(Event, frozen=True, kw_only=True, tag="erasure"):
-    """A person was erased: on which ground, and which places of the log were emptied. It has no actor: the list's gaps
-    would count what others wrote.
+    """A person was erased: on which ground, and from which places of the log events were removed. It has no actor: the
+    list's gaps would count what others wrote.
     """
 
     number = 27
@@ -20,14 +20,14 @@ class ErasureEvent(Event, frozen=True, kw_only=True, tag="erasure"):
     indices: list[tuple[int, int]]
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The erasure, with how many events went."""
+        """The expected row: the erasure, with the number of removed events."""
         events = sum(high - low + 1 for low, high in self.indices)
         yield self.row("erasures", erasure_id=self.id, events=events)
 
 
 class RetentionEvent(Event, frozen=True, kw_only=True, tag="retention"):
-    """What was no longer needed as proof went: in which step, under which periods, how much, and which places of the
-    log were emptied. It has no actor, as erasures.
+    """Retention removed data: in which step, under which periods, how much, and from which places of the log. It has no
+    actor, as erasures.
     """
 
     number = 28
@@ -43,12 +43,12 @@ class RetentionEvent(Event, frozen=True, kw_only=True, tag="retention"):
     indices: list[tuple[int, int]]
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The step."""
+        """The expected row: the step of retention."""
         yield self.row("retentions", retention_id=self.id)
 
 
 class HoldEvent(Event, frozen=True, kw_only=True, tag="hold"):
-    """A legal hold was placed: nothing of the person is erased or let go while it is open."""
+    """A legal hold was placed: while it is open, neither erasure nor retention removes data of the person."""
 
     number = 29
     retention_class = "state"
@@ -57,11 +57,11 @@ class HoldEvent(Event, frozen=True, kw_only=True, tag="hold"):
     placed_by: str
 
     def searched(self) -> SearchColumns:
-        """Who placed it."""
+        """The search columns: the person who placed the hold."""
         return SearchColumns(person=self.placed_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The hold."""
+        """The expected row: the hold."""
         yield self.row("holds", hold_id=self.id, client_id=self.client)
 
 
@@ -75,9 +75,9 @@ class HoldLiftingEvent(Event, frozen=True, kw_only=True, tag="hold_lifting"):
     lifted_by: str
 
     def searched(self) -> SearchColumns:
-        """Who lifted it."""
+        """The search columns: the person who lifted the hold."""
         return SearchColumns(person=self.lifted_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The lifting."""
+        """The expected row: the lifting of the hold."""
         yield self.row("hold_liftings", hold_id=self.hold, client_id=self.client)

@@ -1,4 +1,4 @@
-"""What every event has: its head in the log, and what its kind says of all events of that kind.
+"""The parts that all events share: the head, and what a kind defines for all its events.
 
 The facts are complete: every consent's state can be recomputed from events alone. A kind is one struct below `Event`.
 It says its number, how long its events are kept, which search columns they fill, how many entries an act of the kind
@@ -30,7 +30,7 @@ RetentionClass = Literal["use", "state", "permanent"]
 
 
 class SearchColumns(msgspec.Struct, frozen=True):
-    """What an event fills the search columns with beside its head: slugs of the catalogue, a staff reference."""
+    """The values of an event's search columns beside those of its head: slugs of the catalogue, a staff reference."""
 
     sender: str | None = None
     recipient: str | None = None
@@ -40,11 +40,12 @@ class SearchColumns(msgspec.Struct, frozen=True):
 
 
 class EventPart(msgspec.Struct, frozen=True, kw_only=True):
-    """An object among an event's members."""
+    """A JSON object inside an event."""
 
 
 class EventHead(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event of any kind says. An event of a kind that this program does not know is read as its head alone.
+    """The members that events of every kind have. An event of a kind that this program does not know is read as its
+    head alone.
 
     `client` is the client number the event is about. Where the caller may not know that number, the log holds null and
     `client_commitment`. `reference_commitment` is to the reference the actor used. `act` is the act whose entry this
@@ -76,15 +77,15 @@ class EventHead(msgspec.Struct, frozen=True, kw_only=True):
         return said is not UNSET and said.of(nonce) == commit(nonce, "", reference.encode())
 
     def entries(self) -> int:
-        """How many entries of the log the act writes, its own among them (act_entries.py)."""
+        """The number of log entries that the act writes, this one included (act_entries.py)."""
         return 1
 
     def searched(self) -> SearchColumns:
-        """What the event is found by, beside its head."""
+        """The values of the event's search columns beside those of its head."""
         return SearchColumns()
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The rows of the tables that this event stands for, given those that earlier events stand for."""
+        """The rows that the tables must hold because of this event, given the rows that earlier events require."""
         return ()
 
 
@@ -98,7 +99,7 @@ class Event(EventHead, frozen=True, kw_only=True, tag_field="kind"):
     is_searchable: ClassVar[bool] = True
 
     def recorded(self, network: str, at: LoggedInstant, actor: str | None) -> Self:
-        """The event as it is appended: in this network's log, now, by this actor unless it has none by itself."""
+        """The event with its network, time and actor, as it is appended; a kind that has no actor stays without."""
         named = actor if self.actor is UNSET else self.actor
         return msgspec.structs.replace(self, network=network, at=at, actor=named)
 

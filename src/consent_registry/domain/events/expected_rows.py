@@ -1,4 +1,4 @@
-"""The rows that the log's events stand for: by table, under their key, as tuples of columns.
+"""The rows that the tables must hold according to the log's events: by table and key, as tuples of columns.
 
 A column's name is the database's. Its value is a slug, a text, a number, a time or a list of slugs. What events do not
 say is not here: the feed of changes, stored answers, secrets, sealed texts, digests.
@@ -30,8 +30,8 @@ class Row(NamedTuple):
 
 
 def make_row(table: str, source: object, columns: Mapping[str, Any]) -> Row:
-    """A row with these columns; every other one is the attribute of `source` that has its name. Raises ValueError for
-    an attribute that is absent, TypeError for a column that the table does not have.
+    """Make a row from these columns; every other column is the attribute of `source` that has its name. Raises
+    ValueError for an attribute that is absent, TypeError for a column that the table does not have.
     """
     names = [name for part in TABLES[table] for name in part]
     if unknown := sorted(columns.keys() - {*names, "recorded_at"}):
@@ -54,7 +54,7 @@ def _as_column(name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type
 
 
 class ExpectedRows:
-    """The rows that events stand for, so far. `unattached` counts changes of rows that no event here stands for."""
+    """The rows that the events read so far require. `unattached` counts changes of rows that none of them requires."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[RowKey, tuple[Any, ...]]] = {table: {} for table in TABLES}
@@ -77,40 +77,46 @@ class ExpectedRows:
         return key in self.rows[table]
 
     def is_attached(self, table: str, *key: object) -> bool:
-        """Whether the row that an event changes is expected; counted if it is not, because its own event is gone."""
+        """Whether the row that an event changes is expected; if not, it is counted, because the row's own event was
+        removed.
+        """
         found = self.has(table, *key)
         self.unattached += not found
         return found
 
     def value(self, table: str, column: str, *key: object) -> Any:  # noqa: ANN401 - of whatever type the column is
-        """A column of an expected row; raises KeyError."""
+        """The value of a column in an expected row; raises KeyError."""
         return self.rows[table][key][TABLES[table][1].index(column)]
 
     def opened(self, what: str, committed: Committed) -> Commitment:
-        """A column of which the event holds the commitment alone, to be compared with what the table holds."""
+        """The expected value of a column for which the event holds only a commitment; it is compared with the table's
+        value.
+        """
         return Commitment(what, self.nonce, committed.of(self.nonce))
 
     def take(self, table: str, key: RowKey) -> tuple[Any, ...] | None:
-        """The row, which is not expected any more afterwards."""
+        """Remove an expected row and return its columns; None if the row is not expected."""
         return self.rows[table].pop(key, None)
 
     def leave_unlisted(self, *tables: str, versions: Iterable[str]) -> None:
-        """The network's setup listed no rows of these tables, and of its texts the versions alone."""
+        """Note that the network's setup event lists no rows of these tables, and only the versions of its texts."""
         self._unlisted_tables.update(tables)
         self._unlisted_texts.update(versions)
 
     def says_nothing_of(self, table: str, row: Mapping[str, Any]) -> bool:
-        """Whether such a row may be there though no event stands for it: the network's setup did not list all."""
+        """Whether the table may hold this row without an event, because the network's setup event did not list all
+        rows.
+        """
         if table == "text_languages":
             return row["version"] in self._unlisted_texts
         return table in self._unlisted_tables
 
 
 def at(text: str) -> datetime:
-    """An instant as events write it; raises ValueError."""
+    """Parse an instant in the format of events; raises ValueError."""
     return datetime.fromisoformat(text)
 
 
 def listed(slugs: Iterable[str]) -> tuple[str, ...]:
-    """Sorted, as lists of partners and categories are compared."""
+    """The slugs in alphabetical order, in which lists of partners and categories are compared."""
     return tuple(sorted(slugs))

@@ -1,4 +1,4 @@
-"""Changes of recorded grants: confirmed, ended, void, restricted; and renewed by a later consent."""
+"""Events about recorded grants: confirmed, ended, void, restricted, and renewed by a later consent."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ class LoggedUnrenewal(EventPart, frozen=True, kw_only=True):
 
 
 class LoggedRenewal(LoggedUnrenewal, frozen=True, kw_only=True):
-    """An earlier grant that the grant `by` renews; it goes on until then."""
+    """An earlier grant that the grant `by` renews until `valid_until`."""
 
     valid_until: LoggedInstant
 
@@ -31,7 +31,7 @@ def change_of_grant(
     kind: ChangeKind,
     **columns: Any,  # noqa: ANN401 - of any type
 ) -> Iterator[Row]:
-    """The row of a change of this grant; none if the grant's own event is gone."""
+    """The expected row for a change of this grant; none if the event that recorded the grant was removed."""
     if expected.is_attached("grants", grant):
         parties = (expected.value("grants", name, grant) for name in ("recorder_id", "sender_id", "recipient_id"))
         nothing = {"category_ids": None, "valid_until": None, "by_grant_id": None}
@@ -46,13 +46,13 @@ def change_of_grant(
 
 
 class RenewingEvent(Event, frozen=True, kw_only=True):
-    """An event that also says which earlier grants it renews, or whose renewal it makes void."""
+    """An event that can also renew earlier grants, or make their renewal void."""
 
     renewed: list[LoggedRenewal] | UnsetType = UNSET
     unrenewed: list[LoggedUnrenewal] | UnsetType = UNSET
 
     def renewal_rows(self, expected: ExpectedRows) -> Iterator[Row]:
-        """The changes of the earlier grants."""
+        """The expected rows: the changes of the earlier grants."""
         for renewal in self.renewed or ():
             yield from change_of_grant(
                 self,
@@ -75,8 +75,8 @@ class RenewingEvent(Event, frozen=True, kw_only=True):
 
 
 class GrantChangeEvent(RenewingEvent, frozen=True, kw_only=True):
-    """An act on grants of a consent. Entries about other client numbers, which say the same yes, have `act`; the act's
-    own names its consent, and in `also` the grants of the others.
+    """A partner changed grants of a consent. Entries about other client numbers, which say the same yes, have `act`;
+    the act's own names its consent, and in `also` the grants of the others.
     """
 
     change: ClassVar[ChangeKind]
@@ -87,7 +87,7 @@ class GrantChangeEvent(RenewingEvent, frozen=True, kw_only=True):
     effective_at: LoggedInstant
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """A change of each grant, and the renewals that go with it."""
+        """The expected rows: a change of each grant, and the renewals that go with it."""
         for grant in self.grants:
             yield from change_of_grant(
                 self,
@@ -112,7 +112,7 @@ class ConfirmationEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="confir
     change = "confirmed"
 
     def entries(self) -> int:
-        """Its own, and one about the consent it renews."""
+        """The number of the act's log entries: its own, and one about the consent that is renewed."""
         return ACT_AND_RENEWAL
 
 
@@ -126,12 +126,12 @@ class EndingEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="ending"):
     reason: str | UnsetType = UNSET
 
     def entries(self) -> int:
-        """One for each client number that says the same yes."""
+        """The number of the act's log entries: one for each client number that a person can have."""
         return LARGEST_GROUP
 
 
 class InvalidationEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="invalidation"):
-    """Grants were void from the start; `text_invalidation` if because their text was."""
+    """Grants were void from the start; `text_invalidation` is set if they are void because their text is."""
 
     number = 14
     retention_class = "state"
@@ -141,7 +141,7 @@ class InvalidationEvent(GrantChangeEvent, frozen=True, kw_only=True, tag="invali
     text_invalidation: str | UnsetType = UNSET
 
     def entries(self) -> int:
-        """Its own, and one about the consent it had renewed."""
+        """The number of the act's log entries: its own, and one about the consent whose renewal is void."""
         return ACT_AND_RENEWAL
 
 
@@ -151,7 +151,7 @@ class _RestrictingEvent(GrantChangeEvent, frozen=True, kw_only=True):
     categories: list[str] | None
 
     def entries(self) -> int:
-        """One for each client number that says the same yes."""
+        """The number of the act's log entries: one for each client number that a person can have."""
         return LARGEST_GROUP
 
     def categories_of(self, expected: ExpectedRows, grant: str) -> tuple[str, ...] | None:
@@ -162,7 +162,7 @@ class _RestrictingEvent(GrantChangeEvent, frozen=True, kw_only=True):
 
 
 class RestrictionEvent(_RestrictingEvent, frozen=True, kw_only=True, tag="restriction"):
-    """Grants were restricted: nothing may be sent on them until that is lifted."""
+    """Grants were restricted: until the restriction is lifted, nothing may be sent on them."""
 
     number = 15
     retention_class = "state"
@@ -178,7 +178,7 @@ class RestrictionLiftingEvent(_RestrictingEvent, frozen=True, kw_only=True, tag=
 
 
 class RenewalEvent(RenewingEvent, frozen=True, kw_only=True, tag="renewal"):
-    """An entry without an actor: what an act does to an earlier consent that is under another client number."""
+    """A log entry without an actor: an act changed an earlier consent that is recorded under another client number."""
 
     number = 38
     retention_class = "state"
@@ -187,12 +187,12 @@ class RenewalEvent(RenewingEvent, frozen=True, kw_only=True, tag="renewal"):
     actor: None = None
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The changes of the earlier grants."""
+        """The expected rows: the changes of the earlier grants."""
         return self.renewal_rows(expected)
 
 
 class PaddingEvent(Event, frozen=True, kw_only=True, tag="padding"):
-    """An entry that says nothing: it makes every act of a kind write equally many entries (act_entries.py)."""
+    """A log entry without content: with it every act of a kind writes equally many entries (act_entries.py)."""
 
     number = 37
     retention_class = "state"

@@ -1,4 +1,4 @@
-"""The installation's keys as the log says them: a successor was published, or stored values moved to it."""
+"""Events about the installation's keys: a successor was published, or stored values were re-encrypted."""
 
 from msgspec import UNSET, UnsetType
 

@@ -1,4 +1,4 @@
-"""Partners as the log says them: suspended, reinstated, approved; and what their systems log in with."""
+"""Events about partners: suspended, reinstated, approved; and about the credentials of their systems."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ class SuspensionEvent(Event, frozen=True, kw_only=True, tag="suspension"):
     partner: str
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The suspension."""
+        """The expected row: the suspension."""
         yield self.row("suspensions", suspension_id=self.id, partner_id=self.partner)
 
 
@@ -32,7 +32,7 @@ class ReinstatementEvent(Event, frozen=True, kw_only=True, tag="reinstatement"):
     suspension: str
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The reinstatement."""
+        """The expected row: the reinstatement."""
         yield self.row("reinstatements", reinstatement_id=self.id, suspension_id=self.suspension)
 
 
@@ -45,7 +45,7 @@ class CredentialRevocationEvent(Event, frozen=True, kw_only=True, tag="credentia
     client_id: str
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The revocation."""
+        """The expected row: the revocation of the credential."""
         yield self.row("credential_revocations")
 
 
@@ -64,21 +64,21 @@ class CredentialEvent(Event, frozen=True, kw_only=True, tag="credential"):
     secret_commitment: Committed
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The credential."""
+        """The expected row: the credential."""
         yield self.row(
             "credentials", partner_id=self.partner, secret_mac=expected.opened("secret", self.secret_commitment)
         )
 
 
 class LoggedSubject(EventPart, frozen=True, kw_only=True):
-    """What was approved: a partner or a purpose."""
+    """The subject of an approval: a partner or a purpose."""
 
     partner: str | UnsetType = UNSET
     purpose: str | UnsetType = UNSET
 
 
 class ApprovalEvent(Event, frozen=True, kw_only=True, tag="approval"):
-    """A data-protection officer approved a partner or a purpose for a flow, or for any."""
+    """A data-protection officer approved a partner or a purpose, for one flow or for all."""
 
     number = 17
     retention_class = "state"
@@ -95,11 +95,11 @@ class ApprovalEvent(Event, frozen=True, kw_only=True, tag="approval"):
     revoked_at: LoggedInstant | None
 
     def searched(self) -> SearchColumns:
-        """Who approved."""
+        """The search columns: the person who approved."""
         return SearchColumns(person=self.approved_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The approval."""
+        """The expected row: the approval."""
         yield self.row(
             "approvals",
             approval_id=self.id,
@@ -121,9 +121,9 @@ class ApprovalRevocationEvent(Event, frozen=True, kw_only=True, tag="approval_re
     revoked_by: str
 
     def searched(self) -> SearchColumns:
-        """Who revoked it."""
+        """The search columns: the person who revoked the approval."""
         return SearchColumns(person=self.revoked_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The revocation."""
+        """The expected row: the revocation of the approval."""
         yield self.row("approval_revocations", revocation_id=self.id, approval_id=self.approval)

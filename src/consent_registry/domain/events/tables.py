@@ -1,4 +1,4 @@
-"""The tables that events stand for."""
+"""The tables whose rows the log's events determine, each with its key and its compared columns."""
 
 # Each table's key and the columns that are compared.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""Texts as the log says them: published, void, stale in a language."""
+"""Events about consent texts: published, void, stale in a language."""
 
 from collections.abc import Iterable
 
@@ -18,14 +18,14 @@ class TextEvent(Event, frozen=True, kw_only=True, tag="text"):
     languages: list[LoggedLanguage]
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The version, and each language with the bytes that are stored."""
+        """The expected rows: the version, and each language with its bytes."""
         yield self.row("texts", text_id=self.text)
         for language in self.languages:
             yield self.row("text_languages", language, text_id=self.text, content=language.sha256)
 
 
 class StaleTranslationEvent(Event, frozen=True, kw_only=True, tag="stale_translation"):
-    """A translation is no longer good for new consents; those given in it stand."""
+    """A translation became stale: no new consent may use it; consents that were given on it stay valid."""
 
     number = 20
     retention_class = "state"
@@ -35,13 +35,13 @@ class StaleTranslationEvent(Event, frozen=True, kw_only=True, tag="stale_transla
     reason: str | None
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The staling."""
+        """The expected row: the stale translation."""
         yield self.row("stale_translations", staling_id=self.id, text_id=self.text)
 
 
 class TextInvalidationEvent(Event, frozen=True, kw_only=True, tag="text_invalidation"):
-    """A text was void, in one language or in all: with it so many consents and grants, and the SHA-256 of the consents'
-    ids. What each consent lost is said by its own `invalidation`.
+    """A text was void, in one language or in all: how many consents and grants are void with it, and the SHA-256 of
+    their ids. What each consent lost is said by its own `invalidation`.
     """
 
     number = 21
@@ -55,5 +55,5 @@ class TextInvalidationEvent(Event, frozen=True, kw_only=True, tag="text_invalida
     digest: str
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The invalidation."""
+        """The expected row: the invalidation of the text."""
         yield self.row("text_invalidations", invalidation_id=self.id, text_id=self.text)

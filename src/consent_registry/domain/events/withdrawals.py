@@ -1,4 +1,4 @@
-"""Withdrawals as the log says them: one entry for each client number under which something was withdrawn."""
+"""Events about withdrawals: one entry for each client number under which something was withdrawn."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from consent_registry.domain.events.grant_changes import change_of_grant
 
 
 class LoggedWithdrawal(EventPart, frozen=True, kw_only=True):
-    """A withdrawn grant, with the categories if only some were; its consent where the caller takes part in it."""
+    """A withdrawn grant: its categories if only some were withdrawn, its consent if the caller takes part in that."""
 
     grant: str
     consent: str | UnsetType = UNSET
@@ -35,11 +35,11 @@ class WithdrawalEvent(Event, frozen=True, kw_only=True, tag="withdrawal"):
     partner: str | UnsetType = UNSET
 
     def entries(self) -> int:
-        """One for each client number."""
+        """The number of the act's log entries: one for each client number that a person can have."""
         return LARGEST_GROUP
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The withdrawal, and a change of each grant and release."""
+        """The expected rows: the withdrawal, and a change of each grant and release."""
         yield self.row(
             "withdrawals",
             withdrawal_id=self.id,

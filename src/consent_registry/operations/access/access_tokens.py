@@ -57,7 +57,7 @@ class TokenClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_claims(claims: TokenClaims, kid: str, key: EllipticCurvePrivateKey) -> str:
-    """The access token (compact JWS, ES256) with these claims."""
+    """Sign these claims as an access token (compact JWS, ES256)."""
     payload = msgspec.json.encode(claims)
     return with_low_s(_JWS.encode(payload, key, "ES256", {"typ": "at+jwt", "kid": kid}))
 
@@ -70,8 +70,8 @@ def with_low_s(token: str) -> str:
 
 
 def read_claims(token: str, keys: Mapping[str, EllipticCurvePrivateKey], issuer: str) -> TokenClaims:
-    """The claims of a token that one of our keys signed, for us, with a life of at most LIFETIME; raises NotAuthentic.
-    Whether it is valid at this time is checked by `is_of_its_time`.
+    """Read the claims of an access token. Raises NotAuthentic unless one of our keys signed it, for us, with a life of
+    at most LIFETIME. `is_of_its_time` checks whether it is valid now.
     """
     if not _COMPACT.fullmatch(token) or not all(_is_canonical(part) for part in token.split(".")):
         raise NotAuthentic(_NOT_VALID)

@@ -1,1 +1,1 @@
-"""What a process does without a request."""
+"""The background tasks of a server process: housekeeping, warnings and readiness."""

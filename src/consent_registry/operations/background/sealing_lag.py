@@ -21,8 +21,8 @@ from consent_registry.storage.log.checkpoints import latest_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LagLimits:
-    """Limits in seconds: an answer is given again for `holds`, leaves may be without a checkpoint for `behind`, a
-    checkpoint may be `stale` old.
+    """Limits in seconds. An answer is reused for `holds`. Leaves may be without a checkpoint for `behind`. A checkpoint
+    may be as old as `stale`.
     """
 
     holds: float = 5.0

@@ -27,7 +27,9 @@ T = TypeVar("T", LoggedPartner, LoggedCategory, LoggedPurpose)
 def setup_event(
     event_id: str, plan: NetworkPlan, agreement_ids: Mapping[str, str], text_ids: Mapping[str, str]
 ) -> CatalogueEvent:
-    """The event that sets a network up. `agreement_ids` and `text_ids` give ids by version."""
+    """The event that records a network's setup with its whole catalogue. `agreement_ids` and `text_ids` give ids by
+    version.
+    """
     about = plan.network
     categories = {category.category_id: category.slug for category in plan.categories}
     return CatalogueEvent(

@@ -16,7 +16,7 @@ SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
 
 
 class AgreementPlan(msgspec.Struct, frozen=True):
-    """A version of the agreement to be adopted, with its flows."""
+    """A version of the agreement with its flows, as it will be set up."""
 
     version: str
     valid_from: datetime | None

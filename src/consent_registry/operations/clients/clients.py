@@ -68,8 +68,8 @@ class ClientAnswer(msgspec.Struct, frozen=True):
 
 
 class KnownClient(msgspec.Struct, frozen=True):
-    """The client of a reference of the caller, under exclusive locks: the reference's home, when it was registered, and
-    the group of client numbers that mean the same client.
+    """The client that a reference of the caller means, under exclusive locks: the client number with which the
+    reference was registered, when that was, and the group of numbers that mean the same client.
     """
 
     client_id: str
@@ -198,9 +198,9 @@ def reference_digests(command: Command, reference: str) -> tuple[bytes, ...]:
 
 
 async def locked_client(command: Command, reference: str) -> KnownClient | None:
-    """The client of the caller's reference. None if the reference is not registered.
+    """Find the client of the caller's reference and lock it until COMMIT. None if the reference is not registered.
 
-    Takes the exclusive locks of all client numbers that mean the client, until COMMIT.
+    It takes the exclusive locks of all client numbers that mean the client.
     """
     return (await _locked_reference(command, reference))[0]
 

@@ -13,7 +13,10 @@ _WAIT_S = 3600
 
 
 async def require_few_failures(command: Command, kind: CodeKind) -> None:
-    """Take the exclusive lock of the caller's attempts. Raises TooMany after too many failures within an hour."""
+    """Raise TooMany if the caller tried too many wrong codes within an hour.
+
+    Takes the exclusive lock of the caller's attempts first, so that each attempt sees the earlier ones.
+    """
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     await lock_attempts(command.connection, network_id, partner_id)
     if await count_failures(command.connection, network_id, partner_id, kind) >= FAILURES_AN_HOUR[kind]:
@@ -21,6 +24,8 @@ async def require_few_failures(command: Command, kind: CodeKind) -> None:
 
 
 async def count_failure(command: Command, kind: CodeKind) -> None:
-    """Count a failed attempt. The count must be committed, so the act returns its error and does not raise it."""
+    """Record that the caller tried a wrong code. The count must be committed, so the act returns its error and does not
+    raise it.
+    """
     now = await command.now()
     await add_failure(command.connection, command.network.network_id, command.actor.partner_id, kind, new_id(now), now)

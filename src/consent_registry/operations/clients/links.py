@@ -64,7 +64,10 @@ async def find_usable_code(command: Command, text: str) -> LinkCode | None:
 
 
 async def refuse_code(command: Command) -> Refused:
-    """Count a failed attempt. Returns the error, the same for any fault; return it from the act so that it commits."""
+    """Record that the caller tried a wrong link code, and return the error, which is the same for every fault.
+
+    The act must return the error and not raise it, so that the record is committed.
+    """
     await count_failure(command, "link_code")
     fault = Fault("/link_code", "Ask the client for a new code.", "link_code_usable", "Art. 5 Abs. 1 lit. f DSGVO")
     return Refused("This link code cannot be redeemed. Nothing was recorded.", faults=(fault,))
@@ -98,7 +101,7 @@ async def may_be_one(command: Command, members: Collection[str], *, registers: b
 async def link(
     command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime
 ) -> tuple[str, list[LinkEvent]]:
-    """Redeem a code for `home`, a client number of the caller: all numbers of `positions` become one client.
+    """Redeem a link code: all client numbers in `positions` become one client. The caller's number is `home`.
 
     The exclusive locks of all these numbers must be held. Returns the id of the group, which is also the id of the
     caller's event, and an event for each other number about that number alone. So if a number leaves the group and is

@@ -41,7 +41,7 @@ UNLINKING = StoredShape("unlinking", 1, UnlinkingAnswer)
 async def unlink_client(
     runtime: Runtime, actor: Actor, request: UnlinkingRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[UnlinkingAnswer]:
-    """Make the caller's reference mean a client of its own. Raises NotFound for an unknown reference.
+    """Unlink the caller's reference, so that it means a client by itself. Raises NotFound for an unknown reference.
 
     A reference that was never linked gets the same answer, so the answer does not show whether there were others.
     """

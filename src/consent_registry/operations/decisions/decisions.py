@@ -149,7 +149,7 @@ def _promised(promise: tuple[str, str], reference: str) -> LoggedReceipt:
 
 
 def decision_of(body: bytes) -> DecisionEvent:
-    """The decision's event in these bytes. Raises TypeError for an event of another kind."""
+    """Decode the bytes of a decision's event. Raises TypeError for an event of another kind."""
     event = read_event(body)
     if not isinstance(event, DecisionEvent):
         raise TypeError(f"event {event.id} is no decision")

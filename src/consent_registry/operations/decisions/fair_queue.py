@@ -29,7 +29,7 @@ class QueuedItem(msgspec.Struct, Generic[T], frozen=True):
 
 
 class FairQueue(Generic[T]):
-    """A queue of at most `room` decisions. Requests are never split; those of one partner keep their order."""
+    """A queue in which at most `room` decisions wait. It splits no request, and keeps the order of each partner's."""
 
     def __init__(self, room: int) -> None:
         self._room = room

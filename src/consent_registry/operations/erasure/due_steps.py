@@ -1,4 +1,6 @@
-"""Finding what is due in a network: what is there is read page by page, and rules decide (retention_rules.py)."""
+"""Finds what retention must remove in a network: reads candidates page by page, and the rules decide
+(retention_rules.py).
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -21,9 +23,9 @@ PAGE = 500
 
 
 class DueStep(msgspec.Struct, frozen=True):
-    """What goes in one transaction: `uses`, `consents` or `clients`, by their numbers and places in the log.
+    """What one transaction of retention removes: `uses`, `consents` or `clients`, with their numbers and log indices.
 
-    `locked` are the clients that are held alone while it goes.
+    `locked` are the clients whose exclusive locks it takes.
     """
 
     step: str
@@ -35,7 +37,9 @@ class DueStep(msgspec.Struct, frozen=True):
 
 
 class DueCount(msgspec.Struct, frozen=True):
-    """All that is due now: uses by kind (number), consents with their events, clients; and how many are held."""
+    """How much is due for removal now: uses for each kind (number), consents and their events, clients; and how many
+    clients are held.
+    """
 
     periods: RetentionPeriods
     uses: dict[int, int]
@@ -46,7 +50,7 @@ class DueCount(msgspec.Struct, frozen=True):
 
 
 class DueReader:
-    """Reads what is due in one network, as it was when its transaction began to look: with its periods and holds."""
+    """Reads what is due for removal in one network, by the periods and holds that are in force when it is made."""
 
     def __init__(
         self, connection: Connection, network_id: int, periods: RetentionPeriods, held: frozenset[str]
@@ -58,12 +62,12 @@ class DueReader:
 
     @classmethod
     async def of(cls, connection: Connection, network_id: int) -> "DueReader":
-        """A reader with the network's periods and holds of now."""
+        """Make a reader with the network's present periods and holds."""
         periods = await storage.read_periods(connection, network_id)
         return cls(connection, network_id, periods, await storage.held_clients(connection, network_id))
 
     async def next_step(self, limit: int) -> DueStep | None:
-        """What goes next: uses, then consents, then clients, about `limit` of them; None when nothing is due."""
+        """Find the next step: uses, then consents, then clients, about `limit` of them; None if nothing is due."""
         if places := await self._uses(limit):
             return DueStep("uses", self._periods, tuple(places))
         groups: list[DueConsents] = []
@@ -83,7 +87,7 @@ class DueReader:
         return await self._step_of_clients(clients) if clients else None
 
     async def again(self, step: DueStep) -> DueStep | None:
-        """The step read again for its clients only: what is due of it now that their locks are held."""
+        """Read a step again while its clients are locked, and return the part of it that is still due."""
         if step.step == "consents":
             wanted = set(step.consents)
             groups = await self._consents_of(list(step.locked))
@@ -93,7 +97,7 @@ class DueReader:
         return step
 
     async def count(self) -> DueCount:
-        """Everything that is due, counted."""
+        """Count everything that is due."""
         uses = await storage.count_old_uses(
             self._connection, self._network_id, self._periods.uses_before, sorted(self._held)
         )

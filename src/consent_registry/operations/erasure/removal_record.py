@@ -1,4 +1,4 @@
-"""The removal record: the event that lists which places of the log were emptied (docs/design/erasure.md).
+"""The removal record: the event that lists from which places of the log events were removed (docs/design/erasure.md).
 
 It has no actor, so no partner can read it, only auditor and eraser: from the gaps in the list a partner could count the
 events of others.

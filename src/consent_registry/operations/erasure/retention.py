@@ -134,7 +134,7 @@ async def _remove(connection: Connection, network: Network, step: DueStep) -> Re
 
 
 async def read_periods(runtime: Runtime, network: Network) -> RetentionPeriods:
-    """A network's periods, and the moments before which an end must be now for removal."""
+    """A network's retention periods, and the moments that follow: what ended before them is due for removal now."""
     async with administering(runtime, network) as command:
         return await storage.read_periods(command.connection, network.network_id)
 

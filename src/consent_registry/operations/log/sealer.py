@@ -55,7 +55,7 @@ class _LogProgress(msgspec.Struct):
 
 
 class Sealer:
-    """Seals every network's log while it leads. `clock` counts seconds and never jumps."""
+    """Seals every network's log while it is the leader among the sealers. `clock` counts seconds and never jumps."""
 
     def __init__(self, dsn: str, keys: Path, tools: SealerTools, clock: Callable[[], float]) -> None:
         self._dsn = dsn

@@ -42,14 +42,14 @@ class EventExportRequest(EventFilter, frozen=True, kw_only=True, forbid_unknown_
 
 
 class EventExport(msgspec.Struct, frozen=True):
-    """An export: pages of views or, after the head of a bundle, pages of events with their nonces."""
+    """An export of events: pages of views, or for a bundle its head and pages of events with nonces."""
 
     head: BundleHead | None
     pages: AsyncIterator["ExportPage"]
 
 
 class ExportPage(msgspec.Struct, frozen=True):
-    """A page of an export, with `views`, or with `opened` events for a bundle. `start` is the first place of the next
+    """A page of an export: it has `views`, or for a bundle `opened` events. `start` is the first place of the next
     page, None at the end; `end` is the place before which the whole export ends.
     """
 

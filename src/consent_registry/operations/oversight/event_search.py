@@ -110,7 +110,7 @@ async def held_subject(command: Command, reference: str) -> SearchedClient:
 
 
 def is_about(nonce: bytes, event: bytes, references: Sequence[str]) -> str | None:
-    """Which of these references a question without a client was about, by its event's commitment; None for none."""
+    """The reference, of the given ones, that a question about an unknown client used; None if it used none of them."""
     logged = read_event(event)
     return next((reference for reference in references if logged.is_about(nonce, reference)), None)
 

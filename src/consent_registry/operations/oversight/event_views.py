@@ -47,7 +47,9 @@ class EventViews:
         self._references = references
 
     def own(self, actor: str, row: OwnEvent, reference: str | None) -> EventView:
-        """An event of the caller. `reference` is given for a question from before the reference was registered."""
+        """The view of an event whose actor is the caller. `reference` is given for a question from before the reference
+        was registered.
+        """
         known = None if row.client_id is None else self._references.get(row.client_id)
         return EventView(
             id=row.event_id,
@@ -64,7 +66,7 @@ class EventViews:
         )
 
     def received(self, row: ReceivedPermit) -> EventView:
-        """A decision that permitted another partner to send to the caller."""
+        """The view of a decision that permitted another partner to send to the caller."""
         return EventView(
             id=row.event_id,
             kind="decision",

@@ -61,7 +61,7 @@ class FindingLimits(msgspec.Struct, frozen=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
-    """Whose slice is judged, in which period, by which limits; `categories` are the network's slugs by number."""
+    """The partner whose slice is judged, the period and the limits; `categories` are the network's slugs by number."""
 
     connection: Connection
     network_id: int
@@ -71,7 +71,9 @@ class Reconciliation(msgspec.Struct, frozen=True):
     limits: FindingLimits
 
     def slice(self, *, earlier: timedelta = timedelta(0), since: datetime | None = None) -> storage.Slice:
-        """The arguments of a statement: network, partner and period, moved back by `earlier` or begun at `since`."""
+        """The network, partner and period for a statement; `earlier` moves the period back, `since` replaces its
+        beginning.
+        """
         begin, end = self.period.begin if since is None else since, self.period.end
         return (self.network_id, self.partner_id, begin - earlier, end - earlier)
 

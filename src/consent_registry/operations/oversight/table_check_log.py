@@ -35,7 +35,7 @@ class LogReading:
         self._next = self._opened = 0
 
     def read(self, index: int | None, row: Mapping[str, Any]) -> None:
-        """Read the next place: `row` has its leaf, event, nonce and search columns, with slugs instead of numbers."""
+        """Check the next place of the log; `row` has its leaf, event, nonce and search columns (slugs for numbers)."""
         if index is None or index < 0:
             self._events.find("event_misplaced", f"a leaf or event stands at {index}, which is no place")
             return

@@ -222,12 +222,12 @@ def _run_once(
 
 
 def new_id(at: datetime) -> str:
-    """A UUIDv7 of this moment."""
+    """Make a UUIDv7 with this time."""
     return new_ids(at, 1)[0]
 
 
 def new_ids(at: datetime, number: int) -> list[str]:
-    """`number` UUIDv7s of this moment, with one read from the source of randomness."""
+    """Make `number` UUIDv7s with this time, from one call for random bytes."""
     return uuid7s(at, secrets.token_bytes(10 * number))
 
 

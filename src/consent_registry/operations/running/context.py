@@ -68,7 +68,9 @@ class Runtime:
 
     @asynccontextmanager
     async def turn(self, actor: Actor | Network, kind: TurnKind) -> AsyncIterator[None]:
-        """As `take_turn`, for the length of a block. A network as the caller means all who read its public log."""
+        """Hold the caller's turn for work of this kind for the length of a block. A network as the caller means all who
+        read its public log.
+        """
         caller = actor.slug if isinstance(actor, Network) else actor.turn_key
         give_back = await self.turns.take(caller, kind)
         try:

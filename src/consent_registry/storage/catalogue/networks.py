@@ -15,7 +15,7 @@ async def list_networks(connection: Connection) -> list[Network]:
 
 
 async def add_network(connection: Connection, network: Network, *, demonstration: bool, at: datetime) -> None:
-    """Add a network row."""
+    """Add a network."""
     await connection.execute(
         """
         insert into registry.networks

@@ -14,8 +14,8 @@ from consent_registry.storage.database.locks import LOCK_CLIENT
 
 
 class ClientGroup(msgspec.Struct, frozen=True):
-    """The client numbers that mean one client, each with the position of its last row. Without rows a number is a group
-    by itself, at position 0.
+    """The client numbers that mean one client. `positions` counts how often each number has changed its group; a number
+    that was never linked is a group by itself, at position 0.
     """
 
     group_id: str | None
@@ -106,7 +106,7 @@ async def find_groups(connection: Connection, network_id: int, client_ids: Seque
 async def add_memberships(
     connection: Connection, network_id: int, group_id: str, positions: dict[str, int], at: datetime
 ) -> None:
-    """Add these client numbers to a group. `positions` are those of their last rows."""
+    """Add these client numbers to a group. `positions` are their positions before (see ClientGroup)."""
     await connection.executemany(
         """
         insert into registry.client_memberships (network_id, client_id, position, group_id, recorded_at)

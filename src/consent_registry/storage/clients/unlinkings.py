@@ -1,4 +1,6 @@
-"""Statements for unlinkings, which make a reference a client of its own again, and for permits given while linked."""
+"""Statements for unlinkings, after which a reference means a client by itself, and for permits given while it was
+linked.
+"""
 
 from datetime import datetime
 

@@ -58,7 +58,7 @@ async def partition_state(connection: Connection | asyncpg.Connection) -> Partit
 
 
 async def require_this_month(connection: asyncpg.Connection) -> None:
-    """Create missing partitions. Raises Unusable if there is none for this month and none can be created."""
+    """Create missing partitions. Raises Unusable if this month still has none afterwards."""
     if (await partition_state(connection)).months_ahead >= FEWEST_AHEAD:
         return
     reason = "they are too many rows to be moved now"

@@ -21,11 +21,12 @@ KEPT = "dead row versions cannot be removed yet"
 
 
 async def scrub(dsn: str, partitions: Sequence[str] | None = None) -> bool:
-    """Rewrite every table from which rows can be deleted, and these partitions of `registry.events` (None: all), as
-    their owner or an administrator.
+    """Rewrite the files of all tables from which rows can be deleted, and of these partitions of `registry.events`
+    (None: all).
 
-    Returns whether pg_statistic was rewritten too, which needs the database's owner. Raises Unusable if a table could
-    not be locked exclusively, or an old transaction still sees deleted rows.
+    The login in `dsn` must own the tables or be an administrator. Returns whether pg_statistic was rewritten too, which
+    needs the database's owner. Raises Unusable if a table could not be locked exclusively, or an old transaction still
+    sees deleted rows.
     """
     connection = await connect(dsn, timeout=10)
     try:

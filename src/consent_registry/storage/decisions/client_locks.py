@@ -114,7 +114,7 @@ def _found(rows: Sequence[GrantRow]) -> tuple[ResolvedClient, bool]:
 
 
 def resolved_client(row: GrantRow) -> ResolvedClient:
-    """The client in a row of the statement."""
+    """Make the resolved client from a row of the statement in `lock_clients`."""
     if row["client_id"] is None:
         return UNKNOWN_CLIENT
     group_id = row["group_id"]

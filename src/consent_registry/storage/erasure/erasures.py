@@ -101,7 +101,7 @@ async def clients_of_person(connection: Connection, network_id: int, client_id: 
 
 
 async def known_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[str]:
-    """The client numbers among these that are in the database."""
+    """Those of these client numbers that are in the database."""
     found = await connection.fetchval("select registry.known_clients($1, $2::uuid[])", network_id, list(client_ids))
     return [str(found_id) for found_id in found]
 

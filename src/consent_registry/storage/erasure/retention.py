@@ -29,7 +29,7 @@ async def held_clients(connection: Connection, network_id: int) -> frozenset[str
 
 
 async def old_uses(connection: Connection, network_id: int, before: datetime, after: int, limit: int) -> list[OldUse]:
-    """Uses from before a moment, in the log's order, behind a place, at most so many."""
+    """Up to `limit` uses that are older than `before`, in the log's order, with a log index above `after`."""
     rows = await connection.fetch("select * from registry.old_uses($1, $2, $3, $4)", network_id, before, after, limit)
     return [OldUse(row[0], row[1], row[2], None if row[3] is None else str(row[3])) for row in rows]
 
@@ -37,7 +37,7 @@ async def old_uses(connection: Connection, network_id: int, before: datetime, af
 async def count_old_uses(
     connection: Connection, network_id: int, before: datetime, without: Sequence[str]
 ) -> dict[int, int]:
-    """How many uses from before a moment there are by kind (number), without those about some clients."""
+    """The number of uses older than `before`, by kind (number), without the uses about the clients in `without`."""
     rows = await connection.fetch(
         "select * from registry.count_old_uses($1, $2, $3::uuid[])", network_id, before, without
     )
@@ -47,7 +47,9 @@ async def count_old_uses(
 async def clients_with_consents(
     connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
 ) -> list[str]:
-    """Clients with a consent recorded before a moment, in the order of their numbers, behind one of them."""
+    """Up to `limit` clients with a consent recorded before `before`, in ascending order, above the client number
+    `after`.
+    """
     rows = await connection.fetch(
         "select * from registry.clients_with_consents($1, $2, $3, $4)", network_id, before, after, limit
     )
@@ -57,7 +59,9 @@ async def clients_with_consents(
 async def clients_without_consents(
     connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
 ) -> list[str]:
-    """Clients registered before a moment that have no consent, in the same way."""
+    """Up to `limit` clients without a consent, registered before `before`, in ascending order, above the client number
+    `after`.
+    """
     rows = await connection.fetch(
         "select * from registry.clients_without_consents($1, $2, $3, $4)", network_id, before, after, limit
     )
@@ -65,13 +69,13 @@ async def clients_without_consents(
 
 
 async def read_client_records(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[ClientRecord]:
-    """What there is of these clients, in the order of their numbers."""
+    """The consents, transfers and log entries of each of these clients, in the order of the client numbers."""
     found = await connection.fetchval("select registry.retention_records($1, $2::uuid[])", network_id, client_ids)
     return msgspec.json.decode(found, type=list[ClientRecord])
 
 
 async def read_person_records(connection: Connection, network_id: int, client_ids: Sequence[str]) -> list[PersonRecord]:
-    """What there is of the persons behind these clients."""
+    """For each of these clients, what is recorded about the whole person."""
     rows = await connection.fetch("select * from registry.person_records($1, $2::uuid[])", network_id, client_ids)
     return [PersonRecord(str(row[0]), row[1], row[2], tuple(row[3]), row[4]) for row in rows]
 

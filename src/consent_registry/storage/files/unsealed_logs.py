@@ -13,7 +13,7 @@ NAME = "unsealed.json"
 
 
 def write_unsealed(folder: Path, reasons: Mapping[str, str]) -> None:
-    """Write the reasons by network, for `read_unsealed`. On a full disk the old file stays."""
+    """Write why each of these networks' logs could not be sealed. On a full disk the old file stays."""
     draft = folder / f".{NAME}.{os.getpid()}"
     with suppress(OSError):
         draft.write_bytes(msgspec.json.encode(dict(reasons)))
@@ -21,7 +21,7 @@ def write_unsealed(folder: Path, reasons: Mapping[str, str]) -> None:
 
 
 def read_unsealed(folder: Path | None) -> dict[str, str]:
-    """The reasons by network; empty if this machine has no such folder or the file cannot be read."""
+    """Read why networks' logs could not be sealed, by network; empty if there is no such folder or file."""
     if folder is None:
         return {}
     try:

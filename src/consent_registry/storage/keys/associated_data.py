@@ -19,22 +19,26 @@ EARLIER_WORDS: Mapping[str, str] = MappingProxyType(
 
 
 def place_of_value(column: str, network_id: int, partner_id: int, row_id: str) -> str:
-    """The place of an encrypted text of a consent, its evidence or a release. `column` is a key of EARLIER_WORDS,
-    `row_id` the row's primary key.
+    """The associated data for an encrypted text of a consent, its evidence or a release. `column` is a key of
+    EARLIER_WORDS, `row_id` the row's primary key.
     """
     return f"{column} {network_id} {partner_id} {row_id}"
 
 
 def place_of_reference(network_id: int, partner_id: int, client_id: str, digest: bytes) -> str:
-    """The place of a partner's reference for a client, stored under this digest. A new digest is a new place."""
+    """The associated data for a partner's reference for a client, stored under this digest. A new digest is a new
+    place.
+    """
     return f"client_references.sealed {network_id} {partner_id} {client_id} {digest.hex()}"
 
 
 def place_of_answer(network_id: int, partner_id: int, scope: bytes, body_sha256: bytes) -> str:
-    """The place of an answer stored for an Idempotency-Key: the key's scope and the request body's SHA-256."""
+    """The associated data for an answer that is stored for an Idempotency-Key: the key's scope and the request body's
+    SHA-256.
+    """
     return f"idempotency_keys.answer {network_id} {partner_id} {scope.hex()} {body_sha256.hex()}"
 
 
 def earlier_place(column: str, network_id: int, partner_id: int) -> str:
-    """A place in the old form, which is the same for all of a partner's values in a column."""
+    """The associated data in the old form, which is the same for all of a partner's values in a column."""
     return f"{EARLIER_WORDS[column]} {network_id} {partner_id}"

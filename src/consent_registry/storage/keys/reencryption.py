@@ -86,8 +86,8 @@ async def may_reencrypt(connection: Connection) -> bool:
 async def find_outdated_references(
     connection: Connection, network_id: int, prefix: bytes, digest_key: str, after: tuple[int, bytes], limit: int
 ) -> list[OutdatedReference]:
-    """The next references that are encrypted or digested with another key than the current one, whose ciphertexts
-    begin with `prefix`.
+    """The next references that are not both encrypted and digested with the current keys. Every ciphertext under the
+    current key begins with `prefix`.
     """
     rows = await connection.fetch(
         """
@@ -138,7 +138,7 @@ async def replace_references(
 async def find_outdated_values(
     connection: Connection, table: str, network_id: int, prefix: bytes, after: UUID, limit: int
 ) -> list[OutdatedValue]:
-    """The next texts in one of TABLES that are encrypted with another key than the current one."""
+    """The next texts in a table of TABLES that are not encrypted with the current key."""
     rows = await connection.fetch(_READ[table], network_id, prefix, after, limit)
     return [OutdatedValue(*row) for row in rows]
 

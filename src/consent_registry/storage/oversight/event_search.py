@@ -266,5 +266,5 @@ async def permits_received(
 
 
 def permit_of(row: asyncpg.Record) -> ReceivedPermit:
-    """The permit in a row of `registry.permits_received`."""
+    """Make a permit from a row of `registry.permits_received`."""
     return ReceivedPermit(EventPlace(row[0], row[1]), str(row[2]), *row[3:7])

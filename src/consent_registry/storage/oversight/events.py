@@ -100,7 +100,7 @@ async def read_events(connection: Connection, network_id: int, places: Sequence[
 
 
 def own_event_of(row: asyncpg.Record) -> OwnEvent:
-    """The event in a row of these statements."""
+    """Make an event from a row of the statements in this module."""
     client_id = None if row["client_id"] is None else str(row["client_id"])
     return OwnEvent(
         EventPlace(row["log_index"], row["at"]),

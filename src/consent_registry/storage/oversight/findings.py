@@ -65,7 +65,7 @@ class UsedGrantRow(msgspec.Struct, frozen=True):
 
 
 async def visible_until(connection: Connection, network_id: int) -> datetime:
-    """The moment up to which every record of this network is visible: now, or the begin of the oldest running command.
+    """The moment up to which every record of this network is visible: now, or the start of the oldest running command.
 
     A command records only times after its begin. It holds the catalogue lock until COMMIT and reads the clock after
     taking it. So a command that does not hold the lock yet will read a later time than this.

@@ -35,7 +35,7 @@ class CatalogueSlugs(msgspec.Struct, frozen=True):
     categories: dict[int, str]
 
     def row(self, record: asyncpg.Record) -> dict[str, Any]:
-        """A row with the values that events use."""
+        """The values of a row as events have them: slugs for numbers, texts for ids and digests."""
         return {name: self._value(name, value) for name, value in record.items()}
 
     def _value(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type a column has
