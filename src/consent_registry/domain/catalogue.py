@@ -201,7 +201,7 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
             yield ApprovalGate("dpo_approval", "purpose", approvals)
 
     def category_slugs(self, category_ids: frozenset[int] | tuple[int, ...] | list[int]) -> list[str]:
-        """The slugs of these categories, in the given order; those of a set in the catalogue's order."""
+        """The slugs of these categories in the given order; for a set in the catalogue's order."""
         ordered = sorted(category_ids) if isinstance(category_ids, frozenset) else category_ids
         return [self.category_by_id[category_id].slug for category_id in ordered]
 

@@ -188,7 +188,7 @@ class SignedNote:
 
 
 def sign_note(text: str, signers: Sequence[SignerKey]) -> SignedNote:
-    """A text signed by each of these keys."""
+    """Sign a text with each of these keys."""
     return SignedNote(text, tuple(signer.sign(text) for signer in signers))
 
 

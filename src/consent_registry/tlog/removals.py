@@ -49,7 +49,9 @@ class Places:
 
 
 def listed_places(event: Mapping[str, Any], log_index: int) -> list[Span]:
-    """The spans that a removal at `log_index` lists; none for other kinds. Raises MalformedRemoval."""
+    """The spans of places that the removal at `log_index` lists; none for events of other kinds. Raises
+    MalformedRemoval.
+    """
     if event.get("kind") not in REMOVALS:
         return []
     spans: list[Span] = []

@@ -6,8 +6,10 @@ from consent_registry.domain.events.event import Event, LoggedInstant
 
 
 class KeyRotationEvent(Event, frozen=True, kw_only=True, tag="key_rotation"):
-    """`published`: `key` follows `former_key` in a key file, from then on if that is said; a log key with both verifier
-    keys. `resealed`: so many stored values of a table were re-encrypted under these keys.
+    """A step of a key rotation: a new key was published, or stored values were re-encrypted.
+
+    Step `published`: `key` follows `former_key` in a key file, from `active_from` on if that is present; for a log key
+    the event has both verifier keys. Step `resealed`: `count` stored values of a table were re-encrypted with these keys.
     """
 
     number = 26

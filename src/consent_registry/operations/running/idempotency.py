@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """Identifies a repeated request by two digests: `scope` of partner, method, path and key, and one of the body."""
+    """Identifies a repeated request by two digests: `scope`, of partner, method, path and key; and that of the body."""
 
     scope: bytes
     body_sha256: bytes
