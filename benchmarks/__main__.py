@@ -23,7 +23,7 @@ DECISIONS = "/api/v1/decisions"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of the report: what is sent where, and how many decisions a request asks for."""
+    """One line of the report: which bodies go to which server, and how many decisions a request asks for."""
 
     name: str
     server: str
@@ -33,14 +33,14 @@ class Case:
 
     @property
     def path(self) -> str:
-        """Where its requests go."""
+        """The path that its requests are sent to."""
         if self.server.startswith("empty"):
             return "/empty"
         return DECISIONS if self.decisions == 1 else f"{DECISIONS}/batch"
 
     @property
     def yardstick(self) -> str:
-        """The name of the empty endpoint's case it is compared with."""
+        """The name of the empty endpoint's case with which this case is compared."""
         return f"empty, {self.connections} connections{', 2 workers' if self.server.endswith('two') else ''}"
 
 
@@ -66,7 +66,7 @@ CASES = (
 
 @dataclass(slots=True)
 class Bench:
-    """The servers of a run, and what was measured."""
+    """The servers of the benchmark, and the measured runs of each case."""
 
     folder: Path
     servers: dict[str, Service] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Bench:
             write_bodies(server.data / "bodies", asyncio.run(fill(server, count)))
 
     def measure(self, case: Case, seconds: float, seed: int) -> Run:
-        """One run of one case."""
+        """Send the requests of a case for some seconds and return the figures."""
         server = self.registries.get(case.server)
         source = server or self.registries["few"]
         token = "none" if server is None else server.token()
@@ -99,32 +99,32 @@ class Bench:
         )
 
     def outcomes(self) -> dict[str, int]:
-        """How many of a thousand questions have which outcome, asked once before anything is measured."""
+        """The number of each outcome among a thousand questions, which are asked once before the measurements."""
         server = self.registries["few"]
         body = (server.data / "bodies" / "batch-1000").read_bytes().splitlines()[0]
         headers = {"Authorization": f"Bearer {server.token()}", "Content-Type": "application/json"}
         answer = httpx.post(f"{server.address}{DECISIONS}/batch", content=body, headers=headers)
         answer.raise_for_status()
         found: dict[str, int] = {}
-        for one in answer.json()["decisions"]:
-            found[one["outcome"]] = found.get(one["outcome"], 0) + 1
+        for decision in answer.json()["decisions"]:
+            found[decision["outcome"]] = found.get(decision["outcome"], 0) + 1
         return found
 
 
 def middle(runs: list[Run]) -> Run:
-    """The median of each figure."""
+    """A run with the median of each figure."""
     return Run(
-        median(one.requests_per_second for one in runs),
-        median(one.p50_ms for one in runs),
-        median(one.p99_ms for one in runs),
-        median(one.loader_cpu for one in runs),
-        median(one.worker_us for one in runs),
-        median(one.database_us for one in runs),
+        median(run.requests_per_second for run in runs),
+        median(run.p50_ms for run in runs),
+        median(run.p99_ms for run in runs),
+        median(run.loader_cpu for run in runs),
+        median(run.worker_us for run in runs),
+        median(run.database_us for run in runs),
     )
 
 
 def main() -> None:
-    """Measure and print."""
+    """Start the servers, measure every case and print the report."""
     options = _options()
     seconds = 1.0 if options.quick else options.seconds
     many = 100_000 if options.quick else options.grants
@@ -141,7 +141,7 @@ def main() -> None:
         print_mix(grants, bench.outcomes())
         sizes = asyncio.run(read_sizes(bench.registries["few"].admin_dsn()))
         for case in cases:
-            bench.measure(case, 1.0, 0)  # warm: plans, caches and connections are there
+            bench.measure(case, 1.0, 0)  # afterwards plans, caches and connections exist
         for number in range(ROUNDS):
             for case in cases:
                 bench.runs.setdefault(case.name, []).append(bench.measure(case, seconds, number + 1))

@@ -88,7 +88,7 @@ async def _load(address: str, connections: int, seconds: float) -> dict[str, flo
         "seconds": took,
         "p50_ms": 1000 * latencies[len(latencies) // 2],
         "p99_ms": 1000 * latencies[len(latencies) * 99 // 100],
-        "failed": sum(one.failed for one in opened),
+        "failed": sum(connection.failed for connection in opened),
     }
 
 

@@ -1,4 +1,4 @@
-"""What decisions take on disk: the growth of the log's tables and indexes, divided by the growth of the log."""
+"""Measures the disk space of a decision: how much the log's tables and indexes grow for each new entry."""
 
 from dataclasses import dataclass
 
@@ -29,13 +29,13 @@ class Sizes:
     entries: int
 
     def growth(self, before: "Sizes") -> dict[str, float]:
-        """Bytes of each part for one entry made since `before`."""
+        """The bytes of each part for each entry that was added since `before`."""
         made = max(1, self.entries - before.entries)
         return {part: (size - before.parts.get(part, 0)) / made for part, size in sorted(self.parts.items())}
 
 
 async def read_sizes(dsn: str) -> Sizes:
-    """Sizes as they are now, after a vacuum, which writes what visibility maps take."""
+    """The present sizes, read after a vacuum, so that the visibility maps are counted."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("vacuum registry.events")

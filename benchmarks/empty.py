@@ -1,4 +1,4 @@
-"""The yardstick: the same server and framework decode a question and encode an answer, and do nothing in between."""
+"""The empty endpoint, with which the registry is compared: the same server and framework, but no decision is made."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question with the members a decision's has."""
+    """A request body with the members of a decision request."""
 
     client: Annotated[str, Meta(min_length=1, max_length=128)]
     recipient: Slug
@@ -22,7 +22,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Duty(msgspec.Struct, frozen=True):
-    """An obligation as long as those of a permit."""
+    """An obligation that is as long as the obligations of a permit."""
 
     code: str
     norm: str
@@ -38,7 +38,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """An answer with the members a permit has."""
+    """An answer with the members of a permit."""
 
     decision_id: str
     outcome: str
@@ -59,10 +59,10 @@ INSTANT = "2026-11-22T05:40:08.929443Z"
 
 @post("/empty", status_code=200)
 async def answer(data: JSONBody[Asked]) -> Answered:
-    """The same answer to everybody, as long as a permit."""
+    """Send the same answer to every request. It is as long as a permit."""
     return Answered(ID, "permit", data.categories, [], [], INSTANT, INSTANT, DUTIES, PLACE)
 
 
 def create_app() -> Litestar:
-    """The application, served the way the registry is."""
+    """Make the ASGI application, which is served in the same way as the registry."""
     return Litestar(route_handlers=[answer], openapi_config=None, debug=False)

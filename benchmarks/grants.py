@@ -1,8 +1,8 @@
-"""Consents by the million, straight into the tables, and questions about them.
+"""Writes millions of consents directly into the tables, and makes questions about them.
 
-Half of the clients have one grant, the others two or three, all with one of the network's partners, for flows its
-agreement has. Of the questions eight in ten are about what a client agreed to, one about another flow, one about
-nobody.
+Half of the clients have one grant, the others two or three. All grants of a client have the same sender, and their
+flows are in the network's agreement. Of ten questions eight are about a flow to which the client agreed, one is about
+another flow of the client, and one is about an unknown client.
 """
 
 import json
@@ -25,7 +25,7 @@ GRANTS_OF_CLIENTS = (1, 1, 2, 3)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow on consent: numbers for the tables, slugs for questions."""
+    """A flow that is based on consent, with numbers for the tables and slugs for questions."""
 
     sender_id: int
     recipient_id: int
@@ -38,7 +38,7 @@ class Flow:
 
 @dataclass(slots=True)
 class Filler:
-    """Makes clients with grants in one network and remembers whom the asking partner may ask about."""
+    """Makes clients with grants in one network, and keeps those of the asking partner in `known`."""
 
     keys: Keys
     network_id: int
@@ -49,7 +49,7 @@ class Filler:
     known: list[tuple[str, list[Flow]]]
 
     def rows(self, clients: int, start: int) -> dict[str, list[tuple[Any, ...]]]:
-        """The rows of that many clients, by table."""
+        """The rows of this number of clients, by table."""
         rows: dict[str, list[tuple[Any, ...]]] = {
             "clients": [],
             "client_references": [],
@@ -88,7 +88,7 @@ class Filler:
         return uuid7(at, self.chance.randbytes(10))
 
     def questions(self, count: int) -> list[dict[str, Any]]:
-        """Questions of the asking partner."""
+        """Make this number of questions of the asking partner."""
         return [self._question(self.chance.randrange(10)) for _ in range(count)]
 
     def _question(self, kind: int) -> dict[str, Any]:
@@ -97,7 +97,9 @@ class Filler:
         if kind == 0:
             reference = f"N-{self.chance.randrange(10**8):08d}"
         elif kind == 1:
-            flow = self.chance.choice([one for one in self.flows[self.asker_id] if one not in agreed] or agreed)
+            flow = self.chance.choice(
+                [other_flow for other_flow in self.flows[self.asker_id] if other_flow not in agreed] or agreed
+            )
         categories = flow.categories[: self.chance.randrange(2, 4)]
         return {"client": reference, "recipient": flow.recipient, "purpose": flow.purpose, "categories": categories}
 
@@ -117,11 +119,11 @@ _COLUMNS = {
 
 
 async def fill(registry: Registry, grants: int) -> Filler:
-    """Bring the registry to this number of grants and be ready to make questions."""
+    """Add consents until the registry has this number of grants, and return the filler, which makes questions."""
     connection = await asyncpg.connect(registry.admin_dsn())
     try:
         filler = await _filler(connection, registry)
-        # Rows are made to fit together; checking each foreign key again would take most of the time.
+        # The rows are consistent, and checking each foreign key would take most of the time.
         await connection.execute("set session_replication_role = replica")
         await connection.execute("set search_path = registry")
         made = await connection.fetchval("select count(*) from grants")
@@ -177,14 +179,14 @@ async def _filler(connection: asyncpg.Connection, registry: Registry) -> Filler:
 
 
 def write_bodies(folder: Path, filler: Filler) -> None:
-    """Write one file of bodies for each kind of request; fresh clients in every one."""
+    """Write a file of request bodies for each kind of request."""
     folder.mkdir(parents=True, exist_ok=True)
     singles = filler.questions(20_000)
     _write(folder / "single", singles)
-    _write(folder / "receipt", [{**one, "receipt": True} for one in singles])
+    _write(folder / "receipt", [{**question, "receipt": True} for question in singles])
     for size, count in ((50, 400), (1000, 40)):
         _write(folder / f"batch-{size}", [{"decisions": filler.questions(size)} for _ in range(count)])
 
 
 def _write(path: Path, bodies: Sequence[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in bodies))
+    path.write_text("".join(json.dumps(body, separators=(",", ":")) + "\n" for body in bodies))

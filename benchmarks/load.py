@@ -1,4 +1,4 @@
-"""The load: wrk where it is installed, else a client of our own; either says what it took of the processor."""
+"""Runs the load generator: wrk if it is installed, otherwise `benchmarks.client`; and measures processor time."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 from benchmarks.servers import Service
 
 HERE = Path(__file__).parent
-# Requests the loader leaves behind when it stops are still answered; the next run must not find them in the queue.
+# When the loader stops, the server still answers the last requests. They must not slow the next run.
 SETTLE_SECONDS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run counted. `loader_cpu` is the loader's share of one core; the other two are the processor time that
-    workers and database took for one request, which holds still when others use the machine.
+    """The figures of a run. `loader_cpu` is the loader's share of one core. `worker_us` and `database_us` are processor
+    time for one request, which changes little when other programs use the machine.
     """
 
     requests_per_second: float
@@ -31,7 +31,7 @@ class Run:
 
 
 def loader_name() -> str:
-    """The load generator in use, for the head of the report."""
+    """The name of the load generator, for the head of the report."""
     if (wrk := shutil.which("wrk")) is None:
         return "benchmarks.client (asyncio, this Python); install wrk for a loader that takes less of the processor"
     about = subprocess.run([wrk, "--version"], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What a run says: the machine, the table, the disk."""
+"""Prints the report: the machine, the table of all cases, and the disk space of a decision."""
 
 import os
 import platform
@@ -19,30 +19,30 @@ PACKAGES = ("litestar", "msgspec", "asyncpg", "granian", "uvloop", "embedded-pos
 
 
 def print_head(folder: Path, seconds: float, rounds: int) -> None:
-    """Say on what, with what and how this was measured."""
+    """Print the machine, the versions, the load generator and the number of runs."""
     folder.mkdir(parents=True, exist_ok=True)
     memory = psutil.virtual_memory().total / 2**30
     print(
         f"machine   {os.cpu_count()} cores, {_processor()}, {memory:.0f} GiB, {platform.system()} {platform.release()}"
     )
     print(
-        f"load      {' '.join(f'{one:.2f}' for one in os.getloadavg())} before the run (others may share the machine)"
+        f"load      {' '.join(f'{load:.2f}' for load in os.getloadavg())} before the run (others may share the machine)"
     )
     print(f"disk      {_file_system(folder)}, write and fdatasync of 8 KiB: {_sync_ms(folder):.2f} ms (median of 50)")
-    print(f"versions  Python {platform.python_version()}, {', '.join(f'{one} {version(one)}' for one in PACKAGES)}")
+    print(f"versions  Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}")
     print(f"loader    {loader_name()}")
     print(f"runs      medians of {rounds} interleaved runs of {seconds:g} s for each case, after one to warm up")
 
 
 def print_mix(grants: Mapping[str, int], outcomes: Mapping[str, int]) -> None:
-    """Say what is in the registries and what is asked."""
+    """Print the number of grants in each registry and the outcomes of the questions."""
     print(f"grants    {', '.join(f'{name}: {count:,}' for name, count in grants.items())}; 1 to 3 of each client")
     print(f"outcomes  of 1000: {', '.join(f'{name} {count}' for name, count in sorted(outcomes.items()))}", end="\n\n")
 
 
 def print_table(cases: Sequence["Case"], results: Mapping[str, Run]) -> None:
-    """Print a line for each case. `ratio` is to the empty endpoint with as many connections and workers; `worker` and
-    `database` are microseconds of processor time for one decision.
+    """Print a line for each case. `ratio` compares it with the empty endpoint at the same number of connections and
+    workers. `worker` and `database` are microseconds of processor time for one decision.
     """
     print(
         f"{'':44} {'requests/s':>11} {'decisions/s':>12} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'worker':>7} "
@@ -61,7 +61,7 @@ def print_table(cases: Sequence["Case"], results: Mapping[str, Run]) -> None:
 
 
 def print_disk(growth: Mapping[str, float], entries: int) -> None:
-    """Print what a decision took on disk, by table and index."""
+    """Print the disk space of a decision, by table and index."""
     print(f"\nbytes on disk for a decision, over {entries:,} decisions")
     for part, size in growth.items():
         print(f"{part:44} {size:11.0f}")
@@ -75,8 +75,8 @@ def _processor() -> str:
 
 def _file_system(folder: Path) -> str:
     place = folder.resolve()
-    mounts = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
-    return next((mounts[one] for one in (place, *place.parents) if one in mounts), "unknown")
+    mounts = {Path(disk.mountpoint): disk.fstype for disk in psutil.disk_partitions(all=True)}
+    return next((mounts[path] for path in (place, *place.parents) if path in mounts), "unknown")
 
 
 def _sync_ms(folder: Path) -> float:

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.sealing`: what the verifiable log costs and gives: sealing rate, lag under load, proofs.
+"""`python -m benchmarks.sealing`: measures the sealing rate, the checkpoint's lag under load, and the time of proofs.
 
-Decisions are measured with the sealer at work and with it stopped (SIGSTOP) in turns, on the same server.
+Runs of decisions with a working sealer and with a stopped one (SIGSTOP) alternate, on the same server.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ROUNDS = 5
 PROOFS = 500
 SAMPLE_SECONDS = 0.02
 PATIENCE_SECONDS = 1800.0
-# The log that is filled is not the one that decides.
+# The network whose log is filled. The decisions are made in another network.
 LOG = "widunetz"
 FILL = """
     insert into registry.leaves (network_id, log_index, leaf)
@@ -40,7 +40,7 @@ SIZES = """
 
 
 def main() -> None:
-    """Measure and print."""
+    """Start a registry, measure, and print the figures."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="consent-registry-bench-", dir="/var/tmp") as scratch:
         folder = Path(scratch)
@@ -70,15 +70,14 @@ def _measure_load(server: Registry, seconds: float) -> None:
         with _sampled(server, lags):
             runs["with"].append(run(2 * number + 2))
         _wait_until_sealed(server, server.network["slug"])
-    middle = {name: median(one.requests_per_second for one in each) for name, each in runs.items()}
+    middle = {name: median(measured.requests_per_second for measured in group) for name, group in runs.items()}
     pairs = [a.requests_per_second / b.requests_per_second for a, b in zip(runs["with"], runs["without"], strict=True)]
     cuts = quantiles(lags, n=100)
     print("\nsingle decisions, 64 connections, 1 worker")
     print(f"  with sealing     {middle['with']:9,.0f} /s")
     print(f"  without          {middle['without']:9,.0f} /s")
-    print(
-        f"  ratio            {median(pairs):9.3f}   (median of pairs; each: {' '.join(f'{one:.3f}' for one in pairs)})"
-    )
+    each = " ".join(f"{pair:.3f}" for pair in pairs)
+    print(f"  ratio            {median(pairs):9.3f}   (median of pairs; each: {each})")
     print(
         f"  behind the log   p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s, most {max(lags):.2f} s (oldest unsealed leaf)"
     )
@@ -113,9 +112,9 @@ def _measure_proofs(server: Registry, leaves: int) -> None:
 
 def _sealer(server: Registry) -> psutil.Process:
     found = []
-    for one in server.processes():
+    for process in server.processes():
         with suppress(psutil.NoSuchProcess):  # a database's process that has just ended
-            found += [one] if one.cmdline()[-1:] == ["seal"] else []
+            found += [process] if process.cmdline()[-1:] == ["seal"] else []
     if len(found) != 1:
         raise RuntimeError(f"{len(found)} sealers run beside the server")
     return found[0]
@@ -138,7 +137,7 @@ def _stopped(server: Registry) -> Iterator[None]:
 
 @contextmanager
 def _sampled(server: Registry, lags: list[float]) -> Iterator[None]:
-    """Collect while the block runs how old the oldest unsealed leaf is, a sample every 20 ms."""
+    """Sample the age of the oldest unsealed leaf every 20 ms, for the length of a block."""
     over = threading.Event()
     thread = threading.Thread(target=lambda: lags.extend(asyncio.run(_sample(server, over))))
     thread.start()
@@ -152,7 +151,7 @@ def _sampled(server: Registry, lags: list[float]) -> Iterator[None]:
 async def _sample(server: Registry, over: threading.Event) -> list[float]:
     connection = await asyncpg.connect(server.admin_dsn())
     number = await _number(connection, server.network["slug"])
-    grown: list[tuple[float, int]] = []  # when the log was first seen to be larger than this
+    grown: list[tuple[float, int]] = []  # (time, size): when the log was first seen with this size
     lags = []
     try:
         while not over.is_set():

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.searching`: a DPO's search over ten million events, page by page, and what its indices cost.
+"""`python -m benchmarks.searching`: measures a DPO's search over ten million events, and the disk space of a decision.
 
-The log is filled by the database itself, month by month over two years, with few of some things: a kind, a purpose, an
-outcome, a member of staff. Each line is a filter; a page is asked for over HTTP, its own record in the log and that
-record's commit included. What a decision takes on disk is told by decisions made at the end as partners make them.
+SQL statements fill the log for the months of two years. One kind, one purpose, one outcome and one member of staff are
+rare. Each line of the report is a filter. A page is requested over HTTP, and its time includes the page's own event in
+the log and the commit. At the end decisions are made over HTTP, and the growth of the tables is divided by their
+number.
 """
 
 import argparse
@@ -25,20 +26,20 @@ from benchmarks.servers import Registry, registry
 
 MONTHS = 24
 ROUNDS = 20
-# Searched with: rare things that the filling puts in.
+# One event in so many has the rare kind, purpose, outcome or member of staff.
 RARE_EVERY = 100_000
 PARTITION = """
 do $$
 declare
-    one date;
+    first_day date;
     name text;
 begin
-    for one in select (date_trunc('month', now() at time zone 'UTC') - make_interval(months => n))::date
+    for first_day in select (date_trunc('month', now() at time zone 'UTC') - make_interval(months => n))::date
         from generate_series(1, {months}) n loop
-        name := 'events_' || to_char(one, 'YYYYMM');
+        name := 'events_' || to_char(first_day, 'YYYYMM');
         if to_regclass('registry.' || name) is null then
             execute format('create table registry.%I partition of registry.events for values from (%L) to (%L)', name,
-                one || ' 00:00:00+00', (one + interval '1 month') || '+00');
+                first_day || ' 00:00:00+00', (first_day + interval '1 month') || '+00');
             execute format('alter table registry.%I owner to consent_registry_owner', name);
             execute format('alter table registry.%I enable row level security', name);
             execute format('alter table registry.%I force row level security', name);
@@ -47,7 +48,7 @@ begin
 end
 $$
 """
-# One month: places from $2 on, $3 of them, over the days since $4. Of what is rare there is one in RARE_EVERY.
+# Fills a month: $3 events from log index $2 on, spread over 28 days from $4 on.
 FILL = """
     insert into registry.events (network_id, log_index, at, event_id, client_id, actor_id, sender_id, recipient_id,
         purpose_id, kind, outcome, person, nonce, event)
@@ -83,7 +84,7 @@ LEAVES = """
 
 
 def main() -> None:
-    """Fill, measure and print."""
+    """Start a registry, fill its log, measure, and print the figures."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="consent-registry-bench-", dir="/var/tmp") as scratch:
         folder = Path(scratch)
@@ -97,7 +98,7 @@ def main() -> None:
 
 
 async def fill_log(server: Registry, events: int) -> None:
-    """Put so many events into the example's network, the oldest two years ago, and have the tables vacuumed."""
+    """Add this number of events to the example's network, the oldest from two years ago, and vacuum the tables."""
     connection = await asyncpg.connect(server.admin_dsn())
     try:
         network = server.network["slug"]
@@ -141,9 +142,9 @@ async def _names(connection: asyncpg.Connection, network_id: int) -> dict[str, A
 def _filters(server: Registry) -> Mapping[str, dict[str, Any]]:
     network = server.network
     example = network["permit_example"]
-    others = [one["slug"] for one in network["partners"] if one["slug"] != server.partner]
+    others = [partner["slug"] for partner in network["partners"] if partner["slug"] != server.partner]
     with httpx.Client(base_url=server.address, headers={"Authorization": f"Bearer {server.token()}"}) as http:
-        purposes = [one["slug"] for one in http.get("/api/v1/purposes").json()["items"]]
+        purposes = [purpose["slug"] for purpose in http.get("/api/v1/purposes").json()["items"]]
     early, late = "2024-01-01T00:00:00.000000Z", _months_ago(12)
     rare_purpose = purposes[-1]
     return {
@@ -179,7 +180,7 @@ def _filters(server: Registry) -> Mapping[str, dict[str, Any]]:
 
 
 def _months_ago(months: int, seconds: int = 0) -> str:
-    """The middle of that month, 28 days being filled of each."""
+    """Noon on the 15th of a past month; each month has events on its first 28 days."""
     now = time.gmtime()
     total = now.tm_year * 12 + now.tm_mon - 1 - months
     at = time.gmtime(time.mktime((total // 12, total % 12 + 1, 15, 12, 0, 0, 0, 0, 0)) + seconds)

@@ -1,4 +1,4 @@
-"""The servers under test: the registry as `make demo` runs it, and the empty endpoint on the same kind of server."""
+"""Starts the servers that are measured: the registry as `make demo` runs it, and the empty endpoint."""
 
 import json
 import os
@@ -18,23 +18,23 @@ START_SECONDS = 180.0
 
 
 class Service:
-    """A running server: where it answers, and the process above all of its processes."""
+    """A running server: its address, and the process that started all its other processes."""
 
     def __init__(self, address: str, process: psutil.Process) -> None:
         self.address = address
         self._process = process
 
     def processes(self) -> list[psutil.Process]:
-        """The server's process and all below it."""
+        """The server's first process and all its descendants."""
         return [self._process, *self._process.children(recursive=True)]
 
     def cpu_seconds(self) -> tuple[float, float]:
-        """Processor time so far of the server's own processes and of its database's."""
+        """The processor time so far, of the server's own processes and of its database's processes."""
         spent = {True: 0.0, False: 0.0}
-        for one in self.processes():
+        for process in self.processes():
             with suppress(psutil.NoSuchProcess):
-                times = one.cpu_times()
-                spent[one.name() == "postgres"] += times.user + times.system
+                times = process.cpu_times()
+                spent[process.name() == "postgres"] += times.user + times.system
         return spent[False], spent[True]
 
 
@@ -45,27 +45,29 @@ class Registry(Service):
         super().__init__(address, process)
         self.data = data
         demo = json.loads((data / "demo.json").read_text())
-        self.network: dict[str, Any] = next(one for one in demo["networks"] if "permit_example" in one)
+        self.network: dict[str, Any] = next(network for network in demo["networks"] if "permit_example" in network)
         self._partner = next(
-            one for one in self.network["partners"] if one["slug"] == self.network["permit_example"]["partner"]
+            partner
+            for partner in self.network["partners"]
+            if partner["slug"] == self.network["permit_example"]["partner"]
         )
 
     @property
     def partner(self) -> str:
-        """The slug of the partner who asks."""
+        """The slug of the partner that asks the questions."""
         return str(self._partner["slug"])
 
     def admin_dsn(self) -> str:
-        """The superuser's way into the embedded database."""
+        """The address of the embedded database with the superuser's login."""
         cluster = json.loads((self.data / "cluster.json").read_text())
         return f"postgresql://{cluster['superuser']}@/{cluster['database']}?host={cluster['socket']}"
 
     def token(self) -> str:
-        """A fresh access token of the partner who asks."""
+        """Get a new access token of the partner that asks the questions."""
         return self._token(self._partner)
 
     def dpo_token(self) -> str:
-        """A fresh access token of that partner's DPO."""
+        """Get a new access token of that partner's DPO."""
         return self._token(self._partner["dpo"])
 
     def _token(self, login: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""Verify a log of many entries offline, as a DPO does: `python -m benchmarks.verification [ENTRIES]`.
+"""Measures how long a DPO's offline verification of a large log takes: `python -m benchmarks.verification [ENTRIES]`.
 
-Prints wall and processor seconds and the most memory of the verifying process, without and with the bundle of events.
+Prints seconds, processor seconds and peak memory of the verifying process, without and with the bundle of events.
 """
 
 import argparse
@@ -25,7 +25,7 @@ KEY = SignerKey.of_seed("registry.example/benchmark", bytes(32))
 
 
 def main() -> None:
-    """Make the log, verify it twice, print the figures."""
+    """Make the log, verify it twice and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("entries", type=int, nargs="?", default=1_000_000)
     entries = parser.parse_args().entries
@@ -45,7 +45,7 @@ def make(folder: Path, entries: int) -> None:
     with (folder / "events.jsonl").open("wb") as bundle:
         for start in range(0, entries, TILE_WIDTH):
             events = [_event(index) for index in range(start, min(entries, start + TILE_WIDTH))]
-            leaves = [make_leaf(one.event, one.nonce) for one in events]
+            leaves = [make_leaf(event.event, event.nonce) for event in events]
             grown, tiles = frontier.extend([leaf_hash(leaf) for leaf in leaves])
             edge = set(right_edge(entries))
             for tile, data in tiles.items():
@@ -87,7 +87,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def run(name: str, words: Sequence[str], entries: int) -> None:
-    """Run the verb in a process of its own and print what it took."""
+    """Run `consent-registry verify` in its own process and print its time and memory."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "consent_registry", "verify", *words]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

@@ -1,1 +1,1 @@
-"""What helps with work on the registry, and is no part of it."""
+"""Programs for work on the registry's code, which are not part of the product."""

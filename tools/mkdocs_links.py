@@ -1,19 +1,17 @@
-"""Two steps of `make docs`: links that leave the site become words, and a page that loads anything from another host is
-refused.
-"""
+"""Two hooks of `make docs`: links to files outside the site become text, and pages that load from other hosts fail."""
 
 import re
 
-# A link out of docs/, to code or a test: the site has no such page. That the file exists tests/test_release.py checks.
+# A link from docs/ to code or a test, which is no page of the site. tests/test_release.py checks that the file exists.
 _OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:[A-Z]|\.ci/|deploy/|migrations/|openapi/|src/|tests/|tools/)[^)]*\)")
-# Elements whose address a browser fetches by itself; an `a` is fetched when somebody follows it.
+# Elements whose address a browser loads by itself, so not `a`.
 _LOADED = re.compile(
     r"<(?:script|img|iframe|source|link|video|audio|object|embed)\b[^>]*?(?:src|href|data)=[\"']?(?:https?:)?//[^>]*>"
 )
 
 
 class LoadsFromElsewhere(Exception):
-    """A page would make its reader's browser call another host."""
+    """A page would make the reader's browser call another host."""
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:

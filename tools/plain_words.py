@@ -20,6 +20,7 @@ HELD = (
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
+    "benchmarks",
     "docs/architecture.md",
     "docs/asvs.md",
     "docs/counsellors.md",
@@ -41,6 +42,7 @@ HELD = (
     "docs/sealing.md",
     "docs/silence.md",
     "docs/vendors.md",
+    "docs/verifying.md",
     "docs/wire.md",
     "src/consent_registry/__init__.py",
     "src/consent_registry/__main__.py",
@@ -83,7 +85,7 @@ HELD = (
     "tests/operations/log",
     "tests/operations/oversight",
     "tests/operations/running",
-    "tools/plain_words.py",
+    "tools",
 )
 _MACHINE = (
     r"(?:account|answer|cache|checkpoint|clock|code|database|digest|document|event|file|function|head|host|key|kernel|leaf"

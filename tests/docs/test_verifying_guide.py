@@ -54,8 +54,8 @@ def test_the_curl_lines_work_when_pasted(tmp_path: Path) -> None:
 
 
 def test_what_is_not_told_is_in_the_guide() -> None:
-    """Every column that the tampering campaign lists as not told, with its harm; and nothing that is told."""
-    rows = GUIDE.partition("| not told |")[2].partition("\n\n")[0].splitlines()[2:]
+    """Every column that the tampering campaign lists as recorded in no event, with its harm, and no other column."""
+    rows = GUIDE.partition("| not recorded in events |")[2].partition("\n\n")[0].splitlines()[2:]
     listed = set()
     for row in rows:
         names = re.findall(r"`([a-z_.]+)`", row.split(" | ")[0])

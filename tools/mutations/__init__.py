@@ -1,1 +1,1 @@
-"""Small mistakes in the code, one at a time, and whether a test finds each: `python -m tools.mutations`."""
+"""Mutation testing: makes small mistakes in the code, one at a time, and checks that a test finds each."""

@@ -1,7 +1,7 @@
-"""Mutation testing: every small mistake is found by a test, or is none, and `survivors.json` says why.
+"""`python -m tools.mutations`: checks that a test finds every mutant, or that `survivors.json` explains why none can.
 
-What is tried stands in MODULES. Ends with 1 when a mutant survives unexplained, or one that is
-explained is found by now or is no mutant any more.
+MODULES lists what is tried. The exit code is 1 if a mutant survives without an explanation, or if an explained mutant
+is found by a test or does not exist any more.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tools.mutations.trial import SOURCE, passes, survives
 
 EXPLAINED: dict[str, str] = json.loads(Path(__file__).with_name("survivors.json").read_text(encoding="utf-8"))
 
-# Of domain and tlog every module, of operations the token check.
+# All modules of domain and tlog; of operations only the token check.
 MODULES: Mapping[str, frozenset[str] | None] = {
     "domain": None,
     "tlog": None,
@@ -29,11 +29,11 @@ MODULES: Mapping[str, frozenset[str] | None] = {
 def every_mutant() -> list[Mutant]:
     """The mutants of all modules, in the order of the files."""
     return [
-        one
+        mutant
         for package, chosen in MODULES.items()
         for path in sorted((SOURCE / package).rglob("*.py"))
         if chosen is None or path.stem in chosen
-        for one in mutants_of(module_of(path), path.read_text(encoding="utf-8"))
+        for mutant in mutants_of(module_of(path), path.read_text(encoding="utf-8"))
     ]
 
 
@@ -43,19 +43,19 @@ def module_of(path: Path) -> str:
 
 
 def sample_of(mutants: Sequence[Mutant], size: int) -> list[Mutant]:
-    """So many of them, from each module in turn, the same ones as long as they have their names."""
+    """Choose `size` mutants, from each module in turn. Mutants with the same names give the same choice."""
     turns: Counter[str] = Counter()
     drawn = []
-    for one in sorted(mutants, key=lambda one: hashlib.sha256(one.name.encode()).digest()):
-        drawn.append((turns[one.module], one))
-        turns[one.module] += 1
-    return [one for _, one in sorted(drawn, key=lambda turn_and_one: turn_and_one[0])][:size]
+    for mutant in sorted(mutants, key=lambda mutant: hashlib.sha256(mutant.name.encode()).digest()):
+        drawn.append((turns[mutant.module], mutant))
+        turns[mutant.module] += 1
+    return [mutant for _, mutant in sorted(drawn, key=lambda turn_and_mutant: turn_and_mutant[0])][:size]
 
 
 def complaints(
     tried: Collection[str], survivors: Mapping[str, str], explained: Mapping[str, str], existing: Collection[str]
 ) -> Iterator[str]:
-    """What is wrong with these survivors, with what they are, and with these explanations, a line each."""
+    """Yield a line for each fault: a survivor without explanation, or an explanation that is empty or out of date."""
     for name, what in survivors.items():
         if name not in explained:
             yield f"survives unexplained: {name}: {what}"
@@ -69,12 +69,12 @@ def complaints(
 
 
 def main() -> int:
-    """Try the mutants and say what became of them, module by module."""
+    """Try the mutants, print the numbers for each module and then the faults, and return the exit code."""
     options = _options()
     mutants = every_mutant()
-    chosen = [one for one in mutants if not options.modules or one.module in options.modules]
+    chosen = [mutant for mutant in mutants if not options.modules or mutant.module in options.modules]
     chosen = sample_of(chosen, options.sample or len(chosen))
-    if not passes({one.module for one in chosen}, options.tests):
+    if not passes({mutant.module for mutant in chosen}, options.tests):
         return _say(["the tests do not even pass without a mutant"])
     with multiprocessing.get_context("fork").Pool(options.jobs, _prepare, (chosen, options.tests)) as pool:
         survivors = list(_survivors(chosen, pool.imap(_try, range(len(chosen)))))
@@ -83,26 +83,27 @@ def main() -> int:
 
 
 def _survivors(chosen: Sequence[Mutant], survived: Iterator[bool]) -> Iterator[Mutant]:
-    """Those that survived; each module is told of as soon as all of its mutants were tried."""
-    waiting = Counter(one.module for one in chosen)
+    """Yield the mutants that survived, and print a module's numbers as soon as all its mutants were tried."""
+    waiting = Counter(mutant.module for mutant in chosen)
     tried, left = Counter(waiting), Counter[str]()
-    for one, alive in zip(chosen, survived, strict=True):
-        waiting[one.module] -= 1
+    for mutant, alive in zip(chosen, survived, strict=True):
+        module = mutant.module
+        waiting[module] -= 1
         if alive:
-            left[one.module] += 1
-            yield one
-        if not waiting[one.module]:
-            killed = tried[one.module] - left[one.module]
-            sys.stdout.write(f"{one.module}: {tried[one.module]} tried, {killed} killed\n")
+            left[module] += 1
+            yield mutant
+        if not waiting[module]:
+            killed = tried[module] - left[module]
+            sys.stdout.write(f"{module}: {tried[module]} tried, {killed} killed\n")
             sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.mutations", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="as domain.grants; all of them unless said otherwise")
-    parser.add_argument("--sample", type=int, help="how many mutants to try, always the same ones")
-    parser.add_argument("--jobs", type=int, default=1, help="how many at the same time")
-    parser.add_argument("--tests", type=Path, nargs="+", help="files of tests instead of all of a package")
+    parser.add_argument("modules", nargs="*", help="such as domain.grants; the default is all modules")
+    parser.add_argument("--sample", type=int, help="the number of mutants to try, always the same ones")
+    parser.add_argument("--jobs", type=int, default=1, help="the number of mutants that are tried at the same time")
+    parser.add_argument("--tests", type=Path, nargs="+", help="test files to run instead of all tests of a package")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""Small mistakes, one at a time: every place of a module where one of them fits, as mutants with lasting names.
+"""Makes the mutants of a module: every small mistake at every place where it fits.
 
-A name says the function, what is mistaken for what, and the how many-th place in the function that is: neither a line
-number nor what the code calls its values, so that a list of explained survivors outlives renaming.
+A mutant's name has the function, the right and the wrong form, and a counter for several equal mistakes in a function.
+It has neither line numbers nor names of variables, so that the list of explained survivors stays valid after renaming.
 """
 
 import ast
@@ -23,7 +23,7 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
 }
-# On sets `-` becomes `+`, which they do not know, so `&` is tried as well.
+# Sets have no `+`, so `-` is replaced by `&` as well.
 CALCULATIONS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Add: (ast.Sub,),
     ast.Sub: (ast.Add, ast.BitAnd),
@@ -61,13 +61,13 @@ METHODS = {
     "update": "difference_update",
     "difference_update": "update",
 }
-# Codes, slugs, columns and the paths of members; sentences are for people.
+# Strings that are codes, slugs, columns or paths of members. Sentences for people are not changed.
 WORD = re.compile(r"[A-Za-z0-9_.?-]*")
 REMOVABLE = (ast.Return, ast.Raise, ast.Continue, ast.AugAssign, ast.Expr)
 
 
 class Mutant(NamedTuple):
-    """A module, as `domain.grants`, with one mistake in it."""
+    """A module, such as `domain.grants`, with one mistake in it."""
 
     name: str
     what: str
@@ -78,7 +78,7 @@ class Mutant(NamedTuple):
     wrong: ast.AST
 
     def wrong_statement(self) -> ast.stmt:
-        """The module's one statement with the mistake: the copy's memo says that the right place was copied already."""
+        """The statement that has the mistake. The memo of `deepcopy` replaces the right place by the wrong one."""
         return copy.deepcopy(self.right_tree.body[self.statement], {id(self.right): self.wrong})
 
     def tree(self) -> ast.Module:
@@ -89,7 +89,7 @@ class Mutant(NamedTuple):
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
-    """Every mutant of a module, each with a name of its own."""
+    """Every mutant of a module, each with another name."""
     tree = ast.parse(source)
     seen: Counter[str] = Counter()
     made = []
@@ -108,7 +108,7 @@ def _text(node: ast.AST) -> str:
 
 
 def mistake(right: ast.AST, wrong: ast.AST) -> str:
-    """What is mistaken for what, without any name that the code gives."""
+    """The right and the wrong form, without names of variables."""
     match right:
         case ast.Constant():
             return f"{_text(right)} → {_text(wrong)}"
@@ -129,14 +129,14 @@ def mistake(right: ast.AST, wrong: ast.AST) -> str:
 
 
 def _mistaken_part(right: ast.AST, wrong: ast.AST) -> str:
-    """The part of an expression that is mistaken: its sign, what it calls, its condition."""
+    """The part of an expression that differs: its operator, the called function or a condition."""
     match right, wrong:
         case ast.Compare(ops=signs), ast.Compare(ops=others):
-            return next(f"{_sign(one)} → {_sign(two)}" for one, two in zip(signs, others, strict=True) if one != two)
-        case ast.BinOp(op=sign), ast.BinOp(op=other):
-            return f"{_sign(sign)} → {_sign(other)}"
-        case ast.Call(func=called), ast.Call(func=other):
-            return f"{_called(called)} → {_called(other)}"
+            return next(f"{_sign(old)} → {_sign(new)}" for old, new in zip(signs, others, strict=True) if old != new)
+        case ast.BinOp(op=sign), ast.BinOp(op=wrong_sign):
+            return f"{_sign(sign)} → {_sign(wrong_sign)}"
+        case ast.Call(func=called), ast.Call(func=wrongly_called):
+            return f"{_called(called)} → {_called(wrongly_called)}"
         case ast.comprehension(ifs=conditions), ast.comprehension(ifs=kept):
             return _left_out("filter", conditions, kept)
         case _:
@@ -144,7 +144,7 @@ def _mistaken_part(right: ast.AST, wrong: ast.AST) -> str:
 
 
 def _left_out(kind: str, every: Sequence[ast.AST], kept: Sequence[ast.AST]) -> str:
-    number = next(number for number, one in enumerate(every, 1) if not any(one is other for other in kept))
+    number = next(number for number, part in enumerate(every, 1) if not any(part is kept_part for kept_part in kept))
     return f"{kind} {number} of {len(every)} left out"
 
 
@@ -162,7 +162,7 @@ def _mistakes(
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         place = f"{place}.{node.name}".lstrip(".")
         in_function = in_function or isinstance(node, ast.FunctionDef)
-    # Words of a table are mistaken where something is made from them; a key alone is seen wherever it is looked up.
+    # Words in a table are changed only inside a call: a wrong key alone is found wherever the key is looked up.
     in_call = in_call or in_function or isinstance(node, ast.Call)
     for wrong in (*_wrong_forms(node, in_function=in_function, in_call=in_call), *_negated(node)):
         yield place or "module", node, wrong
@@ -175,7 +175,7 @@ def _mistakes(
 
 
 def _is_said(node: ast.AST) -> bool:
-    """Docstrings, and types that are written as values."""
+    """Whether the node is a docstring, or a type that is written as a value."""
     said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return said or (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal")
 
@@ -219,23 +219,23 @@ def _wrong_expressions(node: ast.AST) -> Iterator[ast.AST]:
                 yield _with(node, "ops", [*ops[:number], COMPARISONS[type(op)](), *ops[number + 1 :]])
         case ast.BoolOp(op=op, values=values):
             yield _with(node, "op", ast.Or() if isinstance(op, ast.And) else ast.And())
-            # One that is left stands alone: Python takes no `and` of one, and would refuse the mutant before any test.
+            # A single remaining operand is taken without `and`: Python refuses an `and` with one operand.
             yield from (_with(node, "values", left) if len(left) > 1 else left[0] for left in _all_but_one(values))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield operand
         case ast.BinOp(op=op):
-            yield from (_with(node, "op", other()) for other in CALCULATIONS.get(type(op), ()))
+            yield from (_with(node, "op", operator()) for operator in CALCULATIONS.get(type(op), ()))
         case ast.Set(elts=elements):
             for left in _all_but_one(elements):
                 yield _with(node, "elts", left) if left else ast.Call(ast.Name("set", ast.Load()), [], [])
 
 
-def _all_but_one(several: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
-    return ([*several[:number], *several[number + 1 :]] for number in range(len(several)))
+def _all_but_one(parts: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
+    return ([*parts[:number], *parts[number + 1 :]] for number in range(len(parts)))
 
 
 def _negated(node: ast.AST) -> Iterator[ast.AST]:
-    """Conditions turned round, and the filters of a comprehension left out."""
+    """Yield a condition with `not` before it, and a comprehension without each of its filters."""
     if isinstance(node, ast.If | ast.IfExp):
         yield _with(node, "test", ast.UnaryOp(ast.Not(), node.test))
     if isinstance(node, ast.comprehension):

@@ -1,4 +1,4 @@
-"""A mutant before the tests of its package: each in a process of its own, forked from one that knows pytest already."""
+"""Runs the tests of a package with a mutant, in a child process that is forked after pytest was imported."""
 
 import ast
 import importlib.util
@@ -20,9 +20,9 @@ from tools.mutations.operators import Mutant
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "consent_registry"
-# Packages whose tests need nothing but themselves: all of them are tried; elsewhere those of a module's own name.
+# Packages whose tests need no database: all tests of the package are run. Elsewhere only a module's own tests are run.
 PURE = ("domain", "tlog")
-# Which tests find most mistakes of a module that has none of its own name; all of its package's tests follow anyway.
+# For modules without a test file of the same name: the test file that finds most of their mistakes. It runs first.
 FOUND_BY = {
     "tlog.checkpoint": "note",
     "tlog.event_bundle": "verify_events",
@@ -34,24 +34,24 @@ FOUND_BY = {
     "tlog.verify_receipts": "findings",
     "tlog.witness": "cosignature",
 }
-# Enough for every mutant that a hundred thousand scenarios find: survivors were looked at with all of them.
+# Enough to find every mutant that a hundred thousand scenarios find; this was checked for the survivors.
 SCENARIOS = 2_000
-# Seconds of computing, not of waiting: a busy machine kills nobody. A mutant that never ends is found by this, sooner
-# where a module's own tests are tried.
+# Seconds of processor time, so that a busy machine ends no test. They end a mutant that loops for ever. For a module's
+# own tests the limit is lower.
 PATIENCE, OWN_PATIENCE = 60, 15
-# Too long for each mutant, and they say nothing that the others do not.
+# These take too long for each mutant, and find nothing that the others do not find.
 LEFT_OUT = "not whole_small_scope and not switched_on and not test_boundaries"
 
 
 def passes(modules: Iterable[str], tests: Sequence[Path] | None = None) -> bool:
-    """Whether all tests that these modules' mutants are brought before pass without a mutant."""
+    """Whether all tests for these modules pass without a mutant."""
     if tests is not None:
         return _pass(None, tests)
-    return all(_pass(None, several) for several in {one for module in modules for one in _tests_of(module)})
+    return all(_pass(None, paths) for paths in {paths for module in modules for paths in _tests_of(module)})
 
 
 def survives(mutant: Mutant, tests: Sequence[Path] | None = None) -> bool:
-    """Whether tests, its module's and then all of its package unless said otherwise, pass with this mutant."""
+    """Whether these tests pass with this mutant. The default is its module's tests and then all of its package."""
     if tests is not None:
         return _pass(mutant, tests)
     own, everything = _tests_of(mutant.module)
@@ -59,10 +59,10 @@ def survives(mutant: Mutant, tests: Sequence[Path] | None = None) -> bool:
 
 
 def _tests_of(module: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """First a module's own tests, then its package's, the longest last."""
+    """The test files of a module, and those of its package, the slowest last."""
     package, name = module.partition(".")[0], module.rpartition(".")[2]
-    paths = sorted((ROOT / "tests" / package).rglob("test_*.py"), key=lambda one: one.stem == "test_against_oracle")
-    own = tuple(one for one in paths if one.stem == f"test_{FOUND_BY.get(module, name)}")
+    paths = sorted((ROOT / "tests" / package).rglob("test_*.py"), key=lambda path: path.stem == "test_against_oracle")
+    own = tuple(path for path in paths if path.stem == f"test_{FOUND_BY.get(module, name)}")
     return own, tuple(paths) if package in PURE else ()
 
 
@@ -87,9 +87,9 @@ def _try_in_child(mutant: Mutant | None, tests: Sequence[Path]) -> int:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     for name in [
-        one
-        for one in sys.modules
-        if one.startswith(("consent_registry", "tests.tlog", "tests.domain", "tests.operations"))
+        name
+        for name in sys.modules
+        if name.startswith(("consent_registry", "tests.tlog", "tests.domain", "tests.operations"))
     ]:
         del sys.modules[name]
     if mutant is not None:
@@ -106,24 +106,24 @@ def _try_in_child(mutant: Mutant | None, tests: Sequence[Path]) -> int:
 
 
 class _Fewer:
-    """Fewer scenarios for tests that take thousands."""
+    """A pytest plugin that reduces the number of scenarios in tests with thousands of them."""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        """Set the size that test modules name."""
+        """Set the constant CASES of each test module that has it."""
         for item in items:
             if hasattr(item.module, "CASES"):
                 item.module.CASES = SCENARIOS
 
 
 class _Swap(MetaPathFinder, Loader):
-    """Imports the mutant in the place of its module."""
+    """An importer that loads the mutant in place of its module."""
 
     def __init__(self, mutant: Mutant) -> None:
         self._mutant = mutant
         self._name = f"consent_registry.{mutant.module}"
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
-        """Claim this one module."""
+        """Find the mutant's module; None for other modules."""
         del path, target
         return importlib.util.spec_from_loader(fullname, self) if fullname == self._name else None
 

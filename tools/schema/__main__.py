@@ -29,7 +29,7 @@ async def schema_of(cluster: Cluster, name: str = "schema") -> str:
 
 
 def main() -> None:
-    """Write the functions that name kinds, and then what comes of all files."""
+    """Write the file of event kinds, and then the schema that all files of `migrations/` make."""
     (MIGRATIONS / FILE).write_text(event_kinds_sql(), encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="registry-schema-") as folder:
         Path(folder).chmod(0o755)

@@ -1,4 +1,4 @@
-"""The kinds of events by name, for SQL: a file of functions, written from the domain."""
+"""Writes the SQL functions that give the number of each kind of event, from the structs in `domain/events`."""
 
 from pathlib import Path
 from typing import get_args
@@ -37,7 +37,7 @@ $$;
 
 
 def event_kinds_sql() -> str:
-    """The file's text."""
+    """The text of the file with these functions."""
     kinds = [f"        when '{kind}' then return {number};" for kind, number in NUMBERS.items()]
     classes = []
     for name in get_args(RetentionClass):

@@ -1,7 +1,8 @@
-"""The schema `registry` of a database as one text: the same on every supported version of PostgreSQL.
+"""Reads the schema `registry` of a database as one SQL text, the same on every supported version of PostgreSQL.
 
-The text is meant to be read and compared, in SQL's own words; it is made from `pg_catalog` because `pg_dump` is not at
-hand everywhere and writes each version's own dialect. Whatever the reader does not know is an error, not a gap.
+People read the text and a test compares it. It is made from `pg_catalog`, because `pg_dump` is not installed everywhere
+and its output depends on the version. An object of a kind that the reader does not know is an error, so nothing is
+missing.
 """
 
 import re
@@ -25,13 +26,13 @@ _USUAL_ROWS = 1000.0
 
 
 class UnknownObjectError(Exception):
-    """The schema holds something that the text would not show."""
+    """The schema has an object that the text would not show."""
 
 
 async def read_schema(connection: asyncpg.Connection, prefix: str = DEFAULT_PREFIX) -> str:
-    """The whole schema as text, as an administrator or the owner sees it; raises UnknownObjectError."""
+    """Read the whole schema as text, with an administrator's or the owner's login; raises UnknownObjectError."""
     async with connection.transaction():
-        # With nothing on the path every name is written with its schema.
+        # With an empty search path PostgreSQL writes every name with its schema.
         await connection.execute("set local search_path = pg_catalog")
         unknown = await connection.fetch(statements.UNKNOWN)
         if unknown:
@@ -45,7 +46,7 @@ async def read_schema(connection: asyncpg.Connection, prefix: str = DEFAULT_PREF
 
 
 def _without_names(text: str, prefix: str) -> str:
-    """Put `{app}` where the name of a role is."""
+    """Replace the names of roles by `{app}` and the like."""
     suffixes = {name: suffix for suffix, name in role_names(prefix).items()}
     names = "|".join(sorted(map(re.escape, suffixes), key=len, reverse=True))
     return re.sub(rf'(?<![\w.])"?({names})"?(?!\w)', lambda match: f"{{{suffixes[match[1]]}}}", text)
@@ -69,7 +70,7 @@ async def _relation(connection: asyncpg.Connection, relation: asyncpg.Record) ->
 
 
 async def _view(connection: asyncpg.Connection, oid: int) -> str:
-    """A view's query in one line. Until version 15 a column stands with its table also where there is only one."""
+    """A view's query in one line. Up to version 15 PostgreSQL writes each column with its table."""
     query = re.sub(r"\s+", " ", await connection.fetchval(statements.VIEW, oid)).strip()
     shown, start, rest = query.partition(" FROM ")
     return re.sub(r"\b\w+\.", "", shown) + start + rest
@@ -106,7 +107,7 @@ def _column(row: asyncpg.Record) -> str:
 
 
 async def _guards(connection: asyncpg.Connection, relation: asyncpg.Record) -> AsyncIterator[str]:
-    """Row-level security with its policies, triggers and privileges of one relation, a line each."""
+    """Yield a line for each policy, trigger and privilege of a relation, and for its row-level security."""
     name, oid = relation["name"], relation["oid"]
     if relation["secured"]:
         yield f"alter table registry.{name} enable row level security;"

@@ -1,17 +1,17 @@
-"""What is asked of `pg_catalog`: one statement for each kind of object in the schema `registry`.
+"""The statements that read `pg_catalog`: one for each kind of object in the schema `registry`.
 
-Each gives whole lines of SQL or their parts, in an order that depends on names alone. Role names are read as they are
-in the database; reader.py puts `{app}` and the like in their place.
+Each returns whole lines of SQL or their parts, ordered by name. Role names are read as they are in the database;
+reader.py replaces them by `{app}` and the like.
 """
 
-# Monthly partitions come and go with time. What is said of them is what all of them share.
+# Which monthly partitions exist depends on the date, so the text has only what all of them share.
 MONTH = r"^events_\d{6}$"
 
 SCHEMA = """
     select a.grantee::regrole::text as grantee, a.privilege_type as privilege
     from pg_namespace n, aclexplode(n.nspacl) a where n.nspname = 'registry' and a.grantee <> n.nspowner order by 1, 2
 """
-# Kinds of objects that this reader does not know would be missing in the text without anybody seeing it.
+# Objects of kinds that the reader does not know, which would otherwise be missing in the text unnoticed.
 UNKNOWN = """
     select 'relation ' || relname from pg_class
     where relnamespace = 'registry'::regnamespace and relkind not in ('r', 'p', 'v', 'i', 'I')
@@ -61,7 +61,7 @@ MONTHS = """
     from pg_class c
     where c.relnamespace = 'registry'::regnamespace and c.relname ~ $1 and c.relkind in ('r', 'p') order by 1
 """
-# Columns stand in the order of the table, because a row's width depends on it.
+# The columns are in the order of the table, because a row's width depends on it.
 COLUMNS = """
     select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
         pg_get_expr(d.adbin, d.adrelid) as value,
@@ -74,7 +74,7 @@ COLUMNS = """
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
-# PostgreSQL 18 has a constraint for each NOT NULL as well, which the column says already.
+# PostgreSQL 18 also has a constraint for each NOT NULL, which is left out: the column has it already.
 CONSTRAINTS = """
     select conname as name, pg_get_constraintdef(oid) as definition from pg_constraint
     where conrelid = $1 and contype in ('p', 'u', 'f', 'c', 'x') and conparentid = 0

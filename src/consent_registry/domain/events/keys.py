@@ -9,7 +9,7 @@ class KeyRotationEvent(Event, frozen=True, kw_only=True, tag="key_rotation"):
     """A step of a key rotation: a new key was published, or stored values were re-encrypted.
 
     Step `published`: `key` follows `former_key` in a key file, from `active_from` on if that is present; for a log key
-    the event has both verifier keys. Step `resealed`: `count` stored values of a table were re-encrypted with these keys.
+    the event has both verifier keys. Step `resealed`: `count` values of a table were re-encrypted with these keys.
     """
 
     number = 26
