@@ -28,7 +28,7 @@ async def test_equal_and_then_not(registry: Registry) -> None:
     code, shown, _ = replay(registry)
     assert code == 0, shown
     assert shown.count("Everything that was checked holds.") == len(registry.installation.networks)
-    assert "holds  grants             1 rows are as the log tells" in shown
+    assert "holds  grants             1 rows agree with the log" in shown
     assert "-      references         no keys were given" in shown
     code, shown, _ = replay(registry, "--network", "small", "--keys", str(registry.installation.keys))
     assert code == 0, shown
@@ -39,7 +39,7 @@ async def test_equal_and_then_not(registry: Registry) -> None:
     code, shown, _ = replay(registry, "--network", "small")
     assert code == 1
     grant = f"grants grant_id={consent['grants'][0]['grant_id']}"
-    told = f'{grant}: category_ids is ["contact","health","identity"], the log tells ["contact","identity"]'
+    told = f'{grant}: category_ids is ["contact","health","identity"], the log implies ["contact","identity"]'
     assert told in shown
     code, shown, _ = replay(registry, "--json")
     reports = {one["network"]: one for one in json.loads(shown)}

@@ -149,7 +149,7 @@ class Registry:
     _partners: dict[tuple[str, str], Partner] = field(default_factory=dict)
     # Networks in which a story left rows in the tables that no event tells of.
     planted: set[str] = field(default_factory=set)
-    # The transaction before which everything was last found to be as the log tells.
+    # The transaction before which everything was last found to agree with the log.
     read_until: int = -1
 
     def stranger(self, slug: str, network: str = "small") -> Partner:

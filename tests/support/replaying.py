@@ -13,7 +13,7 @@ async def replayed(registry: Registry, network: str = "small") -> NetworkReport:
 
 
 async def require_equal(registry: Registry, network: str = "small") -> None:
-    """Assert that the tables are as the log tells, by the product's own word."""
+    """Assert that the tables agree with the log, with the product's own check."""
     report = (await replayed(registry, network)).report
     assert found(report) == [], found(report)
     assert report.verdict == "holds", report

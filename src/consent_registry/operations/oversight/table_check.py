@@ -97,7 +97,7 @@ class _Comparison:
         for key in self._table_check.missing(self._table):
             place = _place(self._table, keys, key)
             self._check.find("row_missing", f"{place} is told by the log, and is not in the table", path=place)
-        self._check.says = f"{self._equal} rows are as the log tells"
+        self._check.says = f"{self._equal} rows agree with the log"
 
 
 async def _transfers(check: Check, connection: Connection, network_id: int, names: storage.CatalogueSlugs) -> None:
@@ -119,7 +119,7 @@ async def _transfers(check: Check, connection: Connection, network_id: int, name
             _report_differences(check, place, found)
         else:
             equal += 1
-    check.says = f"{equal} rows are as the log tells"
+    check.says = f"{equal} rows agree with the log"
 
 
 def _transfer_row(body: bytes) -> Mapping[str, Any] | None:
@@ -135,7 +135,7 @@ def _report_differences(check: Check, place: str, found: Sequence[Difference]) -
     """A finding for each column that is not as expected."""
     for difference in found:
         column, held, expected = difference.column, _shown(difference.held), _shown(difference.expected)
-        says = f"{place}: {column} is {held}, the log tells {expected}"
+        says = f"{place}: {column} is {held}, the log implies {expected}"
         check.find("column_differs", says, path=f"{place} {column}")
 
 
