@@ -17,7 +17,7 @@ import pytest
 from consent_registry import operations
 from consent_registry.api.openapi.document import _operations
 from consent_registry.domain.events.all_kinds import NUMBERS
-from consent_registry.operations.running.idempotency import StoredShape, decode_kept
+from consent_registry.operations.runtime.idempotency import StoredShape, decode_kept
 from consent_registry.tlog.leaf import canonical, opens
 from consent_registry.web.operation import Operation
 from tests.cli.forks import Forks, forking

@@ -61,7 +61,7 @@ HELD = (
     "src/consent_registry/operations/keys",
     "src/consent_registry/operations/log",
     "src/consent_registry/operations/oversight",
-    "src/consent_registry/operations/running",
+    "src/consent_registry/operations/runtime",
     "src/consent_registry/process",
     "src/consent_registry/settings.py",
     "src/consent_registry/storage",
@@ -84,7 +84,7 @@ HELD = (
     "tests/operations/keys",
     "tests/operations/log",
     "tests/operations/oversight",
-    "tests/operations/running",
+    "tests/operations/runtime",
     "tools",
 )
 _MACHINE = (

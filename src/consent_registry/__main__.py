@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 from consent_registry import __version__
-from consent_registry.cli.running import run
+from consent_registry.cli.exit_codes import run
 
 app = App(
     name="consent-registry",
@@ -35,7 +35,7 @@ for verb, summary in {
 
 
 def main() -> None:
-    """Run a verb. `cli/running.py` defines the exit code and the line of a failure."""
+    """Run a verb. `cli/exit_codes.py` defines the exit code and the line of a failure."""
     sys.exit(run(app, sys.argv[1:]))
 
 

@@ -39,9 +39,9 @@ from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.background.housekeeping import Housekeeping
 from consent_registry.operations.background.readiness import Readiness
 from consent_registry.operations.background.warnings import Warnings
-from consent_registry.operations.keys.following import KeyFollower
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.turns import Turns
+from consent_registry.operations.keys.key_follower import KeyFollower
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.turns import Turns
 from consent_registry.process.server_log import configure_log
 from consent_registry.settings import Settings, read_settings
 from consent_registry.storage.database.database import open_pool

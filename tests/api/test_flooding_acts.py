@@ -2,7 +2,7 @@
 
 import asyncio
 
-from consent_registry.operations.running.turns import Turns
+from consent_registry.operations.runtime.turns import Turns
 from tests.support.installation import Registry
 
 MANY = 20

@@ -29,7 +29,7 @@ from consent_registry.operations.catalogue.network_document import (
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_plan import plan_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.cli.forks import Forks

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/consent_registry"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-# As documents write them: `operations/running/clock.py`, `tests/campaigns/freshness/`, `src/consent_registry/app.py`.
+# As documents write them: `operations/runtime/clock.py`, `tests/campaigns/freshness/`, `src/consent_registry/app.py`.
 FUNCTION = re.compile(r"`([\w/]+\.py)`, `(\w+)`[,:]")  # a file, and what of it a step is about
 NAMED = re.compile(r"`((?:[\w-]+/)+(?:[a-z0-9][\w-]*\.(?:py|sql))?)`")
 
@@ -30,7 +30,7 @@ def test_every_named_file_exists(document: Path) -> None:
 def test_a_file_that_moved_is_found() -> None:
     """The control: a file under another name, a folder that is gone; not a file that is there."""
     page = (
-        "`operations/decider.py`, `doors/`, `operations/running/clock.py`, `tests/docs/`, `src/consent_registry/app.py`"
+        "`operations/decider.py`, `doors/`, `operations/runtime/clock.py`, `tests/docs/`, `src/consent_registry/app.py`"
     )
     assert list(missing(page)) == ["operations/decider.py", "doors/"]
 
@@ -53,5 +53,5 @@ def test_both_walks_are_whole() -> None:
         section = page.split(f"\n## {walk}, line by line\n")[1].split("\n## ")[0]
         steps = [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)]
         assert steps == list(range(1, len(steps) + 1))
-        for name in (door, "domain/", "storage/log/append.py", "operations/running/response_delay.py", "COMMIT"):
+        for name in (door, "domain/", "storage/log/append.py", "operations/runtime/response_delay.py", "COMMIT"):
             assert name in section

@@ -9,7 +9,7 @@ from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import LARGEST_GROUP, EventHead
 from consent_registry.domain.events.grant_changes import PaddingEvent
-from consent_registry.domain.retentions import STATE
+from consent_registry.domain.retention_classes import STATE
 from tests.domain.events.logged import event, read
 
 Entry = dict[str, Any]

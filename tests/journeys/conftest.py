@@ -10,7 +10,7 @@ from consent_registry.demo.documents import (
     SLUGS,
 )
 from consent_registry.demo.loader import load_network
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.flag_network import with_flags

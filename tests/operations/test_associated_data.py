@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys.reencryption import reencrypt
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.associated_data import (
     EARLIER_WORDS,

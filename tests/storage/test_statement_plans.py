@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.instants import EARLIEST, LATEST
-from consent_registry.operations.running.commands import new_id
+from consent_registry.operations.runtime.commands import new_id
 from consent_registry.storage.clients.clients import find_reference, find_references, list_references
 from consent_registry.storage.clients.link_codes import find_link_code
 from consent_registry.storage.clients.links import find_groups, lock_groups

@@ -12,7 +12,7 @@ import asyncpg
 from consent_registry.domain.catalogue import Network
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Eraser, find_network
 from consent_registry.operations.erasure.holds import lift_hold, place_hold
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
 from consent_registry.storage.keys.keyring import load_keys

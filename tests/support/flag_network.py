@@ -11,7 +11,7 @@ from consent_registry.domain.flags import Policies
 from consent_registry.operations.catalogue.network_document_plan import read_catalogue_parts
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Installation

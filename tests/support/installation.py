@@ -20,7 +20,7 @@ from consent_registry.demo.documents import (
 )
 from consent_registry.demo.loader import load_network
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.process.postgres.cluster import Cluster
 from consent_registry.settings import IpNetworks, Settings
 from consent_registry.storage.database.database import open_pool

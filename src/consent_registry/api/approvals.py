@@ -15,7 +15,7 @@ from consent_registry.operations.catalogue.approvals import (
     ApprovalView,
 )
 from consent_registry.operations.catalogue.catalogue import show_list
-from consent_registry.operations.running.pagination import Page
+from consent_registry.operations.runtime.pagination import Page
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.commands import command_route
 from consent_registry.web.operation import openapi_operation

@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from consent_registry.operations.catalogue import catalogue as operations
-from consent_registry.operations.running.pagination import Page
+from consent_registry.operations.runtime.pagination import Page
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.commands import known_id
 from consent_registry.web.operation import openapi_operation

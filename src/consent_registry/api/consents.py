@@ -7,7 +7,7 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.operations.consents import record, search
 from consent_registry.operations.consents.schemas import ConsentRequest, SearchRequest
 from consent_registry.operations.consents.views import ConsentView
-from consent_registry.operations.running.pagination import Page
+from consent_registry.operations.runtime.pagination import Page
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.commands import command_route, known_id

@@ -11,7 +11,7 @@ from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.decisions import transfers as operations
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest
 from consent_registry.operations.decisions.transfers import TransferAnswer, TransferRequest, UnreportedDecision
-from consent_registry.operations.running.pagination import Page
+from consent_registry.operations.runtime.pagination import Page
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import (
     ApiRequest,

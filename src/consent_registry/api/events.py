@@ -13,7 +13,7 @@ from consent_registry.operations.oversight import event_search as searches
 from consent_registry.operations.oversight.event_export import EventExport, EventExportRequest, ExportPage, Format
 from consent_registry.operations.oversight.event_search import EventSearchRequest
 from consent_registry.operations.oversight.event_views import EventView
-from consent_registry.operations.running.pagination import Page
+from consent_registry.operations.runtime.pagination import Page
 from consent_registry.tlog.event_bundle import format_bundle, format_event
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state

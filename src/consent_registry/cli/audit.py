@@ -12,8 +12,8 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from consent_registry.cli.audit_bundle import write_bundle
+from consent_registry.cli.exit_codes import ExitCode, gives_verdict
 from consent_registry.cli.report_text import as_text
-from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys.key_folder import open_keys
 from consent_registry.operations.oversight.audited_findings import reconcile_networks

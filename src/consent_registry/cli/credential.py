@@ -3,7 +3,7 @@
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.access.tokens import Holder
 from consent_registry.operations.catalogue.network_setup import issue_credential
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 
 

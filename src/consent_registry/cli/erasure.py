@@ -14,8 +14,8 @@ from consent_registry.cli.reference_file import read_reference
 from consent_registry.domain.erasures import GROUNDS, HOLD_NORMS
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.erasure import erasures as operations
+from consent_registry.operations.erasure.eraser_login import opened_eraser, rewrite_tables
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference, Eraser, ErasurePreview, RecordedErasure
-from consent_registry.operations.erasure.opening import opened_eraser, rewrite_tables
 from consent_registry.process.data_folder import CannotServe
 from consent_registry.process.standard_streams import say
 

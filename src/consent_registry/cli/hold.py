@@ -10,7 +10,7 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.erasures import HOLD_NORMS
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.erasure import holds as operations
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 
 hold = App(name="hold", help="Legal holds, which prevent erasure and retention: place, lift, list.")
 

@@ -5,8 +5,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.installation import opened_runtime
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.installation import opened_runtime
 from consent_registry.settings import read_settings
 
 T = TypeVar("T")

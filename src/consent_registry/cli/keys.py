@@ -16,8 +16,8 @@ from consent_registry.operations.keys import key_folder
 from consent_registry.operations.keys.key_folder import KeyState
 from consent_registry.operations.keys.key_uses import KeyUse, count_key_uses
 from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.installation import opened_runtime
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.installation import opened_runtime
 from consent_registry.process.data_folder import CannotServe
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from cyclopts import App
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.log.export import export_log
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 
 log = App(name="log", help="The log as files for web servers and auditors.")
 

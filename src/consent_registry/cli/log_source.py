@@ -66,11 +66,7 @@ def _file(path: Path) -> bytes | None:
 
 @contextmanager
 def _served(prefix: str, token: str | None) -> Iterator[ReadFile]:
-    from consent_registry.operations.running.outgoing import (  # a folder needs none of it
-        CannotCall,
-        make_client,
-        why_not,
-    )
+    from consent_registry.operations.runtime.outgoing import CannotCall, make_client, why_not
 
     headers = {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import msgspec
 
+from consent_registry.cli.exit_codes import ExitCode, gives_verdict
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.cli.options import Flag
 from consent_registry.cli.report_text import plain
-from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.catalogue.network_document import schema as document_schema
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_plan import plan_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.process.data_folder import CannotServe
 
 # A valid origin for a check without --log-origin.

@@ -11,7 +11,7 @@ from consent_registry.cli.installation import run_on_installation
 from consent_registry.domain.flags import Policies, PolicyVersion
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.catalogue import policies as operations
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 
 policy = App(name="policy", help="A network's policies, including its quotas: show, set.")
 

@@ -10,7 +10,7 @@ from consent_registry.cli.hold import known_network
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.operations.erasure import retention as operations
 from consent_registry.operations.erasure.erasures import Eraser, find_network
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 
 retention = App(name="retention", help="Remove what is no longer needed as proof: preview, perform, periods.")
 

@@ -14,7 +14,7 @@ import structlog
 
 from consent_registry import __version__
 from consent_registry.cli.evidence_files import read_policy
-from consent_registry.cli.running import ExitCode, gives_verdict
+from consent_registry.cli.exit_codes import ExitCode, gives_verdict
 from consent_registry.operations.log.checkpoints import Cosigners, NoWitnesses, SealerTools
 from consent_registry.operations.log.sealer import Sealer
 from consent_registry.operations.log.sealing import adopt_checkpoint, inspect_logs, opened_sealer_tools

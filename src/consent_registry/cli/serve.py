@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from consent_registry.cli.erasure import ERASER_URL, replay_at_start
-from consent_registry.operations.running.installation import require_safe_to_serve
+from consent_registry.operations.runtime.installation import require_safe_to_serve
 from consent_registry.process.server_start import Port, Service, Workers, become_server
 from consent_registry.process.standard_streams import say
 from consent_registry.settings import read_settings, require_proxy

@@ -11,10 +11,10 @@ import msgspec
 from cyclopts import App, Parameter, validators
 
 from consent_registry.cli.evidence_files import open_events, read_answer, read_kept, read_policy, read_proof, read_token
+from consent_registry.cli.exit_codes import ExitCode, gives_verdict
 from consent_registry.cli.log_source import Unreachable, open_log
 from consent_registry.cli.reference_file import checked_reference
 from consent_registry.cli.report_text import as_text
-from consent_registry.cli.running import ExitCode, gives_verdict
 from consent_registry.tlog.note import VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedLog
 from consent_registry.tlog.report import Report, Verdict

@@ -20,10 +20,10 @@ from consent_registry.operations.clients.clients import ClientRequest, register_
 from consent_registry.operations.consents.record import record_consent
 from consent_registry.operations.consents.schemas import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.consents.withdrawals import withdraw_consent
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import IdempotencyKey
-from consent_registry.operations.running.installation import opened_runtime
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import IdempotencyKey
+from consent_registry.operations.runtime.installation import opened_runtime
 from consent_registry.process.data_folder import write_private
 
 LOG_ORIGIN = "consent-registry.demo"

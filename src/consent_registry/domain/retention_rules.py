@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from consent_registry.domain.berlin import midnight_in_berlin
-from consent_registry.domain.retentions import STATE_KINDS, USE_KINDS
+from consent_registry.domain.retention_classes import STATE_KINDS, USE_KINDS
 
 _STATE_KINDS = frozenset(STATE_KINDS)
 _ENDS = frozenset({"ended", "invalidated"})

@@ -23,9 +23,9 @@ from consent_registry.domain.quotas import QuotaClass
 from consent_registry.operations.access.quotas import QuotaKeeper
 from consent_registry.operations.access.tokens import PARTNER_SCOPES, Tokens
 from consent_registry.operations.decisions.queue import RESPONSE_SECONDS, DecisionQueue
-from consent_registry.operations.running.actors import ADMINISTRATION, Actor
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import IdempotencyKey
+from consent_registry.operations.runtime.actors import ADMINISTRATION, Actor
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import IdempotencyKey
 from consent_registry.web.operation import Operation
 from consent_registry.web.queries import require_declared
 

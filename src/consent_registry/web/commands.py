@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 
 from consent_registry.domain.errors import NotFound, RegistryError
 from consent_registry.domain.identifiers import is_uuid
-from consent_registry.operations.running.idempotency import CommandResult
+from consent_registry.operations.runtime.idempotency import CommandResult
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, key_required, requires, respond, shared_state
 from consent_registry.web.operation import openapi_operation

@@ -12,7 +12,7 @@ import structlog
 from litestar import Request
 from litestar.types import Message, Scope
 
-from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.runtime.actors import Actor
 from consent_registry.process.server_log import request_id
 from consent_registry.web.client_address import client_address
 

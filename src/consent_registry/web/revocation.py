@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from consent_registry.domain.errors import NotAuthentic, OverQuota, RegistryError
-from consent_registry.operations.running.actors import Actor, require_standing
+from consent_registry.operations.runtime.actors import Actor, require_standing
 from consent_registry.web.callers import shared_state
 from consent_registry.web.problems import registry_error
 

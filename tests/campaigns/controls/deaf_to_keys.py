@@ -7,7 +7,7 @@ from pathlib import Path
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.keys.following import KeyFollower
+from consent_registry.operations.keys.key_follower import KeyFollower
 
 
 def create_app() -> ASGIApp:

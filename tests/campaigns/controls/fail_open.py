@@ -12,9 +12,9 @@ from consent_registry.domain.errors import CannotRecord
 from consent_registry.operations.decisions import batch, queue
 from consent_registry.operations.decisions.decisions import DecisionAnswer
 from consent_registry.operations.decisions.pending import PendingRequest
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult
+from consent_registry.operations.runtime.wire_members import LogEntry
 
 
 async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[PendingRequest]) -> list[PendingRequest]:

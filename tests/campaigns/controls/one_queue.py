@@ -7,7 +7,7 @@ from litestar.types import ASGIApp
 from consent_registry.app import create_app as real_app
 from consent_registry.operations.decisions import queue
 from consent_registry.operations.decisions.fair_queue import FairQueue
-from consent_registry.operations.running.turns import SHARED
+from consent_registry.operations.runtime.turns import SHARED
 
 
 class InOrder(FairQueue[Any]):

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
 from consent_registry.operations.decisions import batch
-from consent_registry.operations.running.clock import Clock
+from consent_registry.operations.runtime.clock import Clock
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts as decisions
 from consent_registry.storage.decisions.client_locks import FactsQuery

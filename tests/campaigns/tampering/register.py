@@ -13,7 +13,7 @@ import asyncpg
 
 from consent_registry.operations.log.witness_service import Witness
 from consent_registry.operations.log.witnesses import Prove
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.storage.keys.keyring import load_keys

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.events.event import Event
-from consent_registry.operations.running import commands as operations
-from consent_registry.operations.running.idempotency import CommandResult
+from consent_registry.operations.runtime import commands as operations
+from consent_registry.operations.runtime.idempotency import CommandResult
 from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Registry
 

@@ -14,7 +14,7 @@ import pytest
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.operations.clients import clients
-from consent_registry.operations.running.commands import Command, digest_of
+from consent_registry.operations.runtime.commands import Command, digest_of
 from tests.support.dpo_desk import EXPORTS, search_all
 from tests.support.installation import Registry
 from tests.support.log_check import check_log

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consent_registry.operations.running.commands import Command
+from consent_registry.operations.runtime.commands import Command
 from tests.journeys.clients.counting import ACTS, Scene, do
 from tests.support.installation import Registry
 from tests.support.small_network import NUMBER, PARTNERS

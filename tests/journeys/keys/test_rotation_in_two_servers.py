@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from consent_registry.operations.catalogue.network_setup import issue_credential
 from consent_registry.operations.clients import clients
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.clients.clients import ClientReference, find_reference
 from consent_registry.storage.clients.links import lock_groups
 from consent_registry.storage.database.database import Connection

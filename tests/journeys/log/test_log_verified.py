@@ -5,7 +5,7 @@ from pathlib import Path
 from consent_registry.cli.log_source import open_log
 from consent_registry.domain.catalogue import Network
 from consent_registry.operations.log.export import export_log
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.event_bundle import BundleHead, OpenedEvent, format_bundle

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.findings import GROUNDS, KINDS
-from consent_registry.operations.running.commands import new_id
+from consent_registry.operations.runtime.commands import new_id
 from consent_registry.storage.database.database import begin_sql
 from tests.support.erasing import erasing
 from tests.support.erasing import north as by_north

@@ -16,7 +16,7 @@ from consent_registry.domain.flags import Policies
 from consent_registry.domain.quotas import QuotaClass, Quotas
 from consent_registry.operations.access import quotas as keeping
 from consent_registry.operations.catalogue.policies import set_policies
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.settings import Settings
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys

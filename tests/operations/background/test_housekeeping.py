@@ -1,7 +1,7 @@
 """Housekeeping deletes old stored answers and keeps young ones (the log's partitions: test_partitions.py)."""
 
 from consent_registry.operations.background.housekeeping import run_round
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Registry
 from tests.support.pools import pool_of

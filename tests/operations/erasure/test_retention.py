@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.domain.errors import Malformed
+from consent_registry.domain.retention_classes import USE_KINDS
 from consent_registry.domain.retention_rules import last_reliance
-from consent_registry.domain.retentions import USE_KINDS
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.retention import (
     RecordedRetention,

@@ -17,7 +17,7 @@ import pytest_asyncio
 from consent_registry.domain.errors import Unusable
 from consent_registry.operations.keys.key_uses import count_key_uses, still_needed
 from consent_registry.operations.keys.reencryption import Reencrypted, reencrypt
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import drop_key, read_key_files, rotate_key
 from consent_registry.storage.keys import key_uses

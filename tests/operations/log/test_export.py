@@ -15,7 +15,7 @@ import pytest_asyncio
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
 from consent_registry.operations.log.export import export_log
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.static_log import StaticLog
 from consent_registry.storage.keys.keyring import load_keys

@@ -17,9 +17,9 @@ from consent_registry.operations.erasure.erasures import perform_erasure, previe
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.oversight import event_export
 from consent_registry.operations.oversight.event_export import EventExportRequest, ExportPage
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import digest_of
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import digest_of
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.http_middleware import CutOff
 from tests.cli.test_command_line import run

@@ -13,7 +13,7 @@ from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.events.decisions import DecisionEvent, ReadEvent
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.running.commands import new_id
+from consent_registry.operations.runtime.commands import new_id
 from consent_registry.storage.database.database import Pool, transaction
 from consent_registry.storage.log.append import LogPlace, NewEntry, append, append_all, find_event, find_places
 from consent_registry.tlog.leaf import canonical, opens

@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from consent_registry.domain.errors import OverQuota, RegistryError
 from consent_registry.domain.quotas import Bucket, QuotaClass
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.context import Runtime
 
 REFRESH = 1.0
 # Attempts to get a token are counted in at most so many places, chosen by a keyed hash of client id and address.

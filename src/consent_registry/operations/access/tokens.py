@@ -23,8 +23,8 @@ from consent_registry.operations.access.access_tokens import (
     read_claims,
     sign_claims,
 )
-from consent_registry.operations.running.actors import ADMINISTRATION, Actor, is_standing
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import ADMINISTRATION, Actor, is_standing
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.access.credentials import find_credential
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import transaction

@@ -9,7 +9,7 @@ import time
 import structlog
 
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.running.context import NO_NETWORK, Runtime
+from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.database.idempotency import delete_old_answers
 from consent_registry.storage.database.partitions import make_event_partitions

@@ -7,7 +7,7 @@ import structlog
 
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.erasure.ledger_check import LedgerCheck
-from consent_registry.operations.running.context import NO_NETWORK, Runtime
+from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.database.probes import probe_log, probe_room
 

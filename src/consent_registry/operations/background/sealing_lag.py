@@ -12,7 +12,7 @@ from pathlib import Path
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.identifiers import origin_fault
 from consent_registry.operations.log.checkpoints import BEHIND, STALE
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.files.unsealed_logs import read_unsealed
 from consent_registry.storage.log.append import read_size

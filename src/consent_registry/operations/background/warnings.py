@@ -12,7 +12,7 @@ import structlog
 from consent_registry.domain.errors import RegistryError
 from consent_registry.operations.background.housekeeping import Housekeeping
 from consent_registry.operations.background.sealing_lag import SealingLag
-from consent_registry.operations.running.context import NO_NETWORK, Runtime
+from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.clock import CLOCKS_APART, compare_clocks
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.database.parameter_logging import find_parameter_logging

@@ -16,11 +16,11 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events.partners import ApprovalEvent, ApprovalRevocationEvent, LoggedSubject
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.decisions.decisions import Norm
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import Instant, LogEntry, Slug, StaffReference, instant_at
 from consent_registry.storage.catalogue.approvals import add_approval, revoke_approval
 from consent_registry.storage.catalogue.catalogue import add_version
 

@@ -10,10 +10,10 @@ from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Fl
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.running.actors import Actor, require_standing
-from consent_registry.operations.running.commands import Command, run_query
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime.actors import Actor, require_standing
+from consent_registry.operations.runtime.commands import Command, run_query
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import find_text, lock_catalogue
 from consent_registry.storage.database.database import transaction
 

@@ -11,8 +11,8 @@ from consent_registry.domain.flags import PolicyVersion
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
 from consent_registry.operations.catalogue.network_event import setup_event
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
-from consent_registry.operations.running.commands import administering, new_id
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.commands import administering, new_id
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.access.credentials import add_credential
 from consent_registry.storage.catalogue import network_setup
 from consent_registry.storage.catalogue.catalogue import add_version

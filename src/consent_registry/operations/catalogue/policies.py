@@ -12,8 +12,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Conflict, Fault, Malformed
 from consent_registry.domain.events.catalogue import PolicyEvent
 from consent_registry.domain.flags import Policies, PolicyVersion
-from consent_registry.operations.running.commands import administering, new_id
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.commands import administering, new_id
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.policies import add_policies, load_policies
 

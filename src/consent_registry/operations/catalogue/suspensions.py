@@ -12,11 +12,11 @@ from consent_registry.domain.catalogue import Partner
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events.partners import CredentialRevocationEvent, ReinstatementEvent, SuspensionEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry, Slug
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry, Slug
 from consent_registry.storage.access.credentials import revoke_credential
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.suspensions import add_reinstatement, add_suspension, open_suspension

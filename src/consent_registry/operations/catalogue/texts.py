@@ -18,11 +18,11 @@ from consent_registry.domain.events.catalogue import LoggedLanguage
 from consent_registry.domain.events.texts import StaleTranslationEvent, TextEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.catalogue.catalogue import TextView, texts
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import Language, LogEntry, Sha256
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import Language, LogEntry, Sha256
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
 from consent_registry.storage.catalogue.network_setup import add_text

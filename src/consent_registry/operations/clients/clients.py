@@ -23,17 +23,17 @@ from consent_registry.operations.clients.links import (
     may_be_one,
     refuse_code,
 )
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import (
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import (
     CONSTANT_TIME_FOR_ALL_NUMBERS,
     Command,
     LinkedMeanwhile,
     new_id,
     run_command,
 )
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import Reference
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import Reference
 from consent_registry.storage.clients.clients import (
     ClientReference,
     EncryptedReference,

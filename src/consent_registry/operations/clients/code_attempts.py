@@ -4,7 +4,7 @@ A lock makes the attempts of one partner run one after the other, so parallel at
 """
 
 from consent_registry.domain.errors import TooMany
-from consent_registry.operations.running.commands import Command, new_id
+from consent_registry.operations.runtime.commands import Command, new_id
 from consent_registry.storage.clients.code_attempts import CodeKind, add_failure, count_failures, lock_attempts
 
 # Enough for an office that mistypes, far too few to guess one code out of 2^55.

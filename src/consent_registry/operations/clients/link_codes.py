@@ -18,11 +18,11 @@ from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.clients.links import link_code_digests
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import Reference, Slug
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import Reference, Slug
 from consent_registry.storage.clients.link_codes import LinkCodeRow, add_link_code
 
 LIFETIME = timedelta(days=7)

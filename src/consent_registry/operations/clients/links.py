@@ -14,7 +14,7 @@ from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import LARGEST_GROUP
 from consent_registry.domain.identifiers import read_code
 from consent_registry.operations.clients.code_attempts import count_failure
-from consent_registry.operations.running.commands import Command, LinkedMeanwhile, new_id
+from consent_registry.operations.runtime.commands import Command, LinkedMeanwhile, new_id
 from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
 from consent_registry.storage.clients.links import ClientGroup

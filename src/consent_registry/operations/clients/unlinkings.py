@@ -11,11 +11,11 @@ from consent_registry.domain.errors import NotFound
 from consent_registry.domain.events.clients import UnlinkingEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.clients import locked_client, require_reference
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry, Reference
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry, Reference
 from consent_registry.storage.clients.links import add_memberships
 from consent_registry.storage.clients.unlinkings import UnlinkingRow, add_unlinking, linked_since
 

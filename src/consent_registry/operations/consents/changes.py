@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from consent_registry.domain.grants import Grant
-from consent_registry.operations.running.commands import Command, new_id
+from consent_registry.operations.runtime.commands import Command, new_id
 from consent_registry.storage.consents.withdrawals import ChangeRow, add_changes
 
 # A recipient says within two weeks what became of data it may no longer use.

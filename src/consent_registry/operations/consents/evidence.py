@@ -12,11 +12,11 @@ from consent_registry.domain.events.consents import EvidenceEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.schemas import EvidenceRequest
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
 
 

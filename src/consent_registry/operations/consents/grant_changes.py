@@ -21,11 +21,11 @@ from consent_registry.domain.renewals import related_grants, renew, unrenew
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry, Slug, Uuid
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry, Slug, Uuid
 from consent_registry.storage.consents.consents import ConsentRow, find_consent
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_clients
 

@@ -12,11 +12,11 @@ from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import find_grants_of_consents
 from consent_registry.storage.consents.receipt_codes import ReceiptCode, add_receipt_code, last_receipt_code

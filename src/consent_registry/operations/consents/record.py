@@ -26,11 +26,11 @@ from consent_registry.operations.consents.resolve import ResolvedGrant, resolve_
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.third_parties import ThirdPartyGrants, find_third_party_grants
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import CONSTANT_TIME, Command, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.consents.receipt_codes import ReceiptCode

@@ -9,7 +9,7 @@ from consent_registry.domain.renewals import renewable
 from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.running.commands import Command
+from consent_registry.operations.runtime.commands import Command
 from consent_registry.storage.consents.grants import find_grants_of_clients
 
 _NORM = "Art. 7 Abs. 1 DSGVO"

@@ -11,7 +11,7 @@ from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.grants import ThirdParties
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
-from consent_registry.operations.running.wire_members import instant_at
+from consent_registry.operations.runtime.wire_members import instant_at
 
 # A consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24

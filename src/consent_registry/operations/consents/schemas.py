@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from consent_registry.operations.running.wire_members import (
+from consent_registry.operations.runtime.wire_members import (
     Instant,
     Language,
     MediaType,

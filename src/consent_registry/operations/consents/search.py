@@ -17,11 +17,11 @@ from consent_registry.operations.clients.clients import (
 )
 from consent_registry.operations.consents.schemas import SearchRequest
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent, visible_grants
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.clients.clients import client_lock, digest_locks, find_reference, lock_client_shared
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.consents import consents as storage

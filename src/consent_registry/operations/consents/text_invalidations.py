@@ -23,11 +23,11 @@ from consent_registry.operations.consents.grant_changes import (
     logged_renewals,
     logged_unrenewals,
 )
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import Language, LogEntry, Uuid
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id, run_command
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import Language, LogEntry, Uuid
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents

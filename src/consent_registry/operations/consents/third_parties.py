@@ -15,7 +15,7 @@ from consent_registry.domain.grants import permitted_categories
 from consent_registry.operations.consents.resolve import ResolvedGrant
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.running.commands import Command
+from consent_registry.operations.runtime.commands import Command
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import find_grants_of_consents
 

@@ -21,7 +21,7 @@ from consent_registry.domain.grants import (
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.releases import RecordedRelease, status_of_release
 from consent_registry.domain.remarks import Remark, remarks_of
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import ConsentRow
 
 

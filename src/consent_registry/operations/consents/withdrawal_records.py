@@ -19,7 +19,7 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.withdrawals import Withdrawn
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
-from consent_registry.operations.running.commands import Command, new_id
+from consent_registry.operations.runtime.commands import Command, new_id
 from consent_registry.storage.consents import withdrawals as storage
 from consent_registry.storage.consents.consents import add_release_withdrawals
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes

@@ -15,7 +15,7 @@ from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.receipt_codes import receipt_code_digests
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.views import visible_grants
-from consent_registry.operations.running.commands import Command
+from consent_registry.operations.runtime.commands import Command
 from consent_registry.storage.clients.links import ClientGroup
 from consent_registry.storage.consents.consents import find_consent, find_releases
 from consent_registry.storage.consents.grants import find_grants_of_clients

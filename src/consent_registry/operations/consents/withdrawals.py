@@ -16,16 +16,16 @@ from consent_registry.operations.clients.clients import require_reference
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import NewWithdrawal, record_withdrawal
 from consent_registry.operations.consents.withdrawal_scope import choose, find_scope
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import (
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import (
     CONSTANT_TIME_FOR_ALL_NUMBERS,
     Command,
     new_id,
     run_command,
 )
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.wire_members import LogEntry, instant_at
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.wire_members import LogEntry, instant_at
 from consent_registry.storage.log.append import LogPlace
 
 

@@ -16,10 +16,10 @@ from consent_registry.domain.instants import format_instant
 from consent_registry.operations.decisions.decisions import decision_event, make_answer, with_receipt
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import DECISIONS, PendingQuestion, PendingRequest
-from consent_registry.operations.running.actors import require_standing
-from consent_registry.operations.running.commands import new_ids
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, WorkResult, keep_result, kept_result
+from consent_registry.operations.runtime.actors import require_standing
+from consent_registry.operations.runtime.commands import new_ids
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, WorkResult, keep_result, kept_result
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys

@@ -16,8 +16,8 @@ from consent_registry.domain.events.decisions import DecisionEvent, LoggedReceip
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.obligations import Obligation, obligations_for
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.wire_members import LogEntry, Reference, Slug
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.wire_members import LogEntry, Reference, Slug
 from consent_registry.storage.keys.keyring import Keys, base64url
 from consent_registry.storage.log.append import LogPlace
 from consent_registry.tlog.leaf import reference_commitment

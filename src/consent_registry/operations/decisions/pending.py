@@ -10,9 +10,9 @@ from consent_registry.domain.errors import MOST_FAULTS, Fault, Malformed
 from consent_registry.domain.events.decisions import DecisionEvent
 from consent_registry.operations.decisions.decisions import DecisionAnswer, DecisionRequest, read_question
 from consent_registry.operations.decisions.pacing import Pace
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape
-from consent_registry.operations.running.response_delay import SCHEDULER
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape
+from consent_registry.operations.runtime.response_delay import SCHEDULER
 from consent_registry.storage.decisions.client_locks import UNKNOWN_CLIENT, FactsQuery
 from consent_registry.storage.decisions.facts import NOTHING_KNOWN
 from consent_registry.storage.keys.keyring import Keys

@@ -20,10 +20,10 @@ from consent_registry.operations.decisions.decisions import DecisionRequest
 from consent_registry.operations.decisions.fair_queue import FairQueue, QueuedItem
 from consent_registry.operations.decisions.pacing import Pace
 from consent_registry.operations.decisions.pending import DecisionResult, PendingRequest
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import IdempotencyKey
-from consent_registry.operations.running.response_delay import response_moment
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import IdempotencyKey
+from consent_registry.operations.runtime.response_delay import response_moment
 
 BATCH = 512
 QUEUE = 16 * BATCH

@@ -11,12 +11,12 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events.decisions import DecisionEvent, ReadEvent, TransferEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.decisions.decisions import DecisionAnswer, decision_of, make_answer, with_receipt
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, digest_of, new_id, run_command, run_query
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
-from consent_registry.operations.running.wire_members import Instant, LogEntry, Slug, instant_at
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id, run_command, run_query
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
+from consent_registry.operations.runtime.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime.wire_members import Instant, LogEntry, Slug, instant_at
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from consent_registry.storage.decisions import transfers as storage
 from consent_registry.storage.log import append

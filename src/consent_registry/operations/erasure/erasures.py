@@ -18,8 +18,8 @@ from consent_registry.domain.identifiers import is_uuid
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.retention_rules import proof_periods
 from consent_registry.operations.erasure.removal_record import removal_record
-from consent_registry.operations.running.commands import new_id
-from consent_registry.operations.running.context import NO_NETWORK
+from consent_registry.operations.runtime.commands import new_id
+from consent_registry.operations.runtime.context import NO_NETWORK
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, Pool, transaction
 from consent_registry.storage.erasure import erasures as storage

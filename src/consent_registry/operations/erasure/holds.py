@@ -12,9 +12,9 @@ from consent_registry.domain.events.erasure import HoldEvent, HoldLiftingEvent
 from consent_registry.domain.identifiers import is_uuid
 from consent_registry.operations.clients.clients import require_found
 from consent_registry.operations.erasure.erasures import ByConsent, ByReference
-from consent_registry.operations.running.actors import ADMINISTRATION
-from consent_registry.operations.running.commands import administering, new_id
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import ADMINISTRATION
+from consent_registry.operations.runtime.commands import administering, new_id
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.clients.clients import client_lock, find_reference, lock_client
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.database.database import Connection, widen_partners

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import transaction
 from consent_registry.storage.erasure.erasures import ErasureMark, erasure_ids, erasure_mark, known_clients
 from consent_registry.storage.files.erasure_ledger import ErasureLedger, LedgerLine

@@ -11,8 +11,8 @@ from consent_registry.domain.retention_rules import RetentionPeriods
 from consent_registry.operations.erasure.due_steps import DueReader, DueStep
 from consent_registry.operations.erasure.erasures import Eraser
 from consent_registry.operations.erasure.removal_record import removal_record
-from consent_registry.operations.running.commands import administering, new_id
-from consent_registry.operations.running.context import NO_NETWORK, Runtime
+from consent_registry.operations.runtime.commands import administering, new_id
+from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.erasure import retention as storage

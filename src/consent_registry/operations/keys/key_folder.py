@@ -1,6 +1,7 @@
 """The key files of an installation: listing keys, adding a new one, and dropping an old one.
 
-No function here returns a secret, except `open_keys`. Running servers follow changes (`operations/keys/following.py`).
+No function here returns a secret, except `open_keys`. Running servers read changed files
+(`operations/keys/key_follower.py`).
 """
 
 from collections.abc import Sequence

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from consent_registry.operations.access.access_tokens import LIFETIME
-from consent_registry.operations.running.actors import ADMINISTRATION
-from consent_registry.operations.running.commands import administering
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import ADMINISTRATION
+from consent_registry.operations.runtime.commands import administering
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import widen_partners
 from consent_registry.storage.keys.key_uses import count_key_uses as count_in_network
 from consent_registry.storage.keys.key_uses import list_partner_ids

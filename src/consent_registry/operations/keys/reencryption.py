@@ -14,9 +14,9 @@ from msgspec import UNSET
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events.keys import KeyRotationEvent
-from consent_registry.operations.running.actors import ADMINISTRATION
-from consent_registry.operations.running.commands import OperatorCommand, administering, new_id
-from consent_registry.operations.running.context import NO_NETWORK, Runtime
+from consent_registry.operations.runtime.actors import ADMINISTRATION
+from consent_registry.operations.runtime.commands import OperatorCommand, administering, new_id
+from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.associated_data import earlier_place, place_of_reference, place_of_value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound, Unusable
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.files.static_log import StaticLog
 from consent_registry.storage.log.append import read_leaves

@@ -10,8 +10,8 @@ import msgspec
 
 from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import NotFound
-from consent_registry.operations.running.actors import Actor, require_standing
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import Actor, require_standing
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.log.append import read_leaves

@@ -16,7 +16,7 @@ import structlog
 from consent_registry.domain.errors import CannotRecord, RegistryError, Unusable
 from consent_registry.operations.log.checkpoints import HistoryChanged, SealerTools, seal
 from consent_registry.operations.log.witnesses import BelowQuorum
-from consent_registry.operations.running.reasons import reason_of
+from consent_registry.operations.runtime.reasons import reason_of
 from consent_registry.storage.database.database import Connection, session, transaction
 from consent_registry.storage.files.signed_heads import HeadMoved
 from consent_registry.storage.files.unsealed_logs import read_unsealed, write_unsealed

@@ -13,8 +13,8 @@ import httpx
 import structlog
 
 from consent_registry.domain.errors import RegistryError
-from consent_registry.operations.running.outgoing import CannotCall, make_async_client, why_not
-from consent_registry.operations.running.reasons import reason_of
+from consent_registry.operations.runtime.outgoing import CannotCall, make_async_client, why_not
+from consent_registry.operations.runtime.reasons import reason_of
 from consent_registry.tlog.checkpoint import Checkpoint
 from consent_registry.tlog.note import NoteRefused, Signature, SignedNote, VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedWitness

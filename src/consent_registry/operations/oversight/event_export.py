@@ -14,9 +14,9 @@ from consent_registry.domain.events.decisions import ReadEvent
 from consent_registry.operations.oversight.event_filter import Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_search import SearchedClient, held_subject, is_about, show_events
 from consent_registry.operations.oversight.event_views import EventView
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.log.append import read_size
 from consent_registry.storage.log.checkpoints import latest_checkpoint
 from consent_registry.storage.oversight.event_search import (

@@ -14,8 +14,8 @@ from consent_registry.domain.events.all_kinds import EVENTS, NUMBERS
 from consent_registry.domain.events.decisions import OUTCOMES, DecisionEvent
 from consent_registry.domain.instants import EARLIEST, LATEST
 from consent_registry.operations.clients.clients import require_reference
-from consent_registry.operations.running.actors import ADMINISTRATION, Actor
-from consent_registry.operations.running.wire_members import Instant, Reference, Slug, StaffReference, instant_at
+from consent_registry.operations.runtime.actors import ADMINISTRATION, Actor
+from consent_registry.operations.runtime.wire_members import Instant, Reference, Slug, StaffReference, instant_at
 from consent_registry.storage.oversight.events import FlowFilter
 
 # The kinds of event that a partner or the administration can search for as its own.

@@ -17,10 +17,10 @@ from consent_registry.operations.clients.clients import open_reference, own_refe
 from consent_registry.operations.consents.search import held_client
 from consent_registry.operations.oversight.event_filter import DECISION, Criteria, EventFilter, read_criteria
 from consent_registry.operations.oversight.event_views import EventView, EventViews
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.commands import Command, digest_of, new_id, run_query
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.pagination import Page, make_cursor, read_cursor
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id, run_query
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.pagination import Page, make_cursor, read_cursor
 from consent_registry.storage.clients.clients import list_references
 from consent_registry.storage.clients.links import find_groups
 from consent_registry.storage.log.append import find_leaves

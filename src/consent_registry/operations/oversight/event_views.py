@@ -12,8 +12,8 @@ from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.events.all_kinds import KINDS
 from consent_registry.domain.events.decisions import OUTCOMES
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.operations.running.actors import ADMINISTRATION
-from consent_registry.operations.running.wire_members import LogEntry
+from consent_registry.operations.runtime.actors import ADMINISTRATION
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.oversight.event_search import ReceivedPermit
 from consent_registry.storage.oversight.events import OwnEvent
 

@@ -31,10 +31,10 @@ from consent_registry.operations.oversight.reconciliation import (
     read_decided,
     reconcile,
 )
-from consent_registry.operations.running.actors import Actor, require_standing
-from consent_registry.operations.running.commands import Command, digest_of, new_id
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.pagination import make_cursor, read_cursor
+from consent_registry.operations.runtime.actors import Actor, require_standing
+from consent_registry.operations.runtime.commands import Command, digest_of, new_id
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.pagination import make_cursor, read_cursor
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction

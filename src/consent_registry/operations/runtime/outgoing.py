@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import httpx
 
-from consent_registry.operations.running.reasons import reason_of
+from consent_registry.operations.runtime.reasons import reason_of
 
 _NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 

@@ -8,9 +8,9 @@ from typing import Self
 
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.flags import Policies
-from consent_registry.operations.running.actors import Actor
-from consent_registry.operations.running.clock import Clock
-from consent_registry.operations.running.turns import TurnKind, Turns
+from consent_registry.operations.runtime.actors import Actor
+from consent_registry.operations.runtime.clock import Clock
+from consent_registry.operations.runtime.turns import TurnKind, Turns
 from consent_registry.storage.catalogue.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.catalogue.networks import list_networks
 from consent_registry.storage.database.database import Connection, Connections, transaction

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.running import turns as module
-from consent_registry.operations.running.turns import CONNECTED, RECENT, SHARED, TurnKind, Turns
+from consent_registry.operations.runtime import turns as module
+from consent_registry.operations.runtime.turns import CONNECTED, RECENT, SHARED, TurnKind, Turns
 
 KINDS: list[TurnKind] = ["questions", "batches", "commands", "constant-time commands", "reads"]
 MANY = 30

@@ -1,7 +1,7 @@
 """Every kind of event has one retention class."""
 
 from consent_registry.domain.events.all_kinds import NUMBERS
-from consent_registry.domain.retentions import PERMANENT, STATE, USE, USE_KINDS
+from consent_registry.domain.retention_classes import PERMANENT, STATE, USE, USE_KINDS
 
 
 def test_every_kind_has_exactly_one_class() -> None:

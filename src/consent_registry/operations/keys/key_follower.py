@@ -16,8 +16,8 @@ from consent_registry.domain.catalogue import Network
 from consent_registry.domain.errors import RegistryError, Unusable
 from consent_registry.domain.events.keys import KeyRotationEvent
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.running.commands import administering, new_id
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.commands import administering, new_id
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.files.key_files import FILES, FileMarks, SecretKey, key_file_marks
 from consent_registry.storage.keys.key_rotations import add_key_rotation
 from consent_registry.storage.keys.keyring import Keys, load_keys

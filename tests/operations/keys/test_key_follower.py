@@ -15,8 +15,8 @@ import structlog
 
 from consent_registry.domain.errors import CannotRecord
 from consent_registry.domain.instants import format_instant
-from consent_registry.operations.keys.following import KeyFollower
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.keys.key_follower import KeyFollower
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import FILES, drop_key, make_keys, rotate_key
 from consent_registry.storage.keys.keyring import load_keys

@@ -38,7 +38,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def turn_key(self) -> str:
-        """The key under which this actor's requests wait for each other (`operations/running/turns.py`)."""
+        """The key under which this actor's requests wait for each other (`operations/runtime/turns.py`)."""
         return f"{self.network.slug}/{self.payer}"
 
 

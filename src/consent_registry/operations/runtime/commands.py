@@ -15,9 +15,9 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, KeyInUse, RegistryError
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.identifiers import uuid7s
-from consent_registry.operations.running.actors import ADMINISTRATION, Actor, operator, require_standing
-from consent_registry.operations.running.context import Runtime
-from consent_registry.operations.running.idempotency import (
+from consent_registry.operations.runtime.actors import ADMINISTRATION, Actor, operator, require_standing
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.idempotency import (
     CommandResult,
     IdempotencyKey,
     StoredShape,
@@ -25,8 +25,8 @@ from consent_registry.operations.running.idempotency import (
     keep_result,
     kept_result,
 )
-from consent_registry.operations.running.response_delay import respond_after
-from consent_registry.operations.running.turns import TurnKind
+from consent_registry.operations.runtime.response_delay import respond_after
+from consent_registry.operations.runtime.turns import TurnKind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock

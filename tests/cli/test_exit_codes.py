@@ -1,4 +1,4 @@
-"""Every exception and output error of a verb becomes one line and the exit code in the table of `cli/running.py`."""
+"""Every exception and output error of a verb becomes one line and the exit code in the table of `cli/exit_codes.py`."""
 
 import ast
 import errno
@@ -18,8 +18,8 @@ import pytest
 from cyclopts import App
 
 import consent_registry.cli as verbs_folder
-from consent_registry.cli import running
-from consent_registry.cli.running import ExitCode, gives_verdict, run
+from consent_registry.cli import exit_codes
+from consent_registry.cli.exit_codes import ExitCode, gives_verdict, run
 from consent_registry.domain.errors import CannotRecord, Fault, NotFound, OutcomeUnknown, Refused, Unusable
 from consent_registry.process.standard_streams import OutputFailed
 from consent_registry.settings import UnsafeSetting
@@ -116,7 +116,9 @@ def test_control_without_the_wrapper_an_exception_is_python_s_own(capsys: pytest
 
 def test_every_verdict_is_marked() -> None:
     """The verbs with a verdict are those in the list, and each returns an ExitCode."""
-    marked = {words: getattr(verb, running._MARK) for words, verb in EVERY_VERB.items() if running.has_verdict(verb)}
+    marked = {
+        words: getattr(verb, exit_codes._MARK) for words, verb in EVERY_VERB.items() if exit_codes.has_verdict(verb)
+    }
     assert marked == VERDICTS
     returning = {words for words, verb in EVERY_VERB.items() if "ExitCode" in str(get_type_hints(verb).get("return"))}
     assert returning == set(VERDICTS)

@@ -7,7 +7,7 @@ import pytest
 
 import consent_registry
 from consent_registry.operations.log.witnesses import Witnesses
-from consent_registry.operations.running.outgoing import CannotCall, make_async_client, make_client, why_not
+from consent_registry.operations.runtime.outgoing import CannotCall, make_async_client, make_client, why_not
 from consent_registry.tlog.note import COSIGNATURE, SignerKey
 from consent_registry.tlog.policy import Policy
 from tests.cli.forks import Forks
@@ -117,7 +117,7 @@ def test_every_client_is_made_in_one_place() -> None:
         for path in SOURCES.rglob("*.py")
         if any(maker in path.read_text() for maker in makers)
     }
-    assert found == {"operations/running/outgoing.py"}
+    assert found == {"operations/runtime/outgoing.py"}
 
 
 def test_no_reason_names_a_class() -> None:

@@ -7,12 +7,12 @@ import sys
 import time
 from functools import partial
 
-from consent_registry.operations.running.response_delay import ResponseScheduler
+from consent_registry.operations.runtime.response_delay import ResponseScheduler
 
 # Two workers forked from a process that has a scheduler already; each of them schedules three hundred calls.
 WORKERS = """
 import asyncio, os, time
-from consent_registry.operations.running.response_delay import ResponseScheduler
+from consent_registry.operations.runtime.response_delay import ResponseScheduler
 
 keeper = ResponseScheduler()
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
-from consent_registry.operations.running.context import Runtime
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Installation, Partner, Registry, serving

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from consent_registry.domain.errors import Fault, Refused
-from consent_registry.operations.running.actors import Actor
+from consent_registry.operations.runtime.actors import Actor
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.idempotency import add_answer
 from consent_registry.storage.keys.associated_data import place_of_answer

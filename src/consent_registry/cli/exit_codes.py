@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from cyclopts import App, CycloptsError
 
-from consent_registry.operations.running.reasons import reason_of
+from consent_registry.operations.runtime.reasons import reason_of
 from consent_registry.process.standard_streams import OutputFailed, give_up_output, open_streams, say
 from consent_registry.settings import refuse_unknown_names
 
