@@ -1,1 +1,1 @@
-"""Tests: they mirror the source, plus journeys, campaigns, controls and the oracle."""
+"""Tests: they mirror the source, plus journeys, campaigns with the defects they must find, and the oracle."""

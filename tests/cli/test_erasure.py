@@ -39,7 +39,7 @@ class Desk:
     def killed(self, *words: str) -> None:
         """Run a verb that is killed after it wrote its intent to the ledger."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_REGISTRY_")}
-        command = [sys.executable, "-m", "tests.campaigns.controls.killed_eraser", "erasure", *words]
+        command = [sys.executable, "-m", "tests.campaigns.defects.crashing_eraser", "erasure", *words]
         result = subprocess.run(command, cwd=ROOT, env=clean | self.environment, capture_output=True, check=False)
         assert result.returncode == -signal.SIGKILL, result.stderr
 

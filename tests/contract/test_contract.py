@@ -75,7 +75,7 @@ def test_every_answer_is_as_described(server: Server, tmp_path: Path, caller: st
 @pytest.mark.parametrize("defect", ["undescribed_status", "undescribed_member", "lenient", "failing"])
 def test_a_registry_that_answers_otherwise_is_found(server: Server, tmp_path: Path, defect: str) -> None:
     """The control: with one answer that is not described, one refusal that is missing or one 500, it fails."""
-    with server.instead(f"tests.campaigns.controls.undescribed:{defect}"):
+    with server.instead(f"tests.campaigns.defects.undescribed_answers:{defect}"):
         code, said = ask(server, "partner system", tmp_path, "--include-path", "/api/v1/network", "--max-time", "5")
     server.start()
     assert code == 1, said

@@ -34,7 +34,7 @@ def fault(label: str, path: str) -> str | None:
     if not file.is_file():
         return f"{path} is not there"
     if label == file.name:
-        is_control = file.parent.name == "controls"
+        is_control = file.parent.name == "defects"
         return None if is_control or functions_of(file) else f"{path} is no control and has no test"
     return None if label in functions_of(file) else f"{path} has no test {label}"
 
@@ -61,20 +61,16 @@ def test_every_promise_has_its_tests_and_controls() -> None:
 
 
 def test_every_defect_that_is_built_in_shows_a_promise() -> None:
-    """A control below `tests/campaigns/controls/` is named by a promise, or listed here with what it shows instead."""
+    """A control below `tests/campaigns/defects/` is named by a promise, or listed here with what it shows instead."""
     others = {
         "__init__.py",
-        "edge_app.py",  # connections: docs/operating.md
-        "one_queue.py",  # fairness: docs/operating.md
-        "small_app.py",  # the supervisor's
-        "small_production.py",  # what `serve` becomes
-        "small_service.py",  # the supervisor's
-        "undescribed.py",  # the description: tests/contract
-        "unordered.py",  # the order of locks: docs/design/locks.md
+        "single_queue.py",  # fairness: docs/operating.md
+        "undescribed_answers.py",  # the description: tests/contract
+        "unordered_locks.py",  # the order of locks: docs/design/locks.md
         "wall_clock_sealer.py",  # the sealer's waiting: docs/sealing.md
     }
     page = PAGE.read_text(encoding="utf-8")
-    built_in = {path.name for path in (ROOT / "tests/campaigns/controls").glob("*.py")}
+    built_in = {path.name for path in (ROOT / "tests/campaigns/defects").glob("*.py")}
     assert {name for name in built_in - others if f"`{name}`" not in page} == set()
 
 
@@ -82,9 +78,9 @@ def test_every_defect_that_is_built_in_shows_a_promise() -> None:
     ("said", "instead"),
     [
         ("`test_any_history_equals_the_model`", "`test_any_history_is_fine`"),
-        ("../tests/campaigns/controls/cached.py", "../tests/campaigns/controls/forgotten.py"),
+        ("../tests/campaigns/defects/cached_facts.py", "../tests/campaigns/defects/forgotten.py"),
         ("## 8. ", "## 9. "),
-        ("[`undurable.py`](../tests/campaigns/controls/undurable.py)", "`undurable.py`"),
+        ("[`fail_open.py`](../tests/campaigns/defects/fail_open.py)", "`fail_open.py`"),
     ],
 )
 def test_a_page_that_is_wrong_is_found(said: str, instead: str) -> None:

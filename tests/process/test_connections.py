@@ -14,8 +14,8 @@ import pytest
 
 from consent_registry.process.connections import OTHER_FILES, require_open_files
 from consent_registry.settings import ConnectionLimits, UnsafeSetting, read_limits
-from tests.campaigns.controls.edge_app import MUCH
 from tests.process.test_supervisor import free_port, until
+from tests.support.servers.edge_app import MUCH
 from tests.web.raw_http import exchange, request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ def serving(**settings: str) -> Iterator[int]:
     """Run the server's main process with the small application; yields its port."""
     port = free_port()
     environment = {**os.environ, **{f"CONSENT_REGISTRY_{name}": value for name, value in settings.items()}}
-    command = [sys.executable, "-m", "consent_registry.process.server", "tests.campaigns.controls.edge_app:create_app"]
+    command = [sys.executable, "-m", "consent_registry.process.server", "tests.support.servers.edge_app:create_app"]
     process = subprocess.Popen([*command, "127.0.0.1", str(port), "1"], cwd=ROOT, env=environment)
     try:
         until(lambda: answers_now(port), PATIENCE_S)

@@ -39,7 +39,7 @@ class Serving:
 def launch(port: int, factory: str = "create_app", at_hangup: signal.Handlers = signal.SIG_DFL) -> Any:  # noqa: ANN401
     """Start it as a process in a process group of its own, as a shell does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.campaigns.controls.small_production", str(port), "1", factory],
+        [sys.executable, "-m", "tests.support.servers.small_production", str(port), "1", factory],
         cwd=ROOT,
         env={**os.environ, ERASER_URL: "postgresql://eraser@nowhere/"},
         stdout=subprocess.PIPE,

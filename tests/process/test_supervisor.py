@@ -88,7 +88,7 @@ class Supervised:
 def launch(data: Path, port: int, workers: int = 1, factory: str = "create_app") -> "subprocess.Popen[str]":
     """Start the supervisor as a process."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.campaigns.controls.small_service", str(data), str(port), str(workers), factory],
+        [sys.executable, "-m", "tests.support.servers.small_service", str(data), str(port), str(workers), factory],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

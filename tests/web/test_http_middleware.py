@@ -9,7 +9,7 @@ import pytest
 
 from consent_registry.process.server_log import configure_log
 from consent_registry.web.http_middleware import DRAINED_BYTES, CutOff, HttpMiddleware, is_host
-from tests.campaigns.controls.edge_app import no_note
+from tests.support.servers.edge_app import no_note
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 ALWAYS = ((b"cache-control", b"no-store"),)

@@ -175,6 +175,6 @@ def test_control_another_clock_is_caught(factory: str, app: timedelta, database:
         await visit.phase("back again")
         return visit
 
-    with ticking("clock-control", target=f"tests.campaigns.controls.own_clock:{factory}") as piece:
+    with ticking("clock-control", target=f"tests.campaigns.defects.wrong_clocks:{factory}") as piece:
         visit = play(piece.server, through)
     assert any("expired consent was permitted" in fault for fault in faults(visit.asked))

@@ -132,7 +132,7 @@ async def _goes_on(clocked: Clocked, limit_s: float) -> bool:
 async def test_control_by_the_clock_on_the_wall(clocked: Clocked) -> None:
     """A sealer that waits by a clock that can be set waits for a day, and the campaign sees it."""
     desk = clocked.desk
-    control = "tests.campaigns.controls.wall_clock_sealer"
+    control = "tests.campaigns.defects.wall_clock_sealer"
     with in_the_environment(clocked.own.environment()), sealer(desk, clocked.installation.keys, control):
         await until_sealed(desk, 300)
         assert not await _goes_on(clocked, CONTROL_S)

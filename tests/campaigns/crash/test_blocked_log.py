@@ -208,7 +208,7 @@ def test_control_a_registry_that_fails_open_is_caught() -> None:
         async with inspecting(server) as connection:
             return (await blocked(server, lambda: lock_held(connection), 5, CONTROL_S))[1]
 
-    with running("blocked-log-control", target="tests.campaigns.controls.fail_open:create_app") as server:
+    with running("blocked-log-control", target="tests.campaigns.defects.fail_open:create_app") as server:
         broken = asyncio.run(run(server))
     assert any("released while nothing could be logged" in str(each) for each in broken)
     assert any(getattr(each, "promise", "") == "missing" for each in broken)

@@ -58,7 +58,7 @@ async def test_a_worker_killed_at_commit(when: str) -> None:
     with scratch(f"commit-{when}") as folder:
         server = Server(
             lay_out(folder / "data"),
-            target=f"tests.campaigns.controls.dying_at_commit:create_app_that_dies_{when}",
+            target=f"tests.campaigns.defects.crash_at_commit:create_app_that_dies_{when}",
             environment={"DYING_MARK": str(folder / "mark")},
         )
         server.start()

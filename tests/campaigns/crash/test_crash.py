@@ -211,7 +211,7 @@ def worst(times: list[float]) -> str:
 
 def test_control_without_synchronous_commit_loses_some() -> None:
     """The same checker reports missing answers when the application's commits do not wait for the disk."""
-    with running("crash-control", target="tests.campaigns.controls.undurable:create_app") as server:
+    with running("crash-control", target="tests.campaigns.defects.asynchronous_commits:create_app") as server:
         asyncio.run(commit_without_waiting(server))
         server.stop()
         server.start()

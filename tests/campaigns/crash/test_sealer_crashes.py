@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from consent_registry.storage.files.signed_heads import SignedHead
-from tests.campaigns.controls.dying_sealer import STEPS
+from tests.campaigns.defects.crashing_sealer import STEPS
 from tests.campaigns.log.sealers import (
     LIMIT_S,
     check_all,
@@ -36,7 +36,7 @@ from tests.support.sealing import NETWORK, Office, office, tree_root
 
 pytestmark = pytest.mark.campaign
 
-CONTROL = "tests.campaigns.controls.dying_sealer"
+CONTROL = "tests.campaigns.defects.crashing_sealer"
 # Steps before which the new head is not on the signer's disk: what was sealed then is sealed later, with all that came.
 UNPROMISED = {"before tiles", "tiles written, not committed", "tiles committed", "half a head on disk"}
 
@@ -113,8 +113,8 @@ async def test_a_leader_that_stood_still_wakes_up_behind_another(
 async def test_two_sealers_that_both_believe_they_lead(desk: Office, installation: Installation) -> None:
     """Case 7 without the lock: both seal at once for a while; one memory keeps them to one history."""
     with (
-        sealer(desk, installation.keys, "tests.campaigns.controls.lockless_sealer"),
-        sealer(desk, installation.keys, "tests.campaigns.controls.lockless_sealer"),
+        sealer(desk, installation.keys, "tests.campaigns.defects.sealer_without_lock"),
+        sealer(desk, installation.keys, "tests.campaigns.defects.sealer_without_lock"),
     ):
         until = time.monotonic() + 12
         while time.monotonic() < until:
@@ -152,7 +152,7 @@ async def test_a_database_that_was_put_back_is_not_signed(
             assert all(size < signed.size for size, _ in await published(back))
             assert await head_of(back) == signed
             # The control: one that believes the database signs a second history at once.
-            with sealer(back, installation.keys, "tests.campaigns.controls.believing_sealer"):
+            with sealer(back, installation.keys, "tests.campaigns.defects.sealer_without_disk"):
                 await until_sealed(back, signed.size + 1)
         async with office(installation, origin, tmp_path / "heads") as again:
             await again.add_leaves(3)

@@ -86,7 +86,7 @@ async def test_the_control_is_seen(desk: Office, installation: Installation) -> 
         await until_sealed(desk, size)
     async with disk_full(desk.folder):
         await desk.add_leaves(40)
-        with sealer(desk, installation.keys, "tests.campaigns.controls.forgetful_sealer"):
+        with sealer(desk, installation.keys, "tests.campaigns.defects.sealer_ignoring_full_disk"):
             await until_sealed(desk, size + 40)
         head = await remembered(desk)
         assert head is not None

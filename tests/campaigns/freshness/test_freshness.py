@@ -87,7 +87,7 @@ def test_no_permit_begins_after_an_acknowledged_withdrawal() -> None:
     with running("freshness", workers=2) as server:
         hands, log = play(server, lambda stage: load(stage, OPERATIONS, KILLS))
         server.stop()
-        server.target = "tests.campaigns.controls.cached:create_app"
+        server.target = "tests.campaigns.defects.cached_facts:create_app"
         server.start()
         control, control_log = play(server, lambda stage: load(stage, CONTROL))
     counted = numbers(hands)

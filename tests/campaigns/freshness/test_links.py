@@ -235,7 +235,7 @@ def test_no_permit_outlives_a_link(server: Server) -> None:
 
 def test_remembering_whom_a_reference_means_is_seen(server: Server) -> None:
     """Control: a registry that remembers it for 200 ms permits after an unlinking; history and log both show it."""
-    with server.instead("tests.campaigns.controls.remembered_links:create_app"):
+    with server.instead("tests.campaigns.defects.cached_links:create_app"):
         pairs, in_log = play(server, lambda stage: turns(stage, ROUNDS))
     stale = [fault for pair in pairs for fault in faults(pair.turns, pair.questions) if fault.startswith("stale")]
     print(f"{len(stale)} stale, {len(in_log)} in the log")  # noqa: T201 - the figures of the run
@@ -245,7 +245,7 @@ def test_remembering_whom_a_reference_means_is_seen(server: Server) -> None:
 
 def test_locks_without_an_order_are_seen(server: Server) -> None:
     """Control: where clients are locked as they are named, some wait in a circle until one is sent away."""
-    with server.instead("tests.campaigns.controls.unordered:create_app"):
+    with server.instead("tests.campaigns.defects.unordered_locks:create_app"):
         answers, _ = play(server, lambda stage: reversed_pairs(stage, 4))
     # lock_timeout is as long as PostgreSQL waits before it looks for a circle: either of them ends it.
     assert any(answer.status == UNAVAILABLE for answer in answers)

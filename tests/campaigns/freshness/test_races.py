@@ -189,6 +189,6 @@ def test_a_withdrawal_beside_a_renewal_takes_both_papers(server: Server) -> None
 
 def test_acts_that_do_not_exclude_each_other_are_seen(server: Server) -> None:
     """Control: where a renewal and a withdrawal hold the client beside each other, a withdrawn consent goes on."""
-    with server.instead("tests.campaigns.controls.shared_acts:create_app"):
+    with server.instead("tests.campaigns.defects.shared_client_locks:create_app"):
         _, faults = play(server, lambda stage: renewals(stage, 20))
     assert any("the flow goes on" in fault for fault in faults)

@@ -79,7 +79,7 @@ def test_any_history_equals_the_model(server: Server) -> None:
     print(f"{RUNS} runs of {STEPS} steps: {dict(seen)}")  # noqa: T201 - the figures of the run
     assert all(seen[kind] > RUNS // 40 for kind in MUST_BE_SEEN), {kind: seen[kind] for kind in MUST_BE_SEEN}
     server.stop()
-    server.target = "tests.campaigns.controls.cached:create_app_with_a_long_memory"
+    server.target = "tests.campaigns.defects.cached_facts:create_app_with_a_long_memory"
     server.start()
     with pytest.raises(AssertionError):
         run(server, RUNS_OF_THE_CONTROL)

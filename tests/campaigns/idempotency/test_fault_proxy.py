@@ -203,5 +203,5 @@ def test_control_a_failure_for_an_unknown_outcome_is_caught() -> None:
                 return False
         return False
 
-    with staged("tests.campaigns.controls.failure_for_unknown:create_app") as stage:
+    with staged("tests.campaigns.defects.unknown_called_failure:create_app") as stage:
         assert asyncio.run(cut_until_found(stage))

@@ -87,7 +87,7 @@ def test_a_worker_that_does_not_follow_is_caught() -> None:
     async def campaign(stage: Scene) -> Work:
         return await load(stage, 1, resealing=False)
 
-    with running("deaf", workers=2, target="tests.campaigns.controls.deaf_to_keys:create_app") as server:
+    with running("deaf", workers=2, target="tests.campaigns.defects.worker_with_old_keys:create_app") as server:
         work = play(server, campaign)
     print(f"seed {SEED}; {len(work.faults)} faults, the first: {work.faults[:3]}")  # noqa: T201 - the figures of the run
     kinds = {fault.partition(":")[0] for fault in work.faults}

@@ -196,7 +196,7 @@ async def test_a_flood_leaves_the_others_alone(kind: Kind) -> None:
 @pytest.mark.alone
 async def test_without_shares_a_flood_is_found() -> None:
     """Control: where all wait in one queue as they come, batches of one partner hold up everybody."""
-    with running("flood-control", target="tests.campaigns.controls.one_queue:create_app") as server:
+    with running("flood-control", target="tests.campaigns.defects.single_queue:create_app") as server:
         may_find_ms = await one_batch_ms(server)
         alone, beside, flooder = await trials(server, "batches")
     tell("one queue, batches", alone, beside, flooder)

@@ -28,7 +28,7 @@ from tests.support.sealing import NETWORK, Office, office
 
 pytestmark = pytest.mark.campaign
 
-CONTROL = "tests.campaigns.controls.dying_sealer"
+CONTROL = "tests.campaigns.defects.crashing_sealer"
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ async def test_a_witness_stops_a_second_history(watched: Watched, installation: 
 async def test_the_control_is_seen(watched: Watched) -> None:
     """A sealer that does not wait for the quorum is found by whoever opens its checkpoints with the policy."""
     desk = watched.desk
-    with sealer(desk, watched.keys, "tests.campaigns.controls.hasty_sealer"):
+    with sealer(desk, watched.keys, "tests.campaigns.defects.sealer_ignoring_witnesses"):
         await until_sealed(desk, len(await desk.leaves()))
     with pytest.raises(ValueError, match="quorum"):
         await watched.is_cosigned()

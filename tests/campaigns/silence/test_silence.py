@@ -288,7 +288,7 @@ def test_the_work_itself_hardly_differs_and_an_early_return_would(registry: Regi
     apart = told_apart(found, FULL)
     assert all("often withdrawn" in pair for pair in apart), report
     assert ("unknown", "often withdrawn") in apart, f"the control was not caught\n{report}"
-    with serving(registry.server, "tests.campaigns.controls.early_return:create_app", EVEN_MS="1"):
+    with serving(registry.server, "tests.campaigns.defects.early_return:create_app", EVEN_MS="1"):
         early = registry.work()["single"]
         control = registry.verdicts(("unknown", "never asked"), FULL // 2)
     assert early["unknown"] != early["never asked"], "the control was not caught by its statements"
@@ -305,6 +305,6 @@ def test_many_questions_about_one_person_tell_no_more_than_one(registry: Registr
     found = registry.verdicts(states, TIMED // 8, QUESTIONS)
     report = shown(found)
     assert all(abs(t) < LARGEST_T for _, t in found.values()), report
-    with serving(registry.server, "tests.campaigns.controls.each_for_itself:create_app", EVEN_MS="1"):
+    with serving(registry.server, "tests.campaigns.defects.lookups_one_by_one:create_app", EVEN_MS="1"):
         control = registry.verdicts(states, FULL // 16, QUESTIONS)
     assert abs(control["unknown", "often withdrawn"][1]) >= LARGEST_T, f"the control was not caught\n{shown(control)}"

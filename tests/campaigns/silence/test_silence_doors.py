@@ -146,7 +146,7 @@ def test_the_policy_of_before_is_caught(registry: Registry) -> None:
     tells; it does not tell of what two others have with each other.
     """
     server = registry.server
-    with serving(server, "tests.campaigns.controls.every_party_reads:create_app"):
+    with serving(server, "tests.campaigns.defects.every_party_reads:create_app"):
         of_now, people = play(server, _before)
         try:
             control = figures(play(server, lambda stage: timed(stage, RARE, people, TIMED)))

@@ -1,4 +1,4 @@
-"""A sealer that publishes whatever witnesses say: the defect that the tests with witnesses must see."""
+"""A sealer that publishes without the witnesses' quorum. The tests with witnesses must find this defect."""
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove, Witnesses

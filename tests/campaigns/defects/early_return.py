@@ -1,4 +1,4 @@
-"""A registry that does not look for facts where the client is unknown: the defect the timing test must see."""
+"""A registry that reads no facts for an unknown client. The timing test must find this defect."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

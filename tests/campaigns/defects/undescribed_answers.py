@@ -1,4 +1,4 @@
-"""Registries that do not keep to their own description, each in one thing, at `GET /api/v1/network`."""
+"""Registries whose answer to `GET /api/v1/network` deviates in one point from their OpenAPI document."""
 
 from litestar import Litestar
 from litestar.types import ASGIApp, Message, Receive, Scope, Send

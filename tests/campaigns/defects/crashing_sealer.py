@@ -1,6 +1,6 @@
-"""A sealer that kills itself at one step, or stands still there.
+"""A sealer that kills or stops itself at one step.
 
-`python -m tests.campaigns.controls.dying_sealer STEP [ACT]`
+`python -m tests.campaigns.defects.crashing_sealer STEP [ACT]`
 
 `ACT` is `kill` (SIGKILL, the default) or `stop` (SIGSTOP: it goes on when somebody sends SIGCONT). It acts once, when
 the small network's log is sealed; until then, and after it went on, it is the real sealer.

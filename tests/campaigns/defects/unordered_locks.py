@@ -1,4 +1,4 @@
-"""A registry that takes clients' locks in the order they are named: the campaign of reversed pairs must see it."""
+"""A registry that takes clients' locks in the order of the request. The campaign with reversed pairs must find this."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,6 @@
-"""A registry that looks a person up for each question of a batch: a thousand questions then tell a thousand times."""
+"""A registry that looks up the person for each question of a batch, so that a thousand questions multiply the time
+difference. The timing test must find this defect.
+"""
 
 from collections.abc import Sequence
 

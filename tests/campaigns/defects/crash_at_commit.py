@@ -1,6 +1,7 @@
-"""A registry whose worker kills itself at the COMMIT of its first decision: before it is sent, or once it was answered.
+"""A registry whose worker kills itself at the COMMIT of its first decision: before COMMIT is sent, or after its answer.
 
-It dies once: the environment's DYING_MARK names a file that is made then, and the worker that follows is the real one.
+It does this once: the environment's DYING_MARK names a file that is made then, and the worker that follows is the real
+one.
 """
 
 import os

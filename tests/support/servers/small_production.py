@@ -1,6 +1,6 @@
 """Becomes a server of the tiny application, as `consent-registry serve` becomes the registry's.
 
-`python -m tests.campaigns.controls.small_production PORT WORKERS FACTORY`
+`python -m tests.support.servers.small_production PORT WORKERS FACTORY`
 """
 
 import sys
@@ -20,7 +20,7 @@ async def _refuse() -> Mapping[str, str]:
 
 def main(port: int, workers: int, factory: str) -> None:
     """Serve until stopped; the factory `refused` is one that the check refuses."""
-    service = Service("127.0.0.1", port, workers, f"tests.campaigns.controls.small_app:{factory}")
+    service = Service("127.0.0.1", port, workers, f"tests.support.servers.small_app:{factory}")
     become_server(service, _refuse if factory == "refused" else _check)
 
 

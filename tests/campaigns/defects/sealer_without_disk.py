@@ -1,5 +1,5 @@
-"""A sealer without a memory of its own, which believes what the database says was signed: the defect that the test with
-a database put back must see.
+"""A sealer that trusts the database and keeps no signed heads on its own disk. The test that restores an old database
+must find this defect.
 """
 
 from consent_registry.cli.seal import seal

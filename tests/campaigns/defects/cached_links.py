@@ -1,4 +1,6 @@
-"""A registry that remembers for 200 ms whom a reference means, and its grants: the campaign of links must see it."""
+"""A registry that caches for 200 ms which client a reference means, and its grants. The campaign of links must find
+this.
+"""
 
 import time
 from collections.abc import Sequence

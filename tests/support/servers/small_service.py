@@ -1,6 +1,6 @@
 """Runs the supervisor with a tiny application instead of the registry, so that a test can kill its processes.
 
-`python -m tests.campaigns.controls.small_service`
+`python -m tests.support.servers.small_service`
 """
 
 import sys
@@ -22,7 +22,7 @@ async def _environment(cluster: Cluster | None) -> Mapping[str, str]:
 
 def main(data: Path, port: int, workers: int, factory: str) -> None:
     """Serve until stopped, as `consent-registry demo` does."""
-    service = Service("127.0.0.1", port, workers, f"tests.campaigns.controls.small_app:{factory}")
+    service = Service("127.0.0.1", port, workers, f"tests.support.servers.small_app:{factory}")
     with hold(data):
         supervise(
             service,

@@ -1,4 +1,6 @@
-"""A registry of which one worker keeps the keys it began with, which the rotation campaign must see."""
+"""A registry in which one worker keeps the keys that it loaded at its start. The rotation campaign must find this
+defect.
+"""
 
 import os
 from datetime import datetime

@@ -1,4 +1,6 @@
-"""A registry whose acts hold a client beside each other instead of alone: the races of renewals must see it."""
+"""A registry whose commands take a client's lock shared instead of exclusive. The races of renewals must find this
+defect.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A sealer that believes that it leads, whoever else does: `python -m tests.campaigns.controls.lockless_sealer`.
+"""A sealer that leads without the sealers' lock: `python -m tests.campaigns.defects.sealer_without_lock`.
 
 It lingers for a random moment before its promise, so that two of them meet there however quick the machine is.
 """

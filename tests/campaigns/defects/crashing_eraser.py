@@ -1,4 +1,4 @@
-"""The command line whose process is killed right after the ledger has the intent, before the erasure is committed."""
+"""The command line, killed after the ledger has the intent of an erasure and before the erasure is committed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The registry with one queue for the decisions of all partners, first come first served: one can block others."""
+"""A registry with a single queue for the decisions of all partners, in which one partner can block the others."""
 
 from typing import Any
 

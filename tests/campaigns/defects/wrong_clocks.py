@@ -1,5 +1,5 @@
-"""Two registries that judge by another clock than they should: by the application's, and by a database's that was set
-back as if nothing had been later.
+"""Two registries that decide by a wrong clock: by the application's clock, and by a database's clock that was set back,
+without regard to later times in the log.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,6 @@
-"""A sealer that signs although its own disk did not take the head: the defect that the test of a full one must see."""
+"""A sealer that signs although it could not write the head to its own disk. The test with a full disk must find this
+defect.
+"""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""A registry that lets every party of a grant read its rows, whatever the client answered: the policy of before."""
+"""A registry in which every party of a grant may read its rows, even if the client refused it: an earlier policy."""
 
 from litestar.types import ASGIApp
 

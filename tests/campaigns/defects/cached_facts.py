@@ -1,5 +1,5 @@
-"""A registry that remembers the facts of a decision: for 50 ms, which the freshness campaign must see, or for as long
-as the model's state machine needs to come back to a client.
+"""A registry that caches the facts of a decision: for 50 ms, which the freshness campaign must find, or for as long as
+the model's state machine needs to come back to a client.
 """
 
 import time

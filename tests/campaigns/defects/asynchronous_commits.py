@@ -1,4 +1,6 @@
-"""A registry that serves from connections whose commits do not wait for the disk: what the crash campaign must see."""
+"""A registry with `synchronous_commit` off, so that a commit does not wait for the disk. The crash campaign must find
+this.
+"""
 
 from litestar.types import ASGIApp
 

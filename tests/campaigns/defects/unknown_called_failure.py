@@ -1,4 +1,6 @@
-"""A registry that calls a commit it lost sight of a failure: the defect the fault campaign must see."""
+"""A registry that reports a commit with unknown outcome as failed. The campaign with cut connections must find this
+defect.
+"""
 
 from litestar.types import ASGIApp
 

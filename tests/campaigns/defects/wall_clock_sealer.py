@@ -1,4 +1,4 @@
-"""A sealer that waits by the clock on the wall, which somebody may set: the defect that the test of clocks must see."""
+"""A sealer that waits by the system clock, which can be set. The test of clock jumps must find this defect."""
 
 import time
 
