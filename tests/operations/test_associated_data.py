@@ -20,10 +20,10 @@ from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.associated_data import (
     EARLIER_WORDS,
-    earlier_place,
-    place_of_answer,
-    place_of_reference,
-    place_of_value,
+    associated_data_of_answer,
+    associated_data_of_reference,
+    associated_data_of_text,
+    earlier_associated_data,
 )
 from consent_registry.storage.keys.keyring import Keys, load_keys
 from tests.operations.keys.test_reencryption import NOT_SEALED
@@ -36,7 +36,9 @@ from tests.support.office import office
 PLACES: dict[str, tuple[str, Callable[[asyncpg.Record], str]]] = {
     "client_references.sealed": (
         "select ctid, *, sealed as value from registry.client_references",
-        lambda row: place_of_reference(row["network_id"], row["partner_id"], str(row["client_id"]), row["digest"]),
+        lambda row: associated_data_of_reference(
+            row["network_id"], row["partner_id"], str(row["client_id"]), row["digest"]
+        ),
     ),
     "consents.evidence_kept_at": (
         "select ctid, *, evidence_kept_at as value, recorder_id as partner_id from registry.consents",
@@ -54,13 +56,13 @@ PLACES: dict[str, tuple[str, Callable[[asyncpg.Record], str]]] = {
     ),
     "idempotency_keys.answer": (
         "select ctid, *, answer as value from registry.idempotency_keys",
-        lambda row: place_of_answer(row["network_id"], row["partner_id"], row["scope"], row["body_sha256"]),
+        lambda row: associated_data_of_answer(row["network_id"], row["partner_id"], row["scope"], row["body_sha256"]),
     ),
 }
 
 
 def _text(column: str, row: asyncpg.Record, key: str) -> str:
-    return place_of_value(column, row["network_id"], row["partner_id"], str(row[key]))
+    return associated_data_of_text(column, row["network_id"], row["partner_id"], str(row[key]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ async def test_a_value_opens_in_its_own_place_alone(filled: Registry) -> None:
     opened = {(one.place, other.place) for one, other in itertools.product(values, repeat=2) if opens(keys, one, other)}
     assert opened == {(one.place, one.place) for one in values}
     before = [one for one in values if one.column in EARLIER_WORDS]
-    words = [earlier_place(one.column, one.network_id, one.partner_id) for one in before]
+    words = [earlier_associated_data(one.column, one.network_id, one.partner_id) for one in before]
     assert len(set(words)) < len(words)
     assert len({one.place for one in values}) == len(values)
 
@@ -206,7 +208,9 @@ async def as_before(registry: Registry, keys: Keys) -> list[Stored]:
     for one in values:
         table, _, column = one.column.partition(".")
         value = sealed_earlier(
-            keys, keys.decrypt(one.value, one.place), earlier_place(one.column, one.network_id, one.partner_id)
+            keys,
+            keys.decrypt(one.value, one.place),
+            earlier_associated_data(one.column, one.network_id, one.partner_id),
         )
         await put(
             registry,

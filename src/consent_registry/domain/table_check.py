@@ -76,7 +76,7 @@ def _opened(expected: Any, held: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of w
 
 
 def search_columns(event: EventHead) -> dict[str, Any]:
-    """The search columns that must stand beside an event, computed from the event."""
+    """The search columns that an event must have, computed from the event."""
     searched = event.searched()
     return {
         "event_id": event.id,

@@ -22,7 +22,7 @@ from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.files.key_files import drop_key, read_key_files, rotate_key
 from consent_registry.storage.keys import key_uses
 from consent_registry.storage.keys import reencryption as storage
-from consent_registry.storage.keys.associated_data import place_of_value
+from consent_registry.storage.keys.associated_data import associated_data_of_text
 from consent_registry.storage.keys.keyring import Keys, load_keys
 from tests.support.installation import ISSUER, Installation, Registry, serving
 from tests.support.office import Office, office
@@ -147,7 +147,7 @@ async def test_evidence_that_followed_moves(rotated: Rotated) -> None:
     """The place where later evidence is kept is re-encrypted, with the same text."""
     north = await office(rotated.registry, "north")
     ((_, consent_id),) = await _consents(north, 1)
-    context = place_of_value("consent_evidence.kept_at", NUMBER, 1, consent_id)
+    context = associated_data_of_text("consent_evidence.kept_at", NUMBER, 1, consent_id)
     before = rotated.app.keys.encrypt(b"File 2", context)
     async with rotated.registry.sql() as sql:
         await sql.execute(

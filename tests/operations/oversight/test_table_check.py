@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from consent_registry.domain.events.tables import TABLES
 from consent_registry.operations.oversight.table_check import auditing, check_tables
-from consent_registry.storage.keys.associated_data import place_of_reference, place_of_value
+from consent_registry.storage.keys.associated_data import associated_data_of_reference, associated_data_of_text
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
 from tests.journeys.clients.test_links import code_of, redeem
@@ -399,7 +399,7 @@ async def test_another_sealed_text_is_found_with_the_keys(full: Registry, table:
             network,
         )
         assert row is not None
-        place = place_of_value(f"{table}.{column}", row["network_id"], row["partner"], row["id"])
+        place = associated_data_of_text(f"{table}.{column}", row["network_id"], row["partner"], row["id"])
         for sealed, code in (
             (keys.encrypt(b"another text", place), "text_other"),
             (keys.encrypt(b"another text", f"{place}x"), "text_not_opened"),
@@ -431,7 +431,7 @@ async def test_a_reference_sealed_anew_as_another_is_found(full: Registry) -> No
     async with tampering(full) as connection:
         row = await connection.fetchrow("select * from registry.client_references where network_id = 99 limit 1")
         assert row is not None
-        place = place_of_reference(99, row["partner_id"], str(row["client_id"]), row["digest"])
+        place = associated_data_of_reference(99, row["partner_id"], str(row["client_id"]), row["digest"])
         await connection.execute(
             "update registry.client_references set sealed = $2 where client_id = $1",
             row["client_id"],

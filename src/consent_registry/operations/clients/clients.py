@@ -46,7 +46,7 @@ from consent_registry.storage.clients.clients import (
 )
 from consent_registry.storage.clients.link_codes import LinkCode
 from consent_registry.storage.clients.links import ClientGroup, has_redeemed, lock_groups
-from consent_registry.storage.keys.associated_data import place_of_reference
+from consent_registry.storage.keys.associated_data import associated_data_of_reference
 from consent_registry.storage.keys.keyring import Keys
 
 
@@ -180,7 +180,7 @@ async def _register(command: Command, reference: str, now: datetime) -> KnownCli
         command.actor.partner_id,
         (command.keys.digest_key_id, digest),
         client_id,
-        command.keys.encrypt(reference.encode(), _place(command, client_id, digest)),
+        command.keys.encrypt(reference.encode(), _associated_data(command, client_id, digest)),
         now,
     )
     return KnownClient(client_id, now, ClientGroup.single(client_id))
@@ -232,16 +232,16 @@ async def own_references(command: Command, client_ids: list[str]) -> dict[str, s
 
 
 def open_reference(command: Command, stored: EncryptedReference) -> str:
-    """A stored reference of the caller, decrypted. Raises Unusable if it was encrypted for another place."""
-    return command.keys.decrypt(stored.ciphertext, _place(command, stored.client_id, stored.digest)).decode()
+    """A stored reference of the caller, decrypted. Raises Unusable if it was encrypted for another row."""
+    return command.keys.decrypt(stored.ciphertext, _associated_data(command, stored.client_id, stored.digest)).decode()
 
 
 def require_found(keys: Keys, network_id: int, partner_id: int, stored: ClientReference, reference: str) -> None:
     """Raise Unusable unless the row found by a reference's digest holds that reference. Somebody may swap digests."""
-    place = place_of_reference(network_id, partner_id, stored.client_id, stored.digest)
-    if keys.decrypt(stored.ciphertext, place).decode() != reference:
+    bound_to = associated_data_of_reference(network_id, partner_id, stored.client_id, stored.digest)
+    if keys.decrypt(stored.ciphertext, bound_to).decode() != reference:
         raise Unusable("a reference is found by another reference's digest")
 
 
-def _place(command: Command, client_id: str, digest: bytes) -> str:
-    return place_of_reference(command.network.network_id, command.actor.partner_id, client_id, digest)
+def _associated_data(command: Command, client_id: str, digest: bytes) -> str:
+    return associated_data_of_reference(command.network.network_id, command.actor.partner_id, client_id, digest)

@@ -25,7 +25,7 @@ from consent_registry.storage.database.database import Connection, Pool, transac
 from consent_registry.storage.erasure import erasures as storage
 from consent_registry.storage.erasure.retention import read_client_records, read_periods
 from consent_registry.storage.files.erasure_ledger import ErasureLedger
-from consent_registry.storage.keys.associated_data import place_of_reference
+from consent_registry.storage.keys.associated_data import associated_data_of_reference
 from consent_registry.storage.keys.keyring import Keys
 from consent_registry.tlog.leaf import canonical
 from consent_registry.tlog.removals import Places
@@ -244,8 +244,10 @@ async def _questions(
     """
     found: list[int] = []
     for stored in await storage.references_of(connection, network.network_id, client_ids):
-        place = place_of_reference(network.network_id, stored.partner_id, str(stored.client_id), stored.digest)
-        reference = eraser.keys.decrypt(stored.ciphertext, place).decode()
+        bound_to = associated_data_of_reference(
+            network.network_id, stored.partner_id, str(stored.client_id), stored.digest
+        )
+        reference = eraser.keys.decrypt(stored.ciphertext, bound_to).decode()
         asked = storage.unknown_client_questions(connection, network.network_id, stored.partner_id, stored.before or 0)
         found += [
             question.log_index

@@ -19,7 +19,11 @@ from consent_registry.operations.runtime.commands import OperatorCommand, admini
 from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.database.database import Connection, transaction, widen_partners
 from consent_registry.storage.keys import reencryption as storage
-from consent_registry.storage.keys.associated_data import earlier_place, place_of_reference, place_of_value
+from consent_registry.storage.keys.associated_data import (
+    associated_data_of_reference,
+    associated_data_of_text,
+    earlier_associated_data,
+)
 from consent_registry.storage.keys.key_uses import list_partner_ids
 from consent_registry.storage.keys.keyring import Keys
 
@@ -89,8 +93,8 @@ async def _references(
         reference = _reference(keys, network_id, row)
         if reference is not None:
             digest = keys.digest("reference", network_id, row.partner_id, reference.decode())
-            place = place_of_reference(network_id, row.partner_id, str(row.client_id), digest)
-            changes.append((row, digest, keys.encrypt(reference, place)))
+            bound_to = associated_data_of_reference(network_id, row.partner_id, str(row.client_id), digest)
+            changes.append((row, digest, keys.encrypt(reference, bound_to)))
     moved = await storage.replace_references(connection, network_id, keys.digest_key_id, changes)
     last = (rows[-1].partner_id, rows[-1].digest) if len(rows) == at_once else None
     return _Batch(len(rows), moved, last)
@@ -101,10 +105,10 @@ async def _values(connection: Connection, keys: Keys, network_id: int, table: st
     changes = []
     for row in rows:
         column = storage.COLUMNS[table]
-        place = place_of_value(column, network_id, row.partner_id, str(row.id))
-        value = _opened(keys, row.ciphertext, place, earlier_place(column, network_id, row.partner_id))
+        bound_to = associated_data_of_text(column, network_id, row.partner_id, str(row.id))
+        value = _opened(keys, row.ciphertext, bound_to, earlier_associated_data(column, network_id, row.partner_id))
         if value is not None:
-            changes.append((row, keys.encrypt(value, place)))
+            changes.append((row, keys.encrypt(value, bound_to)))
     moved = await storage.replace_values(connection, table, network_id, changes)
     return _Batch(len(rows), moved, rows[-1].id if len(rows) == at_once else None)
 
@@ -113,17 +117,19 @@ def _reference(keys: Keys, network_id: int, row: storage.OutdatedReference) -> b
     """The reference of this row, or None if it cannot be decrypted. A ciphertext not bound to its row belongs to the
     row if it has the digest by which the row is found.
     """
-    place = place_of_reference(network_id, row.partner_id, str(row.client_id), row.digest)
-    opened = _opened(keys, row.ciphertext, place, earlier_place("client_references.sealed", network_id, row.partner_id))
+    bound_to = associated_data_of_reference(network_id, row.partner_id, str(row.client_id), row.digest)
+    opened = _opened(
+        keys, row.ciphertext, bound_to, earlier_associated_data("client_references.sealed", network_id, row.partner_id)
+    )
     if opened is None or keys.is_bound(row.ciphertext):
         return opened
     digest = keys.digest_with(row.digest_key, "reference", network_id, row.partner_id, opened.decode())
     return opened if digest == row.digest else None
 
 
-def _opened(keys: Keys, ciphertext: bytes, place: str, earlier: str) -> bytes | None:
+def _opened(keys: Keys, ciphertext: bytes, present: str, earlier: str) -> bytes | None:
     """Decrypt a value bound to its row, or in the earlier form; None if no key opens it there."""
-    for decrypt, bound_to in ((keys.decrypt, place), (keys.decrypt_unbound, earlier)):
+    for decrypt, bound_to in ((keys.decrypt, present), (keys.decrypt_unbound, earlier)):
         with suppress(Unusable):
             return decrypt(ciphertext, bound_to)
     return None

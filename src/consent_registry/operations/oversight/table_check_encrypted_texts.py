@@ -10,7 +10,7 @@ from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.domain.events.consents import ConsentEvent, EvidenceEvent, LoggedEvidence
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.keys.associated_data import place_of_value
+from consent_registry.storage.keys.associated_data import associated_data_of_text
 from consent_registry.storage.keys.keyring import Keys
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.report import Check, Verdict
@@ -36,7 +36,7 @@ def _compare(check: Check, stored: storage.StoredText, network_id: int, keys: Ke
     place = f"{table} {key}={stored.row_id} {column}"
     # 1. The text decrypts in its row, for its consent's recorder.
     try:
-        bound_to = place_of_value(stored.column, network_id, stored.partner_id, str(stored.row_id))
+        bound_to = associated_data_of_text(stored.column, network_id, stored.partner_id, str(stored.row_id))
         text = keys.decrypt(stored.ciphertext or b"", bound_to)
     except Unusable as error:
         check.find("text_not_opened", f"{place} does not open: {error}", path=place)

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from consent_registry.domain.errors import Unusable
 from consent_registry.domain.events.all_kinds import NotAnEvent, read_event
 from consent_registry.storage.database.database import Connection
-from consent_registry.storage.keys.associated_data import place_of_reference
+from consent_registry.storage.keys.associated_data import associated_data_of_reference
 from consent_registry.storage.keys.keyring import Keys, base64url
 from consent_registry.storage.oversight import table_check as storage
 from consent_registry.tlog.leaf import reference_commitment
@@ -33,7 +33,9 @@ async def check_references(check: Check, connection: Connection, network_id: int
 def _compare(check: Check, place: str, stored: storage.StoredReference, network_id: int, keys: Keys) -> None:
     # 1. The reference decrypts for the partner for which it is stored.
     try:
-        bound_to = place_of_reference(network_id, stored.partner_id, str(stored.client_id), stored.digest or b"")
+        bound_to = associated_data_of_reference(
+            network_id, stored.partner_id, str(stored.client_id), stored.digest or b""
+        )
         reference = keys.decrypt(stored.ciphertext or b"", bound_to).decode()
     except (Unusable, UnicodeDecodeError) as error:
         check.find("reference_not_opened", f"{place}: its sealed reference does not open: {error}", path=place)

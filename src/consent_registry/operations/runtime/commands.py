@@ -32,7 +32,7 @@ from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
-from consent_registry.storage.keys.associated_data import place_of_value
+from consent_registry.storage.keys.associated_data import associated_data_of_text
 from consent_registry.storage.log import append as log
 
 # How often a command is begun, at most: a client may be linked while the command waits for that client's lock.
@@ -89,8 +89,8 @@ class Command(OperatorCommand):
 
     def encrypt(self, column: str, row_id: str, value: str) -> bytes:
         """Encrypt the actor's free text for this row's column (`table.column`); only the actor may read it."""
-        place = place_of_value(column, self.network.network_id, self.actor.partner_id, row_id)
-        return self.keys.encrypt(value.encode(), place)
+        bound_to = associated_data_of_text(column, self.network.network_id, self.actor.partner_id, row_id)
+        return self.keys.encrypt(value.encode(), bound_to)
 
     async def append(self, *events: Event) -> list[log.LogPlace]:
         """Append events to the log. Do this last: the log's lock is held until COMMIT.

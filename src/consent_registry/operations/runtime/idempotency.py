@@ -14,7 +14,7 @@ from consent_registry.domain.errors import Fault, Refused
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.idempotency import add_answer
-from consent_registry.storage.keys.associated_data import place_of_answer
+from consent_registry.storage.keys.associated_data import associated_data_of_answer
 from consent_registry.storage.keys.keyring import Keys
 
 T = TypeVar("T")
@@ -73,7 +73,9 @@ async def keep_result(
     at: datetime,
 ) -> None:
     """Keep a result for the next request with this key, in the transaction of its command."""
-    encrypted = keys.encrypt(encode_kept(shape, result.value, is_new=result.is_new), _place(actor, idempotency_key))
+    encrypted = keys.encrypt(
+        encode_kept(shape, result.value, is_new=result.is_new), _associated_data(actor, idempotency_key)
+    )
     await add_answer(
         connection,
         actor.network.network_id,
@@ -98,7 +100,7 @@ def kept_result(
                 Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
             ),
         )
-    return decode_kept(keys.decrypt(encrypted, _place(actor, idempotency_key)), shape)
+    return decode_kept(keys.decrypt(encrypted, _associated_data(actor, idempotency_key)), shape)
 
 
 def encode_kept(shape: StoredShape[T], value: T, *, is_new: bool) -> bytes:
@@ -114,7 +116,7 @@ def decode_kept(kept: bytes, shape: StoredShape[T]) -> CommandResult[T]:
     return CommandResult(msgspec.msgpack.decode(value, type=shape.type), is_new, is_replayed=True)
 
 
-def _place(actor: Actor, idempotency_key: IdempotencyKey) -> str:
-    return place_of_answer(
+def _associated_data(actor: Actor, idempotency_key: IdempotencyKey) -> str:
+    return associated_data_of_answer(
         actor.network.network_id, actor.partner_id, idempotency_key.scope, idempotency_key.body_sha256
     )

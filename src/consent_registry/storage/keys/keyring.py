@@ -95,41 +95,41 @@ class Keys:
         """The first bytes of every ciphertext under the current key: the key id's length with BOUND, and the key id."""
         return bytes([BOUND | len(self._current_sealing)]) + self._current_sealing.encode()
 
-    def encrypt(self, value: bytes, context: str) -> bytes:
-        """Encrypt a value with AES-256-GCM for one place, `context` (associated_data.py). Returns the key id's length,
-        the key id, the nonce, and the ciphertext with its tag.
+    def encrypt(self, value: bytes, associated_data: str) -> bytes:
+        """Encrypt a value with AES-256-GCM and bind it to its associated data (associated_data.py). Returns the key
+        id's length, the key id, the nonce, and the ciphertext with its tag.
         """
         nonce = os.urandom(_NONCE_LENGTH)
-        encrypted = self._ciphers[self._current_sealing].encrypt(nonce, value, context.encode())
+        encrypted = self._ciphers[self._current_sealing].encrypt(nonce, value, associated_data.encode())
         return self.ciphertext_prefix + nonce + encrypted
 
-    def decrypt(self, ciphertext: bytes, context: str) -> bytes:
-        """Decrypt what `encrypt` made for the same context. Raises Unusable if the key is missing, the bytes were
-        altered or moved from another place, or the ciphertext is of the old form that is not bound to a row.
+    def decrypt(self, ciphertext: bytes, associated_data: str) -> bytes:
+        """Decrypt what `encrypt` made with the same associated data. Raises Unusable if the key is missing, the bytes
+        were altered or moved to another row, or the ciphertext is of the old form that is not bound to a row.
         """
         if not self.is_bound(ciphertext):
             raise Unusable("a sealed value is not bound to its row: run `consent-registry keys reseal`")
-        return self._decrypt_any(ciphertext, context)
+        return self._decrypt_any(ciphertext, associated_data)
 
-    def decrypt_unbound(self, ciphertext: bytes, context: str) -> bytes:
+    def decrypt_unbound(self, ciphertext: bytes, associated_data: str) -> bytes:
         """Decrypt a ciphertext of the old form, not bound to a row; for re-encryption only. Raises Unusable."""
         if self.is_bound(ciphertext):
             raise Unusable("a sealed value was altered or belongs elsewhere")
-        return self._decrypt_any(ciphertext, context)
+        return self._decrypt_any(ciphertext, associated_data)
 
     @staticmethod
     def is_bound(ciphertext: bytes) -> bool:
         """Whether a ciphertext is of the form that is bound to its row."""
         return ciphertext[:1] >= bytes([BOUND])
 
-    def _decrypt_any(self, ciphertext: bytes, context: str) -> bytes:
+    def _decrypt_any(self, ciphertext: bytes, associated_data: str) -> bytes:
         end = 1 + (int.from_bytes(ciphertext[:1], "big") & ~BOUND)
         cipher = self._ciphers.get(ciphertext[1:end].decode("utf-8", "replace"))
         if cipher is None:
             raise Unusable("a sealed value names a sealing key that is not in the key file")
         try:
             nonce, encrypted = ciphertext[end : end + _NONCE_LENGTH], ciphertext[end + _NONCE_LENGTH :]
-            return cipher.decrypt(nonce, encrypted, context.encode())
+            return cipher.decrypt(nonce, encrypted, associated_data.encode())
         except (InvalidTag, ValueError) as error:
             raise Unusable("a sealed value was altered or belongs elsewhere") from error
 
