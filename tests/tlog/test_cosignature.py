@@ -16,7 +16,7 @@ from consent_registry.tlog.note import (
     VerifierKey,
     sign_note,
 )
-from consent_registry.tlog.witness import AddCheckpoint, SubmissionRefused, judge, read_cosignatures, read_size
+from consent_registry.tlog.witness import AddCheckpoint, SubmissionRefused, judge, read_conflict_size, read_cosignatures
 from tests.tlog.vectors import hashes
 
 LOG = SignerKey.of_seed("consent.example/log", bytes(range(32)))
@@ -210,7 +210,7 @@ def test_refusals(status: int, old: int, path: list[bytes], note: bytes, seen: i
     assert refused.value.status == status
     if status == 409:
         assert (refused.value.media_type, refused.value.body) == ("text/x.tlog.size", f"{seen}\n")
-        assert read_size(refused.value.body.encode()) == seen
+        assert read_conflict_size(refused.value.body.encode()) == seen
 
 
 @pytest.mark.parametrize(
@@ -239,4 +239,4 @@ def test_reading_the_answer() -> None:
         read_cosignatures(body, text + "x", [WITNESS.verifier])
     for bad in (b"", b"1", b"01\n", b"-1\n", b"1\n1\n", b"\xff\n", b"9223372036854775808\n"):
         with pytest.raises(NoteRefused, match="without a size"):
-            read_size(bad)
+            read_conflict_size(bad)

@@ -73,7 +73,7 @@ def read_head(line: bytes) -> BundleHead:
     return head
 
 
-def read_events(lines: Iterable[bytes]) -> Iterator[OpenedEvent]:
+def read_bundle_events(lines: Iterable[bytes]) -> Iterator[OpenedEvent]:
     """Read a bundle's events from its second line on; raises BundleRefused with the number of a malformed line."""
     for number, line in enumerate(lines, 2):
         try:

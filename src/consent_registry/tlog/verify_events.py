@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from consent_registry.tlog.event_bundle import BundleHead, BundleRefused, OpenedEvent, read_events, read_head
+from consent_registry.tlog.event_bundle import BundleHead, BundleRefused, OpenedEvent, read_bundle_events, read_head
 from consent_registry.tlog.leaf import NONCE_LENGTH, opens
 from consent_registry.tlog.policy import TrustedCheckpoint
 from consent_registry.tlog.removals import MalformedRemoval, RemovalCheck
@@ -39,7 +39,7 @@ class EventCheck:
             check.verdict, check.says = Verdict.NOT_ASKED, "no events were given"
             return
         remaining = iter(lines)
-        self._lines = read_events(remaining)
+        self._lines = read_bundle_events(remaining)
         try:
             self._head = read_head(next(remaining, b""))
         except BundleRefused as error:

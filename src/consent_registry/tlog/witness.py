@@ -96,7 +96,7 @@ def judge(
     return new, opened.note
 
 
-def read_size(body: bytes) -> int:
+def read_conflict_size(body: bytes) -> int:
     """The size in the body of a witness's answer 409; raises NoteRefused."""
     number, newline, rest = body.decode("ascii", "replace").partition("\n")
     try:

@@ -205,7 +205,7 @@ async def _find(
     network_id = network.network_id
     client_ids = await _client_ids(eraser, connection, network, target)
     if exclusive:
-        await storage.lock_clients(connection, network_id, client_ids)
+        await storage.lock_for_erasure(connection, network_id, client_ids)
         if await _client_ids(eraser, connection, network, target) != client_ids:
             raise Conflict("This person's clients were linked or unlinked just now. Preview again.")
     survey = await storage.survey_clients(connection, network_id, client_ids)

@@ -16,7 +16,7 @@ from consent_registry.operations.runtime.context import NO_NETWORK, Runtime
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.erasure import retention as storage
-from consent_registry.storage.erasure.erasures import lock_clients
+from consent_registry.storage.erasure.erasures import lock_for_erasure
 from consent_registry.tlog.removals import Places
 
 # How many uses, consents or clients one transaction removes: their list is one event, and locks are not held for long.
@@ -104,7 +104,7 @@ async def _retain(eraser: Eraser, network: Network, batch: int) -> RecordedReten
         step = await (await DueReader.of(connection, network.network_id)).next_step(batch)
         if step is None:
             return None
-        await lock_clients(connection, network.network_id, step.locked)
+        await lock_for_erasure(connection, network.network_id, step.locked)
         # Again, now that nobody changes them: a hold may have been placed, or something recorded, while this waited.
         if await (await DueReader.of(connection, network.network_id)).again(step) != step:
             raise Conflict("Something else is due by now.")

@@ -18,7 +18,7 @@ from consent_registry.operations.runtime.reasons import reason_of
 from consent_registry.tlog.checkpoint import Checkpoint
 from consent_registry.tlog.note import NoteRefused, Signature, SignedNote, VerifierKey
 from consent_registry.tlog.policy import Policy, TrustedWitness
-from consent_registry.tlog.witness import CONFLICT, AddCheckpoint, read_cosignatures, read_size
+from consent_registry.tlog.witness import CONFLICT, AddCheckpoint, read_conflict_size, read_cosignatures
 
 Prove = Callable[[int], Awaitable[Sequence[bytes]]]
 """Returns the consistency path from a witness's size (at least 1) to the checkpoint's size, which is larger."""
@@ -136,7 +136,7 @@ class Witnesses:
                     return found[-1]
                 if status != CONFLICT:
                     raise _Failure(f"answered {status}: {_printable(body)}")
-                witness_size = read_size(body)
+                witness_size = read_conflict_size(body)
             except NoteRefused as error:
                 raise _Failure(f"answered {status}, but {error}") from error
             if witness_size > size:

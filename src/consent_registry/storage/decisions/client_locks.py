@@ -51,7 +51,7 @@ async def lock_clients(
     registration conflicts with it. A reference is stored under one digest key and unknown under the others, so known
     and unknown references also cause the same work during a key rotation.
     """
-    references = references_of(queries)
+    references = distinct_references(queries)
     rows = await connection.fetch(
         """
         with whom as materialized (
@@ -92,7 +92,7 @@ async def lock_clients(
     return [_found([rows[references[query.sender_id, digest]] for digest in query.digests]) for query in queries]
 
 
-def references_of(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]:
+def distinct_references(queries: Sequence[FactsQuery]) -> dict[tuple[int, bytes], int]:
     """The distinct references in the questions, numbered from 0. A thousand questions about one person take as long as
     one, so their time reveals no more about that person (docs/silence.md).
     """

@@ -19,7 +19,7 @@ from consent_registry.storage.decisions.client_locks import (
     UNKNOWN_CLIENT,
     FactsQuery,
     ResolvedClient,
-    references_of,
+    distinct_references,
     resolved_client,
 )
 
@@ -122,7 +122,7 @@ async def load_facts(connection: Connection, network_id: int, queries: Sequence[
     """
     if not queries:
         return Facts(await read_clock(connection), await catalogue_version(connection, network_id), [])
-    references = references_of(queries)
+    references = distinct_references(queries)
     # Sorted, the flows of one reference are adjacent, so their first and last positions identify them.
     flows = sorted({flow for query in queries for flow in _flows(query, references)})
     of_reference = Counter(reference for reference, _, _ in flows)

@@ -106,7 +106,7 @@ async def known_clients(connection: Connection, network_id: int, client_ids: Seq
     return [str(found_id) for found_id in found]
 
 
-async def lock_clients(connection: Connection, network_id: int, client_ids: Sequence[str]) -> None:
+async def lock_for_erasure(connection: Connection, network_id: int, client_ids: Sequence[str]) -> None:
     """Take the catalogue's shared lock, and the exclusive locks of these clients and their references, until the
     transaction ends.
     """
