@@ -111,7 +111,7 @@ class SharedState:
         return self.runtime.for_oversight()
 
     def decision_queue(self, network: Network) -> DecisionQueue:
-        """The one decider of this network in this process."""
+        """The decision queue of this network in this process."""
         if network.network_id not in self._deciders:
             self._deciders[network.network_id] = DecisionQueue(self.runtime, network, self._response_seconds)
         return self._deciders[network.network_id]

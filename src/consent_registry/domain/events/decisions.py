@@ -24,8 +24,8 @@ class LoggedReceipt(EventPart, frozen=True, kw_only=True):
 
 
 class DecisionEvent(Event, frozen=True, kw_only=True, tag="decision"):
-    """A question and its answer, complete, so that the answer can be given again from it alone. The actor is the
-    sender. A list that is absent is empty: millions of these are kept.
+    """A decision: the question and the complete answer, so that the registry can give the same answer again. The actor
+    is the sender. A list that is absent is empty: millions of these are kept.
     """
 
     number = 1

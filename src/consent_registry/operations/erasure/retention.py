@@ -99,7 +99,7 @@ async def perform_retention(eraser: Eraser, network: Network, *, batch: int = BA
 
 
 async def _retain(eraser: Eraser, network: Network, batch: int) -> RecordedRetention | None:
-    """Let the next step go; raises Conflict when it changed before its clients were held alone."""
+    """Remove the data of a step; raises Conflict if they changed before its clients' exclusive locks were taken."""
     async with transaction(eraser.pool, network.network_id, ()) as connection:
         step = await (await DueReader.of(connection, network.network_id)).next_step(batch)
         if step is None:

@@ -65,7 +65,7 @@ class OperatorCommand:
         return self.actor.network
 
     async def now(self) -> datetime:
-        """The command's one time, from the database's clock. The first call reads it, and must come after the
+        """The command's single time, read from the database's clock. The first call reads it, and must come after the
         command's locks: a withdrawal that waited for a client's lock is then not older than the decision that held it.
         """
         if self._now is None:
