@@ -78,7 +78,6 @@ HELD = (
     "tests/operations/access",
     "tests/operations/background",
     "tests/operations/catalogue",
-    "tests/operations/consents",
     "tests/operations/decisions",
     "tests/operations/erasure",
     "tests/operations/keys",

@@ -9,8 +9,8 @@ import msgspec
 
 from consent_registry.domain import grant_changes
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
-from consent_registry.domain.form_rules import FORM_RULES
-from consent_registry.domain.remarks import REMARKS
+from consent_registry.domain.law.form import FORM_RULES
+from consent_registry.domain.law.remarks import REMARKS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src/consent_registry").rglob("*.py"))

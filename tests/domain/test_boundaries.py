@@ -13,15 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_registry.domain import decisions
-from consent_registry.domain.form_rules import (
-    AgeBand,
-    Method,
+from consent_registry.domain.grants import status_of, status_of_consent
+from consent_registry.domain.law.form import (
     find_rule,
     form_is_sufficient,
     may_consent_alone,
     stricter,
 )
-from consent_registry.domain.grants import status_of, status_of_consent
+from consent_registry.domain.law.proposed import AgeBand, Method
 from tests.domain.adapter import World, make_grant
 from tests.domain.cases import MICROSECOND
 from tests.domain.test_against_oracle import difference

@@ -19,15 +19,15 @@ from consent_registry.domain.events.consents import (
 from consent_registry.domain.events.grant_changes import LoggedRenewal
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.law.proposed import Evidence, Giver, ProposedConsent
 from consent_registry.operations.consents.evidence import commit_to_kept_at
 from consent_registry.operations.consents.grant_changes import Changes, logged_renewals
-from consent_registry.operations.consents.schemas import ConsentRequest, EvidenceRequest
 from consent_registry.storage.consents.consents import NewConsent
 
 
 def consent_event(
     catalogue: Catalogue,
-    request: ConsentRequest,
+    consent: ProposedConsent,
     row: NewConsent,
     grants: Sequence[Grant],
     releases: list[LoggedRelease],
@@ -35,25 +35,25 @@ def consent_event(
     receipt_code: LoggedCode,
 ) -> ConsentEvent:
     """The log's event for a consent, made from its row, grants and releases."""
-    evidence, text = request.act.evidence, catalogue.texts[request.text.id]
+    evidence, text = consent.act.evidence, catalogue.texts[consent.text.text_id]
     return ConsentEvent(
         id=row.consent_id,
         client=row.client_id,
-        reference_commitment=commit_to(request.client),
-        renews=request.renews,
+        reference_commitment=commit_to(consent.reference),
+        renews=consent.renews,
         text=LoggedText(
             id=text.text_id,
-            language=request.text.language,
-            sha256=text.languages[request.text.language].sha256,
+            language=consent.text.language,
+            sha256=text.languages[consent.text.language].sha256,
         ),
         grants=[_logged_grant(catalogue, grant) for grant in grants],
         releases=releases,
-        giver=msgspec.convert(request.giver, LoggedGiver, from_attributes=True),
-        method=request.act.method,
-        special_circumstances=request.act.special_circumstances,
+        giver=_logged_giver(consent.giver),
+        method=consent.act.method,
+        special_circumstances=consent.act.special_circumstances,
         given_at=format_instant(row.given_at),
         evidence=None if evidence is None else _logged_evidence(evidence),
-        information=msgspec.convert(request.information, LoggedInformation, from_attributes=True),
+        information=msgspec.convert(consent.information, LoggedInformation, from_attributes=True),
         remarks=list(row.remarks),
         receipt_code=receipt_code,
         renewed=renewed,
@@ -76,9 +76,19 @@ def _logged_grant(catalogue: Catalogue, grant: Grant) -> LoggedGrant:
     )
 
 
-def _logged_evidence(evidence: EvidenceRequest) -> LoggedEvidence:
+def _logged_giver(giver: Giver) -> LoggedGiver:
+    return LoggedGiver(
+        role=giver.role,
+        age_band=giver.age_band,
+        insight_assessed_by=giver.insight_assessed_by,
+        mandate_until=None if giver.mandate_until is None else format_instant(giver.mandate_until),
+        partner=None if giver.partner is None else giver.partner.slug,
+    )
+
+
+def _logged_evidence(evidence: Evidence) -> LoggedEvidence:
     return LoggedEvidence(
-        sha256=evidence.sha256, media_type=evidence.media_type, kept_at_commitment=commit_to_kept_at(evidence)
+        sha256=evidence.sha256, media_type=evidence.media_type, kept_at_commitment=commit_to_kept_at(evidence.kept_at)
     )
 
 

@@ -73,7 +73,7 @@ async def add_following_evidence(
             consent=consent_id,
             sha256=request.sha256,
             media_type=request.media_type,
-            kept_at_commitment=commit_to_kept_at(request),
+            kept_at_commitment=commit_to_kept_at(request.kept_at),
         )
         place = (await command.append(event))[0]
         answer = EvidenceAnswer(
@@ -86,6 +86,6 @@ async def add_following_evidence(
     )
 
 
-def commit_to_kept_at(request: EvidenceRequest) -> Committed:
+def commit_to_kept_at(kept_at: str) -> Committed:
     """The commitment to the place where the original is kept. The place is free text, so no event holds it."""
-    return Committed("kept_at", request.kept_at.encode())
+    return Committed("kept_at", kept_at.encode())

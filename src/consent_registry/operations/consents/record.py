@@ -7,22 +7,20 @@ import msgspec
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
-from consent_registry.domain.events.consents import (
-    LoggedRelease,
-)
+from consent_registry.domain.events.consents import LoggedRelease
 from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
-from consent_registry.domain.instants import parse_instant
+from consent_registry.domain.law.proposed import ProposedConsent
+from consent_registry.domain.law.recording import recording_refusals
+from consent_registry.domain.law.remarks import remark_codes
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.consent_event import consent_event, renewed_under
 from consent_registry.operations.consents.grant_changes import Changes, event_ids
 from consent_registry.operations.consents.receipt_codes import issue_code
-from consent_registry.operations.consents.recording_rules import require_recordable
-from consent_registry.operations.consents.remarks import remark_codes
 from consent_registry.operations.consents.renewals import earlier_grants
-from consent_registry.operations.consents.resolve import ResolvedGrant, resolve_grants
+from consent_registry.operations.consents.resolve import resolve_consent
 from consent_registry.operations.consents.schemas import ConsentRequest
 from consent_registry.operations.consents.third_parties import ThirdPartyGrants, find_third_party_grants
 from consent_registry.operations.consents.views import ConsentView, Moment, view_consent
@@ -48,38 +46,37 @@ async def record_consent(
     """
 
     async def work(command: Command) -> WorkResult[ConsentView]:
-        given_at, resolved = resolve_grants(command.catalogue, request)
-        known = await locked_client(command, request.client)
+        consent = resolve_consent(command.catalogue, request)
+        known = await locked_client(command, consent.reference)
         now = await command.now()
         client_ids = [] if known is None else known.group.client_ids
-        earlier = [] if known is None else await earlier_grants(command, client_ids, request, now)
-        third_party_grants = await find_third_party_grants(command, request, resolved, client_ids, now)
-        require_recordable(
-            command.catalogue, request, actor.partner_id, given_at, resolved, now, earlier, third_party_grants
-        )
+        earlier = [] if known is None else await earlier_grants(command, client_ids, consent, now)
+        third_party_grants = await find_third_party_grants(command, consent, client_ids, now)
+        _require_recordable(command, consent, earlier, third_party_grants, now)
         if known is None:
             fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
-        grants = _grants(consent_id, known.client_id, actor, request, resolved, third_party_grants, given_at, now)
-        row = _row(command, request, consent_id, known.client_id, grants, resolved, given_at, now)
+        grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
+        row = _row(command, consent, consent_id, grants, now)
         await storage.add_consent(command.connection, command.network.network_id, row)
         await add_grants(command.connection, command.network.network_id, grants)
+        given_at = consent.act.given_at
         renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
         ids = event_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
         changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
         await add_grant_changes(command.connection, command.network.network_id, changes)
-        releases = await _add_releases(command, request, consent_id, grants, now)
+        releases = await _add_releases(command, consent, consent_id, grants, now)
         receipt_code = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
         code, logged_code = await issue_code(command, receipt_code, 1, now)
         await notify_of_new_consent(command, grants, now)
         notice, renewed_from = ChangeNotice("consent_renewed"), [(grant, given_at) for grant, _ in renewed]
         await notify_parties(command, notice, renewed_from, now, except_partner_id=actor.partner_id)
         event = consent_event(
-            command.catalogue, request, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
+            command.catalogue, consent, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
         )
         place = await command.append_padded(event, _renewal_events(consent_id, ids, renewed))
-        view = await _view_of_new(command, row, grants, request.client, place, now)
+        view = await _view_of_new(command, row, grants, consent.reference, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
         return WorkResult(answer, (known.client_id,))
 
@@ -88,40 +85,55 @@ async def record_consent(
     )
 
 
+def _require_recordable(
+    command: Command,
+    consent: ProposedConsent,
+    earlier: Sequence[Grant],
+    third_party_grants: Sequence[ThirdPartyGrants],
+    now: datetime,
+) -> None:
+    """Raise Refused with every fault of the consent."""
+    faults = [
+        *recording_refusals(command.catalogue, consent, command.actor.partner_id, earlier, now),
+        *(fault for found in third_party_grants for fault in found.faults),
+    ]
+    if faults:
+        raise Refused(faults=faults)
+
+
 def _grants(
+    command: Command,
+    consent: ProposedConsent,
     consent_id: str,
     client_id: str,
-    actor: Actor,
-    request: ConsentRequest,
-    resolved: Sequence[ResolvedGrant],
     third_party_grants: Sequence[ThirdPartyGrants],
-    given_at: datetime,
     now: datetime,
 ) -> list[Grant]:
     grants = []
     # Ids made in one millisecond are in random order. Sorted, they keep the grants in the order of the request.
-    ids = sorted(new_id(now) for _ in request.grants)
-    for grant_id, wanted, third_party in zip(ids, resolved, third_party_grants, strict=True):
+    ids = sorted(new_id(now) for _ in consent.grants)
+    for grant_id, proposed, third_party in zip(ids, consent.grants, third_party_grants, strict=True):
         # The sender is liable for the transfer (§ 67d SGB X), so a grant that its recipient records waits for the
         # sender's confirmation.
-        answer = wanted.answer if wanted.answer == "refused" or wanted.sender.slug == actor.slug else "requested"
+        is_senders_own = proposed.sender.partner_id == command.actor.partner_id
+        answer = proposed.answer if proposed.answer == "refused" or is_senders_own else "requested"
         grants.append(
             Grant(
                 grant_id=grant_id,
                 consent_id=consent_id,
                 client_id=client_id,
-                sender_id=wanted.sender.partner_id,
-                recipient_id=wanted.recipient.partner_id,
-                purpose_id=wanted.purpose.purpose_id,
-                category_ids=tuple(category.category_id for category in wanted.categories),
-                explicit=wanted.explicit,
+                sender_id=proposed.sender.partner_id,
+                recipient_id=proposed.recipient.partner_id,
+                purpose_id=proposed.purpose.purpose_id,
+                category_ids=tuple(category.category_id for category in proposed.categories),
+                explicit=proposed.explicit,
                 answer=answer,
-                valid_from=wanted.valid_from,
-                valid_until=wanted.valid_until,
-                recorder_id=actor.partner_id,
-                renews=request.renews,
-                given_at=given_at,
-                third_parties=wanted.third_parties,
+                valid_from=proposed.valid_from,
+                valid_until=proposed.valid_until,
+                recorder_id=command.actor.partner_id,
+                renews=consent.renews,
+                given_at=consent.act.given_at,
+                third_parties=proposed.third_parties,
                 third_party_grants=third_party.grant_ids,
             )
         )
@@ -129,31 +141,22 @@ def _grants(
 
 
 def _row(
-    command: Command,
-    request: ConsentRequest,
-    consent_id: str,
-    client_id: str,
-    grants: Sequence[Grant],
-    resolved: Sequence[ResolvedGrant],
-    given_at: datetime,
-    now: datetime,
+    command: Command, consent: ProposedConsent, consent_id: str, grants: Sequence[Grant], now: datetime
 ) -> storage.NewConsent:
-    evidence, information = request.act.evidence, request.information
-    mandate = request.giver.mandate_until
-    guardian = command.catalogue.partners.get(request.giver.partner or "")
+    evidence, information, giver = consent.act.evidence, consent.information, consent.giver
     return storage.NewConsent(
         consent_id=consent_id,
-        client_id=client_id,
+        client_id=grants[0].client_id,
         recorder_id=command.actor.partner_id,
         partner_ids=_readers(grants),
-        text_id=request.text.id,
-        language=request.text.language,
-        giver_role=request.giver.role,
-        giver_age_band=request.giver.age_band,
-        giver_insight_assessed_by=request.giver.insight_assessed_by,
-        giver_mandate_until=None if mandate is None else parse_instant(mandate),
-        method=request.act.method,
-        special_circumstances=request.act.special_circumstances,
+        text_id=consent.text.text_id,
+        language=consent.text.language,
+        giver_role=giver.role,
+        giver_age_band=giver.age_band,
+        giver_insight_assessed_by=giver.insight_assessed_by,
+        giver_mandate_until=giver.mandate_until,
+        method=consent.act.method,
+        special_circumstances=consent.act.special_circumstances,
         evidence_sha256=None if evidence is None else bytes.fromhex(evidence.sha256),
         evidence_media_type=None if evidence is None else evidence.media_type,
         evidence_kept_at=None
@@ -164,13 +167,13 @@ def _row(
         interpreter_language=information.interpreter.language,
         told=list(information.told),
         copy_handed=information.copy_handed,
-        given_at=given_at,
-        valid_from=min(grant.valid_from for grant in resolved),
-        valid_until=max(grant.valid_until for grant in resolved),
+        given_at=consent.act.given_at,
+        valid_from=min(grant.valid_from for grant in grants),
+        valid_until=max(grant.valid_until for grant in grants),
         recorded_at=now,
-        renews=request.renews,
-        guardian_id=None if guardian is None else guardian.partner_id,
-        remarks=remark_codes(command.catalogue, request, resolved),
+        renews=consent.renews,
+        guardian_id=None if giver.partner is None else giver.partner.partner_id,
+        remarks=remark_codes(consent),
     )
 
 
@@ -179,29 +182,38 @@ def _readers(grants: Sequence[Grant]) -> list[int]:
 
 
 async def _add_releases(
-    command: Command, request: ConsentRequest, consent_id: str, grants: Sequence[Grant], now: datetime
+    command: Command, consent: ProposedConsent, consent_id: str, grants: Sequence[Grant], now: datetime
 ) -> list[LoggedRelease]:
     """Add the releases. A release is visible to its recorder and to the readers of the grants it serves."""
     client_id = grants[0].client_id
     rows, logged = [], []
-    ids = sorted(new_id(now) for _ in request.releases)
-    for release_id, asked in zip(ids, request.releases, strict=True):
-        holder, towards = command.catalogue.partners[asked.holder], command.catalogue.partners[asked.towards]
-        sides = (holder.partner_id, towards.partner_id)
+    ids = sorted(new_id(now) for _ in consent.releases)
+    for release_id, release in zip(ids, consent.releases, strict=True):
+        sides = (release.holder.partner_id, release.towards.partner_id)
         seen_by = sorted({command.actor.partner_id, *_readers([grant for grant in grants if grant.flow[:2] == sides])})
         function = (
-            None if asked.function is None else command.encrypt("releases.function_sealed", release_id, asked.function)
+            None
+            if release.function is None
+            else command.encrypt("releases.function_sealed", release_id, release.function)
         )
         rows.append(
-            (release_id, consent_id, client_id, seen_by, holder.partner_id, towards.partner_id, function, asked.person)
+            (
+                release_id,
+                consent_id,
+                client_id,
+                seen_by,
+                *sides,
+                function,
+                release.person,
+            )
         )
-        committed = None if asked.function is None else Committed(f"function {release_id}", asked.function.encode())
+        committed = None if release.function is None else Committed(f"function {release_id}", release.function.encode())
         logged.append(
             LoggedRelease(
                 release=release_id,
-                holder=holder.slug,
-                towards=towards.slug,
-                person=asked.person,
+                holder=release.holder.slug,
+                towards=release.towards.slug,
+                person=release.person,
                 function_commitment=committed,
             )
         )

@@ -1,45 +1,32 @@
-"""Resolving the grants of a consent request: slugs become entries of the catalogue, an unknown slug is a fault."""
+"""Turning a request to record a consent into the value that the rules judge (`domain/law/proposed.py`).
+
+Slugs become entries of the catalogue, texts of instants become instants. An unknown slug is a fault.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from consent_registry.domain.catalogue import Catalogue, Category, Partner, Purpose
+from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Malformed
-from consent_registry.domain.grants import ThirdParties
 from consent_registry.domain.identifiers import reference_fault
+from consent_registry.domain.law.capacity import REPRESENTATIVES
+from consent_registry.domain.law.proposed import (
+    ClientAct,
+    Evidence,
+    Giver,
+    Information,
+    ProposedConsent,
+    ProposedGrant,
+    ProposedRelease,
+    ShownText,
+)
 from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
 from consent_registry.operations.runtime.wire_members import instant_at
 
 # A consent lasts 24 months unless it says otherwise.
 DEFAULT_MONTHS = 24
-# Givers who decide for the client while a court's mandate lasts.
-REPRESENTATIVES = frozenset({"guardian", "custodian"})
-
-
-class ResolvedGrant(msgspec.Struct, frozen=True):
-    """A grant that was asked for, with the catalogue's entries for its slugs and with its own validity."""
-
-    sender: Partner
-    recipient: Partner
-    purpose: Purpose
-    categories: tuple[Category, ...]
-    valid_from: datetime
-    valid_until: datetime
-    # The end before it was cut to the end of the giver's mandate.
-    asked_until: datetime
-    third_parties: ThirdParties | None
-    explicit: bool
-    answer: Literal["given", "refused"]
-    # Whether the request names an end, for the grant or for the whole consent.
-    has_stated_end: bool
-
-    @property
-    def flow(self) -> tuple[int, int, int]:
-        """Sender, recipient and purpose by their numbers."""
-        return self.sender.partner_id, self.recipient.partner_id, self.purpose.purpose_id
 
 
 def months_after(at: datetime, months: int) -> datetime:
@@ -53,68 +40,115 @@ def months_after(at: datetime, months: int) -> datetime:
     raise AssertionError  # pragma: no cover - every month has 28 days
 
 
-def resolve_grants(catalogue: Catalogue, request: ConsentRequest) -> tuple[datetime, list[ResolvedGrant]]:
-    """The instant at which the consent was given, and its grants. Raises Malformed with every fault."""
+class _Instants(msgspec.Struct, frozen=True):
+    """The instants that a request names, with those of each grant."""
+
+    given_at: datetime
+    mandate_until: datetime | None
+    valid_from: datetime
+    valid_until: datetime | None
+    of_grants: list[tuple[datetime | None, datetime | None]]
+
+
+def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedConsent:
+    """The consent that a request proposes. Raises Malformed with every fault."""
     faults: list[Fault] = []
     if wrong := reference_fault(request.client):
         faults.append(Fault("/client", wrong))
+    instants = _instants(request, faults)
+    for number, grant in enumerate(request.grants):
+        faults += _grant_faults(catalogue, grant, f"/grants/{number}")
+    faults += _list_faults(catalogue, request)
+    if faults or instants is None:
+        raise Malformed(faults=tuple(faults))
+    evidence = request.act.evidence
+    return ProposedConsent(
+        reference=request.client,
+        text=ShownText(request.text.id, request.text.language),
+        grants=tuple(
+            _grant(catalogue, request, grant, instants, own)
+            for grant, own in zip(request.grants, instants.of_grants, strict=True)
+        ),
+        releases=tuple(
+            ProposedRelease(
+                catalogue.partners[release.holder],
+                catalogue.partners[release.towards],
+                release.function,
+                release.person,
+            )
+            for release in request.releases
+        ),
+        giver=Giver(
+            role=request.giver.role,
+            age_band=request.giver.age_band,
+            insight_assessed_by=request.giver.insight_assessed_by,
+            mandate_until=instants.mandate_until,
+            partner=catalogue.partners.get(request.giver.partner or ""),
+        ),
+        act=ClientAct(
+            method=request.act.method,
+            given_at=instants.given_at,
+            special_circumstances=request.act.special_circumstances,
+            evidence=None if evidence is None else msgspec.convert(evidence, Evidence, from_attributes=True),
+        ),
+        information=msgspec.convert(request.information, Information, from_attributes=True),
+        renews=request.renews,
+    )
+
+
+def _instants(request: ConsentRequest, faults: list[Fault]) -> _Instants | None:
+    """The instants of a request; None if the act has none, which is among the faults then."""
     given_at = instant_at(request.act.given_at, "/act/given_at", faults)
     mandate_until = instant_at(request.giver.mandate_until, "/giver/mandate_until", faults)
     valid_from = instant_at(request.valid_from, "/valid_from", faults) or given_at
     valid_until = instant_at(request.valid_until, "/valid_until", faults)
-    own = [
+    of_grants = [
         (
             instant_at(grant.valid_from, f"/grants/{number}/valid_from", faults),
             instant_at(grant.valid_until, f"/grants/{number}/valid_until", faults),
         )
         for number, grant in enumerate(request.grants)
     ]
-    for number, grant in enumerate(request.grants):
-        faults += _grant_faults(catalogue, grant, f"/grants/{number}")
-    faults += _list_faults(catalogue, request)
-    if faults or given_at is None or valid_from is None:
-        raise Malformed(faults=tuple(faults))
-    resolved = []
-    for grant, (own_from, own_until) in zip(request.grants, own, strict=True):
-        begins = own_from or valid_from
-        ends = own_until or valid_until or months_after(begins, DEFAULT_MONTHS)
-        resolved.append(
-            ResolvedGrant(
-                catalogue.partners[grant.sender],
-                catalogue.partners[grant.recipient],
-                catalogue.purposes[grant.purpose],
-                tuple(catalogue.categories[slug] for slug in grant.categories),
-                begins,
-                _with_mandate(request, ends, given_at, mandate_until),
-                ends,
-                _third_parties(catalogue, grant),
-                grant.explicit,
-                grant.answer,
-                (own_until or valid_until) is not None,
-            )
-        )
-    return given_at, resolved
+    if given_at is None or valid_from is None:
+        return None
+    return _Instants(given_at, mandate_until, valid_from, valid_until, of_grants)
 
 
-def _with_mandate(
-    request: ConsentRequest, ends: datetime, given_at: datetime, mandate_until: datetime | None
-) -> datetime:
+def _grant(
+    catalogue: Catalogue,
+    request: ConsentRequest,
+    grant: GrantRequest,
+    instants: _Instants,
+    own: tuple[datetime | None, datetime | None],
+) -> ProposedGrant:
+    begins = own[0] or instants.valid_from
+    stated_end = own[1] or instants.valid_until
+    ends = stated_end or months_after(begins, DEFAULT_MONTHS)
+    return ProposedGrant(
+        sender=catalogue.partners[grant.sender],
+        recipient=catalogue.partners[grant.recipient],
+        purpose=catalogue.purposes[grant.purpose],
+        categories=tuple(catalogue.categories[slug] for slug in grant.categories),
+        explicit=grant.explicit,
+        answer=grant.answer,
+        valid_from=begins,
+        valid_until=_with_mandate(request.giver.role, ends, instants),
+        asked_until=ends,
+        has_stated_end=stated_end is not None,
+        stated_third_parties=grant.third_parties,
+        third_party_consents=tuple(grant.third_party_consents),
+    )
+
+
+def _with_mandate(role: str, ends: datetime, instants: _Instants) -> datetime:
     """The end of a grant, cut to the end of the mandate by which it was given.
 
     A mandate that had ended by then is not applied here: the rule `mandate` refuses such a consent.
     """
-    if request.giver.role not in REPRESENTATIVES or mandate_until is None or mandate_until <= given_at:
+    until = instants.mandate_until
+    if role not in REPRESENTATIVES or until is None or until <= instants.given_at:
         return ends
-    return min(ends, mandate_until)
-
-
-def _third_parties(catalogue: Catalogue, grant: GrantRequest) -> ThirdParties | None:
-    """What is recorded about data of third parties: `unstated` if the request says nothing, None if no category of the
-    grant can hold such data.
-    """
-    if not any(catalogue.categories[slug].flags.third_party_data for slug in grant.categories):
-        return None
-    return grant.third_parties or "unstated"
+    return min(ends, until)
 
 
 def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> Iterator[Fault]:

@@ -12,8 +12,7 @@ import msgspec
 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.grants import permitted_categories
-from consent_registry.operations.consents.resolve import ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.runtime.commands import Command
 from consent_registry.storage.consents.consents import find_consent
@@ -30,32 +29,28 @@ class ThirdPartyGrants(msgspec.Struct, frozen=True):
 
 
 async def find_third_party_grants(
-    command: Command,
-    request: ConsentRequest,
-    grants: Sequence[ResolvedGrant],
-    client_ids: Sequence[str],
-    now: datetime,
+    command: Command, consent: ProposedConsent, client_ids: Sequence[str], now: datetime
 ) -> list[ThirdPartyGrants]:
-    """For each grant of the request the grants it depends on. `client_ids` are all client numbers of the client."""
+    """For each proposed grant the grants it depends on. `client_ids` are all client numbers of the client."""
     return [
-        await _third_party_grants(command, asked, grant, client_ids, f"/grants/{number}", now)
-        for number, (asked, grant) in enumerate(zip(request.grants, grants, strict=True))
+        await _third_party_grants(command, grant, client_ids, f"/grants/{number}", now)
+        for number, grant in enumerate(consent.grants)
     ]
 
 
 async def _third_party_grants(
-    command: Command, asked: GrantRequest, grant: ResolvedGrant, client_ids: Sequence[str], pointer: str, now: datetime
+    command: Command, grant: ProposedGrant, client_ids: Sequence[str], pointer: str, now: datetime
 ) -> ThirdPartyGrants:
-    consented = asked.third_parties == "consented"
-    if asked.third_parties is not None and grant.third_parties is None:
+    consented = grant.stated_third_parties == "consented"
+    if grant.stated_third_parties is not None and grant.third_parties is None:
         fault = Fault(f"{pointer}/third_parties", "None of these categories is about others.", "third_parties", NORM)
         return ThirdPartyGrants(faults=(fault,))
-    if bool(asked.third_party_consents) is not consented:
+    if bool(grant.third_party_consents) is not consented:
         detail = "Name the others' own consents exactly when they agreed."
         return ThirdPartyGrants(faults=(Fault(f"{pointer}/third_party_consents", detail, "third_parties", NORM),))
     found: list[str] = []
     faults = []
-    for number, consent_id in enumerate(asked.third_party_consents):
+    for number, consent_id in enumerate(grant.third_party_consents):
         own = await _grants_that_fit(command, consent_id, grant, client_ids, now)
         found += own
         if not own:
@@ -71,7 +66,7 @@ async def _third_party_grants(
 
 
 async def _grants_that_fit(
-    command: Command, consent_id: str, wanted: ResolvedGrant, client_ids: Sequence[str], now: datetime
+    command: Command, consent_id: str, wanted: ProposedGrant, client_ids: Sequence[str], now: datetime
 ) -> list[str]:
     """The grants of another client's consent that fit: same flow, live, covering every category about third parties."""
     network_id = command.network.network_id

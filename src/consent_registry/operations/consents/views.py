@@ -19,8 +19,8 @@ from consent_registry.domain.grants import (
     withdrawn_categories,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.remarks import Remark, remarks_of
 from consent_registry.domain.releases import RecordedRelease, status_of_release
-from consent_registry.domain.remarks import Remark, remarks_of
 from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import ConsentRow
 

@@ -3,9 +3,14 @@
 The record and the log hold the code; this table has the norm and the sentence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
+
+from consent_registry.domain.law.information import needs_benefits_notice
+from consent_registry.domain.law.proposed import Giver, ProposedConsent, ProposedGrant
+
+LAY = frozenset({"lay", "family"})
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -56,3 +61,28 @@ REMARKS = {
 def remarks_of(codes: Sequence[str]) -> list[Remark]:
     """The remarks with these codes."""
     return [REMARKS[code] for code in codes]
+
+
+def remark_codes(consent: ProposedConsent) -> list[str]:
+    """The codes of the remarks about a consent, in alphabetical order."""
+    return sorted({*_about_the_act(consent, consent.given), *_about_the_giver(consent.giver, consent.given)})
+
+
+def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
+    if needs_benefits_notice(given) and not consent.information.told:
+        yield "benefits_notice_unstated"
+    if any(grant.third_parties == "unstated" for grant in given):
+        yield "third_parties_unstated"
+    kind = consent.information.interpreter.kind
+    if kind == "family":
+        yield "family_interpreter"
+    if kind in LAY and any(grant.is_special for grant in given):
+        yield "lay_interpreter"
+
+
+def _about_the_giver(giver: Giver, given: Sequence[ProposedGrant]) -> Iterator[str]:
+    if giver.partner is not None and giver.partner.partner_id in {grant.recipient.partner_id for grant in given}:
+        yield "guardian_is_recipient"
+    mandate = giver.mandate_until
+    if mandate is not None and any(grant.asked_until > mandate for grant in given):
+        yield "mandate_ends_first"

@@ -6,7 +6,6 @@ The expected faults are computed here from the text of docs/rules.md, without th
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,9 +13,17 @@ import pytest
 from consent_registry.domain.catalogue import Category, Purpose
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import PurposeFlags
-from consent_registry.operations.consents.form_rules import form_refusals
-from consent_registry.operations.consents.resolve import ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest
+from consent_registry.domain.law.capacity import capacity_refusals
+from consent_registry.domain.law.form import form_refusals
+from consent_registry.domain.law.proposed import (
+    ClientAct,
+    Giver,
+    Information,
+    Interpreter,
+    ProposedConsent,
+    ProposedGrant,
+    ShownText,
+)
 from tests.domain.cases import day, partner
 
 OLD, NEW = datetime(2025, 11, 15, 12, tzinfo=UTC), datetime(2026, 4, 15, 12, tzinfo=UTC)
@@ -36,49 +43,49 @@ BANDS = ("under_14", "14", "15_17", "adult")
 CASES = list(product(ROWS, METHODS, (False, True), (False, True), BANDS, (False, True)))
 
 
-def consent(method: str, band: str, *, explicit: bool, circumstances: bool, **giver: object) -> ConsentRequest:
-    """A consent with one grant, given by this method by a client of this age band."""
-    body: dict[str, Any] = {
-        "client": "N-1",
-        "text": {"id": "0190b9f0-0000-7000-8000-000000000000", "language": "de"},
-        "grants": [{"sender": "a", "recipient": "b", "purpose": "p", "categories": ["c"], "explicit": explicit}],
-        "giver": {"role": "self", "age_band": band} | giver,
-        "act": {
-            "method": method,
-            "given_at": "2026-04-15T12:00:00.000000Z",
-            "special_circumstances": "remote" if circumstances else None,
-        },
-        "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
-    }
-    return msgspec.convert(body, ConsentRequest)
+def consent(method: str, band: str, *, circumstances: bool, **giver: object) -> ProposedConsent:
+    """A consent without grants, given by this method by a client of this age band."""
+    plain = Giver(role="self", age_band=band, insight_assessed_by=None, mandate_until=None, partner=None)  # type: ignore[arg-type]
+    return ProposedConsent(
+        reference="N-1",
+        text=ShownText("0190b9f0-0000-7000-8000-000000000000", "de"),
+        grants=(),
+        releases=(),
+        giver=msgspec.structs.replace(plain, **giver),
+        act=ClientAct(method, NEW, "remote" if circumstances else None, None),  # type: ignore[arg-type]
+        information=Information("B-12", Interpreter("none", None), (), None),
+        renews=None,
+    )
 
 
-def grants_of(
-    sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None
-) -> list[ResolvedGrant]:
-    """One resolved grant between partners of two regimes."""
-    purpose = Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags())
-    sides = (partner(1, regime=sender), partner(2, regime=recipient))
-    return [
-        ResolvedGrant(
-            *sides,
-            purpose,
-            (category,),
-            day(0),
-            day(1),
-            day(1),
-            None,
-            explicit=False,
-            answer="given",
-            has_stated_end=True,
-        )
-    ]
+def grant_of(
+    sender: str, recipient: str, category: Category, flags: PurposeFlags | None = None, *, explicit: bool = False
+) -> ProposedGrant:
+    """A given grant between partners of two regimes."""
+    return ProposedGrant(
+        sender=partner(1, regime=sender),
+        recipient=partner(2, regime=recipient),
+        purpose=Purpose(1, "p", "p", "p", frozenset({1, 2}), flags or PurposeFlags()),
+        categories=(category,),
+        explicit=explicit,
+        answer="given",
+        valid_from=day(0),
+        valid_until=day(1),
+        asked_until=day(1),
+        has_stated_end=True,
+    )
 
 
-def broken(request: ConsentRequest, at: datetime, of: list[ResolvedGrant]) -> set[tuple[str, str]]:
+def faults_of(plain: ProposedConsent, at: datetime, grant: ProposedGrant) -> list[Fault]:
+    """The faults of the consent with this grant, given at that time: in form, explicitness and capacity."""
+    act = msgspec.structs.replace(plain.act, given_at=at)
+    whole = msgspec.structs.replace(plain, act=act, grants=(grant,))
+    return [*form_refusals(whole), *capacity_refusals(whole)]
+
+
+def broken(plain: ProposedConsent, at: datetime, grant: ProposedGrant) -> set[tuple[str, str]]:
     """The rule and pointer of each fault. Each fault also has a norm and a sentence."""
-    grants = [msgspec.structs.replace(grant, explicit=request.grants[0].explicit) for grant in of]
-    faults: list[Fault] = list(form_refusals(request, at, grants))
+    faults = faults_of(plain, at, grant)
     assert all(fault.norm and fault.detail for fault in faults)
     return {(fault.rule or "", fault.pointer) for fault in faults}
 
@@ -109,8 +116,8 @@ def test_every_row_meets_every_act(
     row: tuple[str, datetime], method: str, special: bool, explicit: bool, band: str, circumstances: bool
 ) -> None:
     """Between two partners of one regime exactly the rules of the table refuse a consent, each with its pointer."""
-    request = consent(method, band, explicit=explicit, circumstances=circumstances)
-    found = broken(request, row[1], grants_of(row[0], row[0], HEALTH if special else PLAIN))
+    asked = consent(method, band, circumstances=circumstances)
+    found = broken(asked, row[1], grant_of(row[0], row[0], HEALTH if special else PLAIN, explicit=explicit))
     assert found == set(expected(*row, method, band, special=special, explicit=explicit, circumstances=circumstances))
 
 
@@ -119,18 +126,18 @@ def test_the_stricter_side_wins_whichever_it_is(first: tuple[str, datetime], sec
     """Between two regimes a consent is refused by the rules of both, in either direction."""
     if first[1] != second[1]:
         second = (second[0], first[1])
-    request = consent("oral", "15_17", explicit=True, circumstances=False)
-    both = broken(request, first[1], grants_of(first[0], second[0], HEALTH))
-    alone = [broken(request, at, grants_of(regime, regime, HEALTH)) for regime, at in (first, second)]
-    assert both == alone[0] | alone[1] == broken(request, first[1], grants_of(second[0], first[0], HEALTH))
+    asked = consent("oral", "15_17", circumstances=False)
+    both = broken(asked, first[1], grant_of(first[0], second[0], HEALTH, explicit=True))
+    alone = [broken(asked, at, grant_of(regime, regime, HEALTH, explicit=True)) for regime, at in (first, second)]
+    assert both == alone[0] | alone[1] == broken(asked, first[1], grant_of(second[0], first[0], HEALTH, explicit=True))
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
 def test_a_gap_is_named_with_its_norm(regime: str) -> None:
     """Before the first dated rule a consent is refused; the fault names regime, day and norm."""
     before = datetime(2018, 5, 1, tzinfo=UTC)
-    request = consent("written", "adult", explicit=True, circumstances=False)
-    faults = list(form_refusals(request, before, grants_of(regime, regime, PLAIN)))
+    asked = consent("written", "adult", circumstances=False)
+    faults = faults_of(asked, before, grant_of(regime, regime, PLAIN))
     assert {(fault.rule, fault.pointer) for fault in faults} == {("form_rule_gap", "/grants/0/categories/0")}
     assert all(regime in fault.detail and "2018-05-01" in fault.detail and fault.norm for fault in faults)
 
@@ -138,10 +145,10 @@ def test_a_gap_is_named_with_its_norm(regime: str) -> None:
 @pytest.mark.parametrize(("method", "circumstances"), list(product(METHODS, (False, True))))
 def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str, circumstances: bool) -> None:
     """If the purpose itself is special, identity data needs the form of special data under social law."""
-    request = consent(method, "adult", explicit=False, circumstances=circumstances)
-    of_flow = grants_of("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
-    assert broken(request, NEW, of_flow) == broken(request, NEW, grants_of("sgb_x", "sgb_x", HEALTH))
-    refused = [fault for fault in form_refusals(request, NEW, of_flow) if fault.rule == "form"]
+    asked = consent(method, "adult", circumstances=circumstances)
+    of_flow = grant_of("sgb_x", "sgb_x", PLAIN, PurposeFlags(flow_itself_is_special=True))
+    assert broken(asked, NEW, of_flow) == broken(asked, NEW, grant_of("sgb_x", "sgb_x", HEALTH))
+    refused = [fault for fault in faults_of(asked, NEW, of_flow) if fault.rule == "form"]
     assert all(fault.norm == "§ 67b Abs. 2 Satz 2 SGB X" for fault in refused)
 
 
@@ -150,27 +157,25 @@ def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str,
     [
         ("parent", "under_14", None, None),
         ("parent", "adult", None, ("representation", "/giver/role")),
-        ("guardian", "15_17", "2027-01-01T00:00:00.000000Z", None),
-        ("guardian", "adult", "2027-01-01T00:00:00.000000Z", ("representation", "/giver/role")),
+        ("guardian", "15_17", day(365), None),
+        ("guardian", "adult", day(365), ("representation", "/giver/role")),
         ("guardian", "15_17", None, ("mandate", "/giver/mandate_until")),
-        ("guardian", "15_17", "2026-04-15T12:00:00.000000Z", ("mandate", "/giver/mandate_until")),
-        ("custodian", "adult", "2027-01-01T00:00:00.000000Z", None),
-        ("custodian", "15_17", "2027-01-01T00:00:00.000000Z", ("representation", "/giver/role")),
+        ("guardian", "15_17", NEW, ("mandate", "/giver/mandate_until")),
+        ("custodian", "adult", day(365), None),
+        ("custodian", "15_17", day(365), ("representation", "/giver/role")),
         ("custodian", "adult", None, ("mandate", "/giver/mandate_until")),
         ("entrusting_person", "under_14", None, None),
     ],
 )
-def test_who_may_give(role: str, band: str, mandate: str | None, rule: tuple[str, str] | None) -> None:
+def test_who_may_give(role: str, band: str, mandate: datetime | None, rule: tuple[str, str] | None) -> None:
     """Parents and guardians give consent for minors, custodians for adults; a mandate must have its end on record."""
-    request = consent("written", band, explicit=False, circumstances=False, role=role, mandate_until=mandate)
-    assert broken(request, NEW, grants_of("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
+    asked = consent("written", band, circumstances=False, role=role, mandate_until=mandate)
+    assert broken(asked, NEW, grant_of("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
 
 
 @pytest.mark.parametrize(("row", "band"), list(product(ROWS, BANDS)))
 def test_assessed_insight(row: tuple[str, datetime], band: str) -> None:
     """If insight was assessed, a client of any age decides alone; under the DSG-EKD nobody below 14 does."""
-    request = consent("written", band, explicit=False, circumstances=False, insight_assessed_by="B-12")
+    asked = consent("written", band, circumstances=False, insight_assessed_by="B-12")
     too_young = row[0] == "dsg_ekd" and band == "under_14"
-    assert broken(request, row[1], grants_of(row[0], row[0], PLAIN)) == (
-        {("capacity", "/giver")} if too_young else set()
-    )
+    assert broken(asked, row[1], grant_of(row[0], row[0], PLAIN)) == ({("capacity", "/giver")} if too_young else set())

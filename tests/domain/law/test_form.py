@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_registry.domain.berlin import midnight_in_berlin
-from consent_registry.domain.form_rules import (
+from consent_registry.domain.law.form import (
     FORM_RULES,
     OF_AGE,
-    AgeBand,
     FormRule,
     find_rule,
     form_is_sufficient,
     may_consent_alone,
     stricter,
 )
+from consent_registry.domain.law.proposed import AgeBand
 from tests.domain.cases import MICROSECOND
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -1,6 +1,6 @@
 """Each remark is found by its code."""
 
-from consent_registry.domain.remarks import REMARKS, remarks_of
+from consent_registry.domain.law.remarks import REMARKS, remarks_of
 
 
 def test_remarks_come_in_the_order_of_their_codes() -> None:

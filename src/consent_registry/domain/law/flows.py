@@ -1,4 +1,4 @@
-"""The rules for recording a consent that come from flags of the catalogue and policies of the network."""
+"""The rules about the flows of a consent: agreements, walls, and what flags of categories and purposes ask for."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -6,48 +6,60 @@ from datetime import datetime
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE
-from consent_registry.operations.consents.resolve import ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest
-
-GERMAN = frozenset({"de", "de-simple"})
-# Two codes for one statement: refusing has no consequences. The contract knows both, either is enough.
-SAID_NO_EFFECT = frozenset({"consequences_of_refusal", "no_effect_on_benefits"})
+from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
 
 
-def flag_refusals(
-    catalogue: Catalogue, request: ConsentRequest, given_at: datetime, grants: Sequence[ResolvedGrant], now: datetime
-) -> Iterator[Fault]:
-    """The faults of a consent by the flags of its categories, purposes and partners and by the network's policies."""
-    for number, grant in enumerate(grants):
+def agreement_refusals(catalogue: Catalogue, grant: ProposedGrant, pointer: str, now: datetime) -> Iterator[Fault]:
+    """The faults of a grant whose parties cannot be chosen, or whose flow no agreement in force allows on consent."""
+    for member, partner in (("sender", grant.sender), ("recipient", grant.recipient)):
+        if not partner.selectable or partner.suspended:
+            yield Fault(
+                f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO"
+            )
+    for number, category in enumerate(grant.categories):
+        if category.category_id not in grant.purpose.category_ids:
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "This category is not needed for this purpose.",
+                "category_of_purpose",
+                "Art. 5 Abs. 1 lit. c DSGVO",
+            )
+    flows = catalogue.flows_between(grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
+    in_force = [flow for flow in flows if flow.agreement.in_force(now)]
+    for number, category in enumerate(grant.categories):
+        bases = {flow.basis: flow.norm for flow in in_force if category.category_id in flow.category_ids}
+        if "statute" in bases:
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "This flow rests on a statute; asking for consent would mislead the client.",
+                "statutory_flow",
+                bases["statute"],
+            )
+        elif "consent" not in bases:
+            yield Fault(
+                f"{pointer}/categories/{number}",
+                "No agreement in force has this flow for this category.",
+                "flow_in_agreement",
+                "Art. 26 DSGVO",
+            )
+
+
+def flag_refusals(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> Iterator[Fault]:
+    """The faults of a consent by the flags of its categories, purposes and partners."""
+    for number, grant in enumerate(consent.grants):
         pointer = f"/grants/{number}"
         yield from _never_shared(grant, pointer)
-        yield from _closed_gates(catalogue, grant, given_at, pointer, now)
+        yield from _closed_gates(catalogue, grant, consent.act.given_at, pointer, now)
         if grant.answer == "refused":
             continue  # a refused grant is not checked further
         yield from _own_tick(grant, pointer)
         yield from _way_back(catalogue, grant, pointer)
         yield from _conference(grant, pointer)
-    yield from _participants(grants)
-    yield from _sheets(grants)
-    yield from _consent_faults(catalogue, request, grants)
+    yield from _participants(consent.grants)
+    yield from _sheets(consent.grants)
 
 
-def needs_benefits_notice(grants: Sequence[ResolvedGrant]) -> bool:
-    """Whether the client must be informed that refusing has no effect on benefits.
-
-    That is so if a Jobcenter takes part in a grant whose purpose has the flag `notice`.
-    """
-    return any(
-        grant.purpose.flags.notice and "jobcenter" in {grant.sender.kind, grant.recipient.kind} for grant in grants
-    )
-
-
-def is_special(grant: ResolvedGrant) -> bool:
-    """Whether a grant covers special data (Art. 9 DSGVO): by a category, or because the flow itself reveals them."""
-    return grant.purpose.flags.flow_itself_is_special or any(category.special for category in grant.categories)
-
-
-def _never_shared(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+def _never_shared(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
     for number, category in enumerate(grant.categories):
         if category.flags.default == "not_shareable":
             yield Fault(
@@ -59,7 +71,7 @@ def _never_shared(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
 
 
 def _closed_gates(
-    catalogue: Catalogue, grant: ResolvedGrant, given_at: datetime, pointer: str, now: datetime
+    catalogue: Catalogue, grant: ProposedGrant, given_at: datetime, pointer: str, now: datetime
 ) -> Iterator[Fault]:
     rules = catalogue.flow_rules(*grant.flow)
     for gate in rules.gates:
@@ -74,7 +86,7 @@ def _closed_gates(
             yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
 
 
-def _own_tick(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+def _own_tick(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
     for number, category in enumerate(grant.categories):
         if category.flags.default == "off" and (len(grant.categories) > 1 or not grant.explicit):
             yield Fault(
@@ -85,7 +97,7 @@ def _own_tick(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
             )
 
 
-def _way_back(catalogue: Catalogue, grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+def _way_back(catalogue: Catalogue, grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
     if not catalogue.flow_rules(*grant.flow).is_back_channel:
         return
     for number, category in enumerate(grant.categories):
@@ -98,7 +110,7 @@ def _way_back(catalogue: Catalogue, grant: ResolvedGrant, pointer: str) -> Itera
             )
 
 
-def _conference(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
+def _conference(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
     if grant.purpose.flags.every_participant_named and not grant.has_stated_end:
         yield Fault(
             f"{pointer}/valid_until",
@@ -108,7 +120,7 @@ def _conference(grant: ResolvedGrant, pointer: str) -> Iterator[Fault]:
         )
 
 
-def _participants(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def _participants(grants: Sequence[ProposedGrant]) -> Iterator[Fault]:
     """A conference needs one grant for each participant, so that the client can refuse a single participant."""
     seen: set[tuple[int, int, int]] = set()
     for number, grant in enumerate(grants):
@@ -122,7 +134,7 @@ def _participants(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
         seen.add(grant.flow)
 
 
-def _sheets(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def _sheets(grants: Sequence[ProposedGrant]) -> Iterator[Fault]:
     purposes = {grant.purpose.purpose_id for grant in grants}
     for number, grant in enumerate(grants):
         if grant.purpose.flags.separate_sheet and len(purposes) > 1:
@@ -132,33 +144,3 @@ def _sheets(grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
                 "separate_sheet",
                 "Art. 7 Abs. 2 DSGVO",
             )
-
-
-def _consent_faults(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
-    given = [grant for grant in grants if grant.answer == "given"]
-    about_children = any(
-        grant.purpose.flags.minors or any(category.flags.minors for category in grant.categories) for grant in given
-    )
-    if about_children and request.giver.age_band is None:
-        yield Fault(
-            "/giver/age_band",
-            "Data about school and day care are mostly a child's: say how old the client is.",
-            "age_band",
-            "§ 36 SGB I",
-        )
-    informed_of = frozenset(request.information.told)
-    if needs_benefits_notice(given) and informed_of and not informed_of & SAID_NO_EFFECT:
-        yield Fault(
-            "/information/told",
-            "Towards a Jobcenter the client must be told that refusing has no effect on benefits.",
-            "benefits_notice",
-            "§ 67b Abs. 2 Satz 3 SGB X",
-        )
-    interpreter = request.information.interpreter
-    if catalogue.policies.interpreter_required and interpreter.kind == "none" and request.text.language not in GERMAN:
-        yield Fault(
-            "/information/interpreter/kind",
-            "This network asks who interpreted whenever the text was not German.",
-            "interpreter_required",
-            "Art. 12 Abs. 1 DSGVO",
-        )

@@ -1,24 +1,23 @@
 """The rules for releases from professional secrecy (§ 203 StGB): when one is needed, and whom it may name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
-from consent_registry.operations.consents.resolve import ResolvedGrant
-from consent_registry.operations.consents.schemas import ConsentRequest, ReleaseRequest
+from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant, ProposedRelease
 
 _NORM = "§ 203 StGB"
 
 
-def release_refusals(catalogue: Catalogue, request: ConsentRequest, grants: Sequence[ResolvedGrant]) -> Iterator[Fault]:
+def release_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iterator[Fault]:
     """The faults in the releases of a consent.
 
     A given grant needs a release if one of its categories is under secrecy and its sender is bound by secrecy. A
     release that no grant needs is refused.
     """
-    released = {(release.holder, release.towards) for release in request.releases}
+    released = {(release.holder.slug, release.towards.slug) for release in consent.releases}
     needed = set()
-    for number, grant in enumerate(grants):
+    for number, grant in enumerate(consent.grants):
         sides = (grant.sender.slug, grant.recipient.slug)
         if grant.answer == "given" and _is_bound(grant):
             needed.add(sides)
@@ -30,18 +29,18 @@ def release_refusals(catalogue: Catalogue, request: ConsentRequest, grants: Sequ
                     _NORM,
                 )
     institutions = _institutions(catalogue)
-    for number, release in enumerate(request.releases):
+    for number, release in enumerate(consent.releases):
         pointer = f"/releases/{number}"
-        if (release.holder, release.towards) not in needed:
+        if (release.holder.slug, release.towards.slug) not in needed:
             yield Fault(pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed", _NORM)
         yield from _released_party(release, institutions, pointer)
 
 
-def _is_bound(grant: ResolvedGrant) -> bool:
+def _is_bound(grant: ProposedGrant) -> bool:
     return grant.sender.secrecy_holder and any(category.secrecy for category in grant.categories)
 
 
-def _released_party(release: ReleaseRequest, institutions: frozenset[str], pointer: str) -> Iterator[Fault]:
+def _released_party(release: ProposedRelease, institutions: frozenset[str], pointer: str) -> Iterator[Fault]:
     if release.function is None and release.person is None:
         yield Fault(pointer, "Name a function or a person: no institution can be released.", "released_party", _NORM)
     for member, value in (("function", release.function), ("person", release.person)):

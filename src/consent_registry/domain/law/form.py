@@ -4,17 +4,22 @@ The rules of the sender's and of the recipient's regime apply, as of the day of 
 regime has no rule for that day, the consent is refused and the answer names the gap.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Literal
 
 import msgspec
 
 from consent_registry.domain.berlin import midnight_in_berlin
+from consent_registry.domain.errors import Fault
+from consent_registry.domain.instants import format_instant
+from consent_registry.domain.law.proposed import AgeBand, Method, ProposedConsent, ProposedGrant
 
 Form = Literal["written", "written_or_electronic", "written_or_electronic_preferred", "provable"]
-Method = Literal["written", "signature_pad", "electronic", "oral"]
-AgeBand = Literal["under_14", "14", "15_17", "adult"]
 
+EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
+# The norm to cite for a regime that has no form rule on the day of the consent.
+GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
 # The strictest first.
 FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
 DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
@@ -136,3 +141,79 @@ def may_consent_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bo
     youngest = YOUNGEST[age_band]
     presumed_from = OF_AGE if rule.own_consent_from_age is None else rule.own_consent_from_age
     return youngest >= presumed_from or (insight_assessed and rule.alone_below_with_insight)
+
+
+def rules_of_consent(consent: ProposedConsent) -> list[FormRule]:
+    """The form rules that the given grants of a consent must keep, those of senders and of recipients."""
+    found = (pair for grant in consent.given for pair in _rules_of(grant, consent.act.given_at))
+    return [rule for pair in found for rule in pair if rule is not None]
+
+
+def form_refusals(consent: ProposedConsent) -> Iterator[Fault]:
+    """The faults in the form of a consent and in its explicitness. A refused grant needs no form."""
+    for number, grant in enumerate(consent.grants):
+        if grant.answer == "given":
+            pointer = f"/grants/{number}"
+            yield from _gaps(grant, list(_rules_of(grant, consent.act.given_at)), consent.act.given_at, pointer)
+            yield from _explicitness(grant, pointer)
+    yield from _form(consent, rules_of_consent(consent))
+
+
+def _rules_of(grant: ProposedGrant, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
+    """For each category the form rules of the sender's and the recipient's regime on the day of the consent."""
+    for category in grant.categories:
+        yield tuple(
+            find_rule(
+                partner.regime,
+                category.slug,
+                given_at,
+                special=category.special,
+                by_its_flow=grant.purpose.flags.flow_itself_is_special,
+            )
+            for partner in (grant.sender, grant.recipient)
+        )
+
+
+def _gaps(
+    grant: ProposedGrant, found: Sequence[tuple[FormRule | None, ...]], given_at: datetime, pointer: str
+) -> Iterator[Fault]:
+    for number, pair in enumerate(found):
+        for partner, rule in zip((grant.sender, grant.recipient), pair, strict=True):
+            if rule is None:
+                yield Fault(
+                    f"{pointer}/categories/{number}",
+                    f"No form rule is known for {partner.regime} on {format_instant(given_at)[:10]}: ask the DPO.",
+                    "form_rule_gap",
+                    GAP_NORMS.get(partner.regime or "", "Art. 7 Abs. 1 DSGVO"),
+                )
+
+
+def _explicitness(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
+    if not grant.explicit and grant.is_special:
+        yield Fault(
+            f"{pointer}/explicit",
+            "Special data, and flows that say something special, need the client's explicit yes.",
+            "explicit_for_special",
+            EXPLICIT_NORM,
+        )
+
+
+def _form(consent: ProposedConsent, rules: Sequence[FormRule]) -> Iterator[Fault]:
+    """All grants of a consent share one form, so that form must satisfy the strictest rule among them."""
+    if not rules:
+        return
+    strictest = rules[0]
+    for rule in rules:
+        strictest = stricter(strictest, rule)
+    broken = [
+        rule
+        for rule in rules
+        if not form_is_sufficient(
+            rule, consent.act.method, special_circumstances=consent.act.special_circumstances is not None
+        )
+    ]
+    if broken:
+        named = strictest if strictest in broken else broken[0]
+        yield Fault(
+            "/act/method", f"This act does not keep the form {named.form.replace('_', ' ')}.", "form", named.norm
+        )

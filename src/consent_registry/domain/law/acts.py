@@ -1,0 +1,40 @@
+"""The rules about the act of consenting: when it was, what proves it, and from when until when its grants hold."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.errors import Fault
+from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+
+
+def act_refusals(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> Iterator[Fault]:
+    """The faults of an act in the future, and of one without its evidence."""
+    if consent.act.given_at > now + CLOCK_TOLERANCE:
+        yield Fault(
+            "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
+        )
+    # A refused grant needs no evidence, because nothing can ever be passed on by it.
+    evidence_required = consent.given and not catalogue.policies.evidence_may_follow
+    if evidence_required and consent.act.evidence is None and consent.act.method != "oral":
+        yield Fault(
+            "/act/evidence",
+            "A consent that was not given orally needs its evidence.",
+            "evidence",
+            "Art. 7 Abs. 1 DSGVO",
+        )
+
+
+def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str) -> Iterator[Fault]:
+    """The faults of a grant that begins before it was given, or ends before it begins."""
+    if grant.valid_from < given_at:
+        yield Fault(
+            f"{pointer}/valid_from",
+            "A grant cannot begin before it was given: a later approval makes no earlier transfer lawful.",
+            "valid_from",
+            "§ 67b Abs. 1 SGB X",
+        )
+    if grant.valid_until <= grant.valid_from:
+        yield Fault(f"{pointer}/valid_until", "A grant must end after it begins.", "valid_until", "Art. 5 Abs. 1 DSGVO")

@@ -1,0 +1,139 @@
+"""A consent as its recorder proposes it, before the rules accept or refuse it. Slugs are entries of the catalogue here,
+and texts of instants are instants.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from consent_registry.domain.catalogue import Category, Partner, Purpose
+from consent_registry.domain.grants import ThirdParties
+
+AgeBand = Literal["under_14", "14", "15_17", "adult"]
+GiverRole = Literal["self", "parent", "guardian", "custodian", "entrusting_person"]
+Method = Literal["written", "signature_pad", "electronic", "oral"]
+SpecialCircumstances = Literal["urgency", "cannot_write", "remote", "other"]
+InterpreterKind = Literal["none", "lay", "sworn", "staff", "family"]
+Told = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
+
+
+class ProposedGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """The client's yes or no to one flow, with its validity."""
+
+    sender: Partner
+    recipient: Partner
+    purpose: Purpose
+    categories: tuple[Category, ...]
+    explicit: bool
+    answer: Literal["given", "refused"]
+    valid_from: datetime
+    valid_until: datetime
+    # The end before it was cut to the end of the giver's mandate.
+    asked_until: datetime
+    # Whether the request names an end, for the grant or for the whole consent.
+    has_stated_end: bool
+    # What the recorder says about data of other persons; None if nothing was said.
+    stated_third_parties: Literal["none", "consented", "not_consented"] | None = None
+    # The other persons' own consents to the same flow.
+    third_party_consents: tuple[str, ...] = ()
+
+    @property
+    def flow(self) -> tuple[int, int, int]:
+        """Sender, recipient and purpose by their numbers."""
+        return self.sender.partner_id, self.recipient.partner_id, self.purpose.purpose_id
+
+    @property
+    def is_special(self) -> bool:
+        """Whether the grant covers special data (Art. 9 DSGVO): by a category, or because the flow reveals them."""
+        return self.purpose.flags.flow_itself_is_special or any(category.special for category in self.categories)
+
+    @property
+    def third_parties(self) -> ThirdParties | None:
+        """What is recorded about data of other persons: `unstated` if nothing was said, None if no category of the
+        grant can hold such data.
+        """
+        if not any(category.flags.third_party_data for category in self.categories):
+            return None
+        return self.stated_third_parties or "unstated"
+
+
+class ProposedRelease(msgspec.Struct, frozen=True):
+    """A release from professional secrecy (§ 203 StGB) of the holder's function or person towards a partner."""
+
+    holder: Partner
+    towards: Partner
+    function: str | None
+    person: str | None
+
+
+class Giver(msgspec.Struct, frozen=True):
+    """Who gave the consent, and what shows that this person could decide. `partner` is the partner that is the client's
+    guardian or custodian, where one is.
+    """
+
+    role: GiverRole
+    age_band: AgeBand | None
+    insight_assessed_by: str | None
+    mandate_until: datetime | None
+    partner: Partner | None
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What proves the consent: the SHA-256 of a file (64 hex digits), its media type, and where it is kept."""
+
+    sha256: str
+    media_type: str
+    kept_at: str
+
+
+class ClientAct(msgspec.Struct, frozen=True):
+    """How and when the consent was given."""
+
+    method: Method
+    given_at: datetime
+    special_circumstances: SpecialCircumstances | None
+    evidence: Evidence | None
+
+
+class Interpreter(msgspec.Struct, frozen=True):
+    """Who interpreted, and into which language."""
+
+    kind: InterpreterKind
+    language: str | None
+
+
+class Information(msgspec.Struct, frozen=True):
+    """How the client was informed (§ 67b Abs. 2 Satz 3 SGB X, Art. 13 DSGVO)."""
+
+    explained_by: str
+    interpreter: Interpreter
+    told: tuple[Told, ...]
+    copy_handed: bool | None
+
+
+class ShownText(msgspec.Struct, frozen=True):
+    """The text and the language that the client was shown; the text may not exist."""
+
+    text_id: str
+    language: str
+
+
+class ProposedConsent(msgspec.Struct, frozen=True):
+    """A consent to be recorded: one act of a client, one text and language, one or more grants. `renews` is the earlier
+    consent that it renews.
+    """
+
+    reference: str
+    text: ShownText
+    grants: tuple[ProposedGrant, ...]
+    releases: tuple[ProposedRelease, ...]
+    giver: Giver
+    act: ClientAct
+    information: Information
+    renews: str | None
+
+    @property
+    def given(self) -> list[ProposedGrant]:
+        """The grants that the client gave, without those it refused."""
+        return [grant for grant in self.grants if grant.answer == "given"]
