@@ -14,7 +14,7 @@ import pytest_asyncio
 from consent_registry.process.postgres import cluster as embedded
 from tests.campaigns.support.server import Server, running
 from tests.cli.forks import Forks, forking
-from tests.support.installation import Installation, Registry, install, serving
+from tests.support.installation import Installation, Registry, fresh, install
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-build.lock")
@@ -55,14 +55,14 @@ async def installation(cluster: embedded.Cluster, tmp_path_factory: pytest.TempP
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def registry(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of this module's own."""
-    async with installation.copy() as database, serving(installation, database) as running:
+    async with fresh(installation) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def fresh_registry(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of this test's own."""
-    async with installation.copy() as database, serving(installation, database) as running:
+    async with fresh(installation) as running:
         yield running
 
 

@@ -52,7 +52,7 @@ from consent_registry.web.callers import ApiRequest, SharedState
 from consent_registry.web.http_middleware import HttpMiddleware
 from consent_registry.web.problems import http_error, internal_error, registry_error
 from consent_registry.web.request_log import note_answers
-from consent_registry.web.revocation import after_revocation_check
+from consent_registry.web.revocation import ErrorHandler, after_revocation_check
 
 PAGES = (*start_pages.ROUTES, *pages.ROUTES, *guides.ROUTES, *problem_pages.ROUTES)
 BODY_BYTES = 1024 * 1024
@@ -88,8 +88,15 @@ class Application(Litestar):
             )
 
 
-def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = Runtime) -> Litestar:
-    """Make the ASGI application of a process. The default settings are those in the environment."""
+def create_app(
+    settings: Settings | None = None,
+    make_runtime: Callable[..., Runtime] = Runtime,
+    before_refusals: Callable[[ErrorHandler[Any]], ErrorHandler[Any]] = after_revocation_check,
+) -> Litestar:
+    """Make the ASGI application of a process. The default settings are those in the environment.
+
+    `make_runtime` makes what the operations share; `before_refusals` wraps each handler that sends a refusal.
+    """
     chosen = settings or read_settings(os.environ)
     configure_log()
     api = Router(
@@ -119,11 +126,11 @@ def create_app(settings: Settings | None = None, runtime_class: type[Runtime] = 
             chosen.body_seconds,
         ),
         route_handlers=[api, *tokens.ROUTES, *health.ROUTES, *log.ROUTES, *PAGES],
-        lifespan=[_lifespan(chosen, runtime_class)],
+        lifespan=[_lifespan(chosen, make_runtime)],
         request_class=ApiRequest,
         exception_handlers={
-            RegistryError: after_revocation_check(registry_error),
-            HTTPException: after_revocation_check(http_error),
+            RegistryError: before_refusals(registry_error),
+            HTTPException: before_refusals(http_error),
             Exception: internal_error,
         },
         request_max_body_size=BODY_BYTES,
@@ -138,7 +145,7 @@ def create_shown_app() -> ASGIApp:
 
 
 def _lifespan(
-    settings: Settings, runtime_class: type[Runtime]
+    settings: Settings, make_runtime: Callable[..., Runtime]
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -147,7 +154,7 @@ def _lifespan(
         slow_pool = await open_pool(settings.database_url, settings.oversight_pool_size)
         oversight = QueuedPool(slow_pool, settings.oversight_pool_size, settings.oversight_queue)
         try:
-            runtime = runtime_class(
+            runtime = make_runtime(
                 pool,
                 keys,
                 settings.issuer,

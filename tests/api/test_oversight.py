@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
 
 from consent_registry.api.openapi.document import make_document
 from consent_registry.domain.errors import CannotRecord
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.database.queued_pool import QueuedPool
-from consent_registry.web.callers import SharedState
-from tests.support.installation import Partner, Registry
+from tests.support.installation import Installation, Partner, Registry, fresh, serving
 from tests.support.small_network import question
 
 # The scopes of oversight; whatever they open runs on the connections of oversight.
@@ -39,9 +39,12 @@ async def call(partner: Partner, method: str, path: str, body: object) -> httpx.
     return await (partner.get(place) if method == "get" else partner.post(place, body))
 
 
-def on_main_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let oversight use the main connections."""
-    monkeypatch.setattr(SharedState, "oversight", property(lambda shared: shared.runtime))
+class OnMainConnections(Runtime):
+    """A runtime whose oversight uses the main connections."""
+
+    def for_oversight(self) -> Self:
+        """The runtime itself."""
+        return self
 
 
 async def _until(truth: Callable[[], Awaitable[bool]]) -> None:
@@ -117,10 +120,10 @@ async def test_oversight_alone_waits_for_oversight(registry: Registry) -> None:
         assert (await call(dpo, method, path, body)).status_code == 200
 
 
-async def test_a_call_on_the_main_connections_is_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_on_the_main_connections_is_found(registry: Registry) -> None:
     """Control: a call of oversight on the main connections is found."""
-    on_main_connections(monkeypatch)
-    assert await _refused(registry) == set()
+    async with serving(registry.installation, registry.database, make_runtime=OnMainConnections) as defective:
+        assert await _refused(defective) == set()
 
 
 async def _beside_slow_findings(registry: Registry, searches: int = 10) -> tuple[set[int], set[int]]:
@@ -148,14 +151,14 @@ async def test_ten_slow_searches_leave_decisions_alone(fresh_registry: Registry)
     assert await _beside_slow_findings(fresh_registry) == ({200}, {200})
 
 
-async def test_on_the_main_connections_they_do_not(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_on_the_main_connections_they_do_not(installation: Installation) -> None:
     """The control: decisions find no connection. A search gives up its own after a second, so many more wait for it."""
-    on_main_connections(monkeypatch)
     decided: set[int] = set()
-    for _ in range(5):  # on a busy machine the decisions of a round may all come between two searches
-        decided |= (await _beside_slow_findings(fresh_registry, searches=60))[0]
-        if 503 in decided:
-            break
+    async with fresh(installation, make_runtime=OnMainConnections) as registry:
+        for _ in range(5):  # on a busy machine the decisions of a round may all come between two searches
+            decided |= (await _beside_slow_findings(registry, searches=60))[0]
+            if 503 in decided:
+                break
     assert 503 in decided
 
 

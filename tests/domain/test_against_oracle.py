@@ -107,5 +107,6 @@ DEFECTS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_switched_on_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: with one check of `decide` switched off, the comparison finds differences."""
+    # Each is one of nine steps inside `decide`; as arguments they would be nine ways to call it wrongly.
     monkeypatch.setattr(decisions, name, DEFECTS[name])
     assert differences(scenarios.seeded_scenarios(3, 4_000))

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from consent_registry.domain.errors import Unusable
-from consent_registry.storage import start_checks
-from consent_registry.storage.start_checks import require_safe
+from consent_registry.storage.start_checks import require_safe, require_server
 from tests.support.installation import ROLES, Registry
 
 
@@ -69,10 +68,11 @@ async def test_settings_that_lose_commits_are_refused(registry: Registry) -> Non
     await require_safe(app(registry), demonstration=True)
 
 
-async def test_a_small_lock_table_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_small_lock_table_is_refused(registry: Registry) -> None:
     """A server without room for the locks of several batches is refused, with the setting's name."""
-    monkeypatch.setattr(start_checks, "LOCKS", 10**9)
-    assert "max_locks_per_transaction is 1024" in await refusal(app(registry))
+    async with registry.sql("app") as connection:
+        with pytest.raises(Unusable, match="max_locks_per_transaction is 1024"):
+            await require_server(connection, 0, locks=10**9)
 
 
 @pytest.mark.parametrize("role", ["postgres", "migrator"])

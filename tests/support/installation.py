@@ -29,6 +29,7 @@ from consent_registry.storage.database.provisioning import create_database, crea
 from consent_registry.storage.database.roles import role_names
 from consent_registry.storage.files.key_files import make_keys
 from consent_registry.storage.keys.keyring import load_keys
+from consent_registry.web.revocation import after_revocation_check
 from tests.support.small_network import small_network
 
 ISSUER = "https://registry.example"
@@ -209,9 +210,11 @@ async def serving(
     sealer_state: Path | None = None,
     ledger: Path | None = None,
     workers: int = 1,
+    make_runtime: Callable[..., Runtime] = Runtime,
+    before_refusals: Callable[..., Any] = after_revocation_check,
 ) -> AsyncIterator[Registry]:
     """Run the application on this database without a socket; it trusts these proxies, is called from `caller`, has this
-    erasure ledger and is one of so many workers.
+    erasure ledger and is one of so many workers. A control hands in what makes the runtime, or wraps refusals.
     """
     settings = Settings(
         database_url=installation.dsn(database),
@@ -226,7 +229,7 @@ async def serving(
         erasure_ledger=ledger,
         workers=workers,
     )
-    app = create_app(settings)
+    app = create_app(settings, make_runtime, before_refusals)
     transport = httpx.ASGITransport(app=cast("Any", app), client=(caller, 4711))
     async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
         registry = Registry(installation, database, app, http)
@@ -237,6 +240,13 @@ async def serving(
                 await check(registry)
         finally:
             RUNNING.remove(registry)
+
+
+@asynccontextmanager
+async def fresh(installation: Installation, **options: Any) -> AsyncIterator[Registry]:  # noqa: ANN401 - of `serving`
+    """Run the application, with these options, on a database of its own."""
+    async with installation.copy() as database, serving(installation, database, **options) as registry:
+        yield registry
 
 
 @asynccontextmanager

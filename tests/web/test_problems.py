@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from typing import Any
+from typing import Any, Never
 
 import httpx
 import pytest
 
-from consent_registry.operations.catalogue import catalogue
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.web.problems import PROBLEM_SLUGS
-from tests.support.installation import Registry
+from tests.support.installation import Registry, serving
 from tests.support.small_network import consent_body, question
 
 NOWHERE = "019ae000-0000-7000-8000-000000000000"
@@ -223,18 +223,22 @@ async def test_answers_are_not_to_be_stored(registry: Registry) -> None:
         assert "max-age" in kept
 
 
-async def test_a_mistake_of_ours_says_nothing_and_is_logged(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A 500 has no word of the fault; the log has the request's id and the position, but no message or values."""
+class Failing(Runtime):
+    """A runtime that cannot even give a turn, for a reason that nobody may read."""
 
-    async def fail(*_: object) -> None:
+    def turn(self, *_: object) -> Never:
+        """Fail."""
         reference = SECRET
         raise RuntimeError(reference)
 
-    monkeypatch.setattr(catalogue, "show_network", fail)
-    north = await registry.partner("north")
-    answer = await north.get("/network", X_Request_ID="find-me-4711")
+
+async def test_a_mistake_of_ours_says_nothing_and_is_logged(
+    registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A 500 has no word of the fault; the log has the request's id and the position, but no message or values."""
+    async with serving(registry.installation, registry.database, make_runtime=Failing) as failing:
+        north = await failing.partner("north")
+        answer = await north.get("/network", X_Request_ID="find-me-4711")
     said = assert_problem(answer, 500, "internal")
     assert said["detail"] == "It was logged with this request's id."
     assert answer.headers["x-request-id"] == "find-me-4711"
@@ -244,6 +248,6 @@ async def test_a_mistake_of_ours_says_nothing_and_is_logged(
     assert line["request_id"] == "find-me-4711"
     assert line["path"] == "/api/v1/network"
     assert line["exception"][0]["type"] == "builtins.RuntimeError"
-    assert line["exception"][0]["at"][-1].endswith(" fail")
+    assert line["exception"][0]["at"][-1].endswith(" turn")
     assert SECRET not in written
     assert north.token not in written

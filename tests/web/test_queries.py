@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.installation import Partner, Registry
+from tests.support.installation import Partner, Registry, serving
 from tests.support.office import office
 from tests.support.small_network import question
 
@@ -103,20 +104,25 @@ async def test_a_question_with_an_unknown_wish_is_not_answered(registry: Registr
     assert stranger.status_code == 401
 
 
-async def test_a_public_log_is_as_strict(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_public_log_is_as_strict(registry: Registry) -> None:
     """Where logs are public nobody shows a token; a proof between two sizes is of the sizes that were meant all the
     same.
     """
-    monkeypatch.setattr(registry.app.state.shared, "log_public", True)
-    answer = await registry.http.get("/log/small/consistency?from=1&till=2")
-    assert names_the("till", answer)
-    assert names_the("from", await registry.http.get("/log/small/consistency?from=1&from=2"))
+    async with serving(registry.installation, registry.database, log_public=True) as public:
+        answer = await public.http.get("/log/small/consistency?from=1&till=2")
+        assert names_the("till", answer)
+        assert names_the("from", await public.http.get("/log/small/consistency?from=1&from=2"))
 
 
-async def test_an_overlooked_parameter_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: without the check a request with an unknown parameter is answered, and the test finds it."""
-    monkeypatch.setattr("consent_registry.web.callers.require_declared", lambda _: None)
+async def test_an_overlooked_parameter_is_seen(registry: Registry) -> None:
+    """Control: an application that overlooks its query answers an unknown parameter, and the test finds it."""
+
+    async def overlooking(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        await registry.app({**scope, "query_string": b""}, receive, send)
+
+    transport = httpx.ASGITransport(app=overlooking)
+    careless = replace(registry, http=httpx.AsyncClient(transport=transport, base_url="http://registry.test"))
     for path in ("/api/v1/partners", "/api/v1/approvals", "/api/v1/me"):
-        answer = await ask(registry, "GET", path, f"{UNHEARD_OF}=1")
+        answer = await ask(careless, "GET", path, f"{UNHEARD_OF}=1")
         assert answer.status_code == 200
         assert not names_the(UNHEARD_OF, answer)

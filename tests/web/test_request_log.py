@@ -3,16 +3,17 @@
 import base64
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-import msgspec
+import httpx
 import pytest
 import pytest_asyncio
 import structlog
+from litestar.types import Receive, Scope, Send
 
-from consent_registry.api import tokens
 from consent_registry.domain.identifiers import make_code
-from tests.support.installation import Installation, Registry, serving
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.small_network import question
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -23,7 +24,7 @@ SECRET = "canary-secret-of-256-bits"
 @pytest_asyncio.fixture(loop_scope="session")
 async def talkative(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of its own, with a line for every request."""
-    async with installation.copy() as database, serving(installation, database, access_log=True) as running:
+    async with fresh(installation, access_log=True) as running:
         yield running
 
 
@@ -153,18 +154,20 @@ async def test_the_access_log_says_what_was_asked(talkative: Registry, capsys: p
     assert all(0 < one["milliseconds"] < 60_000 for one in found)
 
 
-async def test_control_a_line_that_says_more_is_caught(
-    talkative: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Control: a route that logs its request puts the canary into a line, and the test finds it."""
+async def test_control_a_line_that_says_more_is_caught(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control: an application that logs its requests' bodies puts the canary into a line, and the test finds it."""
 
-    def careless(_: object, body: bytes) -> dict[str, str]:
-        structlog.get_logger("careless").info("asked", body=body.decode())
-        return msgspec.convert({}, dict[str, str])
+    async def careless(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting() -> Any:  # noqa: ANN401 - a message of ASGI
+            message: Any = await receive()
+            structlog.get_logger("careless").info("asked", body=message.get("body", b"").decode())
+            return message
 
-    await talkative.partner("north")
-    monkeypatch.setattr(tokens, "_fields", careless)
-    await drive(talkative)
+        await talkative.app(scope, noting, send)
+
+    transport = httpx.ASGITransport(app=cast("Any", careless))
+    async with httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
+        await drive(replace(talkative, http=http))
     assert CANARY in capsys.readouterr().out
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-import consent_registry.app
 from consent_registry.api.openapi.document import make_document
-from tests.support.installation import Installation, Registry, serving
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.small_network import question
 
 JSON = {"Content-Type": "application/json"}
@@ -126,12 +125,9 @@ async def test_whoever_is_cast_out_hears_it_before_anything_of_its_request(fresh
     assert {name: several for name, several in after.items() if several != {401}} == {}
 
 
-async def test_without_the_look_before_a_refusal_the_request_is_told_of(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_the_look_before_a_refusal_the_request_is_told_of(installation: Installation) -> None:
     """Control: refusals that are sent without the check are found."""
-    monkeypatch.setattr(consent_registry.app, "after_revocation_check", lambda handler: handler)
-    async with installation.copy() as database, serving(installation, database) as registry:
+    async with fresh(installation, before_refusals=lambda handler: handler) as registry:
         await _cast_out(registry)
         heard = await _answers(registry, "/api/v1/decisions") | await _answers(registry, "/api/v1/clients")
     for call in ("post /api/v1/decisions", "post /api/v1/decisions/batch", "post /api/v1/clients"):

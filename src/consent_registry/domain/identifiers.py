@@ -5,6 +5,7 @@ Time and randomness are arguments: this module reads no clock and no random sour
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 # `$` alone would accept a trailing line feed. JavaScript reads these patterns too and has no `\Z`.
@@ -85,30 +86,30 @@ def origin_fault(origin: str) -> str | None:
     return None
 
 
-def make_code(entropy: bytes) -> str:
+def check_digit_of(digits: str) -> str:
+    """The check digit, by weights 1 to 11 modulo 31. It detects every wrong digit and every swap of neighbours, except
+    between 0 and Z.
+    """
+    total = sum(position * CROCKFORD.index(digit) for position, digit in enumerate(digits, start=1))
+    return CROCKFORD[total % 31]
+
+
+def make_code(entropy: bytes, check_digit: Callable[[str], str] = check_digit_of) -> str:
     """A 12-character code `XXXX-XXXX-XXXX`: 55 bits of `entropy` (7 bytes or more) and a check digit."""
     number = int.from_bytes(entropy[:7], "big")  # of its 56 bits the first is not used
     digits = "".join(CROCKFORD[number >> shift & 31] for shift in range(50, -5, -5))
-    code = digits + _check_digit(digits)
+    code = digits + check_digit(digits)
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
-def read_code(text: str) -> str | None:
+def read_code(text: str, check_digit: Callable[[str], str] = check_digit_of) -> str | None:
     """The 12 characters of a code that a person typed, or None if it is no code. Case, hyphens, spaces and look-alike
     letters do not matter.
     """
     code = text.upper().replace("-", "").replace(" ", "").translate(CROCKFORD_LOOKALIKES)
     if len(code) != CODE_LENGTH or any(character not in CROCKFORD for character in code):
         return None
-    return code if _check_digit(code[:-1]) == code[-1] else None
-
-
-def _check_digit(digits: str) -> str:
-    """The check digit, by weights 1 to 11 modulo 31. It detects every wrong digit and every swap of neighbours, except
-    between 0 and Z.
-    """
-    total = sum(position * CROCKFORD.index(digit) for position, digit in enumerate(digits, start=1))
-    return CROCKFORD[total % 31]
+    return code if check_digit(code[:-1]) == code[-1] else None
 
 
 def is_uuid(text: str) -> bool:

@@ -41,7 +41,7 @@ async def require_safe(dsn: str, *, demonstration: bool, connections: int = 0) -
     """
     connection = await _connect(dsn)
     try:
-        await _require_server(connection, connections)
+        await require_server(connection, connections)
         await require_harmless_login(connection)
         await check_schema(connection)
         await require_row_security(connection)
@@ -64,7 +64,7 @@ async def require_safe_for_sealing(dsn: str) -> None:
     """Raise Unusable unless the database is durable and has the sealer's tables, for the sealer's login in `dsn`."""
     connection = await _connect(dsn, "SEALER_DATABASE_URL")
     try:
-        await _require_server(connection, 0)
+        await require_server(connection, 0)
         await require_harmless_login(connection, "sealer")
         if await connection.fetchval("select to_regprocedure('registry.log_sizes()')") is None:
             raise Unusable("the database lacks the sealer's tables: run `consent-registry migrate`")
@@ -109,7 +109,8 @@ async def _connect(dsn: str, setting: str = "DATABASE_URL") -> asyncpg.Connectio
     )
 
 
-async def _require_server(connection: asyncpg.Connection, connections: int) -> None:
+async def require_server(connection: asyncpg.Connection, connections: int, locks: int = LOCKS) -> None:
+    """Raise Unusable unless the server is new and durable enough, and has room for connections and locks."""
     rows = await connection.fetch(
         "select name, setting, source from pg_settings where name = any ($1)", [*DURABLE, *_SERVER, *_CONNECTIONS]
     )
@@ -125,10 +126,10 @@ async def _require_server(connection: asyncpg.Connection, connections: int) -> N
             )
     per_transaction = int(settings["max_locks_per_transaction"])
     room = int(settings["max_connections"]) + int(settings["max_prepared_transactions"])
-    if per_transaction * room < LOCKS:
+    if per_transaction * room < locks:
         raise Unusable(
             f"max_locks_per_transaction is {per_transaction}, which makes room for {per_transaction * room} locks: "
-            f"set it to {-(-LOCKS // room)} or more"
+            f"set it to {-(-locks // room)} or more"
         )
     reserved = sum(int(settings.get(name, "0")) for name in _CONNECTIONS[1:])
     if connections > int(settings["max_connections"]) - reserved:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.decisions import batch
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import client_locks
 from consent_registry.storage.decisions import facts as decisions
@@ -38,8 +40,8 @@ async def load_facts(connection: Connection, network_id: int, queries: Sequence[
 
 def create_app() -> ASGIApp:
     """Return the real application with the early return in it."""
-    vars(batch).update(lock_clients=lock_clients, load_facts=load_facts)
-    return real_app()
+    steps = Steps(lock_clients=lock_clients, load_facts=load_facts)
+    return real_app(make_runtime=partial(Runtime, steps=steps))
 
 
 _real_lock, _real_facts = client_locks.lock_clients, decisions.load_facts

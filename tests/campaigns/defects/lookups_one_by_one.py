@@ -3,11 +3,13 @@ difference. The timing test must find this defect.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.decisions import batch
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts
 from consent_registry.storage.decisions.client_locks import FactsQuery
@@ -24,8 +26,7 @@ async def load_facts(connection: Connection, network_id: int, queries: Sequence[
 
 def create_app() -> ASGIApp:
     """Return the real application with the repetition in it."""
-    vars(batch)["load_facts"] = load_facts
-    return real_app()
+    return real_app(make_runtime=partial(Runtime, steps=Steps(load_facts=load_facts)))
 
 
 _real = facts.load_facts

@@ -4,13 +4,15 @@ defect.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import asyncpg
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.clients import clients
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.clients import links
 from consent_registry.storage.database.database import Connection
 
@@ -43,9 +45,7 @@ async def lock_groups(
 
 def create_app() -> ASGIApp:
     """Return the real application with the defect in it."""
-    vars(clients)["lock_groups"] = lock_groups
-    vars(links)["lock_groups"] = lock_groups
-    return real_app()
+    return real_app(make_runtime=partial(Runtime, steps=Steps(lock_groups=lock_groups)))
 
 
 _real = links.lock_groups

@@ -4,14 +4,16 @@ without regard to later times in the log.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 from litestar.types import ASGIApp
 
 from consent_registry.app import create_app as real_app
-from consent_registry.operations.decisions import batch
 from consent_registry.operations.runtime.clock import Clock
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions import facts as decisions
 from consent_registry.storage.decisions.client_locks import FactsQuery
@@ -43,14 +45,17 @@ async def _forget(_: Clock, __: Connection, ___: int, now: datetime) -> datetime
 
 def create_app() -> ASGIApp:
     """Return the real application, judging by its own clock alone."""
-    vars(batch)["load_facts"] = load_facts
-    return create_app_that_forgets()
+    return _forgetting(Steps(load_facts=load_facts))
 
 
 def create_app_that_forgets() -> ASGIApp:
     """Return the real application, with no memory of how late it was."""
+    return _forgetting(Steps())
+
+
+def _forgetting(steps: Steps) -> ASGIApp:
     setattr(Clock, "latest", _forget)  # noqa: B010 - a defect, which a type checker rightly refuses
-    return real_app()
+    return real_app(make_runtime=partial(Runtime, steps=steps))
 
 
 _real = decisions.load_facts

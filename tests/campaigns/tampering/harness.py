@@ -7,7 +7,7 @@ made. Each is counted once: what leaves everything as it was, or was made before
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from tests.support.installation import ROLES
 
 # What of a report is compared with what was expected: the finding's code, and its check with whatever names the place.
 Finding = tuple[str, str]
+Judge = Callable[[asyncpg.Connection, str, Keys | None], Awaitable[list[Finding]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,10 @@ async def try_all(
     number: int,
     tally: Tally,
     keys: Keys | None = None,
+    judge: Judge = replayed,
 ) -> None:
-    """Make so many of these mutations, each alone in a transaction of its own, and let replay judge every one.
+    """Make so many of these mutations, each alone in a transaction of its own, and let the judge see
+    every one.
 
     Several hands work at once: what one does the others do not see.
     """
@@ -131,16 +134,16 @@ async def try_all(
         while tally.begun() < number and (one := next(left, None)) is not None:
             if tally.is_new(one.statement):
                 with tally.trying():
-                    await _try(sql, one, tally, keys)
+                    await _try(sql, one, tally, keys, judge)
 
     await asyncio.gather(*(work(sql) for sql in hands))
 
 
-async def _try(sql: asyncpg.Connection, one: Mutation, tally: Tally, keys: Keys | None) -> None:
+async def _try(sql: asyncpg.Connection, one: Mutation, tally: Tally, keys: Keys | None, judge: Judge) -> None:
     async with undone(sql):
         changed = await sql.fetchval(one.statement)
         if changed or one.statement.startswith("do "):  # a block that changes whole tables answers nothing
-            seen = await replayed(sql, one.network, keys)
+            seen = await judge(sql, one.network, keys)
             tally.count(one.kind, one.statement, seen, named=one.is_named(seen))
 
 

@@ -12,12 +12,15 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
 import httpx
 
-from tests.support.installation import Installation, Partner, Registry, serving
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Limits
+from tests.support.installation import Installation, Partner, Registry, fresh
 from tests.support.office import Body, Office, office
 from tests.support.small_network import NUMBER, PARTNERS, consent_body
 
@@ -124,7 +127,8 @@ def body_of(client: str, at: Office, *grants: Body) -> Body:
 @asynccontextmanager
 async def beginning(installation: Installation, *, hidden: bool) -> AsyncIterator[Day]:
     """Run the application on a database of its own, and begin a day there."""
-    async with installation.copy() as database, serving(installation, database) as registry:
+    short = partial(Runtime, limits=Limits(search_rounds=ROUNDS))
+    async with fresh(installation, make_runtime=short) as registry:
         me, north, east = [await office(registry, slug) for slug in (CALLER, "north", "east")]
         yield Day(registry, hidden, me, north, east, await registry.dpo(CALLER))
 

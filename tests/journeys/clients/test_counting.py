@@ -3,16 +3,16 @@
 import json
 import uuid
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from consent_registry.domain.events.event import Event
-from consent_registry.operations.runtime import commands as operations
+from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult
+from consent_registry.operations.runtime.steps import Steps
 from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
-from tests.support.installation import Registry
+from tests.support.installation import Installation, Registry, fresh
 
 ROOT = Path(__file__).parents[3]
 HIDDEN = (0, 1, 5)
@@ -97,15 +97,15 @@ async def test_no_act_shows_how_many_others_know_the_person(fresh_registry: Regi
     assert {act for act, answer in seen[0].items() if answer.status >= 400} == REFUSED
 
 
-async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_padding_acts_are_told_apart(installation: Installation) -> None:
     """Control: without padding events the scenes differ, and the table check finds it."""
 
     def unpadded(acting: Event, others: Sequence[Event], _: Sequence[str]) -> list[Event]:
         return [acting, *others]
 
-    monkeypatch.setattr(operations, "with_padding", unpadded)
-    fresh_registry.planted.add("small")
-    found = differing([await play(fresh_registry, hidden) for hidden in (HIDDEN[0], HIDDEN[-1])])
+    async with fresh(installation, make_runtime=partial(Runtime, steps=Steps(with_padding=unpadded))) as registry:
+        registry.planted.add("small")
+        found = differing([await play(registry, hidden) for hidden in (HIDDEN[0], HIDDEN[-1])])
     assert {act.rpartition(" ")[0] for act in found} >= {
         "/api/v1/clients",
         "/api/v1/withdrawals",
@@ -115,26 +115,24 @@ async def test_without_padding_acts_are_told_apart(fresh_registry: Registry, mon
     }
 
 
-async def test_answers_whose_work_depends_on_others_leave_evenly(
-    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_answers_whose_work_depends_on_others_leave_evenly(installation: Installation) -> None:
     """Acts that lock or read more than the caller's own number, and only these, answer in constant time."""
-    constant = fresh_registry.app.state.shared.runtime.constant_time_seconds
     waits: list[float] = []
 
     async def noting(seconds: float, answering: Awaitable[CommandResult[Any]]) -> CommandResult[Any]:
         waits.append(seconds)
         return await answering
 
-    monkeypatch.setattr(operations, "respond_after", noting)
-    scene = await Scene.of(fresh_registry, 0)
     found = {}
-    for path, acts in ACTS.items():
-        for number, act in enumerate(acts):
-            call = await act(scene)
-            waits.clear()
-            await do(scene, call)
-            found[f"{path} {number}"] = [round(wait / constant) for wait in waits]
+    async with fresh(installation, make_runtime=partial(Runtime, steps=Steps(respond_after=noting))) as registry:
+        constant = registry.app.state.shared.runtime.constant_time_seconds
+        scene = await Scene.of(registry, 0)
+        for path, acts in ACTS.items():
+            for number, act in enumerate(acts):
+                call = await act(scene)
+                waits.clear()
+                await do(scene, call)
+                found[f"{path} {number}"] = [round(wait / constant) for wait in waits]
     assert {act: times for act, times in found.items() if times} == {act: [times] for act, times in EVEN.items()}
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.operations.clients import clients
-from consent_registry.operations.runtime.commands import Command, digest_of
+from consent_registry.operations.runtime.commands import digest_of
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
+from tests.journeys.clients.counting import own_and_foreign
 from tests.support.dpo_desk import EXPORTS, search_all
-from tests.support.installation import Registry
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
 from tests.support.small_network import NUMBER, PARTNERS, consent_body
@@ -162,20 +166,16 @@ async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) 
     assert not any((await shared(found)).values()), await shared(found)
 
 
-async def test_a_name_that_is_shared_is_found(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_is_shared_is_found(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: another partner's client number in the bytes of an act is found, and a code's id in a link's."""
-
-    async def none(*_: object) -> set[str]:
-        return set()
 
     def said(*, link_code_commitment: Committed, **members: Any) -> LinkEvent:  # noqa: ANN401
         return LinkEvent(link_code=link_code_commitment.value.decode(), **members)
 
-    monkeypatch.setattr(Command, "_foreign_numbers", none)
-    monkeypatch.setattr(clients, "LinkEvent", said)
-    found = await story(fresh_registry)
-    names = await shared(found)
-    async with fresh_registry.sql() as connection:
+    monkeypatch.setattr(clients, "LinkEvent", said)  # an event's struct is no step that one would hand in
+    make_runtime = partial(Runtime, steps=Steps(find_own_clients=own_and_foreign))
+    async with fresh(installation, make_runtime=make_runtime) as registry, registry.sql() as connection:
+        names = await shared(await story(registry))
         numbers = await connection.fetch("select client_id::text as name from registry.clients where network_id = 99")
         codes = await connection.fetch("select link_code_id::text as name from registry.link_codes")
     every = set().union(*names.values())

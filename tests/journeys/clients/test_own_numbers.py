@@ -2,13 +2,13 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
-import pytest
-
-from consent_registry.operations.runtime.commands import Command
-from tests.journeys.clients.counting import ACTS, Scene, do
-from tests.support.installation import Registry
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
+from tests.journeys.clients.counting import ACTS, Scene, do, own_and_foreign
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.small_network import NUMBER, PARTNERS
 
 Facts = dict[str, Any]
@@ -52,17 +52,12 @@ async def test_exported_bytes_name_own_numbers_alone(fresh_registry: Registry) -
         assert all(len(base64.urlsafe_b64decode(event["client_commitment"] + "=")) == 32 for event in committed)
 
 
-async def test_a_number_of_anothers_in_the_bytes_is_seen(
-    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_number_of_anothers_in_the_bytes_is_seen(installation: Installation) -> None:
     """Control: if an event holds the client number that is acted on, east's export holds north's number."""
-
-    async def none(*_: object) -> set[str]:
-        return set()
-
-    monkeypatch.setattr(Command, "_foreign_numbers", none)
-    await _lived(fresh_registry)
-    assert await _foreign_numbers(fresh_registry, "east") != set()
+    make_runtime = partial(Runtime, steps=Steps(find_own_clients=own_and_foreign))
+    async with fresh(installation, make_runtime=make_runtime) as registry:
+        await _lived(registry)
+        assert await _foreign_numbers(registry, "east") != set()
 
 
 async def test_what_is_written_for_others_is_nobodys_to_read(fresh_registry: Registry) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ import pytest
 from consent_registry.domain.catalogue import FlowRules
 from consent_registry.domain.decisions import Decision, Question, decide
 from consent_registry.domain.grants import Grant
-from consent_registry.operations.decisions import batch
-from tests.support.installation import Registry
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
 from tests.support.small_network import consent_body, question
@@ -69,17 +71,17 @@ async def test_every_no_looks_the_same(registry: Registry, *, receipt: bool) -> 
     await check_log(registry)
 
 
-async def test_an_answer_that_tells_them_apart_is_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_tells_them_apart_is_seen(installation: Installation) -> None:
     """Control: if a client with a consent on file gets another answer, the bodies differ."""
-    north = await office(registry, "north")
-    names = await _clients(registry, north)
 
     def telling(asked: Question, rules: FlowRules, grants: Sequence[Grant], now: datetime) -> Decision:
         decision = decide(asked, rules, grants, now)
         return msgspec.structs.replace(decision, expires_at=now) if grants else decision
 
-    monkeypatch.setattr(batch, "decide", telling)
-    answers = [await north.post("/decisions", question(reference), 200) for reference in names.values()]
+    async with fresh(installation, make_runtime=partial(Runtime, steps=Steps(decide=telling))) as registry:
+        north = await office(registry, "north")
+        names = await _clients(registry, north)
+        answers = [await north.post("/decisions", question(reference), 200) for reference in names.values()]
     assert len({str(_shape(answer)) for answer in answers}) == 2
 
 

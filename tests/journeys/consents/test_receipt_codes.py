@@ -2,13 +2,15 @@
 
 import asyncio
 import uuid
+from functools import partial
 
 import pytest
 
-from consent_registry.operations.clients import code_attempts
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.clients.code_attempts import CodeKind, count_failures
 from consent_registry.storage.database.database import Connection
-from tests.support.installation import Registry
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Office, office
 
@@ -97,7 +99,7 @@ async def test_guessing_at_once_is_no_way_around_the_count(
     assert await guesses(south, kind, limit + AT_ONCE) == sorted([wrong] * limit + [429] * AT_ONCE)
 
 
-async def test_counting_without_a_lock_is_seen(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_counting_without_a_lock_is_seen(installation: Installation) -> None:
     """Control: if attempts do not wait for each other, parallel ones read the same count and exceed the limit."""
 
     async def no_lock(*_: object) -> None:
@@ -109,7 +111,7 @@ async def test_counting_without_a_lock_is_seen(fresh_registry: Registry, monkeyp
         await asyncio.sleep(0.3)
         return number
 
-    monkeypatch.setattr(code_attempts, "lock_attempts", no_lock)
-    monkeypatch.setattr(code_attempts, "count_failures", slow_count)
-    south = await office(fresh_registry, "south")
-    assert (await guesses(south, "link_code", 5 + AT_ONCE)).count(422) > 5
+    make_runtime = partial(Runtime, steps=Steps(lock_attempts=no_lock, count_failures=slow_count))
+    async with fresh(installation, make_runtime=make_runtime) as registry:
+        south = await office(registry, "south")
+        assert (await guesses(south, "link_code", 5 + AT_ONCE)).count(422) > 5

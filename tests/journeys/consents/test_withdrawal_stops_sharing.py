@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import jwt
@@ -14,11 +15,12 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from consent_registry.operations.decisions import batch
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Steps
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import FactsQuery
 from consent_registry.storage.decisions.facts import Facts, QuestionFacts, load_facts
-from tests.support.installation import ISSUER, Registry
+from tests.support.installation import ISSUER, Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
 from tests.support.small_network import question
@@ -116,16 +118,16 @@ async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) 
     await check_log(registry)
 
 
-async def test_a_remembered_answer_would_be_seen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_remembered_answer_would_be_seen(installation: Installation) -> None:
     """Control: a decision queue that remembers the facts of the first question permits after the withdrawal."""
-    north, client, consent = await _agreed(registry)
     remembered: dict[tuple[bytes, ...], list[QuestionFacts]] = {}
 
     async def load_once(connection: Connection, network_id: int, queries: Sequence[FactsQuery]) -> Facts:
         facts = await load_facts(connection, network_id, queries)
         return msgspec.structs.replace(facts, questions=remembered.setdefault(queries[0].digests, facts.questions))
 
-    monkeypatch.setattr(batch, "load_facts", load_once)
-    assert await north.outcome(client) == "permit"
-    await north.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
-    assert await north.outcome(client) == "permit"
+    async with fresh(installation, make_runtime=partial(Runtime, steps=Steps(load_facts=load_once))) as registry:
+        north, client, consent = await _agreed(registry)
+        assert await north.outcome(client) == "permit"
+        await north.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
+        assert await north.outcome(client) == "permit"

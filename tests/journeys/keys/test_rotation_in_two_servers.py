@@ -2,19 +2,19 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from consent_registry.operations.catalogue.network_setup import issue_credential
-from consent_registry.operations.clients import clients
 from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import LockGroups, Steps
 from consent_registry.storage.clients.clients import ClientReference, find_reference
 from consent_registry.storage.clients.links import lock_groups
 from consent_registry.storage.database.database import Connection
@@ -44,10 +44,20 @@ async def pair(installation: Installation, tmp_path: Path) -> AsyncIterator[Pair
     for name in FILES:
         rotate_key(folder, name, now, AFTER, AFTER)
     own = Installation(installation.cluster, folder, installation.networks)
-    async with own.copy() as database, AsyncExitStack() as stack:
-        early = await stack.enter_async_context(serving(own, database))
-        late = await stack.enter_async_context(serving(own, database))
-        runtime_of(late).keys = load_keys(folder).as_of(now + AFTER)
+    async with own.copy() as database, on_one_database(own, database) as servers:
+        yield servers
+
+
+@asynccontextmanager
+async def on_one_database(
+    installation: Installation, database: str, make_runtime: Callable[..., Runtime] = Runtime
+) -> AsyncIterator[Pair]:
+    """Run two applications on this database: one with the keys as of now, one with those of later."""
+    async with (
+        serving(installation, database, make_runtime=make_runtime) as early,
+        serving(installation, database, make_runtime=make_runtime) as late,
+    ):
+        runtime_of(late).keys = load_keys(installation.keys).as_of(datetime.now(UTC) + AFTER)
         yield Pair(early, late)
 
 
@@ -145,14 +155,23 @@ async def test_a_reference_is_one_client_whichever_key_registers_it(pair: Pair) 
         assert await sql.fetchval(query, NUMBER) == RACES
 
 
-async def test_looking_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+class CurrentAlone(Keys):
+    """Keys that make a digest only under the current key."""
+
+    def digests(self, purpose: str, network_id: int, partner_id: int, value: str) -> tuple[bytes, ...]:
+        """The current key's digest."""
+        return super().digests(purpose, network_id, partner_id, value)[:1]
+
+
+async def test_looking_under_the_current_key_alone_is_found(pair: Pair) -> None:
     """Control: servers that look up a reference only under their current key make two clients of it."""
-    every = Keys.digests
-    monkeypatch.setattr(Keys, "digests", lambda self, *asked: every(self, *asked)[:1])
+    for server in pair:
+        known = runtime_of(server).keys
+        runtime_of(server).keys = CurrentAlone(known._read, known._now)
     assert await _race(pair) == 2 * RACES
 
 
-async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+async def _wait_at_each_other(pair: Pair, lock: LockGroups = lock_groups) -> list[int]:
     """Register one reference at both servers; before looking it up, each waits half a second for the other."""
     arrived: list[None] = []
     both = asyncio.Event()
@@ -161,32 +180,34 @@ async def _wait_at_each_other(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> li
         connection: Connection, network_id: int, partner_id: int, digests: Sequence[bytes]
     ) -> ClientReference | None:
         arrived.append(None)
-        if len(arrived) == len(pair):
+        if len(arrived) == 2:
             both.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(both.wait(), 0.5)
         return await find_reference(connection, network_id, partner_id, digests)
 
-    partners = [await server.partner("north") for server in pair]
-    monkeypatch.setattr(clients, "find_reference", together)
-    answers = await asyncio.gather(*(register(partner, "R") for partner in partners))
+    make_runtime = partial(Runtime, steps=Steps(find_reference=together, lock_groups=lock))
+    async with on_one_database(pair.early.installation, pair.early.database, make_runtime) as servers:
+        partners = [await server.partner("north") for server in servers]
+        answers = await asyncio.gather(*(register(partner, "R") for partner in partners))
     return sorted(answer.status_code for answer in answers)
 
 
-async def test_two_servers_never_look_a_new_reference_up_side_by_side(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_two_servers_never_look_a_new_reference_up_side_by_side(pair: Pair) -> None:
     """The second server waits for the first server's lock, whichever keys they use, and finds the client it made."""
-    assert await _wait_at_each_other(pair, monkeypatch) == [200, 201]
+    assert await _wait_at_each_other(pair) == [200, 201]
 
 
-async def test_a_lock_under_the_current_key_alone_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lock_under_the_current_key_alone_is_found(pair: Pair) -> None:
     """Control: if a server locks a reference only under its current key, both look it up before one registers it."""
 
     async def current_only(
-        connection: Connection, network_id: int, *, references: Sequence[tuple[int, bytes]], client_ids: Sequence[str]
+        connection: Connection,
+        network_id: int,
+        *,
+        references: Sequence[tuple[int, bytes]] = (),
+        client_ids: Sequence[str] = (),
     ) -> set[str]:
         return await lock_groups(connection, network_id, references=references[:1], client_ids=client_ids)
 
-    monkeypatch.setattr(clients, "lock_groups", current_only)
-    assert await _wait_at_each_other(pair, monkeypatch) == [201, 201]
+    assert await _wait_at_each_other(pair, current_only) == [201, 201]

@@ -13,6 +13,7 @@ import pytest_asyncio
 from consent_registry.domain.findings import GROUNDS, KINDS
 from consent_registry.operations.runtime.commands import new_id
 from consent_registry.storage.database.database import begin_sql
+from consent_registry.storage.oversight.findings import sent_before, sent_in
 from tests.support.erasing import erasing
 from tests.support.erasing import north as by_north
 from tests.support.founding import let_evidence_follow
@@ -304,8 +305,8 @@ async def test_sent_on_what_was_void(registry: Registry) -> None:
     assert (await south.get(f"/consents/{consent['consent_id']}"))["grants"][0]["use_ban"] is True
 
 
-async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: without reading the invalidations of a period, transfers sent before it are missed."""
+async def test_voidings_that_nobody_reads_are_missed(registry: Registry) -> None:
+    """Control: only by the invalidations of a period are transfers sent before it read; among its own they are not."""
     north = await office(registry, "north")
     client = await north.client()
     consent = await north.consent(client)
@@ -314,12 +315,10 @@ async def test_voidings_that_nobody_reads_are_missed(registry: Registry, monkeyp
     await north.post(f"/consents/{consent['consent_id']}/invalidations", {"reason": "form"})
     later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
     assert set(await about(registry, client, begin=later)) == {"transfer_on_void_grant"}
-
-    async def nothing(*_: object) -> list[object]:
-        return []
-
-    monkeypatch.setattr("consent_registry.storage.oversight.findings.sent_before", nothing)
-    assert await about(registry, client, begin=later) == {}
+    asked = (NUMBER, PARTNERS["north"], read(later), datetime.now(UTC))
+    async with registry.sql() as sql:
+        own, before = [{row.transfer_id for row in await rows(sql, asked)} for rows in (sent_in, sent_before)]
+    assert sent["transfer_id"] in before - own
 
 
 async def test_a_withdrawal_of_something_else_is_no_finding(registry: Registry) -> None:

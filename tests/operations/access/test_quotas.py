@@ -277,10 +277,9 @@ async def _try(registry: Registry, client_id: str, secret: str) -> httpx.Respons
     return await registry.http.post("/oauth/token", data=form)
 
 
-async def test_made_up_client_ids_fill_no_memory(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_made_up_client_ids_fill_no_memory(fresh_registry: Registry) -> None:
     """Attempts with 1000 made-up client ids use no more places than PLACES."""
-    monkeypatch.setattr(keeping, "PLACES", 16)
-    keeper = keeping.QuotaKeeper(fresh_registry.app.state.shared.runtime)
+    keeper = keeping.QuotaKeeper(fresh_registry.app.state.shared.runtime, places=16)
     for number in range(1000):
         await keeper.charge_attempt(f"nowhere{number}.x", "192.0.2.1")
     assert len(keeper._attempts) == 16

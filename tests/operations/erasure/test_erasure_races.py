@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
-from consent_registry.operations.decisions import queue
 from consent_registry.operations.erasure.erasures import Eraser, RecordedErasure, perform_erasure
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Limits
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from tests.support.erasing import erasing, north, search_everywhere, small
-from tests.support.installation import ROLES, Registry
+from tests.support.installation import ROLES, Installation, Registry, fresh
 from tests.support.lives import GROUND, a_consent, clients_of, erase
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
@@ -26,19 +27,19 @@ async def eraser(registry: Registry, tmp_path: Path) -> AsyncIterator[Eraser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def patient(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
+async def patient(installation: Installation) -> AsyncIterator[Registry]:
     """A registry that waits half a minute for a client's lock where it usually waits a second.
 
     In these rounds nine commands hold the client's lock one after another. On a busy machine that takes longer than a
     second; the contract allows the answer 503 then, but it would show nothing about deadlocks.
     """
-    monkeypatch.setattr(queue, "PATIENCE", 30.0)
-    async with fresh_registry.sql() as sql:
-        login = f"{ROLES['app']} in database {fresh_registry.database}"
+    make_runtime = partial(Runtime, limits=Limits(lock_patience=30.0))
+    async with fresh(installation, make_runtime=make_runtime) as registry, registry.sql() as sql:
+        login = f"{ROLES['app']} in database {registry.database}"
         await sql.execute(f"alter role {login} set lock_timeout = '30s'")
         await sql.execute(f"alter role {login} set statement_timeout = '60s'")
-    await fresh_registry.app.state.shared.runtime.pool.expire_connections()
-    return fresh_registry
+        await registry.app.state.shared.runtime.pool.expire_connections()
+        yield registry
 
 
 ROUNDS = 15

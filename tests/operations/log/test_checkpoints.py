@@ -1,5 +1,6 @@
 """Sealing step by step: which head is on the signer's disk, which is published, and when nothing is signed."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from consent_registry.operations.log import checkpoints
 from consent_registry.operations.log.checkpoints import HistoryChanged, SealingState
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove
 from consent_registry.storage.files.key_files import SecretKey
-from consent_registry.storage.files.signed_heads import HeadMoved, SignedHeads
+from consent_registry.storage.files.signed_heads import HeadMoved, SignedHead, SignedHeads
 from consent_registry.storage.keys.log_keys import LogKeys
 from consent_registry.tlog.note import NoteRefused, SignerKey
 from tests.support.installation import Installation
@@ -117,21 +118,27 @@ async def test_a_lost_memory_is_not_made_up(desk: Office) -> None:
             await checkpoints.seal(forgetful, await desk.log())
 
 
-async def test_of_two_sealers_one_goes_on(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+class Overtaken(SignedHeads):
+    """Heads of a sealer that another one overtakes before it writes its head."""
+
+    def __init__(self, desk: Office, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(desk.folder)
+        self._desk, self._loop = desk, loop
+
+    def advance(self, slug: str, origin: str, expected: SignedHead | None, new: SignedHead) -> None:
+        """Let the other sealer add leaves and seal them; then write."""
+        for work in (self._desk.add_leaves(7), self._desk.seal()):
+            asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        super().advance(slug, origin, expected, new)
+
+
+async def test_of_two_sealers_one_goes_on(desk: Office) -> None:
     """A sealer whose head another sealer advanced meanwhile signs nothing, and goes on from the new head."""
     await desk.seal()
     await desk.add_leaves(5)
-    extend, log = checkpoints.extend, await desk.log()
-
-    async def overtaken(*arguments: object) -> object:
-        monkeypatch.undo()
-        await desk.add_leaves(7)
-        await desk.seal()
-        return await extend(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(checkpoints, "extend", overtaken)
+    slower = msgspec.structs.replace(desk.tools, heads=Overtaken(desk, asyncio.get_running_loop()))
     with pytest.raises(HeadMoved):
-        await checkpoints.seal(desk.tools, log)
+        await checkpoints.seal(slower, await desk.log())
     await desk.seal()
     assert await desk.check() == len(await desk.leaves())
 

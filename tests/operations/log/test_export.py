@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,7 @@ from consent_registry.storage.files.static_log import StaticLog
 from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.tlog.checkpoint import open_checkpoint
 from consent_registry.tlog.note import VerifierKey
-from consent_registry.tlog.tile import decode_bundle, new_tiles, split_hashes
+from consent_registry.tlog.tile import Bundle, Tile, decode_bundle, new_tiles, split_hashes
 from tests.campaigns.support.places import free_port
 from tests.support.installation import ISSUER, Installation
 from tests.support.sealing import NETWORK, Office, office, tree_root
@@ -52,11 +53,13 @@ async def grow(desk: Office, size: int) -> None:
     await desk.seal()
 
 
-async def export(runtime: Runtime, folder: Path, slug: str = NETWORK) -> int:
+async def export(
+    runtime: Runtime, folder: Path, slug: str = NETWORK, open_log: Callable[[Path], StaticLog] = StaticLog
+) -> int:
     """Export a network's log."""
     network = await runtime.network(slug)
     assert isinstance(network, Network)
-    return await export_log(runtime, network, folder)
+    return await export_log(runtime, network, folder, open_log)
 
 
 def verify(read: Read, leaves: list[bytes]) -> int:
@@ -95,29 +98,30 @@ async def test_an_export_is_the_whole_log_and_grows(desk: Office, runtime: Runti
     assert not [path for path in folder.rglob(".*") if path.is_file()], "an unfinished file was left"
 
 
-async def test_a_broken_off_export_is_still_the_old_log(
-    desk: Office, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Filling(StaticLog):
+    """A static log on a disk that is full after so many files."""
+
+    def __init__(self, folder: Path, room: int) -> None:
+        super().__init__(folder)
+        self._room = room
+
+    def add(self, place: Tile | Bundle, content: bytes) -> None:
+        """Add a file while there is room."""
+        self._room -= 1
+        if self._room < 0:
+            raise OSError("the disk is full")
+        super().add(place, content)
+
+
+async def test_a_broken_off_export_is_still_the_old_log(desk: Office, runtime: Runtime, tmp_path: Path) -> None:
     """An export that breaks off at any file leaves a complete older log; the next export completes the new one."""
     folder = tmp_path / "log"
     await export(runtime, folder)
     await grow(desk, 900)
-    real, remaining = StaticLog.add, 0
-    for count in range(7):  # two full tiles and a partial one, as many bundles, one tile above
-        remaining = count
-
-        def add(self: StaticLog, *rest: object) -> None:
-            nonlocal remaining
-            remaining -= 1
-            if remaining < 0:
-                raise OSError("the disk is full")
-            real(self, *rest)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(StaticLog, "add", add)
+    for room in range(7):  # two full tiles and a partial one, as many bundles, one tile above
         with pytest.raises(OSError, match="full"):
-            await export(runtime, folder)
+            await export(runtime, folder, open_log=partial(Filling, room=room))
         assert verify_fallback(folder, await desk.leaves()) == 300
-    monkeypatch.undo()
     await export(runtime, folder)
     assert verify(reader(folder), await desk.leaves()) == 900
 

@@ -7,25 +7,28 @@ import io
 import json
 import random
 import stat
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from consent_registry.domain.erasures import GROUNDS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.log.export import export_log
-from consent_registry.operations.oversight import event_export
-from consent_registry.operations.oversight.event_export import EventExportRequest, ExportPage
-from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.commands import digest_of
 from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Limits
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.http_middleware import CutOff
 from tests.cli.test_command_line import run
 from tests.support.dpo_desk import EXPORTS, records, search_all
 from tests.support.erasing import administering, erasing, north, small
-from tests.support.installation import Partner, Registry
+from tests.support.installation import Installation, Partner, Registry, fresh
 from tests.support.office import office
 from tests.support.sealing import office as sealing_office
 from tests.support.small_network import question
@@ -56,6 +59,14 @@ async def live(registry: Registry) -> str:
     return "N-1"
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def short_pages(installation: Installation) -> AsyncIterator[Registry]:
+    """A registry whose exports have pages of two events."""
+    make_runtime = partial(Runtime, limits=Limits(export_events=2, export_places=2))
+    async with fresh(installation, make_runtime=make_runtime) as registry:
+        yield registry
+
+
 async def test_json_lines_are_the_search_oldest_first(fresh_registry: Registry) -> None:
     """For every filter tried, an export has the items of the search, and none recorded after the export began."""
     await live(fresh_registry)
@@ -75,17 +86,13 @@ async def test_json_lines_are_the_search_oldest_first(fresh_registry: Registry) 
             assert [item for item in lines if item["log"]["index"] not in looks] == shown[::-1], (partner, asked)
 
 
-async def test_each_page_is_on_record_before_it_leaves(
-    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_page_is_on_record_before_it_leaves(short_pages: Registry) -> None:
     """With pages of two, each page has a read event with count and digest, and all together cover what was sent."""
-    await live(fresh_registry)
-    dpo = await fresh_registry.dpo("north")
-    for name in ("STRETCH", "FULL"):
-        monkeypatch.setattr(event_export, name, 2)
-    before = (await records(fresh_registry))[-1].index
+    await live(short_pages)
+    dpo = await short_pages.dpo("north")
+    before = (await records(short_pages))[-1].index
     left = [json.loads(line)["id"] for line in (await taken(dpo, "jsonl")).text.splitlines()]
-    looks = [record.facts for record in await records(fresh_registry) if record.index > before]
+    looks = [record.facts for record in await records(short_pages) if record.index > before]
     assert {(item["kind"], item["what"], item["actor"]) for item in looks} == {("read", "event export", "north")}
     assert sum(item["count"] for item in looks) == len(left)
     assert len(looks) > 2
@@ -291,25 +298,23 @@ async def test_an_erased_client_is_in_no_export(fresh_registry: Registry, tmp_pa
     assert not any(name in text for name in about)
 
 
-async def test_a_suspended_partners_export_ends(fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_suspended_partners_export_ends(short_pages: Registry) -> None:
     """A caller suspended during an export gets no further page: the answer breaks off and is incomplete."""
-    await live(fresh_registry)
-    monkeypatch.setattr(event_export, "STRETCH", 1)
-    monkeypatch.setattr(event_export, "FULL", 1)
-    dpo, admin = await fresh_registry.dpo("north"), await fresh_registry.partner("admin")
-    pages = 0
-    original = event_export._page
+    await live(short_pages)
+    dpo, admin = await short_pages.dpo("north"), await short_pages.partner("admin")
+    sent: list[bytes] = []
 
-    async def suspending(
-        runtime: Runtime, caller: Actor, request: EventExportRequest, start: int, end: int | None
-    ) -> ExportPage:
-        nonlocal pages
-        pages += 1
-        if pages == 3:
-            assert (await admin.post("/suspensions", {"partner": "north"})).status_code == 201
-        return await original(runtime, caller, request, start, end)
+    async def suspending(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        async def noting(message: Any) -> None:  # noqa: ANN401 - as above
+            await send(message)
+            if message.get("body"):
+                sent.append(message["body"])
+                if len(sent) == 2:
+                    assert (await admin.post("/suspensions", {"partner": "north"})).status_code == 201
 
-    monkeypatch.setattr(event_export, "_page", suspending)
-    with pytest.raises(CutOff):
-        await taken(dpo, "jsonl")
-    assert pages == 3
+        await short_pages.app(scope, receive, noting)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(suspending), base_url="http://registry.test") as http:
+        with pytest.raises(CutOff):
+            await taken(replace(dpo, http=http), "jsonl")
+    assert len(sent) == 2

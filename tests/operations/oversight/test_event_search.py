@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from consent_registry.domain.erasures import GROUNDS
 from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
-from consent_registry.operations.oversight import event_search
 from consent_registry.operations.oversight.event_filter import EventFilter
+from consent_registry.operations.runtime.context import Runtime
+from consent_registry.operations.runtime.steps import Limits
 from tests.support.dpo_desk import SEARCH, Record, expected, records, search, search_all
 from tests.support.erasing import erasing, hold, north, small
 from tests.support.installation import Installation, Registry, serving
@@ -361,16 +363,16 @@ async def test_questions_from_before_the_reference_was_registered_are_found(log:
     assert all(item["purpose"] == "housing" for item in only)
 
 
-async def test_many_questions_about_nobody_are_opened_page_by_page(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_questions_about_nobody_are_opened_page_by_page(log: Log) -> None:
     """However few questions a page compares, all pages together have the same items; a page may be short."""
     dpo = await log.registry.dpo("north")
     whole = [item["id"] for item in await search_all(dpo, client="N-early", limit=200)]
     for opened in (1, 2, 3):
-        monkeypatch.setattr(event_search, "OPENED", opened)
-        found = [item["id"] for item in await search_all(dpo, client="N-early", limit=200)]
-        assert [item for item in found if item in whole] == whole
-        found = [item["id"] for item in await search_all(dpo, client="N-early", limit=1)]
-        assert [item for item in found if item in whole] == whole
+        make_runtime = partial(Runtime, limits=Limits(opened_questions=opened))
+        async with serving(log.registry.installation, log.registry.database, make_runtime=make_runtime) as short:
+            for limit in (200, 1):
+                found = await search_all(await short.dpo("north"), client="N-early", limit=limit)
+                assert [item["id"] for item in found if item["id"] in whole] == whole
 
 
 async def test_a_client_nobody_registered_is_an_empty_list(log: Log) -> None:

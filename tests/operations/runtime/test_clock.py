@@ -1,12 +1,11 @@
 """A clock that is set back: what had ended stays ended, and no token lives longer."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
 
-from consent_registry.operations.access import tokens
+from consent_registry.operations.access.tokens import Tokens
 from tests.support.installation import Installation, Registry, serving
 from tests.support.small_network import NUMBER, consent_body, question
 
@@ -54,14 +53,14 @@ async def test_a_process_that_serves_remembers(fresh_registry: Registry) -> None
 
 
 @pytest.mark.parametrize(("shift", "status"), [(0, 200), (-4, 200), (-6, 401), (-86_400, 401), (599, 200), (601, 401)])
-async def test_a_token_lives_from_its_beginning_to_its_end(
-    fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch, shift: int, status: int
-) -> None:
+async def test_a_token_lives_from_its_beginning_to_its_end(registry: Registry, shift: int, status: int) -> None:
     """A token known to the process, and one seen for the first time, is valid only in its time by a moved clock."""
-    north = await fresh_registry.partner("north")
-    issued_at = jwt.decode(north.token, options={"verify_signature": False})["iat"]
-    assert (await north.get("/me")).status_code == 200
-    monkeypatch.setattr(time, "time", lambda: issued_at + shift)
-    known = (await north.get("/me")).status_code
-    fresh_registry.app.state.shared.tokens = tokens.Tokens(fresh_registry.app.state.shared.runtime)
-    assert (known, (await north.get("/me")).status_code) == (status, status)
+    async with serving(registry.installation, registry.database) as moved:
+        north, shared = await moved.partner("north"), moved.app.state.shared
+        now = jwt.decode(north.token, options={"verify_signature": False})["iat"]
+        shared.tokens = Tokens(shared.runtime, clock=lambda: now)
+        assert (await north.get("/me")).status_code == 200
+        now += shift
+        known = (await north.get("/me")).status_code
+        shared.tokens = Tokens(shared.runtime, clock=lambda: now)
+        assert (known, (await north.get("/me")).status_code) == (status, status)

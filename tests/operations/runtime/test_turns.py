@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from consent_registry.domain.errors import CannotRecord
-from consent_registry.operations.runtime import turns as module
 from consent_registry.operations.runtime.turns import CONNECTED, RECENT, SHARED, TurnKind, Turns
 
 KINDS: list[TurnKind] = ["questions", "batches", "commands", "constant-time commands", "reads"]
@@ -122,10 +121,9 @@ async def test_who_is_gone_leaves_its_turn() -> None:
     assert len((await take(turns, "commands", 1))[0]) == 1
 
 
-async def test_too_many_that_wait_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_that_wait_are_told_to_come_again() -> None:
     """One request too many is refused with a time for the next attempt; the requests that wait go on waiting."""
-    monkeypatch.setattr(module, "WAITING", 3)
-    turns = Turns()
+    turns = Turns(most_waiting=3)
     (await turns.take("south", "commands"))()
     had, waiting = await take(turns, "commands", 4)
     with pytest.raises(CannotRecord) as refused:

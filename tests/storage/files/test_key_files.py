@@ -15,6 +15,7 @@ import pytest
 from consent_registry.domain.errors import Unusable
 from consent_registry.storage.files.key_files import (
     FILES,
+    _require_own_folder,
     drop_key,
     key_file_marks,
     make_keys,
@@ -142,7 +143,7 @@ def test_what_is_no_file_is_no_key_file(folder: Path, make: Callable[[Path], Non
         load_keys(folder)
 
 
-def test_another_users_key_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_key_file_is_refused(folder: Path) -> None:
     """A key file or folder of another user is refused, because its owner may open it to others."""
     owner = folder.stat().st_uid
     if os.geteuid() == 0:
@@ -151,10 +152,11 @@ def test_another_users_key_file_is_refused(folder: Path, monkeypatch: pytest.Mon
             load_keys(folder)
         os.chown(folder / "log.json", owner, -1)
         os.chown(folder, 65534, -1)
+        with pytest.raises(Unusable, match=r"folder .* belongs to another user"):
+            load_keys(folder)
     else:
-        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    with pytest.raises(Unusable, match=r"folder .* belongs to another user"):
-        load_keys(folder)
+        with pytest.raises(Unusable, match=r"folder .* belongs to another user"):
+            _require_own_folder(folder, owner + 1)
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o722])

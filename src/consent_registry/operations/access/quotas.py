@@ -24,9 +24,10 @@ PLACES = 1 << 16
 class QuotaKeeper:
     """Counts the calls of every caller of this process."""
 
-    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+    def __init__(self, runtime: Runtime, workers: int = 1, places: int = PLACES) -> None:
         self._runtime = runtime
         self._workers = workers
+        self._places = places
         self._buckets: dict[tuple[str, str, QuotaClass], Bucket] = {}
         self._attempts: dict[int, Bucket] = {}
         self._key = secrets.token_bytes(16)
@@ -55,7 +56,7 @@ class QuotaKeeper:
         It is counted by client id and address, so an attacker elsewhere cannot use up a client's attempts.
         """
         tried = f"{client_id}\0{address}".encode("utf-8", "surrogatepass")
-        place = int.from_bytes(blake2b(tried, key=self._key, digest_size=8).digest(), "big") % PLACES
+        place = int.from_bytes(blake2b(tried, key=self._key, digest_size=8).digest(), "big") % self._places
         bucket = self._attempts.get(place)
         if bucket is None:
             bucket = self._attempts[place] = Bucket()

@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -73,8 +74,9 @@ class TokenRefused(Exception):
 class Tokens:
     """Issues and verifies the access tokens of one installation."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
         self._runtime = runtime
+        self._clock = clock
         # By the hash of a token: its actor and when it was issued.
         self._verified: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
         self._verified_with = runtime.keys
@@ -110,7 +112,7 @@ class Tokens:
         return TokenAnswer(token, "Bearer", LIFETIME, " ".join(granted))
 
     def _claims(self, client_id: str, granted: tuple[str, ...], network: str, partner: str | None) -> TokenClaims:
-        now = int(time.time())
+        now = int(self._clock())
         issuer = self._runtime.issuer
         return TokenClaims(
             iss=issuer,
@@ -138,7 +140,7 @@ class Tokens:
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
         actor, issued_at = known
-        if not is_of_its_time(issued_at, actor.expires_at, time.time()):
+        if not is_of_its_time(issued_at, actor.expires_at, self._clock()):
             self._verified.pop(digest, None)
             raise NotAuthentic("The access token has expired.", reason="expired")
         return actor

@@ -40,12 +40,11 @@ from consent_registry.storage.clients.clients import (
     add_client,
     add_reference,
     client_lock,
-    find_reference,
     find_references,
     lock_client_shared,
 )
 from consent_registry.storage.clients.link_codes import LinkCode
-from consent_registry.storage.clients.links import ClientGroup, has_redeemed, lock_groups
+from consent_registry.storage.clients.links import ClientGroup, has_redeemed
 from consent_registry.storage.keys.associated_data import associated_data_of_reference
 from consent_registry.storage.keys.keyring import Keys
 
@@ -159,12 +158,16 @@ async def _own_reference(command: Command, reference: str) -> ClientReference | 
     The work does not depend on how many other references mean the client.
     """
     network_id, digests = command.network.network_id, reference_digests(command, reference)
-    known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
+    known = await command.runtime.steps.find_reference(
+        command.connection, network_id, command.actor.partner_id, digests
+    )
     if known is None:
         return None
     await lock_client_shared(command.connection, network_id, client_lock(known.client_id))
     # Read again under the lock: the reference may have been erased while this transaction waited.
-    known = await find_reference(command.connection, network_id, command.actor.partner_id, digests)
+    known = await command.runtime.steps.find_reference(
+        command.connection, network_id, command.actor.partner_id, digests
+    )
     if known is not None:
         require_found(command.keys, network_id, command.actor.partner_id, known, reference)
     return known
@@ -211,10 +214,10 @@ async def _locked_reference(
     """As `locked_client`, and the groups of these other client numbers. All locks are taken in one ascending order."""
     network_id, partner_id = command.network.network_id, command.actor.partner_id
     digests = reference_digests(command, reference)
-    locked = await lock_groups(
+    locked = await command.runtime.steps.lock_groups(
         command.connection, network_id, references=[(partner_id, digest) for digest in digests], client_ids=others
     )
-    own = await find_reference(command.connection, network_id, partner_id, digests)
+    own = await command.runtime.steps.find_reference(command.connection, network_id, partner_id, digests)
     if own is not None:
         require_found(command.keys, network_id, partner_id, own, reference)
     if own is not None and own.client_id not in locked:

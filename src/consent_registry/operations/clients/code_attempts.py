@@ -5,7 +5,7 @@ A lock makes the attempts of one partner run one after the other, so parallel at
 
 from consent_registry.domain.errors import TooMany
 from consent_registry.operations.runtime.commands import Command, new_id
-from consent_registry.storage.clients.code_attempts import CodeKind, add_failure, count_failures, lock_attempts
+from consent_registry.storage.clients.code_attempts import CodeKind, add_failure
 
 # Enough for an office that mistypes, far too few to guess one code out of 2^55.
 FAILURES_AN_HOUR: dict[CodeKind, int] = {"receipt_code": 20, "link_code": 5}
@@ -18,8 +18,9 @@ async def require_few_failures(command: Command, kind: CodeKind) -> None:
     Takes the exclusive lock of the caller's attempts first, so that each attempt sees the earlier ones.
     """
     network_id, partner_id = command.network.network_id, command.actor.partner_id
-    await lock_attempts(command.connection, network_id, partner_id)
-    if await count_failures(command.connection, network_id, partner_id, kind) >= FAILURES_AN_HOUR[kind]:
+    steps = command.runtime.steps
+    await steps.lock_attempts(command.connection, network_id, partner_id)
+    if await steps.count_failures(command.connection, network_id, partner_id, kind) >= FAILURES_AN_HOUR[kind]:
         raise TooMany("Too many wrong codes within an hour.", retry_after=_WAIT_S)
 
 

@@ -27,7 +27,8 @@ _log = structlog.get_logger(__name__)
 
 async def locked_groups(command: Command, client_ids: Sequence[str]) -> dict[str, ClientGroup]:
     """The groups of these client numbers, under the exclusive locks of all their members until COMMIT."""
-    locked = await storage.lock_groups(command.connection, command.network.network_id, client_ids=client_ids)
+    lock = command.runtime.steps.lock_groups
+    locked = await lock(command.connection, command.network.network_id, client_ids=client_ids)
     return await groups_within(command, client_ids, locked)
 
 

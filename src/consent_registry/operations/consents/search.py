@@ -28,9 +28,6 @@ from consent_registry.storage.consents import consents as storage
 from consent_registry.storage.consents.grants import find_grants_of_consents
 from consent_registry.storage.log.append import LogPlace, find_places
 
-# A search for a rare status returns a short page after this many queries; the cursor continues from there.
-ROUNDS = 20
-
 
 async def read_consent(
     runtime: Runtime,
@@ -121,7 +118,7 @@ async def _matching(
     """Up to `limit` matching consents, and the id after which the next page begins (None at the end)."""
     found: list[ConsentView] = []
     missing_evidence_of = None if request.evidence is None else command.actor.partner_id
-    for _ in range(ROUNDS):
+    for _ in range(command.runtime.limits.search_rounds):
         rows = await storage.list_consents(
             command.connection, command.network.network_id, client_ids, before, request.limit + 1, missing_evidence_of
         )

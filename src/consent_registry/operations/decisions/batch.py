@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Catalogue, Network
-from consent_registry.domain.decisions import SET_BACK, Decision, decide, without_ended
+from consent_registry.domain.decisions import SET_BACK, Decision, without_ended
 from consent_registry.domain.errors import KeyInUse, Malformed, NotAuthentic, Refused
 from consent_registry.domain.events.decisions import DecisionEvent
 from consent_registry.domain.instants import format_instant
@@ -23,8 +23,8 @@ from consent_registry.operations.runtime.idempotency import CommandResult, WorkR
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
-from consent_registry.storage.decisions.client_locks import lock_clients, try_lock_others
-from consent_registry.storage.decisions.facts import Facts, load_facts
+from consent_registry.storage.decisions.client_locks import try_lock_others
+from consent_registry.storage.decisions.facts import Facts
 from consent_registry.storage.log.append import LogPlace, NewEntry, append_all
 
 Requests = list[PendingRequest]
@@ -48,8 +48,8 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
         if with_keys:
             keyed = await _claim_keys(connection, network, batch)
             await lock_catalogue(connection, network.network_id)
-        free, postponed = await _lock(connection, network, batch)
-        free, dependent, facts = await _load(connection, network, free)
+        free, postponed = await _lock(runtime, connection, network, batch)
+        free, dependent, facts = await _load(runtime, connection, network, free)
         postponed += dependent
         catalogue = await _catalogue_as_of(runtime, connection, network, facts)
         latest = await runtime.clock.latest(connection, network.network_id, facts.now)
@@ -93,14 +93,17 @@ def _questions(requests: Sequence[PendingRequest]) -> list[PendingQuestion]:
     return [question for request in requests for question in request.questions]
 
 
-async def _lock(connection: Connection, network: Network, batch: Sequence[PendingRequest]) -> tuple[Requests, Requests]:
+async def _lock(
+    runtime: Runtime, connection: Connection, network: Network, batch: Sequence[PendingRequest]
+) -> tuple[Requests, Requests]:
     """Try the shared locks of the clients of all requests that have no answer yet.
 
     Returns the requests that hold all their locks, and those that must wait because a consent act holds one.
     """
     requests = [request for request in batch if request.outcome is None]
     questions = _questions(requests)
-    clients = await lock_clients(connection, network.network_id, [question.query for question in questions])
+    asked = [question.query for question in questions]
+    clients = await runtime.steps.lock_clients(connection, network.network_id, asked)
     blocked = set()
     for question, (client, is_held) in zip(questions, clients, strict=True):
         question.locked = client
@@ -109,7 +112,9 @@ async def _lock(connection: Connection, network: Network, batch: Sequence[Pendin
     return _divide(requests, blocked)
 
 
-async def _load(connection: Connection, network: Network, requests: Requests) -> tuple[Requests, Requests, Facts]:
+async def _load(
+    runtime: Runtime, connection: Connection, network: Network, requests: Requests
+) -> tuple[Requests, Requests, Facts]:
     """Read the facts for all questions in one statement.
 
     Returns the requests that can be decided, those that must wait, and the facts with their time and catalogue version.
@@ -118,19 +123,20 @@ async def _load(connection: Connection, network: Network, requests: Requests) ->
     grants are read. So their locks are tried now, and the facts are read again under these locks. Without the second
     reading the log could read "withdrawal of the other client, permit".
     """
-    facts = await _load_into(connection, network, requests)
+    facts = await _load_into(runtime, connection, network, requests)
     others = frozenset().union(*[question.facts.others for question in _questions(requests)])
     if not others:
         return requests, [], facts
     taken = await try_lock_others(connection, network.network_id, sorted(others))
     blocked = {question for question in _questions(requests) if not taken.isdisjoint(question.facts.others)}
     free, dependent = _divide(requests, blocked)
-    return free, dependent, await _load_into(connection, network, free)
+    return free, dependent, await _load_into(runtime, connection, network, free)
 
 
-async def _load_into(connection: Connection, network: Network, requests: Requests) -> Facts:
+async def _load_into(runtime: Runtime, connection: Connection, network: Network, requests: Requests) -> Facts:
     questions = _questions(requests)
-    facts = await load_facts(connection, network.network_id, [question.query for question in questions])
+    asked = [question.query for question in questions]
+    facts = await runtime.steps.load_facts(connection, network.network_id, asked)
     for question, known in zip(questions, facts.questions, strict=True):
         question.facts = known
     return facts
@@ -202,7 +208,7 @@ async def _decide(
             continue
         for question in request.questions:
             await pace.pause()
-            decision = _decision(catalogue, question, now, latest)
+            decision = _decision(runtime, catalogue, question, now, latest)
             # The client number of the reference itself. The links in the log say which other numbers meant the client.
             client_id = question.facts.client.client_id
             question.event = decision_event(
@@ -219,12 +225,14 @@ async def _read_again(request: PendingRequest, catalogue: Catalogue, runtime: Ru
         question.locked, question.facts = locked, facts
 
 
-def _decision(catalogue: Catalogue, pending: PendingQuestion, now: datetime, latest: datetime) -> Decision:
+def _decision(
+    runtime: Runtime, catalogue: Catalogue, pending: PendingQuestion, now: datetime, latest: datetime
+) -> Decision:
     question, grants = pending.question, pending.facts.grants
     rules = catalogue.flow_rules(question.sender.partner_id, question.recipient.partner_id, question.purpose.purpose_id)
     if now < latest - SET_BACK:
         rules, grants = without_ended(rules, grants, latest)
-    return decide(question, rules, grants, now)
+    return runtime.steps.decide(question, rules, grants, now)
 
 
 async def _record(

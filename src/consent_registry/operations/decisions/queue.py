@@ -35,8 +35,7 @@ SECOND = BATCH // 2
 # batches may use both transactions.
 FEW = 16
 ALONE = 0.1
-# Seconds. A request waits up to PATIENCE for a client that a consent act holds, and is tried again every PAUSE.
-PATIENCE = 1.0
+# Seconds. A request whose client a consent act holds is tried again every PAUSE, until the limit of its patience.
 PAUSE = 0.002
 # Seconds. An answer leaves this long after its question, or later if it was not ready, so that its time does not depend
 # on what is known of a person. An answer to a batch leaves this much later for each fifty questions: twice what they
@@ -102,7 +101,7 @@ class DecisionQueue:
         else:
             self._asked_at = time.monotonic()
             await self._read(waiting)
-        waiting.deadline = asyncio.get_running_loop().time() + PATIENCE
+        waiting.deadline = asyncio.get_running_loop().time() + self._runtime.limits.lock_patience
         waiting.leaves_at = response_moment(self._response_seconds * (1 + (len(requests) - 1) / _QUESTIONS_PER_DELAY))
         lane.waiting.put(actor.partner_id, len(requests), waiting)
         if lane.under_way == 0 or (lane.waiting.size >= SECOND and lane.under_way < self._most_under_way(lane)):

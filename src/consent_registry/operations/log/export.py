@@ -1,6 +1,6 @@
 """Export of a log: everything under the published checkpoint as static files; later exports add only what is new."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from consent_registry.domain.catalogue import Network
@@ -27,13 +27,15 @@ from consent_registry.tlog.tile import (
 TILES_AT_ONCE = 32
 
 
-async def export_log(runtime: Runtime, network: Network, folder: Path) -> int:
+async def export_log(
+    runtime: Runtime, network: Network, folder: Path, open_log: Callable[[Path], StaticLog] = StaticLog
+) -> int:
     """Bring a folder up to date with a network's log; returns the log's size in the folder.
 
     Raises NotFound before the first checkpoint, and Unusable when the folder holds another history or the tiles do not
     give the checkpoint's root.
     """
-    files = StaticLog(folder)
+    files = open_log(folder)
     before = files.checkpoint()
     old = 0 if before is None else before.size
     async with transaction(runtime.pool, network.network_id, ()) as connection:

@@ -29,9 +29,7 @@ from consent_registry.storage.oversight.events import OwnEvent, WantedEvents, re
 from consent_registry.tlog.event_bundle import FORMAT, BundleHead, OpenedEvent
 
 Format = Literal["jsonl", "csv", "bundle"]
-# A page ends with so many events, or after STRETCHES stretches of STRETCH places of the log each.
-FULL = 1000
-STRETCH = 5000
+# A page reads at most so many stretches of the log; how long each may be is the runtime's limit.
 STRETCHES = 20
 
 
@@ -128,16 +126,18 @@ class _Stretches:
         self._own: list[OwnEvent] = []
         self._received: list[ReceivedPermit] = []
         self._named: dict[int, str] = {}
+        self._limits = command.runtime.limits
         self.passed = 0
 
     @property
     def is_full(self) -> bool:
         """Whether the page has enough events, or enough places were read."""
-        return len(self._own) + len(self._received) >= FULL or self.passed >= STRETCHES * STRETCH
+        found, limits = len(self._own) + len(self._received), self._limits
+        return found >= limits.export_events or self.passed >= STRETCHES * limits.export_places
 
     async def read(self, start: int, until: int) -> None:
         """Read the next stretch, from `start` to at most `until`."""
-        end = min(start + STRETCH, until)
+        end = min(start + self._limits.export_places, until)
         network_id, criteria = self._command.network.network_id, self._criteria
         if criteria.own and (self._subject is None or self._subject.client_id is not None):
             rows = await read_stretch(self._command.connection, network_id, start, end, self._wanted())

@@ -28,8 +28,6 @@ from consent_registry.storage.oversight import event_search as storage
 from consent_registry.storage.oversight.event_search import ReceivedPermit, SearchRange
 from consent_registry.storage.oversight.events import EventPlace, OwnEvent, read_events
 
-# At most so many questions without a client are compared for one page; the cursor goes on from there.
-OPENED = 1000
 _END = (1 << 63) - 1
 
 
@@ -176,7 +174,8 @@ async def _find_about(command: Command, criteria: Criteria, subject: SearchedCli
     registered = await storage.registered_at(command.connection, span.network_id, actor_id, subject.client_ids)
     before = span.before if registered is None else min(span.before, registered)
     low = own[-1].index if len(own) == span.limit else span.low
-    to_open = msgspec.structs.replace(span, low=low, before=before, limit=OPENED)
+    most = command.runtime.limits.opened_questions
+    to_open = msgspec.structs.replace(span, low=low, before=before, limit=most)
     opened = await storage.unknown_client_questions(command.connection, to_open, actor_id)
     named: dict[int, str] = {}
     for question in opened:
@@ -187,7 +186,7 @@ async def _find_about(command: Command, criteria: Criteria, subject: SearchedCli
                 named[question.place.index] = reference
                 own.append(question.place)
     own.sort(key=lambda place: place.index, reverse=True)
-    floor = opened[-1].place.index if len(opened) == OPENED else 0
+    floor = opened[-1].place.index if len(opened) == most else 0
     return _Found([place for place in own if place.index >= floor], [], floor, named)
 
 

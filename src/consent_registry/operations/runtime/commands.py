@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from consent_registry.domain.act_entries import with_padding
 from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.errors import CannotRecord, KeyInUse, RegistryError
 from consent_registry.domain.events.event import Event
@@ -25,10 +24,8 @@ from consent_registry.operations.runtime.idempotency import (
     keep_result,
     kept_result,
 )
-from consent_registry.operations.runtime.response_delay import respond_after
 from consent_registry.operations.runtime.turns import TurnKind
 from consent_registry.storage.catalogue.catalogue import lock_catalogue
-from consent_registry.storage.clients.clients import find_own_clients
 from consent_registry.storage.consents.grants import read_clock
 from consent_registry.storage.database.database import Connection, transaction
 from consent_registry.storage.database.idempotency import find_answers, try_lock_keys
@@ -107,15 +104,15 @@ class Command(OperatorCommand):
         about = {event.client for event in events if event.client is not None and event.actor is not None}
         if self.actor.is_administration or not about:
             return set()
-        partner_id = self.actor.partner_id
-        return about - await find_own_clients(self.connection, self.network.network_id, partner_id, sorted(about))
+        asked = (self.network.network_id, self.actor.partner_id, sorted(about))
+        return about - await self.runtime.steps.find_own_clients(self.connection, *asked)
 
     async def append_padded(self, acting: Event, others: Sequence[Event] = ()) -> log.LogPlace:
         """Append the command's own event, `others` about client ids that its actor may not know, and padding; returns
         the place of the own event. Every command of this kind writes the same number of events. Do this last.
         """
         ids = new_ids(await self.now(), acting.entries())
-        return (await self.append(*with_padding(acting, others, ids)))[0]
+        return (await self.append(*self.runtime.steps.with_padding(acting, others, ids)))[0]
 
 
 @asynccontextmanager
@@ -162,7 +159,7 @@ async def run_command(
         answering = _run(runtime, actor, work, idempotency_key=idempotency_key, shape=shape, exclusive=exclusive)
         if not constant_time:
             return await answering
-        return await respond_after(constant_time * runtime.constant_time_seconds, answering)
+        return await runtime.steps.respond_after(constant_time * runtime.constant_time_seconds, answering)
 
 
 async def run_query(runtime: Runtime, actor: Actor, work: Callable[[Command], Awaitable[T]]) -> T:

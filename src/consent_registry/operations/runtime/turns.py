@@ -29,13 +29,14 @@ WAITING = 1024
 class _Line:
     """One caller's requests of one kind: the number under way, and those that wait, in the order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
         self.under_way = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
         """Wait until a request under way is answered; the turn is counted when this returns."""
-        if len(self.waiting) >= WAITING:
+        if len(self.waiting) >= self._most_waiting:
             raise CannotRecord("Too many requests of this caller are waiting. Ask again shortly.", retry_after=1)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
@@ -63,9 +64,15 @@ class Turns:
     or not; None is no limit.
     """
 
-    def __init__(self, connections: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        connections: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        most_waiting: int = WAITING,
+    ) -> None:
         self._connections = connections
         self._clock = clock
+        self._most_waiting = most_waiting
         self._lines: dict[tuple[str, TurnKind], _Line] = {}
         # The last caller, when it asked, and when another caller last asked.
         self._last = ""
@@ -101,7 +108,7 @@ class Turns:
     def _line(self, caller: str, kind: TurnKind) -> _Line:
         line = self._lines.get((caller, kind))
         if line is None:
-            line = self._lines[caller, kind] = _Line()
+            line = self._lines[caller, kind] = _Line(self._most_waiting)
         return line
 
     def _most(self, caller: str, kind: TurnKind) -> float:

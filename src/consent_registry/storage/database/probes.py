@@ -24,9 +24,9 @@ async def probe_log(connection: Connection, network_id: int) -> None:
     await connection.execute("select pg_logical_emit_message(true, 'consent-registry', 'ready?')")
 
 
-async def probe_room(connection: Connection) -> None:
+async def probe_room(connection: Connection, rows: int = ROWS) -> None:
     """Produce more rows than work_mem holds, so that PostgreSQL writes a temporary file: fails while the disk is full.
     A temporary table would need a privilege that no login has.
     """
     await connection.execute("set local work_mem = '64kB'")
-    await connection.execute("select count(*) from generate_series(1, $1)", ROWS)
+    await connection.execute("select count(*) from generate_series(1, $1)", rows)

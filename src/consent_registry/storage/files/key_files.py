@@ -127,12 +127,12 @@ def _read_own(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def _require_own_folder(directory: Path) -> None:
+def _require_own_folder(directory: Path, user: int | None = None) -> None:
     """Raise Unusable unless only the owner may write to the folder: a writer could replace the files in it."""
     if not directory.is_dir():
         raise Unusable(f"key file {directory / f'{FILES[0]}.json'} is missing")
     status = directory.stat()
-    if status.st_uid not in {os.geteuid(), 0}:
+    if status.st_uid not in {os.geteuid() if user is None else user, 0}:
         raise Unusable(
             f"the folder {directory} of the key files belongs to another user: run as its owner, or chown it"
         )
