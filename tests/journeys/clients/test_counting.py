@@ -5,12 +5,10 @@ import uuid
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from consent_registry.domain.events.event import Event
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.idempotency import CommandResult
-from consent_registry.operations.runtime.steps import Steps
+from consent_registry.operations.runtime.steps import Answer, Steps
 from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Installation, Registry, fresh
 
@@ -119,7 +117,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(installation: I
     """Acts that lock or read more than the caller's own number, and only these, answer in constant time."""
     waits: list[float] = []
 
-    async def noting(seconds: float, answering: Awaitable[CommandResult[Any]]) -> CommandResult[Any]:
+    async def noting(seconds: float, answering: Awaitable[Answer]) -> Answer:
         waits.append(seconds)
         return await answering
 

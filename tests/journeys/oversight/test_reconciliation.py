@@ -315,9 +315,9 @@ async def test_voidings_that_nobody_reads_are_missed(registry: Registry) -> None
     await north.post(f"/consents/{consent['consent_id']}/invalidations", {"reason": "form"})
     later = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
     assert set(await about(registry, client, begin=later)) == {"transfer_on_void_grant"}
-    asked = (NUMBER, PARTNERS["north"], read(later), datetime.now(UTC))
+    period = (NUMBER, PARTNERS["north"], read(later), datetime.now(UTC))
     async with registry.sql() as sql:
-        own, before = [{row.transfer_id for row in await rows(sql, asked)} for rows in (sent_in, sent_before)]
+        own, before = [{row.transfer_id for row in await rows(sql, period)} for rows in (sent_in, sent_before)]
     assert sent["transfer_id"] in before - own
 
 

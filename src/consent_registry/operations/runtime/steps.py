@@ -5,7 +5,7 @@ A process has one of each, handed in with its Runtime. A test that must see a de
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import FactsQuery, ResolvedClient, lock_clients
 from consent_registry.storage.decisions.facts import Facts, load_facts
 
+Answer = TypeVar("Answer")
+
 
 class LockGroups(Protocol):
     """Takes the exclusive locks of all client numbers that mean the same clients; see `lock_groups` in storage."""
@@ -36,6 +38,13 @@ class LockGroups(Protocol):
         client_ids: Sequence[str] = (),
     ) -> Awaitable[set[str]]:
         """The locked client numbers."""
+
+
+class RespondAfter(Protocol):
+    """Sends an answer after a constant time; see `respond_after` in response_delay.py."""
+
+    def __call__(self, seconds: float, answering: Awaitable[Answer], /) -> Awaitable[Answer]:
+        """What `answering` returns or raises, after so many seconds."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +63,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     count_failures: Callable[[Connection, int, int, CodeKind], Awaitable[int]] = count_failures
     find_own_clients: Callable[[Connection, int, int, Sequence[str]], Awaitable[set[str]]] = find_own_clients
     with_padding: Callable[[Event, Sequence[Event], Sequence[str]], list[Event]] = with_padding
-    respond_after: Callable[[float, Awaitable[Any]], Awaitable[Any]] = respond_after
+    respond_after: RespondAfter = respond_after
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
