@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.steps import Limits
+from consent_registry.operations.runtime.steps import ReadingLimits
 from tests.support.installation import Installation, Partner, Registry, fresh
 from tests.support.office import Body, Office, office
 from tests.support.small_network import NUMBER, PARTNERS, consent_body
@@ -127,7 +127,7 @@ def body_of(client: str, at: Office, *grants: Body) -> Body:
 @asynccontextmanager
 async def beginning(installation: Installation, *, hidden: bool) -> AsyncIterator[Day]:
     """Run the application on a database of its own, and begin a day there."""
-    short = partial(Runtime, limits=Limits(search_rounds=ROUNDS))
+    short = partial(Runtime, limits=ReadingLimits(search_rounds=ROUNDS))
     async with fresh(installation, make_runtime=short) as registry:
         me, north, east = [await office(registry, slug) for slug in (CALLER, "north", "east")]
         yield Day(registry, hidden, me, north, east, await registry.dpo(CALLER))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from consent_registry.domain.events.event import Event
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.steps import Answer, Steps
+from consent_registry.operations.runtime.response_delay import ResponseValue
+from consent_registry.operations.runtime.steps import Steps
 from tests.journeys.clients.counting import ACTS, Scene, Seen, do, entries, play
 from tests.support.installation import Installation, Registry, fresh
 
@@ -117,7 +118,7 @@ async def test_answers_whose_work_depends_on_others_leave_evenly(installation: I
     """Acts that lock or read more than the caller's own number, and only these, answer in constant time."""
     waits: list[float] = []
 
-    async def noting(seconds: float, answering: Awaitable[Answer]) -> Answer:
+    async def noting(seconds: float, answering: Awaitable[ResponseValue]) -> ResponseValue:
         waits.append(seconds)
         return await answering
 

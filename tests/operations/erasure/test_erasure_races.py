@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from consent_registry.operations.erasure.erasures import Eraser, RecordedErasure, perform_erasure
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.steps import Limits
+from consent_registry.operations.runtime.steps import ReadingLimits
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from tests.support.erasing import erasing, north, search_everywhere, small
 from tests.support.installation import ROLES, Installation, Registry, fresh
@@ -33,7 +33,7 @@ async def patient(installation: Installation) -> AsyncIterator[Registry]:
     In these rounds nine commands hold the client's lock one after another. On a busy machine that takes longer than a
     second; the contract allows the answer 503 then, but it would show nothing about deadlocks.
     """
-    make_runtime = partial(Runtime, limits=Limits(lock_patience=30.0))
+    make_runtime = partial(Runtime, limits=ReadingLimits(lock_patience=30.0))
     async with fresh(installation, make_runtime=make_runtime) as registry, registry.sql() as sql:
         login = f"{ROLES['app']} in database {registry.database}"
         await sql.execute(f"alter role {login} set lock_timeout = '30s'")

@@ -22,7 +22,7 @@ from consent_registry.operations.erasure.erasures import perform_erasure, previe
 from consent_registry.operations.log.export import export_log
 from consent_registry.operations.runtime.commands import digest_of
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.steps import Limits
+from consent_registry.operations.runtime.steps import ReadingLimits
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.http_middleware import CutOff
 from tests.cli.test_command_line import run
@@ -62,7 +62,7 @@ async def live(registry: Registry) -> str:
 @pytest_asyncio.fixture(loop_scope="session")
 async def short_pages(installation: Installation) -> AsyncIterator[Registry]:
     """A registry whose exports have pages of two events."""
-    make_runtime = partial(Runtime, limits=Limits(export_events=2, export_places=2))
+    make_runtime = partial(Runtime, limits=ReadingLimits(export_events=2, export_places=2))
     async with fresh(installation, make_runtime=make_runtime) as registry:
         yield registry
 

@@ -18,7 +18,7 @@ from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.operations.erasure.erasures import perform_erasure, preview_erasure
 from consent_registry.operations.oversight.event_filter import EventFilter
 from consent_registry.operations.runtime.context import Runtime
-from consent_registry.operations.runtime.steps import Limits
+from consent_registry.operations.runtime.steps import ReadingLimits
 from tests.support.dpo_desk import SEARCH, Record, expected, records, search, search_all
 from tests.support.erasing import erasing, hold, north, small
 from tests.support.installation import Installation, Registry, serving
@@ -368,7 +368,7 @@ async def test_many_questions_about_nobody_are_opened_page_by_page(log: Log) -> 
     dpo = await log.registry.dpo("north")
     whole = [item["id"] for item in await search_all(dpo, client="N-early", limit=200)]
     for opened in (1, 2, 3):
-        make_runtime = partial(Runtime, limits=Limits(opened_questions=opened))
+        make_runtime = partial(Runtime, limits=ReadingLimits(opened_questions=opened))
         async with serving(log.registry.installation, log.registry.database, make_runtime=make_runtime) as short:
             for limit in (200, 1):
                 found = await search_all(await short.dpo("north"), client="N-early", limit=limit)

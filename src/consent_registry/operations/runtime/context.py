@@ -10,7 +10,7 @@ from consent_registry.domain.catalogue import Catalogue, Network
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.clock import Clock
-from consent_registry.operations.runtime.steps import Limits, Steps
+from consent_registry.operations.runtime.steps import ReadingLimits, Steps
 from consent_registry.operations.runtime.turns import TurnKind, Turns
 from consent_registry.storage.catalogue.catalogue import catalogue_version, load_catalogue, lock_catalogue
 from consent_registry.storage.catalogue.networks import list_networks
@@ -18,7 +18,7 @@ from consent_registry.storage.database.database import Connection, Connections, 
 from consent_registry.storage.keys.keyring import Keys
 
 ORDINARY = Policies()
-STEPS, LIMITS = Steps(), Limits()
+STEPS, LIMITS = Steps(), ReadingLimits()
 # Networks are numbered from 1: a transaction in this one sees no tenant's rows.
 NO_NETWORK = 0
 # Seconds after a failure to record for which readiness probes thoroughly.
@@ -38,7 +38,7 @@ class Runtime:
         oversight: Connections | None = None,
         turns: Turns | None = None,
         steps: Steps = STEPS,
-        limits: Limits = LIMITS,
+        limits: ReadingLimits = LIMITS,
     ) -> None:
         self.pool = pool
         self._oversight = oversight or pool

@@ -5,7 +5,7 @@ A process has one of each, handed in with its Runtime. A test that must see a de
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -15,15 +15,13 @@ from consent_registry.domain.catalogue import FlowRules
 from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.grants import Grant
-from consent_registry.operations.runtime.response_delay import respond_after
+from consent_registry.operations.runtime.response_delay import ResponseValue, respond_after
 from consent_registry.storage.clients.clients import ClientReference, find_own_clients, find_reference
 from consent_registry.storage.clients.code_attempts import CodeKind, count_failures, lock_attempts
 from consent_registry.storage.clients.links import lock_groups
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.decisions.client_locks import FactsQuery, ResolvedClient, lock_clients
 from consent_registry.storage.decisions.facts import Facts, load_facts
-
-Answer = TypeVar("Answer")
 
 
 class LockGroups(Protocol):
@@ -43,7 +41,7 @@ class LockGroups(Protocol):
 class RespondAfter(Protocol):
     """Sends an answer after a constant time; see `respond_after` in response_delay.py."""
 
-    def __call__(self, seconds: float, answering: Awaitable[Answer], /) -> Awaitable[Answer]:
+    def __call__(self, seconds: float, answering: Awaitable[ResponseValue], /) -> Awaitable[ResponseValue]:
         """What `answering` returns or raises, after so many seconds."""
 
 
@@ -66,7 +64,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     respond_after: RespondAfter = respond_after
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How far one answer reads, and how long a question waits."""
 
     # A search for a rare status returns a short page after this many queries; the cursor continues from there.
