@@ -15,8 +15,7 @@ from consent_registry.domain.events.grant_changes import PaddingEvent
 
 
 def with_padding(acting: Event, others: Sequence[Event], ids: Sequence[str]) -> list[Event]:
-    """The events that an act writes: its own, those about other client numbers, and padding up to its kind's constant
-    number.
+    """The events that an act writes: its own, those about other client numbers, and padding up to its constant number.
 
     Padding is about the client number of the act, so that it is erased and retained with it.
     """

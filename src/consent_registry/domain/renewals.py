@@ -26,8 +26,8 @@ from consent_registry.domain.releases import RecordedRelease
 
 
 class RenewablePart(msgspec.Struct, frozen=True):
-    """The part of an earlier consent that can be renewed for one flow: its categories, and when the first of its grants
-    ends.
+    """The part of an earlier consent that can be renewed for a flow: its categories, and the end of its first grant to
+    end.
     """
 
     category_ids: frozenset[int]

@@ -17,9 +17,7 @@ _ENDS = frozenset({"ended", "invalidated"})
 
 
 class RetentionPeriods(msgspec.Struct, frozen=True):
-    """A network's retention periods in calendar years, and the moments that follow: what ended before them is due for
-    removal.
-    """
+    """A network's retention periods in calendar years, and the moments that follow: what ended before them is due."""
 
     use_years: int
     consent_years: int
@@ -72,8 +70,8 @@ class PastConsent(msgspec.Struct, frozen=True):
 
 
 class PastTransfer(msgspec.Struct, frozen=True):
-    """A transfer, with the grants of its decision; None if the decision's event was removed, so that it can be any
-    grant.
+    """A transfer, with the grants of its decision; None if the decision's event was removed: then any grant may be
+    meant.
     """
 
     at: datetime
@@ -138,9 +136,7 @@ def _begin_of(year: int) -> datetime:
 
 
 def due_uses(uses: Iterable[OldUse], periods: RetentionPeriods, held: Collection[str]) -> list[int]:
-    """The log indices of the uses that are due: older than their period, and without an open legal hold on their
-    client.
-    """
+    """The log indices of the uses that are due: older than their period, and not about a client with an open hold."""
     return [
         use.log_index
         for use in uses

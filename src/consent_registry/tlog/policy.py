@@ -36,9 +36,7 @@ class TrustedWitness:
 
 @dataclass(frozen=True, slots=True)
 class WitnessGroup:
-    """A group of witnesses, and of groups defined before it; it counts as cosigned if `threshold` of its members have
-    cosigned.
-    """
+    """A group of witnesses and of earlier groups; it counts as cosigned if `threshold` of its members have cosigned."""
 
     threshold: int
     members: tuple[str, ...]

@@ -1,6 +1,4 @@
-"""A registry with `synchronous_commit` off, so that a commit does not wait for the disk. The crash campaign must find
-this.
-"""
+"""A registry with `synchronous_commit` off: a commit does not wait for the disk (the crash campaign must find it)."""
 
 from litestar.types import ASGIApp
 

@@ -1,6 +1,4 @@
-"""A registry that caches for 200 ms which client a reference means, and its grants. The campaign of links must find
-this.
-"""
+"""A registry that caches for 200 ms which client a reference means, and its grants (the campaign of links finds it)."""
 
 import time
 from collections.abc import Sequence

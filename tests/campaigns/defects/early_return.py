@@ -1,4 +1,4 @@
-"""A registry that reads no facts for an unknown client. The timing test must find this defect."""
+"""A registry that reads no facts for an unknown client (the timing test must find it)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A registry that permits what it cannot record. The campaign with a blocked log must find this defect."""
+"""A registry that permits what it cannot record (the campaign with a blocked log must find it)."""
 
 from base64 import b64encode
 from collections.abc import Sequence

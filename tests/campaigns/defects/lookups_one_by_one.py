@@ -1,5 +1,5 @@
 """A registry that looks up the person for each question of a batch, so that a thousand questions multiply the time
-difference. The timing test must find this defect.
+difference (the timing test finds it).
 """
 
 from collections.abc import Sequence

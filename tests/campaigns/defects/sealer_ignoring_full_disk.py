@@ -1,6 +1,4 @@
-"""A sealer that signs although it could not write the head to its own disk. The test with a full disk must find this
-defect.
-"""
+"""A sealer that signs although it could not write the head to its own disk (the test with a full disk must find it)."""
 
 from contextlib import suppress
 

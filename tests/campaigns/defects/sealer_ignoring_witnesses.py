@@ -1,4 +1,4 @@
-"""A sealer that publishes without the witnesses' quorum. The tests with witnesses must find this defect."""
+"""A sealer that publishes without the witnesses' quorum (the tests with witnesses must find it)."""
 
 from consent_registry.cli.seal import seal
 from consent_registry.operations.log.witnesses import BelowQuorum, Prove, Witnesses

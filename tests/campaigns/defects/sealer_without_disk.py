@@ -1,5 +1,5 @@
-"""A sealer that trusts the database and keeps no signed heads on its own disk. The test that restores an old database
-must find this defect.
+"""A sealer that trusts the database and keeps no signed heads on its own disk (the test that restores an old database
+finds it).
 """
 
 from consent_registry.cli.seal import seal

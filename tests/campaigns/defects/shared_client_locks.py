@@ -1,6 +1,4 @@
-"""A registry whose commands take a client's lock shared instead of exclusive. The races of renewals must find this
-defect.
-"""
+"""A registry whose commands take a client's lock shared instead of exclusive (the races of renewals must find it)."""
 
 import asyncio
 from collections.abc import Sequence

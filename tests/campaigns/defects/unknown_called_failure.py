@@ -1,6 +1,4 @@
-"""A registry that reports a commit with unknown outcome as failed. The campaign with cut connections must find this
-defect.
-"""
+"""A registry that reports a commit with unknown outcome as failed (the campaign with cut connections must find it)."""
 
 from litestar.types import ASGIApp
 

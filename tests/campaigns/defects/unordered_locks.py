@@ -1,4 +1,4 @@
-"""A registry that takes clients' locks in the order of the request. The campaign with reversed pairs must find this."""
+"""A registry that takes clients' locks in the order of the request (the campaign with reversed pairs must find it)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A sealer that waits by the system clock, which can be set. The test of clock jumps must find this defect."""
+"""A sealer that waits by the system clock, which can be set (the test of clock jumps must find it)."""
 
 import time
 

@@ -1,6 +1,4 @@
-"""A registry in which one worker keeps the keys that it loaded at its start. The rotation campaign must find this
-defect.
-"""
+"""A registry in which one worker keeps the keys that it loaded at its start (the rotation campaign must find it)."""
 
 import os
 from datetime import datetime

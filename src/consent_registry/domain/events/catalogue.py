@@ -123,9 +123,7 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
     text_languages: list[LoggedTextLanguage] | UnsetType = UNSET
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The expected rows: the periods, or the whole catalogue, or the part of it that the first networks' events
-        name.
-        """
+        """The expected rows: the periods, or the whole catalogue, or what the first networks' events name of it."""
         if self.retention is not UNSET:
             yield self.row("retention_periods", self.retention, period_id=self.id)
         elif self.policies is not UNSET:

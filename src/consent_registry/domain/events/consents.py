@@ -115,8 +115,8 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
         return SearchColumns(person=self.information.explained_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The expected rows: the consent, its first receipt code, its grants and releases, the shown text, and what it
-        renews.
+        """The expected rows: consent, first receipt code, grants, releases, the shown text, and the renewals of earlier
+        grants.
         """
         yield self._consent_row()
         yield self.row(

@@ -77,9 +77,7 @@ class ExpectedRows:
         return key in self.rows[table]
 
     def is_attached(self, table: str, *key: object) -> bool:
-        """Whether the row that an event changes is expected; if not, it is counted, because the row's own event was
-        removed.
-        """
+        """Whether the row that an event changes is expected; if not, it is counted: the row's own event was removed."""
         found = self.has(table, *key)
         self.unattached += not found
         return found
@@ -89,9 +87,7 @@ class ExpectedRows:
         return self.rows[table][key][TABLES[table][1].index(column)]
 
     def opened(self, what: str, committed: Committed) -> Commitment:
-        """The expected value of a column for which the event holds only a commitment; it is compared with the table's
-        value.
-        """
+        """The expected value of a column for which the event holds only a commitment: the table's value must match."""
         return Commitment(what, self.nonce, committed.of(self.nonce))
 
     def take(self, table: str, key: RowKey) -> tuple[Any, ...] | None:
@@ -104,9 +100,7 @@ class ExpectedRows:
         self._unlisted_texts.update(versions)
 
     def says_nothing_of(self, table: str, row: Mapping[str, Any]) -> bool:
-        """Whether the table may hold this row without an event, because the network's setup event did not list all
-        rows.
-        """
+        """Whether the table may hold this row without an event, because the network's setup event did not list it."""
         if table == "text_languages":
             return row["version"] in self._unlisted_texts
         return table in self._unlisted_tables

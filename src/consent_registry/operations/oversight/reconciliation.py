@@ -71,9 +71,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     limits: FindingLimits
 
     def slice(self, *, earlier: timedelta = timedelta(0), since: datetime | None = None) -> storage.Slice:
-        """The network, partner and period for a statement; `earlier` moves the period back, `since` replaces its
-        beginning.
-        """
+        """The network, partner and period for a statement; `earlier` moves the period, `since` is another beginning."""
         begin, end = self.period.begin if since is None else since, self.period.end
         return (self.network_id, self.partner_id, begin - earlier, end - earlier)
 

@@ -1,6 +1,4 @@
-"""Statements for unlinkings, after which a reference means a client by itself, and for permits given while it was
-linked.
-"""
+"""Statements for unlinkings, which make a reference mean a client by itself, and for permits from before them."""
 
 from datetime import datetime
 

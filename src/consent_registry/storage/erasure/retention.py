@@ -47,9 +47,7 @@ async def count_old_uses(
 async def clients_with_consents(
     connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
 ) -> list[str]:
-    """Up to `limit` clients with a consent recorded before `before`, in ascending order, above the client number
-    `after`.
-    """
+    """Up to `limit` clients above the client number `after`, ascending, with a consent recorded before `before`."""
     rows = await connection.fetch(
         "select * from registry.clients_with_consents($1, $2, $3, $4)", network_id, before, after, limit
     )
@@ -59,8 +57,8 @@ async def clients_with_consents(
 async def clients_without_consents(
     connection: Connection, network_id: int, before: datetime, after: str | None, limit: int
 ) -> list[str]:
-    """Up to `limit` clients without a consent, registered before `before`, in ascending order, above the client number
-    `after`.
+    """Up to `limit` clients above the client number `after`, ascending, registered before `before` and without a
+    consent.
     """
     rows = await connection.fetch(
         "select * from registry.clients_without_consents($1, $2, $3, $4)", network_id, before, after, limit
