@@ -65,7 +65,7 @@ class ReceiptCheck:
                     self._met += 1
 
     def conclude(self) -> None:
-        """Write the check's sentence."""
+        """Write the result of the check as a sentence."""
         if self._unread:
             self.check.untold(f"{', '.join(self._unread)}: the leaf is not under this checkpoint, or cannot be read")
         elif self.check.verdict == Verdict.HOLDS:
