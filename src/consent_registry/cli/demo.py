@@ -27,7 +27,7 @@ from consent_registry.process.server_start import APPLICATION, Port, Service, Wo
 from consent_registry.process.standard_streams import show
 from consent_registry.process.supervisor import SEALER_DATABASE_URL, supervise
 from consent_registry.storage.database.migrations import migrate
-from consent_registry.storage.database.provisioning import count_rows, create_database, create_roles
+from consent_registry.storage.database.provisioning import analyze_tables, create_database, create_roles
 from consent_registry.storage.database.rewriting import scrub
 from consent_registry.storage.database.roles import DEFAULT_PREFIX, role_names
 from consent_registry.storage.files.key_files import make_keys
@@ -122,7 +122,7 @@ async def make_ready(cluster: Cluster | None, *, data: Path, service: Service) -
     if await replay_at_start(logins["eraser"], keys, ledger):
         await scrub(admin)
     await load(logins["app"], keys, data, service.base_url)
-    await count_rows(admin)
+    await analyze_tables(admin)
     app = {
         DATABASE_URL: logins["app"],
         ROLE_PREFIX: prefix,

@@ -36,7 +36,7 @@ async def create_roles(
         await connection.close()
 
 
-async def count_rows(dsn: str) -> None:
+async def analyze_tables(dsn: str) -> None:
     """Run ANALYZE, so that the planner knows the tables' sizes at once; autovacuum would need about a minute."""
     connection = await connect(dsn)
     try:
