@@ -15,7 +15,7 @@ GiverRole = Literal["self", "parent", "guardian", "custodian", "entrusting_perso
 Method = Literal["written", "signature_pad", "electronic", "oral"]
 SpecialCircumstances = Literal["urgency", "cannot_write", "remote", "other"]
 InterpreterKind = Literal["none", "lay", "sworn", "staff", "family"]
-Told = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
+InformationItem = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
 
 
 class ProposedGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class Information(msgspec.Struct, frozen=True):
 
     explained_by: str
     interpreter: Interpreter
-    told: tuple[Told, ...]
+    told: tuple[InformationItem, ...]
     copy_handed: bool | None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consent_registry.domain.law.proposed import InformationItem
 from consent_registry.operations.runtime.wire_members import (
     Instant,
     Language,
@@ -16,8 +17,6 @@ from consent_registry.operations.runtime.wire_members import (
     StaffReference,
     Uuid,
 )
-
-Told = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
 
 
 class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +92,7 @@ class InformationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     explained_by: StaffReference
     interpreter: InterpreterRequest
-    told: Annotated[list[Told], Meta(max_length=50)] = []
+    told: Annotated[list[InformationItem], Meta(max_length=50)] = []
     copy_handed: bool | None = None
 
 
