@@ -76,8 +76,8 @@ def forks() -> Iterator[Forks]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A demonstration of this test process's own, over a socket; tests use clients of their own."""
-    with running("api") as one:
-        yield one
+    with running("api") as demonstration:
+        yield demonstration
 
 
 @pytest.fixture(scope="session")

@@ -82,14 +82,14 @@ def test_the_image_is_installed_as_the_page_says() -> None:
 
 def test_every_service_of_ours_is_closed() -> None:
     """Nothing written but its volumes, no capability, no new privilege; the database listens nowhere."""
-    ours = {name: one for name, one in services().items() if one["image"] == "consent-registry"}
+    ours = {name: service for name, service in services().items() if service["image"] == "consent-registry"}
     assert set(ours) == {"registry", "sealer", "migrate"}
-    for name, one in ours.items():
-        assert one["read_only"] is True, name
-        assert one["cap_drop"] == ["ALL"]
-        assert one["security_opt"] == ["no-new-privileges:true"]
-        assert not {"ports", "privileged", "cap_add"} & one.keys()
-        verb = one.get("command", json.loads(next(step.words for step in steps() if step.name == "CMD")))[0]
+    for name, service in ours.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not {"ports", "privileged", "cap_add"} & service.keys()
+        verb = service.get("command", json.loads(next(step.words for step in steps() if step.name == "CMD")))[0]
         assert verb in set(app)
     database = services()["database"]
     assert database["network_mode"] == "none"
@@ -97,7 +97,7 @@ def test_every_service_of_ours_is_closed() -> None:
     assert "--auth-local=scram-sha-256" in database["environment"]["POSTGRES_INITDB_ARGS"]
     assert ours["registry"]["network_mode"] == "service:proxy"
     volumes = yaml.safe_load((ROOT / "compose.yaml").read_text())["volumes"].keys()
-    named = {volume.partition(":")[0] for one in services().values() for volume in one.get("volumes", [])}
+    named = {volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", [])}
     assert {name for name in named if not name.startswith(".")} == set(volumes)
     assert "./deploy/nginx.conf" in named
 
@@ -107,13 +107,15 @@ def test_the_pages_lines_make_the_settings(tmp_path: Path) -> None:
     lines = re.findall(r"```sh containers\n(.*?)```", PAGE, re.DOTALL)
     assert len(lines) == 1
     subprocess.run(["bash", "-eu", "-o", "pipefail"], input=lines[0], text=True, cwd=tmp_path, check=True)
-    for one in services().values():
-        for path in [one["env_file"]] if "env_file" in one else []:
+    for service in services().values():
+        for path in [service["env_file"]] if "env_file" in service else []:
             assert (tmp_path / path).stat().st_mode & 0o777 == 0o600
     server = settings.read_settings(environment("server", tmp_path))
     sealer = settings.read_sealer_settings(environment("sealer", tmp_path))
     assert environment("migrator", tmp_path).keys() == {settings.PREFIX + "DATABASE_URL"}
-    mounted = {name: [one.partition(":")[2] for one in services()[name]["volumes"]] for name in ("registry", "sealer")}
+    mounted = {
+        name: [volume.partition(":")[2] for volume in services()[name]["volumes"]] for name in ("registry", "sealer")
+    }
     assert server.erasure_ledger is not None
     for place in (server.keys.parent, server.erasure_ledger.parent, Path(SOCKET)):
         assert str(place) in mounted["registry"]

@@ -85,7 +85,7 @@ def settings(texts: Mapping[str, str]) -> set[str]:
 
 
 def test_an_act_that_reads_for_others_is_on_the_list() -> None:
-    """Whoever widens the partners of a transaction, or begins one for several, is named above with the reason."""
+    """A function that widens a transaction's partners, or begins one for several, is named above with the reason."""
     assert widening(modules()) == set(WIDENING)
     assert wider(modules()) == set(WIDER)
 

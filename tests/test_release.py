@@ -54,15 +54,15 @@ def test_each_lock_holds_its_own_part() -> None:
         (project["dependency-groups"]["dev"], development | base | demo | build),
         (project["dependency-groups"]["docs"], pages),
     ):
-        assert {re.split(r"[^a-z0-9-]", one)[0] for one in requirements} <= lock.keys()
-    for other in (base, build, demo):
-        assert all(development.get(name, other[name]) == other[name] for name in other)
-    for other in (base, build, demo, development):
-        assert all(pages.get(name, other[name]) == other[name] for name in other)
+        assert {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in requirements} <= lock.keys()
+    for pinned in (base, build, demo):
+        assert all(development.get(name, pinned[name]) == pinned[name] for name in pinned)
+    for pinned in (base, build, demo, development):
+        assert all(pages.get(name, pinned[name]) == pinned[name] for name in pinned)
 
 
 def test_every_locked_package_has_its_hash_and_no_address() -> None:
-    """Whoever installs a lock gets the bytes that were locked, from whatever index they use."""
+    """An installation from a lock gets the bytes that were locked, from any index."""
     for path in ROOT.glob("requirements*.lock"):
         entries = re.split(r"\n(?=\S)", path.read_text())
         assert entries != []

@@ -63,7 +63,7 @@ def test_an_event_is_read_as_it_was_written(kind: str) -> None:
 
 
 def _documented(registry: Registry) -> dict[str, Operation]:
-    return {f"{method} {path}": one for path, method, _, _, one in _operations(registry.app)}
+    return {f"{method} {path}": operation for path, method, _, _, operation in _operations(registry.app)}
 
 
 async def test_an_answer_is_as_it_was(registry: Registry) -> None:

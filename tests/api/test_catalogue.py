@@ -60,25 +60,25 @@ async def test_the_demonstration_is_as_its_document_says(registry: Registry) -> 
     """Partners, purposes, categories and flows of Paderborn, with names in German and English and with norms."""
     document = read_network("paderborn")
     shared = read_catalogue(document)
-    partners = {one["slug"]: one for one in await items(registry, "/partners", "paderborn")}
-    assert list(partners) == [one.slug for one in document.partners]
-    for one in document.partners:
-        shown = partners[one.slug]
-        assert (shown["name"], shown["regime"], shown["isolated"]) == (one.name, one.regime, one.isolated)
-        assert (shown["selectable"], shown["secrecy_holder"]) == (one.selectable, one.secrecy_holder)
-    purposes = {one["slug"]: one for one in await items(registry, "/purposes", "paderborn")}
+    partners = {item["slug"]: item for item in await items(registry, "/partners", "paderborn")}
+    assert list(partners) == [partner.slug for partner in document.partners]
+    for partner in document.partners:
+        shown = partners[partner.slug]
+        assert (shown["name"], shown["regime"], shown["isolated"]) == (partner.name, partner.regime, partner.isolated)
+        assert (shown["selectable"], shown["secrecy_holder"]) == (partner.selectable, partner.secrecy_holder)
+    purposes = {item["slug"]: item for item in await items(registry, "/purposes", "paderborn")}
     for purpose in shared.purposes:
         assert purposes[purpose.slug]["name"] == {"de": purpose.name.de, "en": purpose.name.en}
         assert set(purposes[purpose.slug]["categories"]) == set(purpose.categories)
-    categories = {one["slug"]: one for one in await items(registry, "/data-categories", "paderborn")}
+    categories = {item["slug"]: item for item in await items(registry, "/data-categories", "paderborn")}
     for category in shared.data_categories:
         shown = categories[category.slug]
         assert (shown["special"], shown["secrecy"]) == (category.special, category.secrecy)
     (agreement,) = await items(registry, "/agreements", "paderborn")
     expected = [
         (f.sender, f.recipient, f.purpose, frozenset(f.categories), f.basis, f.norm)
-        for one in document.agreements
-        for f in one.flows
+        for agreement in document.agreements
+        for f in agreement.flows
     ]
     shown_flows = [
         (f["sender"], f["recipient"], f["purpose"], frozenset(f["categories"]), f["basis"], f["norm"])
@@ -104,7 +104,7 @@ async def test_flows_say_their_basis(registry: Registry) -> None:
 async def test_a_network_without_flows_and_texts_has_empty_lists(registry: Registry) -> None:
     """Widunetz shows its partners; its agreement has no flow, and texts are an empty page, not an error."""
     assert await items(registry, "/partners", "widunetz")
-    assert [one["flows"] for one in await items(registry, "/agreements", "widunetz")] == [[]]
+    assert [item["flows"] for item in await items(registry, "/agreements", "widunetz")] == [[]]
     answer = await (await registry.partner("admin", "widunetz")).get("/texts")
     assert (answer.status_code, answer.json()) == (200, {"items": [], "next": None})
 
@@ -120,15 +120,18 @@ async def bytes_of(registry: Registry, text: JSON, network: str) -> dict[str, ht
     """Fetch a text in every language from its listed address."""
     partner = await registry.partner("admin", network)
     headers = {"Authorization": f"Bearer {partner.token}", "Accept": "text/plain"}
-    return {one["language"]: await registry.http.get(one["url"], headers=headers) for one in text["languages"]}
+    return {
+        language["language"]: await registry.http.get(language["url"], headers=headers)
+        for language in text["languages"]
+    }
 
 
 @pytest.mark.parametrize("network", ["small", "paderborn"])
 async def test_texts_are_the_bytes_their_hash_names(registry: Registry, network: str) -> None:
     """Each language has its SHA-256 in the listing, is served byte for byte, and says its language."""
     (text,) = await items(registry, "/texts", network)
-    hashes = {one["language"]: one["sha256"] for one in text["languages"]}
-    assert all(one["status"] == "published" for one in text["languages"])
+    hashes = {language["language"]: language["sha256"] for language in text["languages"]}
+    assert all(language["status"] == "published" for language in text["languages"])
     for language, answer in (await bytes_of(registry, text, network)).items():
         assert answer.status_code == 200
         assert hashlib.sha256(answer.content).hexdigest() == hashes[language]

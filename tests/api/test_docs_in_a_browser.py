@@ -28,8 +28,8 @@ DECIDE, ME = "#operations-decisions-decide", "#operations-tokens-me"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Run a demonstration for this module only, because its tests leave traces."""
-    with running("browser") as one:
-        yield one
+    with running("browser") as demonstration:
+        yield demonstration
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         made.on("console", lambda line: said.append(line.text))
         yield made
         host = f"127.0.0.1:{server.port}"
-        assert {one.netloc for one in asked if one.scheme not in {"data", "blob"}} == {host}
+        assert {url.netloc for url in asked if url.scheme not in {"data", "blob"}} == {host}
         assert not [line for line in said if "Content Security Policy" in line or "Refused to" in line]
 
 
@@ -65,7 +65,7 @@ def violations(page: Page) -> dict[str, list[str]]:
     """Return the faults that axe finds on the page: rule → elements."""
     page.evaluate(AXE)
     found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
-    return {one["id"]: [str(node["target"]) for node in one["nodes"]] for one in found}
+    return {violation["id"]: [str(node["target"]) for node in violation["nodes"]] for violation in found}
 
 
 def scrolls_sideways(page: Page) -> bool:
@@ -84,7 +84,7 @@ def open_call(page: Page, call: str) -> Locator:
 def execute(page: Page, call: Locator) -> Response:
     """Send the call unchanged and return the shown answer."""
     path = (call.locator(".opblock-summary-path").text_content() or "").replace("\u200b", "").strip()
-    with page.expect_response(lambda one: urlsplit(one.url).path == path) as answered:
+    with page.expect_response(lambda response: urlsplit(response.url).path == path) as answered:
         call.locator(".execute").click()
     call.locator(".live-responses-table tbody .response-col_status").wait_for()
     return answered.value
@@ -92,7 +92,7 @@ def execute(page: Page, call: Locator) -> Response:
 
 def authorize(page: Page, server: Server, slug: str) -> None:
     """Sign in as a partner of the demonstration, in the page's form."""
-    partner = next(one for one in server.network("paderborn")["partners"] if one["slug"] == slug)
+    partner = next(partner for partner in server.network("paderborn")["partners"] if partner["slug"] == slug)
     page.locator(".auth-wrapper .authorize").click()
     page.locator("#client_id_clientCredentials").fill(partner["client_id"])
     page.locator("#client_secret_clientCredentials").fill(partner["client_secret"])
@@ -134,7 +134,7 @@ def test_our_own_pages_have_no_barrier_that_axe_finds(page: Page, server: Server
 
 def test_the_examples_can_be_tried_as_they_stand(page: Page, server: Server) -> None:
     """Signed in as the partner the page names, a decision is permitted, a second time as well; and an act happens twice
-    when it is sent twice, because each call has a key of its own. Whoever writes a key keeps it.
+    when it is sent twice, because each call has a key of its own. A key that a person wrote is kept.
     """
     page.goto(address(server, "/docs"))
     authorize(page, server, "awo-paderborn")

@@ -26,9 +26,9 @@ RANDOM_CALLS = 1000
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(server: Server) -> AsyncIterator[Scene]:
     """Make the network to which the others are strangers."""
-    one = await scene(server)
-    yield one
-    one.close()
+    made = await scene(server)
+    yield made
+    made.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,24 +39,24 @@ async def mine(stage: Scene) -> Belongings:
 
 def strangers(stage: Scene, mine: Belongings) -> dict[str, Person]:
     """Return an uninvolved partner of the network, a partner of another network, and both administrations."""
-    other = next(n for n in stage.server.demo["networks"] if n["slug"] not in {stage.network, "widunetz"})
+    network = next(n for n in stage.server.demo["networks"] if n["slug"] not in {stage.network, "widunetz"})
     third = next(slug for slug in stage.partners if slug not in {mine.flow.sender, mine.flow.recipient})
     server = stage.server
     return {
         "third partner": stage.person(third),
-        "another network": Person.at(server.partner(other["slug"], other["partners"][0]["slug"]), stage.wires),
+        "another network": Person.at(server.partner(network["slug"], network["partners"][0]["slug"]), stage.wires),
         "administration": Person.at(server.admin(stage.network), stage.wires),
-        "another administration": Person.at(server.admin(other["slug"]), stage.wires),
+        "another administration": Person.at(server.admin(network["slug"]), stage.wires),
     }
 
 
-async def call(person: Person, one: Call, mine: Belongings, headers: dict[str, str] | None = None) -> Answer:
+async def call(person: Person, asked: Call, mine: Belongings, headers: dict[str, str] | None = None) -> Answer:
     """Make a call as this caller, with a new key."""
-    path, body = one.make(mine)
+    path, body = asked.make(mine)
     given = await person.access.headers(str(uuid.uuid4())) if headers is None else headers
-    content = {"Content-Type": "application/json"} if one.method == "POST" else {}
+    content = {"Content-Type": "application/json"} if asked.method == "POST" else {}
     data = b"" if body is None else json.dumps(body).encode()
-    return await person.wire.request(one.method, f"/api/v1{path}", content | given, data)
+    return await person.wire.request(asked.method, f"/api/v1{path}", content | given, data)
 
 
 async def scoped(access: Access, scopes: tuple[str, ...]) -> dict[str, str]:
@@ -81,11 +81,11 @@ async def test_every_call_of_the_api_is_on_the_list() -> None:
         for method in methods
         if method in {"get", "post", "put", "patch", "delete"}
     }
-    assert documented == {one.name for one in CALLS}
+    assert documented == {asked.name for asked in CALLS}
 
 
-@pytest.mark.parametrize("one", CALLS, ids=lambda one: one.name)
-async def test_without_a_good_token_it_is_401(stage: Scene, mine: Belongings, one: Call) -> None:
+@pytest.mark.parametrize("asked", CALLS, ids=lambda asked: asked.name)
+async def test_without_a_good_token_it_is_401(stage: Scene, mine: Belongings, asked: Call) -> None:
     """No token, another scheme, and malformed, altered or unsigned tokens are 401 with WWW-Authenticate."""
     person = stage.person(mine.flow.sender)
     good = (await person.access.headers())["Authorization"].removeprefix("Bearer ")
@@ -98,40 +98,40 @@ async def test_without_a_good_token_it_is_401(stage: Scene, mine: Belongings, on
     tokens += [f"Bearer {head}.{altered.rstrip('=')}.{signature}", f"Bearer {head}.{claims}.", f"Bearer {good}x"]
     for token in tokens:
         headers = {"Idempotency-Key": str(uuid.uuid4())} | ({"Authorization": token} if token else {})
-        answer = await call(person, one, mine, headers)
+        answer = await call(person, asked, mine, headers)
         assert answer.status == UNAUTHORIZED, (token[:30], answer)
         assert "www-authenticate" in answer.headers
 
 
-@pytest.mark.parametrize("one", [one for one in CALLS if one.scope], ids=lambda one: one.name)
-async def test_without_the_scope_it_is_403(stage: Scene, mine: Belongings, one: Call) -> None:
+@pytest.mark.parametrize("asked", [asked for asked in CALLS if asked.scope], ids=lambda asked: asked.name)
+async def test_without_the_scope_it_is_403(stage: Scene, mine: Belongings, asked: Call) -> None:
     """A token with all scopes except the needed one is 403."""
     person = stage.person(mine.flow.sender)
     administration = stage.server.admin(stage.network)
-    held = tuple(scope for scope in PARTNER_SCOPES if scope != one.scope)
-    assert (await call(person, one, mine, await scoped(person.access, held))).status == FORBIDDEN
-    others = tuple(scope for scope in ADMINISTRATION_SCOPES if scope != one.scope)
-    assert (await call(person, one, mine, await scoped(administration, others[:1]))).status == FORBIDDEN
-    other_door = person.access if one.scope in ADMINISTRATION_SCOPES else administration
-    assert (await call(person, one, mine, await other_door.headers(str(uuid.uuid4())))).status == FORBIDDEN
+    held = tuple(scope for scope in PARTNER_SCOPES if scope != asked.scope)
+    assert (await call(person, asked, mine, await scoped(person.access, held))).status == FORBIDDEN
+    others = tuple(scope for scope in ADMINISTRATION_SCOPES if scope != asked.scope)
+    assert (await call(person, asked, mine, await scoped(administration, others[:1]))).status == FORBIDDEN
+    other_door = person.access if asked.scope in ADMINISTRATION_SCOPES else administration
+    assert (await call(person, asked, mine, await other_door.headers(str(uuid.uuid4())))).status == FORBIDDEN
 
 
 # Its own network's administration may do what is the administration's.
 STRANGERS = [
-    pytest.param(one, who, id=f"{who}-{one.name}")
-    for one in CALLS
+    pytest.param(asked, who, id=f"{who}-{asked.name}")
+    for asked in CALLS
     for who in ("third partner", "another network", "administration", "another administration")
-    if not (one.scope == "catalogue:write" and who == "administration")
+    if not (asked.scope == "catalogue:write" and who == "administration")
 ]
 
 
-@pytest.mark.parametrize(("one", "who"), STRANGERS)
-async def test_strangers_are_shown_nothing(stage: Scene, mine: Belongings, one: Call, who: str) -> None:
+@pytest.mark.parametrize(("asked", "who"), STRANGERS)
+async def test_strangers_are_shown_nothing(stage: Scene, mine: Belongings, asked: Call, who: str) -> None:
     """No answer to a stranger has an identifier that it did not send itself, and the partners' data do not change."""
     person = strangers(stage, mine)[who]
-    answer = await call(person, one, mine)
+    answer = await call(person, asked, mine)
     assert answer.status < 500, answer
-    path, body = one.make(mine)
+    path, body = asked.make(mine)
     sent = path + json.dumps(body)
     shown = {secret for secret in mine.secrets if secret.encode() in answer.body and secret not in sent}
     assert not shown, (shown, answer)

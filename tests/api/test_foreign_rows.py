@@ -23,8 +23,8 @@ OF_THE_NETWORK = {
     "clients",  # a random number each
     "client_memberships",  # which of those numbers mean one client
     "link_codes",  # keyed digests: the code works at another partner
-    "links",  # that a code was used, for whoever tries it next
-    "unlinkings",  # which of those numbers no longer do, for whoever was permitted something meanwhile
+    "links",  # that a code was used, for the partner that tries it next
+    "unlinkings",  # which of those numbers no longer do, for a partner that was permitted something meanwhile
     "receipt_codes",  # keyed digests: the code works at any partner of the network
 }
 """Tables every partner's transaction reads whole. Anything else is cut down to the partners of the transaction."""

@@ -55,9 +55,13 @@ async def test_alive_but_not_ready_without_its_database(fresh_registry: Registry
         assert (answer.json()["type"], answer.headers["retry-after"]) == ("/problems/cannot-record", "1")
         assert answer.headers["content-type"] == "application/problem+json"
         assert (await fresh_registry.http.get("/live")).status_code == 200
-        for one in (await north.post("/decisions", question("N-1")), await north.get("/me"), await north.get("/texts")):
-            assert (one.status_code, one.json()["type"]) == (503, "/problems/cannot-record"), one.text
-            assert int(one.headers["retry-after"]) >= 1
+        for response in (
+            await north.post("/decisions", question("N-1")),
+            await north.get("/me"),
+            await north.get("/texts"),
+        ):
+            assert (response.status_code, response.json()["type"]) == (503, "/problems/cannot-record"), response.text
+            assert int(response.headers["retry-after"]) >= 1
     assert await until(fresh_registry, 200) < SOON
     assert (await north.post("/decisions", question("N-1"))).status_code == 200
 

@@ -31,7 +31,9 @@ SPELLINGS = (
 
 def instants_in(value: object) -> set[str]:
     """Return every text in an answer that begins like an instant."""
-    return {one for one in re.findall(r'"([^"]*)"', json.dumps(value)) if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", one)}
+    return {
+        text for text in re.findall(r'"([^"]*)"', json.dumps(value)) if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", text)
+    }
 
 
 def members(kind: dict[str, Any], name: str = "") -> set[str]:
@@ -56,10 +58,10 @@ async def test_a_consent_given_at_any_spelling_is_given_then(registry: Registry,
     body["act"]["given_at"] = spelling
     made = await north.post("/consents", body | {"valid_from": spelling})
     assert made["given_at"] == made["valid_from"] == format_instant(GIVEN)
-    one = f"/consents/{made['consent_id']}"
-    shown = await north.get(f"{one}?as_of={quote(spelling)}")
+    path = f"/consents/{made['consent_id']}"
+    shown = await north.get(f"{path}?as_of={quote(spelling)}")
     assert shown["given_at"] == format_instant(GIVEN)
-    await north.get(f"{one}?as_of={quote(format_instant(GIVEN - timedelta(microseconds=1)))}", 404)
+    await north.get(f"{path}?as_of={quote(format_instant(GIVEN - timedelta(microseconds=1)))}", 404)
     withdrawn = await north.post(
         "/withdrawals",
         {"client": client, "channel": "phone", "received_at": spelling, "declared_at": spelling},
@@ -67,7 +69,7 @@ async def test_a_consent_given_at_any_spelling_is_given_then(registry: Registry,
     assert withdrawn["withdrawn"]
     everything = instants_in([made, shown, withdrawn])
     assert everything
-    assert [one for one in everything if not re.search(INSTANT_PATTERN, one)] == []
+    assert [instant for instant in everything if not re.search(INSTANT_PATTERN, instant)] == []
 
 
 async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registry) -> None:
@@ -75,7 +77,7 @@ async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registr
     dpo = await registry.dpo("north")
     assert (await dpo.get(f"/findings?from={quote('2026-11-20T10:30:00+01:00')}")).status_code == 200
     plain = (await dpo.get("/findings?from=2026-11-20T10:30:00+01:00")).json()["errors"]
-    assert [(one["detail"].split()[0], "%2B" in one["detail"]) for one in plain] == [("from", True)]
+    assert [(fault["detail"].split()[0], "%2B" in fault["detail"]) for fault in plain] == [("from", True)]
     for parameter, query in {
         "until": "until=2026-11-20",
         "kind": "kind=x",
@@ -86,7 +88,9 @@ async def test_a_query_takes_an_offset_and_names_what_is_wrong(registry: Registr
         "nonsense": "nonsense=1",
     }.items():
         faults = (await dpo.get(f"/findings?{query}")).json()["errors"]
-        assert [(one["pointer"], one["detail"].split()[0].strip("'")) for one in faults] == [("", parameter)], query
+        assert [(fault["pointer"], fault["detail"].split()[0].strip("'")) for fault in faults] == [("", parameter)], (
+            query
+        )
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -98,14 +102,14 @@ async def test_every_instant_of_a_body_is_taken_in_any_spelling(registry: Regist
     for place in places(good):
         if place[-1] not in names:
             continue
-        pointer = "".join(f"/{one}" for one in place)
+        pointer = "".join(f"/{step}" for step in place)
         for spelling in SPELLINGS:
             answer = await send(registry, path, with_(good, place, spelling))
-            faults = {one["pointer"] for one in answer.json().get("errors", ()) if answer.status_code == 400}
+            faults = {fault["pointer"] for fault in answer.json().get("errors", ()) if answer.status_code == 400}
             assert pointer not in faults, (spelling, answer.text)
         for wrong in ("2026-11-20", "2026-11-20 09:30:00Z", "2026-11-20T09:30:00.1234567Z", "yesterday"):
             answer = await send(registry, path, with_(good, place, wrong))
-            assert "RFC 3339" in {one["pointer"]: one["detail"] for one in answer.json()["errors"]}[pointer]
+            assert "RFC 3339" in {error["pointer"]: error["detail"] for error in answer.json()["errors"]}[pointer]
 
 
 def test_the_document_calls_them_by_their_form() -> None:

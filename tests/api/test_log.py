@@ -145,7 +145,7 @@ async def test_proofs_verify_offline(public: Registry, desk: Office) -> None:
     for old, new in pairs:
         said = (await get(public, f"consistency?from={old}&to={new}")).json()
         assert (said["from"], said["to"]) == (old, new)
-        path = [base64.b64decode(one) for one in said["hashes"]]
+        path = [base64.b64decode(encoded) for encoded in said["hashes"]]
         if 0 < old < new:
             verify_consistency(old, new, path, tree_root(leaves[:old]), tree_root(leaves[:new]))
         else:
@@ -180,12 +180,12 @@ async def test_bundles_are_compressed_for_who_takes_it(public: Registry) -> None
     """A compressed bundle has another ETag and the same content each time; hashes are never compressed."""
     plain = await get(public, "tile/entries/000")
     packed = [await get(public, "tile/entries/000", Accept_Encoding=sent) for sent in ("gzip", "br, gzip;q=0.5")]
-    for one in packed:
-        assert one.headers["content-encoding"] == "gzip"
-        assert one.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
-        assert one.content == plain.content
-        assert one.headers["etag"] == packed[0].headers["etag"] != plain.headers["etag"]
-        assert int(one.headers["content-length"]) < len(plain.content)
+    for answer in packed:
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+        assert answer.content == plain.content
+        assert answer.headers["etag"] == packed[0].headers["etag"] != plain.headers["etag"]
+        assert int(answer.headers["content-length"]) < len(plain.content)
     for path, sent in (("tile/entries/000", "gzip;q=0"), ("tile/entries/000", "br"), ("tile/0/000", "gzip")):
         assert "content-encoding" not in (await get(public, path, Accept_Encoding=sent)).headers
     assert gzip.compress(plain.content, mtime=0) == gzip.compress(packed[0].content, mtime=0)
@@ -203,9 +203,9 @@ async def test_who_may_read_a_log(private: Registry, path: str) -> None:
         answer = await get(private, path, Authorization=f"Bearer {mine.token}")
         assert answer.status_code == 200
         assert answer.headers["cache-control"].startswith("private, ")
-    other = await private.partner("awo-paderborn", "paderborn")
+    stranger = await private.partner("awo-paderborn", "paderborn")
     for network in ("small", "nobody"):
-        answer = await private.http.get(f"/log/{network}/{path}", headers={"Authorization": f"Bearer {other.token}"})
+        answer = await private.http.get(f"/log/{network}/{path}", headers={"Authorization": f"Bearer {stranger.token}"})
         assert_problem(answer, 404, "not-found")
 
 

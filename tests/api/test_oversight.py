@@ -105,7 +105,7 @@ def test_every_call_of_oversight_is_known(registry: Registry) -> None:
         (method, path)
         for path, methods in document["paths"].items()
         for method, said in methods.items()
-        if any(SCOPES & set(one.get("oauth2", ())) for one in said["security"])
+        if any(SCOPES & set(scheme.get("oauth2", ())) for scheme in said["security"])
     }
     assert found == set(CALLS)
 
@@ -136,14 +136,14 @@ async def _beside_slow_findings(registry: Registry, searches: int = 10) -> tuple
         await transaction.start()
         await connection.execute("lock table registry.transfers in access exclusive mode")
         slow = [asyncio.create_task(dpo.get("/findings")) for _ in range(searches)]
-        stack.callback(lambda: [one.cancel() for one in slow])
+        stack.callback(lambda: [task.cancel() for task in slow])
         blocked = "select count(*) from pg_locks where not granted and relation = 'registry.transfers'::regclass"
         await _until(partial(connection.fetchval, f"select ({blocked}) >= 2"))
         answers = [await partner.post("/decisions", question(f"N-{number}")) for number in range(5)]
         answers += await asyncio.gather(*(partner.post("/decisions", question("N-1")) for _ in range(50)))
         await transaction.rollback()
         found = await asyncio.gather(*slow)
-    return {one.status_code for one in answers}, {one.status_code for one in found}
+    return {answer.status_code for answer in answers}, {answer.status_code for answer in found}
 
 
 async def test_ten_slow_searches_leave_decisions_alone(fresh_registry: Registry) -> None:

@@ -42,9 +42,9 @@ def publications(_: str) -> Iterator[Case]:
     yield changed(good, "neither form", lambda b: b["languages"][0].pop("content"), "/languages/0")
     yield changed(good, "a language twice", put("/languages/1/language", "de"), "/languages/1/language")
     yield changed(good, "without German", lambda b: b["languages"].pop(0), "/languages", 422)
-    other = hashlib.sha256(b"another German text").hexdigest()
+    digest = hashlib.sha256(b"another German text").hexdigest()
     place = "/languages/1/translation_of"
-    yield changed(good, "of another German text", put(place, other), place, 422)
+    yield changed(good, "of another German text", put(place, digest), place, 422)
 
 
 def invalidations(text: str) -> Iterator[Case]:
@@ -86,9 +86,9 @@ async def test_bad_bodies_are_refused_with_their_pointer(registry: Registry, pat
     for number, case in enumerate(KINDS[path](text)):
         answer = await admin.send(path.format(text=text), case.content, Idempotency_Key=f"{path}-{number}")
         assert answer.status_code in case.statuses, (case.name, answer.text)
-        pointers = {one.get("pointer") for one in answer.json().get("errors", [])}
+        pointers = {fault.get("pointer") for fault in answer.json().get("errors", [])}
         if case.pointer is not None:
-            assert any(str(one).startswith(case.pointer) for one in pointers), (case.name, pointers)
+            assert any(str(pointer).startswith(case.pointer) for pointer in pointers), (case.name, pointers)
     assert await state(registry) == before
 
 
@@ -104,7 +104,7 @@ async def state(registry: Registry) -> list[int]:
         "changes",
     )
     async with registry.sql() as sql:
-        return [await sql.fetchval(f"select count(*) from registry.{one}") for one in tables]  # noqa: S608 - our own
+        return [await sql.fetchval(f"select count(*) from registry.{table}") for table in tables]  # noqa: S608 - our own
 
 
 async def test_bytes_are_taken_as_they_are(registry: Registry) -> None:

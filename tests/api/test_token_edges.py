@@ -64,7 +64,7 @@ async def test_no_body_is_unpacked(registry: Registry, north: Partner, path: str
     await north.sign_in()
     kind = "application/x-www-form-urlencoded" if path == "/oauth/token" else "application/json"
     for lines in (["gzip"], ["br"], ["identity, gzip"], ["identity", "deflate"], ["GZIP"]):
-        headers = [("Content-Encoding", one) for one in lines]
+        headers = [("Content-Encoding", line) for line in lines]
         headers += [("Content-Type", kind), ("Authorization", f"Bearer {north.token}")]
         answer = await registry.http.post(path, content=b"{}", headers=headers)
         assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity"), lines

@@ -90,12 +90,12 @@ async def test_a_scope_that_is_not_held_is_invalid(registry: Registry, north: Pa
 
 async def test_who_cannot_authenticate_is_told_alike(registry: Registry, north: Partner) -> None:
     """Unknown clients and networks, wrong and foreign secrets get the same 401 with a challenge."""
-    other = registry.stranger("south")
+    stranger = registry.stranger("south")
     said = set()
     for client_id, secret in (
         (north.client_id, "wrong"),
         (north.client_id, north.client_secret + "x"),
-        (north.client_id, other.client_secret),
+        (north.client_id, stranger.client_secret),
         ("small.north.00000000", north.client_secret),
         ("nowhere.north.00000000", north.client_secret),
         ("north", north.client_secret),
@@ -197,7 +197,7 @@ async def test_receipts_are_verified_with_the_jwks(registry: Registry) -> None:
     north = await registry.partner("north")
     answer = (await north.post("/decisions", question("N-1", receipt=True))).json()
     kid = jwt.get_unverified_header(answer["receipt"])["kid"]
-    (key,) = [one for one in (await registry.http.get("/.well-known/jwks.json")).json()["keys"] if one["kid"] == kid]
+    (key,) = [key for key in (await registry.http.get("/.well-known/jwks.json")).json()["keys"] if key["kid"] == kid]
     assert key["log_origin"] == answer["log"]["origin"]
     claims = jwt.decode(answer["receipt"], jwt.PyJWK(key).key, algorithms=["EdDSA"], audience="south")
     assert claims["jti"] == answer["decision_id"]

@@ -35,12 +35,12 @@ class Danger:
     @property
     def is_the_databases(self) -> bool:
         """Whether the row changes the database and needs one of its own."""
-        return any("registry" in one or "{db}" in one for one in self.sql)
+        return any("registry" in statement or "{db}" in statement for statement in self.sql)
 
     @property
     def is_the_servers(self) -> bool:
         """Whether the server itself must be configured or restarted."""
-        return bool(self.options) or any("alter system" in one for one in self.sql)
+        return bool(self.options) or any("alter system" in statement for statement in self.sql)
 
 
 def attribute(name: str, line: str) -> Danger:
@@ -103,7 +103,7 @@ def key(name: str, line: str, content: bytes | None, mode: int = 0o600) -> Dange
 
 def secret(encoded: str, *more: str) -> bytes:
     """The content of a key file with these secrets."""
-    keys = [{"id": f"sealing-{number}", "secret": one} for number, one in enumerate((encoded, *more), start=1)]
+    keys = [{"id": f"sealing-{number}", "secret": text} for number, text in enumerate((encoded, *more), start=1)]
     return json.dumps({"keys": keys}).encode()
 
 
@@ -403,16 +403,16 @@ ADDRESSES = [
     setting("ISSUER", "https://registry.example?network=1", NO_URL),
     setting("ISSUER", "https://name@registry.example", NO_URL),
     setting("ISSUER", "https://[registry", NO_URL),
-    *(setting("TRUSTED_PROXIES", one, TOO_WIDE) for one in ("0.0.0.0/0", "::/0", "10.0.0.5, 128.0.0.0/1")),
+    *(setting("TRUSTED_PROXIES", value, TOO_WIDE) for value in ("0.0.0.0/0", "::/0", "10.0.0.5, 128.0.0.0/1")),
     *(
-        setting("TRUSTED_PROXIES", one, NO_NETWORK)
-        for one in ("*", "proxy.example", "10.0.0.5/24", "10.0.0.5;10.0.0.6")
+        setting("TRUSTED_PROXIES", value, NO_NETWORK)
+        for value in ("*", "proxy.example", "10.0.0.5/24", "10.0.0.5;10.0.0.6")
     ),
-    *(setting("LOG_PUBLIC", one, "is …: it must be true or false") for one in ("perhaps", "1")),
-    *(setting("POOL_SIZE", one, NO_NUMBER) for one in ("0", "-1", "many", "100000")),
-    *(setting("EVEN_MS", one, NO_NUMBER_FROM_1) for one in ("0", "-5", "5.5", "1001")),
-    *(setting("EVEN_ACTS_MS", one, NO_NUMBER_FROM_1) for one in ("0", "1001")),
-    *(setting(f"{one}_SECONDS", "0", NO_NUMBER_FROM_1) for one in ("HEAD", "BODY", "READER")),
+    *(setting("LOG_PUBLIC", value, "is …: it must be true or false") for value in ("perhaps", "1")),
+    *(setting("POOL_SIZE", value, NO_NUMBER) for value in ("0", "-1", "many", "100000")),
+    *(setting("EVEN_MS", value, NO_NUMBER_FROM_1) for value in ("0", "-5", "5.5", "1001")),
+    *(setting("EVEN_ACTS_MS", value, NO_NUMBER_FROM_1) for value in ("0", "1001")),
+    *(setting(f"{deadline}_SECONDS", "0", NO_NUMBER_FROM_1) for deadline in ("HEAD", "BODY", "READER")),
     setting("CONNECTIONS", "9", "is …: it must be a number from 10 to 100000"),
     Danger("an open host without a proxy", NO_PROXY, arguments=["--host", "0.0.0.0"]),  # noqa: S104 - refused
 ]

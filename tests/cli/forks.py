@@ -1,6 +1,6 @@
 """Runs the command in forks of one process that has everything imported: a row of a table costs milliseconds.
 
-A fork finds its three streams as a new interpreter would: closed ones are None, and what is left in a buffer at the end
+A fork finds its three streams as a new interpreter would: closed ones are None, and the rest of a buffer at the end
 and cannot be written is exit code 120.
 """
 
@@ -70,7 +70,9 @@ class Forks:
             self._process.stdin.write(json.dumps(task) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
-            out, err = ((folder / one).read_bytes() if (folder / one).exists() else b"" for one in ("out", "err"))
+            out, err = (
+                (folder / stream).read_bytes() if (folder / stream).exists() else b"" for stream in ("out", "err")
+            )
         return Ended(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
@@ -92,8 +94,8 @@ def forking() -> Iterator[Forks]:
 def _serve(requests: IO[str], answers: IO[str]) -> None:
     import consent_registry.cli as verbs
 
-    for one in pkgutil.iter_modules(verbs.__path__, "consent_registry.cli."):
-        import_module(one.name)
+    for module in pkgutil.iter_modules(verbs.__path__, "consent_registry.cli."):
+        import_module(module.name)
     for line in requests:
         task = json.loads(line)
         child = os.fork()
@@ -106,14 +108,14 @@ def _serve(requests: IO[str], answers: IO[str]) -> None:
 
 def _child(task: dict[str, object]) -> int:
     folder = Path(str(task["folder"]))
-    for name in [one for one in os.environ if one.startswith("CONSENT_REGISTRY_")]:
+    for name in [variable for variable in os.environ if variable.startswith("CONSENT_REGISTRY_")]:
         del os.environ[name]
     environment = task["environment"]
     assert isinstance(environment, dict)
     os.environ.update(environment)
     words = task["words"]
     assert isinstance(words, list)
-    sys.argv = ["consent-registry", *(os.fsdecode(bytes.fromhex(one)) for one in words)]
+    sys.argv = ["consent-registry", *(os.fsdecode(bytes.fromhex(word)) for word in words)]
     _streams(folder, str(task["output"]), str(task["encoding"]))
     return _run()
 

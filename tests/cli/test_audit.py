@@ -42,10 +42,10 @@ async def test_equal_and_then_not(registry: Registry) -> None:
     told = f'{grant}: category_ids is ["contact","health","identity"], the log implies ["contact","identity"]'
     assert told in shown
     code, shown, _ = replay(registry, "--json")
-    reports = {one["network"]: one for one in json.loads(shown)}
+    reports = {report["network"]: report for report in json.loads(shown)}
     assert (code, set(reports)) == (1, set(registry.installation.networks))
     assert (reports["small"]["verdict"], reports["paderborn"]["verdict"]) == ("fails", "holds")
-    (finding,) = [one for check in reports["small"]["checks"] for one in check["findings"]]
+    (finding,) = [finding for check in reports["small"]["checks"] for finding in check["findings"]]
     assert (finding["code"], finding["path"]) == ("column_differs", f"{grant} category_ids")
 
 
@@ -88,11 +88,11 @@ async def test_what_the_officers_look_at(fresh_registry: Registry) -> None:
     assert shown.count("There are no findings.") == len(fresh_registry.installation.networks) - 1
     code, shown, said = replay(fresh_registry, "--network", "small", "--days", "1", "--json", verb="reconcile")
     (only,) = json.loads(shown)
-    found = [one for check in only["checks"] for one in check["findings"]]
+    found = [finding for check in only["checks"] for finding in check["findings"]]
     items = (await (await fresh_registry.dpo("north")).get("/findings")).json()["items"]
     assert code == 1
-    assert [(one["path"], one["code"], one["index"]) for one in found] == [
-        (one["finding_id"], one["kind"], one["log_index"]) for one in items
+    assert [(finding["path"], finding["code"], finding["index"]) for finding in found] == [
+        (item["finding_id"], item["kind"], item["log_index"]) for item in items
     ]
 
 

@@ -68,7 +68,7 @@ RAISED: list[Exception] = [
     Unusable("two\nlines"),
     Refused("A rule refuses this.", faults=(Fault("/a", "is wrong.", "rule"), Fault("/b", "too"))),
 ]
-NO_PLACE_IN_A_LINE = ("Traceback", SECRET, *(type(one).__name__ for one in RAISED), "CannotRecord")
+NO_PLACE_IN_A_LINE = ("Traceback", SECRET, *(type(error).__name__ for error in RAISED), "CannotRecord")
 
 
 def raising(error: Exception) -> App:
@@ -92,7 +92,7 @@ def raising(error: Exception) -> App:
     return app
 
 
-@pytest.mark.parametrize("error", RAISED, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_every_exception_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     """An exception ends a plain verb with 1 and one with a verdict with 2; its line has neither class nor value."""
     for words, code in (("plain", 1), ("verdict", 2), ("perhaps", 1), ("perhaps --status", 2)):
@@ -101,7 +101,7 @@ def test_every_exception_is_one_line(error: Exception, capsys: pytest.CaptureFix
         assert (said.out, said.err.count("\n")) == ("", 1), said
         assert said.err.startswith("consent-registry: ")
         assert len(said.err) > len("consent-registry: x\n")
-        assert not [one for one in NO_PLACE_IN_A_LINE if one in said.err], said.err
+        assert not [word for word in NO_PLACE_IN_A_LINE if word in said.err], said.err
 
 
 def test_control_without_the_wrapper_an_exception_is_python_s_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,12 +134,13 @@ def test_no_verb_ends_the_process() -> None:
 def exits(source: str) -> bool:
     """Whether a module ends the process."""
     names = {
-        one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "") for one in ast.walk(ast.parse(source))
+        node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        for node in ast.walk(ast.parse(source))
     }
     return bool(names & {"exit", "_exit", "SystemExit", "quit", "abort"})
 
 
-@pytest.mark.parametrize("words", [one for one in EVERY_VERB if one not in {"roles", "openapi", "demo"}])
+@pytest.mark.parametrize("words", [verb for verb in EVERY_VERB if verb not in {"roles", "openapi", "demo"}])
 def test_every_verb_without_a_setting_is_one_line(forks: Forks, words: str) -> None:
     """Without settings and with unknown names a verb ends with one line and 1, or 2 if 1 is a verdict."""
     given = [value for name, value in arguments(words).items() if not name.startswith("--")]
@@ -149,15 +150,15 @@ def test_every_verb_without_a_setting_is_one_line(forks: Forks, words: str) -> N
         ended = forks.run(*words.split(), *given, *named, *status.split(), stdin=b"AWO-1001\n")
         assert ended.code == (2 if VERDICTS.get(words) == "" or status else 1), ended
         assert (len(ended.lines), ended.out) == (1, ""), ended
-        assert not [one for one in NO_PLACE_IN_A_LINE if one in ended.err], ended
+        assert not [word for word in NO_PLACE_IN_A_LINE if word in ended.err], ended
 
 
 def arguments(words: str) -> dict[str, str]:
     """Return a verb's required arguments, with values that do not exist."""
     demanded = {}
-    for name, one in inspect.signature(EVERY_VERB[words]).parameters.items():
-        if one.default is inspect.Parameter.empty:
-            option = name if one.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name.replace('_', '-')}"
+    for name, parameter in inspect.signature(EVERY_VERB[words]).parameters.items():
+        if parameter.default is inspect.Parameter.empty:
+            option = name if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name.replace('_', '-')}"
             demanded[option] = "digest" if words.startswith("keys") and name == "name" else "/proc/nowhere/x"
     return demanded
 
@@ -271,5 +272,5 @@ def test_streams_that_are_closed_are_not_given_to_files(forks: Forks, tmp_path: 
 
 def test_the_table_of_exceptions_is_no_copy_of_itself() -> None:
     """The table has more than twenty-five classes of exceptions: the registry's, the driver's, TLS's and Python's."""
-    assert len({type(one) for one in RAISED}) > 25
+    assert len({type(error) for error in RAISED}) > 25
     assert sys.version_info >= (3, 11)

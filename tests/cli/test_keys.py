@@ -101,10 +101,10 @@ async def test_a_leaked_token_key_goes_at_once(desk: Desk) -> None:
 
 async def test_a_missing_key_is_pointed_out(desk: Desk) -> None:
     """Values with a key that is not in the folder are listed as MISSING."""
-    other = desk.folder.parent / "other"
-    said("keys", str(other), "--make")
-    (other / "sealing.json").write_text((other / "sealing.json").read_text().replace("sealing-1", "sealing-9"))
-    lines = said("keys", str(other), **desk.environment).splitlines()
+    foreign = desk.folder.parent / "other"
+    said("keys", str(foreign), "--make")
+    (foreign / "sealing.json").write_text((foreign / "sealing.json").read_text().replace("sealing-1", "sealing-9"))
+    lines = said("keys", str(foreign), **desk.environment).splitlines()
     assert any(line.startswith("sealing  sealing-1    MISSING; ") for line in lines)
     assert not any("MISSING" in line for line in said("keys", str(desk.folder), **desk.environment).splitlines())
 

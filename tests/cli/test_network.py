@@ -95,11 +95,11 @@ def faults(folder: Path, origin: str = ORIGIN) -> list[str]:
     """Return the lines of the check, one for each fault; anything else is raised."""
     try:
         return [
-            f"{one.pointer}: {one.detail}"
-            for one in plan_faults(read_plan(folder, 1, BASE, origin, demonstration=False))
+            f"{fault.pointer}: {fault.detail}"
+            for fault in plan_faults(read_plan(folder, 1, BASE, origin, demonstration=False))
         ]
     except Malformed as error:
-        return [f"{one.pointer}: {one.detail}" for one in error.faults] or [error.detail]
+        return [f"{fault.pointer}: {fault.detail}" for fault in error.faults] or [error.detail]
 
 
 def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -161,9 +161,9 @@ async def test_no_mistake_is_a_traceback(folder: Path, installation: Installatio
         tried += 1
         if found:
             refused += 1
-            assert all(": " in one for one in found), (name, found)
+            assert all(": " in fault for fault in found), (name, found)
             if file == "catalogue.json":
-                assert any(one.startswith(("catalogue.json#", "/agreements")) for one in found), (name, found)
+                assert any(fault.startswith(("catalogue.json#", "/agreements")) for fault in found), (name, found)
         else:
             taken.append((name, path.read_bytes()))
     assert tried > 900 // EVERY
@@ -191,27 +191,33 @@ async def take(installation: Installation, folder: Path, path: Path, taken: list
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda one: one["partners"][1].update(slug=one["partners"][0]["slug"]), "/partners/1/slug: "),
-        (lambda one: one["partners"][0].update(regime=None), "/partners/0/selectable: "),
-        (lambda one: one["network"].update(slug="herne"), "/network/slug: must be 'kreis-herford'"),
+        (lambda plan: plan["partners"][1].update(slug=plan["partners"][0]["slug"]), "/partners/1/slug: "),
+        (lambda plan: plan["partners"][0].update(regime=None), "/partners/0/selectable: "),
+        (lambda plan: plan["network"].update(slug="herne"), "/network/slug: must be 'kreis-herford'"),
         (
-            lambda one: one["agreements"][0]["flows"][0].update(sender="nobody"),
+            lambda plan: plan["agreements"][0]["flows"][0].update(sender="nobody"),
             "/agreements/0/flows/0/sender: 'nobody'",
         ),
-        (lambda one: one["agreements"][0]["flows"][0].update(purpose="none"), "/agreements/0/flows/0/purpose: 'none'"),
-        (lambda one: one["agreements"][0]["flows"][0].update(norm="§ 1"), "/agreements/0/flows/0/norm: "),
-        (lambda one: one["agreements"][0].update(valid_from="2027-01-01", valid_until="2026-01-01"), "/valid_until: "),
         (
-            lambda one: one["agreements"][0].update(valid_from="2026-02-30"),
+            lambda plan: plan["agreements"][0]["flows"][0].update(purpose="none"),
+            "/agreements/0/flows/0/purpose: 'none'",
+        ),
+        (lambda plan: plan["agreements"][0]["flows"][0].update(norm="§ 1"), "/agreements/0/flows/0/norm: "),
+        (
+            lambda plan: plan["agreements"][0].update(valid_from="2027-01-01", valid_until="2026-01-01"),
+            "/valid_until: ",
+        ),
+        (
+            lambda plan: plan["agreements"][0].update(valid_from="2026-02-30"),
             "/agreements/0/valid_from: there is no such",
         ),
-        (lambda one: one["texts"][0]["languages"].pop("de"), "/texts/0/languages: must hold 'de'"),
+        (lambda plan: plan["texts"][0]["languages"].pop("de"), "/texts/0/languages: must hold 'de'"),
         (
-            lambda one: one["texts"][0]["languages"].update(ar="texts/none"),
+            lambda plan: plan["texts"][0]["languages"].update(ar="texts/none"),
             "/texts/0/languages/ar: 'texts/none' must be a",
         ),
-        (lambda one: one["texts"][0]["languages"].update(ar="/etc/hostname"), "/texts/0/languages/ar: "),
-        (lambda one: one.update(catalogue="nothing.json"), "/catalogue: 'nothing.json' must be a file"),
+        (lambda plan: plan["texts"][0]["languages"].update(ar="/etc/hostname"), "/texts/0/languages/ar: "),
+        (lambda plan: plan.update(catalogue="nothing.json"), "/catalogue: 'nothing.json' must be a file"),
     ],
 )
 def test_each_mistake_is_named_at_its_place(folder: Path, change: Callable[[Any], object], line: str) -> None:
@@ -220,7 +226,7 @@ def test_each_mistake_is_named_at_its_place(folder: Path, change: Callable[[Any]
     document = json.loads(path.read_bytes())
     change(document)
     path.write_bytes(written(document))
-    assert any(line in one for one in faults(folder)), faults(folder)
+    assert any(line in fault for fault in faults(folder)), faults(folder)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +246,7 @@ def test_what_is_no_document(forks: Forks, folder: Path, content: bytes) -> None
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_an_origin_that_no_note_carries_is_refused(folder: Path, registry: Registry, origin: str) -> None:
     """An origin that a signed note cannot have is refused with the rule, by the check and by the setup."""
-    assert any(ORIGINS[origin] in one and one.startswith("/log_origin") for one in faults(folder, origin))
+    assert any(ORIGINS[origin] in fault and fault.startswith("/log_origin") for fault in faults(folder, origin))
     plan = read_plan(folder, 77, BASE, origin, demonstration=False)
     with pytest.raises(Refused) as raised:
         await establish_network(registry.app.state.shared.runtime, plan)

@@ -60,16 +60,16 @@ async def test_a_hold_from_the_command_line(registry: Registry, environment: dic
     person = ("small", "--partner", "north", "--reference-file", str(tmp_path / "reference"))
     why = ("--norm", "legal_claims", "--staff", "DPO-1")
     hold_id = said(environment, "hold", "place", *person, *why).strip()
-    other = said(environment, "hold", "place", "small", "--consent", consent["consent_id"], *why).strip()
+    second = said(environment, "hold", "place", "small", "--consent", consent["consent_id"], *why).strip()
     listed = said(environment, "hold", "list", "small")
-    assert all(one in listed for one in (hold_id, other, "Art. 17 Abs. 3 lit. e DSGVO", "DPO-1"))
+    assert all(word in listed for word in (hold_id, second, "Art. 17 Abs. 3 lit. e DSGVO", "DPO-1"))
     assert client not in listed
     assert "A legal hold prevents it" in said(environment, "erasure", "preview", *person)
     act = ("erasure", "perform", *person, "--ground", "unlawful", "--confirm", "0")
     assert "Lift it first" in refused(environment, *act)
-    for one in (hold_id, other):
-        assert said(environment, "hold", "lift", "small", one, "--staff", "DPO-2") == "lifted\n"
-    assert "lifted already" in refused(environment, "hold", "lift", "small", other, "--staff", "DPO-2")
+    for hold in (hold_id, second):
+        assert said(environment, "hold", "lift", "small", hold, "--staff", "DPO-2") == "lifted\n"
+    assert "lifted already" in refused(environment, "hold", "lift", "small", second, "--staff", "DPO-2")
     assert "Preview again" in refused(environment, *act)
     await check_log(registry)
 

@@ -51,8 +51,8 @@ class Ground:
         """Run statements one by one, as the server's administrator."""
         connection = await asyncpg.connect(self.cluster.dsn(database=database))
         try:
-            for one in statements:
-                await connection.execute(one)
+            for statement in statements:
+                await connection.execute(statement)
         finally:
             await connection.close()
 
@@ -171,7 +171,7 @@ def row(danger: Danger) -> object:
     return pytest.param(danger, marks=mark, id=danger.name.replace(" ", "-"))
 
 
-@pytest.mark.parametrize("danger", [row(one) for one in DANGERS])
+@pytest.mark.parametrize("danger", [row(danger) for danger in DANGERS])
 async def test_a_danger_is_refused(ground: Ground, danger: Danger, tmp_path: Path) -> None:
     """The start ends with exit code 1 within five seconds and one line with setting and cure, and no port is opened."""
     keys = ground.keys
@@ -203,7 +203,7 @@ SOUND_BEHIND_A_PROXY = Danger(
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("sound", [SOUND, SOUND_BEHIND_A_PROXY], ids=lambda one: one.name.replace(" ", "-"))
+@pytest.mark.parametrize("sound", [SOUND, SOUND_BEHIND_A_PROXY], ids=lambda danger: danger.name.replace(" ", "-"))
 async def test_control_the_same_without_danger_starts(ground: Ground, sound: Danger) -> None:
     """Control: without dangers the same installation opens its port and becomes ready, and the port check sees it."""
     async with endangered(ground, sound, ground.keys) as environment:

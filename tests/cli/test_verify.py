@@ -153,9 +153,11 @@ def test_a_receipt_offline(folder: Path) -> None:
         assert result.returncode == 0, result.stdout
     whom = ("--vkey", VKEY, "--reference")
     assert verify("receipt", folder / "answer.json", "--proof", proof, *whom, REFERENCE).returncode == 0
-    other = verify("receipt", folder / "answer.json", "--proof", proof, *whom, "AWO-1002", "--json")
-    assert other.returncode == 1
-    assert [check["name"] for check in json.loads(other.stdout)["checks"] if check["verdict"] == "fails"] == ["client"]
+    foreign = verify("receipt", folder / "answer.json", "--proof", proof, *whom, "AWO-1002", "--json")
+    assert foreign.returncode == 1
+    assert [check["name"] for check in json.loads(foreign.stdout)["checks"] if check["verdict"] == "fails"] == [
+        "client"
+    ]
     assert verify("receipt", folder / "receipt", "--proof", proof, *whom, REFERENCE).returncode == 2
     text = (folder / "receipt").read_text()
     (folder / "forged").write_text(text.replace(text[-10], "A" if text[-10] != "A" else "B"))

@@ -278,12 +278,12 @@ def test_mistakes_are_one_line(tmp_path: Path, words: list[str], line: str) -> N
 
 def test_a_log_is_known_from_when_it_is_trusted(shared: Running) -> None:
     """A running witness reads new logs in its file; a malformed line stops it from answering, with its number."""
-    other = SignerKey.of_seed("registry.test/other", bytes(32))
-    body = AddCheckpoint(0, (), checkpoint(3, signer=other)).format()
+    foreign = SignerKey.of_seed("registry.test/other", bytes(32))
+    body = AddCheckpoint(0, (), checkpoint(3, signer=foreign)).format()
     assert httpx.post(f"{shared.url}/add-checkpoint", content=body).status_code == 404
-    run("witness", "trust", str(shared.folder), str(other.verifier))
+    run("witness", "trust", str(shared.folder), str(foreign.verifier))
     assert httpx.post(f"{shared.url}/add-checkpoint", content=body).status_code == 200
-    assert shared.latest(other.name).status_code == 200
+    assert shared.latest(foreign.name).status_code == 200
     logs = shared.folder / "logs"
     good = logs.read_text()
     logs.write_text(good + "nonsense\n")

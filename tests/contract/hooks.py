@@ -26,9 +26,9 @@ def accepted_or_refused_for_a_reason(ctx: Any, response: Any, case: Any) -> None
         positive_data_acceptance(ctx, response, case)
     except AssertionError:
         problem = response.json()
-        if response.status_code == 422 and all(one.get("rule") for one in problem.get("errors", [{}])):
+        if response.status_code == 422 and all(fault.get("rule") for fault in problem.get("errors", [{}])):
             return
         faults = problem.get("errors", [])
-        if faults and all(any(re.search(each, one["detail"]) for each in MALFORMED) for one in faults):
+        if faults and all(any(re.search(each, fault["detail"]) for each in MALFORMED) for fault in faults):
             return
         raise

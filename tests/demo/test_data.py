@@ -43,7 +43,9 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 every_network = pytest.mark.parametrize("slug", SLUGS)
 with_flows = pytest.mark.parametrize("slug", WITH_FLOWS)
-every_text = pytest.mark.parametrize(("slug", "language"), [(s, one) for s in WITH_FLOWS for one in LANGUAGES])
+every_text = pytest.mark.parametrize(
+    ("slug", "language"), [(s, language) for s in WITH_FLOWS for language in LANGUAGES]
+)
 
 
 def _flows_of(document: NetworkDocument, basis: str) -> list[DeclaredFlow]:
@@ -51,7 +53,7 @@ def _flows_of(document: NetworkDocument, basis: str) -> list[DeclaredFlow]:
 
 
 def _partners_of(document: NetworkDocument) -> dict[str, DeclaredPartner]:
-    return {one.slug: one for one in document.partners}
+    return {partner.slug: partner for partner in document.partners}
 
 
 def _text_of(slug: str, language: str) -> str:
@@ -82,8 +84,8 @@ def test_catalogue_is_one_file_that_all_networks_share() -> None:
     assert {read_network(slug).catalogue for slug in SLUGS} == {"catalogue.json"}
     catalogue = read_catalogue(read_network("herne"))
     for entries in (catalogue.data_categories, catalogue.purposes):
-        assert all(SLUG.fullmatch(one.slug) for one in entries)
-        assert all(one.name.de and one.name.en for one in entries)
+        assert all(SLUG.fullmatch(entry.slug) for entry in entries)
+        assert all(entry.name.de and entry.name.en for entry in entries)
     assert len(catalogue.data_categories) == 15
     assert len(catalogue.purposes) == 13
 
@@ -91,7 +93,7 @@ def test_catalogue_is_one_file_that_all_networks_share() -> None:
 def test_no_purpose_allows_what_is_not_to_be_shared() -> None:
     """Counselling records and protected identities belong to no purpose."""
     catalogue = read_catalogue(read_network("herne"))
-    known = {one.slug for one in catalogue.data_categories}
+    known = {category.slug for category in catalogue.data_categories}
     for purpose in catalogue.purposes:
         assert set(purpose.categories) <= known - {"counselling-record", "protected-identity"}
 
@@ -115,7 +117,7 @@ def test_flows_stay_within_partners_and_purposes(slug: str) -> None:
     """A flow joins two different selectable partners and has only categories of its purpose."""
     document = read_network(slug)
     partners = _partners_of(document)
-    allowed = {one.slug: set(one.categories) for one in read_catalogue(document).purposes}
+    allowed = {purpose.slug: set(purpose.categories) for purpose in read_catalogue(document).purposes}
     for flow in (*_flows_of(document, "consent"), *_flows_of(document, "statute")):
         assert flow.sender != flow.recipient
         assert partners[flow.sender].selectable
@@ -232,10 +234,12 @@ def test_text_names_exactly_the_categories_of_each_flow(slug: str, language: str
     """In German and English the line of each flow has its purpose and its categories in the catalogue's words."""
     document = read_network(slug)
     catalogue = read_catalogue(document)
-    purposes = {one.slug: getattr(one.name, language) for one in catalogue.purposes}
-    categories = {one.slug: getattr(one.name, language).split(" (")[0] for one in catalogue.data_categories}
+    purposes = {purpose.slug: getattr(purpose.name, language) for purpose in catalogue.purposes}
+    categories = {
+        category.slug: getattr(category.name, language).split(" (")[0] for category in catalogue.data_categories
+    }
     expected = [
-        f"- {purposes[flow.purpose]}: {'; '.join(categories[one] for one in flow.categories)}"
+        f"- {purposes[flow.purpose]}: {'; '.join(categories[category] for category in flow.categories)}"
         for flow in _flows_of(document, "consent")
     ]
     lines = _text_of(slug, language).splitlines()

@@ -16,7 +16,7 @@ def read(data: Path, *names: str) -> dict[str, str]:
     """Return a shell's environment after it has read these files."""
     lines = "".join(f". '{data}/{name}.env'\n" for name in names)
     run = subprocess.run(["sh", "-eu", "-c", f"{lines}env -0"], capture_output=True, check=True, env={"A_URL": "old"})
-    return dict(one.partition("=")[::2] for one in run.stdout.decode().split("\0") if one)
+    return dict(word.partition("=")[::2] for word in run.stdout.decode().split("\0") if word)
 
 
 def test_each_file_gives_its_login_and_takes_the_others_away(tmp_path: Path) -> None:

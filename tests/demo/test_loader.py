@@ -17,7 +17,7 @@ async def test_a_demonstration_from_before_dpos_gives_them_credentials_once(regi
     keys = tmp_path / "keys"
     keys.mkdir(mode=0o700)
     kept = registry.installation.networks["widunetz"]
-    bare = [{name: value for name, value in one.items() if name != "dpo"} for one in kept["partners"]]
+    bare = [{name: value for name, value in partner.items() if name != "dpo"} for partner in kept["partners"]]
     for slug in documents.SLUGS:
         entry = {**kept, "partners": bare} if slug == "widunetz" else {"slug": slug, "partners": []}
         (keys / f"demo-{slug}.json").write_text(json.dumps(entry))
@@ -28,8 +28,10 @@ async def test_a_demonstration_from_before_dpos_gives_them_credentials_once(regi
     first = json.loads((tmp_path / "demo.json").read_bytes())
     await load(registry.installation.dsn(registry.database), keys, tmp_path, ISSUER)
     assert json.loads((tmp_path / "demo.json").read_bytes()) == first
-    (network,) = [one for one in first["networks"] if one["slug"] == "widunetz"]
-    assert [{name: value for name, value in one.items() if name != "dpo"} for one in network["partners"]] == bare
+    (network,) = [network for network in first["networks"] if network["slug"] == "widunetz"]
+    assert [
+        {name: value for name, value in partner.items() if name != "dpo"} for partner in network["partners"]
+    ] == bare
     form = {"grant_type": "client_credentials", **network["partners"][0]["dpo"]}
     token = (await registry.http.post("/oauth/token", data=form)).json()["access_token"]
     claims = jwt.decode(token, options={"verify_signature": False})

@@ -103,7 +103,7 @@ def test_grants_are_flows_of_the_agreement_sent_by_their_recorder(slug: str) -> 
     for consent, body in _recorded(slug):
         assert body.text.id == "2026-1"
         assert 1 <= len(body.grants) <= 50
-        assert len({(one.recipient, one.purpose) for one in body.grants}) == len(body.grants)
+        assert len({(grant.recipient, grant.purpose) for grant in body.grants}) == len(body.grants)
         for grant in body.grants:
             assert grant.sender == consent.partner
             assert grant.answer == "given"
@@ -118,9 +118,9 @@ def test_special_categories_are_explicit_and_secrecy_is_released(slug: str) -> N
     """
     document = read_network(slug)
     catalogue = read_catalogue(document)
-    holders = {one.slug for one in document.partners if one.secrecy_holder}
-    special = {one.slug for one in catalogue.data_categories if one.special}
-    secret = {one.slug for one in catalogue.data_categories if one.secrecy}
+    holders = {partner.slug for partner in document.partners if partner.secrecy_holder}
+    special = {category.slug for category in catalogue.data_categories if category.special}
+    secret = {category.slug for category in catalogue.data_categories if category.secrecy}
     for _, body in _recorded(slug):
         for grant in body.grants:
             assert grant.explicit == bool(special.intersection(grant.categories))
@@ -129,8 +129,8 @@ def test_special_categories_are_explicit_and_secrecy_is_released(slug: str) -> N
             for grant in body.grants
             if grant.sender in holders and secret.intersection(grant.categories)
         }
-        assert [(one.holder, one.towards) for one in body.releases] == sorted(needed)
-        assert all(one.function and one.person is None for one in body.releases)
+        assert [(release.holder, release.towards) for release in body.releases] == sorted(needed)
+        assert all(release.function and release.person is None for release in body.releases)
 
 
 @at_any_start
@@ -138,8 +138,8 @@ def test_special_categories_are_explicit_and_secrecy_is_released(slug: str) -> N
 def test_every_form_satisfies_the_stricter_regime_of_its_day(slug: str, now: datetime) -> None:
     """For each category and both sides a form rule was in force on the day, and the method satisfies all of them."""
     document = read_network(slug)
-    regimes = {one.slug: one.regime for one in document.partners}
-    special = {one.slug for one in read_catalogue(document).data_categories if one.special}
+    regimes = {partner.slug: partner.regime for partner in document.partners}
+    special = {category.slug for category in read_catalogue(document).data_categories if category.special}
     for _, body in _recorded(slug, now):
         # The days around midnight count in either time zone.
         for day in {body.act.given_at.date(), body.act.given_at.astimezone(ZoneInfo("Europe/Berlin")).date()}:
@@ -199,14 +199,14 @@ def test_givers_may_give(slug: str) -> None:
         assert giver.mandate_until is None
         assert (giver.insight_assessed_by is not None) == (giver.age_band == "15_17")
         assert (giver.role, giver.age_band) in {("self", "adult"), ("self", "15_17"), ("parent", "under_14")}
-        assert (giver.role == "parent") == ({one.purpose for one in body.grants} == {"school"})
+        assert (giver.role == "parent") == ({grant.purpose for grant in body.grants} == {"school"})
 
 
 @at_any_start
 @with_flows
 def test_withdrawals_take_what_is_there_and_in_order(slug: str, now: datetime) -> None:
     """A withdrawal is after its consent and before now, names existing parts, and is not complete if it is partial."""
-    partners = {one.slug for one in read_network(slug).partners if not one.isolated}
+    partners = {partner.slug for partner in read_network(slug).partners if not partner.isolated}
     for consent, body in _recorded(slug, now):
         if consent.withdrawal is None:
             continue
@@ -238,8 +238,10 @@ def test_withdrawals_come_by_every_way() -> None:
         (consent, consent.withdrawal) for slug in WITH_FLOWS for consent, _ in _recorded(slug) if consent.withdrawal
     ]
     assert {withdrawal.by for _, withdrawal in made} == {"consent_id", "receipt_code", "client"}
-    assert any(withdrawal.by == "consent_id" and withdrawal.partner != one.partner for one, withdrawal in made)
-    assert any(withdrawal.by == "receipt_code" and withdrawal.partner != one.partner for one, withdrawal in made)
+    assert any(withdrawal.by == "consent_id" and withdrawal.partner != consent.partner for consent, withdrawal in made)
+    assert any(
+        withdrawal.by == "receipt_code" and withdrawal.partner != consent.partner for consent, withdrawal in made
+    )
     assert any("categories" in withdrawal.body for _, withdrawal in made)
 
 

@@ -32,7 +32,7 @@ def _example(slug: str) -> tuple[str, Request]:
 
 def _example_client(slug: str) -> DemoClient:
     partner, request = _example(slug)
-    first = next(one for one in clients(slug, NOW) if one.partner == partner)
+    first = next(client for client in clients(slug, NOW) if client.partner == partner)
     assert first.reference == request.client
     return first
 
@@ -46,8 +46,8 @@ def test_request_is_covered_by_a_long_lived_consent(slug: str) -> None:
     """The client's last consent covers the whole example, is in German, and is valid for more than a year."""
     _, request = _example(slug)
     last = _example_client(slug).consents[-1]
-    asked = [one for one in _grants(last.body) if one["purpose"] == request.purpose]
-    assert [one["recipient"] for one in asked] == [request.recipient]
+    asked = [grant for grant in _grants(last.body) if grant["purpose"] == request.purpose]
+    assert [question["recipient"] for question in asked] == [request.recipient]
     assert set(request.categories) <= set(msgspec.convert(asked[0]["categories"], list[str]))
     assert last.state == "given"
     assert "valid_until" not in last.body
@@ -61,9 +61,9 @@ def test_two_recipients_share_two_purposes(slug: str) -> None:
     """The example's client consented to the same two purposes for two recipients; the agreement has all four flows."""
     partner, request = _example(slug)
     given = {
-        (str(one["recipient"]), str(one["purpose"]))
+        (str(grant["recipient"]), str(grant["purpose"]))
         for consent in _example_client(slug).consents
-        for one in _grants(consent.body)
+        for grant in _grants(consent.body)
     }
     flows = {
         (flow.recipient, flow.purpose)
@@ -71,7 +71,7 @@ def test_two_recipients_share_two_purposes(slug: str) -> None:
         for flow in agreement.flows
         if flow.sender == partner
         and flow.basis == "consent"
-        # Whoever varies the example keeps its categories.
+        # A variation of the example keeps its categories.
         and set(request.categories) <= set(flow.categories)
     }
     recipients = {recipient for recipient, _ in given}
@@ -87,6 +87,6 @@ def test_paderborn_asks_for_work() -> None:
     assert (partner, request.client) == ("awo-paderborn", "AWO-1001")
     assert (request.recipient, request.purpose) == ("jobcenter-kreis-paderborn", "employment")
     employment = next(
-        one for one in _grants(_example_client("paderborn").consents[-1].body) if one["purpose"] == "employment"
+        grant for grant in _grants(_example_client("paderborn").consents[-1].body) if grant["purpose"] == "employment"
     )
     assert employment["categories"] == ["identity", "contact", "employment"]

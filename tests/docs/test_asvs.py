@@ -47,7 +47,7 @@ class Row:
 
 def requirements() -> dict[str, int]:
     """Return the level of each requirement of the standard by its id."""
-    sections = (one.split() for one in re.split(r"[|\n]", LEVELS) if one)
+    sections = (word.split() for word in re.split(r"[|\n]", LEVELS) if word)
     return {f"{name}.{at}": int(level) for name, levels in sections for at, level in enumerate(levels, start=1)}
 
 

@@ -88,5 +88,5 @@ def test_a_line_that_fails_is_found(tmp_path: Path) -> None:
         first, *others = to_paste()["erasure.md"]
         assert paste(tmp_path, "\n".join(others)).returncode != 0
         assert paste(tmp_path, "\n".join([first, *others])).returncode == 0
-        broken = [one.replace("register $PERSON\n", "") for one in others]
+        broken = [line.replace("register $PERSON\n", "") for line in others]
         assert paste(tmp_path, "\n".join([first, *broken])).returncode != 0

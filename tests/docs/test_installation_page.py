@@ -280,7 +280,7 @@ def test_guessing_secrets_is_slow(world: World) -> None:
     """One address asks for ten tokens a second and twenty at once; the rest is told when to ask again."""
     told = many_tokens(world)
     assert "429 1" in told
-    assert len([one for one in told if one.startswith("401")]) >= 20
+    assert len([line for line in told if line.startswith("401")]) >= 20
 
 
 def test_a_proxy_that_lacks_something_is_seen(world: World) -> None:
@@ -294,7 +294,7 @@ def test_a_proxy_that_lacks_something_is_seen(world: World) -> None:
         )
         assert ask(world, "/ready").status == 200
         assert len(ask(world, "/api/v1/me").headers["strict-transport-security"]) == 2
-        assert {one.split()[0] for one in many_tokens(world)} == {"401"}
+        assert {token.split()[0] for token in many_tokens(world)} == {"401"}
     finally:
         world.says(f"cp /root/whole.conf {conf}; systemctl reload nginx; sleep 1")
     assert ask(world, "/ready").status == 404

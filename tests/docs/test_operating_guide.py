@@ -44,7 +44,7 @@ def pattern(line: str) -> re.Pattern[str]:
 def refusals(name: str) -> Iterator[str]:
     """Yield every line that a module refuses with, `…` for what is put in while running."""
     tree = ast.parse((SOURCE / name).read_text())
-    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for function in functions:
         for node in ast.walk(function):
             if function.name in OTHER_VERBS or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -54,7 +54,7 @@ def refusals(name: str) -> Iterator[str]:
 
 
 def said(text: ast.expr) -> str:
-    """Return a text as it stands in the source."""
+    """Return a text as it is written in the source."""
     if isinstance(text, ast.JoinedStr):
         return "".join(said(part) for part in text.values)
     if isinstance(text, ast.FormattedValue):
@@ -83,7 +83,7 @@ def test_every_refusal_is_in_the_guide() -> None:
 
 
 def test_nothing_in_the_guide_is_made_up() -> None:
-    """Each line of the guide is one that a danger was refused with, or one that stands in the code."""
+    """Each line of the guide is one that a danger was refused with, or one that is in the code."""
     code = [text for path in SOURCE.rglob("*.py") for text in refusals(str(path.relative_to(SOURCE)))]
     told = [danger.line for danger in DANGERS] + code
     assert [line for line in lines() if not any(is_same(line, text) for text in told)] == []
@@ -107,6 +107,6 @@ def test_every_setting_is_in_the_guide() -> None:
 def test_every_name_in_the_source_is_known() -> None:
     """Whatever reads the environment reads a name that the registry knows, so none is refused that has an effect."""
     sources = {path: path.read_text() for path in SOURCE.rglob("*.py")}
-    named = {one for text in sources.values() for one in re.findall(r"CONSENT_REGISTRY_([A-Z_]+[A-Z])", text)}
+    named = {name for text in sources.values() for name in re.findall(r"CONSENT_REGISTRY_([A-Z_]+[A-Z])", text)}
     assert len(named) > 10
     assert named <= settings.known_names()

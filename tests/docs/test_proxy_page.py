@@ -36,7 +36,7 @@ def seconds(name: str) -> int:
 
 
 def test_the_page_shows_what_is_shipped() -> None:
-    """Word for word, so that whoever copies from the page has what the system test ran."""
+    """Word for word, so that a reader who copies from the page has what the system test ran."""
     blocks = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/proxy.md").read_text(), re.DOTALL)
     assert blocks == [SHIPPED]
 
@@ -67,7 +67,7 @@ def test_it_waits_longer_than_the_registry() -> None:
 
 
 def test_hsts_is_the_registrys() -> None:
-    """One policy, whoever answers."""
+    """One policy for every answer."""
     ours = re.search(r'strict-transport-security", b"([^"]+)"', (ROOT / "src/consent_registry/app.py").read_text())
     assert ours is not None
     assert f'add_header Strict-Transport-Security "{ours[1]}" always;' in SHIPPED

@@ -26,7 +26,7 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_kind_is_told_with_its_severity_and_norm() -> None:
-    """In the order in which the code tells them, no more and no fewer."""
+    """In the order of the code, no more and no fewer."""
     told = [(row[0].strip("`"), row[1], row[3]) for row in rows("What is looked for")]
     assert told == [(kind, ground.severity, ground.norm) for kind, ground in GROUNDS.items()]
 
@@ -47,7 +47,7 @@ def test_the_numbers_are_the_codes() -> None:
 
 
 def test_for_every_kind_there_is_something_to_do() -> None:
-    """Each stands in one row."""
+    """Each has one row."""
     named = [kind for row in rows("What to do") for kind in re.findall(r"`([a-z_]+)`", row[0])]
     assert sorted(named) == sorted(GROUNDS)
 

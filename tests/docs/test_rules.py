@@ -30,7 +30,7 @@ def rows(title: str) -> list[list[str]]:
 
 
 def named(*titles: str) -> set[str]:
-    """What stands in the first cells of these sections, as code."""
+    """The first cells of these sections' tables, as code."""
     return {re.findall(r"`([^`]+)`", row[0])[0] for title in titles for row in rows(title)}
 
 
@@ -38,7 +38,7 @@ def rules_of(tree: ast.Module) -> Iterator[str]:
     """The rules that a module's faults name; one that is put together is known by its beginning."""
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") in {"Fault", "_fault"}:
-            given = {one.arg: one.value for one in call.keywords}
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
             rule = given.get("rule") or (call.args[RULE] if len(call.args) > RULE else None)
             if isinstance(rule, ast.Constant) and isinstance(rule.value, str):
                 yield rule.value
@@ -50,7 +50,7 @@ def rules_of(tree: ast.Module) -> Iterator[str]:
 
 def nouns_of_acts() -> set[str]:
     """The nouns of all acts on grants."""
-    return {one.noun for one in vars(grant_changes).values() if isinstance(one, grant_changes.GrantAct)}
+    return {value.noun for value in vars(grant_changes).values() if isinstance(value, grant_changes.GrantAct)}
 
 
 def test_every_rule_that_refuses_is_in_the_document_and_the_reverse() -> None:
@@ -74,16 +74,18 @@ def test_every_line_says_norm_and_who_confirms() -> None:
 
 
 def test_every_form_rule_is_in_the_document() -> None:
-    """Regime, norm and both dates of each row of the code stand in one row of the document, and there is no other."""
+    """Regime, norm and both dates of each row of the code are in one row of the document, and there is no other."""
     told = {(row[0].strip("`"), row[6], row[3], row[4]) for row in rows("Form: who may say yes how")}
-    kept = {(one.regime, one.norm, str(one.since), "" if one.until is None else str(one.until)) for one in FORM_RULES}
+    kept = {
+        (rule.regime, rule.norm, str(rule.since), "" if rule.until is None else str(rule.until)) for rule in FORM_RULES
+    }
     assert told == kept
 
 
 def test_every_remark_and_obligation_is_in_the_document() -> None:
     """With its norm; obligations by the codes in the module that makes them."""
     assert {(re.findall(r"`([^`]+)`", row[0])[0], row[2]) for row in rows("Remarks")} == {
-        (one.code, one.norm) for one in REMARKS.values()
+        (remark.code, remark.norm) for remark in REMARKS.values()
     }
     made = ast.parse((ROOT / "src/consent_registry/domain/obligations.py").read_text(encoding="utf-8"))
     codes = {
@@ -98,5 +100,5 @@ def test_every_remark_and_obligation_is_in_the_document() -> None:
 def test_every_flag_is_in_the_document() -> None:
     """Each flag that a document of a network may set, and the two of partners."""
     flags = {field.name for kind in (CategoryFlags, PurposeFlags, Policies) for field in msgspec.structs.fields(kind)}
-    told = {one.partition(":")[0] for one in named("The flags of a catalogue")}
+    told = {rule.partition(":")[0] for rule in named("The flags of a catalogue")}
     assert told == flags | {"isolated", "coordinating_post"}

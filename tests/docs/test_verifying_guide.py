@@ -19,17 +19,17 @@ SECTION = GUIDE.split("\n## Searching the log, and taking events along\n")[1].sp
 
 
 def test_every_member_of_a_filter_is_explained() -> None:
-    """Each stands in the table, and no other does; the kinds named there are kinds."""
+    """Each is in the table, and no other does; the kinds named there are kinds."""
     rows = [line for line in SECTION.splitlines() if line.startswith("| `")]
     named = [name for row in rows for name in re.findall(r"`([a-z]+)`", row.split("|")[1])]
-    assert sorted(named) == sorted(one.encode_name for one in msgspec.structs.fields(EventFilter))
+    assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(EventFilter))
     kinds = next(row for row in rows if row.startswith("| `kind`"))
     assert set(re.findall(r"`([a-z_]+)`", kinds.split("|")[2])) < set(EVENTS)
 
 
 def test_every_format_is_explained() -> None:
     """The export's formats, each by its name."""
-    (form,) = [one for one in msgspec.structs.fields(EventExportRequest) if one.name == "format"]
+    (form,) = [field for field in msgspec.structs.fields(EventExportRequest) if field.name == "format"]
     assert all(f"`{name}`" in SECTION for name in form.type.__args__)
 
 
@@ -60,6 +60,6 @@ def test_what_is_not_told_is_in_the_guide() -> None:
     for row in rows:
         names = re.findall(r"`([a-z_.]+)`", row.split(" | ")[0])
         table = names[0].partition(".")[0]
-        listed |= {f"{table}{one}" if one.startswith(".") else one for one in names}
+        listed |= {f"{table}{name}" if name.startswith(".") else name for name in names}
     told = {table if column == "*" else f"{table}.{column}" for table, columns in UNTOLD.items() for column in columns}
     assert listed == told

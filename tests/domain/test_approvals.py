@@ -48,8 +48,8 @@ def test_later_approval_heals_nothing() -> None:
 def test_every_gate_needs_one_approval() -> None:
     """One approval opens a gate, and each gate needs an approval of its own; without gates every grant passes."""
     closed, opened = (
-        ApprovalGate("isolated_partner", "sender", several)
-        for several in ((), (msgspec.structs.replace(APPROVAL, revoked_at=day(1)), APPROVAL))
+        ApprovalGate("isolated_partner", "sender", approvals)
+        for approvals in ((), (msgspec.structs.replace(APPROVAL, revoked_at=day(1)), APPROVAL))
     )
     assert not closed.is_open(day(15), day(20))
     assert opened.is_open(day(15), day(20))

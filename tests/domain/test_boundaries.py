@@ -79,8 +79,8 @@ def instants_of(value: object) -> Iterator[datetime]:
     if isinstance(value, datetime):
         yield value
     elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from instants_of(one)
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from instants_of(member)
 
 
 def moved_to(facts: T, old: datetime, new: datetime) -> T:
@@ -173,9 +173,9 @@ def test_forms_agree_by_the_german_calendar(
     rules = [find_rule(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
     forms = [form_oracle.form_needed(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
     assert [None if rule is None else rule.form for rule in rules] == forms
-    (mine, other), (form, another) = rules, forms
-    if mine is not None and other is not None and form is not None and another is not None:
-        strict, needed = stricter(mine, other), form_oracle.stricter_form(form, another)
+    (mine, theirs), (form, another) = rules, forms
+    if mine is not None and theirs is not None and form is not None and another is not None:
+        strict, needed = stricter(mine, theirs), form_oracle.stricter_form(form, another)
         assert strict.form == needed
         kept = form_is_sufficient(strict, method, special_circumstances=circumstances)
         # To prefer a form is to take another one where circumstances ask for it.

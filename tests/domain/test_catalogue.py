@@ -30,9 +30,9 @@ def catalogue(*flows: Flow, approvals: tuple[Approval, ...] = ()) -> Catalogue:
     return Catalogue(
         network=Network(1, "small", "Small", "", "log"),
         version=1,
-        partners={one.slug: one for one in (OFFICE, ADVICE, APART)},
-        categories={one.slug: one for one in (IDENTITY, CONTACT, FAMILY, MENTAL_HEALTH)},
-        purposes={one.slug: one for one in (SUPPORT, NARROW, GATED)},
+        partners={party.slug: party for party in (OFFICE, ADVICE, APART)},
+        categories={category.slug: category for category in (IDENTITY, CONTACT, FAMILY, MENTAL_HEALTH)},
+        purposes={purpose.slug: purpose for purpose in (SUPPORT, NARROW, GATED)},
         agreements=(),
         flows={(flow.sender_id, flow.recipient_id, flow.purpose_id): (flow,) for flow in flows},
         texts={},
@@ -93,14 +93,14 @@ def test_who_gets_more_than_attendance_advises() -> None:
 
 def test_an_isolated_partner_has_an_approval_gate_in_each_direction() -> None:
     """A flow from or to an isolated partner has a gate with that partner's fitting approvals; other flows have none."""
-    fits, other = approval(), approval(approval_id="other", sender_id=ADVICE.partner_id)
+    fits, foreign = approval(), approval(approval_id="other", sender_id=ADVICE.partner_id)
     of_another, of_purpose = approval(partner_id=1), approval(partner_id=None, subject_purpose_id=6)
-    found = catalogue(approvals=(fits, other, of_another, of_purpose))
+    found = catalogue(approvals=(fits, foreign, of_another, of_purpose))
     assert found.flow_rules(1, 2, 0).gates == ()
     (outward,) = found.flow_rules(3, 1, 0).gates
     assert (outward.rule, outward.member, outward.approvals) == ("isolated_partner", "sender", (fits,))
     (inward,) = found.flow_rules(2, 3, 0).gates
-    assert (inward.rule, inward.member, inward.approvals) == ("isolated_partner", "recipient", (fits, other))
+    assert (inward.rule, inward.member, inward.approvals) == ("isolated_partner", "recipient", (fits, foreign))
 
 
 def test_a_purpose_that_needs_approval_has_a_gate() -> None:

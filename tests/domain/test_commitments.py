@@ -40,7 +40,7 @@ def test_a_member_is_committed_to_or_was_read() -> None:
 def test_members_are_equal_by_what_they_hold() -> None:
     """Two of one value and meaning, and two that were read alike; nothing else."""
     equal = [(Committed("a", b"v"), Committed("a", b"v")), (Committed.read("s"), Committed.read("s"))]
-    assert all(one == other and hash(one) == hash(other) for one, other in equal)
+    assert all(left == right and hash(left) == hash(right) for left, right in equal)
     different = [Committed("a", b"v"), Committed("b", b"v"), Committed("a", b"w"), Committed.read("s")]
     assert len(set(different)) == len(different)
     assert Committed("a", b"v") != b"v"

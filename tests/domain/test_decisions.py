@@ -50,8 +50,8 @@ def test_case_2_a_handover_carries_no_permit() -> None:
     appointment = APPOINTMENT.purpose_id
     flows = [
         flow(xanten, moers, IDENTITY, CONTACT),
-        *(flow(one, centre, IDENTITY, CONTACT) for one in (xanten, moers)),
-        *(flow(one, centre, IDENTITY, CONTACT, purpose_id=appointment) for one in (xanten, moers)),
+        *(flow(sender, centre, IDENTITY, CONTACT) for sender in (xanten, moers)),
+        *(flow(sender, centre, IDENTITY, CONTACT, purpose_id=appointment) for sender in (xanten, moers)),
     ]
     given = [
         grant(xanten, moers, IDENTITY, CONTACT),

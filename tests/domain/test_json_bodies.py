@@ -15,7 +15,7 @@ from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.decisions.decisions import DecisionRequest
 
 GOOD = {"client": "A-1", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
-# Members and values as a careless or hostile client would send them; each may stand twice.
+# Members and values as a careless or hostile client would send them; each may be given twice.
 MEMBERS = st.lists(
     st.tuples(
         st.sampled_from([*GOOD, "basis", "norm", "receipt", "x", 'a"b', "ä"]),

@@ -32,8 +32,8 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pair: tuple[bool, ...] = ()
     inner: Inner | None = None
     either: str | UnsetType = UNSET
-    several: list[str] | str | None = None
-    other: str | list[str] | None = None
+    listed: list[str] | str | None = None
+    reversed: str | list[str] | None = None
     mixed: int | str = 0
     least: Annotated[str, Meta(min_length=2)] | None = None
     map: Annotated[dict[Annotated[str, Meta(max_length=2)], bool], Meta(min_length=1, max_length=2)] = {}
@@ -84,16 +84,16 @@ BODIES: dict[str, tuple[object, list[tuple[str, str]]]] = {
         ("/inner/kind", "must be one of one, two"), ("/inner/x", "is no member this request knows"),
         ("/inner/flag", "is required"),
     ]),
-    "null where it may be": (WHOLE | {"inner": None, "several": None, "least": None, "nothing": None}, []),
+    "null where it may be": (WHOLE | {"inner": None, "listed": None, "least": None, "nothing": None}, []),
     "null where it may not be": (WHOLE | {"either": None}, [("/either", "must be a string, not null")]),
     "not null": (WHOLE | {"nothing": 5}, [("/nothing", "must be null, not a number")]),
-    "one of several kinds": (WHOLE | {"several": ["a", 5]}, [("/several/1", "must be a string, not a number")]),
-    "a list, whichever kind comes first": (WHOLE | {"other": ["a", 5]}, [
-        ("/other/1", "must be a string, not a number"),
+    "one of several kinds": (WHOLE | {"listed": ["a", 5]}, [("/listed/1", "must be a string, not a number")]),
+    "a list, whichever kind comes first": (WHOLE | {"reversed": ["a", 5]}, [
+        ("/reversed/1", "must be a string, not a number"),
     ]),
     "neither of two kinds": (WHOLE | {"mixed": None}, [("/mixed", "must be a whole number")]),
     "a list where none may be": (WHOLE | {"mixed": []}, [("/mixed", "must be a whole number")]),
-    "none of several kinds": (WHOLE | {"several": 5}, [("/several", "must be a list, not a number")]),
+    "none of several kinds": (WHOLE | {"listed": 5}, [("/listed", "must be a list, not a number")]),
     "optional text that is too short": (WHOLE | {"least": "a"}, [("/least", "must have at least 2 characters")]),
     "a map that is none": (WHOLE | {"map": []}, [("/map", "must be an object, not a list")]),
     "a map that is too small": (WHOLE | {"map": {}}, [("/map", "must have 1 to 2 members")]),

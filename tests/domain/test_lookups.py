@@ -40,7 +40,7 @@ def test_the_limits_and_lengths() -> None:
 @pytest.mark.parametrize("number", [49, 50, 51])
 def test_persons_refused_within_an_hour(number: int) -> None:
     """The fiftieth refused person within an hour makes the finding, which is known from then."""
-    found = lookups_refused(lookup(one, AT + one * MINUTE) for one in range(number))
+    found = lookups_refused(lookup(minute, AT + minute * MINUTE) for minute in range(number))
     assert len(found) == (number >= 50)
     for finding in found:
         assert (finding.kind, finding.known_at, finding.subject) == ("lookups_refused", AT + 49 * MINUTE, "d049")

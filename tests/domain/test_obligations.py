@@ -11,7 +11,7 @@ from tests.domain.cases import IDENTITY, partner
 @pytest.mark.parametrize(
     ("sender", "recipient", "binding", "responsible"),
     [
-        ("sgb_x", "gdpr_bdsg", "§ 78 SGB X", "§ 67d Abs. 1 SGB X"),  # § 78 binds whoever receives Sozialdaten
+        ("sgb_x", "gdpr_bdsg", "§ 78 SGB X", "§ 67d Abs. 1 SGB X"),  # § 78 binds every recipient of Sozialdaten
         ("gdpr_bdsg", "sgb_x", "§ 78 SGB X", "§ 67d Abs. 1 SGB X"),
         ("sgb_x", "kdg", "§ 78 SGB X", "§ 67d Abs. 1 SGB X"),
         ("gdpr_bdsg", "kdg", "§ 7 Abs. 1 lit. b KDG", "Art. 5 Abs. 2 DSGVO"),
@@ -32,7 +32,7 @@ def test_norms_follow_the_law_of_both_sides(sender: str, recipient: str | None, 
 
 
 def test_a_permit_says_that_it_is_not_lawfulness() -> None:
-    """Every permit tells the sender that a consent on file does not make the transfer lawful."""
+    """Every permit has the remark that a consent on file does not make the transfer lawful."""
     last = obligations_for(partner(1), partner(2))[-1]
     assert "nicht die Rechtmäßigkeit" in last.text
     assert all(obligation.text.endswith(".") for obligation in obligations_for(partner(1), partner(2)))
@@ -57,7 +57,7 @@ def test_flags_of_what_passes_oblige() -> None:
 
 def test_what_must_not_be_inferred_is_named() -> None:
     """The obligation names what must not be inferred, in German if there is a word for it, each once."""
-    flags = [CategoryFlags(proxy_for=one) for one in ("origin", "ethnic origin", "Religion", "origin")]
+    flags = [CategoryFlags(proxy_for=proxy) for proxy in ("origin", "ethnic origin", "Religion", "origin")]
     categories = [msgspec.structs.replace(IDENTITY, flags=flag) for flag in flags]
     (found,) = obligations_for(partner(1), partner(2), categories)[3:]
     assert "auf die Herkunft und die ethnische Herkunft und Religion schließen" in found.text

@@ -161,7 +161,7 @@ def test_what_one_act_changed_goes_together(*, of_release: bool) -> None:
 
 
 def test_a_consent_waits_for_the_one_that_renewed_it() -> None:
-    """The later consent's own entry tells of the earlier one as well: by the change's act, or by one more entry."""
+    """The later consent's own entry implies the earlier one's change: by the change's act, or by one more entry."""
     later = PastConsent("d", OLD, (grant(until=NEW_YEAR),))
     renewed = PastConsent("c", OLD, (grant(change("renewed", OLD, "d", until=ENDED)),))
     assert found(record(renewed, later)) == []

@@ -156,8 +156,8 @@ def test_what_is_untold_of_a_row_is_not_compared() -> None:
     """A column that the event says nothing about is not compared."""
     held: Row = {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": "anything"}
     assert check_of(CONSENT).compare("text_languages", held) == []
-    other = check_of(CONSENT).compare("text_languages", held | {"content": "bb"})
-    assert other == [Difference("content", "aa", "bb")]
+    found = check_of(CONSENT).compare("text_languages", held | {"content": "bb"})
+    assert found == [Difference("content", "aa", "bb")]
 
 
 def test_changes_of_what_was_not_told_are_counted() -> None:

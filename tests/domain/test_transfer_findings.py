@@ -289,7 +289,7 @@ def test_two_grants_that_fell_in_two_ways() -> None:
     again = stopped(AT - MINUTES, AT + 5 * MINUTES + STEP)
     twice = both | {"g": UsedGrant(ALL, (again, withdrawn))}
     assert judge_transfer(sent(), decided(grants="gh"), twice) == [after, ending]
-    # Each category is looked at for itself, and the one known first tells the facts.
+    # Each category is looked at for itself, and the facts are those of the one known first.
     only_a = {"g": UsedGrant(ALL, (stopped(AT, AT + 9 * MINUTES),)), "h": UsedGrant(frozenset("a"), (ended,))}
     after, ending = judge_transfer(sent(), decided(grants="gh"), only_a)
     assert (after.categories, ending.categories) == (("a", "b"), ("a",))
@@ -309,7 +309,7 @@ def test_what_is_recorded_later_changes_no_earlier_finding() -> None:
     assert second.times["recorded_at"] == AT + timedelta(days=20)
 
 
-letters = st.sets(st.sampled_from("abx"), min_size=1).map(lambda some: "".join(sorted(some)))
+letters = st.sets(st.sampled_from("abx"), min_size=1).map(lambda chosen: "".join(sorted(chosen)))
 instants = st.integers(-3, 8).map(lambda step: AT + step * MINUTES)
 LATER = ("withdrawn", "invalidated")
 # A withdrawal and an invalidation may be recorded later than they count from; the partners' own acts count at once.
@@ -373,7 +373,7 @@ def second_opinion(
         elif category not in decision.not_consent_based:
             kind = "transfer_broader" if decision.permitted else "transfer_without_permit"
             concerned.setdefault(kind, []).append(category)
-    return {(kind, tuple(some)) for kind, some in concerned.items()}
+    return {(kind, tuple(clients)) for kind, clients in concerned.items()}
 
 
 @given(

@@ -12,10 +12,10 @@ MODULES = [
     importlib.import_module(f"{domain.__name__}.{module.name}") for module in pkgutil.iter_modules(domain.__path__)
 ]
 VALUES = {
-    one
+    value
     for module in MODULES
-    for one in vars(module).values()
-    if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__module__ == module.__name__
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__
 }
 
 

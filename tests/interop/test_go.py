@@ -18,7 +18,7 @@ Verify = Callable[..., subprocess.CompletedProcess[str]]
 def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
     """Build the program once; it is given a folder, a key, and proofs."""
     folder = tmp_path_factory.mktemp("go")
-    # Debian's packages lie in a GOPATH; nothing is fetched.
+    # Debian's packages are in a GOPATH; nothing is fetched.
     environment = os.environ | {
         "GO111MODULE": "off",
         "GOPATH": "/usr/share/gocode",

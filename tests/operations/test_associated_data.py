@@ -1,4 +1,4 @@
-"""Every sealed value is bound to its row: in any other place it does not open, whoever put it there.
+"""Every sealed value is bound to its row: in any other place it cannot be decrypted.
 
 A column of bytes that is in neither list here fails.
 """
@@ -119,7 +119,9 @@ async def test_every_sealed_column_has_a_case(filled: Registry) -> None:
     assert {row[0] for row in columns} - NOT_SEALED == set(PLACES)
     assert set(EARLIER_WORDS) == set(PLACES) - {"idempotency_keys.answer"}
     values = await stored(filled)
-    assert {column: sum(one.column == column for one in values) > 1 for column in PLACES} == dict.fromkeys(PLACES, True)
+    assert {column: sum(value.column == column for value in values) > 1 for column in PLACES} == dict.fromkeys(
+        PLACES, True
+    )
 
 
 async def test_a_value_opens_in_its_own_place_alone(filled: Registry) -> None:
@@ -127,12 +129,14 @@ async def test_a_value_opens_in_its_own_place_alone(filled: Registry) -> None:
     place of before, those of one partner open in each other's.
     """
     keys, values = load_keys(filled.installation.keys), await stored(filled)
-    opened = {(one.place, other.place) for one, other in itertools.product(values, repeat=2) if opens(keys, one, other)}
-    assert opened == {(one.place, one.place) for one in values}
-    before = [one for one in values if one.column in EARLIER_WORDS]
-    words = [earlier_associated_data(one.column, one.network_id, one.partner_id) for one in before]
+    opened = {
+        (value.place, place.place) for value, place in itertools.product(values, repeat=2) if opens(keys, value, place)
+    }
+    assert opened == {(value.place, value.place) for value in values}
+    before = [value for value in values if value.column in EARLIER_WORDS]
+    words = [earlier_associated_data(value.column, value.network_id, value.partner_id) for value in before]
     assert len(set(words)) < len(words)
-    assert len({one.place for one in values}) == len(values)
+    assert len({value.place for value in values}) == len(values)
 
 
 def opens(keys: Keys, value: Stored, at: Stored) -> bool:
@@ -152,7 +156,7 @@ async def test_exchanged_references_are_an_error_and_nobody_elses_name(filled: R
     for client in (first, second):
         await north.consent(client)
     keys = load_keys(filled.installation.keys)
-    digests = [keys.digest("reference", 99, 1, one) for one in (first, second)]
+    digests = [keys.digest("reference", 99, 1, reference) for reference in (first, second)]
     async with filled.sql() as sql:
         await sql.execute("alter table registry.client_references drop constraint if exists client_references_pkey")
     await put(
@@ -162,12 +166,12 @@ async def test_exchanged_references_are_an_error_and_nobody_elses_name(filled: R
         " where x.digest <> o.digest and x.digest = any ($1) and o.digest = any ($1)",
         digests,
     )
-    for one, other in ((first, second), (second, first)):
-        for path, body in (("/consents/search", {"client": one}), ("/clients", {"reference": one})):
+    for mine, theirs in ((first, second), (second, first)):
+        for path, body in (("/consents/search", {"client": mine}), ("/clients", {"reference": mine})):
             answer = await north.partner.post(path, body)
             assert answer.status_code >= 500, (path, answer.text)
-            assert one not in answer.text
-            assert other not in answer.text
+            assert mine not in answer.text
+            assert theirs not in answer.text
     shown = await north.partner.post("/consents/search", {"limit": 2})
     assert shown.status_code >= 500
     assert first not in shown.text
@@ -193,7 +197,7 @@ async def test_exchanged_answers_are_an_error(filled: Registry) -> None:
     for key, body, _ in made:
         answer = await north.partner.post("/clients", body, Idempotency_Key=key)
         assert answer.status_code >= 500
-        assert not any(other["reference"] in answer.text for _, other, _ in made)
+        assert not any(foreign["reference"] in answer.text for _, foreign, _ in made)
 
 
 def sealed_earlier(keys: Keys, value: bytes, place: str) -> bytes:
@@ -204,20 +208,20 @@ def sealed_earlier(keys: Keys, value: bytes, place: str) -> bytes:
 
 async def as_before(registry: Registry, keys: Keys) -> list[Stored]:
     """Seal everything in the earlier form, as a superuser; returns what there is."""
-    values = [one for one in await stored(registry, 10_000) if one.column in EARLIER_WORDS]
-    for one in values:
-        table, _, column = one.column.partition(".")
+    values = [value for value in await stored(registry, 10_000) if value.column in EARLIER_WORDS]
+    for kept in values:
+        table, _, column = kept.column.partition(".")
         value = sealed_earlier(
             keys,
-            keys.decrypt(one.value, one.place),
-            earlier_associated_data(one.column, one.network_id, one.partner_id),
+            keys.decrypt(kept.value, kept.place),
+            earlier_associated_data(kept.column, kept.network_id, kept.partner_id),
         )
         await put(
             registry,
             column,
             f"update registry.{table} set {column} = $1 where {column} = $2",  # noqa: S608 - our own names
             value,
-            one.value,
+            kept.value,
         )
     return values
 
@@ -242,10 +246,10 @@ async def test_resealing_binds_what_was_sealed_before(filled: Registry, migrator
     done = await reencrypt(migrator)
     assert (done.moved, done.left) == (len(values), 0)
     assert (await reencrypt(migrator)).moved == 0
-    for one in await stored(filled, 10_000):
-        assert opens(migrator.keys, one, one), one
+    for value in await stored(filled, 10_000):
+        assert opens(migrator.keys, value, value), value
     found = await north.post("/consents/search", {"client": client}, 200)
-    assert [one["client"] for one in found["items"]] == [client]
+    assert [item["client"] for item in found["items"]] == [client]
 
 
 async def test_resealing_binds_no_reference_to_another_row(filled: Registry, migrator: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""What an act does under another client number stands in an entry of that number: it outlives the act's own erasure."""
+"""What an act does under another client number is in an entry of that number: it outlives the act's own erasure."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Pair:
     first: Office
     second: Office
     client: str
-    other: str
+    linked: str
     consent: Body
     renewed: Body
     later: Body
@@ -45,14 +45,14 @@ async def a_pair(registry: Registry) -> Pair:
     first, second = await office(registry, "north"), await office(registry, "south")
     client = await first.client()
     consent, renewed = await first.consent(client), await first.consent(client)
-    other = await redeem(second, await code_of(first, client))
-    later = await renewing(second, other, renewed)
+    linked = await redeem(second, await code_of(first, client))
+    later = await renewing(second, linked, renewed)
     await first.post(f"/consents/{later['consent_id']}/confirmations", {})
     part = {"grants": [consent["grants"][0]["grant_id"]], "categories": ["contact"]}
-    await second.post("/withdrawals", {"client": other, "channel": "letter"} | part)
-    await second.post("/unlinkings", {"client": other})
+    await second.post("/withdrawals", {"client": linked, "channel": "letter"} | part)
+    await second.post("/unlinkings", {"client": linked})
     await require_equal(registry)
-    return Pair(first, second, client, other, consent, renewed, later)
+    return Pair(first, second, client, linked, consent, renewed, later)
 
 
 async def about_others(registry: Registry, client: str) -> list[Facts]:
@@ -70,18 +70,22 @@ async def test_an_erasure_writes_one_entry_and_leaves_what_was_told_of_others(
     """
     pair = await a_pair(fresh_registry)
     (client,) = await clients_of(fresh_registry, pair.consent)
-    (other,) = await clients_of(fresh_registry, pair.later)
+    (linked,) = await clients_of(fresh_registry, pair.later)
     before = await about_others(fresh_registry, client)
-    assert sorted(one["kind"] for one in before if one["kind"] != "padding") == ["confirmation", "link", "withdrawal"]
-    assert all(one["actor"] is None for one in before)
-    padding = [one for one in await about_others(fresh_registry, other) if one["kind"] == "padding"]
+    assert sorted(event["kind"] for event in before if event["kind"] != "padding") == [
+        "confirmation",
+        "link",
+        "withdrawal",
+    ]
+    assert all(event["actor"] is None for event in before)
+    padding = [event for event in await about_others(fresh_registry, linked) if event["kind"] == "padding"]
     # Of the link, the consent that renews, and the withdrawal; the confirmation is an act by north's number.
     assert len(padding) == 14 + 1 + 14
     size = await leaves(fresh_registry)
     await erase(eraser, _south(pair))
     assert await leaves(fresh_registry) == size + 1
     assert await about_others(fresh_registry, client) == before
-    assert await about_others(fresh_registry, other) == []
+    assert await about_others(fresh_registry, linked) == []
     await require_equal(fresh_registry)
 
 
@@ -111,7 +115,7 @@ async def leaves(registry: Registry) -> int:
 async def test_what_is_forged_beside_it_is_named(
     fresh_registry: Registry, eraser: Eraser, forgery: str, code: str
 ) -> None:
-    """With an act of its own, at a time whose events were erased, or by taking away or changing what is left."""
+    """With an act of its own, at a time whose events were erased, or by removing or changing the rest."""
     pair = await a_pair(fresh_registry)
     await erase(eraser, _south(pair))
     async with tampering(fresh_registry) as connection:
@@ -124,7 +128,7 @@ async def test_it_goes_with_whom_it_is_about(fresh_registry: Registry, eraser: E
     """When the other is erased as well nothing of the two is left, and the log holds together."""
     pair = await a_pair(fresh_registry)
     ids = {pair.consent["consent_id"].encode(), pair.renewed["consent_id"].encode()}
-    grants = {one["grants"][0]["grant_id"].encode() for one in (pair.consent, pair.renewed)}
+    grants = {consent["grants"][0]["grant_id"].encode() for consent in (pair.consent, pair.renewed)}
     async with fresh_registry.sql() as connection:
         await erase(eraser, _south(pair))
         assert await search_everywhere(connection, ids | grants)
@@ -140,18 +144,20 @@ async def test_it_goes_with_the_consent_it_is_about(fresh_registry: Registry, er
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
     kept = await first.consent(client)
-    other = await redeem(second, await code_of(first, client))
-    ended = await second.consent(other)
-    some = [kept["grants"][0]["grant_id"], ended["grants"][0]["grant_id"]]
-    part = {"grants": some, "categories": ["contact"]}
-    await second.post("/withdrawals", {"client": other, "channel": "letter"} | part)
+    linked = await redeem(second, await code_of(first, client))
+    ended = await second.consent(linked)
+    grant_ids = [kept["grants"][0]["grant_id"], ended["grants"][0]["grant_id"]]
+    part = {"grants": grant_ids, "categories": ["contact"]}
+    await second.post("/withdrawals", {"client": linked, "channel": "letter"} | part)
     await second.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
-    await second.post("/unlinkings", {"client": other})
+    await second.post("/unlinkings", {"client": linked})
     await in_years(fresh_registry, 4)
-    assert "consents" in [one.step for one in await retain(eraser)]
+    assert "consents" in [run.step for run in await retain(eraser)]
     (home,) = await clients_of(fresh_registry, kept)
     left = await about_others(fresh_registry, home)
-    assert [one["grant"] for event in left if event["kind"] == "withdrawal" for one in event["grants"]] == some[:1]
+    assert [
+        grant["grant"] for event in left if event["kind"] == "withdrawal" for grant in event["grants"]
+    ] == grant_ids[:1]
     withdrawn = {event["act"] for event in left if event["kind"] == "withdrawal"}
     events = await check_log(fresh_registry)
     assert not [
@@ -169,4 +175,4 @@ async def test_it_goes_with_the_consent_it_is_about(fresh_registry: Registry, er
 
 
 def _south(pair: Pair) -> ByReference:
-    return ByReference("south", pair.other)
+    return ByReference("south", pair.linked)

@@ -42,8 +42,8 @@ def serving(**settings: str) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A server with deadlines of a second and room for sixty connections."""
-    with serving(**DEADLINES) as one:
-        yield one
+    with serving(**DEADLINES) as served:
+        yield served
 
 
 def answers_now(port: int) -> bool:
@@ -56,19 +56,19 @@ def answers_now(port: int) -> bool:
 
 def connect(port: int, *, window: int | None = None) -> socket.socket:
     """Open a connection, with a small receive window if the caller is to read nothing."""
-    one = socket.socket()
+    connection = socket.socket()
     if window is not None:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-    one.settimeout(PATIENCE_S)
-    one.connect(("127.0.0.1", port))
-    return one
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    connection.settimeout(PATIENCE_S)
+    connection.connect(("127.0.0.1", port))
+    return connection
 
 
-def is_closed(one: socket.socket) -> bool:
+def is_closed(connection: socket.socket) -> bool:
     """Whether the server has closed this connection; earlier data are read and dropped."""
-    one.settimeout(0)
+    connection.settimeout(0)
     try:
-        while one.recv(1 << 16):
+        while connection.recv(1 << 16):
             pass
     except BlockingIOError:
         return False
@@ -90,9 +90,9 @@ PHASES = {
 @pytest.mark.parametrize("phase", PHASES)
 def test_no_phase_of_a_request_lasts(port: int, phase: str) -> None:
     """A caller that stops in any phase of its request is cut off."""
-    with connect(port) as one:
-        one.sendall(PHASES[phase])
-        until(lambda: is_closed(one), PATIENCE_S)
+    with connect(port) as connection:
+        connection.sendall(PHASES[phase])
+        until(lambda: is_closed(connection), PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -100,34 +100,34 @@ def test_no_phase_of_a_request_lasts(port: int, phase: str) -> None:
 )
 def test_a_byte_now_and_then_buys_no_time(port: int, beginning: bytes) -> None:
     """The deadline is for the whole head and the whole body, not for the next byte."""
-    with connect(port) as one:
-        one.sendall(beginning)
+    with connect(port) as connection:
+        connection.sendall(beginning)
         began_at = time.monotonic()
-        while not is_closed(one):
+        while not is_closed(connection):
             assert time.monotonic() - began_at < PATIENCE_S
             with contextlib.suppress(OSError):
-                one.send(b"x")
+                connection.send(b"x")
             time.sleep(0.2)
 
 
 def test_who_takes_nothing_of_its_answer_is_cut_off(port: int) -> None:
     """The kernel ends a connection whose caller reads nothing; a later read gets only a part of the answer."""
-    with connect(port, window=4096) as one:
-        one.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    with connect(port, window=4096) as connection:
+        connection.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         time.sleep(6)
         received = 0
         with contextlib.suppress(OSError):
-            while piece := one.recv(1 << 20):
+            while piece := connection.recv(1 << 20):
                 received += len(piece)
         assert received < MUCH
 
 
 def test_who_reads_slowly_gets_all_of_a_long_answer(port: int) -> None:
     """Control: a caller that reads slowly but steadily is not cut off, even after the deadline."""
-    with connect(port, window=1 << 16) as one:
-        one.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    with connect(port, window=1 << 16) as connection:
+        connection.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         received, began_at = 0, time.monotonic()
-        while piece := one.recv(1 << 16):
+        while piece := connection.recv(1 << 16):
             received += len(piece)
             if time.monotonic() - began_at < 3:
                 time.sleep(0.1)
@@ -143,19 +143,19 @@ def test_beyond_the_bound_the_newest_is_closed_and_then_all_is_as_before(port: i
         until(lambda: answers_now(port), PATIENCE_S)
         until(lambda: all(map(is_closed, many)), PATIENCE_S)
     finally:
-        for one in many:
-            one.close()
+        for connection in many:
+            connection.close()
 
 
 def test_with_the_deadline_of_before_they_stay() -> None:
     """Control: with long deadlines the same connections stay open for the same time."""
     long = {"HEAD_SECONDS": "600", "BODY_SECONDS": "600", "READER_SECONDS": "600", "CONNECTIONS": "500"}
     with serving(**long) as port, contextlib.ExitStack() as stack:
-        several = [stack.enter_context(connect(port)) for _ in PHASES]
-        for one, sent in zip(several, PHASES.values(), strict=True):
-            one.sendall(sent)
+        connections = [stack.enter_context(connect(port)) for _ in PHASES]
+        for connection, sent in zip(connections, PHASES.values(), strict=True):
+            connection.sendall(sent)
         time.sleep(3)
-        assert [is_closed(one) for one in several] == [False] * len(PHASES)
+        assert [is_closed(connection) for connection in connections] == [False] * len(PHASES)
 
 
 def test_a_limit_of_open_files_below_the_bound_is_refused() -> None:

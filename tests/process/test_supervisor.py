@@ -93,7 +93,7 @@ def launch(data: Path, port: int, workers: int = 1, factory: str = "create_app")
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests under nohup ignores SIGHUP, and so would their children.
+        # Tests that run under nohup ignore SIGHUP, and so would their children.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - no thread has begun
     )
 

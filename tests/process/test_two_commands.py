@@ -19,7 +19,7 @@ from tests.process.test_supervisor import free_port, until
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 300.0
 USER = "registry-test-user"
-SYSTEM_PYTHON = "/usr/bin/python3"  # root's own Python may lie in a home that nobody else may enter
+SYSTEM_PYTHON = "/usr/bin/python3"  # root's own Python may be in a home that nobody else may enter
 
 pytestmark = pytest.mark.system
 
@@ -89,4 +89,9 @@ def test_a_fresh_clone_serves_and_leaves_nothing(user: str | None) -> None:
                 make.terminate()
                 make.wait()
                 remove_cluster_elsewhere(clone / ".consent-registry")
-        until(lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], 20)
+        until(
+            lambda: (
+                not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+            ),
+            20,
+        )

@@ -10,7 +10,7 @@ import asyncpg
 
 from tests.support.installation import ROLES
 
-# Raised by what stands in, when it runs as the owner: so nothing it calls can hide that it ran.
+# Raised by the substitute when it runs as the owner, so nothing that it calls can hide that it ran.
 TAKEN = "TK001"
 # What each parameter is given, by its type; written so that nothing in pg_temp stands in for it here.
 SAMPLES = {

@@ -77,9 +77,9 @@ async def test_rows_that_others_refer_to_go_last(registry: Registry) -> None:
             """
         )
     pairs = [tuple(name.removeprefix("registry.") for name in row) for row in keys]
-    both = [(one, other) for one, other in pairs if one in order and other in order]
+    both = [(former, latter) for former, latter in pairs if former in order and latter in order]
     assert len(both) > 7
-    assert all(order.index(one) < order.index(other) for one, other in both)
+    assert all(order.index(former) < order.index(latter) for former, latter in both)
 
 
 @pytest.mark.parametrize("table", sorted(CLIENT_DATA_ERASED))

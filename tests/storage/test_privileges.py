@@ -84,7 +84,7 @@ UNTOLD = {
     "schema_migrations",
     "schema_functions",
     "catalogue_versions",
-    # Whose they are the auditor is told by a function, which tells no secret.
+    # Whose they are the auditor learns from a function, which returns no secret.
     "credentials",
 }
 UNTOLD |= {
@@ -101,10 +101,10 @@ AUDITOR = {
     if name not in UNTOLD and (name == "events" or not name.startswith("events_"))
 }
 LISTED = {"app": APPLICATION, "sealer": SEALER, "auditor": AUDITOR}
-# What the migrator may seal anew: references, and what consents and releases have sealed.
+# What the migrator may encrypt again: references, and what consents and releases have sealed.
 SEALED = {"client_references", "consents", "consent_evidence", "releases"}
 NO_TENANT = {"schema_migrations", "schema_functions", "networks"}
-# What shows rows of tables under the policies of whoever asks.
+# What shows rows of tables under the caller's policies.
 VIEWS = {"current_memberships"}
 # Tables whose rows are cut down to the partners on whose behalf a transaction runs, beside the network.
 PARTNERS_OWN = {
@@ -265,7 +265,7 @@ async def test_row_security_is_forced_everywhere(sql: asyncpg.Connection) -> Non
 
 async def test_policies_cut_down_to_network_and_partner(sql: asyncpg.Connection) -> None:
     """Each tenant table has one policy to read and one to insert, none to update, and the owner's to delete clients."""
-    """Each tenant table has one policy to read and one to add; three may be sealed anew, one is swept."""
+    """Each tenant table has one policy to read and one to add; three may be encrypted again, one is swept."""
     rows = await sql.fetch(
         "select tablename, cmd, roles::text[], coalesce(qual, '') || coalesce(with_check, '') as rule from pg_policies"
         " where schemaname = 'registry'"

@@ -42,7 +42,7 @@ async def _texts(admin: Partner) -> str:
 
 
 async def _text(admin: Partner, version: str) -> str:
-    languages = [{"language": one, "content": f"{one} {version}\n"} for one in ("en", "de")]
+    languages = [{"language": language, "content": f"{language} {version}\n"} for language in ("en", "de")]
     return str((await _admin(admin, "/texts", {"version": version, "languages": languages}))["text"]["id"])
 
 
@@ -76,7 +76,7 @@ async def consents(first: Office, second: Office) -> None:
     proof = {"sha256": "cd" * 32, "media_type": "application/pdf", "kept_at": "Cabinet"}
     await first.post(f"/consents/{consent['consent_id']}/evidence", proof)
     withdrawal = {"consent_id": consent["consent_id"], "channel": "phone"}
-    grants = [one["grant_id"] for one in consent["grants"]]
+    grants = [grant["grant_id"] for grant in consent["grants"]]
     await first.post("/withdrawals", withdrawal | {"grants": grants, "categories": ["contact"]})
     await second.post("/withdrawals", withdrawal)
 
@@ -87,11 +87,11 @@ async def links(first: Office, second: Office) -> str:
     """
     client = await first.client()
     consent = await first.consent(client)
-    other = await redeem(second, await code_of(first, client, partner="south"))
-    await second.post("/withdrawals", {"client": other, "channel": "letter"})
+    linked = await redeem(second, await code_of(first, client, partner="south"))
+    await second.post("/withdrawals", {"client": linked, "channel": "letter"})
     assert await first.outcome(client) == "no_permission", consent
-    await second.post("/unlinkings", {"client": other})
-    return other
+    await second.post("/unlinkings", {"client": linked})
+    return linked
 
 
 async def _frame(registry: Registry, admin: Partner) -> None:

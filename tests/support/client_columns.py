@@ -1,6 +1,6 @@
 """Every column of the schema is either data of a client, and then erased with it, or not. No other file decides that.
 
-Whoever adds a column puts it into one of the two lists. A table with a client's data needs `client_id` or `client_ids`
+A new column is put into one of the two lists. A table with a client's data needs `client_id` or `client_ids`
 and one call in its migration: `select registry.make_removable('…')`.
 """
 

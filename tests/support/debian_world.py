@@ -100,7 +100,7 @@ def debian(repository: Path, wheels: Path) -> Iterator[World]:
     flags = ("--mount", "--pid", "--net", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child")
     command = ["unshare", *flags, "bash", "-euc", BOOT, "boot"]
     command += [str(place), " ".join(MASKED), str(repository), str(wheels)]
-    # Process 1 opens what was left open: it must not hold the test's pipes.
+    # Process 1 keeps what is open: it must not hold the test's pipes.
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
             yield _booted(process)

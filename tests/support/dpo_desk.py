@@ -43,7 +43,7 @@ async def search_all(dpo: Partner, **asked: object) -> list[Item]:
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}
-    indices = [one["log"]["index"] for one in found]
+    indices = [item["log"]["index"] for item in found]
     assert indices == sorted(set(indices), reverse=True)
     return found
 
@@ -71,11 +71,11 @@ class Record:
         if self.facts["client"] is not None:
             return self.facts["client"] in client_ids
         said = self.facts.get("reference_commitment")
-        return any(base64url(reference_commitment(self.nonce, one)) == said for one in references)
+        return any(base64url(reference_commitment(self.nonce, reference)) == said for reference in references)
 
 
 async def records(registry: Registry, network: str = "small") -> list[Record]:
-    """Return every event of a log, whoever did it."""
+    """Return every event of a log, of all actors."""
     async with registry.sql() as sql:
         rows = await sql.fetch(
             "select log_index, event, nonce from registry.events join registry.networks using (network_id)"
@@ -89,31 +89,31 @@ def expected(
     every: list[Record], partner: str, asked: dict[str, Any], clients: tuple[set[str], set[str]] = (set(), set())
 ) -> list[int]:
     """Return the places that a search by this partner's DPO must find, newest first."""
-    found = [one for one in every if _matches(one, partner, asked, clients)]
-    return [one.index for one in found][::-1]
+    found = [record for record in every if _matches(record, partner, asked, clients)]
+    return [record.index for record in found][::-1]
 
 
-def _matches(one: Record, partner: str, asked: dict[str, Any], clients: tuple[set[str], set[str]]) -> bool:
-    own = one.facts["actor"] == partner and one.facts.get("group") in {None, one.facts["id"]}
-    received = one.flow("recipient") == partner and one.flow("outcome") in OPEN
+def _matches(record: Record, partner: str, asked: dict[str, Any], clients: tuple[set[str], set[str]]) -> bool:
+    own = record.facts["actor"] == partner and record.facts.get("group") in {None, record.facts["id"]}
+    received = record.flow("recipient") == partner and record.flow("outcome") in OPEN
     if not (own or (received and asked.get("client") is None and asked.get("person") is None)):
         return False
-    return all(_tests(one, asked, clients))
+    return all(_tests(record, asked, clients))
 
 
-def _tests(one: Record, asked: dict[str, Any], clients: tuple[set[str], set[str]]) -> Iterator[bool]:
+def _tests(record: Record, asked: dict[str, Any], clients: tuple[set[str], set[str]]) -> Iterator[bool]:
     if (actor := asked.get("partner")) is not None:
-        yield one.facts["actor"] == actor
+        yield record.facts["actor"] == actor
     for member in ("recipient", "purpose", "outcome"):
         if asked.get(member) is not None:
-            yield one.flow(member) == asked[member]
+            yield record.flow(member) == asked[member]
     if (kind := asked.get("kind")) is not None:
-        yield one.facts["kind"] in ([kind] if isinstance(kind, str) else kind)
+        yield record.facts["kind"] in ([kind] if isinstance(kind, str) else kind)
     if asked.get("person") is not None:
-        yield one.person == asked["person"]
+        yield record.person == asked["person"]
     if asked.get("client") is not None:
-        yield one.is_about(*clients)
-    at = datetime.fromisoformat(one.facts["at"])
+        yield record.is_about(*clients)
+    at = datetime.fromisoformat(record.facts["at"])
     if asked.get("from") is not None:
         yield at >= datetime.fromisoformat(asked["from"])
     if asked.get("until") is not None:

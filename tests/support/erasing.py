@@ -65,11 +65,11 @@ async def lift(registry: Registry, hold_id: str) -> None:
 
 
 async def traces(connection: asyncpg.Connection, clients: Iterable[str]) -> set[bytes]:
-    """Return whatever tells of these clients: every id and every random value of a row that names them, every event's
+    """Return whatever shows these clients: every id and every random value of a row that names them, every event's
     bytes, nonce and id. What the catalogue or another client's rows hold as well is no trace.
     """
     found: set[bytes] = set()
-    numbers = [str(one) for one in clients]
+    numbers = [str(client) for client in clients]
     for table, column in await _client_columns(connection):
         rule = f"{column} && $1::uuid[]" if column.endswith("s") else f"{column} = any ($1::uuid[])"
         rows = await connection.fetch(f"select * from registry.{table} where {rule}", numbers)  # noqa: S608 - our names
@@ -79,7 +79,7 @@ async def traces(connection: asyncpg.Connection, clients: Iterable[str]) -> set[
                     found.add(value)
                 elif name.endswith("_id") and len(str(value)) == 36 and name != "text_id":
                     found.add(str(value).encode())
-    return found | {one.encode() for one in numbers}
+    return found | {number.encode() for number in numbers}
 
 
 async def _client_columns(connection: asyncpg.Connection) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ async def search_everywhere(connection: asyncpg.Connection, canaries: Iterable[b
     """Look for texts and bytes in every column of every table of the schema, and in what ANALYZE keeps; return table,
     column and what was found.
     """
-    wanted = {_seen(one) for one in canaries}
+    wanted = {_seen(canary) for canary in canaries}
     found = []
     columns = await connection.fetch(
         """
@@ -112,7 +112,7 @@ async def search_everywhere(connection: asyncpg.Connection, canaries: Iterable[b
         every = f"select distinct {name}::text as seen from {relation} where {name} is not null"  # noqa: S608 - our names
         for row in await connection.fetch(every):
             text = _as_text(row["seen"])
-            found += [(relation, name, one) for one in wanted if one in text]
+            found += [(relation, name, canary) for canary in wanted if canary in text]
     return found
 
 

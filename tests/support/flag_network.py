@@ -53,7 +53,7 @@ FLOWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of a plan
     """Return the plan. One thing is unlike the demonstration: health advice may need what is off by default."""
     categories, purposes = parts()
-    category_ids = {one.slug: one.category_id for one in categories}
+    category_ids = {category.slug: category.category_id for category in categories}
     partners = list(_partners())
     plan = NetworkPlan(
         network=Network(NUMBER, SLUG, "Flags", "Six made-up offices.", f"registry.test/{SLUG}"),
@@ -70,10 +70,12 @@ def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of
 def parts() -> tuple[list[Category], list[Purpose]]:
     """The demonstration's catalogue, with protected identity among what health advice may need."""
     categories, purposes = read_catalogue_parts(read_catalogue(read_network("herne")))
-    protected = next(one.category_id for one in categories if one.slug == "protected-identity")
+    protected = next(category.category_id for category in categories if category.slug == "protected-identity")
     return categories, [
-        msgspec.structs.replace(one, category_ids=one.category_ids | {protected}) if one.slug == "health" else one
-        for one in purposes
+        msgspec.structs.replace(purpose, category_ids=purpose.category_ids | {protected})
+        if purpose.slug == "health"
+        else purpose
+        for purpose in purposes
     ]
 
 
@@ -84,8 +86,8 @@ def flows(
     category_ids: dict[str, int],
 ) -> list[Flow]:
     """Flows on consent from these names."""
-    numbers = {one.slug: one.partner_id for one in partners}
-    by_slug = {one.slug: one for one in purposes}
+    numbers = {partner.slug: partner.partner_id for partner in partners}
+    by_slug = {purpose.slug: purpose for purpose in purposes}
     frame = Agreement("", "1", None, None, ended=False)
     return [
         Flow(
@@ -93,7 +95,7 @@ def flows(
             numbers[sender],
             numbers[recipient],
             by_slug[purpose].purpose_id,
-            frozenset(category_ids[one] for one in categories) or by_slug[purpose].category_ids,
+            frozenset(category_ids[category] for category in categories) or by_slug[purpose].category_ids,
             "consent",
             None,
         )
@@ -125,7 +127,7 @@ async def with_flags(installation: Installation, database: str) -> Installation:
         runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
         plan = flag_network()
         await establish_network(runtime, plan)
-        pairs = {one.slug: await issue_credential(runtime, plan.network, one) for one in plan.partners}
+        pairs = {partner.slug: await issue_credential(runtime, plan.network, partner) for partner in plan.partners}
         pairs["coordination"] = await issue_credential(runtime, plan.network, plan.partners[0], "coordinating_post")
         pairs["dpo"] = await issue_credential(runtime, plan.network, plan.partners[0], "dpo")
         admin = await issue_credential(runtime, plan.network, None)
@@ -134,6 +136,6 @@ async def with_flags(installation: Installation, database: str) -> Installation:
     entry = {
         "slug": plan.network.slug,
         "admin": {"client_id": admin[0], "client_secret": admin[1]},
-        "partners": [{"slug": slug, "client_id": one[0], "client_secret": one[1]} for slug, one in pairs.items()],
+        "partners": [{"slug": slug, "client_id": pair[0], "client_secret": pair[1]} for slug, pair in pairs.items()],
     }
     return Installation(installation.cluster, installation.keys, installation.networks | {"flags": entry})

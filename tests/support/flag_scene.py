@@ -17,14 +17,14 @@ async def flag_office(registry: Registry, slug: str) -> Office:
 def body_of(client: str, text_id: str, *grants: Body, **members: Any) -> Body:  # noqa: ANN401 - any member
     """Return a written consent of these grants, given just now, with further members."""
     made = consent_body(client, text_id)
-    made["grants"] = [copy.deepcopy(one) for one in grants]
+    made["grants"] = [copy.deepcopy(body) for body in grants]
     for name, value in members.items():
         made[name] = made[name] | value if isinstance(made.get(name), dict) else value
     return made
 
 
 def grant(sender: str, recipient: str, purpose: str, *categories: str, **members: object) -> Body:
-    """Return a grant, for identity and contact unless said otherwise."""
+    """Return a grant, by default for identity and contact."""
     named = list(categories or ("identity", "contact"))
     return {"sender": sender, "recipient": recipient, "purpose": purpose, "categories": named} | members
 
@@ -32,8 +32,8 @@ def grant(sender: str, recipient: str, purpose: str, *categories: str, **members
 async def refusals(by: Office, body: Body) -> set[tuple[str, str]]:
     """Return rule and place of everything the consent is refused for; each refusal names its norm as well."""
     answer = await by.post("/consents", body, 422)
-    assert all(one.get("norm") for one in answer["errors"]), answer
-    return {(one["rule"], one["pointer"]) for one in answer["errors"]}
+    assert all(error.get("norm") for error in answer["errors"]), answer
+    return {(error["rule"], error["pointer"]) for error in answer["errors"]}
 
 
 async def recorded(registry: Registry, consent: Body) -> Body:

@@ -1,4 +1,4 @@
-"""A network of a test as if it had been set up otherwise: the first event of its log told anew, leaf and all."""
+"""A network of a test as if it had been set up otherwise: the first event of its log written again, with its leaf."""
 
 from collections.abc import Callable
 from typing import Any

@@ -91,11 +91,11 @@ async def _small(runtime: Runtime) -> dict[str, Any]:
     plan = small_network()
     await establish_network(runtime, plan)
     partners = []
-    for one in plan.partners:
-        if one.selectable:
-            login = _login(await issue_credential(runtime, plan.network, one))
-            dpo = _login(await issue_credential(runtime, plan.network, one, "dpo"))
-            partners.append({"slug": one.slug, **login, "dpo": dpo})
+    for partner in plan.partners:
+        if partner.selectable:
+            login = _login(await issue_credential(runtime, plan.network, partner))
+            dpo = _login(await issue_credential(runtime, plan.network, partner, "dpo"))
+            partners.append({"slug": partner.slug, **login, "dpo": dpo})
     admin = _login(await issue_credential(runtime, plan.network, None))
     return {"slug": plan.network.slug, "admin": admin, "partners": partners}
 
@@ -148,7 +148,7 @@ class Registry:
     app: Litestar
     http: httpx.AsyncClient
     _partners: dict[tuple[str, str], Partner] = field(default_factory=dict)
-    # Networks in which a story left rows in the tables that no event tells of.
+    # Networks in which a story left rows in the tables that no event implies.
     planted: set[str] = field(default_factory=set)
     # The transaction before which everything was last found to agree with the log.
     read_until: int = -1
@@ -156,7 +156,11 @@ class Registry:
     def stranger(self, slug: str, network: str = "small") -> Partner:
         """Return a partner that has not signed in; the slug `admin` is the network's administration."""
         entry = self.installation.networks[network]
-        pair = entry["admin"] if slug == "admin" else next(one for one in entry["partners"] if one["slug"] == slug)
+        pair = (
+            entry["admin"]
+            if slug == "admin"
+            else next(partner for partner in entry["partners"] if partner["slug"] == slug)
+        )
         return Partner(self.http, pair["client_id"], pair["client_secret"])
 
     def visited(self) -> list[str]:
@@ -169,7 +173,7 @@ class Registry:
 
     async def dpo(self, slug: str, network: str = "small") -> Partner:
         """Return a partner's DPO, signed in, the same one each time."""
-        entry = next(one for one in self.installation.networks[network]["partners"] if one["slug"] == slug)
+        entry = next(partner for partner in self.installation.networks[network]["partners"] if partner["slug"] == slug)
         pair = entry["dpo"]
         return await self._signed_in(
             (network, f"dpo of {slug}"), Partner(self.http, pair["client_id"], pair["client_secret"])

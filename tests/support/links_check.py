@@ -1,4 +1,4 @@
-"""Who means the same client, and which receipt code works: made from the log alone and held against the tables."""
+"""Who means the same client, and which receipt code works: made from the log alone and compared with the tables."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ async def check_links(connection: asyncpg.Connection, number: int, events: Seque
         number,
     )
     assert {_plain(row) for row in rows} == {
-        (one["id"], one["link_code"], one["client"], one["actor"], _at(one["at"]))
-        for one in _of(events, "link")
-        if one["id"] == one["group"]
+        (event["id"], event["link_code"], event["client"], event["actor"], _at(event["at"]))
+        for event in _of(events, "link")
+        if event["id"] == event["group"]
     }
     rows = await connection.fetch(
         "select unlinking_id, client_id, p.slug, left_group_id, linked_at, u.recorded_at from registry.unlinkings u"
@@ -37,8 +37,8 @@ async def check_links(connection: asyncpg.Connection, number: int, events: Seque
         number,
     )
     assert {_plain(row) for row in rows} == {
-        (one["id"], one["client"], one["actor"], one["partner"], _at(one["expires_at"]), _at(one["at"]))
-        for one in _of(events, "link_code")
+        (event["id"], event["client"], event["actor"], event["partner"], _at(event["expires_at"]), _at(event["at"]))
+        for event in _of(events, "link_code")
     }
     await _check_receipt_codes(connection, number, events)
 
@@ -84,8 +84,8 @@ async def _check_receipt_codes(connection: asyncpg.Connection, number: int, even
     rows = await connection.fetch(
         "select consent_id, issue, recorded_at from registry.receipt_codes where network_id = $1", number
     )
-    first = {(one["id"], 1, _at(one["at"])) for one in _of(events, "consent")}
-    again = {(one["consent"], one["issue"], _at(one["at"])) for one in _of(events, "receipt_code")}
+    first = {(event["id"], 1, _at(event["at"])) for event in _of(events, "consent")}
+    again = {(event["consent"], event["issue"], _at(event["at"])) for event in _of(events, "receipt_code")}
     assert {_plain(row) for row in rows} == first | again
 
 

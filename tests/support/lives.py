@@ -42,8 +42,8 @@ async def a_life(first: Office, second: Office) -> tuple[str, Body]:
 async def a_consent(first: Office, reference: str) -> Body:
     """Record a consent of three grants, one of them refused, with evidence that is nobody else's."""
     body = consent_body(reference, first.text)
-    one = body["grants"][0]
-    body["grants"] += [one | {"purpose": "housing"}, one | {"answer": "refused"}]
+    grant = body["grants"][0]
+    body["grants"] += [grant | {"purpose": "housing"}, grant | {"answer": "refused"}]
     body["act"]["evidence"] |= {"sha256": secrets.token_hex(32), "kept_at": f"File {uuid.uuid4()}"}
     return await first.post("/consents", body)
 

@@ -33,7 +33,7 @@ async def check_log(registry: Registry, network: str = "small", *, padding: bool
 @asynccontextmanager
 async def reading_again() -> AsyncIterator[None]:
     """Run a story: afterwards every log of every registry that it ran, or that runs, is read again from the start,
-    and the tables hold what it tells.
+    and the tables hold what it implies.
     """
     BEFORE_LEAVING.append(check_every_log)
     try:
@@ -137,7 +137,7 @@ class Slugs:
 
     def categories(self, numbers: Iterable[int] | None) -> tuple[str, ...] | None:
         """The slugs, sorted; None for all."""
-        return None if numbers is None else tuple(sorted(self._category[one] for one in numbers))
+        return None if numbers is None else tuple(sorted(self._category[number] for number in numbers))
 
 
 async def _slugs(connection: asyncpg.Connection, number: int) -> Slugs:
@@ -224,7 +224,7 @@ async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs
             str(row["act_id"]),
             str(row["grant_id"]),
             row["kind"],
-            # What changes is kept under the client number of its consent, whoever withdrew by whatever number.
+            # What changes is kept under the client number of its consent, by whatever number a partner withdrew.
             str(row["client_id"]),
             str(acts[row["act_id"]]["client_id"]),
             slugs.partner[acts[row["act_id"]]["partner_id"]],
@@ -313,12 +313,12 @@ async def _renewals(connection: asyncpg.Connection, number: int) -> set[tuple[An
 def _told_renewals(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
     return {
         (
-            *(event["id"], one["grant"], kind, one["by"]),
-            *(_at(one["effective_at"]), _at(one["valid_until"]) if kind == "renewed" else None, _at(event["at"])),
+            *(event["id"], entry["grant"], kind, entry["by"]),
+            *(_at(entry["effective_at"]), _at(entry["valid_until"]) if kind == "renewed" else None, _at(event["at"])),
         )
         for event in events
         for kind in ("renewed", "unrenewed")
-        for one in event.get(kind, ())
+        for entry in event.get(kind, ())
     }
 
 

@@ -11,7 +11,7 @@ from tests.campaigns.support.server import Server, running
 
 
 def shell_lines(document: str, name: str = "") -> str:
-    """Return what stands in the document's blocks of shell lines, one after the other; with a name, in those alone that
+    """Return the lines of the document's blocks of shell lines, one after the other; with a name, in those alone that
     bear it.
     """
     return "\n".join(re.findall(rf"```sh{name and ' ' + name}\n(.*?)```", document, re.DOTALL))

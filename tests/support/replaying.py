@@ -21,4 +21,4 @@ async def require_equal(registry: Registry, network: str = "small") -> None:
 
 def found(report: Report) -> list[str]:
     """Return every finding in a line: its code and where it is, or what it says where no row is meant."""
-    return [f"{one.code} {one.path or one.detail}" for check in report.checks for one in check.findings]
+    return [f"{finding.code} {finding.path or finding.detail}" for check in report.checks for finding in check.findings]

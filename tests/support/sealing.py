@@ -32,7 +32,7 @@ class Office:
 
     async def log(self, slug: str = NETWORK) -> NetworkLog:
         """Return one network's log."""
-        return next(one for one in await list_logs(self.sql) if one.slug == slug)
+        return next(log for log in await list_logs(self.sql) if log.slug == slug)
 
     async def seal(self, slug: str = NETWORK, *, again: bool = False) -> SealedSize:
         """Seal one network's log once."""

@@ -45,7 +45,7 @@ def _flow(
     norm: str | None = None,
 ) -> Flow:
     frame = Agreement("", "1", None, None, ended=False)
-    numbers = frozenset(CATEGORIES[one] for one in categories)
+    numbers = frozenset(CATEGORIES[category] for category in categories)
     return Flow(frame, PARTNERS[sender], PARTNERS[recipient], PURPOSES[purpose], numbers, basis, norm)
 
 
@@ -82,7 +82,7 @@ def small_network() -> NetworkPlan:
 
 
 def consent_body(client: str, text_id: str, **grant: object) -> dict[str, Any]:
-    """Return a written consent given just now, with one grant from north to south for support unless said otherwise."""
+    """Return a written consent given just now, by default with one grant from north to south for support."""
     return {
         "client": client,
         "text": {"id": text_id, "language": "de"},

@@ -84,12 +84,12 @@ class Tree:
 
     def inclusion(self, index: int, size: int) -> Inclusion:
         """Return the true proof."""
-        path = tuple(self.span(*one) for one in inclusion_ranges(index, size))
+        path = tuple(self.span(*span) for span in inclusion_ranges(index, size))
         return Inclusion(self.leaves[index], index, size, path, self.root(size))
 
     def consistency(self, old: int, new: int) -> Consistency:
         """Return the true proof."""
-        path = tuple(self.span(*one) for one in consistency_ranges(old, new))
+        path = tuple(self.span(*span) for span in consistency_ranges(old, new))
         return Consistency(old, new, path, self.root(old), self.root(new))
 
 
@@ -108,12 +108,12 @@ def flip(value: bytes, bit: int) -> bytes:
 
 def altered_paths(path: Path, *, bits: Sequence[int]) -> Iterator[Path]:
     """Every path with a flipped bit (of `bits`), a dropped, an added, or two exchanged hashes."""
-    for at, one in enumerate(path):
-        yield from ((*path[:at], flip(one, bit), *path[at + 1 :]) for bit in bits)
+    for at, node in enumerate(path):
+        yield from ((*path[:at], flip(node, bit), *path[at + 1 :]) for bit in bits)
         yield (*path[:at], *path[at + 1 :])
-        for other in range(at + 1, len(path)):
+        for second in range(at + 1, len(path)):
             swapped = list(path)
-            swapped[at], swapped[other] = swapped[other], swapped[at]
+            swapped[at], swapped[second] = swapped[second], swapped[at]
             yield tuple(swapped)
     for at in range(len(path) + 1):
         for more in {bytes(32), sha256(b"another").digest(), *path}:
@@ -160,9 +160,9 @@ def _one_path_of_each_kind(path: Path, dice: random.Random) -> Iterator[Path]:
         yield (*path[:at], flip(path[at], int(dice.random() * 256)), *path[at + 1 :])
         yield (*path[:at], *path[at + 1 :])
     if length > 1:
-        one = int(dice.random() * (length - 1))
+        place = int(dice.random() * (length - 1))
         swapped = list(path)
-        swapped[one], swapped[one + 1 :] = swapped[-1], [*swapped[one + 1 : -1], swapped[one]]
+        swapped[place], swapped[place + 1 :] = swapped[-1], [*swapped[place + 1 : -1], swapped[place]]
         yield tuple(swapped)
 
 

@@ -50,7 +50,7 @@ class SmallLog:
         log = cls(size, [event(index) for index in range(size)])
         for kind, spans in removals.items():
             log.events[-1] = event(size - 1, kind, indices=spans)
-        log.leaves = [make_leaf(one.event, one.nonce) for one in log.events]
+        log.leaves = [make_leaf(opened.event, opened.nonce) for opened in log.events]
         log.publish()
         return log
 
@@ -81,7 +81,7 @@ class SmallLog:
 
     def bundle(self, without: set[int] | None = None, **head: object) -> list[bytes]:
         """Return the bundle of events, without the events in `without`."""
-        kept = [one for one in self.events if one.index not in (without or set())]
+        kept = [opened for opened in self.events if opened.index not in (without or set())]
         return list(format_bundle(BundleHead(**{"bundle": 1, "origin": ORIGIN, "size": self.size, **head}), kept))  # type: ignore[arg-type]
 
     def proof(self, index: int) -> bytes:
@@ -113,7 +113,7 @@ class SmallLog:
 
 def jws(header: dict[str, object], claims: dict[str, object], signer: SignerKey) -> str:
     """Return a compact JWS."""
-    parts = ".".join(base64url(json.dumps(one).encode()) for one in (header, claims))
+    parts = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
     return f"{parts}.{base64url(signer.private.sign(parts.encode()))}"
 
 

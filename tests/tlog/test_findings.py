@@ -92,8 +92,8 @@ NOT_ASKED = {
 def test_what_is_said_of_what_was_not_given() -> None:
     """A check whose input is missing is `not_asked`, also if the tree cannot be read, and without a time or an age."""
     assert says(verify()).items() >= NOT_ASKED.items()
-    for one in (verify(policy=WITNESSED, at_seconds=NOW), verify(policy=WITNESSED, max_age=60)):
-        assert says(one)["freshness"] == NOT_ASKED["freshness"]
+    for report in (verify(policy=WITNESSED, at_seconds=NOW), verify(policy=WITNESSED, max_age=60)):
+        assert says(report)["freshness"] == NOT_ASKED["freshness"]
     gone = SmallLog(SIZE, LOG.events, LOG.leaves, {"checkpoint": LOG.files["checkpoint"]})
     reason = "neither entries nor hashes of the leaves from 0 on can be read"
     assert says(verify(gone)).items() >= NOT_ASKED.items()
@@ -134,7 +134,7 @@ def test_freshness(at: int, verdict: str, sentence: str) -> None:
     """The latest cosignature counts; five minutes ahead are accepted, a second more leaves the check undecided."""
     for times in ({"w": NOW}, {"w": NOW, "v": NOW - 5000}, {"w": NOW - 5000, "v": NOW}):
         report = verify(with_checkpoint(cosigned(SIZE, **times)), TWO, at_seconds=at, max_age=60)
-        [check] = [one for one in report.checks if one.name == "freshness"]
+        [check] = [check for check in report.checks if check.name == "freshness"]
         assert (check.verdict, check.says or check.findings[0].detail) == (verdict, sentence)
         assert [finding.code for finding in check.findings] == (["stale"] if verdict == "fails" else [])
 
@@ -181,12 +181,12 @@ def test_kept_checkpoints_that_do_not_fit() -> None:
     policy = Policy.parse(f"log {KEY.verifier}\nlog {OTHER.verifier}\nquorum none\n".encode())
     past = SmallLog.of(SIZE + 1)
     past.leaves[3] = make_leaf(b"as it was", bytes(32))
-    other = sign_checkpoint(Checkpoint(OTHER.name, 5, root(LOG.hashes[:5])), [OTHER]).format()
+    foreign = sign_checkpoint(Checkpoint(OTHER.name, 5, root(LOG.hashes[:5])), [OTHER]).format()
     kept = [
         ("a", b"no note"),
         ("b", past.checkpoint(4)),
         ("c", b"none either"),
-        ("d", other),
+        ("d", foreign),
         ("e", past.checkpoint(SIZE + 1)),
         ("f", past.checkpoint(SIZE)),
         ("g", LOG.checkpoint(5)),

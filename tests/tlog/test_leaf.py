@@ -49,10 +49,10 @@ def test_member_order_of_the_source_does_not_matter() -> None:
     """The same facts in another member order give the same bytes, also in nested objects; control: unsorted they
     differ.
     """
-    one = {"b": [{"y": 1, "x": "ü"}], "a": None}
-    other = {"a": None, "b": [{"x": "ü", "y": 1}]}
-    assert canonical(one) == canonical(other) == '{"a":null,"b":[{"x":"ü","y":1}]}'.encode()
-    assert json.dumps(one) != json.dumps(other)
+    unordered = {"b": [{"y": 1, "x": "ü"}], "a": None}
+    ordered = {"a": None, "b": [{"x": "ü", "y": 1}]}
+    assert canonical(unordered) == canonical(ordered) == '{"a":null,"b":[{"x":"ü","y":1}]}'.encode()
+    assert json.dumps(unordered) != json.dumps(ordered)
 
 
 def test_a_leaf_opens_for_its_own_event_and_nonce_only() -> None:

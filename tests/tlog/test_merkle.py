@@ -76,7 +76,7 @@ def test_ranges_of_trees_of_any_size(size: int, data: st.DataObject) -> None:
     ranges = sorted([*merkle.inclusion_ranges(index, size), (index, index + 1)])
     assert ranges[0][0] == 0
     assert ranges[-1][1] == size
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(ranges))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(ranges))
     assert len(ranges) <= 64
     for span in ranges:
         full = list(merkle.full_subtrees(span))
@@ -93,7 +93,7 @@ def test_a_range_from_its_full_subtrees() -> None:
 
 def test_the_edges_of_consistency() -> None:
     """From size 0 and between equal sizes the path is empty; another root, or a path, is refused."""
-    three, other = root(MANY[:3]), root(MANY[1:4])
+    three, shifted = root(MANY[:3]), root(MANY[1:4])
     verify_consistency(0, 0, [], EMPTY_ROOT, EMPTY_ROOT)
     verify_consistency(0, 3, [], EMPTY_ROOT, three)
     verify_consistency(3, 3, [], three, three)
@@ -101,7 +101,7 @@ def test_the_edges_of_consistency() -> None:
         (0, 3, [three], EMPTY_ROOT, three),
         (0, 3, [], three, three),
         (0, 0, [], EMPTY_ROOT, three),
-        (3, 3, [], three, other),
+        (3, 3, [], three, shifted),
         (3, 3, [three], three, three),
         (2, 3, [], root(MANY[:2]), three),
         (3, 5, [], three, root(MANY[:5])),

@@ -105,7 +105,7 @@ def test_many_signatures() -> None:
     """Up to a hundred signatures are read, and more are refused. A repeated name and id is written once."""
     others = [SignerKey.of_seed(f"w{number}.example", bytes([number]) * 32) for number in range(100)]
     note = SignedNote.parse(sign_note(TEXT, others).format())
-    assert len(note.verified([one.verifier for one in others])) == 100
+    assert len(note.verified([signer.verifier for signer in others])) == 100
     with pytest.raises(NoteRefused, match="at most 100"):
         SignedNote.parse(sign_note(TEXT, [*others, ALICE]).format())
     assert sign_note(TEXT, [ALICE, BOB, ALICE]).format() == sign_note(TEXT, [ALICE, BOB]).format()
@@ -185,8 +185,8 @@ def test_two_spellings_of_one_signature() -> None:
     encoded = LINE.split()[2]
     assert encoded.endswith("=")
     last = encoded.rstrip("=")[-1]
-    other = chr(ord(last) + 1)
-    altered = LINE.replace(last + encoded[len(encoded.rstrip("=")) :], other + encoded[len(encoded.rstrip("=")) :])
+    letter = chr(ord(last) + 1)
+    altered = LINE.replace(last + encoded[len(encoded.rstrip("=")) :], letter + encoded[len(encoded.rstrip("=")) :])
     assert altered != LINE
     with pytest.raises(NoteRefused, match="canonical"):
         Signature.parse(altered[:-1])

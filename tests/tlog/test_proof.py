@@ -150,7 +150,7 @@ quorum\tW\xe9
 """.encode("latin-1")
     read = Policy.parse(text)
     assert read.logs[0].url == "https://registry.example/log"
-    assert [one.url for one in read.witnesses.values()] == ["https://w.example/submit"]
+    assert [witness.url for witness in read.witnesses.values()] == ["https://w.example/submit"]
     assert read.is_met_by([WITNESSES[0].verifier])
     assert Policy.parse(read.format()) == read
 

@@ -82,8 +82,8 @@ def test_what_is_said_of_a_receipt() -> None:
     denial = _changed(outcome="deny", categories=[])
     said = verify_receipt(denial, PROOF, KEY_ONLY).checks[0].says
     assert said == "north to south: deny of nothing for support, decision event-270"
-    several = _changed(categories=["identity", "contact"])
-    assert "permit of identity, contact for support" in verify_receipt(several, PROOF, KEY_ONLY).checks[0].says
+    changed = _changed(categories=["identity", "contact"])
+    assert "permit of identity, contact for support" in verify_receipt(changed, PROOF, KEY_ONLY).checks[0].says
     for reference, check in (
         ((REFERENCE, base64url(SALT)), Check("client", Verdict.HOLDS, "the receipt is about this reference")),
         (
@@ -153,8 +153,8 @@ def test_what_does_not_belong_together() -> None:
     twice.leaves[271] = twice.leaves[270]
     twice.publish()
     assert codes(verify_receipt(RECEIPT, twice.proof(271), KEY_ONLY)) == {"proof_other_leaf"}
-    other = SignerKey.of_seed("w2.test", bytes(32), 4)
-    demanding = WITNESSED.format().replace(b"quorum W", f"witness V {other.verifier}\nquorum V".encode())
+    foreign = SignerKey.of_seed("w2.test", bytes(32), 4)
+    demanding = WITNESSED.format().replace(b"quorum W", f"witness V {foreign.verifier}\nquorum V".encode())
     assert codes(verify_receipt(RECEIPT, PROOF, Policy.parse(demanding))) == {"quorum"}
 
 

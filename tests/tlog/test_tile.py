@@ -159,8 +159,8 @@ def test_a_tree_grown_in_any_steps(size: int) -> None:
         to = min(size, frontier.size + steps.choice([1, 2, 255, 256, 257, 3000, 20000]))
         grown, tiles = frontier.extend(HASHES[frontier.size : to])
         assert sorted(tiles) == sorted(new_tiles(frontier.size, to))
-        assert [one for one in tiles if one.level == 0] == [
-            Tile(0, one.number, one.width) for one in new_bundles(frontier.size, to)
+        assert [tile for tile in tiles if tile.level == 0] == [
+            Tile(0, bundle.number, bundle.width) for bundle in new_bundles(frontier.size, to)
         ]
         frontier = grown
         written |= tiles
@@ -196,7 +196,7 @@ def test_every_tile_is_bound_to_the_root(big: dict[Tile, bytes]) -> None:
     top = root(HASHES)
     tile_proofs.authenticate_tiles(70000, top, big)
     for tile, data in big.items():
-        read = {one: big[one] for one in tile_proofs.with_ancestors(70000, {tile})}
+        read = {ancestor: big[ancestor] for ancestor in tile_proofs.with_ancestors(70000, {tile})}
         tile_proofs.authenticate_tiles(70000, top, read)
         for altered in (data[:-1] + bytes([data[-1] ^ 1]), data[:-32]):
             with pytest.raises(TileRefused):
@@ -206,7 +206,7 @@ def test_every_tile_is_bound_to_the_root(big: dict[Tile, bytes]) -> None:
             tile_proofs.authenticate_tiles(70000, top, big | {foreign: bytes(32 * foreign.width)})
     for tile in right_edge(70000):
         with pytest.raises(TileRefused, match="missing"):
-            tile_proofs.authenticate_tiles(70000, top, {one: data for one, data in big.items() if one != tile})
+            tile_proofs.authenticate_tiles(70000, top, {path: data for path, data in big.items() if path != tile})
 
 
 def test_what_must_be_read_to_trust_a_tile(big: dict[Tile, bytes]) -> None:
@@ -245,7 +245,7 @@ def test_no_proof_from_a_tile_of_another_length(big: dict[Tile, bytes]) -> None:
                     path(first, 70_000, big | {tile: data})
 
 
-@pytest.mark.parametrize("size", [one for one in EDGES if one])
+@pytest.mark.parametrize("size", [edge for edge in EDGES if edge])
 def test_proofs_from_tiles(size: int) -> None:
     """The named tiles, and no others, give proofs that verify."""
     tiles = Frontier().extend(HASHES[:size])[1]

@@ -114,10 +114,10 @@ def test_of_many_differing_leaves_the_first_hundred_are_kept() -> None:
     """At most a hundred differing leaves are kept, so that a false log does not fill the memory."""
     done = walked({path: bytes(len(data)) if "tile/0/" in path else data for path, data in published().items()})
     assert done.walk.differing == list(range(100))
-    some = published()
+    files = published()
     for path, count in (("tile/0/000", 60), ("tile/0/001", 60)):
-        some[path] = bytes(32 * count) + some[path][32 * count :]
-    assert walked(some).walk.differing == [*range(60), *range(256, 296)]
+        files[path] = bytes(32 * count) + files[path][32 * count :]
+    assert walked(files).walk.differing == [*range(60), *range(256, 296)]
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_of_many_differing_leaves_the_first_hundred_are_kept() -> None:
 def test_what_is_no_leaf(entry: bytes) -> None:
     """An entry of another length or version than 0x01 and 32 bytes is a finding, even if the tree is right."""
     leaves = [*LEAVES[:5], entry, *LEAVES[6:7]]
-    tile = b"".join(leaf_hash(one) for one in leaves)
+    tile = b"".join(leaf_hash(leaf) for leaf in leaves)
     done = walked({"tile/entries/000.p/7": encode_bundle(leaves), "tile/0/000.p/7": tile}, 7)
     assert done.entries == [CheckFinding("entry_shape", "entry 5 is not a leaf of a registry", 5)]
     assert (done.tiles, done.walk.differing) == ([], [])
-    assert done.walk.roots[7] == root([leaf_hash(one) for one in leaves])
+    assert done.walk.roots[7] == root([leaf_hash(leaf) for leaf in leaves])
 
 
 ENTRIES_1, ENTRIES_2, TILE_1, TILE_2, ABOVE = (

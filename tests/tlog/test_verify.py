@@ -231,8 +231,8 @@ def test_witnesses_and_freshness() -> None:
     ahead = verify(log, WITNESSED, at_seconds=NOW - 301, max_age=60)
     assert (ahead.verdict, verdicts(ahead)["freshness"]) == (Verdict.UNTOLD, "untold")
     assert verdicts(verify(log, KEY_ONLY, at_seconds=NOW, max_age=60))["freshness"] == "untold"
-    other = SignerKey.of_seed("w2.test", bytes(32), 4)
-    two = Policy.parse(WITNESSED.format().replace(b"quorum W", f"witness V {other.verifier}\nquorum V".encode()))
+    second = SignerKey.of_seed("w2.test", bytes(32), 4)
+    two = Policy.parse(WITNESSED.format().replace(b"quorum W", f"witness V {second.verifier}\nquorum V".encode()))
     assert verify(log, two).codes() == {"quorum"}
 
 
@@ -292,9 +292,9 @@ LINES = GOOD.bundle()
 OTHER = event(7, "decision", outcome="permit")
 
 
-def line(one: OpenedEvent) -> bytes:
+def line(opened: OpenedEvent) -> bytes:
     """Return one line of a bundle."""
-    return list(format_bundle(BundleHead(1, ORIGIN, 20), [one]))[1]
+    return list(format_bundle(BundleHead(1, ORIGIN, 20), [opened]))[1]
 
 
 @pytest.mark.parametrize(
@@ -353,8 +353,8 @@ def test_receipts_against_the_log() -> None:
     longer = SmallLog.of(25)
     good = ("good", log.receipt(7).encode())
     assert verify(log, receipts=[good]).verdict == Verdict.HOLDS
-    other = log.receipt(7, log={"origin": ORIGIN, "index": 8, "leaf": base64.b64encode(log.leaves[7]).decode()})
-    assert verify(log, receipts=[good, ("other", other.encode())]).codes() == {"receipt_leaf"}
+    misplaced = log.receipt(7, log={"origin": ORIGIN, "index": 8, "leaf": base64.b64encode(log.leaves[7]).decode()})
+    assert verify(log, receipts=[good, ("other", misplaced.encode())]).codes() == {"receipt_leaf"}
     late = longer.receipt(22).encode()
     assert verify(log, WITNESSED, receipts=[("late", late)]).codes() == {"receipt_broken_promise"}
     untold = verify(log, KEY_ONLY, receipts=[good, ("late", late)])

@@ -59,12 +59,12 @@ def test_several_events_that_are_missing(gone: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("index", PLACES)
 def test_one_event_that_opens_no_leaf(index: int) -> None:
     """An event that is altered, has another nonce, or a nonce of 31 or 33 bytes is named and not counted."""
-    one = LOG.events[index]
+    opened = LOG.events[index]
     for bad in (
-        OpenedEvent(index, one.event + b" ", one.nonce),
-        OpenedEvent(index, one.event, bytes(32)),
-        OpenedEvent(index, one.event, one.nonce[:31]),
-        OpenedEvent(index, one.event, one.nonce + b"\0"),
+        OpenedEvent(index, opened.event + b" ", opened.nonce),
+        OpenedEvent(index, opened.event, bytes(32)),
+        OpenedEvent(index, opened.event, opened.nonce[:31]),
+        OpenedEvent(index, opened.event, opened.nonce + b"\0"),
     ):
         check = compared([*LINES[: index + 1], format_event(bad), *LINES[index + 2 :]])
         assert check.findings == [CheckFinding("event_not_opened", f"event {index} does not open its leaf", index)]
@@ -203,11 +203,11 @@ def test_lines_that_are_no_bundle(lines: list[bytes], findings: list[CheckFindin
     check = compared(lines)
     assert check.verdict == Verdict.FAILS
     assert len(check.findings) == len(findings)
-    for one, expected in zip(check.findings, findings, strict=True):
+    for finding, expected in zip(check.findings, findings, strict=True):
         # Why JSON cannot be read is told by the library that reads it.
-        assert one.detail.startswith(expected.detail)
-        assert (one.code, one.index, one.path) == (expected.code, expected.index, None)
-    ended = {"events_malformed", "events_other_log", ORDER} & {one.code for one in findings}
+        assert finding.detail.startswith(expected.detail)
+        assert (finding.code, finding.index, finding.path) == (expected.code, expected.index, None)
+    ended = {"events_malformed", "events_other_log", ORDER} & {finding.code for finding in findings}
     assert bool(check.says) == (not ended)
 
 
@@ -229,9 +229,9 @@ def test_an_event_that_says_nothing(facts: bytes, reason: str) -> None:
     log.leaves[10] = make_leaf(facts, bytes(32))
     log.publish()
     check = compared(log.bundle(), log)
-    [one] = check.findings
-    assert (one.code, one.index, one.path) == ("event_malformed", 10, None)
-    assert one.detail.startswith(f"event 10: {reason}")
+    [found] = check.findings
+    assert (found.code, found.index, found.path) == ("event_malformed", 10, None)
+    assert found.detail.startswith(f"event 10: {reason}")
     assert check.says == "20 events open their leaves; 0 were removed on record"
     check = compared(without(3, log=log), log)
     assert [finding.code for finding in check.findings] == ["event_malformed", "event_missing"]
@@ -245,4 +245,4 @@ def test_events_whose_entries_cannot_be_read() -> None:
         assert report.checks[-1].findings == findings
         assert report.checks[-1].says.startswith(f"{opened} events open their leaves")
     report = verify_log(files.get, VerifierInputs(policy=KEY_ONLY, events=[*LINES[:400], LINES[5]]))
-    assert [one.code for one in report.checks[-1].findings] == [ORDER]
+    assert [finding.code for finding in report.checks[-1].findings] == [ORDER]

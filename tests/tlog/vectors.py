@@ -3,8 +3,8 @@
 import base64
 
 LEAVES = [
-    bytes.fromhex(one)
-    for one in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+    bytes.fromhex(digits)
+    for digits in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
 ]
 ROOTS = """
 bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0= +sVCA+fMaWzw38tCySodnbr3CtnmIfS9jZhmLwDjwSU=
@@ -71,8 +71,8 @@ NOTES_B = {
 }
 BUNDLE_B_3 = b"\0\3one\0\3two\0\5three"
 TILE_B_3 = b"".join(
-    base64.b64decode(one)
-    for one in (
+    base64.b64decode(encoded)
+    for encoded in (
         "0Nc2CrefWKseHj/mStd+LqC8B+NrX0btIiPt2SmN+ek=",
         "qxq38Hx8j+Dv9LpvqlPH5EEukaWZFT6KpOAb7s5beCU=",
         "Zx8UbF5HHooag6PCFM5LqQe486WIjRTMjNPOdbsS75Q=",
@@ -82,4 +82,4 @@ TILE_B_3 = b"".join(
 
 def hashes(text: str) -> list[bytes]:
     """Decode hashes written in base64, between spaces."""
-    return [base64.b64decode(one) for one in text.split()]
+    return [base64.b64decode(word) for word in text.split()]

@@ -28,7 +28,7 @@ def campaign(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_mutants_of_a_small_module() -> None:
     """Comparison, both sides of the `and`, its kind, the figure, the default and the return, and no annotation."""
-    assert [one.name.removeprefix("small may: ") for one in mutants_of("small", MODULE)] == [
+    assert [mutant.name.removeprefix("small may: ") for mutant in mutants_of("small", MODULE)] == [
         "False → True",
         "return left out",
         "and → or",
@@ -52,14 +52,14 @@ def test_names_outlive_renaming() -> None:
 
 def test_every_mutant_is_a_program() -> None:
     """What cannot even be compiled would be found by any test, and prove none."""
-    for one in every_mutant():
-        alone = ast.Module([one.wrong_statement()], type_ignores=[])
-        compile(ast.fix_missing_locations(alone), one.name, "exec")
+    for mutant in every_mutant():
+        alone = ast.Module([mutant.wrong_statement()], type_ignores=[])
+        compile(ast.fix_missing_locations(alone), mutant.name, "exec")
 
 
 def test_every_explained_survivor_is_a_mutant() -> None:
     """A name in the list that fits nothing any more must leave it, and every name says one mutant only."""
-    names = [one.name for one in every_mutant()]
+    names = [mutant.name for mutant in every_mutant()]
     assert len(names) > 2_500
     assert len(set(names)) == len(names)
     assert list(complaints([], {}, EXPLAINED, names)) == []
@@ -93,7 +93,7 @@ def test_no_module_is_left_out() -> None:
 
 @pytest.mark.campaign
 def test_no_mutant_of_the_share_survives_unexplained() -> None:
-    """The same mutants each time, one after the other; whoever survives is in the list with a reason."""
+    """The same mutants each time, one after the other; each survivor is in the list with a reason."""
     assert len(sample_of(every_mutant(), SHARE)) == SHARE
     done = campaign("--sample", str(SHARE))
     assert done.returncode == 0, done.stdout + done.stderr

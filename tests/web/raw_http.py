@@ -25,10 +25,10 @@ class Raw:
 def answers(port: int, request: bytes, seconds: float = 10.0) -> bytes:
     """Send bytes on a new connection and return everything until its end."""
     received = bytearray()
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # what was answered before is still to be read
-            one.sendall(request)
-        while piece := one.recv(1 << 16):
+            connection.sendall(request)
+        while piece := connection.recv(1 << 16):
             received += piece
     return bytes(received)
 
@@ -47,7 +47,7 @@ def parse(received: bytes) -> Raw:
     status = int(lines[0].split()[1])
     if 100 <= status < 200:
         return parse(body)
-    pairs = tuple((name.lower(), value.strip()) for name, _, value in (one.partition(":") for one in lines[1:]))
+    pairs = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines[1:]))
     return Raw(status, pairs, body)
 
 

@@ -66,9 +66,9 @@ class Desk:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(server: Server) -> AsyncIterator[Desk]:
     """Make a desk for a partner whose requests are malformed."""
-    one = await Desk.open(server)
-    yield one
-    one.stage.close()
+    opened = await Desk.open(server)
+    yield opened
+    opened.stage.close()
 
 
 def problem_with(answer: Answer) -> list[str]:
@@ -152,8 +152,8 @@ async def test_good_references_are_taken_exactly(desk: Desk) -> None:
         assert [item["consent_id"] for item in found.json()["items"]] == [made.json()["consent_id"]]
         asked = await desk.me.post("/decisions", desk.flow.question(reference))
         assert asked.json()["outcome"] == "permit"
-    other = await desk.me.post("/decisions", desk.flow.question(GOOD_REFERENCES[0].lower()))
-    assert other.json()["outcome"] == "no_permission"
+    second = await desk.me.post("/decisions", desk.flow.question(GOOD_REFERENCES[0].lower()))
+    assert second.json()["outcome"] == "no_permission"
 
 
 async def test_sizes_end_where_the_contract_says(desk: Desk) -> None:
@@ -240,8 +240,8 @@ async def test_a_cursor_belongs_to_its_filter(desk: Desk) -> None:
     cursor = mine.json()["next"]
     assert cursor
     assert (await desk.me.post("/consents/search", {"limit": 1, "cursor": cursor})).status == OK
-    other = await desk.me.post("/consents/search", {"client": desk.client, "limit": 1, "cursor": cursor})
-    assert other.status == 400, other
+    second = await desk.me.post("/consents/search", {"client": desk.client, "limit": 1, "cursor": cursor})
+    assert second.status == 400, second
     stranger = desk.stage.person(next(s for s in desk.stage.partners if s != desk.stage.sender))
     theirs = await stranger.post("/consents/search", {"limit": 1, "cursor": cursor})
     assert theirs.status == 400, theirs

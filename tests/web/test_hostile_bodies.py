@@ -91,9 +91,9 @@ def wrong_with(answer: httpx.Response) -> list[str]:
 
 async def send(registry: Registry, path: str, body: bytes) -> httpx.Response:
     """Send a body to a call with a caller that is allowed to make it."""
-    one = await caller(registry, DOCUMENT["paths"][path]["post"])
+    partner = await caller(registry, DOCUMENT["paths"][path]["post"])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
-    headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "hostile", "Content-Type": JSON_BODY}
+    headers = {"Authorization": f"Bearer {partner.token}", "Idempotency-Key": "hostile", "Content-Type": JSON_BODY}
     return await registry.http.post(filled, content=body, headers=headers)
 
 
@@ -109,7 +109,7 @@ async def test_long_answers_are_seen(registry: Registry, monkeypatch: pytest.Mon
     for limit in ("MOST_FAULTS", "LONGEST_WORD"):  # of every error anywhere, so no argument carries them
         monkeypatch.setattr(errors, limit, 10**9)
     path = "/api/v1/decisions/batch"
-    found = [one for _, body in hostile(path) for one in wrong_with(await send(registry, path, body))]
+    found = [wrong for _, body in hostile(path) for wrong in wrong_with(await send(registry, path, body))]
     assert {"a long word is repeated", "more than 100 faults"} <= set(found)
 
 
@@ -159,8 +159,8 @@ def leaves(kind: inspect.Type, place: str) -> Iterator[tuple[str, inspect.Type, 
         beside = kind.extra or {}
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
-        for one in kind.types:
-            yield from leaves(one, place)
+        for type_ in kind.types:
+            yield from leaves(type_, place)
     elif isinstance(kind, inspect.StructType):
         for field in kind.fields:
             yield from leaves(field.type, f"{place}/{field.encode_name}")

@@ -153,8 +153,8 @@ async def test_a_key_with_another_body_is_422(registry: Registry) -> None:
     north = await registry.partner("north")
     first = await north.post("/clients", {"reference": "R-3"}, Idempotency_Key="one and the same")
     assert first.status_code == 201
-    other = await north.post("/clients", {"reference": "R-4"}, Idempotency_Key="one and the same")
-    said = assert_problem(other, 422, "refused")
+    second = await north.post("/clients", {"reference": "R-4"}, Idempotency_Key="one and the same")
+    said = assert_problem(second, 422, "refused")
     assert [(fault["pointer"], fault["rule"]) for fault in said["errors"]] == [("", "idempotency_key")]
 
 
@@ -208,7 +208,7 @@ async def test_every_answer_names_its_request(registry: Registry, path: str) -> 
         assert answer.headers["x-request-id"].encode("latin-1") != given
         made.add(answer.headers["x-request-id"])
     assert len(made) == 5
-    assert all(1 <= len(one) <= 128 and one.isascii() for one in made)
+    assert all(1 <= len(made_id) <= 128 and made_id.isascii() for made_id in made)
 
 
 async def test_answers_are_not_to_be_stored(registry: Registry) -> None:
@@ -243,7 +243,7 @@ async def test_a_mistake_of_ours_says_nothing_and_is_logged(
     assert said["detail"] == "It was logged with this request's id."
     assert answer.headers["x-request-id"] == "find-me-4711"
     written = capsys.readouterr().out
-    (line,) = [json.loads(one) for one in written.splitlines() if "find-me-4711" in one]
+    (line,) = [json.loads(line) for line in written.splitlines() if "find-me-4711" in line]
     assert line["level"] == "error"
     assert line["request_id"] == "find-me-4711"
     assert line["path"] == "/api/v1/network"

@@ -36,7 +36,7 @@ UNHEARD_OF = "dry_run"
 
 async def caller(registry: Registry, operation: JSON) -> Partner:
     """Return a caller that may make this call."""
-    scopes = {scope for one in operation["security"] for scopes in one.values() for scope in scopes}
+    scopes = {scope for scheme in operation["security"] for scopes in scheme.values() for scope in scopes}
     if "catalogue:write" in scopes:
         return await registry.partner("admin")
     return await (registry.dpo("north") if "audit:read" in scopes else registry.partner("north"))
@@ -44,9 +44,9 @@ async def caller(registry: Registry, operation: JSON) -> Partner:
 
 async def ask(registry: Registry, method: str, path: str, query: str) -> httpx.Response:
     """Make a call with this query, and an empty object if it takes a body."""
-    one = await caller(registry, DOCUMENT["paths"][path][method.lower()])
+    partner = await caller(registry, DOCUMENT["paths"][path][method.lower()])
     filled = re.sub(r"\{(\w+)\}", lambda found: PLACES.get(found[1], SOME_ID), path)
-    headers = {"Authorization": f"Bearer {one.token}", "Idempotency-Key": "query"}
+    headers = {"Authorization": f"Bearer {partner.token}", "Idempotency-Key": "query"}
     content: JSON | None = {} if method == "POST" else None
     return await registry.http.request(method, f"{filled}?{query}", headers=headers, json=content)
 
@@ -63,7 +63,7 @@ def names_the(parameter: str, answer: httpx.Response) -> bool:
 def declared(method: str, path: str) -> list[str]:
     """Return the query parameters that a call declares."""
     parameters = DOCUMENT["paths"][path][method.lower()].get("parameters", ())
-    return [one["name"] for one in parameters if one["in"] == "query"]
+    return [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -136,7 +136,7 @@ def test_every_path_knows_its_methods(server: Server, method: str) -> None:
         if method == "HEAD" and "GET" in known:
             get = exchange(server.port, request("GET", filled(path)))
             assert (answer.status, answer.body) == (get.status, b""), path
-            names = [[name for name, _ in one.headers] for one in (answer, get)]
+            names = [[name for name, _ in response.headers] for response in (answer, get)]
             assert sorted(names[0]) == sorted(names[1]), path
             if path not in {"/ready", "/log/{network}/checkpoint"}:  # whose contents pass
                 assert answer.header("content-length") == get.header("content-length"), path
@@ -162,11 +162,11 @@ def test_broken_bodies_are_no_mistake_of_ours(server: Server, path: str) -> None
     written = server.output_path.stat().st_size
     for what, body, lines in bodies_that_break():
         head = request("POST", path, kind, *lines)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as one:
-            one.sendall(head + body)
-            one.shutdown(socket.SHUT_WR)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(head + body)
+            connection.shutdown(socket.SHUT_WR)
             received = b""
-            while piece := one.recv(1 << 16):
+            while piece := connection.recv(1 << 16):
                 received += piece
         answer = parse(received)
         if answer.status:
@@ -222,7 +222,7 @@ def test_lists_on_several_lines_are_one_list(server: Server) -> None:
     size = int(exchange(server.port, checkpoint).body.split(b"\n")[1])
     path = f"/log/paderborn/tile/entries/000{'' if size >= BUNDLE else f'.p/{size}'}"
     bundle, plain = request("GET", path, *codings), request("GET", path, codings[0])
-    packed = [exchange(server.port, one).header("content-encoding") for one in (bundle, plain)]
+    packed = [exchange(server.port, asked).header("content-encoding") for asked in (bundle, plain)]
     assert packed == ["gzip", None]
 
 

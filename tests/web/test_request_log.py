@@ -48,13 +48,13 @@ async def test_every_refusal_is_a_line(talkative: Registry, capsys: pytest.Captu
     assert (await north.get("/me")).status_code == 200
     assert (await north.get(f"/consents/{NOWHERE}")).status_code == 404
     found = lines(capsys, "refused")
-    assert [(one["status"], one["reason"], one["client_id"], one["method"], one["route"]) for one in found] == [
+    assert [(line["status"], line["reason"], line["client_id"], line["method"], line["route"]) for line in found] == [
         (401, "no-token", None, "GET", "/api/v1/me"),
         (401, "not-authentic", None, "GET", "/api/v1/consents/{consent_id}"),
         (403, "scope-decisions", dpo.client_id, "POST", "/api/v1/decisions"),
     ]
-    assert all(one["client"] == "127.0.0.1" for one in found)
-    assert all(len(one["request_id"]) == 32 for one in found)
+    assert all(line["client"] == "127.0.0.1" for line in found)
+    assert all(len(line["request_id"]) == 32 for line in found)
 
 
 async def test_too_many_is_a_line(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,8 +131,8 @@ async def test_no_line_holds_what_a_caller_sent(talkative: Registry, capsys: pyt
     north = await talkative.partner("north")
     assert '"event": "request"' in written
     assert len(written.splitlines()) > 30
-    for one in (CANARY, CANARY.upper().replace("-", ""), SECRET, north.token, north.client_secret):
-        assert one not in written
+    for secret in (CANARY, CANARY.upper().replace("-", ""), SECRET, north.token, north.client_secret):
+        assert secret not in written
 
 
 async def test_the_access_log_says_what_was_asked(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,13 +145,13 @@ async def test_the_access_log_says_what_was_asked(talkative: Registry, capsys: p
     for method in ("GET", "HEAD", "OPTIONS", "BREW"):
         await talkative.http.request(method, "/api/v1/me", headers=token)
     found = lines(capsys, "request")
-    assert [(one["method"], one["route"], one["status"]) for one in found] == [
+    assert [(line["method"], line["route"], line["status"]) for line in found] == [
         ("GET", "/api/v1/me", 200),
         ("HEAD", "/api/v1/me", 200),
         ("OPTIONS", "/api/v1/me", 204),
         ("other", "(no such path)", 405),
     ]
-    assert all(0 < one["milliseconds"] < 60_000 for one in found)
+    assert all(0 < line["milliseconds"] < 60_000 for line in found)
 
 
 async def test_control_a_line_that_says_more_is_caught(talkative: Registry, capsys: pytest.CaptureFixture[str]) -> None:

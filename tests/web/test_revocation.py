@@ -40,7 +40,7 @@ async def test_suspension_counts_at_the_next_request(fresh_registry: Registry) -
     again = await fresh_registry.stranger("north").sign_in()
     assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
     south = await fresh_registry.partner("south")
-    assert next(one for one in (await south.get("/partners")).json()["items"] if one["slug"] == "north")["suspended"]
+    assert next(item for item in (await south.get("/partners")).json()["items"] if item["slug"] == "north")["suspended"]
     assert (await admin.post("/reinstatements", {"partner": "north"})).status_code == 201
     assert (await north.get("/me")).status_code == 200
     assert (await north.post("/decisions", question("N-1"))).status_code == 200
@@ -77,7 +77,7 @@ def _bad_requests(path: str, method: str, said: dict[str, Any]) -> Iterator[tupl
         yield "a key that is too long", url, b"{}", JSON | {"Idempotency-Key": "k" * 65}
         yield "another kind of body", url, b"{}", {"Content-Type": "text/plain"}
         yield "too long a body", url, b'{"x": "' + b"x" * (2 << 20 if "batch" in path else 1 << 20) + b'"}', JSON
-    if any(one["name"] == "limit" for one in said.get("parameters", ())):
+    if any(parameter["name"] == "limit" for parameter in said.get("parameters", ())):
         yield "a limit that is none", f"{url}?limit=x", b"", {}
 
 
@@ -90,12 +90,12 @@ async def _answers(registry: Registry, paths: str = "") -> dict[str, set[int]]:
     heard: dict[str, set[int]] = {}
     for path, methods in make_document(registry.app)["paths"].items():
         for method, said in methods.items():
-            scopes = next((one["oauth2"] for one in said["security"] if "oauth2" in one), None)
+            scopes = next((scheme["oauth2"] for scheme in said["security"] if "oauth2" in scheme), None)
             if scopes is None or not path.startswith(paths):
                 continue
             holder = holders.get(scopes[0], north) if scopes else north
-            requests = [(holder, *one) for one in _bad_requests(path, method, said)]
-            requests += [(one, "whoever calls", requests[0][2], b"{", JSON) for one in (north, dpo, admin)]
+            requests = [(holder, *request) for request in _bad_requests(path, method, said)]
+            requests += [(caller, "whoever calls", requests[0][2], b"{", JSON) for caller in (north, dpo, admin)]
             for caller, name, url, content, headers in requests:
                 given = headers | {"Authorization": f"Bearer {caller.token}"}
                 answer = await registry.http.request(method, url, content=content, headers=given)
@@ -106,8 +106,8 @@ async def _answers(registry: Registry, paths: str = "") -> dict[str, set[int]]:
 async def _cast_out(registry: Registry) -> None:
     """Suspend a partner and its DPO, and let the administration revoke its own secret."""
     admin = await registry.partner("admin")
-    for one in (await registry.partner("north"), await registry.dpo("north")):
-        assert (await one.get("/me")).status_code == 200
+    for partner in (await registry.partner("north"), await registry.dpo("north")):
+        assert (await partner.get("/me")).status_code == 200
     assert (await admin.post("/suspensions", {"partner": "north"})).status_code == 201
     assert (await admin.post("/credential-revocations", {"client_id": admin.client_id})).status_code == 201
 
@@ -117,12 +117,12 @@ async def test_whoever_is_cast_out_hears_it_before_anything_of_its_request(fresh
     requests are refused for what is wrong with them while their callers may still be heard.
     """
     before = await _answers(fresh_registry)
-    assert {400, 403, 404, 406, 413, 415} <= {status for several in before.values() for status in several}
-    assert not [name for name, several in before.items() if 401 in several]
+    assert {400, 403, 404, 406, 413, 415} <= {status for statuses in before.values() for status in statuses}
+    assert not [name for name, statuses in before.items() if 401 in statuses]
     await _cast_out(fresh_registry)
     after = await _answers(fresh_registry)
     assert len(after) > 400
-    assert {name: several for name, several in after.items() if several != {401}} == {}
+    assert {name: statuses for name, statuses in after.items() if statuses != {401}} == {}
 
 
 async def test_without_the_look_before_a_refusal_the_request_is_told_of(installation: Installation) -> None:
@@ -148,7 +148,7 @@ async def test_the_decider_hears_nobody_who_is_suspended(fresh_registry: Registr
         question(" N-1"),
         question("N-1", colour="red"),
     ]
-    bodies = bad if path == "/decisions" else [{"decisions": [one]} for one in bad]
+    bodies = bad if path == "/decisions" else [{"decisions": [body]} for body in bad]
     assert {(await north.post(path, body)).status_code for body in bodies} == {400}
     assert (await admin.post("/suspensions", {"partner": "north"})).status_code == 201
     assert {(await north.post(path, body)).status_code for body in bodies} == {401}

@@ -59,8 +59,8 @@ def document(app: Litestar) -> JSON:
 def operations(document: JSON) -> Iterator[tuple[str, JSON]]:
     """Return every operation by method and path."""
     for path, methods in document["paths"].items():
-        for method, one in methods.items():
-            yield f"{method.upper()} {path}", one
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
 
 
 def handlers(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler, Operation | None]]:
@@ -108,32 +108,32 @@ def test_the_command_writes_the_same_without_any_setting() -> None:
 
 def test_every_route_describes_itself_as_its_handler_is(app: Litestar) -> None:
     """Body, Idempotency-Key and query of a description equal the handler's signature."""
-    for path, handler, one in handlers(app):
-        if one is None:
+    for path, handler, operation in handlers(app):
+        if operation is None:
             assert path in PAGES or path.startswith("/docs/files"), path
             continue
         parameters = inspect.signature(handler.fn).parameters
         if path != "/oauth/token":
             body = get_args(parameters["data"].annotation)[0] if "data" in parameters else None
-            assert one.takes is body, path
-        assert (one.key != "none") == ("idempotency_key" in parameters), path
-        assert (one.key == "required") == ("key_required" in inspect.getsource(handler.fn)), path
+            assert operation.takes is body, path
+        assert (operation.key != "none") == ("idempotency_key" in parameters), path
+        assert (operation.key == "required") == ("key_required" in inspect.getsource(handler.fn)), path
         plain = set(parameters) - {"request", "data", "idempotency_key", *re.findall(r"\w+", path)}
-        assert set(one.query) == plain, path
+        assert set(operation.query) == plain, path
 
 
 def test_every_operation_is_complete(document: JSON) -> None:
     """Each operation has a readable id, texts, a described success, and its problems with RFC 9457's media type."""
-    names = [one["operationId"] for _, one in operations(document)]
+    names = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(names)) == len(names)
-    for name, one in operations(document):
-        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", one["operationId"]), name
-        assert one["summary"], name
-        assert one["description"], name
-        assert set(one["tags"]) <= {tag["name"] for tag in document["tags"]}, name
-        good = [status for status in one["responses"] if status.startswith("2")]
+    for name, operation in operations(document):
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"]), name
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= {tag["name"] for tag in document["tags"]}, name
+        good = [status for status in operation["responses"] if status.startswith("2")]
         assert good, name
-        for status, response in one["responses"].items():
+        for status, response in operation["responses"].items():
             said = follow(document, response)
             assert said["description"], (name, status)
             assert "X-Request-ID" in said["headers"], (name, status)
@@ -148,16 +148,16 @@ def test_every_operation_is_complete(document: JSON) -> None:
 
 def test_what_needs_a_token_says_which_scope(document: JSON) -> None:
     """Below /api/v1 every operation needs a token, and its scope exists."""
-    for name, one in operations(document):
+    for name, operation in operations(document):
         if "/api/v1/" in name:
-            (need,) = one["security"]
+            (need,) = operation["security"]
             assert set(need["oauth2"]) <= set(SCOPES), name
-            assert {"401", "406", "503"} <= set(one["responses"]), name
-            assert ("403" in one["responses"]) == bool(need["oauth2"]), name
+            assert {"401", "406", "503"} <= set(operation["responses"]), name
+            assert ("403" in operation["responses"]) == bool(need["oauth2"]), name
         elif name.startswith("GET /log/"):
-            assert one["security"] == [{"oauth2": []}, {}], name
+            assert operation["security"] == [{"oauth2": []}, {}], name
         elif name != "POST /oauth/token":
-            assert one["security"] == [], name
+            assert operation["security"] == [], name
 
 
 def test_the_key_is_required_where_the_contract_says(document: JSON) -> None:
@@ -165,8 +165,8 @@ def test_the_key_is_required_where_the_contract_says(document: JSON) -> None:
     optional = {"POST /api/v1/clients", "POST /api/v1/decisions", "POST /api/v1/decisions/batch"}
     ignored = {"POST /oauth/token", "POST /api/v1/consents/search"}
     ignored |= {"POST /api/v1/events/search", "POST /api/v1/events/exports"}
-    for name, one in operations(document):
-        keys = [each for each in one.get("parameters", []) if each["name"] == "Idempotency-Key"]
+    for name, operation in operations(document):
+        keys = [each for each in operation.get("parameters", []) if each["name"] == "Idempotency-Key"]
         if name.startswith("GET") or name in ignored:
             assert not keys, name
         else:
@@ -195,38 +195,46 @@ def test_no_internal_name_and_no_host(document: JSON) -> None:
 def test_examples_are_read_as_the_registry_reads(app: Litestar) -> None:
     """The registry's decoder accepts every example request, and every example answer has its type."""
     examples = read_examples()
-    described = {handler.name or handler.handler_name: one for _, handler, one in handlers(app) if one is not None}
+    described = {
+        handler.name or handler.handler_name: operation
+        for _, handler, operation in handlers(app)
+        if operation is not None
+    }
     assert set(examples) == set(described)
-    for name, one in described.items():
+    for name, operation in described.items():
         example = examples[name]
-        assert (example.request is None) == (one.takes is None), name
-        if one.takes is not None:
-            decode(json.dumps(example.request).encode(), one.takes)
-        assert msgspec.convert(example.answer, one.answer, strict=True) is not None, name
+        assert (example.request is None) == (operation.takes is None), name
+        if operation.takes is not None:
+            decode(json.dumps(example.request).encode(), operation.takes)
+        assert msgspec.convert(example.answer, operation.answer, strict=True) is not None, name
 
 
 def test_examples_speak_of_a_network_of_the_demonstration() -> None:
     """Partners, purposes and categories in the examples are Paderborn's."""
     paderborn = read_network("paderborn")
     shared = read_catalogue(paderborn)
-    partners = {one.slug for one in paderborn.partners}
+    partners = {partner.slug for partner in paderborn.partners}
     for example in json.loads((files("consent_registry.api.openapi") / "examples.json").read_bytes()).values():
         for said in walk(example):
             assert {said[name] for name in ("sender", "recipient") if name in said} <= partners
-            assert {said["purpose"]} - {None} <= {one.slug for one in shared.purposes} if "purpose" in said else True
+            assert (
+                {said["purpose"]} - {None} <= {purpose.slug for purpose in shared.purposes}
+                if "purpose" in said
+                else True
+            )
 
 
 def test_every_property_says_what_it_is(document: JSON) -> None:
     """Each schema, member and parameter has a description, and every description is used."""
     schemas = document["components"]["schemas"]
-    named = {(name, member) for name, one in schemas.items() for member in one.get("properties", {})}
+    named = {(name, member) for name, schema in schemas.items() for member in schema.get("properties", {})}
     silent = {(name, member) for name, member in named if not schemas[name]["properties"][member].get("description")}
     assert silent == set()
-    assert [name for name, one in schemas.items() if not one.get("description")] == []
+    assert [name for name, schema in schemas.items() if not schema.get("description")] == []
     assert set(MEMBERS) <= {member for _, member in named}
     assert set(MEMBERS_OF) <= {f"{name}.{member}" for name, member in named}
-    for name, one in operations(document):
-        assert [each["name"] for each in one.get("parameters", []) if not each.get("description")] == [], name
+    for name, operation in operations(document):
+        assert [each["name"] for each in operation.get("parameters", []) if not each.get("description")] == [], name
 
 
 def test_the_project_is_named(document: JSON) -> None:
@@ -256,8 +264,8 @@ def test_exactly_one_is_in_the_schema_wherever_the_code_asks_for_it(document: JS
 
 def contents(document: JSON) -> Iterator[tuple[str, str, JSON]]:
     """Return every content of a request or answer with its place and media type."""
-    for name, one in operations(document):
-        for status, response in {"request": one.get("requestBody", {}), **one["responses"]}.items():
+    for name, operation in operations(document):
+        for status, response in {"request": operation.get("requestBody", {}), **operation["responses"]}.items():
             for media_type, content in follow(document, response).get("content", {}).items():
                 yield f"{name} {status}", media_type, content
 
@@ -265,7 +273,7 @@ def contents(document: JSON) -> Iterator[tuple[str, str, JSON]]:
 def errors(document: JSON, content: JSON) -> list[str]:
     """Return an example's violations of its schema."""
     schema = {**content["schema"], "components": document["components"]}
-    return [one.message for one in jsonschema_rs.validator_for(schema).iter_errors(content["example"])]
+    return [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(content["example"])]
 
 
 def test_every_example_is_valid_by_its_schema(document: JSON) -> None:

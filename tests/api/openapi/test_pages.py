@@ -34,7 +34,7 @@ class Addresses(HTMLParser):
         """Check every attribute that may contain an address."""
         names = {"src", "href", "action", "srcset", "formaction", "poster", "data"}
         named = {value or "" for name, value in attrs if name in names}
-        self.found |= {one for one in named if tag != "a" or not one.startswith("https://")}
+        self.found |= {address for address in named if tag != "a" or not address.startswith("https://")}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -73,7 +73,7 @@ async def test_files_of_others_are_as_they_were_taken() -> None:
     for name, digest in listed.items():
         assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest, name
     ours = {"docs.css", "docs.js", "page.css", "SHA256SUMS"}
-    assert {one.name for one in STATIC.iterdir()} == set(listed) | ours
+    assert {path.name for path in STATIC.iterdir()} == set(listed) | ours
 
 
 async def test_the_description_is_served_as_it_is_committed(registry: Registry) -> None:
@@ -91,13 +91,13 @@ async def test_what_is_the_same_for_everybody_is_served_as_files_are(registry: R
     plain = await registry.http.get(path, headers={"Accept-Encoding": "identity"})
     packed = await registry.http.get(path, headers={"Accept-Encoding": "br;q=1.0, gzip;q=0.8"})
     refused = await registry.http.get(path, headers={"Accept-Encoding": "gzip;q=0, *;q=0.5"})
-    assert [one.headers.get("content-encoding") for one in (plain, packed, refused)] == [None, "gzip", None]
+    assert [answer.headers.get("content-encoding") for answer in (plain, packed, refused)] == [None, "gzip", None]
     assert plain.content == packed.content == refused.content
     assert int(packed.headers["content-length"]) < int(plain.headers["content-length"])
     assert plain.headers["etag"] == refused.headers["etag"] != packed.headers["etag"]
-    for one, taken in ((plain, "identity"), (packed, "gzip")):
-        assert one.headers["vary"] == "Accept-Encoding"
-        asked = {"Accept-Encoding": taken, "If-None-Match": one.headers["etag"]}
+    for answer, taken in ((plain, "identity"), (packed, "gzip")):
+        assert answer.headers["vary"] == "Accept-Encoding"
+        asked = {"Accept-Encoding": taken, "If-None-Match": answer.headers["etag"]}
         assert (await registry.http.get(path, headers=asked)).status_code == 304
     head = await registry.http.head(path, headers={"Accept-Encoding": "identity"})
     assert (head.status_code, head.content) == (200, b"")

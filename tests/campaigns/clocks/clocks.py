@@ -26,14 +26,14 @@ class Asked:
 
 def faults(asked: Iterable[Asked]) -> list[str]:
     """Return every answer that no order of events can explain."""
-    return [fault for one in asked if (fault := _fault(one)) is not None]
+    return [fault for question in asked if (fault := _fault(question)) is not None]
 
 
-def _fault(one: Asked) -> str | None:
-    if one.outcome is None:
-        return f"{one.phase}: no answer"
-    if one.outcome == "permit" and one.until <= one.latest - MARGIN:
-        return f"{one.phase}: an expired consent was permitted, {one.latest - one.until} after its end"
-    if one.outcome != "permit" and one.until > one.latest + MARGIN:
-        return f"{one.phase}: a consent that counts was denied, {one.until - one.latest} before its end"
+def _fault(question: Asked) -> str | None:
+    if question.outcome is None:
+        return f"{question.phase}: no answer"
+    if question.outcome == "permit" and question.until <= question.latest - MARGIN:
+        return f"{question.phase}: an expired consent was permitted, {question.latest - question.until} after its end"
+    if question.outcome != "permit" and question.until > question.latest + MARGIN:
+        return f"{question.phase}: a consent that counts was denied, {question.until - question.latest} before its end"
     return None

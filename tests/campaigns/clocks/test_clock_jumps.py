@@ -17,7 +17,7 @@ from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, play
 
 pytestmark = pytest.mark.system
 
-# Until every process has read its own clock anew, and then the database's.
+# Until every process has read its own clock again, and then the database's.
 DWELL_S = SEEN_S + 2.5
 # From when it is given until it ends: over soon, over after two hours' jump, after a day's, after none.
 LASTING = {"MOMENT": 0.001, "HOUR": 1.0, "EVENING": 12.0, "YEAR": 9000.0}
@@ -156,7 +156,7 @@ def test_no_jump_revives_a_consent(capsys: pytest.CaptureFixture[str]) -> None:
         visit.broken += asyncio.run(log_faults(piece))
     show(capsys, f"clock jumps: {len(visit.asked)} decisions in {len(JUMPS) + 1} phases")
     assert faults(visit.asked) + visit.broken == []
-    assert {one.outcome for one in visit.asked} == {"permit", "no_permission"}
+    assert {question.outcome for question in visit.asked} == {"permit", "no_permission"}
 
 
 @pytest.mark.parametrize(

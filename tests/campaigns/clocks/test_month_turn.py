@@ -90,8 +90,8 @@ EVENTS = "registry.events"
 
 async def faults(sql: asyncpg.Connection, answers: list[Answer], month: datetime) -> list[str]:
     """What went wrong: refused or lost decisions, a turn that was none, rows that are not in their month."""
-    found = [f"{one.status} {one.body[:200]!r}" for one in answers if one.status != OK]
-    made = {one.json()["decision_id"]: one.json()["decided_at"] for one in answers if one.status == OK}
+    found = [f"{answer.status} {answer.body[:200]!r}" for answer in answers if answer.status != OK]
+    made = {answer.json()["decision_id"]: answer.json()["decided_at"] for answer in answers if answer.status == OK}
     rows = await sql.fetch(
         "select event_id::text, at, tableoid::regclass::text as place from registry.events where event_id = any ($1)",
         list(made),

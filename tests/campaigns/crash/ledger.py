@@ -1,4 +1,4 @@
-"""What partners were told, held against what the registry's log and tables contain.
+"""What partners were answered, compared with what the registry's log and tables contain.
 
 `check` is pure: acts (what a partner sent and how it ended), entries (the log, read as the database's
 superuser) and rows (ids found in the tables) go in, findings come out. An honest run has none.
@@ -139,7 +139,7 @@ def _check_log(books: _Books) -> None:
 
 
 def _check_acknowledged(books: _Books, act: Act, rows: Mapping[str, Sequence[str]]) -> None:
-    """What was acknowledged stands in the log where the answer said, and in its table."""
+    """What was acknowledged is in the log where the answer said, and in its table."""
     entry = books.entries.get(act.index) if act.index is not None else _find(books, act)
     if entry is None:
         books.note("missing", f"{act}: no entry in the log")

@@ -19,7 +19,7 @@ async def sign_in(server: Server, http: httpx.AsyncClient) -> tuple[str, dict[st
     """Return an access token of the partner whose example is permitted, and the example."""
     network = server.network("paderborn")
     example = network["permit_example"]
-    partner = next(one for one in network["partners"] if one["slug"] == example["partner"])
+    partner = next(partner for partner in network["partners"] if partner["slug"] == example["partner"])
     pair = (partner["client_id"], partner["client_secret"])
     answer = await http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=pair)
     return answer.json()["access_token"], example["request"]
@@ -52,7 +52,7 @@ async def decisions(server: Server) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_worker_killed_at_commit(when: str) -> None:
-    """Before: nothing is there and the question is asked anew. After: it is there once, and the same key gets the same
+    """Before: nothing is there and the question is asked again. After: it is there once, and the same key gets the same
     decision with the same leaf. Either way nobody was answered by the worker that died.
     """
     with scratch(f"commit-{when}") as folder:

@@ -191,7 +191,7 @@ class Round:
 
 
 async def one_round(server: Server, blows: Blows) -> Round:
-    """Work under blows with the server's number of workers, then hold everything against everything."""
+    """Work under blows with the server's number of workers, then compare everything with everything."""
     flow = await learn_flow(server, NETWORK)
     baseline = await log_size(server)
     work = Workload(server, flow, seed=server.workers)

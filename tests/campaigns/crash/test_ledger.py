@@ -34,7 +34,7 @@ def promises(findings: list[Finding]) -> set[str]:
 
 
 def test_an_honest_history_has_no_findings() -> None:
-    """Answers that stand in log and tables, one without key whose fate is unknown, and one that was refused."""
+    """Answers that are in log and tables, one without key whose fate is unknown, and one that was refused."""
     log = [entry(0), entry(1, "consent"), entry(2, "transfer", decision="event-0"), entry(3)]
     acts = [
         told(log[0], key="a"),
@@ -123,7 +123,7 @@ def test_a_key_that_settles_nothing_is_found() -> None:
 
 
 def test_a_failure_that_was_recorded_is_found() -> None:
-    """Told that nothing was recorded, and yet it stands in the log."""
+    """Told that nothing was recorded, and yet it is in the log."""
     refused = Act(0, "decision", "awo", "AWO-1", outcome=Outcome.REFUSED)
     assert promises(check([refused], [entry(0)], {})) == {"false failure"}
 

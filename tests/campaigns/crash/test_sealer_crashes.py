@@ -44,13 +44,13 @@ UNPROMISED = {"before tiles", "tiles written, not committed", "tiles committed",
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(installation: Installation, tmp_path: Path) -> AsyncIterator[Office]:
     """Give a database of this test's own with a sealed log, and more leaves that are not sealed yet."""
-    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as one:
-        one.database = database
-        await one.add_leaves(300)
+    async with installation.copy() as database, office(installation, database, tmp_path / "heads") as opened:
+        opened.database = database
+        await opened.add_leaves(300)
         for slug in ("small", "paderborn", "widunetz"):
-            await one.seal(slug)
-        await one.add_leaves(333)
-        yield one
+            await opened.seal(slug)
+        await opened.add_leaves(333)
+        yield opened
 
 
 async def head_of(desk: Office) -> SignedHead:

@@ -26,11 +26,11 @@ FULL_S = 4.0
 async def desk(installation: Installation) -> AsyncIterator[Office]:
     """Give a log with leaves, and a signer whose memory is on a small disk."""
     with small_disk(PAGES) as disk:
-        # What sealers print lies beside it, on another disk.
-        async with installation.copy() as database, office(installation, database, disk) as one:
-            one.database = database
-            await one.add_leaves(300)
-            yield one
+        # What sealers print is beside it, on another disk.
+        async with installation.copy() as database, office(installation, database, disk) as opened:
+            opened.database = database
+            await opened.add_leaves(300)
+            yield opened
 
 
 async def remembered(desk: Office) -> SignedHead | None:

@@ -1,6 +1,6 @@
 """Partners at work: a steady mix of every operation that records something, each noted with how it ended.
 
-A partner behaves as the contract tells it to: an outcome it does not know, it settles by sending the same
+A partner behaves as the contract demands: an outcome it does not know, it settles by sending the same
 bytes again under the same Idempotency-Key. Without a key a decision stays unknown, and is noted so.
 """
 

@@ -22,10 +22,10 @@ async def answer_batch(runtime: Runtime, network: Network, waiting: Sequence[Pen
     try:
         return await _real(runtime, network, waiting)
     except CannotRecord:
-        for one in waiting:
+        for request in waiting:
             place = LogEntry(network.log_origin, 0, b64encode(bytes(33)).decode())
             answer = DecisionAnswer(str(uuid4()), "permit", [], [], [], "", "", (), place)
-            one.settle(CommandResult([answer]))
+            request.settle(CommandResult([answer]))
         return []
 
 

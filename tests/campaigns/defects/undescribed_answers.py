@@ -22,7 +22,7 @@ def failing() -> ASGIApp:
 
 
 def lenient() -> ASGIApp:
-    """Answers whoever asks, also with a parameter that is none or without a token."""
+    """Answers every request, also with an unknown parameter or without a token."""
     return _Changed(app.create_app(), status=200)
 
 
@@ -39,7 +39,7 @@ class _Changed:
             if message["type"] == "http.response.start":
                 message["status"] = self._status or message["status"]
                 if self._body is not None:
-                    kept = [one for one in message["headers"] if one[0] != b"content-length"]
+                    kept = [header for header in message["headers"] if header[0] != b"content-length"]
                     message["headers"] = kept
             elif message["type"] == "http.response.body" and self._body is not None:
                 message["body"] = self._body

@@ -22,8 +22,8 @@ async def lock_groups(
     client_ids: Sequence[str] = (),
 ) -> set[str]:
     """Take the code's client first, then, a moment later, the caller's own and everybody else."""
-    for one in client_ids:
-        await lock_client(connection, network_id, client_lock(one))
+    for client_id in client_ids:
+        await lock_client(connection, network_id, client_lock(client_id))
         await asyncio.sleep(0.02)
     return await _real(connection, network_id, references=references, client_ids=client_ids)
 

@@ -29,12 +29,12 @@ NETWORK = "paderborn"
 def server() -> Iterator[Server]:
     """One demonstration whose data may be stopped, copied and put back."""
     with scratch("erasure") as folder:
-        one = Server(lay_out(folder / "data"))
-        one.start()
+        demonstration = Server(lay_out(folder / "data"))
+        demonstration.start()
         try:
-            yield one
+            yield demonstration
         finally:
-            one.stop(check=False)
+            demonstration.stop(check=False)
 
 
 def eraser(server: Server, *words: str, reference: str = "") -> str:
@@ -90,9 +90,9 @@ async def _traces(server: Server) -> set[bytes]:
 
 
 def forms(canaries: set[bytes]) -> list[bytes]:
-    """Return how they stand in files: ids as text and as 16 bytes, everything else as it is."""
-    texts = [one for one in canaries if re.fullmatch(rb"[0-9a-f-]{36}", one)]
-    return sorted(canaries | {uuid.UUID(one.decode()).bytes for one in texts})
+    """Return how files contain them: ids as text and as 16 bytes, everything else as it is."""
+    texts = [canary for canary in canaries if re.fullmatch(rb"[0-9a-f-]{36}", canary)]
+    return sorted(canaries | {uuid.UUID(text.decode()).bytes for text in texts})
 
 
 def on_disk(server: Server, canaries: set[bytes]) -> set[str]:
@@ -106,7 +106,7 @@ def on_disk(server: Server, canaries: set[bytes]) -> set[str]:
         await sql.close()
 
     asyncio.run(checkpoint())
-    wanted = re.compile(b"|".join(re.escape(one) for one in forms(canaries)))
+    wanted = re.compile(b"|".join(re.escape(form) for form in forms(canaries)))
     pgdata = Path(server.cluster["pgdata"])
     files = [path for path in pgdata.rglob("*") if path.is_file() and "pg_wal" not in path.parts]
     return {str(path.relative_to(pgdata)) for path in files if wanted.search(_bytes(path))}
@@ -162,7 +162,7 @@ def verified(server: Server, *words: str) -> str:
 
 
 async def in_tables(server: Server, canaries: set[bytes]) -> list[tuple[str, str, str]]:
-    """Return what the tables show of it to whoever may see everything."""
+    """Return what the tables show of it to a superuser."""
     sql = await server.sql()
     try:
         return await search_everywhere(sql, canaries)
@@ -173,7 +173,7 @@ async def in_tables(server: Server, canaries: set[bytes]) -> list[tuple[str, str
 def test_the_disk_forgets_and_a_backup_is_erased_again(server: Server) -> None:
     """A person's bytes are in the data directory before the erasure, and (the control) after its commit, because
     PostgreSQL only marks rows; when the tables are rewritten they are in no file. The log verifies as before, with the
-    checkpoint and the receipt that were kept, and tells what was removed. A physical copy from before, put back, knows
+    checkpoint and the receipt that were kept, and says what was removed. A physical copy from before, put back, knows
     the person; the server is ready only after it was erased again, from the tables and from the disk.
     """
     reference, answer, canaries = a_person(server)

@@ -88,8 +88,8 @@ class Repeats:
         if kind == "consent":
             return kind, "/consents", self.scene.consent(client, [flow.grant()])
         if kind == "batch":
-            several = [flow.question(self.random.choice(self.clients)) for _ in range(3)]
-            return kind, "/decisions/batch", {"decisions": several}
+            questions = [flow.question(self.random.choice(self.clients)) for _ in range(3)]
+            return kind, "/decisions/batch", {"decisions": questions}
         return "decision", "/decisions", flow.question(client)
 
     def _learn(self, sending: Sending) -> None:

@@ -30,8 +30,8 @@ EVENTS = {"client": 1, "consent": 1, "withdrawal": 1, "transfer": 1, "decision":
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two workers, so that repetitions meet in different processes."""
-    with running("idempotency", workers=2) as one:
-        yield one
+    with running("idempotency", workers=2) as demonstration:
+        yield demonstration
 
 
 def test_one_effect_and_one_answer(server: Server, tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_only_success_is_remembered(server: Server) -> None:
             assert (await me.post(path, corrected, key)).status in {OK, CREATED}, path
         key, nothing_left = str(uuid.uuid4()), {"consent_id": made["consent_id"], "channel": "phone"}
         assert is_problem(await me.post("/withdrawals", nothing_left, key), CONFLICT)
-        other = await stage.record()
-        assert (await me.post("/withdrawals", good | {"consent_id": other["consent_id"]}, key)).status == CREATED
+        second = await stage.record()
+        assert (await me.post("/withdrawals", good | {"consent_id": second["consent_id"]}, key)).status == CREATED
 
     play(server, campaign)
 

@@ -64,9 +64,9 @@ class Work:
 
     async def lane(self) -> None:
         """Work until it is over; an act that fails is a fault, and the lane goes on."""
-        me, other = self.stage.person(self.stage.sender), self.stage.person(self.stage.sender)
+        me, colleague = self.stage.person(self.stage.sender), self.stage.person(self.stage.sender)
         acts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
-            "register twice": (2, lambda: self._register_twice(me, other)),
+            "register twice": (2, lambda: self._register_twice(me, colleague)),
             "take in": (3, lambda: self._take_in(me)),
             "decide": (8, lambda: self._decide(me)),
             "read again": (3, lambda: self._read_again(me)),
@@ -96,10 +96,10 @@ class Work:
     def _new(self) -> str:
         return f"K-{next(self.numbers):06d}"
 
-    async def _register_twice(self, me: Person, other: Person) -> None:
+    async def _register_twice(self, me: Person, person: Person) -> None:
         """Two connections register one reference at once: one client, whichever keys the two workers use."""
         reference = self._new()
-        answers = await asyncio.gather(*(one.post("/clients", {"reference": reference}) for one in (me, other)))
+        answers = await asyncio.gather(*(person.post("/clients", {"reference": reference}) for person in (me, person)))
         if sorted(answer.status for answer in answers) != [OK, CREATED]:
             raise AssertionError(f"{reference}: {[(answer.status, answer.body[:200]) for answer in answers]}")
         self.registered += 1
@@ -143,18 +143,20 @@ class Work:
     async def _repeat(self, me: Person) -> None:
         if self.kept:
             # Taken out meanwhile: two at once with one key would rightly be answered 409.
-            one = self.kept.pop(self.chance.randrange(len(self.kept)))
-            answer = await me.post(one.path, one.body, one.key)
-            self.kept.append(one)
-            self.expect(f"{one.path} repeated", answer, OK, CREATED)
-            if answer.body != one.answer or answer.headers.get("idempotency-replayed") != "true":
-                raise AssertionError(f"{one.path} {one.key} was answered otherwise: {answer.body!r}")
+            consent = self.kept.pop(self.chance.randrange(len(self.kept)))
+            answer = await me.post(consent.path, consent.body, consent.key)
+            self.kept.append(consent)
+            self.expect(f"{consent.path} repeated", answer, OK, CREATED)
+            if answer.body != consent.answer or answer.headers.get("idempotency-replayed") != "true":
+                raise AssertionError(f"{consent.path} {consent.key} was answered otherwise: {answer.body!r}")
 
     async def _search(self, me: Person) -> None:
         if self.clients:
             client = self.chance.choice(self.clients)
             told = self.expect("search", await me.post("/consents/search", {"client": client.reference}), OK)
-            if [(one["consent_id"], one["client"]) for one in told["items"]] != [(client.consent_id, client.reference)]:
+            if [(item["consent_id"], item["client"]) for item in told["items"]] != [
+                (client.consent_id, client.reference)
+            ]:
                 raise AssertionError(f"{client}: {told['items']}")
 
     async def _withdraw(self, me: Person) -> None:

@@ -1,4 +1,4 @@
-"""A partner that asks as much as it can, in a process of its own: what it is given stands in one line of its standard
+"""A partner that asks as much as it can, in a process of its own: what it is given is in one line of its standard
 input; it stops when that is closed, and then says how often it heard which status.
 """
 
@@ -47,8 +47,8 @@ def body(task: Task, number: int) -> bytes:
     client = f"F-{number}"
     if task.kind == "writes":
         return json.dumps({"reference": client}).encode()
-    one = task.question | {"client": client}
-    return json.dumps({"decisions": [one] * BATCH} if task.kind == "batches" else one).encode()
+    asked = task.question | {"client": client}
+    return json.dumps({"decisions": [asked] * BATCH} if task.kind == "batches" else asked).encode()
 
 
 async def flood(task: Task, until: asyncio.Event) -> Heard:

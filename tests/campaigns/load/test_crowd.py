@@ -57,12 +57,12 @@ async def ask(stage: Scene, client: str, number: int) -> list[float | None]:
 
 def p99(taken: list[float | None]) -> float:
     """Return the 99th percentile of the answers."""
-    answered = sorted(one for one in taken if one is not None)
+    answered = sorted(seconds for seconds in taken if seconds is not None)
     return answered[int(len(answered) * 0.99)]
 
 
 def judge(alone: list[float | None], beside: list[float | None]) -> list[str]:
-    """Return what is wrong with decisions beside a crowd, held against those without one."""
+    """Return what is wrong with decisions beside a crowd, compared with those without one."""
     failed = beside.count(None)
     if failed:
         return [f"{failed} of {len(beside)} decisions failed"]

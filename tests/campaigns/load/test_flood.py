@@ -1,7 +1,7 @@
 """Ten partners, of which one floods: the nine others' decisions are answered, and the slowest take twice as long at
 most. With a quota the flooder hears 429 for the rest, with the time to come again.
 
-The nine ask now and then, each answer timed; the flooder is a process of its own. Twice as long is held against the
+The nine ask now and then, each answer timed; the flooder is a process of its own. Twice as long is compared with the
 same nine without a flood. A batch is one commit, and no other entry comes between its own: beside batches of a thousand
 a question may wait for one of them as well, for as long as its entries take in this very database.
 """
@@ -59,11 +59,11 @@ class Ten:
         """Ask the network for a purpose and a category."""
         async with server.partner(NETWORK, server.network(NETWORK)["partners"][0]["slug"]).http() as http:
             first = [(await http.get(f"/api/v1/{noun}")).json()["items"][0] for noun in ("purposes", "data-categories")]
-        return cls(server, *(one["slug"] for one in first))
+        return cls(server, *(partner["slug"] for partner in first))
 
     def question(self, slug: str) -> dict[str, Any]:
         """Return a question of this partner to another."""
-        recipient = next(one["slug"] for one in self.partners if one["slug"] != slug)
+        recipient = next(partner["slug"] for partner in self.partners if partner["slug"] != slug)
         return self._about | {"client": "NOBODY-1", "recipient": recipient}
 
     async def ask(self, seconds: float) -> Heard9:
@@ -123,7 +123,7 @@ async def trials(server: Server, kind: Kind) -> tuple[Heard9, Heard9, Heard]:
 
 
 def judge(alone: Heard9, beside: Heard9, may_find_ms: float = 0.0) -> list[str]:
-    """Return what is wrong with the nine's answers beside a flood, held against those without one; each may find the
+    """Return what is wrong with the nine's answers beside a flood, compared with those without one; each may find the
     log taken for so long.
     """
     failed = [status for status in beside.statuses if status != 200]

@@ -57,7 +57,7 @@ def said(desk: Office) -> str:
 async def until_sealed(desk: Office, size: int, limit_s: float = LIMIT_S) -> float:
     """Wait until a checkpoint of at least this size is published and return the seconds it took."""
     began_at = time.monotonic()
-    while max((one for one, _ in await published(desk)), default=0) < size:
+    while max((sealed for sealed, _ in await published(desk)), default=0) < size:
         assert time.monotonic() - began_at < limit_s, f"not sealed: {said(desk)[-2000:]}"
         await asyncio.sleep(0.05)
     return time.monotonic() - began_at

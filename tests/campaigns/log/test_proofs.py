@@ -89,5 +89,5 @@ def test_larger_trees(size: int) -> None:
     for old in sorted({*edges, size, *dice.sample(range(size), SAMPLES)} & set(range(size + 1))):
         step = tree.consistency(old, size)
         assert step.holds(), old
-        for other in one_of_each_consistency(tree, step, dice, size):
-            assert not other.holds() or is_another_truth(tree, other), (step, other)
+        for mutated in one_of_each_consistency(tree, step, dice, size):
+            assert not mutated.holds() or is_another_truth(tree, mutated), (step, mutated)

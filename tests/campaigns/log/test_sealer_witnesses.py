@@ -177,7 +177,7 @@ async def test_a_witness_stops_a_second_history(watched: Watched, installation: 
 
 
 async def test_the_control_is_seen(watched: Watched) -> None:
-    """A sealer that does not wait for the quorum is found by whoever opens its checkpoints with the policy."""
+    """A sealer that does not wait for the quorum is found by an auditor who opens its checkpoints with the policy."""
     desk = watched.desk
     with sealer(desk, watched.keys, "tests.campaigns.defects.sealer_ignoring_witnesses"):
         await until_sealed(desk, len(await desk.leaves()))

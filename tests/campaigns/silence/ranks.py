@@ -1,4 +1,4 @@
-"""Whether two samples of times can be told apart: ranks, which one slow outlier cannot move."""
+"""Whether two samples of times can be distinguished: ranks, which one slow outlier cannot move."""
 
 from collections.abc import Sequence
 from math import sqrt

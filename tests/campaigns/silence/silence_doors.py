@@ -35,7 +35,7 @@ class Known:
 
 @dataclass(slots=True)
 class Hall:
-    """Who stands at the doors: the caller, its officer, and two others with a flow between them."""
+    """Who calls: the caller, its officer, and two others with a flow between them."""
 
     stage: Scene
     me: Person
@@ -98,8 +98,8 @@ class Hall:
         return str(made["consent_id"])
 
 
-def _with(consents: list[Flow], me: str, other: str) -> list[Flow]:
-    return [flow for flow in consents if {flow.sender, flow.recipient} == {me, other}]
+def _with(consents: list[Flow], me: str, partner: str) -> list[Flow]:
+    return [flow for flow in consents if {flow.sender, flow.recipient} == {me, partner}]
 
 
 def two() -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The measure of the timing test, held against its definition."""
+"""The measure of the timing test, compared with its definition."""
 
 import random
 

@@ -44,7 +44,7 @@ class Registry:
         return play(self.server, lambda stage: work(stage, self.people))
 
     def verdicts(self, states: Sequence[str], requests: int, questions: int | None = None) -> "Verdicts":
-        """Measure answers for persons of these states, and return how well they can be told apart."""
+        """Measure answers for persons of these states, and return how well they can be distinguished."""
         return verdicts(play(self.server, lambda stage: timed(stage, self.people, states, requests, questions)))
 
 
@@ -68,8 +68,10 @@ async def ask(person: Person, stage: Scene, reference: str, **members: object) -
 
 async def ask_in_batch(person: Person, stage: Scene, reference: str) -> Answer:
     """Ask for the same in the middle of two other questions."""
-    other = stage.outgoing()[0].question("P-nobody")
-    return await person.post("/decisions/batch", {"decisions": [other, stage.outgoing()[0].question(reference), other]})
+    foreign = stage.outgoing()[0].question("P-nobody")
+    return await person.post(
+        "/decisions/batch", {"decisions": [foreign, stage.outgoing()[0].question(reference), foreign]}
+    )
 
 
 @pytest.mark.parametrize("way", ["single", "with receipt", "batch"])
@@ -203,8 +205,8 @@ def test_what_is_not_yours_looks_like_what_does_not_exist(server: Server) -> Non
             for _ in range(REPETITIONS):
                 work[0].append(await statements.caused_by(unknown))
                 work[1].append(await statements.caused_by(foreign))
-            one, other = usual(work[0]), usual(work[1])
-            assert len(one) == len(other), f"{name}: {difference(one, other)}"
+            first, second = usual(work[0]), usual(work[1])
+            assert len(first) == len(second), f"{name}: {difference(first, second)}"
         await statements.close()
 
     play(server, campaign)
@@ -270,7 +272,7 @@ def told_apart(found: Verdicts, requests: int) -> list[tuple[str, str]]:
 
 
 def test_times_do_not_betray_a_persons_state(registry: Registry) -> None:
-    """No pair of states can be told apart by the time an answer takes."""
+    """No pair of states can be distinguished by the time an answer takes."""
     found = registry.verdicts(STATES, TIMED)
     report = shown(found)
     assert told_apart(found, TIMED) == [], report

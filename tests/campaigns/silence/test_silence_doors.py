@@ -88,7 +88,7 @@ async def work(stage: Scene, door: Door, people: People) -> dict[str, tuple[str,
             call = await door.ready(hall, people[state][number % EACH])
             seen[state].append(await statements.caused_by(call))
     await statements.close()
-    return {state: usual(some) for state, some in seen.items()}
+    return {state: usual(times) for state, times in seen.items()}
 
 
 def figures(seconds: dict[str, list[float]]) -> Figures:
@@ -105,8 +105,8 @@ def told_apart(door: Door, found: Figures) -> list[str]:
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 def test_a_door_tells_nothing_of_what_others_keep(registry: Registry, door: Door) -> None:
-    """No pair of states can be told apart by the time that an answer takes, and PostgreSQL logs the same statements in
-    the same order for all.
+    """No pair of states can be distinguished by the time that an answer takes, and PostgreSQL logs the same statements
+    in the same order for all.
     """
     people = registry.people
     apart = told_apart(door, figures(play(registry.server, lambda stage: timed(stage, door, people, TIMED))))
@@ -143,7 +143,7 @@ async def _before(stage: Scene) -> tuple[str, People]:
 
 def test_the_policy_of_before_is_caught(registry: Registry) -> None:
     """Control: where rows of refusals can be read, a search for a rare status does more work for them, and its time
-    tells; it does not tell of what two others have with each other.
+    shows it; it does not show what two others have with each other.
     """
     server = registry.server
     with serving(server, "tests.campaigns.defects.every_party_reads:create_app"):

@@ -1,4 +1,4 @@
-"""Measured figures go to whoever watches the run, not into an assertion."""
+"""Measured figures are printed for people who watch the run, not asserted."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a campaign plays with: one network's flows and text as the API tells them, and request bodies made of them."""
+"""What a campaign plays with: one network's flows and text as the API shows them, and request bodies made of them."""
 
 import asyncio
 import hashlib

@@ -59,14 +59,14 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 def try_files(auditor: Auditor, files: Files, changes: Iterator[Change], number: int, tally: Tally) -> None:
     """Let verify judge so many changes of these files, each alone."""
     before = tally.made.total()
-    for one in changes:
+    for change in changes:
         if tally.made.total() - before >= number:
             return
-        altered = {path: data for path, data in one.files.items() if files.get(path) != data}
-        if (altered or one.lines not in {None, auditor.events}) and tally.is_new(one.what):
+        altered = {path: data for path, data in change.files.items() if files.get(path) != data}
+        if (altered or change.lines not in {None, auditor.events}) and tally.is_new(change.what):
             # Every cut and every bit has its own words; what changed nothing was left out.
-            seen = auditor.judge(lambda path, new=altered: new[path] if path in new else files.get(path), one.lines)  # type: ignore[misc]
-            tally.count(one.kind, one.what, seen, named=any(code in one.codes for code, _ in seen))
+            seen = auditor.judge(lambda path, new=altered: new[path] if path in new else files.get(path), change.lines)  # type: ignore[misc]
+            tally.count(change.kind, change.what, seen, named=any(code in change.codes for code, _ in seen))
 
 
 def _codes(path: str) -> frozenset[str]:
@@ -85,10 +85,10 @@ def file_changes(rng: random.Random, files: Files) -> Iterator[Change]:
     paths = sorted(path for path in files if path != "vkeys")
     for path in paths:
         yield Change(f"{_kind(path)} removed", f"{path} removed", _codes(path), {path: None})
-        for other in paths:
-            if other != path:
-                content = files[other]
-                yield Change(f"{_kind(path)} replaced", f"{path} is {other}", _codes(path), {path: content})
+        for source in paths:
+            if source != path:
+                content = files[source]
+                yield Change(f"{_kind(path)} replaced", f"{path} is {source}", _codes(path), {path: content})
     while True:
         for path in paths:
             yield from _in_one(rng, path, files[path])
@@ -108,14 +108,14 @@ def _in_one(rng: random.Random, path: str, data: bytes) -> Iterator[Change]:
     head, width = (2, 35) if path.startswith("tile/entries/") else (0, 32)
     count = len(data) // width
     if count > 1:
-        one, other = sorted(rng.sample(range(count), 2))
+        left, right = sorted(rng.sample(range(count), 2))
         parts = [data[place * width : (place + 1) * width] for place in range(count)]
-        parts[one], parts[other] = parts[other], parts[one]
+        parts[left], parts[right] = parts[right], parts[left]
         exchanged = b"".join(parts)
-        yield Change(f"{kind}: exchanged", f"{path} {one} and {other}", codes, {path: exchanged})
+        yield Change(f"{kind}: exchanged", f"{path} {left} and {right}", codes, {path: exchanged})
         parts = [data[place * width : (place + 1) * width] for place in range(count)]
-        parts[one] = parts[one][:head] + parts[other][head:]
-        yield Change(f"{kind}: doubled", f"{path} {other} at {one}", codes, {path: b"".join(parts)})
+        parts[left] = parts[left][:head] + parts[right][head:]
+        yield Change(f"{kind}: doubled", f"{path} {right} at {left}", codes, {path: b"".join(parts)})
 
 
 def checkpoint_changes(
@@ -129,16 +129,16 @@ def checkpoint_changes(
     stranger = SignerKey.of_seed(log.name, rng.randbytes(32))
     while True:
         size = rng.randrange(1, now.size + 40)
-        other = Checkpoint(now.origin, size, rng.randbytes(32))
+        checkpoint = Checkpoint(now.origin, size, rng.randbytes(32))
         for signer, who, codes in ((stranger, "a stranger", CHECKPOINT), (log, "the log's key", CHECKPOINT)):
-            note = sign_checkpoint(other, (signer,))
-            what = f"{size} {other.root.hex()} by {who}"
+            note = sign_checkpoint(checkpoint, (signer,))
+            what = f"{size} {checkpoint.root.hex()} by {who}"
             yield Change(f"checkpoint: another by {who}", what, codes, {"checkpoint": note.format()})
-        # Whoever has all keys signs what he likes: then it does not fit the entries, or what was kept.
-        note = sign_checkpoint(other, (log,))
+        # A superuser with all keys signs anything: then it does not fit the entries, or what was kept.
+        note = sign_checkpoint(checkpoint, (log,))
         both = SignedNote(note.text, (*note.signatures, cosign(note.text, witness, 1_800_000_000 + size)))
         codes = ENTRIES | TILES | {"kept_root", "kept_larger", "events_larger"}
-        what = f"{size} {other.root.hex()} by all keys"
+        what = f"{size} {checkpoint.root.hex()} by all keys"
         yield Change("checkpoint: another by all keys", what, frozenset(codes), {"checkpoint": both.format()})
 
 
@@ -146,22 +146,22 @@ def event_changes(rng: random.Random, lines: tuple[bytes, ...]) -> Iterator[Chan
     """Of a bundle of events: a line altered, gone, doubled, exchanged, with another's event or nonce."""
     head, body = lines[0], list(lines[1:])
     while True:
-        one, other = sorted(rng.sample(range(len(body)), 2))
-        gone = (head, *body[:one], *body[one + 1 :])
-        yield Change("event removed", f"line {one} gone", EVENTS, lines=gone)
-        yield Change("event doubled", f"line {one} twice", EVENTS, lines=(head, *body[: one + 1], *body[one:]))
+        left, right = sorted(rng.sample(range(len(body)), 2))
+        gone = (head, *body[:left], *body[left + 1 :])
+        yield Change("event removed", f"line {left} gone", EVENTS, lines=gone)
+        yield Change("event doubled", f"line {left} twice", EVENTS, lines=(head, *body[: left + 1], *body[left:]))
         swapped = list(body)
-        swapped[one], swapped[other] = swapped[other], swapped[one]
-        yield Change("events exchanged", f"lines {one} and {other}", EVENTS, lines=(head, *swapped))
-        yield _line_change(rng, head, body, one)
+        swapped[left], swapped[right] = swapped[right], swapped[left]
+        yield Change("events exchanged", f"lines {left} and {right}", EVENTS, lines=(head, *swapped))
+        yield _line_change(rng, head, body, left)
 
 
-def _line_change(rng: random.Random, head: bytes, body: list[bytes], one: int) -> Change:
-    opened = msgspec.json.decode(body[one], type=OpenedEvent)
+def _line_change(rng: random.Random, head: bytes, body: list[bytes], number: int) -> Change:
+    opened = msgspec.json.decode(body[number], type=OpenedEvent)
     member = rng.choice(("event", "nonce"))
     data = bytearray(getattr(opened, member))
     at, bit = rng.randrange(len(data)), 1 << rng.randrange(8)
     data[at] ^= bit
     altered = msgspec.json.encode(msgspec.structs.replace(opened, **{member: bytes(data)})) + b"\n"
-    what = f"line {one} {member} byte {at} bit {bit}"
-    return Change(f"{member} edited", what, EVENTS, lines=(head, *body[:one], altered, *body[one + 1 :]))
+    what = f"line {number} {member} byte {at} bit {bit}"
+    return Change(f"{member} edited", what, EVENTS, lines=(head, *body[:number], altered, *body[number + 1 :]))

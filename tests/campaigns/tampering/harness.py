@@ -88,7 +88,7 @@ class Tally:
 
 def findings_of(report: Report) -> list[Finding]:
     """Return what a report found: a code, and where: the check, then the path where the finding has one."""
-    return [(one.code, f"{one.path or check.name}") for check in report.checks for one in check.findings]
+    return [(finding.code, f"{finding.path or check.name}") for check in report.checks for finding in check.findings]
 
 
 @asynccontextmanager
@@ -131,20 +131,20 @@ async def try_all(
     left = iter(mutations)
 
     async def work(sql: asyncpg.Connection) -> None:
-        while tally.begun() < number and (one := next(left, None)) is not None:
-            if tally.is_new(one.statement):
+        while tally.begun() < number and (mutation := next(left, None)) is not None:
+            if tally.is_new(mutation.statement):
                 with tally.trying():
-                    await _try(sql, one, tally, keys, judge)
+                    await _try(sql, mutation, tally, keys, judge)
 
     await asyncio.gather(*(work(sql) for sql in hands))
 
 
-async def _try(sql: asyncpg.Connection, one: Mutation, tally: Tally, keys: Keys | None, judge: Judge) -> None:
+async def _try(sql: asyncpg.Connection, mutation: Mutation, tally: Tally, keys: Keys | None, judge: Judge) -> None:
     async with undone(sql):
-        changed = await sql.fetchval(one.statement)
-        if changed or one.statement.startswith("do "):  # a block that changes whole tables answers nothing
-            seen = await judge(sql, one.network, keys)
-            tally.count(one.kind, one.statement, seen, named=one.is_named(seen))
+        changed = await sql.fetchval(mutation.statement)
+        if changed or mutation.statement.startswith("do "):  # a block that changes whole tables answers nothing
+            seen = await judge(sql, mutation.network, keys)
+            tally.count(mutation.kind, mutation.statement, seen, named=mutation.is_named(seen))
 
 
 def in_turns(groups: Sequence[Iterator[Mutation]]) -> Iterator[Mutation]:
@@ -152,11 +152,11 @@ def in_turns(groups: Sequence[Iterator[Mutation]]) -> Iterator[Mutation]:
     left = list(groups)
     while left:
         for group in list(left):
-            one = next(group, None)
-            if one is None:
+            mutation = next(group, None)
+            if mutation is None:
                 left.remove(group)
             else:
-                yield one
+                yield mutation
 
 
 def shuffled(rng: random.Random, mutations: Iterable[Mutation]) -> Iterator[Mutation]:

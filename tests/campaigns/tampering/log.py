@@ -67,7 +67,7 @@ async def export(at: Bench) -> Path:
 
 
 async def judged(at: Bench, auditor: Auditor | None = None) -> list[Finding]:
-    """Export the log anew, verify the export, and ask the sealer what it thinks of the database."""
+    """Export the log again, verify the export, and ask the sealer what it thinks of the database."""
     try:
         folder = await export(at)
     except RegistryError as error:
@@ -101,19 +101,21 @@ async def put_back(at: Bench, tables: Sequence[str] = LOG_TABLES) -> AsyncIterat
 async def try_log(at: Bench, mutations: Iterator[Mutation], number: int, tally: Tally) -> None:
     """Make so many of these mutations, each alone, and let export, verify and sealer judge every one."""
     before = tally.made.total()
-    for one in mutations:
+    for mutation in mutations:
         if tally.made.total() - before >= number:
             return
-        if tally.is_new(one.statement):
+        if tally.is_new(mutation.statement):
             async with put_back(at, LOG_TABLES[1:]) as sql:
-                if await sql.fetchval(one.statement):
+                if await sql.fetchval(mutation.statement):
                     seen = await judged(at)
-                    tally.count(one.kind, one.statement, seen, named=any(code in one.codes for code, _ in seen))
+                    tally.count(
+                        mutation.kind, mutation.statement, seen, named=any(code in mutation.codes for code, _ in seen)
+                    )
 
 
 async def log_mutations(rng: random.Random, at: Bench) -> list[Iterator[Mutation]]:
     """Groups of mutations of leaves, tiles and checkpoints."""
-    leaves, tiles, notes = [await read_table(at.register.sql, one, at.slug) for one in LOG_TABLES[1:]]
+    leaves, tiles, notes = [await read_table(at.register.sql, table, at.slug) for table in LOG_TABLES[1:]]
     size = len(leaves.rows)
     newest = max(notes.rows, key=lambda row: (row["size"], row["published_at"]))
     makers = (
@@ -121,12 +123,12 @@ async def log_mutations(rng: random.Random, at: Bench) -> list[Iterator[Mutation
         _deleted(at, "leaves", leaves.rows, ENTRIES | REFUSED),
         _exchanged(rng, at, "leaves", "leaf", leaves.rows, ENTRIES),
         _tails(at, size),
-        (one for _ in range(8) for one in _bits(rng, at, "tiles", "data", tiles.rows, TILES | REFUSED)),
+        (bit for _ in range(8) for bit in _bits(rng, at, "tiles", "data", tiles.rows, TILES | REFUSED)),
         _deleted(at, "tiles", tiles.rows, TILES | REFUSED),
         _exchanged(rng, at, "tiles", "data", tiles.rows, TILES | REFUSED),
         _cut_tiles(rng, at, tiles.rows),
-        (one for _ in range(40) for one in _bits(rng, at, "checkpoints", "note", [newest], CHECKPOINT)),
-        (one for _ in range(20) for one in _bits(rng, at, "checkpoints", "root", [newest], REFUSED)),
+        (bit for _ in range(40) for bit in _bits(rng, at, "checkpoints", "note", [newest], CHECKPOINT)),
+        (bit for _ in range(20) for bit in _bits(rng, at, "checkpoints", "root", [newest], REFUSED)),
         _sizes(at, newest),
         _checkpoints_gone(at, newest),
     )
@@ -150,8 +152,8 @@ def _bits(
 ) -> Iterator[Mutation]:
     for row in rows:
         place, bit = rng.randrange(len(row[column])), 1 << rng.randrange(8)
-        other = f"set_byte({column}, {place}, get_byte({column}, {place}) # {bit})"
-        statement = f"update registry.{table} set {column} = {other} where {_row(row).format(table)} returning true"
+        turned = f"set_byte({column}, {place}, get_byte({column}, {place}) # {bit})"
+        statement = f"update registry.{table} set {column} = {turned} where {_row(row).format(table)} returning true"
         yield Mutation(f"{table}: {column} edited", at.slug, statement, "", codes)
 
 
@@ -165,8 +167,8 @@ def _exchanged(
     rng: random.Random, at: Bench, table: str, column: str, rows: Sequence[asyncpg.Record], codes: frozenset[str]
 ) -> Iterator[Mutation]:
     for _ in range(60):
-        one, other = rng.sample(list(rows), 2)
-        pairs = [(one, other), (other, one)]
+        left, right = rng.sample(list(rows), 2)
+        pairs = [(left, right), (right, left)]
         cases = " ".join(f"when {_key(to)} then '\\x{by[column].hex()}'::bytea" for to, by in pairs)
         rule = " or ".join(f"({_key(row)})" for row, _ in pairs)
         statement = (

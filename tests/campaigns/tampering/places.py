@@ -49,17 +49,17 @@ def _place(row: asyncpg.Record) -> str:
     return f"network_id = {row['network_id']} and log_index = {row['log_index']}"
 
 
-def _change(table: str, column: str, other: str, row: asyncpg.Record) -> str:
+def _change(table: str, column: str, value: str, row: asyncpg.Record) -> str:
     return (
-        f"update registry.{table} x set {column} = {other} from (select {column} as before from registry.{table}"
+        f"update registry.{table} x set {column} = {value} from (select {column} as before from registry.{table}"
         f" where {_place(row)}) o where {_place(row)} returning x.{column} is distinct from o.before"
     )
 
 
 def _searched(rng: random.Random, events: Table, column: str) -> Iterator[Mutation]:
     for row in events.rows:
-        for other in others(rng, column, events.types[column], row[column], events.values(column)):
-            statement = _change("events", column, other, row)
+        for value in others(rng, column, events.types[column], row[column], events.values(column)):
+            statement = _change("events", column, value, row)
             yield Mutation("search column edited", events.network, statement, f"events {column}", EDITED)
 
 
@@ -67,25 +67,25 @@ def _edited(
     rng: random.Random, table: Table, column: str, codes: frozenset[str], rows: Sequence[asyncpg.Record] | None = None
 ) -> Iterator[Mutation]:
     for row in table.rows if rows is None else rows:
-        for other in others(rng, column, table.types[column], row[column], table.values(column)):
+        for value in others(rng, column, table.types[column], row[column], table.values(column)):
             kind = f"{table.name}: {column} edited"
-            yield Mutation(kind, table.network, _change(table.name, column, other, row), "", codes)
+            yield Mutation(kind, table.network, _change(table.name, column, value, row), "", codes)
 
 
 def _removed(table: Table, name: str, codes: frozenset[str]) -> Iterator[Mutation]:
     for row in table.rows:
         statement = f"delete from registry.{name} where {_place(row)} returning true"
         yield Mutation(f"{name}: deleted", table.network, statement, "", codes)
-    for one, other in pairwise(table.rows[::7]):
+    for left, right in pairwise(table.rows[::7]):
         statement = (
-            f"with gone as (delete from registry.{name} where network_id = {one['network_id']} and log_index"
-            f" between {one['log_index']} and {other['log_index']} returning 1) select count(*) > 0 from gone"
+            f"with gone as (delete from registry.{name} where network_id = {left['network_id']} and log_index"
+            f" between {left['log_index']} and {right['log_index']} returning 1) select count(*) > 0 from gone"
         )
         yield Mutation(f"{name}: several deleted", table.network, statement, "", codes)
 
 
 def _both_removed(leaves: Table) -> Iterator[Mutation]:
-    """From the middle: whoever cuts the end off is found by what others kept of it (test_restored)."""
+    """From the middle: a cut end is found by what others kept of it (test_restored)."""
     for row in leaves.rows[:-1]:
         statement = (
             f"with gone as (delete from registry.events where {_place(row)})"
@@ -98,11 +98,11 @@ def _exchanged(
     rng: random.Random, table: Table, name: str, sets: str, rows: list[asyncpg.Record]
 ) -> Iterator[Mutation]:
     for _ in range(60):
-        one, other = rng.sample(rows, 2)
-        places = f"({one['log_index']}, {other['log_index']})"
+        left, right = rng.sample(rows, 2)
+        places = f"({left['log_index']}, {right['log_index']})"
         statement = (
             f"with done as (update registry.{name} x set {sets} from registry.{name} o where x.network_id ="
-            f" {one['network_id']} and o.network_id = x.network_id and x.log_index in {places}"
+            f" {left['network_id']} and o.network_id = x.network_id and x.log_index in {places}"
             f" and o.log_index in {places} and x.log_index <> o.log_index returning 1)"
             " select count(*) = 2 from done"
         )
@@ -117,8 +117,8 @@ def _doubled(table: Table, name: str) -> Iterator[Mutation]:
 
 def _said_again(rng: random.Random, leaves: Table, rows: list[asyncpg.Record]) -> Iterator[Mutation]:
     for row in rows:
-        other = rng.choice([one for one in leaves.rows if one["leaf"] != row["leaf"]])
-        statement = _change("leaves", "leaf", f"'\\x{other['leaf'].hex()}'", row)
+        foreign = rng.choice([leaf for leaf in leaves.rows if leaf["leaf"] != row["leaf"]])
+        statement = _change("leaves", "leaf", f"'\\x{foreign['leaf'].hex()}'", row)
         yield Mutation("leaves: another's leaf", leaves.network, statement, "", NOT_OPENED)
 
 

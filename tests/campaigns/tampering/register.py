@@ -1,5 +1,5 @@
-"""The register that is tampered with: everything was done in it, its logs are sealed and witnessed, and whoever relies
-on them kept checkpoints and receipts. Beside it an older copy: what a backup would bring back.
+"""The register that is tampered with: everything was done in it, and its logs are sealed and witnessed. The auditor who
+relies on them kept checkpoints and receipts. Beside it an older copy: what a backup would bring back.
 """
 
 import secrets
@@ -62,7 +62,7 @@ class Estate:
     database: str
     folder: Path
     sql: asyncpg.Connection
-    other: asyncpg.Connection
+    second: asyncpg.Connection
     desk: Desk
     runtime: Runtime
     policy_of: dict[str, Policy]
@@ -73,7 +73,7 @@ class Estate:
     @property
     def hands(self) -> tuple[asyncpg.Connection, asyncpg.Connection]:
         """Return two superusers' connections."""
-        return self.sql, self.other
+        return self.sql, self.second
 
     async def number(self, slug: str) -> int:
         """Return a network's number."""
@@ -111,13 +111,13 @@ async def estate(plain: Installation, folder: Path) -> AsyncIterator[Estate]:
         try:
             async with serving(installation, database) as registry:
                 receipts = await _later(registry, folder)
-            async with _opened(installation, database, folder, witness) as one:
-                one.kept, one.receipts = kept, receipts
-                await _seal(one)
-                await one.keep("september")
-                await _copy_older(one, f"{database}_{OLDER}")
-                await _strip(one.sql)
-                yield one
+            async with _opened(installation, database, folder, witness) as estate_:
+                estate_.kept, estate_.receipts = kept, receipts
+                await _seal(estate_)
+                await estate_.keep("september")
+                await _copy_older(estate_, f"{database}_{OLDER}")
+                await _strip(estate_.sql)
+                yield estate_
         finally:
             await admin.execute(f"drop database {database}_{OLDER} with (force)")
             await admin.close()
@@ -127,7 +127,7 @@ async def estate(plain: Installation, folder: Path) -> AsyncIterator[Estate]:
 async def _opened(installation: Installation, database: str, folder: Path, witness: Witness) -> AsyncIterator[Estate]:
     policies = {}
     pool = await open_pool(installation.dsn(database), 2)
-    other = await asyncpg.connect(installation.dsn(database, "postgres"))
+    second = await asyncpg.connect(installation.dsn(database, "postgres"))
     try:
         async with sealing(installation, database, folder / "heads", Attending(witness)) as desk:
             for slug in (*LOGS, TALL):
@@ -137,15 +137,15 @@ async def _opened(installation: Installation, database: str, folder: Path, witne
                 text = f"log {vkey}\nwitness w1 {witness.key.verifier}\nquorum w1\n"
                 policies[slug] = Policy.parse(text.encode())
             runtime = Runtime(pool, load_keys(installation.keys), ISSUER)
-            yield Estate(installation, database, folder, desk.sql, other, desk, runtime, policies, witness.key)
+            yield Estate(installation, database, folder, desk.sql, second, desk, runtime, policies, witness.key)
     finally:
-        await other.close()
+        await second.close()
         await pool.close()
 
 
-async def _seal(one: Estate) -> None:
+async def _seal(made: Estate) -> None:
     for slug in LOGS:
-        await one.desk.seal(slug)
+        await made.desk.seal(slug)
 
 
 async def _retain(registry: Registry, folder: Path) -> None:
@@ -183,10 +183,10 @@ async def _many_decisions(registry: Registry) -> list[tuple[str, bytes]]:
     """Enough of them that the log's first tile is full."""
     awo = await office(registry, "awo-paderborn", FILES)
     flow = next(
-        one
+        flow
         for agreement in (await awo.get("/agreements"))["items"]
-        for one in agreement["flows"]
-        if one["sender"] == "awo-paderborn" and one["basis"] == "consent"
+        for flow in agreement["flows"]
+        if flow["sender"] == "awo-paderborn" and flow["basis"] == "consent"
     )
     asked = {name: flow[name] for name in ("recipient", "purpose", "categories")}
     questions = [asked | {"client": f"N-{number}"} for number in range(150)]
@@ -201,18 +201,18 @@ async def _many_decisions(registry: Registry) -> list[tuple[str, bytes]]:
     return receipts
 
 
-async def _copy_older(one: Estate, older: str) -> None:
+async def _copy_older(made: Estate, older: str) -> None:
     """Put the older copy's tables beside today's, and today's log once more, each in a schema of its own."""
     for schema in (OLDER, INTACT):
-        await one.sql.execute(f"create schema {schema}")
-    source = await asyncpg.connect(one.installation.dsn(older, "postgres"))
+        await made.sql.execute(f"create schema {schema}")
+    source = await asyncpg.connect(made.installation.dsn(older, "postgres"))
     try:
-        for table in await tables(one.sql):
-            await one.sql.execute(f"create table {OLDER}.{table} (like registry.{table})")
-            await one.sql.execute(f"create table {INTACT}.{table} as table registry.{table}")
+        for table in await tables(made.sql):
+            await made.sql.execute(f"create table {OLDER}.{table} (like registry.{table})")
+            await made.sql.execute(f"create table {INTACT}.{table} as table registry.{table}")
             rows = await source.fetch(f"select * from registry.{table}")
             if rows:
-                await one.sql.copy_records_to_table(table, schema_name=OLDER, records=[tuple(row) for row in rows])
+                await made.sql.copy_records_to_table(table, schema_name=OLDER, records=[tuple(row) for row in rows])
     finally:
         await source.close()
 

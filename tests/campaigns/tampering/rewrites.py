@@ -45,8 +45,8 @@ FOUND_BY: Mapping[Reach, frozenset[str]] = {
 
 def _permit(rng: random.Random, event: Facts) -> tuple[Facts, list[str]]:
     """Another answer was given than was."""
-    other = rng.choice([(name, number) for name, number in OUTCOMES.items() if name != event["outcome"]])
-    return event | {"outcome": other[0]}, [f"update registry.events set outcome = {other[1]} where event_id = $1"]
+    outcome = rng.choice([(name, number) for name, number in OUTCOMES.items() if name != event["outcome"]])
+    return event | {"outcome": outcome[0]}, [f"update registry.events set outcome = {outcome[1]} where event_id = $1"]
 
 
 def _explained(rng: random.Random, event: Facts) -> tuple[Facts, list[str]]:
@@ -90,11 +90,11 @@ async def rewrite(rng: random.Random, at: Bench, sql: asyncpg.Connection, reach:
 
 async def _seal_again(at: Bench, sql: asyncpg.Connection, reach: Reach) -> None:
     leaves = await at.register.desk.leaves(at.slug)
-    frontier, tiles = Frontier().extend([leaf_hash(one) for one in leaves])
+    frontier, tiles = Frontier().extend([leaf_hash(leaf) for leaf in leaves])
     await sql.execute("delete from registry.tiles where network_id = $1", at.number)
     await sql.executemany(
         "insert into registry.tiles (network_id, level, number, width, data) values ($1, $2, $3, $4, $5)",
-        [(at.number, one.level, one.number, one.width, data) for one, data in tiles.items()],
+        [(at.number, tile.level, tile.number, tile.width, data) for tile, data in tiles.items()],
     )
     if reach >= Reach.SIGNED:
         log = await at.register.desk.log(at.slug)
@@ -114,11 +114,11 @@ async def cut_off(at: Bench, sql: asyncpg.Connection, size: int) -> None:
     for beyond in ("events where log_index >=", "leaves where log_index >=", "checkpoints where size >"):
         await sql.execute(f"delete from registry.{beyond} {size} and network_id = {at.number}")
     leaves = await at.register.desk.leaves(at.slug)
-    _, tiles = Frontier().extend([leaf_hash(one) for one in leaves])
+    _, tiles = Frontier().extend([leaf_hash(leaf) for leaf in leaves])
     await sql.execute("delete from registry.tiles where network_id = $1", at.number)
     await sql.executemany(
         "insert into registry.tiles (network_id, level, number, width, data) values ($1, $2, $3, $4, $5)",
-        [(at.number, one.level, one.number, one.width, data) for one, data in tiles.items()],
+        [(at.number, tile.level, tile.number, tile.width, data) for tile, data in tiles.items()],
     )
 
 

@@ -53,7 +53,7 @@ class Table:
         return columns_of(self.name)
 
     def values(self, column: str) -> list[Any]:
-        """What stands in a column anywhere, once each."""
+        """The values of a column in all networks, once each."""
         return list({repr(row[column]): row[column] for row in self.rows}.values())
 
     def mutation(self, kind: str, statement: str, codes: frozenset[str]) -> Mutation:
@@ -63,7 +63,7 @@ class Table:
 
 def columns_of(table: str) -> list[str]:
     """What replay compares of a table, in the database's words."""
-    return [NUMBERS[table] if one == "number" else one for one in TOLD[table][1] if one not in PRESENCE]
+    return [NUMBERS[table] if column == "number" else column for column in TOLD[table][1] if column not in PRESENCE]
 
 
 async def read_table(sql: asyncpg.Connection, name: str, network: str) -> Table:
@@ -78,7 +78,7 @@ async def read_table(sql: asyncpg.Connection, name: str, network: str) -> Table:
         " and not attisdropped",
         f"registry.{name}",
     )
-    return Table(name, network, rows, {one[0]: one[1] for one in types})
+    return Table(name, network, rows, {type_[0]: type_[1] for type_ in types})
 
 
 def cells(rng: random.Random, table: Table) -> Iterator[Iterator[Mutation]]:
@@ -91,16 +91,16 @@ def sealed_cells(rng: random.Random, table: Table, columns: Sequence[str]) -> It
     """Every column that only the keys tell of, by itself: other values in every row, and two rows' values exchanged."""
     for column in columns:
         mutations = [*_edits(rng, table, column), *_exchanges(rng, table, column)]
-        yield shuffled(rng, [replace(one, codes=NOT_OPENED) for one in mutations])
+        yield shuffled(rng, [replace(mutation, codes=NOT_OPENED) for mutation in mutations])
 
 
 def _edits(rng: random.Random, table: Table, column: str) -> Iterator[Mutation]:
     elsewhere, kind = table.values(column), table.types[column]
     for row in table.rows:
-        for other in others(rng, column, kind, row[column], elsewhere):
+        for value in others(rng, column, kind, row[column], elsewhere):
             yield table.mutation(
                 f"{_what(table, column)} edited",
-                f"update registry.{table.name} x set {column} = {other} from (select {column} as before"
+                f"update registry.{table.name} x set {column} = {value} from (select {column} as before"
                 f" from registry.{table.name} where ctid = '{row['at_ctid']}') o where ctid = '{row['at_ctid']}'"
                 f" returning x.{column} is distinct from o.before",
                 _codes(table, column),
@@ -111,20 +111,20 @@ def _exchanges(rng: random.Random, table: Table, column: str) -> Iterator[Mutati
     if column in table.keys and len(table.keys) == 1:
         return
     # Two rows that differ in nothing else only change places.
-    rest = [one for one in (*table.keys, *table.columns) if one != column]
+    rest = [name for name in (*table.keys, *table.columns) if name != column]
     pairs = [
-        (one, other)
-        for one, other in combinations(table.rows, 2)
-        if one[column] != other[column] and any(one[name] != other[name] for name in rest)
+        (left, right)
+        for left, right in combinations(table.rows, 2)
+        if left[column] != right[column] and any(left[name] != right[name] for name in rest)
     ]
-    for one, other in rng.sample(pairs, min(8, len(pairs))):
+    for left, right in rng.sample(pairs, min(8, len(pairs))):
         yield table.mutation(
-            f"{_what(table, column)} exchanged", _exchange(table, one, other, [column]), EDITED | MOVED
+            f"{_what(table, column)} exchanged", _exchange(table, left, right, [column]), EDITED | MOVED
         )
 
 
-def _exchange(table: Table, one: asyncpg.Record, other: asyncpg.Record, columns: Sequence[str]) -> str:
-    places = f"('{one['at_ctid']}', '{other['at_ctid']}')"
+def _exchange(table: Table, left: asyncpg.Record, right: asyncpg.Record, columns: Sequence[str]) -> str:
+    places = f"('{left['at_ctid']}', '{right['at_ctid']}')"
     sets = ", ".join(f"{column} = o.{column}" for column in columns)
     return (
         f"with done as (update registry.{table.name} x set {sets} from registry.{table.name} o"
@@ -150,8 +150,8 @@ def whole_rows(rng: random.Random, table: Table) -> Iterator[Iterator[Mutation]]
 def _deletions(rng: random.Random, table: Table) -> Iterator[Mutation]:
     for size in (1, 2, 3):
         for _ in range(len(table.rows) if len(table.rows) >= size else 0):
-            some = sorted(row["at_ctid"] for row in rng.sample(list(table.rows), size))
-            places = ", ".join(f"'{one}'" for one in some)
+            chosen = sorted(row["at_ctid"] for row in rng.sample(list(table.rows), size))
+            places = ", ".join(f"'{place}'" for place in chosen)
             yield table.mutation(
                 "row deleted",
                 f"with gone as (delete from registry.{table.name} where ctid in ({places}) returning 1)"
@@ -165,12 +165,12 @@ def _insertions(rng: random.Random, table: Table) -> Iterator[Mutation]:
         copy = f"insert into registry.{table.name} select * from registry.{table.name} where ctid = '{row['at_ctid']}'"
         yield table.mutation("row doubled", f"{copy} returning true", ADDED)
         for key in table.keys:
-            for other in others(rng, f"t.{key}", table.types[key], row[key], []):
+            for value in others(rng, f"t.{key}", table.types[key], row[key], []):
                 # Acts are told by id: what somebody forges has one of its own. It was recorded when it was put in, or
                 # when the row it is made from was, in a span that may have been erased since.
                 act = [f"'act_id', '{uuid.UUID(int=rng.getrandbits(128))}'"] if "act_id" in table.types else []
                 now = ["'recorded_at', now()"] if "recorded_at" in table.types and rng.random() < 0.5 else []
-                members = ", ".join([*act, f"'{key}', {other}", *now])
+                members = ", ".join([*act, f"'{key}', {value}", *now])
                 yield table.mutation(
                     "row inserted",
                     f"insert into registry.{table.name} select (jsonb_populate_record(t, jsonb_build_object("
@@ -185,19 +185,21 @@ def _row_exchanges(rng: random.Random, table: Table) -> Iterator[Mutation]:
         for pair in combinations(table.rows, 2)
         if any(pair[0][column] != pair[1][column] for column in table.columns)
     ]
-    for one, other in rng.sample(pairs, min(20, len(pairs))):
-        yield table.mutation("rows exchanged", _exchange(table, one, other, table.columns), EDITED)
+    for left, right in rng.sample(pairs, min(20, len(pairs))):
+        yield table.mutation("rows exchanged", _exchange(table, left, right, table.columns), EDITED)
 
 
-async def whole_tables(rng: random.Random, sql: asyncpg.Connection, some: Sequence[Table]) -> list[Mutation]:
+async def whole_tables(rng: random.Random, sql: asyncpg.Connection, tables: Sequence[Table]) -> list[Mutation]:
     """Tables emptied, and put back as the older copy has them: each alone, and several together."""
-    changed = [one for one in some if await _has_changed(sql, one)]
-    mutations = [one.mutation("table emptied", _emptied(f"truncate registry.{one.name} cascade"), GONE) for one in some]
-    several = [[one] for one in changed]
-    several += [rng.sample(changed, size) for size in (2, 3, 5) for _ in range(30) if len(changed) >= size]
-    for group in several:
-        names = ", ".join(f"registry.{one.name}" for one in group)
-        back = "; ".join(f"insert into registry.{one.name} select * from {OLDER}.{one.name}" for one in group)
+    changed = [table for table in tables if await _has_changed(sql, table)]
+    mutations = [
+        table.mutation("table emptied", _emptied(f"truncate registry.{table.name} cascade"), GONE) for table in tables
+    ]
+    groups = [[table] for table in changed]
+    groups += [rng.sample(changed, size) for size in (2, 3, 5) for _ in range(30) if len(changed) >= size]
+    for group in groups:
+        names = ", ".join(f"registry.{table.name}" for table in group)
+        back = "; ".join(f"insert into registry.{table.name} select * from {OLDER}.{table.name}" for table in group)
         kind = "table restored" if len(group) == 1 else "tables restored together"
         mutations.append(group[0].mutation(kind, _emptied(f"truncate {names}; {back}"), MOVED))
     return mutations

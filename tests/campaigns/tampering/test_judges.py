@@ -45,9 +45,9 @@ def test_a_shape_forgets_identifiers_times_and_places() -> None:
         answer(decision(OTHER, 8), 200, {"content-type": "application/problem+json"}),
     ],
 )
-def test_a_shape_keeps_everything_else(other: Answer) -> None:
-    """A status, an outcome, a member, a list, a header or its value tells two answers apart."""
-    assert shape(answer(decision(ID, 7))) != shape(other)
+def test_a_shape_keeps_everything_else(differing: Answer) -> None:
+    """A status, an outcome, a member, a list, a header or its value distinguishes two answers."""
+    assert shape(answer(decision(ID, 7))) != shape(differing)
 
 
 def test_a_shape_keeps_the_order_of_headers() -> None:
@@ -145,11 +145,11 @@ def test_a_permit_by_a_link_that_is_gone_is_a_fault() -> None:
 
 
 def test_a_log_that_permits_by_somebody_elses_consent_is_a_fault() -> None:
-    """Before the link and after the unlinking it is; between, and by one's own consent, it is not."""
+    """Before the link and after the unlinking it is; between, and by an own consent, it is not."""
     grants = {"g": "a"}
     link = [{"kind": "link", "client": client, "group": "L"} for client in ("a", "b")]
     unlink = [{"kind": "unlinking", "client": "b", "id": "U"}]
     own = [{"kind": "decision", "client": "a", "grants": ["g"], "index": 1}]
-    other = [{"kind": "decision", "client": "b", "grants": ["g"], "index": 2}]
-    assert not log_faults(own + link + other + own + unlink + own, grants)
-    assert len(log_faults(other + link + unlink + other, grants)) == 2
+    changed = [{"kind": "decision", "client": "b", "grants": ["g"], "index": 2}]
+    assert not log_faults(own + link + changed + own + unlink + own, grants)
+    assert len(log_faults(changed + link + unlink + changed, grants)) == 2

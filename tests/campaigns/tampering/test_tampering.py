@@ -58,8 +58,8 @@ PARTS = (ROWS, PLACES, LOG, FILE_BYTES, NOTES, EVENTS, TALL_FILES, REWRITES * le
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def register(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
     """Make the register once: whatever is done to it is undone."""
-    async with estate(installation, tmp_path_factory.mktemp("tampering")) as one:
-        yield one
+    async with estate(installation, tmp_path_factory.mktemp("tampering")) as made:
+        yield made
 
 
 async def told_tables(register: Estate) -> list[Table]:
@@ -70,8 +70,8 @@ async def told_tables(register: Estate) -> list[Table]:
     chosen = []
     for name in TOLD.keys() - {"agreement_endings"}:
         of_logs = [await read_table(register.sql, name, slug) for slug in LOGS]
-        chosen.append(next(one for one in of_logs if one.rows))
-    return sorted(chosen, key=lambda one: one.name)
+        chosen.append(next(table for table in of_logs if table.rows))
+    return sorted(chosen, key=lambda table: table.name)
 
 
 async def told_names(register: Estate) -> list[str]:
@@ -95,9 +95,9 @@ async def test_nothing_is_found_before(register: Estate) -> None:
 async def test_rows(register: Estate, capsys: pytest.CaptureFixture[str]) -> None:
     """Rows and columns of every table that events tell of, found by replay."""
     rng, tally = random.Random(SEED), Tally(SEED)
-    some = await told_tables(register)
-    await try_all([register.sql], await whole_tables(rng, register.sql, some), ROWS, tally)
-    groups = [group for table in some for group in (*cells(rng, table), *whole_rows(rng, table))]
+    compared = await told_tables(register)
+    await try_all([register.sql], await whole_tables(rng, register.sql, compared), ROWS, tally)
+    groups = [group for table in compared for group in (*cells(rng, table), *whole_rows(rng, table))]
     await try_all(register.hands, in_turns(groups), ROWS, tally)
     conclude(capsys, "rows", tally, ROWS)
 
@@ -108,13 +108,15 @@ async def test_what_the_keys_tell(register: Estate, capsys: pytest.CaptureFixtur
     """
     rng, tally = random.Random(SEED + 6), Tally(SEED + 6)
     keys = load_keys(register.installation.keys)
-    some = {one.name: one for one in await told_tables(register)}
-    groups = [group for name, columns in WITH_KEYS.items() for group in sealed_cells(rng, some[name], columns)]
+    compared = {table.name: table for table in await told_tables(register)}
+    groups = [group for name, columns in WITH_KEYS.items() for group in sealed_cells(rng, compared[name], columns)]
     chosen = list(islice(in_turns(groups), 2 * SEALED))
     await try_all([register.sql], chosen, SEALED, tally, keys)
     conclude(capsys, "sealed", tally, SEALED)
     without = Tally(SEED)
-    await try_all([register.sql], [one for one in chosen if "null" not in one.statement], CONTROLS, without)
+    await try_all(
+        [register.sql], [mutation for mutation in chosen if "null" not in mutation.statement], CONTROLS, without
+    )
     assert len(without.missed) == without.made.total() > 0
 
 
@@ -170,7 +172,7 @@ async def test_files_of_a_tall_tree(register: Estate, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("reach", Reach, ids=str)
 async def test_a_past_that_fits_together(register: Estate, capsys: pytest.CaptureFixture[str], reach: Reach) -> None:
     """Event, leaf and row rewritten, then the tiles, then signed with the log's key, then with the witness's as well:
-    replay says nothing, and what others kept tells.
+    replay says nothing, and what others kept shows it.
     """
     rng, tally = random.Random(SEED + reach), Tally(SEED + reach)
     at = await bench(register, FILES)
@@ -189,7 +191,7 @@ LOG_AND_ROWS = ("events", "leaves", "tiles", "checkpoints", "consents")
 
 
 def eventless(auditor: Auditor) -> Auditor:
-    """Whoever rewrites the past gives out a bundle that agrees with it: she has none from before."""
+    """A superuser who rewrites the past gives out a bundle that agrees with it, because she has none from before."""
     return Auditor(auditor.policy, auditor.kept, auditor.receipts)
 
 
@@ -257,7 +259,7 @@ async def test_control_tiles_nobody_compares(register: Estate) -> None:
     auditor = WithoutTiles(at.auditor.policy, at.auditor.kept, at.auditor.receipts, at.auditor.events)
     tally = Tally(SEED)
     try_files(auditor, files, file_changes(random.Random(SEED), files), 400, tally)
-    missed = [one for one in tally.missed if "tile of level" in one]
+    missed = [line for line in tally.missed if "tile of level" in line]
     assert missed
     assert len(missed) == len(tally.missed)
 
@@ -283,7 +285,7 @@ async def test_every_column_is_compared_or_explained(register: Estate) -> None:
     explained = {
         (name, column)
         for name, columns in UNTOLD.items()
-        for column in ([one for table, one in there if table == name] if "*" in columns else columns)
+        for column in ([held for table, held in there if table == name] if "*" in columns else columns)
     }
     assert compared | explained == there
     assert not compared & explained
@@ -295,21 +297,21 @@ async def test_the_verbs_say_the_same(register: Estate, capsys: pytest.CaptureFi
     was committed, and `verify` of altered files in a folder, find the same.
     """
     rng = random.Random(SEED + 5)
-    some = [one for one in await told_tables(register) if one.network == "small"]
-    groups = [group for table in rng.sample(some, VERBS) for group in cells(rng, table)]
+    compared = [table for table in await told_tables(register) if table.network == "small"]
+    groups = [group for table in rng.sample(compared, VERBS) for group in cells(rng, table)]
     rng.shuffle(groups)
     chosen = [next(group) for group in groups]
-    for one in [one for one in chosen if one.kind != "network edited"][:VERBS]:
+    for mutation in [mutation for mutation in chosen if mutation.kind != "network edited"][:VERBS]:
         async with undone(register.sql):
-            changed = await register.sql.fetchval(one.statement)
+            changed = await register.sql.fetchval(mutation.statement)
             short = await replayed(register.sql, "small")
         if changed:
             async with put_back(await bench(register, "small"), await told_names(register)) as sql:
-                await sql.execute(one.statement)
-                assert replay_findings(register, "small") == short, one.statement
+                await sql.execute(mutation.statement)
+                assert replay_findings(register, "small") == short, mutation.statement
     at = await bench(register, FILES)
     files = read_folder(await export(at))
-    changes = [one for one in islice(file_changes(rng, files), 400) if len(one.files) == 1]
+    changes = [change for change in islice(file_changes(rng, files), 400) if len(change.files) == 1]
     for change in rng.sample(changes, VERBS):
         read = {**files, **change.files}
         assert verify_findings(at, read) == at.auditor.judge(read.get), change.what

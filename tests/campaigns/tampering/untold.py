@@ -1,6 +1,6 @@
 """What replay cannot compare, column by column: why no event can tell it, and what harm a change of it could do.
 
-Whoever adds a column lets an event tell it and replay compare it, or writes down here why not.
+A new column is in an event, so that replay compares it, or is explained here.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ def literal(value: object, kind: str) -> str:
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'::bytea"
     if isinstance(value, list):
-        return "array[" + ",".join(literal(one, kind.removesuffix("[]")) for one in value) + f"]::{kind}"
+        return "array[" + ",".join(literal(item, kind.removesuffix("[]")) for item in value) + f"]::{kind}"
     written = str(value).replace("'", "''")
     return f"'{written}'::{kind}"
 
@@ -25,8 +25,8 @@ def others(rng: random.Random, column: str, kind: str, value: object, elsewhere:
     yield from _made_up(rng, column, kind, value)
     if value is not None:
         yield f"null::{kind}"
-    strangers = [one for one in elsewhere if one != value]
-    yield from (literal(one, kind) for one in rng.sample(strangers, min(2, len(strangers))))
+    strangers = [stranger for stranger in elsewhere if stranger != value]
+    yield from (literal(stranger, kind) for stranger in rng.sample(strangers, min(2, len(strangers))))
 
 
 def _made_up(rng: random.Random, column: str, kind: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - a column's
@@ -80,9 +80,9 @@ def _bytes(rng: random.Random, column: str, value: bytes) -> Iterator[str]:
 
 
 def _lists(rng: random.Random, column: str, kind: str, value: list[object]) -> Iterator[str]:
-    one = kind.removesuffix("[]")
-    more = {"text": "'x'", "uuid": f"'{uuid.UUID(int=rng.getrandbits(128))}'"}.get(one, str(rng.randint(1, 99)))
-    yield f"{column} || {more}::{one}"
+    element = kind.removesuffix("[]")
+    more = {"text": "'x'", "uuid": f"'{uuid.UUID(int=rng.getrandbits(128))}'"}.get(element, str(rng.randint(1, 99)))
+    yield f"{column} || {more}::{element}"
     if value:
         yield f"{column} || {column}[1]"
         yield f"{column}[2:]"

@@ -32,8 +32,8 @@ def verify_findings(at: Bench, files: Mapping[str, bytes | None]) -> list[Findin
             _write(place / "log" / path, data)
     _write(place / "policy", at.auditor.policy.format())
     words = [str(place / "log"), "--policy", str(place / "policy"), "--json"]
-    for word, several in (("--kept", at.auditor.kept), ("--receipt", at.auditor.receipts)):
-        for name, data in several:
+    for word, kept in (("--kept", at.auditor.kept), ("--receipt", at.auditor.receipts)):
+        for name, data in kept:
             _write(place / name, data)
             words += [word, str(place / name)]
     _write(place / "events.jsonl", b"".join(at.auditor.events or ()))
@@ -46,7 +46,11 @@ def verify_findings(at: Bench, files: Mapping[str, bytes | None]) -> list[Findin
 
 
 def _findings(report: Mapping[str, Any]) -> list[Finding]:
-    return [(one["code"], one.get("path") or check["name"]) for check in report["checks"] for one in check["findings"]]
+    return [
+        (finding["code"], finding.get("path") or check["name"])
+        for check in report["checks"]
+        for finding in check["findings"]
+    ]
 
 
 def _write(path: Path, data: bytes) -> None:

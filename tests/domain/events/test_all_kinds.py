@@ -1,4 +1,4 @@
-"""Every kind of event is one struct, which writes and reads the bytes that stand in the log."""
+"""Every kind of event is one struct, which writes and reads the bytes that are in the log."""
 
 import base64
 import inspect
@@ -72,7 +72,7 @@ def day() -> Iterator[bytes]:
 
 
 def test_a_kind_keeps_its_number() -> None:
-    """The numbers stand in every database there is: none changes, and none stands for two kinds."""
+    """Every database contains the numbers: none changes, and none stands for two kinds."""
     assert {number: kind for number, kind in KINDS.items() if number in NUMBERED} == NUMBERED
     assert {kind: number for number, kind in KINDS.items()} == NUMBERS
     assert 36 not in KINDS

@@ -85,10 +85,10 @@ def test_what_an_event_tells(name: str) -> None:
 def test_a_clients_groups_follow_each_other() -> None:
     """Link, unlinking, link: three places, each client counting its own."""
     link = event("link", 1, id="g", client="c", group="g", link_code="k")
-    other = link | {"id": "e", "client": "d"}
+    second = link | {"id": "e", "client": "d"}
     out = event("unlinking", 2, id="u", client="c")
     again = event("link", 3, id="h", client="c", group="h", link_code="l")
-    found = told(link, other, out, again)["client_memberships"]
+    found = told(link, second, out, again)["client_memberships"]
     assert [(row["client_id"], row["position"], row["group_id"]) for row in found] == [
         ("c", 1, "g"),
         ("d", 1, "g"),

@@ -1,4 +1,4 @@
-"""What each act on a consent tells of the tables' rows."""
+"""The tables' rows that each act on a consent implies."""
 
 from typing import Any
 
@@ -237,16 +237,16 @@ def test_a_text_keeps_its_bytes() -> None:
     second = CONSENT | {"id": "c2", "grants": [GRANT | {"grant": "g3"}], "releases": []}
     assert len(told(CONSENT, second)["text_languages"]) == 1
     more = second | {"text": CONSENT["text"] | {"language": "de", "sha256": "bb"}}
-    assert [one["language"] for one in told(CONSENT, more)["text_languages"]] == ["ar", "de"]
+    assert [language["language"] for language in told(CONSENT, more)["text_languages"]] == ["ar", "de"]
     with pytest.raises(NotComplete, match=r"^ValueError: this text had other bytes before$"):
         told(CONSENT, second | {"text": CONSENT["text"] | {"sha256": "bb"}})
 
 
 def test_a_published_text_keeps_its_bytes() -> None:
-    """A consent on what was published tells nothing new of it."""
+    """A consent on what was published implies no new row of it."""
     languages = [{"language": "ar", "sha256": "aa", "translation_of": "dd"}]
     found = told(event("text", 1, text="t", version="1", languages=languages), CONSENT)["text_languages"]
-    assert [one["translation_of"] for one in found] == ["dd"]
+    assert [language["translation_of"] for language in found] == ["dd"]
 
 
 @pytest.mark.parametrize(
@@ -274,9 +274,9 @@ def test_an_act_on_some_categories_concerns_those_a_grant_has() -> None:
     act = event("restriction", 7, id="x", client="p", effective_at=text(6), grants=["g1", "g2"])
     for named, parts in ((["identity", "contact", "other"], ["contact", "identity"]), (["identity"], ["identity"])):
         changed, _ = told_after(CONSENT, act | {"categories": named})
-        assert [one["category_ids"] for one in changed["grant_changes"]] == [tuple(parts), ()]
+        assert [change["category_ids"] for change in changed["grant_changes"]] == [tuple(parts), ()]
     changed, _ = told_after(CONSENT, act | {"categories": None})
-    assert [one["category_ids"] for one in changed["grant_changes"]] == [None, None]
+    assert [change["category_ids"] for change in changed["grant_changes"]] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_an_act_on_some_categories_concerns_those_a_grant_has() -> None:
 def test_renewals_go_with_the_act_that_makes_them(act: Row) -> None:
     """A grant is renewed by another until then, or is so no more; of one that is not there it is counted."""
     times = {"effective_at": text(8), "valid_until": text(99)}
-    renewed = [{"grant": one, "by": "g3", **times} for one in ("g1", "gone")]
-    unrenewed = [{"grant": one, "by": "g2", "effective_at": text(9)} for one in ("g1", "gone")]
+    renewed = [{"grant": grant, "by": "g3", **times} for grant in ("g1", "gone")]
+    unrenewed = [{"grant": grant, "by": "g2", "effective_at": text(9)} for grant in ("g1", "gone")]
     changed, unattached = told_after(CONSENT, act | {"renewed": renewed, "unrenewed": unrenewed})
     row = CHANGE_ROW | {"kind": "renewed", "by_grant_id": "g3"}
     assert changed["grant_changes"] == [
@@ -386,9 +386,9 @@ def test_a_withdrawal_under_a_number_its_partner_may_not_know() -> None:
 @pytest.mark.parametrize(
     "path",
     [(member,) for member in CONSENT if member != "renewed"]
-    + [("text", one) for one in CONSENT["text"]]
-    + [("giver", one) for one in CONSENT["giver"]]
-    + [("information", one) for one in CONSENT["information"]],
+    + [("text", member) for member in CONSENT["text"]]
+    + [("giver", member) for member in CONSENT["giver"]]
+    + [("information", member) for member in CONSENT["information"]],
     ids=".".join,
 )
 def test_a_consent_that_lacks_a_member_is_not_complete(path: tuple[str, ...]) -> None:

@@ -67,7 +67,7 @@ def test_it_is_compared_with_its_column(body: bytes) -> None:
 
 
 def test_it_is_shown_and_exported(body: bytes) -> None:
-    """A data-protection officer's view of the event has it; what the event is searched by is as it was."""
+    """A data-protection officer's view of the event has it; what the event is searched by does not change."""
     columns = search_columns(read_event(body, DECODERS))
     row = OwnEvent(
         EventPlace(0, instant(1)), "h", "c", None, None, columns["kind"], None, columns["person"], NONCE, body

@@ -29,8 +29,8 @@ def test_what_an_event_tells(name: str) -> None:
 
 def test_a_published_text_tells_its_languages() -> None:
     """What is stored is what was published, byte for byte."""
-    one = {"language": "de", "sha256": "aa", "translation_of": "aa"}
-    languages = [one, {"language": "en", "sha256": "bb", "translation_of": "aa"}]
+    language = {"language": "de", "sha256": "aa", "translation_of": "aa"}
+    languages = [language, {"language": "en", "sha256": "bb", "translation_of": "aa"}]
     assert told(event("text", 1, text="t", version="10", languages=languages)) == {
         "texts": [{"version": "10", "text_id": "t", "recorded_at": instant(1)}],
         "text_languages": [

@@ -66,7 +66,7 @@ async def _all_consents(registry: Registry, slug: str) -> dict[str, dict[str, An
         while True:
             body = {"limit": 50} if cursor is None else {"limit": 50, "cursor": cursor}
             page = await partner.post("/consents/search", body, 200)
-            found |= {one["consent_id"]: one for one in page["items"] if one["recorded_by"] == entry["slug"]}
+            found |= {item["consent_id"]: item for item in page["items"] if item["recorded_by"] == entry["slug"]}
             cursor = page["next"]
             if cursor is None:
                 break
@@ -93,11 +93,11 @@ async def test_the_interface_shows_the_same_states(just_loaded: Registry, slug: 
     """Counted through the partners' searches the states are those of the tables, with the texts in all languages."""
     consents = await _all_consents(just_loaded, slug)
     shown: Counter[str] = Counter()
-    for one in consents.values():
-        touched = any(grant["withdrawn_categories"] for grant in one["grants"])
-        shown["withdrawn in part" if one["status"] == "given" and touched else one["status"]] += 1
+    for consent in consents.values():
+        touched = any(grant["withdrawn_categories"] for grant in consent["grants"])
+        shown["withdrawn in part" if consent["status"] == "given" and touched else consent["status"]] += 1
     assert shown == await _states_in_tables(just_loaded, slug)
-    assert {one["text"]["language"] for one in consents.values()} == {"de", "en", "ar", "uk", "tr"}
+    assert {consent["text"]["language"] for consent in consents.values()} == {"de", "en", "ar", "uk", "tr"}
 
 
 @with_flows

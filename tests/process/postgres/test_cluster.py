@@ -240,7 +240,7 @@ def test_programs_out_of_reach_are_copied(open_folder: FolderMaker) -> None:
     assert len(list(shared.iterdir())) == 1
 
 
-# What moves another server, or a client of one, when it stands in the environment.
+# What moves another server, or a client of one, when it is in the environment.
 MOVING = {
     "PGDATA": "/nowhere",
     "PGHOST": "db.example",

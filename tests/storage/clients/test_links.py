@@ -76,7 +76,7 @@ async def test_everybody_in_a_group_is_held_alone(app: asyncpg.Connection) -> No
     await joined(app, {a: 0, b: 0, c: 0})
     await joined(app, {b: 1})
     assert await lock_groups(app, NUMBER, client_ids=[a, d]) == {a, c, d}
-    assert await held(app) == {client_lock(one): "ExclusiveLock" for one in (a, c, d)}
+    assert await held(app) == {client_lock(client): "ExclusiveLock" for client in (a, c, d)}
 
 
 async def test_a_reference_nobody_registered_is_held_by_its_digests(app: asyncpg.Connection) -> None:
@@ -131,8 +131,8 @@ async def findings(registry: Registry, unlinking: str, partner: str, *, linker: 
 
 
 async def test_permits_that_rested_on_the_link_are_findings(registry: Registry) -> None:
-    """After an unlinking each partner finds its own permits that used the other side's consent, whoever unlinked;
-    permits by its own consents, and those before an earlier unlinking, are not found.
+    """After either side's unlinking each partner finds its own permits that used the other side's consent; permits by
+    its own consents, and those before an earlier unlinking, are not found.
     """
     north, south = await office(registry, "north"), await office(registry, "south")
     client, theirs = await linked(north, south)

@@ -64,19 +64,19 @@ CONNECTING = {
 }
 
 
-def row(one: tuple[str, dict[str, str]]) -> str:
+def row(case: tuple[str, dict[str, str]]) -> str:
     """Name a row."""
-    return " ".join([one[0], *(f"{name}={value}" for name, value in one[1].items())])
+    return " ".join([case[0], *(f"{name}={value}" for name, value in case[1].items())])
 
 
-@pytest.mark.parametrize("one", AWAY, ids=row)
+@pytest.mark.parametrize("case", AWAY, ids=row)
 async def test_another_host_needs_verified_tls(
-    one: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    case: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every way to connect refuses another host before it sends anything, with the cure and without the password,
     unless TLS is waived.
     """
-    dsn, environment = one
+    dsn, environment = case
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     for attempt in (connect(dsn), create_pool(dsn), open_pool(dsn, 1), session(dsn).__aenter__()):
@@ -88,12 +88,12 @@ async def test_another_host_needs_verified_tls(
     require_private(dsn)
 
 
-@pytest.mark.parametrize("one", HERE, ids=row)
-def test_control_this_machine_needs_none(one: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("case", HERE, ids=row)
+def test_control_this_machine_needs_none(case: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: this machine's addresses and sockets are accepted without TLS."""
-    for name, value in one[1].items():
+    for name, value in case[1].items():
         monkeypatch.setenv(name, value)
-    require_private(one[0])
+    require_private(case[0])
 
 
 def test_verified_tls_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,10 +261,10 @@ async def test_a_commit_without_its_standby_is_unknown(registry: Registry) -> No
 
 
 async def _cancel_wait(registry: Registry, pid: int) -> None:
-    async with registry.sql() as other:
+    async with registry.sql() as second:
         cancel = "select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and wait_event = 'SyncRep'"
         for _ in range(250):
-            if await other.fetchval(cancel, pid):
+            if await second.fetchval(cancel, pid):
                 return
             await asyncio.sleep(0.02)
 
@@ -301,7 +301,7 @@ async def test_a_connection_that_could_lose_commits_is_refused(fresh_registry: R
     async with weakened(fresh_registry, f"alter role {ROLES['app']} set synchronous_commit = {value}"):
         assert (await north.post("/decisions", question("N-1"))).status_code == 200
         bare = await asyncpg.connect(fresh_registry.installation.dsn(fresh_registry.database))
-        assert await durability(bare) == value  # the danger is there: nobody but the pool stands in its way
+        assert await durability(bare) == value  # the danger is there: only the pool prevents it
         await bare.close()
         async with fresh_registry.sql() as owner:
             database = fresh_registry.database

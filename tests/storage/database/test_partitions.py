@@ -42,7 +42,7 @@ def months(number: int) -> list[str]:
 
 async def after_the_first_round(registry: Registry) -> None:
     """Wait until the application's first housekeeping is over, so that it does not repair what a test breaks."""
-    while not registry.app.state.housekeeping.rounds:  # noqa: ASYNC110 - it tells nobody
+    while not registry.app.state.housekeeping.rounds:  # noqa: ASYNC110 - it notifies nobody
         await asyncio.sleep(0.01)
 
 

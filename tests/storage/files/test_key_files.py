@@ -284,6 +284,6 @@ def test_a_change_of_a_file_changes_its_mark(folder: Path) -> None:
     assert key_file_marks(folder) == first
     rotate_key(folder, "log", NOW, AFTER, OVERLAP)
     second = key_file_marks(folder)
-    assert [one == other for one, other in zip(first, second, strict=True)] == [True, True, True, False]
+    assert [before == after for before, after in zip(first, second, strict=True)] == [True, True, True, False]
     (folder / "digest.json").unlink()
     assert key_file_marks(folder)[0] is None

@@ -141,8 +141,8 @@ def test_a_logs_verifier_key_has_the_form_of_a_signed_note(keys: Keys) -> None:
 
 def test_each_network_has_a_log_key_of_its_own(keys: Keys, folder: Path) -> None:
     """Two logs of one installation have different keys, which a restart does not change."""
-    other = keys.log_vkey("registry.test/other").rpartition("+")[2]
-    assert keys.log_vkey(ORIGIN).rpartition("+")[2] != other
+    foreign = keys.log_vkey("registry.test/other").rpartition("+")[2]
+    assert keys.log_vkey(ORIGIN).rpartition("+")[2] != foreign
     assert load_keys(folder).log_vkey(ORIGIN) == keys.log_vkey(ORIGIN)
 
 
