@@ -35,7 +35,7 @@ def test_a_shape_forgets_identifiers_times_and_places() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
+    "differing",
     [
         answer(decision(OTHER, 8), 404),
         answer(decision(OTHER, 8, outcome="permit")),
