@@ -2,6 +2,8 @@
 -- Survives the previous release: there is none.
 
 -- renews: which consent this one renews. No foreign key: the earlier one may be erased under its own retention period first.
+-- giver_adult_from: the month (YYYY-MM) in which the client comes of age. giver_scope: the purposes of a mandate, by slug.
+-- co_giver_roles, co_giver_assessors: who gave the consent too, and who assessed this person's insight, place by place.
 -- guardian_id: the partner that is the client's guardian. remarks: what is to be seen by whoever checks the record.
 create table consents (
     network_id integer not null,
@@ -32,6 +34,13 @@ create table consents (
     renews uuid,
     guardian_id integer,
     remarks text[] not null default '{}',
+    giver_adult_from text,
+    giver_insight text,
+    giver_direct_counselling boolean,
+    giver_care text,
+    giver_scope text[],
+    co_giver_roles text[] not null default '{}',
+    co_giver_assessors text[] not null default '{}',
     constraint consents_pkey primary key (network_id, consent_id),
     constraint consents_client_fkey foreign key (network_id, client_id) references clients,
     constraint consents_text_fkey foreign key (network_id, text_id, language) references text_languages,

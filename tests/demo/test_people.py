@@ -196,10 +196,15 @@ def test_givers_may_give(slug: str) -> None:
     assert ages["adult"] > 0.8 * ages.total()
     for _, body in _recorded(slug):
         giver = body.giver
-        assert giver.mandate_until is None
         assert (giver.insight_assessed_by is not None) == (giver.age_band == "15_17")
         assert (giver.role, giver.age_band) in {("self", "adult"), ("self", "15_17"), ("parent", "under_14")}
         assert (giver.role == "parent") == ({grant.purpose for grant in body.grants} == {"school"})
+        assert giver.co_givers == ([{"role": "parent"}] if giver.care == "joint" else [])
+        assert (giver.care is None) == (giver.adult_from is None) == (giver.role == "self")
+        if giver.adult_from is not None:
+            given_at = body.act.given_at
+            of_age = datetime.fromisoformat(f"{giver.adult_from}-01T00:00:00Z")
+            assert 48 <= (of_age.year - given_at.year) * 12 + of_age.month - given_at.month <= 216
 
 
 @at_any_start

@@ -60,8 +60,11 @@ class Giver(Strict, frozen=True):
 
     role: str
     age_band: str
-    insight_assessed_by: str | None
-    mandate_until: str | None
+    insight: str | None = None
+    insight_assessed_by: str | None = None
+    adult_from: str | None = None
+    care: str | None = None
+    co_givers: list[dict[str, str]] = []
 
 
 class Evidence(Strict, frozen=True):

@@ -10,7 +10,9 @@ import msgspec
 from consent_registry.domain import grant_changes
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.law.form import FORM_RULES
+from consent_registry.domain.law.own_consent import OWN_CONSENT_ROWS
 from consent_registry.domain.law.remarks import REMARKS
+from consent_registry.domain.law.representatives import REPRESENTATION_ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src/consent_registry").rglob("*.py"))
@@ -75,11 +77,33 @@ def test_every_line_says_norm_and_who_confirms() -> None:
 
 def test_every_form_rule_is_in_the_document() -> None:
     """Regime, norm and both dates of each row of the code are in one row of the document, and there is no other."""
-    told = {(row[0].strip("`"), row[6], row[3], row[4]) for row in rows("Form: who may say yes how")}
+    told = {(row[0].strip("`"), row[5], row[3], row[4]) for row in rows("Form: how a yes is said")}
     kept = {
         (rule.regime, rule.norm, str(rule.since), "" if rule.until is None else str(rule.until)) for rule in FORM_RULES
     }
     assert told == kept
+
+
+def test_every_row_of_who_may_give_is_in_the_document() -> None:
+    """Each row of the code with its norm, its days, what it asks for and whether a DPO confirms it, and no other."""
+    alone = [
+        [
+            *(f"`{row.regime}`", f"`{row.age_band}`", row.asks.replace("_", " "), str(row.since)),
+            *("" if row.until is None else str(row.until), row.norm, "yes" if row.to_confirm else "no"),
+        ]
+        for row in OWN_CONSENT_ROWS
+    ]
+    assert rows("Who may give: the client alone") == alone
+    words = {"insight_or_own_yes": "own yes or lacking", "mandate": "end", "four_weeks": "end within four weeks"}
+    represented = [
+        [
+            *(f"`{row.role}`", ", ".join(f"`{band}`" for band in sorted(row.age_bands))),
+            *(", ".join(sorted(words.get(asked, asked) for asked in row.asks)), str(row.since)),
+            *("" if row.until is None else str(row.until), row.norm, "yes" if row.to_confirm else "no"),
+        ]
+        for row in REPRESENTATION_ROWS
+    ]
+    assert rows("Who may give: representatives") == represented
 
 
 def test_every_remark_and_obligation_is_in_the_document() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from consent_registry.domain.berlin import midnight_in_berlin
+from consent_registry.domain.berlin import day_in_berlin, days_later_in_berlin, midnight_in_berlin
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,29 @@ def test_every_midnight_of_forty_years() -> None:
 def _last_sunday(year: int, month: int) -> date:
     last = date(year, month, 31)
     return last - timedelta(days=(last.weekday() + 1) % 7)
+
+
+@pytest.mark.parametrize(
+    ("instant", "day"),
+    [
+        (datetime(2026, 11, 30, 22, 59, 59, 999999, tzinfo=UTC), date(2026, 11, 30)),
+        (datetime(2026, 11, 30, 23, tzinfo=UTC), date(2026, 12, 1)),
+        (datetime(2026, 6, 30, 22, tzinfo=UTC), date(2026, 7, 1)),
+    ],
+)
+def test_the_day_in_germany(instant: datetime, day: date) -> None:
+    """A day begins at German midnight, in winter and in summer."""
+    assert day_in_berlin(instant) == day
+
+
+@pytest.mark.parametrize(
+    ("instant", "later"),
+    [
+        (datetime(2026, 11, 2, 9, tzinfo=UTC), datetime(2026, 11, 30, 9, tzinfo=UTC)),
+        (datetime(2026, 10, 1, 9, tzinfo=UTC), datetime(2026, 10, 29, 10, tzinfo=UTC)),  # winter time began
+        (datetime(2026, 3, 15, 9, tzinfo=UTC), datetime(2026, 4, 12, 8, tzinfo=UTC)),  # summer time began
+    ],
+)
+def test_four_weeks_later_the_clock_shows_the_same(instant: datetime, later: datetime) -> None:
+    """Days are counted by the German clock, whatever the clocks do in between."""
+    assert days_later_in_berlin(instant, 28) == later

@@ -17,10 +17,10 @@ from consent_registry.domain.grants import status_of, status_of_consent
 from consent_registry.domain.law.form import (
     find_rule,
     form_is_sufficient,
-    may_consent_alone,
     stricter,
 )
-from consent_registry.domain.law.proposed import AgeBand, Method
+from consent_registry.domain.law.own_consent import find_own_consent_row
+from consent_registry.domain.law.proposed import AgeBand, Giver, Method
 from tests.domain.adapter import World, make_grant
 from tests.domain.cases import MICROSECOND
 from tests.domain.test_against_oracle import difference
@@ -182,12 +182,22 @@ def test_forms_agree_by_the_german_calendar(
         assert kept == form_oracle.form_is_sufficient(needed, method, special_circumstances=circumstances)
 
 
-@pytest.mark.parametrize("insight", [False, True])
+@pytest.mark.parametrize(("insight", "counselling"), [(False, False), (False, True), (True, False), (True, True)])
 @pytest.mark.parametrize("band", BANDS)
 @given(st.sampled_from(REGIMES), NEAR)
-def test_ages_agree_by_the_german_calendar(band: AgeBand, insight: bool, regime: str | None, at: datetime) -> None:
-    """Product and oracle agree on which ages may consent alone under the rule of that day."""
-    rule = find_rule(regime, "identity", at, special=False)
-    if rule is not None:
-        alone = may_consent_alone(rule, band, insight_assessed=insight)
-        assert alone == form_oracle.decides_alone(rule.regime, band, insight_assessed=insight)
+def test_ages_agree_by_the_german_calendar(
+    band: AgeBand, insight: bool, counselling: bool, regime: str | None, at: datetime
+) -> None:
+    """Product and oracle agree on which ages may consent alone under the row of that day."""
+    row = find_own_consent_row(regime, band, at)
+    if row is not None:
+        giver = Giver("self", band, "B-12" if insight else None, direct_counselling=counselling)
+        assert row.is_met_by(giver) == form_oracle.decides_alone(
+            row.regime, band, at, insight_assessed=insight, direct_counselling=counselling
+        )
+    assert (row is None) == (regime is None or at < _first_day(regime))
+
+
+def _first_day(regime: str) -> datetime:
+    """The German midnight at which the table's rows for a regime begin: the churches' a day before the DSGVO."""
+    return datetime(2018, 5, 24 if regime in {"kdg", "dsg_ekd"} else 25, tzinfo=BERLIN)

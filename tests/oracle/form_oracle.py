@@ -60,12 +60,14 @@ def form_is_sufficient(form: str, method: str, *, special_circumstances: bool) -
     return method != "oral"
 
 
-def decides_alone(regime: str, band: str, *, insight_assessed: bool) -> bool:
-    """Whether a client of this age needs nobody else, under this regime."""
+def decides_alone(regime: str, band: str, at: datetime, *, insight_assessed: bool, direct_counselling: bool) -> bool:
+    """Whether a client of this age needs nobody else on that German day, under this regime."""
     if band == "adult":
         return True
-    if regime == "dsg_ekd":
-        return band in {"14", "15_17"}
+    if band == "under_14":
+        return insight_assessed and direct_counselling
+    if regime == "dsg_ekd" and at.astimezone(BERLIN).date() >= date(2025, 5, 1):
+        return True
     if regime == "sgb_x" and band == "15_17":
         return True
     return insight_assessed

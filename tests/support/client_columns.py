@@ -11,7 +11,9 @@ CLIENT_DATA_ERASED = {
         "network_id consent_id client_id recorder_id partner_ids text_id language giver_role giver_age_band "
         "giver_insight_assessed_by giver_mandate_until method special_circumstances evidence_sha256 "
         "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
-        "copy_handed given_at valid_from valid_until recorded_at renews guardian_id remarks"
+        "copy_handed given_at valid_from valid_until recorded_at renews guardian_id remarks "
+        "giver_adult_from giver_insight giver_direct_counselling giver_care giver_scope co_giver_roles "
+        "co_giver_assessors"
     ),
     "consent_evidence": (
         "network_id consent_id evidence_id client_id partner_ids sha256 media_type kept_at recorded_at"

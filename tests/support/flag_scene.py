@@ -2,7 +2,9 @@
 
 import copy
 import json
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.support.installation import Registry
 from tests.support.office import Body, Office, office
@@ -27,6 +29,13 @@ def grant(sender: str, recipient: str, purpose: str, *categories: str, **members
     """Return a grant, by default for identity and contact."""
     named = list(categories or ("identity", "contact"))
     return {"sender": sender, "recipient": recipient, "purpose": purpose, "categories": named} | members
+
+
+def month_after(months: int) -> str:
+    """Return the month so many months after this one, as YYYY-MM, by the calendar in Germany."""
+    today = datetime.now(ZoneInfo("Europe/Berlin"))
+    year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
+    return f"{year}-{month + 1:02}"
 
 
 async def refusals(by: Office, body: Body) -> set[tuple[str, str]]:

@@ -17,7 +17,13 @@ from tests.web.bad_requests import (
 REQUIRED_OF_A_CONSENT = (
     *("/client", "/text", "/text/id", "/text/language", "/grants", "/giver", "/giver/role", "/act", "/act/method"),
     *("/grants/0/sender", "/grants/0/recipient", "/grants/0/purpose", "/grants/0/categories", "/act/given_at"),
-    *("/information", "/information/explained_by", "/information/interpreter", "/information/interpreter/kind"),
+    *(
+        "/giver/age_band",
+        "/information",
+        "/information/explained_by",
+        "/information/interpreter",
+        "/information/interpreter/kind",
+    ),
 )
 
 
@@ -38,7 +44,16 @@ def consents(good: Body) -> Iterator[Case]:
             "/grants/0/explicit": ("yes", 1, None),
             "/grants/0/answer": ("yes", "requested", "withdrawn", None, 1),
             "/giver/role": ("", "neighbour", None, 1),
-            "/giver/age_band": ("", "12", 15, "old"),
+            "/giver/age_band": ("", "12", 15, "old", None),
+            "/giver/adult_from": ("", "2027", "2027-13", "2027-00", "2027-4", "2027-04-01", "1899-04", "2027-04\n", 1),
+            "/giver/insight": ("", "some", True, 1),
+            "/giver/direct_counselling": ("", "yes", 1),
+            "/giver/care": ("", "alone", 1),
+            "/giver/scope": ([], "support", ["nothing"], ["support"] * 2, [None], ["support", ""]),
+            "/giver/co_givers": (
+                *([{"role": "neighbour"}], [{"role": "custodian"}], [{}], ["parent"], [{"role": "parent"}] * 4, None),
+                *([{"role": "self", "age_band": "14"}], [{"role": "self", "insight_assessed_by": ""}], "self"),
+            ),
             "/grants/0/third_parties": ("", "unstated", "yes", 1, True),
             "/grants/0/third_party_consents": ("", None, [1], ["x"], {}),
             "/giver/partner": ("", "nobody", 1, []),

@@ -71,6 +71,7 @@ async def test_every_fault_of_a_consent_is_named(registry: Registry) -> None:
     assert await faults(registry, "/consents", body) == {
         "/grants/0/categories/1",
         "/giver/role",
+        "/giver/age_band",
         "/act/evidence/sha256",
         "/information/a~1b~0c",
         "/information/explained_by",

@@ -64,15 +64,19 @@ def information(how: str, interpreted_by: JSON, ordinal: int) -> JSON:
     }
 
 
-def giver(*, for_child: bool, ordinal: int) -> JSON:
-    """The giver: a parent for a child at school, otherwise an adult or sometimes a young person with insight."""
+def giver(given_at: datetime, *, for_child: bool, ordinal: int) -> JSON:
+    """The giver: parents for a child at school, otherwise an adult or sometimes a young person with insight. The child
+    comes of age at least six years later, and either both parents decide or one who has sole custody.
+    """
     if for_child:
-        return {"role": "parent", "age_band": "under_14", "insight_assessed_by": None, "mandate_until": None}
+        year, month = divmod(given_at.year * 12 + given_at.month - 1 + 6 * 12 + ordinal % 90, 12)
+        care: JSON = {"care": "joint", "co_givers": [{"role": "parent"}]} if ordinal % 3 else {"care": "sole"}
+        return {"role": "parent", "age_band": "under_14", "adult_from": f"{year}-{month + 1:02}", **care}
     if (ordinal + 1) % 11 == 0:
         return {
             "role": "self",
             "age_band": "15_17",
+            "insight": "present",
             "insight_assessed_by": f"B-{11 + ordinal % 7}",
-            "mandate_until": None,
         }
-    return {"role": "self", "age_band": "adult", "insight_assessed_by": None, "mandate_until": None}
+    return {"role": "self", "age_band": "adult"}

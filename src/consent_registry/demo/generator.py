@@ -146,7 +146,11 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             "text": {"id": self.text_version, "language": details.language},
             "grants": list(grants),
             "releases": self._releases(flows),
-            "giver": acts.giver(for_child=all(flow.purpose == "school" for flow in flows), ordinal=details.ordinal),
+            "giver": acts.giver(
+                details.given_at,
+                for_child=all(flow.purpose == "school" for flow in flows),
+                ordinal=details.ordinal,
+            ),
             "act": acts.act(details.method, details.given_at, evidence_of),
             "information": acts.information(details.method, interpreted_by, details.ordinal),
         }

@@ -1,10 +1,9 @@
-"""The form and capacity rules match a handwritten copy of the table in docs/rules.md, row by row."""
+"""The form rules match a handwritten copy of the table in docs/rules.md, row by row."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +11,9 @@ from hypothesis import strategies as st
 from consent_registry.domain.berlin import midnight_in_berlin
 from consent_registry.domain.law.form import (
     FORM_RULES,
-    OF_AGE,
     FormRule,
     find_rule,
     form_is_sufficient,
-    may_consent_alone,
     stricter,
 )
 from consent_registry.domain.law.proposed import AgeBand
@@ -26,7 +23,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 4, 15, tzinfo=UTC)
 OLD_KDG = datetime(2025, 11, 15, tzinfo=UTC)
 METHODS = ("written", "signature_pad", "electronic", "oral")
-BANDS = ("under_14", "14", "15_17", "adult")
 
 # regime, day, special category → the methods that do, then those that do with special circumstances on record.
 KEEPS = {
@@ -43,15 +39,6 @@ KEEPS = {
     ("dsg_nrw", NOW, False): (set(METHODS), set(METHODS)),
     ("dsg_nrw", NOW, True): (set(METHODS), set(METHODS)),
 }
-# regime, day → the ages that decide alone, then those that do with assessed insight.
-ALONE = {
-    ("sgb_x", NOW): ({"15_17", "adult"}, set(BANDS)),
-    ("gdpr_bdsg", NOW): ({"adult"}, set(BANDS)),
-    ("kdg", OLD_KDG): ({"adult"}, set(BANDS)),
-    ("kdg", NOW): ({"adult"}, set(BANDS)),
-    ("dsg_ekd", NOW): ({"14", "15_17", "adult"}, {"14", "15_17", "adult"}),
-    ("dsg_nrw", NOW): ({"adult"}, set(BANDS)),
-}
 
 
 def rule_of(regime: str, at: datetime, *, special: bool) -> FormRule:
@@ -67,14 +54,6 @@ def test_form(row: tuple[str, datetime, bool], method: str, circumstances: bool)
     regime, at, special = row
     kept = form_is_sufficient(rule_of(regime, at, special=special), method, special_circumstances=circumstances)  # type: ignore[arg-type]
     assert kept == (method in KEEPS[row][circumstances])
-
-
-@pytest.mark.parametrize(("row", "band", "assessed"), list(product(ALONE, BANDS, (False, True))))
-def test_capacity(row: tuple[str, datetime], band: str, assessed: bool) -> None:
-    """A client may consent alone exactly where the table says so, for special categories and others."""
-    for special in (False, True):
-        rule = rule_of(row[0], row[1], special=special)
-        assert may_consent_alone(rule, band, insight_assessed=assessed) == (band in ALONE[row][assessed])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("regime", ["sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw"])
@@ -111,22 +90,10 @@ def test_the_kdg_of_2018_ends_where_that_of_2026_begins() -> None:
     assert holding == [["written"], ["provable"], ["provable"]]
 
 
-@pytest.mark.parametrize(("band", "youngest"), [("under_14", 0), ("14", 14), ("15_17", 15), ("adult", 18)])
-def test_the_youngest_of_a_band_counts(band: AgeBand, youngest: int) -> None:
-    """An age band suffices if its youngest age does."""
-    for age in range(25):
-        rule = msgspec.structs.replace(FORM_RULES[0], own_consent_from_age=age)
-        assert may_consent_alone(rule, band, insight_assessed=False) is (youngest >= age)
-
-
 def test_what_a_rule_does_not_say_is_strict() -> None:
-    """Another form is valid only if a rule says so; adults are 18 (§ 2 BGB); insight may be assessed
-    unless excluded.
-    """
+    """Another form is valid only if a rule says so."""
     rule = FormRule(regime="kdg", form="written", norm="§", since=date(2018, 1, 1))
     assert not form_is_sufficient(rule, "oral", special_circumstances=True)
-    assert may_consent_alone(rule, "under_14", insight_assessed=True)
-    assert OF_AGE == 18
 
 
 def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:

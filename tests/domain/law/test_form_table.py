@@ -45,7 +45,7 @@ CASES = list(product(ROWS, METHODS, (False, True), (False, True), BANDS, (False,
 
 def consent(method: str, band: str, *, circumstances: bool, **giver: object) -> ProposedConsent:
     """A consent without grants, given by this method by a client of this age band."""
-    plain = Giver(role="self", age_band=band, insight_assessed_by=None, mandate_until=None, partner=None)  # type: ignore[arg-type]
+    plain = Giver(role="self", age_band=band)  # type: ignore[arg-type]
     return ProposedConsent(
         reference="N-1",
         text=ShownText("0190b9f0-0000-7000-8000-000000000000", "de"),
@@ -150,32 +150,3 @@ def test_a_flow_that_is_special_itself_has_the_form_of_special_data(method: str,
     assert broken(asked, NEW, of_flow) == broken(asked, NEW, grant_of("sgb_x", "sgb_x", HEALTH))
     refused = [fault for fault in faults_of(asked, NEW, of_flow) if fault.rule == "form"]
     assert all(fault.norm == "§ 67b Abs. 2 Satz 2 SGB X" for fault in refused)
-
-
-@pytest.mark.parametrize(
-    ("role", "band", "mandate", "rule"),
-    [
-        ("parent", "under_14", None, None),
-        ("parent", "adult", None, ("representation", "/giver/role")),
-        ("guardian", "15_17", day(365), None),
-        ("guardian", "adult", day(365), ("representation", "/giver/role")),
-        ("guardian", "15_17", None, ("mandate", "/giver/mandate_until")),
-        ("guardian", "15_17", NEW, ("mandate", "/giver/mandate_until")),
-        ("custodian", "adult", day(365), None),
-        ("custodian", "15_17", day(365), ("representation", "/giver/role")),
-        ("custodian", "adult", None, ("mandate", "/giver/mandate_until")),
-        ("entrusting_person", "under_14", None, None),
-    ],
-)
-def test_who_may_give(role: str, band: str, mandate: datetime | None, rule: tuple[str, str] | None) -> None:
-    """Parents and guardians give consent for minors, custodians for adults; a mandate must have its end on record."""
-    asked = consent("written", band, circumstances=False, role=role, mandate_until=mandate)
-    assert broken(asked, NEW, grant_of("sgb_x", "sgb_x", PLAIN)) == (set() if rule is None else {rule})
-
-
-@pytest.mark.parametrize(("row", "band"), list(product(ROWS, BANDS)))
-def test_assessed_insight(row: tuple[str, datetime], band: str) -> None:
-    """If insight was assessed, a client of any age decides alone; under the DSG-EKD nobody below 14 does."""
-    asked = consent("written", band, circumstances=False, insight_assessed_by="B-12")
-    too_young = row[0] == "dsg_ekd" and band == "under_14"
-    assert broken(asked, row[1], grant_of(row[0], row[0], PLAIN)) == ({("capacity", "/giver")} if too_young else set())

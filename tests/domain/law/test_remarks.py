@@ -1,15 +1,23 @@
-"""Each remark is found by its code."""
+"""Each remark is found by its code; those about the giver follow from the consent."""
 
-from consent_registry.domain.law.remarks import REMARKS, remarks_of
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+import pytest
+
+from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole
+from consent_registry.domain.law.remarks import REMARKS, remark_codes, remarks_of
+from tests.domain.cases import partner
+from tests.domain.law.law_cases import consent_by, grant_between, purpose
 
 
 def test_remarks_come_in_the_order_of_their_codes() -> None:
     """Remarks come in the order of the given codes; no codes give no remarks."""
-    assert [remark.code for remark in remarks_of(["lay_interpreter", "mandate_ends_first"])] == [
+    assert [remark.code for remark in remarks_of(["lay_interpreter", "mandate_ends_first"], None)] == [
         "lay_interpreter",
         "mandate_ends_first",
     ]
-    assert remarks_of([]) == []
+    assert remarks_of([], "2029-04") == []
     assert {code: remark.code for code, remark in REMARKS.items()} == {code: code for code in REMARKS}
 
 
@@ -23,3 +31,73 @@ def test_a_code_in_the_log_keeps_its_remark() -> None:
         "lay_interpreter",
         "family_interpreter",
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "adult_from", "month"),
+    [
+        ("ask_again_at_15", "2029-04", "2026-04"),
+        ("ask_again_at_14", "2029-04", "2025-04"),
+        ("ask_again_at_14", "2030-01", "2026-01"),
+    ],
+)
+def test_a_remark_names_the_month_in_which_to_ask_again(code: str, adult_from: str, month: str) -> None:
+    """The month of the fifteenth or fourteenth birthday is three or four years before that of coming of age."""
+    (remark,) = remarks_of([code], adult_from)
+    assert f"Ab {month} " in remark.text
+    assert remark.code == code
+
+
+@pytest.mark.parametrize("role", ["parent", "guardian", "youth_office_custody", "custodian", "self"])
+@pytest.mark.parametrize(
+    ("band", "sides", "code"),
+    [
+        ("under_14", ("sgb_x", "gdpr_bdsg"), "ask_again_at_15"),
+        ("under_14", ("sgb_x", "dsg_ekd"), "ask_again_at_14"),
+        ("under_14", ("dsg_ekd", "kdg"), "ask_again_at_14"),
+        ("14", ("sgb_x", "kdg"), "ask_again_at_15"),
+        ("14", ("dsg_ekd", "sgb_x"), "ask_again_at_15"),
+        ("15_17", ("sgb_x", "dsg_ekd"), None),
+    ],
+)
+def test_who_is_asked_again(role: GiverRole, band: AgeBand, sides: tuple[str, str], code: str | None) -> None:
+    """A client of whom parents, a guardian or a youth office decided; not one who decided alone, or refused."""
+    giver = Giver(role, band, adult_from=date(2033, 1, 1))
+    asked = [code] if code is not None and role in {"parent", "guardian", "youth_office_custody"} else []
+    assert remark_codes(consent_by(giver, grant_between(*sides))) == asked
+    assert remark_codes(consent_by(giver, grant_between(*sides, answer="refused"))) == []
+    assert remark_codes(consent_by(msgspec.structs.replace(giver, adult_from=None), grant_between(*sides))) == []
+
+
+def test_what_ends_first_is_remarked() -> None:
+    """A grant that would go on after the mandate or the coming of age has the remark; one that ends with it has not."""
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+    custody = Giver("custodian", "adult", mandate_until=until)
+    child = Giver("guardian", "15_17", adult_from=date(2027, 1, 1))
+    of_age = datetime(2026, 12, 31, 23, tzinfo=UTC)
+    for giver, end in ((custody, until), (child, of_age)):
+        for late, codes in ((timedelta(), []), (timedelta(microseconds=1), ["mandate_ends_first"])):
+            consent = consent_by(giver, grant_between("sgb_x", "sgb_x", asked_until=end + late))
+            assert remark_codes(consent) == codes
+
+
+def test_an_office_that_decides_and_takes_part_is_remarked() -> None:
+    """As sender or as recipient of what is given; not of what is refused, and no other office."""
+    grant = grant_between("sgb_x", "sgb_x")
+    for office, codes in (
+        (grant.sender, ["guardian_is_recipient"]),
+        (grant.recipient, ["guardian_is_recipient"]),
+        (partner(7), []),
+    ):
+        giver = Giver("guardian", "under_14", partner=office)
+        assert remark_codes(consent_by(giver, grant)) == codes
+        assert remark_codes(consent_by(giver, msgspec.structs.replace(grant, answer="refused"))) == []
+
+
+def test_an_adults_consent_to_a_childs_data_is_remarked() -> None:
+    """Where the purpose or a category is mostly about children and nobody else decided."""
+    about_children = grant_between("sgb_x", "sgb_x", purpose=purpose(1, "school", minors=True))
+    assert remark_codes(consent_by(Giver("self", "adult"), about_children)) == ["adult_in_childrens_data"]
+    assert remark_codes(consent_by(Giver("self", "15_17"), about_children)) == []
+    assert remark_codes(consent_by(Giver("custodian", "adult"), about_children)) == []
+    assert remark_codes(consent_by(Giver("self", "adult"), grant_between("sgb_x", "sgb_x"))) == []

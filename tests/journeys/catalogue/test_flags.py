@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.instants import format_instant
-from tests.support.flag_scene import body_of, flag_office, grant, permitted, recorded, refusals
+from tests.support.flag_scene import body_of, flag_office, grant, month_after, permitted, recorded, refusals
 from tests.support.installation import Registry
 from tests.support.office import Body, office
 from tests.support.planting import planting
@@ -140,20 +140,23 @@ async def test_a_separate_sheet(flagged: Registry) -> None:
 
 
 async def test_data_about_children(flagged: Registry) -> None:
-    """`minors`: a given grant needs the client's age band, a refused one does not. A guardian that receives data is
+    """`minors`: an adult's own consent to data about school is remarked, and no other. A guardian that receives data is
     remarked.
     """
     aid, youth = await flag_office(flagged, "aid"), await flag_office(flagged, "youth")
     client = await aid.client()
     about_school = grant("aid", "youth", "school", "identity", "schooling")
-    unknown = body_of(client, aid.text, about_school)
-    unknown["giver"] = {"role": "self"}
-    assert await refusals(aid, unknown) == {("age_band", "/giver/age_band")}
-    unknown["grants"][0]["answer"] = "refused"
-    await aid.post("/consents", unknown)
-    guardian = {"role": "guardian", "age_band": "15_17", "insight_assessed_by": "B-12", "partner": "youth"}
+    grown = body_of(client, aid.text, about_school)
+    assert codes(await aid.post("/consents", grown)) == {"adult_in_childrens_data"}
+    grown["grants"][0]["answer"] = "refused"
+    assert codes(await aid.post("/consents", grown)) == set()
+    client = await aid.client()
+    grown = body_of(client, aid.text, grant("aid", "jobcenter", "appointment"))
+    assert codes(await aid.post("/consents", grown)) == set()
+    client = await aid.client()
+    guardian = {"role": "guardian", "age_band": "15_17", "adult_from": month_after(20), "partner": "youth"}
     wanted = body_of(client, aid.text, about_school)
-    wanted["giver"] = guardian | {"mandate_until": SOON}
+    wanted["giver"] = guardian | {"mandate_until": SOON, "co_givers": [{"role": "self"}]}
     made = await aid.post("/consents", wanted)
     assert codes(made) == {"guardian_is_recipient", "mandate_ends_first"}
     assert all(remark["norm"] and remark["text"] for remark in made["remarks"])
@@ -275,7 +278,7 @@ async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) ->
     assert (await awo.post("/consents", example))["remarks"] == []
     oral = {"method": "oral", "given_at": example["act"]["given_at"], "special_circumstances": "remote"}
     required = {name: example[name] for name in ("client", "text", "grants")} | {
-        "giver": {"role": "self"},
+        "giver": {"role": "self", "age_band": "adult"},
         "act": oral,
         "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
     }

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from consent_registry.domain.instants import format_instant
-from tests.support.flag_scene import body_of, grant, permitted
+from tests.support.flag_scene import body_of, grant, month_after, permitted
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
-from tests.support.office import office
+from tests.support.office import Body, office
 
 CASES, YOUTH, SCHOOL = "herne-case-management", "herne-jugendamt", "herne-schule-weiterbildung"
 DATA = ("identity", "contact", "schooling")
@@ -20,8 +20,8 @@ async def test_a_guardian_who_decides_to_whom_he_belongs(five_networks: Registry
     cases, youth = [await office(five_networks, slug, "herne") for slug in (CASES, YOUTH)]
     boy = await cases.client()
     of_age = format_instant(datetime.now(UTC) + timedelta(days=400))
-    guardian = {"role": "guardian", "age_band": "15_17", "partner": YOUTH, "mandate_until": of_age}
-    guardian |= {"insight_assessed_by": "B-12"}
+    guardian: Body = {"role": "guardian", "age_band": "15_17", "partner": YOUTH, "mandate_until": of_age}
+    guardian |= {"insight_assessed_by": "B-12", "adult_from": month_after(20), "co_givers": [{"role": "self"}]}
     himself = {"role": "self", "age_band": "15_17", "insight_assessed_by": "B-12"}
     remarks = {}
     for who, giver in (("guardian", guardian), ("himself", himself)):

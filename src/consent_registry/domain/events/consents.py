@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
@@ -46,14 +47,48 @@ class LoggedRelease(EventPart, frozen=True, kw_only=True):
     function_commitment: Committed | None
 
 
+class LoggedCoGiver(EventPart, frozen=True, kw_only=True):
+    """Who gave the consent together with the giver."""
+
+    role: str
+    insight_assessed_by: str | None
+
+
 class LoggedGiver(EventPart, frozen=True, kw_only=True):
-    """Who gave the consent; `partner` is the guardian or custodian that is a partner itself."""
+    """Who gave the consent; `partner` is the guardian or custodian that is a partner itself. Of what was not said
+    nothing is written: `adult_from` (YYYY-MM) and what follows it.
+    """
 
     role: str
     age_band: str | None
     insight_assessed_by: str | None
     mandate_until: LoggedInstant | None
     partner: str | None
+    adult_from: str | UnsetType = UNSET
+    insight: str | UnsetType = UNSET
+    direct_counselling: bool | UnsetType = UNSET
+    care: str | UnsetType = UNSET
+    scope: list[str] | UnsetType = UNSET
+    co_givers: list[LoggedCoGiver] | UnsetType = UNSET
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of a consent's row that say who gave it."""
+        said = {name: None if value is UNSET else value for name, value in msgspec.structs.asdict(self).items()}
+        co_givers: list[LoggedCoGiver] = said["co_givers"] or []
+        return {
+            "giver_role": self.role,
+            "giver_age_band": self.age_band,
+            "giver_insight_assessed_by": self.insight_assessed_by,
+            "giver_mandate_until": self.mandate_until,
+            "guardian_id": self.partner,
+            "giver_adult_from": said["adult_from"],
+            "giver_insight": said["insight"],
+            "giver_direct_counselling": said["direct_counselling"],
+            "giver_care": said["care"],
+            "giver_scope": said["scope"],
+            "co_giver_roles": [co_giver.role for co_giver in co_givers],
+            "co_giver_assessors": [co_giver.insight_assessed_by for co_giver in co_givers],
+        }
 
 
 class LoggedEvidence(EventPart, frozen=True, kw_only=True):
@@ -145,11 +180,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             partner_ids=self._readers(self.grants),
             text_id=self.text.id,
             language=self.text.language,
-            giver_role=self.giver.role,
-            giver_age_band=self.giver.age_band,
-            giver_insight_assessed_by=self.giver.insight_assessed_by,
-            giver_mandate_until=self.giver.mandate_until,
-            guardian_id=self.giver.partner,
+            **self.giver.columns(),
             evidence_sha256=None if evidence is None else evidence.sha256,
             evidence_media_type=None if evidence is None else evidence.media_type,
             has_kept_at=evidence is not None,

@@ -1,4 +1,4 @@
-"""Form and capacity of a consent: dated rules for each data-protection regime (docs/rules.md; a DPO must confirm them).
+"""The form of a consent: dated rules for each data-protection regime (docs/rules.md; a DPO must confirm them).
 
 The rules of the sender's and of the recipient's regime apply, as of the day of the consent; the stricter one wins. If a
 regime has no rule for that day, the consent is refused and the answer names the gap.
@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Literal
 
-import msgspec
-
-from consent_registry.domain.berlin import midnight_in_berlin
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.instants import format_instant
-from consent_registry.domain.law.proposed import AgeBand, Method, ProposedConsent, ProposedGrant
+from consent_registry.domain.law.dated import Dated
+from consent_registry.domain.law.proposed import Method, ProposedConsent, ProposedGrant
 
 Form = Literal["written", "written_or_electronic", "written_or_electronic_preferred", "provable"]
 
@@ -23,36 +21,21 @@ GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 1
 # The strictest first.
 FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
 DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
-AGE_BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
-YOUNGEST = {"under_14": 0, "14": 14, "15_17": 15, "adult": 18}
-OF_AGE = 18
 
 
-class FormRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One dated rule of a regime: the form of a consent, and the age from which a client may consent alone.
+class FormRule(Dated, frozen=True, kw_only=True):
+    """One dated rule of a regime: the form of a consent.
 
     `categories` None means any. `special` limits the rule to special categories (Art. 9 DSGVO) or to the others.
-    `other_form_if_special_circumstances` accepts another form if the circumstances are recorded. `own_consent_from_age`
-    None means that insight is assessed case by case. `alone_below_with_insight` accepts a younger client whose insight
-    was assessed. `until` is the last day, None if open.
+    `other_form_if_special_circumstances` accepts another form if the circumstances are recorded.
     """
 
     regime: str
     form: Form
     norm: str
-    since: date
-    until: date | None = None
     special: bool | None = None
     categories: frozenset[str] | None = None
     other_form_if_special_circumstances: bool = False
-    own_consent_from_age: int | None = None
-    alone_below_with_insight: bool = True
-
-    def holds(self, at: datetime) -> bool:
-        """Whether the rule was in force at this instant, by days in Germany."""
-        if at < midnight_in_berlin(self.since):
-            return False
-        return self.until is None or at < midnight_in_berlin(date.fromordinal(self.until.toordinal() + 1))
 
     def covers(self, category: str, *, special: bool, by_its_flow: bool = False) -> bool:
         """Whether the rule applies to this data category. `by_its_flow`: the mere transfer reveals special data."""
@@ -70,7 +53,6 @@ FORM_RULES: tuple[FormRule, ...] = (
         form="written_or_electronic_preferred",
         norm="§ 67b Abs. 2 Satz 1 SGB X",
         since=date(2018, 5, 25),
-        own_consent_from_age=15,
     ),
     FormRule(
         regime="sgb_x",
@@ -79,7 +61,6 @@ FORM_RULES: tuple[FormRule, ...] = (
         other_form_if_special_circumstances=True,
         norm="§ 67b Abs. 2 Satz 2 SGB X",
         since=date(2018, 5, 25),
-        own_consent_from_age=15,
     ),
     FormRule(regime="gdpr_bdsg", form="provable", norm="Art. 7 Abs. 1 DSGVO", since=date(2018, 5, 25)),
     FormRule(
@@ -96,8 +77,6 @@ FORM_RULES: tuple[FormRule, ...] = (
         form="provable",
         norm="§ 11 DSG-EKD",
         since=date(2025, 5, 1),
-        own_consent_from_age=14,
-        alone_below_with_insight=False,
     ),
     FormRule(regime="dsg_nrw", form="provable", norm="Art. 7 Abs. 1 DSGVO, DSG NRW", since=date(2018, 5, 25)),
 )
@@ -132,18 +111,7 @@ def form_is_sufficient(rule: FormRule, method: Method, *, special_circumstances:
     return special_circumstances and rule.other_form_if_special_circumstances
 
 
-def may_consent_alone(rule: FormRule, age_band: AgeBand, *, insight_assessed: bool) -> bool:
-    """Whether a client of this age may consent without a representative under this rule.
-
-    The client needs insight, not legal capacity (§ 36 SGB I by analogy). From the rule's age insight is presumed. Below
-    it, insight must have been assessed, if the rule allows that. A rule without an age presumes it for adults only.
-    """
-    youngest = YOUNGEST[age_band]
-    presumed_from = OF_AGE if rule.own_consent_from_age is None else rule.own_consent_from_age
-    return youngest >= presumed_from or (insight_assessed and rule.alone_below_with_insight)
-
-
-def rules_of_consent(consent: ProposedConsent) -> list[FormRule]:
+def _rules_of_consent(consent: ProposedConsent) -> list[FormRule]:
     """The form rules that the given grants of a consent must keep, those of senders and of recipients."""
     found = (pair for grant in consent.given for pair in _rules_of(grant, consent.act.given_at))
     return [rule for pair in found for rule in pair if rule is not None]
@@ -156,7 +124,7 @@ def form_refusals(consent: ProposedConsent) -> Iterator[Fault]:
             pointer = f"/grants/{number}"
             yield from _gaps(grant, list(_rules_of(grant, consent.act.given_at)), consent.act.given_at, pointer)
             yield from _explicitness(grant, pointer)
-    yield from _form(consent, rules_of_consent(consent))
+    yield from _form(consent, _rules_of_consent(consent))
 
 
 def _rules_of(grant: ProposedGrant, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:

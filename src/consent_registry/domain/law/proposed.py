@@ -2,7 +2,7 @@
 and texts of instants are instants.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -11,7 +11,11 @@ from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.grants import ThirdParties
 
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
-GiverRole = Literal["self", "parent", "guardian", "custodian", "entrusting_person"]
+GiverRole = Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
+CoGiverRole = Literal["self", "parent", "guardian", "entrusting_person"]
+Insight = Literal["present", "lacking"]
+# How parents decide: both together, one with sole custody, one whom the other authorised, one in an everyday matter.
+Care = Literal["joint", "sole", "authorised", "everyday"]
 Method = Literal["written", "signature_pad", "electronic", "oral"]
 SpecialCircumstances = Literal["urgency", "cannot_write", "remote", "other"]
 InterpreterKind = Literal["none", "lay", "sworn", "staff", "family"]
@@ -67,16 +71,36 @@ class ProposedRelease(msgspec.Struct, frozen=True):
     person: str | None
 
 
+class CoGiver(msgspec.Struct, frozen=True):
+    """Who gave the consent together with the giver, and who assessed this person's insight."""
+
+    role: CoGiverRole
+    insight_assessed_by: str | None = None
+
+
 class Giver(msgspec.Struct, frozen=True):
-    """Who gave the consent, and what shows that this person could decide. `partner` is the partner that is the client's
-    guardian or custodian, where one is.
+    """Who gave the consent, and what shows that this person could decide.
+
+    `age_band` and `insight` are the client's. `adult_from` is the first day of the month in which the client comes of
+    age; `scope` are the purposes of a mandate, None without limit. `direct_counselling`: a child asked for advice by
+    itself. `partner` is the partner that represents the client, where one does.
     """
 
     role: GiverRole
-    age_band: AgeBand | None
-    insight_assessed_by: str | None
-    mandate_until: datetime | None
-    partner: Partner | None
+    age_band: AgeBand
+    insight_assessed_by: str | None = None
+    mandate_until: datetime | None = None
+    partner: Partner | None = None
+    adult_from: date | None = None
+    insight: Insight | None = None
+    direct_counselling: bool = False
+    care: Care | None = None
+    scope: tuple[Purpose, ...] | None = None
+    co_givers: tuple[CoGiver, ...] = ()
+
+    def together_with(self, role: CoGiverRole) -> bool:
+        """Whether somebody in this role gave the consent together with the giver."""
+        return any(co_giver.role == role for co_giver in self.co_givers)
 
 
 class Evidence(msgspec.Struct, frozen=True):

@@ -3,18 +3,27 @@
 The record and the log hold the code; this table has the norm and the sentence.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import msgspec
 
+from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_text, months_later
 from consent_registry.domain.law.information import needs_benefits_notice
-from consent_registry.domain.law.proposed import Giver, ProposedConsent, ProposedGrant
+from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
+from consent_registry.domain.law.representatives import OF_MINORS, end_of_representation, is_office_as_party
 
 LAY = frozenset({"lay", "family"})
 
 
+# By remark: how many months before the client comes of age the client is asked.
+ASK_AGAIN: Mapping[str, int] = {"ask_again_at_14": OF_AGE - FOURTEEN, "ask_again_at_15": OF_AGE - FIFTEEN}
+
+
 class Remark(msgspec.Struct, frozen=True):
-    """A weakness to look at: its code, its norm, and a sentence for people."""
+    """A weakness to look at: its code, its norm, and a sentence for people. `{month}` stands for the month in which the
+    client is asked again.
+    """
 
     code: str
     norm: str
@@ -32,12 +41,27 @@ REMARKS = {
         Remark(
             "guardian_is_recipient",
             "§ 1789 Abs. 2 BGB",
-            "Die Stelle, die als Vormund oder Betreuung entschieden hat, bekommt die Daten selbst.",
+            "Die Stelle, die für die Person entschieden hat, gibt oder bekommt die Daten selbst.",
         ),
         Remark(
             "mandate_ends_first",
-            "§§ 1773, 1814 BGB",
-            "Die Einwilligung endet mit der Vertretung, früher als gewünscht.",
+            "§ 2 BGB; § 1773 BGB; § 1815 BGB",
+            "Die Einwilligung endet mit der Vertretung oder der Volljährigkeit, früher als gewünscht.",
+        ),
+        Remark(
+            "ask_again_at_15",
+            "§ 36 Abs. 1 Satz 1 SGB I",
+            "Ab {month} ist die Person 15 Jahre alt und selbst zu fragen. Die Einwilligung endet dadurch nicht.",
+        ),
+        Remark(
+            "ask_again_at_14",
+            "§ 12 DSG-EKD; § 5 RelKErzG",
+            "Ab {month} ist die Person 14 Jahre alt und selbst zu fragen. Die Einwilligung endet dadurch nicht.",
+        ),
+        Remark(
+            "adult_in_childrens_data",
+            "Art. 5 Abs. 1 lit. d DSGVO",
+            "Daten über Schule oder Kita betreffen meist ein Kind, als Person ist hier eine erwachsene angegeben.",
         ),
         Remark(
             "third_parties_unstated",
@@ -58,14 +82,21 @@ REMARKS = {
 }
 
 
-def remarks_of(codes: Sequence[str]) -> list[Remark]:
-    """The remarks with these codes."""
-    return [REMARKS[code] for code in codes]
+def remarks_of(codes: Sequence[str], adult_from: str | None) -> list[Remark]:
+    """The remarks with these codes about a client who comes of age in this month (YYYY-MM)."""
+    return [_with_month(REMARKS[code], adult_from) for code in codes]
+
+
+def _with_month(remark: Remark, adult_from: str | None) -> Remark:
+    if adult_from is None or remark.code not in ASK_AGAIN:
+        return remark
+    month = month_text(months_later(date.fromisoformat(f"{adult_from}-01"), -ASK_AGAIN[remark.code]))
+    return msgspec.structs.replace(remark, text=remark.text.format(month=month))
 
 
 def remark_codes(consent: ProposedConsent) -> list[str]:
     """The codes of the remarks about a consent, in alphabetical order."""
-    return sorted({*_about_the_act(consent, consent.given), *_about_the_giver(consent.giver, consent.given)})
+    return sorted({*_about_the_act(consent, consent.given), *_about_the_giver(consent, consent.given)})
 
 
 def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
@@ -80,9 +111,27 @@ def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> 
         yield "lay_interpreter"
 
 
-def _about_the_giver(giver: Giver, given: Sequence[ProposedGrant]) -> Iterator[str]:
-    if giver.partner is not None and giver.partner.partner_id in {grant.recipient.partner_id for grant in given}:
+def _about_the_giver(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
+    giver = consent.giver
+    if is_office_as_party(consent):
         yield "guardian_is_recipient"
-    mandate = giver.mandate_until
-    if mandate is not None and any(grant.asked_until > mandate for grant in given):
+    until = end_of_representation(giver, consent.act.given_at)
+    if until is not None and any(grant.asked_until > until for grant in given):
         yield "mandate_ends_first"
+    if given and giver.role in OF_MINORS and giver.adult_from is not None:
+        yield from _asked_again(consent, given)
+    if giver.role == "self" and giver.age_band == "adult" and any(_is_about_children(grant) for grant in given):
+        yield "adult_in_childrens_data"
+
+
+def _asked_again(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
+    """At 15 a client of whom others decided before is asked; at 14 where the DSG-EKD applies to a side."""
+    regimes = {partner.regime for grant in given for partner in (grant.sender, grant.recipient)}
+    if consent.giver.age_band == "under_14" and "dsg_ekd" in regimes:
+        yield "ask_again_at_14"
+    elif consent.giver.age_band in {"under_14", "14"}:
+        yield "ask_again_at_15"
+
+
+def _is_about_children(grant: ProposedGrant) -> bool:
+    return grant.purpose.flags.minors or any(category.flags.minors for category in grant.categories)

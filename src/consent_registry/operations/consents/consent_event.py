@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.events.consents import (
     ConsentEvent,
     LoggedCode,
+    LoggedCoGiver,
     LoggedEvidence,
     LoggedGiver,
     LoggedGrant,
@@ -19,6 +21,7 @@ from consent_registry.domain.events.consents import (
 from consent_registry.domain.events.grant_changes import LoggedRenewal
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
+from consent_registry.domain.law.ages import month_text
 from consent_registry.domain.law.proposed import Evidence, Giver, ProposedConsent
 from consent_registry.operations.consents.evidence import commit_to_kept_at
 from consent_registry.operations.consents.grant_changes import Changes, logged_renewals
@@ -83,6 +86,12 @@ def _logged_giver(giver: Giver) -> LoggedGiver:
         insight_assessed_by=giver.insight_assessed_by,
         mandate_until=None if giver.mandate_until is None else format_instant(giver.mandate_until),
         partner=None if giver.partner is None else giver.partner.slug,
+        adult_from=UNSET if giver.adult_from is None else month_text(giver.adult_from),
+        insight=giver.insight or UNSET,
+        direct_counselling=giver.direct_counselling or UNSET,
+        care=giver.care or UNSET,
+        scope=UNSET if giver.scope is None else [purpose.slug for purpose in giver.scope],
+        co_givers=msgspec.convert(giver.co_givers, list[LoggedCoGiver], from_attributes=True) or UNSET,
     )
 
 

@@ -10,6 +10,7 @@ from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events.consents import LoggedRelease
 from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
+from consent_registry.domain.law.ages import month_text
 from consent_registry.domain.law.proposed import ProposedConsent
 from consent_registry.domain.law.recording import recording_refusals
 from consent_registry.domain.law.remarks import remark_codes
@@ -174,6 +175,13 @@ def _row(
         renews=consent.renews,
         guardian_id=None if giver.partner is None else giver.partner.partner_id,
         remarks=remark_codes(consent),
+        giver_adult_from=None if giver.adult_from is None else month_text(giver.adult_from),
+        giver_insight=giver.insight,
+        giver_direct_counselling=giver.direct_counselling or None,
+        giver_care=giver.care,
+        giver_scope=None if giver.scope is None else [purpose.slug for purpose in giver.scope],
+        co_giver_roles=[co_giver.role for co_giver in giver.co_givers],
+        co_giver_assessors=[co_giver.insight_assessed_by for co_giver in giver.co_givers],
     )
 
 

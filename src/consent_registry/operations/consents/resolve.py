@@ -4,16 +4,16 @@ Slugs become entries of the catalogue, texts of instants become instants. An unk
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.identifiers import reference_fault
-from consent_registry.domain.law.capacity import REPRESENTATIVES
 from consent_registry.domain.law.proposed import (
     ClientAct,
+    CoGiver,
     Evidence,
     Giver,
     Information,
@@ -22,7 +22,8 @@ from consent_registry.domain.law.proposed import (
     ProposedRelease,
     ShownText,
 )
-from consent_registry.operations.consents.schemas import ConsentRequest, GrantRequest
+from consent_registry.domain.law.representatives import end_of_representation
+from consent_registry.operations.consents.schemas import ConsentRequest, GiverRequest, GrantRequest
 from consent_registry.operations.runtime.wire_members import instant_at
 
 # A consent lasts 24 months unless it says otherwise.
@@ -62,11 +63,12 @@ def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedCo
     if faults or instants is None:
         raise Malformed(faults=tuple(faults))
     evidence = request.act.evidence
+    giver = _giver(catalogue, request.giver, instants.mandate_until)
     return ProposedConsent(
         reference=request.client,
         text=ShownText(request.text.id, request.text.language),
         grants=tuple(
-            _grant(catalogue, request, grant, instants, own)
+            _grant(catalogue, giver, grant, instants, own)
             for grant, own in zip(request.grants, instants.of_grants, strict=True)
         ),
         releases=tuple(
@@ -78,13 +80,7 @@ def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedCo
             )
             for release in request.releases
         ),
-        giver=Giver(
-            role=request.giver.role,
-            age_band=request.giver.age_band,
-            insight_assessed_by=request.giver.insight_assessed_by,
-            mandate_until=instants.mandate_until,
-            partner=catalogue.partners.get(request.giver.partner or ""),
-        ),
+        giver=giver,
         act=ClientAct(
             method=request.act.method,
             given_at=instants.given_at,
@@ -114,9 +110,25 @@ def _instants(request: ConsentRequest, faults: list[Fault]) -> _Instants | None:
     return _Instants(given_at, mandate_until, valid_from, valid_until, of_grants)
 
 
+def _giver(catalogue: Catalogue, giver: GiverRequest, mandate_until: datetime | None) -> Giver:
+    return Giver(
+        role=giver.role,
+        age_band=giver.age_band,
+        insight_assessed_by=giver.insight_assessed_by,
+        mandate_until=mandate_until,
+        partner=catalogue.partners.get(giver.partner or ""),
+        adult_from=None if giver.adult_from is None else date.fromisoformat(f"{giver.adult_from}-01"),
+        insight=giver.insight,
+        direct_counselling=giver.direct_counselling is True,
+        care=giver.care,
+        scope=None if giver.scope is None else tuple(catalogue.purposes[slug] for slug in giver.scope),
+        co_givers=tuple(msgspec.convert(giver.co_givers, list[CoGiver], from_attributes=True)),
+    )
+
+
 def _grant(
     catalogue: Catalogue,
-    request: ConsentRequest,
+    giver: Giver,
     grant: GrantRequest,
     instants: _Instants,
     own: tuple[datetime | None, datetime | None],
@@ -132,7 +144,7 @@ def _grant(
         explicit=grant.explicit,
         answer=grant.answer,
         valid_from=begins,
-        valid_until=_with_mandate(request.giver.role, ends, instants),
+        valid_until=_while_represented(giver, ends, instants.given_at),
         asked_until=ends,
         has_stated_end=stated_end is not None,
         stated_third_parties=grant.third_parties,
@@ -140,15 +152,10 @@ def _grant(
     )
 
 
-def _with_mandate(role: str, ends: datetime, instants: _Instants) -> datetime:
-    """The end of a grant, cut to the end of the mandate by which it was given.
-
-    A mandate that had ended by then is not applied here: the rule `mandate` refuses such a consent.
-    """
-    until = instants.mandate_until
-    if role not in REPRESENTATIVES or until is None or until <= instants.given_at:
-        return ends
-    return min(ends, until)
+def _while_represented(giver: Giver, ends: datetime, given_at: datetime) -> datetime:
+    """The end of a grant, cut to the time for which the giver may decide for the client."""
+    until = end_of_representation(giver, given_at)
+    return ends if until is None else min(ends, until)
 
 
 def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> Iterator[Fault]:
@@ -171,6 +178,12 @@ def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> It
 def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Fault]:
     if request.giver.partner is not None and request.giver.partner not in catalogue.partners:
         yield Fault("/giver/partner", f"{request.giver.partner!r} is no partner of this network")
+    scope = request.giver.scope or []
+    for number, slug in enumerate(scope):
+        if slug not in catalogue.purposes:
+            yield Fault(f"/giver/scope/{number}", f"{slug!r} is no purpose of this network")
+    if len(set(scope)) != len(scope):
+        yield Fault("/giver/scope", "must not name a purpose twice")
     if len(set(request.information.told)) != len(request.information.told):
         yield Fault("/information/told", "must not name a point twice")
     for number, release in enumerate(request.releases):

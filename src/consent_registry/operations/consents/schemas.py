@@ -10,6 +10,7 @@ from consent_registry.operations.runtime.wire_members import (
     Instant,
     Language,
     MediaType,
+    Month,
     Reference,
     Sha256,
     ShortText,
@@ -52,15 +53,28 @@ class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     person: StaffReference | None = None
 
 
+class CoGiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gave the consent together with the giver."""
+
+    role: Literal["self", "parent", "guardian", "entrusting_person"]
+    insight_assessed_by: StaffReference | None = None
+
+
 class GiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who gave the consent, and what shows that this person could decide."""
 
-    role: Literal["self", "parent", "guardian", "custodian", "entrusting_person"]
-    age_band: Literal["under_14", "14", "15_17", "adult"] | None = None
+    role: Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
+    age_band: Literal["under_14", "14", "15_17", "adult"]
     insight_assessed_by: StaffReference | None = None
     mandate_until: Instant | None = None
-    # The partner that is the client's guardian or custodian, where one is.
+    # The partner that is the client's guardian or custodian, or that took the client into care, where one is.
     partner: Slug | None = None
+    adult_from: Month | None = None
+    insight: Literal["present", "lacking"] | None = None
+    direct_counselling: bool | None = None
+    care: Literal["joint", "sole", "authorised", "everyday"] | None = None
+    scope: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | None = None
+    co_givers: Annotated[list[CoGiverRequest], Meta(max_length=3)] = []
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -133,7 +133,7 @@ def view_consent(
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
-        remarks=remarks_of(remarks),
+        remarks=remarks_of(remarks, consent.giver_adult_from),
         renews=consent.renews or msgspec.UNSET,
     )
 

@@ -48,6 +48,14 @@ Language = Annotated[
         extra={"rule": "must be a language tag like de or zh-Hans (RFC 5646)"},
     ),
 ]
+Month = Annotated[
+    str,
+    Meta(
+        pattern=r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$(?!\n)",
+        examples=["2027-04"],
+        extra={"rule": "must be a month like 2027-04"},
+    ),
+]
 Sha256 = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", extra={"rule": "must have 64 hexadecimal digits in lower case"})
 ]

@@ -27,6 +27,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
     recorded_at: datetime
     renews: str | None = None
     remarks: Sequence[str] = ()
+    giver_adult_from: str | None = None
 
 
 class NewConsent(msgspec.Struct, frozen=True):
@@ -59,6 +60,13 @@ class NewConsent(msgspec.Struct, frozen=True):
     renews: str | None
     guardian_id: int | None
     remarks: Sequence[str]
+    giver_adult_from: str | None
+    giver_insight: str | None
+    giver_direct_counselling: bool | None
+    giver_care: str | None
+    giver_scope: list[str] | None
+    co_giver_roles: list[str]
+    co_giver_assessors: list[str | None]
 
 
 class NewEvidence(msgspec.Struct, frozen=True):
@@ -86,7 +94,7 @@ async def find_consent(connection: Connection, network_id: int, consent_id: str)
     row = await connection.fetchrow(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at, renews, remarks
+            recorded_at, renews, remarks, giver_adult_from
         from registry.consents where network_id = $1 and consent_id = $2
         """,
         network_id,
@@ -110,7 +118,7 @@ async def list_consents(
     rows = await connection.fetch(
         """
         select consent_id, client_id, recorder_id, text_id, language, giver_role, given_at, valid_from, valid_until,
-            recorded_at, renews, remarks
+            recorded_at, renews, remarks, giver_adult_from
         from registry.consents
         where network_id = $1 and ($2::uuid[] is null or client_id = any ($2)) and ($3::uuid is null or consent_id < $3)
           and ($5::integer is null or (
@@ -167,9 +175,11 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
             (network_id, consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
              giver_insight_assessed_by, giver_mandate_until, method, special_circumstances, evidence_sha256,
              evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
-             copy_handed, given_at, valid_from, valid_until, recorded_at, renews, guardian_id, remarks)
+             copy_handed, given_at, valid_from, valid_until, recorded_at, renews, guardian_id, remarks,
+             giver_adult_from, giver_insight, giver_direct_counselling, giver_care, giver_scope, co_giver_roles,
+             co_giver_assessors)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-            $23, $24, $25, $26, $27, $28)
+            $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
         """,
         network_id,
         *msgspec.structs.astuple(row),
