@@ -75,7 +75,8 @@ select make_removable('consent_evidence');
 
 -- given_at: when the client agreed, as in the consent; a grant without it is opened by no approval.
 -- third_parties: whether data about others are in it and they agreed too, as the recorder says; null where the
--- categories are about nobody else. third_party_grants: the others' own grants it leans on.
+-- categories are about nobody else. third_party_grants: the others' own grants it leans on. evidence_follows: the consent was
+-- recorded before its evidence was there; special data wait for the change `evidenced`.
 create table grants (
     network_id integer not null,
     grant_id uuid not null,
@@ -93,6 +94,7 @@ create table grants (
     given_at timestamptz,
     third_parties text,
     third_party_grants uuid[],
+    evidence_follows boolean not null default false,
     constraint grants_pkey primary key (network_id, grant_id),
     constraint grants_consent_fkey foreign key (network_id, consent_id) references consents,
     constraint grants_sender_fkey foreign key (network_id, sender_id) references partners,
@@ -138,7 +140,7 @@ create table grant_changes (
     constraint grant_changes_pkey primary key (network_id, grant_id, change_id),
     constraint grant_changes_grant_fkey foreign key (network_id, grant_id) references grants,
     constraint grant_changes_kind_check check (kind in
-        ('confirmed', 'renewed', 'unrenewed', 'withdrawn', 'ended', 'invalidated', 'restricted', 'unrestricted')),
+        ('confirmed', 'evidenced', 'renewed', 'unrenewed', 'withdrawn', 'ended', 'invalidated', 'restricted', 'unrestricted')),
     constraint grant_changes_renewal_check check ((kind = 'renewed') = (valid_until is not null)),
     constraint grant_changes_by_check check ((kind in ('renewed', 'unrenewed')) = (by_grant_id is not null))
 );

@@ -280,6 +280,13 @@ create table registry.consents (
     renews uuid,
     guardian_id integer,
     remarks text[] not null default '{}'::text[],
+    giver_adult_from text,
+    giver_insight text,
+    giver_direct_counselling boolean,
+    giver_care text,
+    giver_scope text[],
+    co_giver_roles text[] not null default '{}'::text[],
+    co_giver_assessors text[] not null default '{}'::text[],
     constraint consents_pkey PRIMARY KEY (network_id, consent_id),
     constraint consents_client_fkey FOREIGN KEY (network_id, client_id) REFERENCES registry.clients(network_id, client_id),
     constraint consents_guardian_fkey FOREIGN KEY (network_id, guardian_id) REFERENCES registry.partners(network_id, partner_id),
@@ -467,7 +474,7 @@ create table registry.grant_changes (
     constraint grant_changes_pkey PRIMARY KEY (network_id, grant_id, change_id),
     constraint grant_changes_grant_fkey FOREIGN KEY (network_id, grant_id) REFERENCES registry.grants(network_id, grant_id),
     constraint grant_changes_by_check CHECK (((kind = ANY (ARRAY['renewed'::text, 'unrenewed'::text])) = (by_grant_id IS NOT NULL))),
-    constraint grant_changes_kind_check CHECK ((kind = ANY (ARRAY['confirmed'::text, 'renewed'::text, 'unrenewed'::text, 'withdrawn'::text, 'ended'::text, 'invalidated'::text, 'restricted'::text, 'unrestricted'::text]))),
+    constraint grant_changes_kind_check CHECK ((kind = ANY (ARRAY['confirmed'::text, 'evidenced'::text, 'renewed'::text, 'unrenewed'::text, 'withdrawn'::text, 'ended'::text, 'invalidated'::text, 'restricted'::text, 'unrestricted'::text]))),
     constraint grant_changes_renewal_check CHECK (((kind = 'renewed'::text) = (valid_until IS NOT NULL)))
 );
 CREATE INDEX grant_changes_act_idx ON registry.grant_changes USING btree (network_id, act_id);
@@ -503,6 +510,7 @@ create table registry.grants (
     given_at timestamp with time zone,
     third_parties text,
     third_party_grants uuid[],
+    evidence_follows boolean not null default false,
     constraint grants_pkey PRIMARY KEY (network_id, grant_id),
     constraint grants_consent_fkey FOREIGN KEY (network_id, consent_id) REFERENCES registry.consents(network_id, consent_id),
     constraint grants_purpose_fkey FOREIGN KEY (network_id, purpose_id) REFERENCES registry.purposes(network_id, purpose_id),

@@ -44,6 +44,7 @@ class Grant(Strict, frozen=True):
     categories: list[str]
     explicit: bool
     answer: str
+    third_parties: str | None = None
 
 
 class Release(Strict, frozen=True):

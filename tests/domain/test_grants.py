@@ -1,5 +1,7 @@
 """The status of grants and consents on both time axes, against cases worked out by hand."""
 
+
+import msgspec
 import pytest
 
 from consent_registry.domain import grants
@@ -10,6 +12,7 @@ from consent_registry.domain.grants import (
     Grant,
     covers_others,
     end_of_permission,
+    lacks_evidence,
     permitted_categories,
     status_of,
     status_of_consent,
@@ -272,11 +275,11 @@ def test_what_ended_twice_ended_the_first_time(kind: ChangeKind, grant: Grant) -
 
 @pytest.mark.parametrize(
     ("said", "covered"),
-    [(None, True), ("unstated", True), ("none", True), ("not_consented", False), ("consented", False)],
+    [(None, False), ("unstated", False), ("none", True), ("not_consented", False), ("consented", False)],
 )
 def test_only_who_is_said_to_have_agreed_is_looked_for(said: grants.ThirdParties | None, covered: bool) -> None:
-    """If other persons are recorded as having agreed, their grants must be on record; otherwise no grants
-    are needed.
+    """If other persons are recorded as having agreed, their grants must be on record. If there are none, no grants are
+    needed. If nothing was said, they did not agree.
     """
     made = make(AWO, JOBCENTER, FAMILY, third_parties=said, third_party_grants=("gone",))
     assert covers_others(made, FAMILY.category_id, day(1)) is covered
@@ -301,3 +304,13 @@ def test_a_renewal_without_an_end_moves_none(grant: Grant) -> None:
     """A renewal without an end leaves the grant's own end."""
     renewed = changed(grant, change("renewed", 1))
     assert grants.end_of_validity(renewed, renewed.changes) == grant.valid_until
+
+
+def test_evidence_is_lacking_until_it_comes(grant: Grant) -> None:
+    """A grant of a consent without evidence lacks it until the change that says that it came; no other change does."""
+    waiting = msgspec.structs.replace(grant, evidence_follows=True)
+    assert [lacks_evidence(grant), lacks_evidence(waiting)] == [False, True]
+    others = [change("confirmed", 1), change("restricted", 2), change("renewed", 3, valid_until=day(9))]
+    assert lacks_evidence(changed(waiting, *others))
+    assert not lacks_evidence(changed(waiting, *others, change("evidenced", 4)))
+    assert not lacks_evidence(changed(grant, change("evidenced", 4)))

@@ -225,10 +225,11 @@ def tick_obstacles(scenario: Scenario, grant: Grant, category: str) -> list[str]
 
 def others_obstacle(grant: Grant, category: str, now: datetime) -> str | None:
     """Why data about other persons may not go by this grant, or None."""
-    if grant["third_parties"] == "not_consented":
-        return "others_did_not_agree"
-    if grant["third_parties"] != "consented":
+    if grant["third_parties"] == "none":
         return None
+    # Nobody said anything of them, or they said no.
+    if grant["third_parties"] != "consented":
+        return "others_did_not_agree"
     for other in grant["others"]:
         if other is None or not still_agrees(other, category, now):
             return "others_agree_no_longer"

@@ -212,7 +212,7 @@ def change(choose: Choose, kind: ChangeKind, grant: Grant, now: datetime) -> Cha
 
 def add_others(choose: Choose, asked: Request, now: datetime, made: Grant) -> None:
     """Say something about others' data in the grant, mostly that there are none."""
-    said = choose((*("plain",) * 7, "unstated", "none", "not_consented", *("consented",) * 4))
+    said = choose((*("none",) * 7, "plain", "unstated", "not_consented", *("consented",) * 4))
     if said == "unstated":
         made["third_parties"] = "unstated"
     if said == "none":

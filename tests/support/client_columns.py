@@ -20,7 +20,7 @@ CLIENT_DATA_ERASED = {
     ),
     "grants": (
         "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
-        "explicit answer valid_from valid_until given_at third_parties third_party_grants"
+        "explicit answer valid_from valid_until given_at third_parties third_party_grants evidence_follows"
     ),
     "grant_changes": (
         "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "

@@ -106,6 +106,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
     flows: Mapping[str, Sequence[DeclaredFlow]]
     special: Collection[str]
     secrecy: Collection[str]
+    about_others: Collection[str]
 
     def choose(self, sender: str, ordinal: int) -> list[DeclaredFlow]:
         """Choose one to three of the sender's flows, the same for the same number `ordinal`. A flow for a child's
@@ -125,13 +126,17 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         struck = set(without)
         if narrowed and not special and len(flow.categories) > FEW_CATEGORIES:
             struck.add(flow.categories[-1])
+        categories = [category for category in flow.categories if category not in struck]
+        # No other person is in these data: nobody can agree for another adult.
+        others: JSON = {"third_parties": "none"} if set(self.about_others).intersection(categories) else {}
         return {
             "sender": flow.sender,
             "recipient": flow.recipient,
             "purpose": flow.purpose,
-            "categories": [category for category in flow.categories if category not in struck],
+            "categories": categories,
             "explicit": special,
             "answer": "given",
+            **others,
         }
 
     def consent_body(self, flows: Sequence[DeclaredFlow], grants: Sequence[JSON], details: ActDetails) -> JSON:
@@ -212,4 +217,5 @@ def read_generator(network_slug: str) -> NetworkGenerator:
         flows=flows,
         special={category.slug for category in catalogue.data_categories if category.special},
         secrecy={category.slug for category in catalogue.data_categories if category.secrecy},
+        about_others={category.slug for category in catalogue.data_categories if category.flags.third_party_data},
     )

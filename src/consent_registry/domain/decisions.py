@@ -12,7 +12,7 @@ import msgspec
 from consent_registry.domain.approvals import all_open
 from consent_registry.domain.catalogue import Basis, Category, FlowRules, Partner, Purpose
 from consent_registry.domain.flags import ATTENDANCE
-from consent_registry.domain.grants import Grant, covers_others, end_of_permission, permitted_categories
+from consent_registry.domain.grants import Grant, covers_others, end_of_permission, lacks_evidence, permitted_categories
 
 Outcome = Literal["permit", "partial", "no_permission", "not_consent_based"]
 
@@ -129,6 +129,7 @@ def _permits(question: Question, category: Category, candidate: _Passing, now: d
     return (
         category.category_id in candidate.category_ids
         and _is_ticked(question, category, candidate.grant)
+        and _is_proven(question, category, candidate.grant)
         and (not category.flags.third_party_data or covers_others(candidate.grant, category.category_id, now))
         and _secrecy_is_released(question, category, candidate.grant)
     )
@@ -139,6 +140,14 @@ def _is_ticked(question: Question, category: Category, grant: Grant) -> bool:
     if category.flags.default == "off":
         return grant.explicit and len(grant.category_ids) == 1
     return grant.explicit or not (category.special or question.purpose.flags.flow_itself_is_special)
+
+
+def _is_proven(question: Question, category: Category, grant: Grant) -> bool:
+    """Whether the evidence is there for which special data wait: the client's, and that of others in the data."""
+    if not (category.special or question.purpose.flags.flow_itself_is_special):
+        return True
+    others = grant.depends_on if category.flags.third_party_data else ()
+    return not any(lacks_evidence(needed) for needed in (grant, *others))
 
 
 def _is_for(question: Question, grant: Grant) -> bool:

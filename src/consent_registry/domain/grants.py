@@ -16,7 +16,7 @@ Answer = Literal["given", "refused", "requested"]
 ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
 ChangeKind = Literal[
-    "confirmed", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
+    "confirmed", "evidenced", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
 ]
 
 # The statuses on which data may be passed on (dpv:ConsentStatusValidForProcessing).
@@ -85,6 +85,8 @@ class Grant(msgspec.Struct, frozen=True):
     third_party_grants: tuple[str, ...] = ()
     depends_on: tuple["Grant", ...] = ()
     client_id: str = ""
+    # Whether the consent was recorded before its evidence was there.
+    evidence_follows: bool = False
 
     @property
     def readers(self) -> frozenset[int]:
@@ -253,16 +255,21 @@ def permitted_categories(grant: Grant, now: datetime) -> frozenset[int]:
     return frozenset(grant.category_ids) - gone
 
 
+def lacks_evidence(grant: Grant) -> bool:
+    """Whether the evidence of the grant's consent was to follow and did not come yet."""
+    return grant.evidence_follows and all(change.kind != "evidenced" for change in grant.changes)
+
+
 def covers_others(grant: Grant, category_id: int, now: datetime) -> bool:
     """Whether the grant permits data about persons other than the client (nobody can agree for another adult).
 
-    If the others agreed, each of their own grants must permit the category now; a grant no longer on record does not.
-    If the recorder said that there are no other persons, or said nothing, the recorder's statement is accepted.
+    If the recorder said that there are no other persons, this is accepted. If the others agreed, each of their own
+    grants must permit the category now; a grant no longer on record does not. If nothing was said, they did not agree.
     """
-    if grant.third_parties == "not_consented":
-        return False
-    if grant.third_parties != "consented":
+    if grant.third_parties == "none":
         return True
+    if grant.third_parties != "consented":
+        return False
     return len(grant.depends_on) == len(grant.third_party_grants) and all(
         category_id in permitted_categories(third_party, now) for third_party in grant.depends_on
     )

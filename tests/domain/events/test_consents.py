@@ -51,6 +51,15 @@ CONSENT: Row = event(
         "insight_assessed_by": "B-1",
         "mandate_until": text(60),
         "partner": "ward",
+        "adult_from": "2029-04",
+        "insight": "lacking",
+        "direct_counselling": True,
+        "care": "joint",
+        "scope": ["support", "housing"],
+        "co_givers": [
+            {"role": "parent", "insight_assessed_by": None},
+            {"role": "self", "insight_assessed_by": "B-2"},
+        ],
     },
     method="written",
     special_circumstances="S-1",
@@ -67,6 +76,8 @@ CONSENT: Row = event(
     remarks=["lay_interpreter", "guardian_is_recipient"],
     renewed=[],
 )
+# What an event says of the giver only if somebody said it.
+SAID_OF_GIVER = ("adult_from", "insight", "direct_counselling", "care", "scope", "co_givers")
 CONSENT_ROW: Row = {
     "consent_id": "c1",
     "client_id": "p",
@@ -78,6 +89,13 @@ CONSENT_ROW: Row = {
     "giver_age_band": "14",
     "giver_insight_assessed_by": "B-1",
     "giver_mandate_until": instant(60),
+    "giver_adult_from": "2029-04",
+    "giver_insight": "lacking",
+    "giver_direct_counselling": True,
+    "giver_care": "joint",
+    "giver_scope": ("support", "housing"),
+    "co_giver_roles": ("parent", "self"),
+    "co_giver_assessors": (None, "B-2"),
     "guardian_id": "ward",
     "method": "written",
     "special_circumstances": "S-1",
@@ -112,6 +130,7 @@ GRANT_ROW: Row = {
     "given_at": instant(3),
     "third_parties": "consented",
     "third_party_grants": ("g0",),
+    "evidence_follows": False,
 }
 OTHER_ROW: Row = GRANT_ROW | {
     "grant_id": "g2",
@@ -185,16 +204,26 @@ def test_a_consent_tells_all_of_itself() -> None:
 
 def test_what_a_consent_may_lack() -> None:
     """Evidence that is still to come, nobody's mandate, and what grants did not tell at first."""
-    giver = CONSENT["giver"] | {"mandate_until": None}
+    giver = {name: value for name, value in CONSENT["giver"].items() if name not in SAID_OF_GIVER}
+    giver |= {"mandate_until": None}
     early = {name: value for name, value in GRANT.items() if not name.startswith("third_part")}
     bare = CONSENT | {"evidence": None, "giver": giver, "grants": [early], "releases": []}
     del bare["renewed"]
     found = told(bare)
-    nothing = {"evidence_sha256": None, "evidence_media_type": None, "has_kept_at": False, "giver_mandate_until": None}
+    nothing: Row = {
+        "evidence_sha256": None,
+        "evidence_media_type": None,
+        "has_kept_at": False,
+        "giver_mandate_until": None,
+    }
+    nothing |= {f"giver_{name}": None for name in SAID_OF_GIVER[:-1]} | {"co_giver_roles": (), "co_giver_assessors": ()}
     parts = {"partner_ids": ("north", "south"), "valid_from": instant(2)}
     assert found["consents"] == [CONSENT_ROW | nothing | parts]
-    assert found["grants"] == [GRANT_ROW | {"given_at": None, "third_parties": None, "third_party_grants": None}]
+    unsaid = {"given_at": None, "third_parties": None, "third_party_grants": None, "evidence_follows": True}
+    assert found["grants"] == [GRANT_ROW | unsaid]
     assert "releases" not in found
+    (oral,) = told(bare | {"method": "oral"})["grants"]
+    assert oral["evidence_follows"] is False
 
 
 def test_a_recorder_who_is_no_party() -> None:
@@ -358,10 +387,13 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
 
 
 def test_evidence_that_follows() -> None:
-    """Is of the partner that handed it in."""
+    """Is of the partner that handed it in, and a change of each grant that waited for it."""
     act = event("evidence", 7, id="x", client="p", actor="south", consent="c1", sha256="ff", media_type="image/png")
     row = {"consent_id": "c1", "evidence_id": "x", "client_id": "p", "partner_ids": ("south",), "sha256": "ff"}
-    assert told(act) == {"consent_evidence": [row | {"media_type": "image/png", "recorded_at": instant(7)}]}
+    evidence = {"consent_evidence": [row | {"media_type": "image/png", "recorded_at": instant(7)}]}
+    assert told(act) == evidence
+    came = CHANGE_ROW | {"kind": "evidenced", "effective_at": instant(7)}
+    assert told_after(CONSENT, act | {"grants": ["g1"]}) == (evidence | {"grant_changes": [came]}, 0)
 
 
 def test_a_further_receipt_code() -> None:
@@ -387,7 +419,7 @@ def test_a_withdrawal_under_a_number_its_partner_may_not_know() -> None:
     "path",
     [(member,) for member in CONSENT if member != "renewed"]
     + [("text", member) for member in CONSENT["text"]]
-    + [("giver", member) for member in CONSENT["giver"]]
+    + [("giver", member) for member in CONSENT["giver"] if member not in SAID_OF_GIVER]
     + [("information", member) for member in CONSENT["information"]],
     ids=".".join,
 )

@@ -16,7 +16,6 @@ from consent_registry.domain.law.form import (
     form_is_sufficient,
     stricter,
 )
-from consent_registry.domain.law.proposed import AgeBand
 from tests.domain.cases import MICROSECOND
 
 BERLIN = ZoneInfo("Europe/Berlin")

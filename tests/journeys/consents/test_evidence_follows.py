@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.support.flag_scene import permitted
 from tests.support.founding import let_evidence_follow
 from tests.support.installation import Installation, Registry, serving
 from tests.support.log_check import check_log
@@ -63,6 +64,58 @@ async def test_evidence_follows_once(lenient: Registry) -> None:
     async with lenient.sql() as sql:
         kept = await sql.fetchval("select kept_at from registry.consent_evidence")
     assert b"Cabinet" not in kept
+
+
+async def test_special_data_wait_for_the_evidence(lenient: Registry) -> None:
+    """Without its evidence a consent lets no special data pass, whoever recorded it; other data pass. What was given by
+    word of mouth needs no evidence.
+    """
+    north, south = await office(lenient, "north"), await office(lenient, "south")
+    data = ["identity", "contact", "health"]
+    for recorder in (north, south):
+        client = await recorder.client()
+        body = consent_body(client, recorder.text, categories=data, explicit=True)
+        body["act"]["evidence"] = None
+        made = await recorder.post("/consents", body)
+        own = await _known_to_north(north, south, recorder, client)
+        if recorder is south:
+            await north.post(f"/consents/{made['consent_id']}/confirmations", {})
+        assert await permitted(north, own, "south", "support", *data) == data[:2]
+        await recorder.post(f"/consents/{made['consent_id']}/evidence", EVIDENCE)
+        assert await permitted(north, own, "south", "support", *data) == data
+        seen = await north.get(f"/consents/{made['consent_id']}")
+        assert [grant["status"] for grant in seen["grants"]] == ["given"]
+    oral = consent_body(await north.client(), north.text, categories=data, explicit=True)
+    oral["act"] |= {"method": "oral", "evidence": None}
+    await north.post("/consents", oral)
+    assert await permitted(north, oral["client"], "south", "support", *data) == data
+    await check_log(lenient)
+
+
+async def _known_to_north(north: Office, south: Office, recorder: Office, client: str) -> str:
+    """North's reference for the client; linked by a code if south has registered it."""
+    if recorder is north:
+        return client
+    code = await south.post("/link-codes", {"client": client})
+    reference = f"{client}-north"
+    await north.post("/clients", {"reference": reference, "link_code": code["link_code"]})
+    return reference
+
+
+async def test_evidence_that_comes_heals_no_earlier_consent(lenient: Registry) -> None:
+    """The evidence of one consent lets special data pass by that consent, and not by another that still waits."""
+    north = await office(lenient, "north")
+    client = await north.client()
+    made = []
+    for categories in (["identity", "health"], ["contact"]):
+        body = consent_body(client, north.text, categories=categories, explicit=True)
+        body["act"]["evidence"] = None
+        made.append(await north.post("/consents", body))
+    await north.post(f"/consents/{made[1]['consent_id']}/evidence", EVIDENCE)
+    assert await permitted(north, client, "south", "support", "contact", "health") == ["contact"]
+    await north.post("/withdrawals", {"consent_id": made[1]["consent_id"], "channel": "phone"})
+    await north.post(f"/consents/{made[0]['consent_id']}/evidence", EVIDENCE)
+    assert await permitted(north, client, "south", "support", "contact", "health") == ["health"]
 
 
 async def test_bad_evidence_is_refused(lenient: Registry) -> None:

@@ -32,8 +32,10 @@ async def test_without_the_fathers_consent(flagged: Registry) -> None:
     await check_log(flagged, "flags")
 
 
-async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> None:
-    """A consent that says nothing about third parties permits, with a remark; one that says `none` has no remark."""
+async def test_unstated_is_not_consented(flagged: Registry) -> None:
+    """A consent that says nothing about third parties lets no family data pass, with a remark. One that says `none`
+    lets them pass, without one. Other categories pass either way.
+    """
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
     made = await _record(aid, client)
@@ -41,11 +43,20 @@ async def test_unstated_is_taken_at_its_word_and_noticed(flagged: Registry) -> N
         "unstated",
         ["third_parties_unstated"],
     )
-    assert await _may(aid, client) == list(DATA)
-    silent = await aid.client()
-    made = await _record(aid, silent, third_parties="none")
+    assert await _may(aid, client) == ["identity"]
+    alone = await aid.client()
+    made = await _record(aid, alone, third_parties="none")
     assert (made["grants"][0]["third_parties"], made["remarks"]) == ("none", [])
-    assert await _may(aid, silent) == list(DATA)
+    assert await _may(aid, alone) == list(DATA)
+    for answer in (None, "not_consented"):
+        silent = await aid.client()
+        family = grant(*FLOW, "family", third_parties=answer)
+        await aid.post("/consents", body_of(silent, aid.text, family, grant("aid", "jobcenter", "appointment")))
+        assert await permitted(aid, silent, "jobcenter", "subsistence", "family") == []
+        assert await permitted(aid, silent, "jobcenter", "appointment", "contact") == ["contact"]
+    late = await _record(aid, silent, third_parties="none")
+    assert await permitted(aid, silent, "jobcenter", "subsistence", "family") == ["family"]
+    assert late["remarks"] == []
     plain = await aid.post("/consents", body_of(client, aid.text, grant(*FLOW, "identity")))
     assert plain["grants"][0]["third_parties"] is None
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.event import ACT_AND_RENEWAL, Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
-from consent_registry.domain.events.grant_changes import RenewingEvent
+from consent_registry.domain.events.grant_changes import RenewingEvent, change_of_grant
 from consent_registry.domain.grants import Answer, readers_of
 
 
@@ -210,6 +210,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             purpose_id=grant.purpose,
             category_ids=grant.categories,
             third_party_grants=tuple(grant.third_party_grants or ()) or None,
+            evidence_follows=self.evidence is None and self.method != "oral",
             **of_others,
         )
 
@@ -243,7 +244,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
 
 
 class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
-    """Evidence was added to a consent that was recorded without it."""
+    """Evidence was added to a consent that was recorded without it; `grants` waited for it."""
 
     number = 35
     retention_class = "state"
@@ -252,9 +253,10 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
     sha256: str
     media_type: str
     kept_at_commitment: Committed
+    grants: list[str] | UnsetType = UNSET
 
-    def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
-        """The expected row: the evidence, which only its recorder may read."""
+    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
+        """The expected rows: the evidence, which only its recorder may read, and a change of each grant."""
         yield self.row(
             "consent_evidence",
             evidence_id=self.id,
@@ -262,6 +264,8 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
             client_id=self.client,
             partner_ids=(self.acting,),
         )
+        for grant in self.grants or ():
+            yield from change_of_grant(self, expected, grant, "evidenced", effective_at=self.at)
 
 
 class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):

@@ -129,6 +129,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "given_at",
             "third_parties",
             "third_party_grants",
+            "evidence_follows",
         ),
     ),
     "grant_changes": (

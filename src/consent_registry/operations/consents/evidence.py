@@ -1,14 +1,18 @@
 """Adding evidence to a consent after it was recorded, where the network's policy `evidence_may_follow` allows it.
 
-The consent counts from the start, because the client gave it. Until its evidence is added, its recorder finds it by
+The consent counts from the start, because the client gave it, but special data (Art. 9 DSGVO) wait for the evidence: it
+is a change `evidenced` of every grant, which the decision reads with the grant. Until then the recorder finds it by
 `POST /consents/search {"evidence": "missing"}` (Art. 7 Abs. 1 DSGVO: the controller must be able to prove it).
 """
+
+from datetime import datetime
 
 import msgspec
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
 from consent_registry.domain.events.consents import EvidenceEvent
+from consent_registry.domain.grants import Change
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.schemas import EvidenceRequest
@@ -18,6 +22,7 @@ from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
+from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents
 
 
 class EvidenceAnswer(msgspec.Struct, frozen=True):
@@ -67,6 +72,7 @@ async def add_following_evidence(
             recorded_at=now,
         )
         await add_evidence(command.connection, network_id, row)
+        grants = await _change_grants(command, consent_id, evidence_id, now)
         event = EvidenceEvent(
             id=evidence_id,
             client=consent.client_id,
@@ -74,6 +80,7 @@ async def add_following_evidence(
             sha256=request.sha256,
             media_type=request.media_type,
             kept_at_commitment=commit_to_kept_at(request.kept_at),
+            grants=grants,
         )
         place = (await command.append(event))[0]
         answer = EvidenceAnswer(
@@ -84,6 +91,16 @@ async def add_following_evidence(
     return await run_command(
         runtime, actor, work, idempotency_key=idempotency_key, shape=EVIDENCE, constant_time=CONSTANT_TIME
     )
+
+
+async def _change_grants(command: Command, consent_id: str, evidence_id: str, now: datetime) -> list[str]:
+    """Record with each grant of the consent that its evidence came. Returns the grants' ids."""
+    network_id = command.network.network_id
+    grants = await find_grants_of_consents(command.connection, network_id, [consent_id])
+    change = Change("evidenced", now, now)
+    changes = [GrantChange(grant, new_id(now), evidence_id, change) for grant in grants]
+    await add_grant_changes(command.connection, network_id, changes)
+    return [grant.grant_id for grant in grants]
 
 
 def commit_to_kept_at(kept_at: str) -> Committed:

@@ -136,6 +136,7 @@ def _grants(
                 given_at=consent.act.given_at,
                 third_parties=proposed.third_parties,
                 third_party_grants=third_party.grant_ids,
+                evidence_follows=consent.act.evidence is None and consent.act.method != "oral",
             )
         )
     return grants
