@@ -15,7 +15,7 @@ from consent_registry.domain.law.proposed import AgeBand, Giver, ProposedConsent
 
 # What the row asks for: nothing; that somebody assessed the client's insight; or that and that the child came for
 # advice by itself.
-Asks = Literal["nothing", "insight", "own_counselling"]
+OwnConsentNeed = Literal["nothing", "insight", "own_counselling"]
 
 
 class OwnConsentRow(Dated, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class OwnConsentRow(Dated, frozen=True, kw_only=True):
 
     regime: str
     age_band: AgeBand
-    asks: Asks
+    asks: OwnConsentNeed
     norm: str
     to_confirm: bool
 
@@ -42,7 +42,7 @@ _CHURCHES, _KDG_2026, _EKD_2025 = date(2018, 5, 24), date(2026, 3, 1), date(2025
 def _row(
     regime: str,
     age_band: AgeBand,
-    asks: Asks,
+    asks: OwnConsentNeed,
     norm: str,
     since: date,
     until: date | None = None,

@@ -16,7 +16,7 @@ from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole, Prop
 
 # What a row asks for beside the role: `insight_or_own_yes` is that insight is lacking, and who assessed that, or the
 # young person's own yes; `lacking` the first of these alone. `mandate` and `four_weeks` are an end of the mandate.
-Asks = Literal["adult_from", "care", "insight_or_own_yes", "lacking", "scope", "mandate", "four_weeks"]
+RepresentationNeed = Literal["adult_from", "care", "insight_or_own_yes", "lacking", "scope", "mandate", "four_weeks"]
 
 # Whoever represents a minor does so until the client comes of age.
 OF_MINORS: frozenset[GiverRole] = frozenset({"parent", "guardian", "youth_office_custody"})
@@ -38,7 +38,7 @@ class RepresentationRow(Dated, frozen=True, kw_only=True):
 
     role: GiverRole
     age_bands: frozenset[AgeBand]
-    asks: frozenset[Asks]
+    asks: frozenset[RepresentationNeed]
     norm: str
     to_confirm: bool = False
 
@@ -52,7 +52,7 @@ _ADULTS: frozenset[AgeBand] = frozenset({"adult"})
 def _rows(
     role: GiverRole,
     age_bands: frozenset[AgeBand],
-    asks: frozenset[Asks],
+    asks: frozenset[RepresentationNeed],
     norm: str,
     before: str | None = None,
     *,

@@ -21,7 +21,7 @@ from consent_registry.operations.runtime.commands import CONSTANT_TIME, Command,
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.runtime.wire_members import LogEntry
-from consent_registry.storage.consents.consents import NewEvidence, add_evidence, find_consent, has_evidence
+from consent_registry.storage.consents.consents import ConsentRow, NewEvidence, add_evidence, find_consent, has_evidence
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, find_grants_of_consents
 
 
@@ -61,17 +61,7 @@ async def add_following_evidence(
             raise Conflict("This consent has its evidence.")
         now = await command.now()
         evidence_id = new_id(now)
-        row = NewEvidence(
-            consent_id=consent_id,
-            evidence_id=evidence_id,
-            client_id=consent.client_id,
-            partner_ids=[actor.partner_id],
-            sha256=bytes.fromhex(request.sha256),
-            media_type=request.media_type,
-            kept_at=command.encrypt("consent_evidence.kept_at", consent_id, request.kept_at),
-            recorded_at=now,
-        )
-        await add_evidence(command.connection, network_id, row)
+        await add_evidence(command.connection, network_id, _row(command, consent, evidence_id, request, now))
         grants = await _change_grants(command, consent_id, evidence_id, now)
         event = EvidenceEvent(
             id=evidence_id,
@@ -90,6 +80,21 @@ async def add_following_evidence(
 
     return await run_command(
         runtime, actor, work, idempotency_key=idempotency_key, shape=EVIDENCE, constant_time=CONSTANT_TIME
+    )
+
+
+def _row(
+    command: Command, consent: ConsentRow, evidence_id: str, request: EvidenceRequest, now: datetime
+) -> NewEvidence:
+    return NewEvidence(
+        consent_id=consent.consent_id,
+        evidence_id=evidence_id,
+        client_id=consent.client_id,
+        partner_ids=[command.actor.partner_id],
+        sha256=bytes.fromhex(request.sha256),
+        media_type=request.media_type,
+        kept_at=command.encrypt("consent_evidence.kept_at", consent.consent_id, request.kept_at),
+        recorded_at=now,
     )
 
 
