@@ -1,6 +1,5 @@
 """The status of grants and consents on both time axes, against cases worked out by hand."""
 
-
 import msgspec
 import pytest
 

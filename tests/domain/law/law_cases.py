@@ -32,7 +32,7 @@ def purpose(number: int = 1, slug: str = "support", **flags: object) -> Purpose:
 
 
 def grant_between(sender: str, recipient: str, *categories: Category, **facts: object) -> ProposedGrant:
-    """A given grant between two partners of these regimes, with identity unless said otherwise."""
+    """A given grant between two partners of these regimes, by default for identity."""
     plain = ProposedGrant(
         sender=partner(1, regime=sender),
         recipient=partner(2, regime=recipient),

@@ -92,7 +92,7 @@ def test_bands_of_one_person(first: AgeBand, second: AgeBand, days: int, possibl
 @pytest.mark.parametrize("band", BANDS)
 def test_at_one_time_a_person_has_one_band(band: AgeBand) -> None:
     """Two bands at the same instant contradict each other."""
-    assert [other for other in BANDS if of_one_person(band, NOW, other, NOW)] == [band]
+    assert [second for second in BANDS if of_one_person(band, NOW, second, NOW)] == [band]
 
 
 def test_a_birthday_is_in_one_band_only() -> None:

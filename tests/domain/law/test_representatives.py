@@ -160,15 +160,15 @@ def test_an_adult_with_insight_decides_alone(role: GiverRole) -> None:
 
 @pytest.mark.parametrize("role", list(NOBODY))
 def test_a_scope_limits_every_mandate(role: GiverRole) -> None:
-    """§§ 1809, 1815 BGB: a mandate for some purposes is for no other, whoever has it."""
+    """§§ 1809, 1815 BGB: a mandate for some purposes is for no other, in every role."""
     band: AgeBand = "adult" if role in {"custodian", "attorney"} else "under_14"
-    other = grant_between("sgb_x", "sgb_x", purpose=purpose(2, "housing"))
+    outside = grant_between("sgb_x", "sgb_x", purpose=purpose(2, "housing"))
     inside = grant_between("sgb_x", "sgb_x")
     refused = grant_between("sgb_x", "sgb_x", purpose=purpose(2, "housing"), answer="refused")
     expected = [("representation", "/grants/1/purpose", ROWS[role, band][0])]
-    assert faults_of(whole(role, band), inside, other, refused) == expected
+    assert faults_of(whole(role, band), inside, outside, refused) == expected
     both = msgspec.structs.replace(whole(role, band), scope=(purpose(2, "housing"), PURPOSE))
-    assert faults_of(both, inside, other) == []
+    assert faults_of(both, inside, outside) == []
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_guardian_that_is_a_party(band: AgeBand, side: str) -> None:
 
 @pytest.mark.parametrize("band", BANDS)
 def test_a_month_that_the_band_rules_out(band: AgeBand) -> None:
-    """`adult_from_contradicts`, whoever gives the consent and also where nothing is given."""
+    """`adult_from_contradicts`, in every role and also where nothing is given."""
     role: GiverRole = "custodian" if band == "adult" else "guardian"
     wrong = date(2026, 5, 1) if band in {"adult", "14", "under_14"} else date(2026, 4, 1)
     for giver in (whole(role, band), Giver("self", band, "B-12", direct_counselling=True)):

@@ -67,7 +67,7 @@ async def test_evidence_follows_once(lenient: Registry) -> None:
 
 
 async def test_special_data_wait_for_the_evidence(lenient: Registry) -> None:
-    """Without its evidence a consent lets no special data pass, whoever recorded it; other data pass. What was given by
+    """Without its evidence a consent lets no special data pass, by either recorder; other data pass. What was given by
     word of mouth needs no evidence.
     """
     north, south = await office(lenient, "north"), await office(lenient, "south")

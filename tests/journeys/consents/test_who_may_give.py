@@ -56,7 +56,7 @@ def codes(consent: Body) -> set[str]:
 
 
 async def test_every_giver_says_the_age_band(flagged: Registry) -> None:
-    """A consent without `age_band` is malformed, whoever gives it and also where the client refuses."""
+    """A consent without `age_band` is malformed, in every role and also where the client refuses."""
     aid = await flag_office(flagged, "aid")
     for giver in ({"role": "self", "age_band": "adult"}, *whole_givers().values()):
         silent = {name: value for name, value in giver.items() if name != "age_band"}

@@ -1,7 +1,7 @@
 """Who may give consent for a client, and until when: one dated row for each role and age band (docs/rules.md).
 
 A representative gives consent for somebody who cannot decide alone. From 15 a young person decides too. An adult with
-insight decides alone, whoever else has a mandate (§§ 1814, 1823 BGB).
+insight decides alone, also where somebody has a mandate (§§ 1814, 1823 BGB).
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole, Prop
 # young person's own yes; `lacking` the first of these alone. `mandate` and `four_weeks` are an end of the mandate.
 RepresentationNeed = Literal["adult_from", "care", "insight_or_own_yes", "lacking", "scope", "mandate", "four_weeks"]
 
-# Whoever represents a minor does so until the client comes of age.
+# These roles represent a minor until the client comes of age.
 OF_MINORS: frozenset[GiverRole] = frozenset({"parent", "guardian", "youth_office_custody"})
 REPRESENTATIVES: frozenset[GiverRole] = OF_MINORS | {"custodian", "attorney"}
 # Roles that an office can have.
