@@ -151,6 +151,7 @@ create table flows (
     category_ids smallint[] not null,
     basis text not null,
     norm text,
+    entrusted boolean not null default false,
     constraint flows_pkey primary key (network_id, agreement_id, flow_number),
     constraint flows_agreement_fkey foreign key (network_id, agreement_id) references agreements,
     constraint flows_sender_fkey foreign key (network_id, sender_id) references partners,

@@ -76,7 +76,8 @@ select make_removable('consent_evidence');
 -- given_at: when the client agreed, as in the consent; a grant without it is opened by no approval.
 -- third_parties: whether data about others are in it and they agreed too, as the recorder says; null where the
 -- categories are about nobody else. third_party_grants: the others' own grants it leans on. evidence_follows: the consent was
--- recorded before its evidence was there; special data wait for the change `evidenced`.
+-- recorded before its evidence was there; special data wait for the change `evidenced`. entrusted_by: who entrusted the data to
+-- the youth office; a flow marked as entrusted is not permitted without it.
 create table grants (
     network_id integer not null,
     grant_id uuid not null,
@@ -95,6 +96,7 @@ create table grants (
     third_parties text,
     third_party_grants uuid[],
     evidence_follows boolean not null default false,
+    entrusted_by text,
     constraint grants_pkey primary key (network_id, grant_id),
     constraint grants_consent_fkey foreign key (network_id, consent_id) references consents,
     constraint grants_sender_fkey foreign key (network_id, sender_id) references partners,
@@ -104,6 +106,7 @@ create table grants (
     constraint grants_answer_check check (answer in ('given', 'refused', 'requested')),
     constraint grants_validity_check check (valid_from < valid_until),
     constraint grants_third_parties_check check (third_parties in ('unstated', 'none', 'consented', 'not_consented')),
+    constraint grants_entrusted_by_check check (entrusted_by in ('self', 'other')),
     constraint grants_third_party_grants_check
         check ((third_parties is not distinct from 'consented') = (third_party_grants is not null))
 );

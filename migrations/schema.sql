@@ -443,6 +443,7 @@ create table registry.flows (
     category_ids smallint[] not null,
     basis text not null,
     norm text,
+    entrusted boolean not null default false,
     constraint flows_pkey PRIMARY KEY (network_id, agreement_id, flow_number),
     constraint flows_agreement_fkey FOREIGN KEY (network_id, agreement_id) REFERENCES registry.agreements(network_id, agreement_id),
     constraint flows_purpose_fkey FOREIGN KEY (network_id, purpose_id) REFERENCES registry.purposes(network_id, purpose_id),
@@ -511,6 +512,7 @@ create table registry.grants (
     third_parties text,
     third_party_grants uuid[],
     evidence_follows boolean not null default false,
+    entrusted_by text,
     constraint grants_pkey PRIMARY KEY (network_id, grant_id),
     constraint grants_consent_fkey FOREIGN KEY (network_id, consent_id) REFERENCES registry.consents(network_id, consent_id),
     constraint grants_purpose_fkey FOREIGN KEY (network_id, purpose_id) REFERENCES registry.purposes(network_id, purpose_id),
@@ -518,6 +520,7 @@ create table registry.grants (
     constraint grants_sender_fkey FOREIGN KEY (network_id, sender_id) REFERENCES registry.partners(network_id, partner_id),
     constraint grants_answer_check CHECK ((answer = ANY (ARRAY['given'::text, 'refused'::text, 'requested'::text]))),
     constraint grants_direction_check CHECK ((sender_id <> recipient_id)),
+    constraint grants_entrusted_by_check CHECK ((entrusted_by = ANY (ARRAY['self'::text, 'other'::text]))),
     constraint grants_third_parties_check CHECK ((third_parties = ANY (ARRAY['unstated'::text, 'none'::text, 'consented'::text, 'not_consented'::text]))),
     constraint grants_third_party_grants_check CHECK (((NOT (third_parties IS DISTINCT FROM 'consented'::text)) = (third_party_grants IS NOT NULL))),
     constraint grants_validity_check CHECK ((valid_from < valid_until))

@@ -98,7 +98,7 @@ async def test_flows_say_their_basis(registry: Registry) -> None:
     assert [(flow["sender"], flow["recipient"], flow["norm"]) for flow in statutory] == [("south", "east", NORM)]
     assert all(flow["norm"] is None for flow in agreement["flows"] if flow["basis"] == "consent")
     for flow in agreement["flows"]:
-        assert set(flow) == {"sender", "recipient", "purpose", "categories", "basis", "norm"}
+        assert set(flow) == {"sender", "recipient", "purpose", "categories", "basis", "norm", "entrusted"}
 
 
 async def test_a_network_without_flows_and_texts_has_empty_lists(registry: Registry) -> None:

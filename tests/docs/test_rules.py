@@ -125,4 +125,4 @@ def test_every_flag_is_in_the_document() -> None:
     """Each flag that a document of a network may set, and the two of partners."""
     flags = {field.name for kind in (CategoryFlags, PurposeFlags, Policies) for field in msgspec.structs.fields(kind)}
     told = {rule.partition(":")[0] for rule in named("The flags of a catalogue")}
-    assert told == flags | {"isolated", "coordinating_post"}
+    assert told == flags | {"isolated", "coordinating_post", "entrusted"}

@@ -9,7 +9,8 @@ import pytest
 from consent_registry.domain.approvals import Approval, ApprovalGate
 from consent_registry.domain.catalogue import Agreement, Flow, FlowRules
 from consent_registry.domain.decisions import SET_BACK, Decision, Question, without_ended
-from consent_registry.domain.grants import Grant, Release
+from consent_registry.domain.flags import CategoryFlags, PurposeFlags
+from consent_registry.domain.grants import EntrustedBy, Grant, Release
 from consent_registry.domain.withdrawals import withdraw
 from tests.domain.cases import (
     APPOINTMENT,
@@ -248,3 +249,67 @@ def test_categories_may_rest_on_different_consents() -> None:
     assert (decision.outcome, slugs(decision)[0]) == ("permit", ["identity", "contact"])
     assert decision.grant_ids == ["one", "two"]
     assert decision.expires_at > START
+
+
+@pytest.mark.parametrize("said", [None, "self", "other"])
+def test_what_was_entrusted_goes_if_it_is_said_by_whom(said: EntrustedBy | None) -> None:
+    """§ 65 SGB VIII: on a marked flow a grant that does not say by whom permits nothing; elsewhere it does."""
+    youth, school = partner(1, "youth"), partner(2, "school")
+    given = [grant(youth, school, IDENTITY, CONTACT, entrusted_by=said)]
+    question = asks(youth, school, IDENTITY, CONTACT)
+    marked = flow(youth, school, IDENTITY, CONTACT, entrusted=True)
+    in_part = [flow(youth, school, IDENTITY, CONTACT), flow(youth, school, CONTACT, entrusted=True)]
+    ended = Agreement("0", "0", None, None, ended=True)
+    no_more = [flow(youth, school, IDENTITY, CONTACT), msgspec.structs.replace(marked, agreement=ended)]
+    assert outcome(question, [marked], given) == ("no_permission" if said is None else "permit")
+    assert slugs(decide(question, in_part, given, NOW))[1] == (["contact"] if said is None else [])
+    assert outcome(question, no_more, given) == "permit"
+
+
+def test_what_others_entrusted_too() -> None:
+    """Data about others go only if each of their own grants says who entrusted it."""
+    youth, school = partner(1, "youth"), partner(2, "school")
+    flagged = msgspec.structs.replace(FAMILY, flags=CategoryFlags(third_party_data=True))
+    said, unsaid = [grant(youth, school, flagged, entrusted_by=who) for who in ("self", None)]
+    flows = [flow(youth, school, flagged, CONTACT, entrusted=True)]
+    for theirs, expected in ((said, ["family", "contact"]), (unsaid, ["contact"])):
+        hers = grant(
+            *(youth, school, flagged, CONTACT),
+            entrusted_by="self",
+            third_parties="consented",
+            third_party_grants=("other",),
+            depends_on=(theirs,),
+        )
+        assert slugs(decide(asks(youth, school, flagged, CONTACT), flows, [hers], NOW))[0] == expected
+
+
+@pytest.mark.parametrize("special", ["category", "purpose", None])
+def test_special_data_wait_for_the_evidence(special: str | None) -> None:
+    """Where evidence is to follow, special data go once it came: of the category or because the flow says something."""
+    office, clinic = partner(1, "office"), partner(2, "clinic")
+    category = MENTAL_HEALTH if special == "category" else IDENTITY
+    question = asks(office, clinic, category)
+    if special == "purpose":
+        flags = PurposeFlags(flow_itself_is_special=True)
+        question = msgspec.structs.replace(question, purpose=msgspec.structs.replace(question.purpose, flags=flags))
+    waiting = grant(office, clinic, category, explicit=True, evidence_follows=True)
+    flows = [flow(office, clinic, category)]
+    assert outcome(question, flows, [waiting]) == ("permit" if special is None else "no_permission")
+    assert outcome(question, flows, [changed(waiting, change("evidenced", 3))]) == "permit"
+    assert outcome(question, flows, [msgspec.structs.replace(waiting, evidence_follows=False)]) == "permit"
+
+
+def test_special_data_about_others_wait_for_their_evidence() -> None:
+    """The evidence of the other person's own consent too, where the category is about others."""
+    office, clinic = partner(1, "office"), partner(2, "clinic")
+    for about_others in (True, False):
+        flags = CategoryFlags(third_party_data=about_others)
+        category = msgspec.structs.replace(MENTAL_HEALTH, secrecy=False, flags=flags)
+        his = grant(office, clinic, category, explicit=True, evidence_follows=True)
+        hers = grant(office, clinic, category, explicit=True, third_parties="consented", third_party_grants=("his",))
+        flows, question = [flow(office, clinic, category)], asks(office, clinic, category)
+        came = changed(his, change("evidenced", 3))
+        found = [
+            outcome(question, flows, [msgspec.structs.replace(hers, depends_on=(of_him,))]) for of_him in (his, came)
+        ]
+        assert found == ["no_permission" if about_others else "permit", "permit"]

@@ -20,7 +20,8 @@ CLIENT_DATA_ERASED = {
     ),
     "grants": (
         "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
-        "explicit answer valid_from valid_until given_at third_parties third_party_grants evidence_follows"
+        "explicit answer valid_from valid_until given_at third_parties third_party_grants evidence_follows "
+        "entrusted_by"
     ),
     "grant_changes": (
         "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "
@@ -74,7 +75,7 @@ NOT_CLIENT_DATA = {
     ),
     "approval_revocations": "network_id revocation_id approval_id revoked_by recorded_at",
     "agreement_endings": "network_id agreement_id recorded_at",
-    "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm",
+    "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm entrusted",
     "texts": "network_id text_id version recorded_at",
     "text_languages": "network_id text_id language content sha256 translation_of",
     "text_invalidations": "network_id invalidation_id text_id language reason recorded_at",

@@ -47,7 +47,11 @@ FLOWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("foreigners", "aid", "appointment", ()),
     ("jobcenter", "debts", "debt-advice", ()),
     ("debts", "jobcenter", "debt-advice", ("identity", "contact")),
+    ("youth", "aid", "appointment", ()),
+    ("youth", "school", "school", ()),
 )
+# The data of these flows were entrusted to the youth office: sender and purpose.
+ENTRUSTED = frozenset({("youth", "appointment"), ("youth", "school")})
 
 
 def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of a plan
@@ -98,6 +102,7 @@ def flows(
             frozenset(category_ids[category] for category in categories) or by_slug[purpose].category_ids,
             "consent",
             None,
+            (sender, purpose) in ENTRUSTED,
         )
         for sender, recipient, purpose, categories in wanted
     ]

@@ -56,6 +56,7 @@ def consents(good: Body) -> Iterator[Case]:
             ),
             "/grants/0/third_parties": ("", "unstated", "yes", 1, True),
             "/grants/0/third_party_consents": ("", None, [1], ["x"], {}),
+            "/grants/0/entrusted_by": ("", "unknown", True, 1),
             "/giver/partner": ("", "nobody", 1, []),
             "/act/method": ("", "fax", None, 1),
             "/act/evidence/sha256": ("", "0" * 63, "0" * 65, "g" * 64, "0" * 64 + "\n", None, 1),

@@ -83,7 +83,9 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """A flow that an agreement allows, in one direction for one purpose, based on consent or on the statute `norm`."""
+    """A flow that an agreement allows, in one direction for one purpose, based on consent or on the statute `norm`.
+    `entrusted`: its data were entrusted to the youth office for help in person (§ 65 SGB VIII).
+    """
 
     agreement: Agreement
     sender_id: int
@@ -92,6 +94,7 @@ class Flow(msgspec.Struct, frozen=True):
     category_ids: frozenset[int]
     basis: Basis
     norm: str | None
+    entrusted: bool = False
 
 
 class TextLanguage(msgspec.Struct, frozen=True):

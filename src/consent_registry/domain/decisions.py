@@ -56,8 +56,11 @@ def decide(question: Question, rules: FlowRules, grants: Sequence[Grant], now: d
     statutory = _listed(rules, "statute", now)
     judged = _listed(rules, "consent", now) - statutory if _parties_are_open(question) else frozenset()
     # If several grants permit a category, the answer names the one that lasts longest; the first wins a tie.
+    entrusted = _entrusted(rules, now)
     passing = [
-        _Passing(grant, now) for grant in grants if _is_for(question, grant) and _gates_are_open(rules, grant, now)
+        _Passing(grant, now, entrusted)
+        for grant in grants
+        if _is_for(question, grant) and _gates_are_open(rules, grant, now)
     ]
     passing.sort(key=lambda candidate: candidate.until, reverse=True)
     grounds: dict[int, _Passing] = {}
@@ -88,10 +91,11 @@ def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -
 class _Passing:
     """A grant, the categories that may be sent under it at this moment, and the instant at which it ends."""
 
-    __slots__ = ("category_ids", "grant", "until")
+    __slots__ = ("category_ids", "entrusted", "grant", "until")
 
-    def __init__(self, grant: Grant, now: datetime) -> None:
+    def __init__(self, grant: Grant, now: datetime, entrusted: frozenset[int]) -> None:
         self.grant = grant
+        self.entrusted = entrusted
         self.category_ids = permitted_categories(grant, now)
         self.until = _lasts_until(grant)
 
@@ -104,6 +108,13 @@ def _listed(rules: FlowRules, basis: Basis, now: datetime) -> frozenset[int]:
     """The categories that agreements in force list for this flow on this basis."""
     return frozenset().union(
         *[flow.category_ids for flow in rules.flows if flow.basis == basis and flow.agreement.in_force(now)]
+    )
+
+
+def _entrusted(rules: FlowRules, now: datetime) -> frozenset[int]:
+    """The categories that an agreement in force marks as entrusted on this flow (§ 65 SGB VIII)."""
+    return frozenset().union(
+        *[flow.category_ids for flow in rules.flows if flow.entrusted and flow.agreement.in_force(now)]
     )
 
 
@@ -130,6 +141,7 @@ def _permits(question: Question, category: Category, candidate: _Passing, now: d
         category.category_id in candidate.category_ids
         and _is_ticked(question, category, candidate.grant)
         and _is_proven(question, category, candidate.grant)
+        and _says_who_entrusted(category, candidate)
         and (not category.flags.third_party_data or covers_others(candidate.grant, category.category_id, now))
         and _secrecy_is_released(question, category, candidate.grant)
     )
@@ -148,6 +160,14 @@ def _is_proven(question: Question, category: Category, grant: Grant) -> bool:
         return True
     others = grant.depends_on if category.flags.third_party_data else ()
     return not any(lacks_evidence(needed) for needed in (grant, *others))
+
+
+def _says_who_entrusted(category: Category, candidate: _Passing) -> bool:
+    """Whether it is on record who entrusted what was entrusted; of other persons in the data too (§ 65 SGB VIII)."""
+    if category.category_id not in candidate.entrusted:
+        return True
+    others = candidate.grant.depends_on if category.flags.third_party_data else ()
+    return all(needed.entrusted_by is not None for needed in (candidate.grant, *others))
 
 
 def _is_for(question: Question, grant: Grant) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 Answer = Literal["given", "refused", "requested"]
 # Data about other persons: the recorder states whether there are any, and whether these persons agreed.
 ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
+EntrustedBy = Literal["self", "other"]
 Status = Literal["requested", "given", "renewed", "refused", "withdrawn", "ended", "expired", "invalidated"]
 ChangeKind = Literal[
     "confirmed", "evidenced", "renewed", "unrenewed", "withdrawn", "ended", "invalidated", "restricted", "unrestricted"
@@ -87,6 +88,8 @@ class Grant(msgspec.Struct, frozen=True):
     client_id: str = ""
     # Whether the consent was recorded before its evidence was there.
     evidence_follows: bool = False
+    # Who entrusted the data to the youth office (§ 65 SGB VIII); None if nothing was said.
+    entrusted_by: EntrustedBy | None = None
 
     @property
     def readers(self) -> frozenset[int]:

@@ -74,6 +74,12 @@ NAMES: Row = event("catalogue", 1, partners=["north", "south"], agreements=["1"]
 WHEN: Row = {"recorded_at": instant(1)}
 
 
+def test_a_setup_tells_what_was_entrusted() -> None:
+    """Of a flow that is marked, and of no other."""
+    (marked,) = told(WHOLE | {"flows": [FLOW | {"entrusted": True}]})["flows"]
+    assert marked["entrusted"] is True
+
+
 def test_a_setup_tells_the_whole_catalogue() -> None:
     """Every column of every entry."""
     assert told(WHOLE) == {
@@ -95,6 +101,7 @@ def test_a_setup_tells_the_whole_catalogue() -> None:
                 "category_ids": ("contact", "identity"),
                 "basis": "statute",
                 "norm": "§ 69 SGB X",
+                "entrusted": False,
             },
         ],
         "texts": [{"version": "2026-1", "text_id": "t", **WHEN}],

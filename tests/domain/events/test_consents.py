@@ -22,6 +22,7 @@ GRANT: Row = {
     "valid_until": text(80),
     "third_parties": "consented",
     "third_party_grants": ["g0"],
+    "entrusted_by": "other",
 }
 OTHER: Row = GRANT | {
     "grant": "g2",
@@ -35,6 +36,7 @@ OTHER: Row = GRANT | {
     "valid_until": text(70),
     "third_parties": None,
     "third_party_grants": [],
+    "entrusted_by": "self",
 }
 RELEASE: Row = {"release": "r1", "holder": "west", "towards": "east", "person": "doctor", "function_commitment": "F"}
 CONSENT: Row = event(
@@ -131,6 +133,7 @@ GRANT_ROW: Row = {
     "third_parties": "consented",
     "third_party_grants": ("g0",),
     "evidence_follows": False,
+    "entrusted_by": "other",
 }
 OTHER_ROW: Row = GRANT_ROW | {
     "grant_id": "g2",
@@ -144,6 +147,7 @@ OTHER_ROW: Row = GRANT_ROW | {
     "valid_until": instant(70),
     "third_parties": None,
     "third_party_grants": None,
+    "entrusted_by": "self",
 }
 RELEASE_ROW: Row = {
     "release_id": "r1",
@@ -206,7 +210,7 @@ def test_what_a_consent_may_lack() -> None:
     """Evidence that is still to come, nobody's mandate, and what grants did not tell at first."""
     giver = {name: value for name, value in CONSENT["giver"].items() if name not in SAID_OF_GIVER}
     giver |= {"mandate_until": None}
-    early = {name: value for name, value in GRANT.items() if not name.startswith("third_part")}
+    early = {name: value for name, value in GRANT.items() if not name.startswith(("third_part", "entrusted"))}
     bare = CONSENT | {"evidence": None, "giver": giver, "grants": [early], "releases": []}
     del bare["renewed"]
     found = told(bare)
@@ -220,6 +224,7 @@ def test_what_a_consent_may_lack() -> None:
     parts = {"partner_ids": ("north", "south"), "valid_from": instant(2)}
     assert found["consents"] == [CONSENT_ROW | nothing | parts]
     unsaid = {"given_at": None, "third_parties": None, "third_party_grants": None, "evidence_follows": True}
+    unsaid |= {"entrusted_by": None}
     assert found["grants"] == [GRANT_ROW | unsaid]
     assert "releases" not in found
     (oral,) = told(bare | {"method": "oral"})["grants"]

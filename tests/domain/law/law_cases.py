@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from consent_registry.domain.catalogue import Category, Purpose
+from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Network, Purpose
 from consent_registry.domain.flags import CategoryFlags, PurposeFlags
 from consent_registry.domain.law.proposed import (
     ClientAct,
@@ -60,3 +60,24 @@ def consent_by(giver: Giver, *grants: ProposedGrant, at: datetime = NOW) -> Prop
         information=Information("B-11", Interpreter("none", None), (), None),
         renews=None,
     )
+
+
+def catalogue_with(*flows: Flow) -> Catalogue:
+    """A network with these flows and nothing else."""
+    return Catalogue(
+        network=Network(1, "small", "Small", "", "registry.test/small"),
+        version=1,
+        partners={},
+        categories={},
+        purposes={},
+        agreements=(),
+        flows={(1, 2, 1): flows},
+        texts={},
+        credentials={},
+    )
+
+
+def flow_of(*categories: Category, entrusted: bool = True, **agreement: object) -> Flow:
+    """A flow on consent between the partners of `grant_between`, in an agreement in force."""
+    frame = msgspec.structs.replace(Agreement("a", "1", None, None, ended=False), **agreement)
+    return Flow(frame, 1, 2, 1, frozenset(category.category_id for category in categories), "consent", None, entrusted)

@@ -5,10 +5,26 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
-from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole
+from consent_registry.domain.catalogue import Flow
+from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole, ProposedConsent
 from consent_registry.domain.law.remarks import REMARKS, remark_codes, remarks_of
 from tests.domain.cases import partner
-from tests.domain.law.law_cases import consent_by, grant_between, purpose
+from tests.domain.law.law_cases import (
+    ADULT,
+    FAMILY,
+    IDENTITY,
+    NOW,
+    catalogue_with,
+    consent_by,
+    flow_of,
+    grant_between,
+    purpose,
+)
+
+
+def codes_of(consent: ProposedConsent, *flows: Flow) -> list[str]:
+    """The codes of the remarks about this consent in a network with these flows."""
+    return remark_codes(catalogue_with(*flows), consent, NOW)
 
 
 def test_remarks_come_in_the_order_of_their_codes() -> None:
@@ -64,9 +80,9 @@ def test_who_is_asked_again(role: GiverRole, band: AgeBand, sides: tuple[str, st
     """A client of whom parents, a guardian or a youth office decided; not one who decided alone, or refused."""
     giver = Giver(role, band, adult_from=date(2033, 1, 1))
     asked = [code] if code is not None and role in {"parent", "guardian", "youth_office_custody"} else []
-    assert remark_codes(consent_by(giver, grant_between(*sides))) == asked
-    assert remark_codes(consent_by(giver, grant_between(*sides, answer="refused"))) == []
-    assert remark_codes(consent_by(msgspec.structs.replace(giver, adult_from=None), grant_between(*sides))) == []
+    assert codes_of(consent_by(giver, grant_between(*sides))) == asked
+    assert codes_of(consent_by(giver, grant_between(*sides, answer="refused"))) == []
+    assert codes_of(consent_by(msgspec.structs.replace(giver, adult_from=None), grant_between(*sides))) == []
 
 
 def test_what_ends_first_is_remarked() -> None:
@@ -78,7 +94,7 @@ def test_what_ends_first_is_remarked() -> None:
     for giver, end in ((custody, until), (child, of_age)):
         for late, codes in ((timedelta(), []), (timedelta(microseconds=1), ["mandate_ends_first"])):
             consent = consent_by(giver, grant_between("sgb_x", "sgb_x", asked_until=end + late))
-            assert remark_codes(consent) == codes
+            assert codes_of(consent) == codes
 
 
 def test_an_office_that_decides_and_takes_part_is_remarked() -> None:
@@ -90,14 +106,32 @@ def test_an_office_that_decides_and_takes_part_is_remarked() -> None:
         (partner(7), []),
     ):
         giver = Giver("guardian", "under_14", partner=office)
-        assert remark_codes(consent_by(giver, grant)) == codes
-        assert remark_codes(consent_by(giver, msgspec.structs.replace(grant, answer="refused"))) == []
+        assert codes_of(consent_by(giver, grant)) == codes
+        assert codes_of(consent_by(giver, msgspec.structs.replace(grant, answer="refused"))) == []
 
 
 def test_an_adults_consent_to_a_childs_data_is_remarked() -> None:
     """Where the purpose or a category is mostly about children and nobody else decided."""
     about_children = grant_between("sgb_x", "sgb_x", purpose=purpose(1, "school", minors=True))
-    assert remark_codes(consent_by(Giver("self", "adult"), about_children)) == ["adult_in_childrens_data"]
-    assert remark_codes(consent_by(Giver("self", "15_17"), about_children)) == []
-    assert remark_codes(consent_by(Giver("custodian", "adult"), about_children)) == []
-    assert remark_codes(consent_by(Giver("self", "adult"), grant_between("sgb_x", "sgb_x"))) == []
+    assert codes_of(consent_by(Giver("self", "adult"), about_children)) == ["adult_in_childrens_data"]
+    assert codes_of(consent_by(Giver("self", "15_17"), about_children)) == []
+    assert codes_of(consent_by(Giver("custodian", "adult"), about_children)) == []
+    assert codes_of(consent_by(Giver("self", "adult"), grant_between("sgb_x", "sgb_x"))) == []
+
+
+def test_nobody_said_who_entrusted_it() -> None:
+    """§ 65 SGB VIII: remarked where an agreement in force marks a category of the grant, and nothing is said."""
+    unsaid = consent_by(ADULT, grant_between("sgb_x", "sgb_x"))
+    remarked = ["entrusted_by_unstated"]
+    assert codes_of(unsaid, flow_of(IDENTITY)) == remarked
+    assert codes_of(unsaid, flow_of(FAMILY), flow_of(FAMILY, IDENTITY)) == remarked
+    for flow in (
+        flow_of(FAMILY),
+        flow_of(IDENTITY, entrusted=False),
+        flow_of(IDENTITY, ended=True),
+        flow_of(IDENTITY, valid_from=NOW + timedelta(days=1)),
+    ):
+        assert codes_of(unsaid, flow) == []
+    said = consent_by(ADULT, grant_between("sgb_x", "sgb_x", entrusted_by="self"))
+    refused = consent_by(ADULT, grant_between("sgb_x", "sgb_x", answer="refused"))
+    assert [codes_of(consent, flow_of(IDENTITY)) for consent in (said, refused)] == [[], []]

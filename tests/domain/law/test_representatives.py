@@ -292,3 +292,19 @@ def test_when_the_right_to_decide_ends(role: GiverRole) -> None:
         giver = Giver(role, "14", mandate_until=mandate, adult_from=adult_from)
         assert end_of_representation(giver, NOW) == expected
     assert end_of_representation(Giver("self", "14", mandate_until=soon, adult_from=OF_AGE["14"]), NOW) is None
+
+
+def test_who_entrusted_it_says_yes_too() -> None:
+    """§ 65 SGB VIII: what somebody else entrusted needs this person's yes; what the client entrusted does not."""
+    norm = "§ 65 Abs. 1 Satz 1 Nr. 1 SGB VIII"
+    by_others, own, unsaid = [grant_between("sgb_x", "sgb_x", entrusted_by=who) for who in ("other", "self", None)]
+    refused = msgspec.structs.replace(by_others, answer="refused")
+    adult, together = Giver("self", "adult"), Giver("self", "adult", co_givers=(CoGiver("entrusting_person"),))
+    found = faults_of(adult, own, by_others, unsaid, by_others)
+    assert found == [("entrusting_person", f"/grants/{number}/entrusted_by", norm) for number in (1, 3)]
+    assert faults_of(together, own, by_others, unsaid) == []
+    assert faults_of(adult, own, unsaid, refused) == []
+    parents = msgspec.structs.replace(whole("parent", "under_14"), co_givers=(SECOND_PARENT,))
+    assert faults_of(parents, by_others) == [("entrusting_person", "/grants/0/entrusted_by", norm)]
+    both = msgspec.structs.replace(parents, co_givers=(SECOND_PARENT, CoGiver("entrusting_person")))
+    assert faults_of(both, by_others) == []

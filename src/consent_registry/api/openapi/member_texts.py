@@ -50,6 +50,8 @@ MEMBERS = {
     "direct_counselling": "Whether a child under 14 asked for advice itself.",
     "dpo_approval": "Whether it needs the approval of a data-protection officer.",
     "en": "In English.",
+    "entrusted": "Whether the data were entrusted to the youth office (§ 65 SGB VIII): a grant must say by whom.",
+    "entrusted_by": "Who entrusted the data to the youth office (§ 65 SGB VIII): the client, or somebody else.",
     "error": "The code of RFC 6749, section 5.2.",
     "error_description": "The error in words.",
     "errors": "Every fault of the request, at most 100.",

@@ -77,6 +77,7 @@ class LoggedFlow(EventPart, frozen=True, kw_only=True):
     category_ids: list[str]
     basis: str
     norm: str | None
+    entrusted: bool | UnsetType = UNSET
 
 
 class LoggedVersion(EventPart, frozen=True, kw_only=True):
@@ -156,6 +157,7 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
                 sender_id=flow.sender,
                 recipient_id=flow.recipient,
                 purpose_id=flow.purpose,
+                entrusted=flow.entrusted is True,
             )
 
     def _text_rows(self) -> Iterator[Row]:

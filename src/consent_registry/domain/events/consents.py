@@ -35,6 +35,7 @@ class LoggedGrant(EventPart, frozen=True, kw_only=True):
     valid_until: LoggedInstant
     third_parties: str | UnsetType | None = UNSET
     third_party_grants: list[str] | UnsetType = UNSET
+    entrusted_by: str | UnsetType = UNSET
 
 
 class LoggedRelease(EventPart, frozen=True, kw_only=True):
@@ -210,6 +211,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             purpose_id=grant.purpose,
             category_ids=grant.categories,
             third_party_grants=tuple(grant.third_party_grants or ()) or None,
+            entrusted_by=None if grant.entrusted_by is UNSET else grant.entrusted_by,
             evidence_follows=self.evidence is None and self.method != "oral",
             **of_others,
         )

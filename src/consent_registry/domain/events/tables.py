@@ -25,7 +25,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "agreement_endings": (("agreement_id",), ("recorded_at",)),
     "flows": (
         ("agreement_id", "flow_number"),
-        ("sender_id", "recipient_id", "purpose_id", "category_ids", "basis", "norm"),
+        ("sender_id", "recipient_id", "purpose_id", "category_ids", "basis", "norm", "entrusted"),
     ),
     # `secret_mac` is the SHA-256 of what is stored; of it, and of the digests of codes, events tell commitments.
     "credentials": (("client_id",), ("partner_id", "scopes", "secret_key", "secret_mac", "recorded_at")),
@@ -130,6 +130,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "third_parties",
             "third_party_grants",
             "evidence_follows",
+            "entrusted_by",
         ),
     ),
     "grant_changes": (

@@ -27,12 +27,27 @@ def capacity_refusals(consent: ProposedConsent) -> Iterator[Fault]:
             "adult_from_contradicts",
             "Art. 5 Abs. 1 lit. d DSGVO",
         )
+    yield from _entrusted_by_others(consent)
     if not consent.given:
         return
     if giver.role == "self":
         yield from own_consent_refusals(consent)
     elif giver.role in REPRESENTATIVES:
         yield from representation_refusals(consent)
+
+
+def _entrusted_by_others(consent: ProposedConsent) -> Iterator[Fault]:
+    """What somebody else entrusted to the youth office needs this person's yes beside that of the person concerned."""
+    if consent.giver.together_with("entrusting_person"):
+        return
+    for number, grant in enumerate(consent.grants):
+        if grant.answer == "given" and grant.entrusted_by == "other":
+            yield Fault(
+                f"/grants/{number}/entrusted_by",
+                "Somebody else entrusted this: it needs the yes of that person too.",
+                "entrusting_person",
+                ENTRUSTED_NORM,
+            )
 
 
 def _shape(giver: Giver) -> Iterator[Fault]:

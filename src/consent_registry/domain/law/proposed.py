@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.catalogue import Category, Partner, Purpose
-from consent_registry.domain.grants import ThirdParties
+from consent_registry.domain.grants import EntrustedBy, ThirdParties
 
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
 GiverRole = Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
@@ -41,6 +41,8 @@ class ProposedGrant(msgspec.Struct, frozen=True, kw_only=True):
     stated_third_parties: Literal["none", "consented", "not_consented"] | None = None
     # The other persons' own consents to the same flow.
     third_party_consents: tuple[str, ...] = ()
+    # Who entrusted the data to the youth office; None if nothing was said.
+    entrusted_by: EntrustedBy | None = None
 
     @property
     def flow(self) -> tuple[int, int, int]:

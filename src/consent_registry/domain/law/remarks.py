@@ -4,10 +4,11 @@ The record and the log hold the code; this table has the norm and the sentence.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
+from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_text, months_later
 from consent_registry.domain.law.information import needs_benefits_notice
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
@@ -64,6 +65,11 @@ REMARKS = {
             "Daten über Schule oder Kita betreffen meist ein Kind, als Person ist hier eine erwachsene angegeben.",
         ),
         Remark(
+            "entrusted_by_unstated",
+            "§ 65 Abs. 1 Satz 1 Nr. 1 SGB VIII",
+            "Von wem die anvertrauten Daten stammen, steht nicht fest; so werden sie nicht weitergegeben.",
+        ),
+        Remark(
             "third_parties_unstated",
             "Art. 6 Abs. 1 lit. a DSGVO",
             "Es steht nicht fest, ob Daten anderer Personen dabei sind; für sie gilt diese Einwilligung nicht.",
@@ -94,9 +100,21 @@ def _with_month(remark: Remark, adult_from: str | None) -> Remark:
     return msgspec.structs.replace(remark, text=remark.text.format(month=month))
 
 
-def remark_codes(consent: ProposedConsent) -> list[str]:
+def remark_codes(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> list[str]:
     """The codes of the remarks about a consent, in alphabetical order."""
-    return sorted({*_about_the_act(consent, consent.given), *_about_the_giver(consent, consent.given)})
+    found = {*_about_the_act(consent, consent.given), *_about_the_giver(consent, consent.given)}
+    if any(grant.entrusted_by is None and _is_entrusted(catalogue, grant, now) for grant in consent.given):
+        found.add("entrusted_by_unstated")
+    return sorted(found)
+
+
+def _is_entrusted(catalogue: Catalogue, grant: ProposedGrant, now: datetime) -> bool:
+    """Whether an agreement in force marks a category of the grant as entrusted on its flow."""
+    category_ids = {category.category_id for category in grant.categories}
+    return any(
+        flow.entrusted and flow.agreement.in_force(now) and not category_ids.isdisjoint(flow.category_ids)
+        for flow in catalogue.flows_between(*grant.flow)
+    )
 
 
 def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:

@@ -78,6 +78,7 @@ class FlowView(msgspec.Struct, frozen=True):
     categories: list[str]
     basis: str
     norm: str | None
+    entrusted: bool
 
 
 class AgreementView(msgspec.Struct, frozen=True):
@@ -252,6 +253,7 @@ def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
         catalogue.category_slugs(flow.category_ids),
         flow.basis,
         flow.norm,
+        flow.entrusted,
     )
 
 

@@ -94,7 +94,9 @@ class DeclaredCatalogue(DocumentPart, frozen=True):
 
 
 class DeclaredFlow(DocumentPart, frozen=True):
-    """A flow: sender, recipient, purpose and categories, based on consent or on the statute `norm`."""
+    """A flow: sender, recipient, purpose and categories, based on consent or on the statute `norm`. `entrusted`: the
+    data were entrusted to the youth office for help in person (§ 65 SGB VIII).
+    """
 
     sender: DeclaredSlug
     recipient: DeclaredSlug
@@ -102,6 +104,7 @@ class DeclaredFlow(DocumentPart, frozen=True):
     categories: DeclaredSlugs
     basis: Literal["consent", "statute"]
     norm: Label | None
+    entrusted: bool = False
 
 
 class DeclaredAgreement(DocumentPart, frozen=True):

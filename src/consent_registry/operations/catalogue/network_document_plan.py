@@ -92,6 +92,7 @@ def _agreement(
             frozenset(categories[name] for name in flow.categories),
             flow.basis,
             flow.norm,
+            flow.entrusted,
         )
         for flow in agreement.flows
     ]

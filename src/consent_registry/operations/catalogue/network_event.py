@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.events.catalogue import (
@@ -92,6 +93,7 @@ def _flows(plan: NetworkPlan, agreement_ids: Mapping[str, str], categories: Mapp
                 category_ids=_named(flow.category_ids, categories),
                 basis=flow.basis,
                 norm=flow.norm,
+                entrusted=flow.entrusted or UNSET,
             )
 
 

@@ -76,6 +76,7 @@ def _logged_grant(catalogue: Catalogue, grant: Grant) -> LoggedGrant:
         valid_until=format_instant(grant.valid_until),
         third_parties=grant.third_parties,
         third_party_grants=list(grant.third_party_grants),
+        entrusted_by=grant.entrusted_by or UNSET,
     )
 
 

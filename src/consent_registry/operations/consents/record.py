@@ -136,6 +136,7 @@ def _grants(
                 given_at=consent.act.given_at,
                 third_parties=proposed.third_parties,
                 third_party_grants=third_party.grant_ids,
+                entrusted_by=proposed.entrusted_by,
                 evidence_follows=consent.act.evidence is None and consent.act.method != "oral",
             )
         )
@@ -175,7 +176,7 @@ def _row(
         recorded_at=now,
         renews=consent.renews,
         guardian_id=None if giver.partner is None else giver.partner.partner_id,
-        remarks=remark_codes(consent),
+        remarks=remark_codes(command.catalogue, consent, now),
         giver_adult_from=None if giver.adult_from is None else month_text(giver.adult_from),
         giver_insight=giver.insight,
         giver_direct_counselling=giver.direct_counselling or None,

@@ -149,6 +149,7 @@ def _grant(
         has_stated_end=stated_end is not None,
         stated_third_parties=grant.third_parties,
         third_party_consents=tuple(grant.third_party_consents),
+        entrusted_by=grant.entrusted_by,
     )
 
 

@@ -42,6 +42,8 @@ class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     third_parties: Literal["none", "consented", "not_consented"] | None = None
     # The third parties' own consents to the same flow.
     third_party_consents: Annotated[list[Uuid], Meta(max_length=20)] = []
+    # Who entrusted the data to the youth office, on a flow marked as entrusted (§ 65 SGB VIII).
+    entrusted_by: Literal["self", "other"] | None = None
 
 
 class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

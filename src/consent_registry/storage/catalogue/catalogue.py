@@ -167,7 +167,7 @@ async def _flows(
 ) -> dict[FlowKey, tuple[Flow, ...]]:
     rows = await connection.fetch(
         """
-        select agreement_id, sender_id, recipient_id, purpose_id, category_ids, basis, norm
+        select agreement_id, sender_id, recipient_id, purpose_id, category_ids, basis, norm, entrusted
         from registry.flows where network_id = $1 order by agreement_id, flow_number
         """,
         network_id,
@@ -175,7 +175,7 @@ async def _flows(
     flows: defaultdict[FlowKey, list[Flow]] = defaultdict(list)
     for row in rows:
         agreement = agreements[str(row["agreement_id"])]
-        flow = Flow(agreement, row[1], row[2], row[3], frozenset(row[4]), row["basis"], row["norm"])
+        flow = Flow(agreement, row[1], row[2], row[3], frozenset(row[4]), *row[5:])
         flows[flow.sender_id, flow.recipient_id, flow.purpose_id].append(flow)
     return {key: tuple(same_key) for key, same_key in flows.items()}
 

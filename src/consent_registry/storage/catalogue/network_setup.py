@@ -99,8 +99,9 @@ async def add_agreement(
     await connection.executemany(
         """
         insert into registry.flows
-            (network_id, agreement_id, flow_number, sender_id, recipient_id, purpose_id, category_ids, basis, norm)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (network_id, agreement_id, flow_number, sender_id, recipient_id, purpose_id, category_ids, basis, norm,
+             entrusted)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
             (
@@ -113,6 +114,7 @@ async def add_agreement(
                 sorted(flow.category_ids),
                 flow.basis,
                 flow.norm,
+                flow.entrusted,
             )
             for number, flow in enumerate(flows, start=1)
         ],

@@ -18,7 +18,7 @@ GrantRow = asyncpg.Record | Mapping[str, Any]
 OTHERS = (
     *("grant_id", "consent_id", "client_id", "sender_id", "recipient_id", "purpose_id", "category_ids", "explicit"),
     *("answer", "valid_from", "valid_until", "recorder_id", "given_at", "third_parties", "third_party_grants"),
-    "evidence_follows",
+    *("evidence_follows", "entrusted_by"),
     *("kind", "effective_at", "recorded_at", "changed_category_ids", "changed_until", "by_grant_id"),
 )
 
@@ -27,7 +27,7 @@ _SELECT = """
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews, g.given_at,
-        g.third_parties, g.third_party_grants, g.evidence_follows
+        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by
     from registry.grants g
     join registry.consents k on k.network_id = g.network_id and k.consent_id = g.consent_id
     left join registry.grant_changes c on c.network_id = g.network_id and c.grant_id = g.grant_id
@@ -80,6 +80,7 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         depends_on=tuple(_others(row.get("others") or ())),
         client_id=str(row.get("home_id") or ""),
         evidence_follows=row["evidence_follows"],
+        entrusted_by=row["entrusted_by"],
     )
 
 
@@ -107,7 +108,8 @@ async def find_grants_of_consents(connection: Connection, network_id: int, conse
         select g.client_id as home_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id,
             g.category_ids, g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at,
             c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id,
-            k.renews, g.given_at, g.third_parties, g.third_party_grants, g.evidence_follows
+            k.renews, g.given_at, g.third_parties, g.third_party_grants, g.evidence_follows,
+            g.entrusted_by
         from g join k on k.consent_id = g.consent_id left join c on c.grant_id = g.grant_id
         order by g.grant_id
         """,
@@ -134,8 +136,8 @@ async def add_grants(connection: Connection, network_id: int, grants: Sequence[G
         insert into registry.grants
             (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id, purpose_id,
              category_ids, explicit, answer, valid_from, valid_until, given_at, third_parties, third_party_grants,
-             evidence_follows)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             evidence_follows, entrusted_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         """,
         [
             (
@@ -156,6 +158,7 @@ async def add_grants(connection: Connection, network_id: int, grants: Sequence[G
                 grant.third_parties,
                 list(grant.third_party_grants) or None,
                 grant.evidence_follows,
+                grant.entrusted_by,
             )
             for grant in grants
         ],

@@ -78,12 +78,12 @@ _FACTS = """
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids,
         g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, g.given_at,
-        g.third_parties, g.third_party_grants, g.evidence_follows,
+        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by,
         case when g.third_party_grants is not null then array(
             select row(o.grant_id, o.consent_id, o.client_id, o.sender_id, o.recipient_id, o.purpose_id,
                 o.category_ids, o.explicit, o.answer, o.valid_from, o.valid_until, o.recorder_id, o.given_at,
-                o.third_parties, o.third_party_grants, o.evidence_follows, x.kind, x.effective_at, x.recorded_at,
-                x.category_ids, x.valid_until, x.by_grant_id)
+                o.third_parties, o.third_party_grants, o.evidence_follows, o.entrusted_by, x.kind, x.effective_at,
+                x.recorded_at, x.category_ids, x.valid_until, x.by_grant_id)
             from registry.grants o
             left join registry.grant_changes x on x.network_id = $1 and x.grant_id = o.grant_id
             where o.network_id = $1 and o.grant_id = any (g.third_party_grants)
