@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION = ignore
 # Runs a command that may take a while: a line when it begins, and the seconds it took.
 STEP = printf '%s … ' "$(1)"; began=$$(date +%s); $(2) || { echo failed; exit 1; }; echo "$$(( $$(date +%s) - began )) s"
 
-.PHONY: help demo serve test check docs bench openapi schema lock crash crowd flood silence contract proofs tampering mutants clean
+.PHONY: help demo serve test check docs bench openapi schema rules lock crash crowd flood silence contract proofs tampering mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,6 +45,7 @@ help:
 	@echo 'make mutants  every small mistake in domain/, tlog/ and the token check, each before its tests'
 	@echo 'make openapi  write openapi/consent-registry.json anew'
 	@echo 'make schema   write migrations/schema.sql anew'
+	@echo 'make rules    write docs/rules.md anew from the tables of the law'
 	@echo 'make lock     write all lock files anew; with LOCKFLAGS= in the versions that are locked'
 	@echo 'make clean    remove what was installed or generated; the data of a demonstration stays'
 
@@ -105,6 +106,9 @@ openapi: $(INSTALLED)
 
 schema: $(TOOLS)
 	$(PY) -m tools.schema
+
+rules: $(TOOLS)
+	$(PY) -m tools.rules
 
 # uv alone writes one lock for every platform; it is needed here and nowhere else. What the registry needs to run has a lock
 # of its own: production installs it and nothing else. The others hold what comes on top, in the same versions.

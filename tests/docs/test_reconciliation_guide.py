@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from consent_registry.domain.findings import CLOCKS_DIFFER, EVIDENCE_AFTER, GROUNDS, REPORT_AFTER
+from consent_registry.domain.findings import CLOCKS_DIFFER, EVIDENCE_AFTER, REPORT_AFTER, SEVERITY
+from consent_registry.domain.law.rules.all_rules import FINDINGS
 from consent_registry.domain.lookups import QUESTIONS_WITHOUT_TRANSFER, REFUSED_REFERENCES
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.operations.oversight.findings import LONGEST, PERIOD
@@ -26,9 +27,9 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_kind_is_told_with_its_severity_and_norm() -> None:
-    """In the order of the code, no more and no fewer."""
+    """In the order of the code, with the articles whose equivalents are cited."""
     told = [(row[0].strip("`"), row[1], row[3]) for row in rows("What is looked for")]
-    assert told == [(kind, ground.severity, ground.norm) for kind, ground in GROUNDS.items()]
+    assert told == [(kind, severity, "; ".join(FINDINGS[kind].norms)) for kind, severity in SEVERITY.items()]
 
 
 def test_the_numbers_are_the_codes() -> None:
@@ -49,7 +50,7 @@ def test_the_numbers_are_the_codes() -> None:
 def test_for_every_kind_there_is_something_to_do() -> None:
     """Each has one row."""
     named = [kind for row in rows("What to do") for kind in re.findall(r"`([a-z_]+)`", row[0])]
-    assert sorted(named) == sorted(GROUNDS)
+    assert sorted(named) == sorted(SEVERITY)
 
 
 @pytest.mark.system

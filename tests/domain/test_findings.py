@@ -9,10 +9,10 @@ import pytest
 from consent_registry.domain.findings import (
     CLOCKS_DIFFER,
     EVIDENCE_AFTER,
-    GROUNDS,
     KINDS,
     REPORT_AFTER,
     SEVERITIES,
+    SEVERITY,
     Finding,
     FindingKind,
     Period,
@@ -23,6 +23,7 @@ from consent_registry.domain.findings import (
     sort_key_of,
     unreported,
 )
+from consent_registry.domain.law.rules.all_rules import FINDINGS
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 STEP = timedelta(microseconds=1)
@@ -75,15 +76,15 @@ def test_what_presses_most_comes_first() -> None:
     link = on_undone_link(Permit("d", 1, None, AT), "u", AT, AT + 2 * STEP)
     urgent = Finding("transfer_broader", "t", AT, {})
     assert sorted([link, late, same, later, urgent], key=sort_key) == [urgent, later, same, late, link]
-    assert sort_key_of(late.ground.severity, late.known_at, late.finding_id) == sort_key(late)
+    assert sort_key_of(late.severity, late.known_at, late.finding_id) == sort_key(late)
     assert SEVERITIES == ("urgent", "overdue", "to_clarify")
     assert set(KINDS) == set(FindingKind.__args__)  # type: ignore[attr-defined]
-    assert all(GROUNDS[kind].norm for kind in KINDS)
+    assert all(FINDINGS[kind].norms for kind in KINDS)
 
 
 def test_how_much_each_kind_presses() -> None:
     """A transfer against the client's will is urgent, a late report overdue, and the rest to be clarified."""
-    assert {severity: [kind for kind in KINDS if GROUNDS[kind].severity == severity] for severity in SEVERITIES} == {
+    assert {severity: [kind for kind in KINDS if SEVERITY[kind] == severity] for severity in SEVERITIES} == {
         "urgent": [
             "transfer_without_permit",
             "transfer_after_withdrawal",
@@ -103,4 +104,4 @@ def test_how_much_each_kind_presses() -> None:
             "link_codes_guessed",
         ],
     }
-    assert {ground.severity for ground in GROUNDS.values()} == set(SEVERITIES)
+    assert set(SEVERITY.values()) == set(SEVERITIES)

@@ -40,34 +40,25 @@ EVIDENCE_AFTER = timedelta(days=14)
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 
-class FindingGround(msgspec.Struct, frozen=True):
-    """The severity of a kind of finding, and its norm."""
-
-    severity: Severity
-    norm: str
-
-
 # In the order of the answer.
-GROUNDS: Mapping[FindingKind, FindingGround] = {
-    "transfer_without_permit": FindingGround("urgent", "Art. 6 Abs. 1 DSGVO, § 67d Abs. 1 SGB X"),
-    "transfer_after_withdrawal": FindingGround("urgent", "Art. 7 Abs. 3 DSGVO"),
-    "transfer_on_void_grant": FindingGround(
-        "urgent", "Art. 6 Abs. 1, Art. 7, Art. 17 Abs. 1 lit. d DSGVO, § 78 Abs. 1 SGB X"
-    ),
-    "transfer_under_restriction": FindingGround("urgent", "Art. 18 Abs. 2 DSGVO"),
-    "transfer_broader": FindingGround("urgent", "Art. 5 Abs. 1 lit. c DSGVO, § 67d Abs. 1 SGB X"),
-    "transfer_before_permit": FindingGround("to_clarify", "Art. 6 Abs. 1 lit. a DSGVO, § 67b Abs. 2 SGB X"),
-    "transfer_after_ending": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. b DSGVO, § 67c Abs. 1 SGB X"),
-    "transfer_after_expiry": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. a DSGVO"),
-    "permit_unreported": FindingGround("overdue", "Art. 5 Abs. 2 DSGVO"),
-    "permit_on_undone_link": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. d DSGVO"),
-    "evidence_missing": FindingGround("overdue", "Art. 7 Abs. 1 DSGVO"),
-    "lookups_refused": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
-    "lookups_without_transfer": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. c DSGVO"),
-    "receipt_codes_guessed": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
-    "link_codes_guessed": FindingGround("to_clarify", "Art. 5 Abs. 1 lit. f, Art. 32 DSGVO"),
+SEVERITY: Mapping[FindingKind, Severity] = {
+    "transfer_without_permit": "urgent",
+    "transfer_after_withdrawal": "urgent",
+    "transfer_on_void_grant": "urgent",
+    "transfer_under_restriction": "urgent",
+    "transfer_broader": "urgent",
+    "transfer_before_permit": "to_clarify",
+    "transfer_after_ending": "to_clarify",
+    "transfer_after_expiry": "to_clarify",
+    "permit_unreported": "overdue",
+    "permit_on_undone_link": "to_clarify",
+    "evidence_missing": "overdue",
+    "lookups_refused": "to_clarify",
+    "lookups_without_transfer": "to_clarify",
+    "receipt_codes_guessed": "to_clarify",
+    "link_codes_guessed": "to_clarify",
 }
-KINDS: tuple[FindingKind, ...] = tuple(GROUNDS)
+KINDS: tuple[FindingKind, ...] = tuple(SEVERITY)
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -106,9 +97,9 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.kind}:{self.subject}"
 
     @property
-    def ground(self) -> FindingGround:
-        """The severity and norm of this kind of finding."""
-        return GROUNDS[self.kind]
+    def severity(self) -> Severity:
+        """The severity of this kind of finding."""
+        return SEVERITY[self.kind]
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -161,7 +152,7 @@ def evidence_overdue(consent_id: str, client_id: str, recorded_at: datetime, due
 
 def sort_key(finding: Finding) -> tuple[int, float, str]:
     """The sort key of a list of findings: severity, then the latest `known_at` first, then the id."""
-    return sort_key_of(finding.ground.severity, finding.known_at, finding.finding_id)
+    return sort_key_of(finding.severity, finding.known_at, finding.finding_id)
 
 
 def sort_key_of(severity: Severity, known_at: datetime, finding_id: str) -> tuple[int, float, str]:

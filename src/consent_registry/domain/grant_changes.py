@@ -35,7 +35,7 @@ def _takes_part(grant: Grant, partner_id: int) -> bool:
 
 
 class GrantAct(msgspec.Struct, frozen=True):
-    """A kind of act on grants: its noun, the change it makes, who may do it (`may`), on which statuses, and the norm.
+    """A kind of act on grants: its noun, the change it makes, who may do it (`may`), and on which statuses.
 
     `from_the_start`: the change takes effect from when the consent was given, so recipients may not use what they got.
     `spreads`: the act also changes the grants that a renewal connects with these (`renewals.related_grants`).
@@ -45,7 +45,6 @@ class GrantAct(msgspec.Struct, frozen=True):
     kind: ChangeKind
     may: MayAct
     statuses: frozenset[Status]
-    norm: str
     who: str
     from_the_start: bool = False
     spreads: bool = True
@@ -56,7 +55,6 @@ CONFIRMATION = GrantAct(
     kind="confirmed",
     may=_is_sender,
     statuses=frozenset({"requested"}),
-    norm="§ 67d Abs. 1 SGB X",
     who="Only its sender confirms a grant, because the sender answers for the transfer.",
     spreads=False,
 )
@@ -65,7 +63,6 @@ ENDING = GrantAct(
     kind="ended",
     may=_takes_part,
     statuses=LIVE | {"requested"},
-    norm="Art. 5 Abs. 1 lit. e DSGVO",
     who="Only a partner that takes part ends a grant.",
 )
 INVALIDATION = GrantAct(
@@ -73,7 +70,6 @@ INVALIDATION = GrantAct(
     kind="invalidated",
     may=_answers_for_it,
     statuses=LIVE | {"requested", "withdrawn", "ended", "expired"},
-    norm="Art. 7 DSGVO",
     who="Only its recorder or sender says that a grant was void from the start.",
     from_the_start=True,
     spreads=False,
@@ -83,7 +79,6 @@ RESTRICTION = GrantAct(
     kind="restricted",
     may=_takes_part,
     statuses=LIVE,
-    norm="Art. 18 DSGVO",
     who="Only a partner that takes part restricts a grant.",
 )
 LIFTING = GrantAct(
@@ -91,7 +86,6 @@ LIFTING = GrantAct(
     kind="unrestricted",
     may=_takes_part,
     statuses=LIVE,
-    norm="Art. 18 Abs. 3 DSGVO",
     who="Only a partner that takes part lifts a restriction.",
 )
 

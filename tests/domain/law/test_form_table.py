@@ -14,6 +14,7 @@ from consent_registry.domain.catalogue import Category, Purpose
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import PurposeFlags
 from consent_registry.domain.law.capacity import capacity_refusals
+from consent_registry.domain.law.citations import with_norms
 from consent_registry.domain.law.form import form_refusals
 from consent_registry.domain.law.proposed import (
     ClientAct,
@@ -80,7 +81,7 @@ def faults_of(plain: ProposedConsent, at: datetime, grant: ProposedGrant) -> lis
     """The faults of the consent with this grant, given at that time: in form, explicitness and capacity."""
     act = msgspec.structs.replace(plain.act, given_at=at)
     whole = msgspec.structs.replace(plain, act=act, grants=(grant,))
-    return [*form_refusals(whole), *capacity_refusals(whole)]
+    return list(with_norms([*form_refusals(whole), *capacity_refusals(whole)], whole, grant.sender))
 
 
 def broken(plain: ProposedConsent, at: datetime, grant: ProposedGrant) -> set[tuple[str, str]]:

@@ -7,7 +7,8 @@ import pytest
 
 from consent_registry.domain.catalogue import Flow
 from consent_registry.domain.law.proposed import AgeBand, Giver, GiverRole, ProposedConsent
-from consent_registry.domain.law.remarks import REMARKS, remark_codes, remarks_of
+from consent_registry.domain.law.remarks import RemarkNorms, remark_codes, remarks_of
+from consent_registry.domain.law.rules.all_rules import REMARKS
 from tests.domain.cases import partner
 from tests.domain.law.law_cases import (
     ADULT,
@@ -27,14 +28,26 @@ def codes_of(consent: ProposedConsent, *flows: Flow) -> list[str]:
     return remark_codes(catalogue_with(*flows), consent, NOW)
 
 
+NORMS = RemarkNorms(datetime(2026, 11, 30, tzinfo=UTC), "dsg_ekd", [("kdg", "gdpr_bdsg")])
+
+
 def test_remarks_come_in_the_order_of_their_codes() -> None:
     """Remarks come in the order of the given codes; no codes give no remarks."""
-    assert [remark.code for remark in remarks_of(["lay_interpreter", "mandate_ends_first"], None)] == [
+    assert [remark.code for remark in remarks_of(["lay_interpreter", "mandate_ends_first"], NORMS, None)] == [
         "lay_interpreter",
         "mandate_ends_first",
     ]
-    assert remarks_of([], "2029-04") == []
+    assert remarks_of([], NORMS, "2029-04") == []
     assert {code: remark.code for code, remark in REMARKS.items()} == {code: code for code in REMARKS}
+
+
+def test_a_remark_cites_the_law_of_those_concerned() -> None:
+    """Of both sides, of the recorder, or the same for everybody; with a German sentence."""
+    lay, relative, mandate = remarks_of(["lay_interpreter", "family_interpreter", "mandate_ends_first"], NORMS, None)
+    assert lay.norm == "§ 11 Abs. 2 lit. a KDG; Art. 9 Abs. 2 lit. a DSGVO"
+    assert relative.norm == "§ 11 Abs. 4 DSG-EKD"
+    assert mandate.norm == "§ 2 BGB; § 1773 BGB; § 1815 BGB"
+    assert relative.text == "Angehörige haben übersetzt; ob die Einwilligung freiwillig war, ist zu prüfen."
 
 
 def test_a_code_in_the_log_keeps_its_remark() -> None:
@@ -59,7 +72,7 @@ def test_a_code_in_the_log_keeps_its_remark() -> None:
 )
 def test_a_remark_names_the_month_in_which_to_ask_again(code: str, adult_from: str, month: str) -> None:
     """The month of the fifteenth or fourteenth birthday is three or four years before that of coming of age."""
-    (remark,) = remarks_of([code], adult_from)
+    (remark,) = remarks_of([code], NORMS, adult_from)
     assert f"Ab {month} " in remark.text
     assert remark.code == code
 

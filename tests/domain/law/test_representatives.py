@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from consent_registry.domain.law.capacity import capacity_refusals
+from consent_registry.domain.law.citations import with_norms
 from consent_registry.domain.law.proposed import AgeBand, CoGiver, Giver, GiverRole
 from consent_registry.domain.law.representatives import (
     REPRESENTATION_ROWS,
@@ -84,7 +85,8 @@ def whole(role: GiverRole, band: AgeBand) -> Giver:
 def faults_of(giver: Giver, *grants: object, at: datetime = NOW) -> list[tuple[str | None, str, str | None]]:
     """Rule, place and norm of each fault of this giver."""
     consent = consent_by(giver, *grants, at=at)  # type: ignore[arg-type]
-    return [(fault.rule, fault.pointer, fault.norm) for fault in capacity_refusals(consent)]
+    faults = with_norms(capacity_refusals(consent), consent, partner(1))
+    return [(fault.rule, fault.pointer, fault.norm) for fault in faults]
 
 
 @pytest.mark.parametrize(("role", "band"), list(product(NOBODY, BANDS)))

@@ -112,7 +112,7 @@ async def test_wrong_releases_are_refused(awo: Office, name: str) -> None:
     """A missing release, a needless one, and a release of an institution are refused with rule, norm and pointer."""
     releases, rule, pointer = WRONG[name]
     said = await awo.post("/consents", body(awo, await awo.client(), *releases), 422)
-    assert (rule, pointer, "§ 203 StGB") in {
+    assert (rule, pointer, "§ 203 Abs. 1 StGB") in {
         (fault["rule"], fault["pointer"], fault.get("norm")) for fault in said["errors"]
     }
 

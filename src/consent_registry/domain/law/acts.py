@@ -13,18 +13,11 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 def act_refusals(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> Iterator[Fault]:
     """The faults of an act in the future, and of one without its evidence."""
     if consent.act.given_at > now + CLOCK_TOLERANCE:
-        yield Fault(
-            "/act/given_at", "A consent cannot have been given in the future.", "given_at", "Art. 7 Abs. 1 DSGVO"
-        )
+        yield Fault("/act/given_at", "A consent cannot have been given in the future.", "given_at")
     # A refused grant needs no evidence, because nothing can ever be passed on by it.
     evidence_required = consent.given and not catalogue.policies.evidence_may_follow
     if evidence_required and consent.act.evidence is None and consent.act.method != "oral":
-        yield Fault(
-            "/act/evidence",
-            "A consent that was not given orally needs its evidence.",
-            "evidence",
-            "Art. 7 Abs. 1 DSGVO",
-        )
+        yield Fault("/act/evidence", "A consent that was not given orally needs its evidence.", "evidence")
 
 
 def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str) -> Iterator[Fault]:
@@ -34,7 +27,6 @@ def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str) ->
             f"{pointer}/valid_from",
             "A grant cannot begin before it was given: a later approval makes no earlier transfer lawful.",
             "valid_from",
-            "§ 67b Abs. 1 SGB X",
         )
     if grant.valid_until <= grant.valid_from:
-        yield Fault(f"{pointer}/valid_until", "A grant must end after it begins.", "valid_until", "Art. 5 Abs. 1 DSGVO")
+        yield Fault(f"{pointer}/valid_until", "A grant must end after it begins.", "valid_until")

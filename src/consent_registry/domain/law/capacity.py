@@ -6,14 +6,11 @@ from consent_registry.domain.errors import Fault
 from consent_registry.domain.law.own_consent import own_consent_refusals
 from consent_registry.domain.law.proposed import Giver, ProposedConsent
 from consent_registry.domain.law.representatives import (
-    MANDATE_NORM,
     OFFICES,
     REPRESENTATIVES,
     adult_from_contradicts,
     representation_refusals,
 )
-
-ENTRUSTED_NORM = "§ 65 Abs. 1 Satz 1 Nr. 1 SGB VIII"
 
 
 def capacity_refusals(consent: ProposedConsent) -> Iterator[Fault]:
@@ -25,7 +22,6 @@ def capacity_refusals(consent: ProposedConsent) -> Iterator[Fault]:
             "/giver/adult_from",
             "A client of this age band does not come of age in this month.",
             "adult_from_contradicts",
-            "Art. 5 Abs. 1 lit. d DSGVO",
         )
     yield from _entrusted_by_others(consent)
     if not consent.given:
@@ -46,7 +42,6 @@ def _entrusted_by_others(consent: ProposedConsent) -> Iterator[Fault]:
                 f"/grants/{number}/entrusted_by",
                 "Somebody else entrusted this: it needs the yes of that person too.",
                 "entrusting_person",
-                ENTRUSTED_NORM,
             )
 
 
@@ -54,9 +49,9 @@ def _shape(giver: Giver) -> Iterator[Fault]:
     """The faults of members that this giver cannot have."""
     if giver.role == "entrusting_person":
         detail = "Who entrusted facts to the youth office never decides for the person concerned, only beside it."
-        yield Fault("/giver/role", detail, "entrusting_person", ENTRUSTED_NORM)
+        yield Fault("/giver/role", detail, "entrusting_person")
     if giver.role == "self" and giver.mandate_until is not None:
-        yield Fault("/giver/mandate_until", "A client who decides alone has no mandate.", "mandate", MANDATE_NORM)
+        yield Fault("/giver/mandate_until", "A client who decides alone has no mandate.", "mandate")
     if giver.role == "self" and giver.scope is not None:
         detail = "A client who decides alone is limited to no purposes."
         yield Fault("/giver/scope", detail, "representation", "§ 1815 Abs. 1 BGB")

@@ -13,16 +13,13 @@ def agreement_refusals(catalogue: Catalogue, grant: ProposedGrant, pointer: str,
     """The faults of a grant whose parties cannot be chosen, or whose flow no agreement in force allows on consent."""
     for member, partner in (("sender", grant.sender), ("recipient", grant.recipient)):
         if not partner.selectable or partner.suspended:
-            yield Fault(
-                f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO"
-            )
+            yield Fault(f"{pointer}/{member}", "This partner cannot be chosen.", "partner_selectable")
     for number, category in enumerate(grant.categories):
         if category.category_id not in grant.purpose.category_ids:
             yield Fault(
                 f"{pointer}/categories/{number}",
                 "This category is not needed for this purpose.",
                 "category_of_purpose",
-                "Art. 5 Abs. 1 lit. c DSGVO",
             )
     flows = catalogue.flows_between(grant.sender.partner_id, grant.recipient.partner_id, grant.purpose.purpose_id)
     in_force = [flow for flow in flows if flow.agreement.in_force(now)]
@@ -40,7 +37,6 @@ def agreement_refusals(catalogue: Catalogue, grant: ProposedGrant, pointer: str,
                 f"{pointer}/categories/{number}",
                 "No agreement in force has this flow for this category.",
                 "flow_in_agreement",
-                "Art. 26 DSGVO",
             )
 
 
@@ -66,7 +62,6 @@ def _never_shared(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
                 f"{pointer}/categories/{number}",
                 "This category is never shared, whatever a client agrees to.",
                 "never_shared",
-                "§ 203 StGB, § 65 SGB VIII",
             )
 
 
@@ -80,10 +75,10 @@ def _closed_gates(
             continue
         if gate.rule == "dpo_approval":
             detail = "No data-protection officer had approved this purpose when the consent was given."
-            yield Fault(place, detail, "dpo_approval", "Art. 35 DSGVO")
+            yield Fault(place, detail, "dpo_approval")
         else:
             detail = "This partner is isolated: no data-protection officer had approved the flow by then."
-            yield Fault(place, detail, "isolated_partner", "§ 67d Abs. 1 SGB X")
+            yield Fault(place, detail, "isolated_partner")
 
 
 def _own_tick(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
@@ -93,7 +88,6 @@ def _own_tick(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
                 f"{pointer}/categories/{number}",
                 "This category is off unless a grant of its own, with an explicit yes, holds it and nothing else.",
                 "own_tick",
-                "Art. 9 Abs. 2 lit. a DSGVO",
             )
 
 
@@ -106,7 +100,6 @@ def _way_back(catalogue: Catalogue, grant: ProposedGrant, pointer: str) -> Itera
                 f"{pointer}/categories/{number}",
                 "An office that advises for this purpose says back who came, and nothing else.",
                 "attendance_only",
-                "Art. 5 Abs. 1 lit. c DSGVO",
             )
 
 
@@ -116,7 +109,6 @@ def _conference(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
             f"{pointer}/valid_until",
             "A consent to a conference is for one date or series: say when it ends.",
             "conference_end",
-            "Art. 5 Abs. 1 lit. b DSGVO",
         )
 
 
@@ -129,7 +121,6 @@ def _participants(grants: Sequence[ProposedGrant]) -> Iterator[Fault]:
                 f"/grants/{number}/recipient",
                 "Each participant of a conference is named once, by a grant of its own.",
                 "participant_named_once",
-                "Art. 4 Nr. 11 DSGVO",
             )
         seen.add(grant.flow)
 
@@ -142,5 +133,4 @@ def _sheets(grants: Sequence[ProposedGrant]) -> Iterator[Fault]:
                 f"/grants/{number}/purpose",
                 "This purpose needs a consent of its own, with no other purpose on the sheet.",
                 "separate_sheet",
-                "Art. 7 Abs. 2 DSGVO",
             )

@@ -11,13 +11,13 @@ from typing import Literal
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.law.dated import Dated
+from consent_registry.domain.law.norms import norms_of
 from consent_registry.domain.law.proposed import Method, ProposedConsent, ProposedGrant
 
 Form = Literal["written", "written_or_electronic", "written_or_electronic_preferred", "provable"]
 
-EXPLICIT_NORM = "Art. 9 Abs. 2 lit. a DSGVO"
-# The norm to cite for a regime that has no form rule on the day of the consent.
-GAP_NORMS = {"sgb_x": "§ 67b Abs. 2 SGB X", "kdg": "§ 8 KDG", "dsg_ekd": "§ 11 DSG-EKD"}
+# A regime that has no form rule on the day of the consent is cited with its equivalent of this.
+PROOF = "Art. 7 Abs. 1 DSGVO"
 # The strictest first.
 FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
 DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
@@ -152,7 +152,7 @@ def _gaps(
                     f"{pointer}/categories/{number}",
                     f"No form rule is known for {partner.regime} on {format_instant(given_at)[:10]}: ask the DPO.",
                     "form_rule_gap",
-                    GAP_NORMS.get(partner.regime or "", "Art. 7 Abs. 1 DSGVO"),
+                    norms_of([PROOF], [partner.regime], given_at),
                 )
 
 
@@ -162,7 +162,6 @@ def _explicitness(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
             f"{pointer}/explicit",
             "Special data, and flows that say something special, need the client's explicit yes.",
             "explicit_for_special",
-            EXPLICIT_NORM,
         )
 
 

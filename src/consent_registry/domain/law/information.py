@@ -29,7 +29,6 @@ def interpreter_refusals(consent: ProposedConsent) -> Iterator[Fault]:
             "/information/interpreter/language",
             "Say into which language was interpreted.",
             "interpreter_language",
-            "Art. 12 Abs. 1 DSGVO",
         )
 
 
@@ -41,7 +40,6 @@ def information_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iter
             "/information/told",
             "Towards a Jobcenter the client must be told that refusing has no effect on benefits.",
             "benefits_notice",
-            "§ 67b Abs. 2 Satz 3 SGB X",
         )
     kind = consent.information.interpreter.kind
     if catalogue.policies.interpreter_required and kind == "none" and consent.text.language not in GERMAN:
@@ -49,5 +47,4 @@ def information_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iter
             "/information/interpreter/kind",
             "This network asks who interpreted whenever the text was not German.",
             "interpreter_required",
-            "Art. 12 Abs. 1 DSGVO",
         )

@@ -31,7 +31,6 @@ def recording_refusals(
                 pointer,
                 "The caller must be sender or recipient of every grant.",
                 "caller_takes_part",
-                "§ 67d SGB X",
             )
         yield from validity_refusals(grant, consent.act.given_at, pointer)
         yield from agreement_refusals(catalogue, grant, pointer, now)

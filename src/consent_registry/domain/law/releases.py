@@ -6,8 +6,6 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant, ProposedRelease
 
-_NORM = "§ 203 StGB"
-
 
 def release_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iterator[Fault]:
     """The faults in the releases of a consent.
@@ -26,13 +24,12 @@ def release_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iterator
                     f"/grants/{number}",
                     "Data under professional secrecy needs a release of the sender towards the recipient.",
                     "release_needed",
-                    _NORM,
                 )
     institutions = _institutions(catalogue)
     for number, release in enumerate(consent.releases):
         pointer = f"/releases/{number}"
         if (release.holder.slug, release.towards.slug) not in needed:
-            yield Fault(pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed", _NORM)
+            yield Fault(pointer, "Nobody who is bound to secrecy needs this release.", "release_not_needed")
         yield from _released_party(release, institutions, pointer)
 
 
@@ -42,14 +39,13 @@ def _is_bound(grant: ProposedGrant) -> bool:
 
 def _released_party(release: ProposedRelease, institutions: frozenset[str], pointer: str) -> Iterator[Fault]:
     if release.function is None and release.person is None:
-        yield Fault(pointer, "Name a function or a person: no institution can be released.", "released_party", _NORM)
+        yield Fault(pointer, "Name a function or a person: no institution can be released.", "released_party")
     for member, value in (("function", release.function), ("person", release.person)):
         if value is not None and _comparable(value) in institutions:
             yield Fault(
                 f"{pointer}/{member}",
                 "This names an institution: no institution can be released, only who works there.",
                 "released_party",
-                _NORM,
             )
 
 

@@ -1,6 +1,6 @@
 """Remarks: weaknesses of a consent that do not refuse it but that a reviewer must see (docs/rules.md).
 
-The record and the log hold the code; this table has the norm and the sentence.
+The record and the log hold the code; the table of rules has the norm and the sentence.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +13,8 @@ from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_te
 from consent_registry.domain.law.information import needs_benefits_notice
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
 from consent_registry.domain.law.representatives import OF_MINORS, end_of_representation, is_office_as_party
+from consent_registry.domain.law.rules.all_rules import REMARKS
+from consent_registry.domain.law.rules.rule import Rule, Sides
 
 LAY = frozenset({"lay", "family"})
 
@@ -31,73 +33,28 @@ class Remark(msgspec.Struct, frozen=True):
     text: str
 
 
-REMARKS = {
-    remark.code: remark
-    for remark in (
-        Remark(
-            "benefits_notice_unstated",
-            "§ 67b Abs. 2 Satz 3 SGB X",
-            "Ein Jobcenter ist beteiligt, und es steht nicht fest, ob gesagt wurde, was eine Verweigerung bedeutet.",
-        ),
-        Remark(
-            "guardian_is_recipient",
-            "§ 1789 Abs. 2 BGB",
-            "Die Stelle, die für die Person entschieden hat, gibt oder bekommt die Daten selbst.",
-        ),
-        Remark(
-            "mandate_ends_first",
-            "§ 2 BGB; § 1773 BGB; § 1815 BGB",
-            "Die Einwilligung endet mit der Vertretung oder der Volljährigkeit, früher als gewünscht.",
-        ),
-        Remark(
-            "ask_again_at_15",
-            "§ 36 Abs. 1 Satz 1 SGB I",
-            "Ab {month} ist die Person 15 Jahre alt und selbst zu fragen. Die Einwilligung endet dadurch nicht.",
-        ),
-        Remark(
-            "ask_again_at_14",
-            "§ 12 DSG-EKD; § 5 RelKErzG",
-            "Ab {month} ist die Person 14 Jahre alt und selbst zu fragen. Die Einwilligung endet dadurch nicht.",
-        ),
-        Remark(
-            "adult_in_childrens_data",
-            "Art. 5 Abs. 1 lit. d DSGVO",
-            "Daten über Schule oder Kita betreffen meist ein Kind, als Person ist hier eine erwachsene angegeben.",
-        ),
-        Remark(
-            "entrusted_by_unstated",
-            "§ 65 Abs. 1 Satz 1 Nr. 1 SGB VIII",
-            "Von wem die anvertrauten Daten stammen, steht nicht fest; so werden sie nicht weitergegeben.",
-        ),
-        Remark(
-            "third_parties_unstated",
-            "Art. 6 Abs. 1 lit. a DSGVO",
-            "Es steht nicht fest, ob Daten anderer Personen dabei sind; für sie gilt diese Einwilligung nicht.",
-        ),
-        Remark(
-            "lay_interpreter",
-            "Art. 9 Abs. 2 lit. a DSGVO",
-            "Besondere Daten wurden ohne beeidigte Sprachmittlung erklärt; das schwächt den Nachweis.",
-        ),
-        Remark(
-            "family_interpreter",
-            "Art. 7 Abs. 4 DSGVO",
-            "Angehörige haben übersetzt; ob die Einwilligung freiwillig war, ist zu prüfen.",
-        ),
-    )
-}
+class RemarkNorms(msgspec.Struct, frozen=True):
+    """What decides which norm a remark cites: the day of the consent, and the regimes of its recorder and its flows."""
+
+    given_at: datetime
+    recorder: str | None
+    flows: Sequence[Sides]
+
+    def of(self, rule: Rule) -> str:
+        """The norm of a remark."""
+        return rule.norm_between(self.given_at, self.recorder, self.flows) or ""
 
 
-def remarks_of(codes: Sequence[str], adult_from: str | None) -> list[Remark]:
+def remarks_of(codes: Sequence[str], norms: RemarkNorms, adult_from: str | None) -> list[Remark]:
     """The remarks with these codes about a client who comes of age in this month (YYYY-MM)."""
-    return [_with_month(REMARKS[code], adult_from) for code in codes]
+    return [Remark(code, norms.of(REMARKS[code]), _text(REMARKS[code], adult_from)) for code in codes]
 
 
-def _with_month(remark: Remark, adult_from: str | None) -> Remark:
-    if adult_from is None or remark.code not in ASK_AGAIN:
-        return remark
-    month = month_text(months_later(date.fromisoformat(f"{adult_from}-01"), -ASK_AGAIN[remark.code]))
-    return msgspec.structs.replace(remark, text=remark.text.format(month=month))
+def _text(rule: Rule, adult_from: str | None) -> str:
+    if adult_from is None or rule.code not in ASK_AGAIN:
+        return rule.asks_de
+    month = month_text(months_later(date.fromisoformat(f"{adult_from}-01"), -ASK_AGAIN[rule.code]))
+    return rule.asks_de.format(month=month)
 
 
 def remark_codes(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> list[str]:

@@ -23,9 +23,6 @@ OF_MINORS: frozenset[GiverRole] = frozenset({"parent", "guardian", "youth_office
 REPRESENTATIVES: frozenset[GiverRole] = OF_MINORS | {"custodian", "attorney"}
 # Roles that an office can have.
 OFFICES: frozenset[GiverRole] = frozenset({"guardian", "youth_office_custody", "custodian"})
-MANDATE_NORM = "§ 1773 BGB; § 1815 BGB"
-ADULT_FROM_NORM = "§ 2 BGB; § 1626 Abs. 1 BGB"
-CARE_NORM = "§ 1627 BGB; § 1629 Abs. 1 BGB"
 EVERYDAY_NORM = "§ 1687 Abs. 1 Satz 2 BGB"
 OFFICE_AS_PARTY_NORM = "§ 1789 Abs. 2 BGB; § 55 SGB VIII; § 68 SGB VIII"
 # The purpose of an everyday matter.
@@ -160,9 +157,7 @@ def representation_refusals(consent: ProposedConsent) -> Iterator[Fault]:
         yield from _scope(consent, row)
         yield from _end_of_mandate(giver, row, given_at)
     if giver.mandate_until is not None and giver.mandate_until <= given_at:
-        yield Fault(
-            "/giver/mandate_until", "The mandate had ended when the consent was given.", "mandate", MANDATE_NORM
-        )
+        yield Fault("/giver/mandate_until", "The mandate had ended when the consent was given.", "mandate")
     yield from _office_as_party(consent)
 
 
@@ -177,16 +172,15 @@ def _adult_from(giver: Giver, row: RepresentationRow) -> Iterator[Fault]:
             "/giver/adult_from",
             "Say in which month the client comes of age: this consent ends then.",
             "adult_from",
-            ADULT_FROM_NORM,
         )
 
 
 def _care(consent: ProposedConsent) -> Iterator[Fault]:
     giver = consent.giver
     if giver.care is None:
-        yield Fault("/giver/care", "Say how the parents decide.", "care", CARE_NORM)
+        yield Fault("/giver/care", "Say how the parents decide.", "care")
     elif giver.care == "joint" and not (giver.together_with("parent") or giver.together_with("guardian")):
-        yield Fault("/giver/co_givers", "Joint custody needs the yes of the second holder.", "care", CARE_NORM)
+        yield Fault("/giver/co_givers", "Joint custody needs the yes of the second holder.", "care")
     elif giver.care == "everyday":
         for number, grant in enumerate(consent.grants):
             if grant.answer == "given" and (grant.purpose.slug != EVERYDAY or grant.is_special):
@@ -232,7 +226,7 @@ def _end_of_mandate(giver: Giver, row: RepresentationRow, given_at: datetime) ->
     pointer, until = "/giver/mandate_until", giver.mandate_until
     if until is None:
         if row.asks & {"mandate", "four_weeks"}:
-            norm = MANDATE_NORM if "mandate" in row.asks else row.norm
+            norm = None if "mandate" in row.asks else row.norm
             yield Fault(pointer, "A mandate needs its end on record.", "mandate", norm)
     elif "four_weeks" in row.asks and until > days_later_in_berlin(given_at, CUSTODY_DAYS):
         detail = "Taken into care, a child is represented for four weeks at most; then the consent is given anew."

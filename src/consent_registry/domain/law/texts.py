@@ -11,21 +11,16 @@ def text_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iterator[Fa
     """The faults of the text that the client was shown, and of its language."""
     text = catalogue.texts.get(consent.text.text_id)
     if text is None:
-        yield Fault("/text/id", "There is no such text in this network.", "text_published", "Art. 7 Abs. 1 DSGVO")
+        yield Fault("/text/id", "There is no such text in this network.", "text_published")
         return
     language = text.languages.get(consent.text.language)
     if language is None:
-        yield Fault(
-            "/text/language", "This text does not exist in this language.", "text_language", "Art. 12 Abs. 1 DSGVO"
-        )
+        yield Fault("/text/language", "This text does not exist in this language.", "text_language")
     elif language.void:
-        yield Fault(
-            "/text", "This text was found void: consents on it bind nobody.", "text_void", "Art. 7 Abs. 2 DSGVO"
-        )
+        yield Fault("/text", "This text was found void: consents on it bind nobody.", "text_void")
     elif language.stale:
         yield Fault(
             "/text/language",
             "This translation is stale: it no longer renders the German text.",
             "text_stale",
-            "Art. 12 Abs. 1 DSGVO",
         )

@@ -15,6 +15,7 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events.partners import ApprovalEvent, ApprovalRevocationEvent, LoggedSubject
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.operations.decisions.decisions import Norm
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.commands import Command, new_id, run_command
@@ -214,19 +215,20 @@ def _approval(catalogue: Catalogue, request: ApprovalRequest, approval_id: str, 
 def _refusals(catalogue: Catalogue, request: ApprovalRequest, approval: Approval, now: datetime) -> list[Fault]:
     faults = []
     subject = request.subject
+    regime = None if subject.partner is None else catalogue.partners[subject.partner].regime
     needless = (subject.partner is not None and not catalogue.partners[subject.partner].isolated) or (
         subject.purpose is not None and not catalogue.purposes[subject.purpose].flags.dpo_approval
     )
     if needless:
         detail = "Neither isolated nor in need of an approval: there is no wall to open."
-        faults.append(Fault("/subject", detail, "approval_needed", "Art. 39 Abs. 1 lit. b DSGVO"))
+        faults.append(refusal("/subject", detail, "approval_needed", now, regime))
     if subject.partner is not None and approval.partner_id not in {approval.sender_id, approval.recipient_id}:
         detail = "An isolated partner is approved in one direction: name it as sender or as recipient."
-        faults.append(Fault("/subject/partner", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
+        faults.append(refusal("/subject/partner", detail, "approval_direction", now, regime))
     if subject.purpose is not None and request.purpose not in {None, subject.purpose}:
         detail = "A purpose is approved for itself alone."
-        faults.append(Fault("/purpose", detail, "approval_direction", "§ 67d Abs. 1 SGB X"))
+        faults.append(refusal("/purpose", detail, "approval_direction", now, regime))
     if approval.valid_until is not None and approval.valid_until <= now:
         detail = "An approval that is over approves nothing: none works backwards."
-        faults.append(Fault("/valid_until", detail, "approval_end", "§ 67b Abs. 1 SGB X"))
+        faults.append(refusal("/valid_until", detail, "approval_end", now, regime))
     return faults

@@ -9,10 +9,10 @@ from consent_registry.domain.catalogue import Category, Flow, Network, Partner, 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
 from consent_registry.domain.identifiers import origin_fault
+from consent_registry.domain.law.rules.all_rules import network_refusal
 
 # Words that are used in place of a partner's slug: for a bundle of all events, and for the network's administration.
 RESERVED_SLUGS = frozenset({"all", "administration"})
-SECRECY_NORM = "§ 203 StGB, § 65 SGB VIII"
 
 
 class AgreementPlan(msgspec.Struct, frozen=True):
@@ -50,29 +50,29 @@ def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
     for number, purpose in enumerate(plan.purposes):
         if purpose.slug in NOT_A_PURPOSE:
             detail = f"{purpose.slug!r} is no purpose that a client could agree to."
-            yield Fault(f"/purposes/{number}/slug", detail, "not_a_purpose", "Art. 5 Abs. 1 lit. b DSGVO")
+            yield network_refusal(f"/purposes/{number}/slug", detail, "not_a_purpose")
         for slug in _never_shared(purpose.category_ids, categories):
-            yield Fault(f"/purposes/{number}/categories", f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
+            yield network_refusal(f"/purposes/{number}/categories", f"{slug!r} is never shared.", "never_shared")
     offices = advice_offices((flow for agreement in plan.agreements for flow in agreement.flows), purposes, categories)
     for at, agreement in enumerate(plan.agreements):
         for number, flow in enumerate(agreement.flows):
             pointer = f"/agreements/{at}/flows/{number}/categories"
             for slug in _never_shared(flow.category_ids, categories):
-                yield Fault(pointer, f"{slug!r} is never shared.", "never_shared", SECRECY_NORM)
+                yield network_refusal(pointer, f"{slug!r} is never shared.", "never_shared")
             if flow.sender_id in offices.get(flow.purpose_id, ()):
                 for slug in sorted(categories[category_id].slug for category_id in flow.category_ids):
                     if slug not in ATTENDANCE:
                         detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
-                        yield Fault(pointer, detail, "attendance_only", "Art. 5 Abs. 1 lit. c DSGVO")
+                        yield network_refusal(pointer, detail, "attendance_only")
 
 
 def _names(plan: NetworkPlan) -> Iterator[Fault]:
     if (fault := origin_fault(plan.network.log_origin)) is not None:
-        yield Fault("/log_origin", f"The log's origin {fault}.", "log_origin")
+        yield network_refusal("/log_origin", f"The log's origin {fault}.", "log_origin")
     for number, partner in enumerate(plan.partners):
         if partner.slug in RESERVED_SLUGS:
             detail = f"{partner.slug!r} is a word of the registry's own and no partner's slug."
-            yield Fault(f"/partners/{number}/slug", detail, "reserved_slug")
+            yield network_refusal(f"/partners/{number}/slug", detail, "reserved_slug")
 
 
 def _never_shared(category_ids: Iterable[int], categories: Mapping[int, Category]) -> list[str]:

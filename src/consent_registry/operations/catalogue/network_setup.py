@@ -2,12 +2,14 @@
 
 import hashlib
 import secrets
+from datetime import datetime
 
 from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
 from consent_registry.domain.events.partners import CredentialEvent
 from consent_registry.domain.flags import PolicyVersion
+from consent_registry.domain.law.rules.all_rules import network_refusal, refusal
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
 from consent_registry.operations.catalogue.network_event import setup_event
 from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
@@ -26,7 +28,7 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         raise Refused("This network's document breaks a rule.", faults=tuple(faults))
     network_id = plan.network.network_id
     if plan.network.log_origin in {network.log_origin for network in await runtime.networks()}:
-        taken = Fault("/log_origin", "The log's origin is another network's.", "log_origin")
+        taken = network_refusal("/log_origin", "The log's origin is another network's.", "log_origin")
         raise Refused("This network's document breaks a rule.", faults=(taken,))
     async with administering(runtime, plan.network, exclusive=True) as command:
         connection, now = command.connection, await command.now()
@@ -57,8 +59,6 @@ async def issue_credential(
     The secret is returned once and stored only as a keyed hash. `holder` says who at the partner gets it. Raises
     Refused for a coordinating post at a partner without one, and for a DPO without a partner (Art. 37 Abs. 1 DSGVO).
     """
-    if fault := _holder_fault(partner, holder):
-        raise Refused(fault.detail, faults=(fault,))
     slug = "admin" if partner is None else partner.slug
     client_id = f"{network.slug}.{slug}.{secrets.token_hex(4)}"
     client_secret = secrets.token_urlsafe(32)
@@ -66,6 +66,8 @@ async def issue_credential(
     scopes = ADMINISTRATION_SCOPES if partner is None else HOLDER_SCOPES[holder]
     async with administering(runtime, network, exclusive=True) as command:
         now = await command.now()
+        if fault := _holder_fault(partner, holder, now):
+            raise Refused(fault.detail, faults=(fault,))
         mac = secret_mac(runtime.keys, client_id, client_secret)
         await add_credential(command.connection, network.network_id, client_id, partner_id, scopes, mac, now)
         await add_version(command.connection, network.network_id, now)
@@ -81,11 +83,11 @@ async def issue_credential(
     return client_id, client_secret
 
 
-def _holder_fault(partner: Partner | None, holder: Holder) -> Fault | None:
+def _holder_fault(partner: Partner | None, holder: Holder, now: datetime) -> Fault | None:
     if holder == "coordinating_post" and (partner is None or not partner.coordinating_post):
         detail = "This partner has no coordinating post."
-        return Fault("/partner", detail, "coordinating_post", "Art. 5 Abs. 1 lit. c DSGVO")
+        return refusal("/partner", detail, "coordinating_post", now, None if partner is None else partner.regime)
     if holder == "dpo" and partner is None:
         detail = "A DPO is one partner's: nobody sees all partners' events."
-        return Fault("/partner", detail, "dpo_of_partner", "Art. 37 Abs. 1 DSGVO")
+        return network_refusal("/partner", detail, "dpo_of_partner")
     return None

@@ -17,6 +17,7 @@ from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound,
 from consent_registry.domain.events.catalogue import LoggedLanguage
 from consent_registry.domain.events.texts import StaleTranslationEvent, TextEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import network_refusal
 from consent_registry.operations.catalogue.catalogue import TextView, texts
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.commands import Command, new_id, run_command
@@ -26,8 +27,6 @@ from consent_registry.operations.runtime.wire_members import Language, LogEntry,
 from consent_registry.storage.catalogue import texts as storage
 from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
 from consent_registry.storage.catalogue.network_setup import add_text
-
-_NORM = "Art. 12 Abs. 1 DSGVO"
 
 
 class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,16 +146,15 @@ def _content(language: LanguageRequest, pointer: str, faults: list[Fault]) -> by
 
 def _refusals(request: PublicationRequest, contents: Mapping[str, bytes]) -> Iterator[Fault]:
     if REFERENCE_LANGUAGE not in contents:
-        yield Fault("/languages", "The German text is the reference of all others.", "german_reference", _NORM)
+        yield network_refusal("/languages", "The German text is the reference of all others.", "german_reference")
         return
     german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
     for number, language in enumerate(request.languages):
         if isinstance(language.translation_of, str) and language.translation_of != german:
-            yield Fault(
+            yield network_refusal(
                 f"/languages/{number}/translation_of",
                 "This translation renders another German text: it would be stale from its first day.",
                 "text_stale",
-                _NORM,
             )
 
 
@@ -177,7 +175,7 @@ async def mark_stale(
             raise NotFound
         if request.language == REFERENCE_LANGUAGE:
             detail = "The German text is the reference and cannot be stale: invalidate the text, or publish a new one."
-            raise Refused(faults=(Fault("/language", detail, "german_reference", _NORM),))
+            raise Refused(faults=(network_refusal("/language", detail, "german_reference"),))
         if text.languages[request.language].stale:
             raise Conflict("This translation is stale already.")
         now = await command.now()

@@ -10,12 +10,12 @@ from datetime import timedelta
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.commitments import Committed, commit_to
 from consent_registry.domain.errors import Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events.clients import LinkCodeEvent
 from consent_registry.domain.identifiers import make_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.operations.clients.clients import locked_client, require_reference
 from consent_registry.operations.clients.links import link_code_digests
 from consent_registry.operations.runtime.actors import Actor
@@ -52,7 +52,7 @@ async def issue_link_code(
     require_reference(request.client, "/client")
 
     async def work(command: Command) -> WorkResult[LinkCodeAnswer]:
-        for_partner_id = _redeemer(command.catalogue, actor, request)
+        for_partner_id = await _redeemer(command, request)
         known = await locked_client(command, request.client)
         if known is None:
             raise NotFound
@@ -79,15 +79,16 @@ async def issue_link_code(
     )
 
 
-def _redeemer(catalogue: Catalogue, actor: Actor, request: LinkCodeRequest) -> int | None:
+async def _redeemer(command: Command, request: LinkCodeRequest) -> int | None:
     if isinstance(request.partner, UnsetType):
         return None
-    partner = catalogue.partners.get(request.partner)
+    partner = command.catalogue.partners.get(request.partner)
     if partner is None:
         raise Malformed(faults=(Fault("/partner", f"{request.partner!r} is no partner of this network"),))
-    if partner.partner_id == actor.partner_id:
+    if partner.partner_id == command.actor.partner_id:
         raise Malformed(faults=(Fault("/partner", "must be another partner than the caller"),))
     if not partner.selectable:
-        fault = Fault("/partner", "This partner cannot be chosen.", "partner_selectable", "Art. 4 Nr. 7 DSGVO")
+        detail = "This partner cannot be chosen."
+        fault = refusal("/partner", detail, "partner_selectable", await command.now(), command.regime)
         raise Refused(faults=(fault,))
     return partner.partner_id

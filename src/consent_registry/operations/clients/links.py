@@ -9,10 +9,11 @@ from datetime import datetime
 
 import structlog
 
-from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.errors import Refused
 from consent_registry.domain.events.clients import LinkEvent
 from consent_registry.domain.events.event import LARGEST_GROUP
 from consent_registry.domain.identifiers import read_code
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.operations.clients.code_attempts import count_failure
 from consent_registry.operations.runtime.commands import Command, LinkedMeanwhile, new_id
 from consent_registry.storage.clients import links as storage
@@ -70,7 +71,8 @@ async def refuse_code(command: Command) -> Refused:
     The act must return the error and not raise it, so that the record is committed.
     """
     await count_failure(command, "link_code")
-    fault = Fault("/link_code", "Ask the client for a new code.", "link_code_usable", "Art. 5 Abs. 1 lit. f DSGVO")
+    detail = "Ask the client for a new code."
+    fault = refusal("/link_code", detail, "link_code_usable", await command.now(), command.regime)
     return Refused("This link code cannot be redeemed. Nothing was recorded.", faults=(fault,))
 
 
@@ -85,7 +87,7 @@ async def may_be_one(command: Command, members: Collection[str], *, registers: b
     counts[caller_id] = counts.get(caller_id, 0) + registers
     if counts[caller_id] > OF_ONE_PARTNER:
         detail = f"At most {OF_ONE_PARTNER} of your references can mean one client."
-        fault = Fault("/link_code", detail, "links_of_one_client", "Art. 5 Abs. 1 lit. d DSGVO")
+        fault = refusal("/link_code", detail, "links_of_one_client", await command.now(), command.regime)
         raise Refused(faults=(fault,))
     number = len(members) + registers
     if number > LARGEST_GROUP or max(counts.values()) > OF_ONE_PARTNER:

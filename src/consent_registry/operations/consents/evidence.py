@@ -10,10 +10,11 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.errors import Conflict, Fault, NotFound, Refused
+from consent_registry.domain.errors import Conflict, NotFound, Refused
 from consent_registry.domain.events.consents import EvidenceEvent
 from consent_registry.domain.grants import Change
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.schemas import EvidenceRequest
 from consent_registry.operations.runtime.actors import Actor
@@ -56,7 +57,7 @@ async def add_following_evidence(
         await locked_groups(command, [consent.client_id])
         if not command.catalogue.policies.evidence_may_follow:
             detail = "In this network a consent is recorded with its evidence."
-            raise Refused(faults=(Fault("", detail, "evidence_follows", "Art. 7 Abs. 1 DSGVO"),))
+            raise Refused(faults=(refusal("", detail, "evidence_follows", consent.given_at, command.regime),))
         if await has_evidence(command.connection, network_id, consent_id):
             raise Conflict("This consent has its evidence.")
         now = await command.now()

@@ -17,6 +17,7 @@ from consent_registry.domain.events.grant_changes import LoggedRenewal, LoggedUn
 from consent_registry.domain.grant_changes import GrantAct, change_grants
 from consent_registry.domain.grants import Change, Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import RULES
 from consent_registry.domain.renewals import related_grants, renew, unrenew
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.changes import ChangeNotice, notify_parties
@@ -95,7 +96,7 @@ async def act_on_grants(
         category_ids = _category_ids(command, request)
         consent, seen = await _find_and_lock(command, consent_id)
         now = await command.now()
-        chosen = _choose(kind, request, [grant for grant in seen if grant.consent_id == consent_id], actor)
+        chosen = _choose(command, kind, request, [grant for grant in seen if grant.consent_id == consent_id], now)
         if kind.spreads:
             chosen += related_grants(chosen, seen)
         changes = change_grants(kind, chosen, consent.given_at, now, category_ids)
@@ -151,15 +152,26 @@ async def _find_and_lock(command: Command, consent_id: str) -> tuple[ConsentRow,
     return consent, seen
 
 
-def _choose(kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], actor: Actor) -> list[Grant]:
+def _choose(
+    command: Command, kind: GrantAct, request: GrantActRequest, own: Sequence[Grant], now: datetime
+) -> list[Grant]:
     by_id = {grant.grant_id: grant for grant in own}
     named = list(by_id) if isinstance(request.grants, UnsetType) else request.grants
     if not set(named) <= set(by_id):
         raise NotFound
-    chosen = [by_id[grant_id] for grant_id in dict.fromkeys(named) if kind.may(by_id[grant_id], actor.partner_id)]
+    partner_id = command.actor.partner_id
+    chosen = [by_id[grant_id] for grant_id in dict.fromkeys(named) if kind.may(by_id[grant_id], partner_id)]
     if not chosen:
-        raise Refused(faults=(Fault("/grants", kind.who, f"who_may_{kind.noun}", kind.norm),))
+        raise Refused(faults=(_not_theirs(command, kind, [by_id[grant_id] for grant_id in named], now),))
     return chosen
+
+
+def _not_theirs(command: Command, kind: GrantAct, grants: Sequence[Grant], now: datetime) -> Fault:
+    """The fault of a caller who may not do this to any of the grants."""
+    partners = command.catalogue.partner_by_id
+    flows = [(partners[grant.sender_id].regime, partners[grant.recipient_id].regime) for grant in grants]
+    norm = RULES[f"who_may_{kind.noun}"].norm_between(now, command.regime, flows)
+    return Fault("/grants", kind.who, f"who_may_{kind.noun}", norm)
 
 
 def _renewals(kind: GrantAct, changed: Sequence[Grant], seen: Sequence[Grant], now: datetime) -> Changes:

@@ -6,10 +6,11 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.errors import Fault, NotFound, Refused
+from consent_registry.domain.errors import NotFound, Refused
 from consent_registry.domain.events.consents import LoggedCode, ReceiptCodeEvent
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.operations.clients.links import locked_groups
 from consent_registry.operations.consents.views import visible_grants
 from consent_registry.operations.runtime.actors import Actor
@@ -78,9 +79,8 @@ async def reissue_receipt_code(
         if consent is None or last is None or not visible_grants(grants, actor.partner_id, now):
             raise NotFound
         if consent.recorder_id != actor.partner_id:
-            fault = Fault(
-                "", "Only who recorded the consent hands out its code.", "who_may_reissue", "Art. 7 Abs. 3 DSGVO"
-            )
+            detail = "Only who recorded the consent hands out its code."
+            fault = refusal("", detail, "who_may_reissue", now, command.regime)
             raise Refused(faults=(fault,))
         code, issue = last
         text, logged = await issue_code(command, code, issue + 1, now)

@@ -6,14 +6,16 @@ from datetime import datetime
 import msgspec
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.errors import Refused
 from consent_registry.domain.events.consents import LoggedRelease
 from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.law.ages import month_text
+from consent_registry.domain.law.citations import with_norms
 from consent_registry.domain.law.proposed import ProposedConsent
 from consent_registry.domain.law.recording import recording_refusals
 from consent_registry.domain.law.remarks import remark_codes
+from consent_registry.domain.law.rules.all_rules import refusal
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
@@ -55,7 +57,8 @@ async def record_consent(
         third_party_grants = await find_third_party_grants(command, consent, client_ids, now)
         _require_recordable(command, consent, earlier, third_party_grants, now)
         if known is None:
-            fault = Fault("/client", "Register this reference first.", "client_registered", "Art. 7 Abs. 1 DSGVO")
+            detail, given_at = "Register this reference first.", consent.act.given_at
+            fault = refusal("/client", detail, "client_registered", given_at, command.regime)
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
         grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
@@ -99,7 +102,8 @@ def _require_recordable(
         *(fault for found in third_party_grants for fault in found.faults),
     ]
     if faults:
-        raise Refused(faults=faults)
+        recorder = command.catalogue.partner_by_id[command.actor.partner_id]
+        raise Refused(faults=with_norms(faults, consent, recorder))
 
 
 def _grants(

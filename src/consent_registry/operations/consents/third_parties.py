@@ -18,8 +18,6 @@ from consent_registry.operations.runtime.commands import Command
 from consent_registry.storage.consents.consents import find_consent
 from consent_registry.storage.consents.grants import find_grants_of_consents
 
-NORM = "Art. 6 Abs. 1 lit. a DSGVO"
-
 
 class ThirdPartyGrants(msgspec.Struct, frozen=True):
     """The other persons' grants that one grant depends on, or the faults of what the request says about them."""
@@ -43,11 +41,11 @@ async def _third_party_grants(
 ) -> ThirdPartyGrants:
     consented = grant.stated_third_parties == "consented"
     if grant.stated_third_parties is not None and grant.third_parties is None:
-        fault = Fault(f"{pointer}/third_parties", "None of these categories is about others.", "third_parties", NORM)
+        fault = Fault(f"{pointer}/third_parties", "None of these categories is about others.", "third_parties")
         return ThirdPartyGrants(faults=(fault,))
     if bool(grant.third_party_consents) is not consented:
         detail = "Name the others' own consents exactly when they agreed."
-        return ThirdPartyGrants(faults=(Fault(f"{pointer}/third_party_consents", detail, "third_parties", NORM),))
+        return ThirdPartyGrants(faults=(Fault(f"{pointer}/third_party_consents", detail, "third_parties"),))
     found: list[str] = []
     faults = []
     for number, consent_id in enumerate(grant.third_party_consents):
@@ -59,7 +57,6 @@ async def _third_party_grants(
                     f"{pointer}/third_party_consents/{number}",
                     "There is no given consent of another person to the same flow and data that you may see.",
                     "third_parties",
-                    NORM,
                 )
             )
     return ThirdPartyGrants(tuple(found), tuple(faults))

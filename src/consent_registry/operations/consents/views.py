@@ -19,7 +19,7 @@ from consent_registry.domain.grants import (
     withdrawn_categories,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.law.remarks import Remark, remarks_of
+from consent_registry.domain.law.remarks import Remark, RemarkNorms, remarks_of
 from consent_registry.domain.releases import RecordedRelease, status_of_release
 from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import ConsentRow
@@ -133,9 +133,18 @@ def view_consent(
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
-        remarks=remarks_of(remarks, consent.giver_adult_from),
+        remarks=_view_remarks(catalogue, consent, grants, remarks),
         renews=consent.renews or msgspec.UNSET,
     )
+
+
+def _view_remarks(
+    catalogue: Catalogue, consent: ConsentRow, grants: Sequence[Grant], codes: Sequence[str]
+) -> list[Remark]:
+    partners = catalogue.partner_by_id
+    flows = [(partners[grant.sender_id].regime, partners[grant.recipient_id].regime) for grant in grants]
+    norms = RemarkNorms(consent.given_at, partners[consent.recorder_id].regime, flows)
+    return remarks_of(codes, norms, consent.giver_adult_from)
 
 
 def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:

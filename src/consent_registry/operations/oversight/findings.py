@@ -22,6 +22,7 @@ from consent_registry.domain.findings import (
     sort_key_of,
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant, parse_instant
+from consent_registry.domain.law.rules.all_rules import finding_norm
 from consent_registry.domain.transfer_findings import RecordedDecision
 from consent_registry.operations.clients.clients import own_references
 from consent_registry.operations.oversight.reconciliation import (
@@ -117,7 +118,7 @@ class _Place(msgspec.Struct, array_like=True):
     def of(cls, period: Period, last: Finding) -> str:
         """The place after this finding."""
         instants = [format_instant(instant) for instant in (period.begin, period.end, last.known_at)]
-        place = cls(instants[0], instants[1], last.ground.severity, instants[2], last.finding_id)
+        place = cls(instants[0], instants[1], last.severity, instants[2], last.finding_id)
         return msgspec.json.encode(place).decode()
 
     @property
@@ -201,18 +202,18 @@ async def _views(command: Command, given: Reconciliation, page: Sequence[Finding
     clients = sorted({finding.client_id for finding in page if finding.client_id is not None})
     references = await own_references(command, clients)
     return [
-        _view(finding, decided.get(finding.decision_id or ""), references.get(finding.client_id or ""))
+        _view(finding, decided.get(finding.decision_id or ""), references.get(finding.client_id or ""), command.regime)
         for finding in page
     ]
 
 
-def _view(finding: Finding, decided: RecordedDecision | None, reference: str | None) -> FindingView:
+def _view(finding: Finding, decided: RecordedDecision | None, reference: str | None, regime: str | None) -> FindingView:
     permitted = () if decided is None else decided.permitted
     return FindingView(
         finding_id=finding.finding_id,
         kind=finding.kind,
-        severity=finding.ground.severity,
-        norm=finding.ground.norm,
+        severity=finding.severity,
+        norm=finding_norm(finding.kind, finding.known_at, regime),
         known_at=format_instant(finding.known_at),
         decision_id=finding.decision_id,
         log_index=finding.log_index,

@@ -84,6 +84,12 @@ class Command(OperatorCommand):
         # The keys as of the command's beginning: if they rotate meanwhile, a value still has the id of its own key.
         self.keys = runtime.keys
 
+    @property
+    def regime(self) -> str | None:
+        """The data-protection regime of the partner that acts; None for the network's administration."""
+        partner = self.catalogue.partner_by_id.get(self.actor.partner_id)
+        return None if partner is None else partner.regime
+
     def encrypt(self, column: str, row_id: str, value: str) -> bytes:
         """Encrypt the actor's free text for this row's column (`table.column`); only the actor may read it."""
         bound_to = associated_data_of_text(column, self.network.network_id, self.actor.partner_id, row_id)

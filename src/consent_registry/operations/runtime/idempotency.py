@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from consent_registry.domain.errors import Fault, Refused
+from consent_registry.domain.errors import Refused
+from consent_registry.domain.law.rules.all_rules import network_refusal
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.idempotency import add_answer
@@ -94,12 +95,9 @@ def kept_result(
     """The result kept for this key; raises Refused when the first request with this key had another body."""
     body_sha256, encrypted = stored
     if body_sha256 != idempotency_key.body_sha256:
-        raise Refused(
-            "This Idempotency-Key was used with another body.",
-            faults=(
-                Fault("", "The body differs from the first request with this Idempotency-Key.", "idempotency_key"),
-            ),
-        )
+        detail = "The body differs from the first request with this Idempotency-Key."
+        fault = network_refusal("", detail, "idempotency_key")
+        raise Refused("This Idempotency-Key was used with another body.", faults=(fault,))
     return decode_kept(keys.decrypt(encrypted, _associated_data(actor, idempotency_key)), shape)
 
 
