@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from consent_registry import settings
 from consent_registry.__main__ import app
-from tests.support.debian_world import debian
+from tests.support.debian_system import debian
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/installation.md").read_text()

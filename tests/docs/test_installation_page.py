@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.debian_world import World, debian
+from tests.support.debian_system import World, debian
 from tests.support.pasting import shell_lines
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from consent_registry.domain.events.all_kinds import EVENTS
 from consent_registry.operations.oversight.event_export import EventExportRequest
 from consent_registry.operations.oversight.event_filter import EventFilter
 from tests.campaigns.support.server import Server, wait_until
-from tests.campaigns.tampering.untold import UNTOLD
+from tests.campaigns.tampering.unrecorded_columns import UNTOLD
 from tests.support.pasting import paste, shell_lines
 
 GUIDE = (Path(__file__).parents[2] / "docs/verifying.md").read_text(encoding="utf-8")

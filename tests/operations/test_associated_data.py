@@ -27,10 +27,10 @@ from consent_registry.storage.keys.associated_data import (
 )
 from consent_registry.storage.keys.keyring import Keys, load_keys
 from tests.operations.keys.test_reencryption import NOT_SEALED
-from tests.support.a_full_register import consents, releases
-from tests.support.founding import let_evidence_follow
+from tests.support.full_register import consents, releases
 from tests.support.installation import ISSUER, Installation, Registry, serving
 from tests.support.office import office
+from tests.support.rewritten_setup import let_evidence_follow
 
 # By column: where a value of it stands, by table, row and the partner who may read it.
 PLACES: dict[str, tuple[str, Callable[[asyncpg.Record], str]]] = {

@@ -14,10 +14,10 @@ from tests.operations.erasure.test_retention import in_years, retain
 from tests.operations.oversight.test_table_check import findings, tampering
 from tests.support.erasing import erasing, north, search_everywhere
 from tests.support.installation import Registry
-from tests.support.lives import clients_of, erase
 from tests.support.log_check import Facts, check_log
 from tests.support.office import Body, Office, office
-from tests.support.replaying import require_equal
+from tests.support.persons_with_history import clients_of, erase
+from tests.support.table_check_runs import require_equal
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from consent_registry.tlog.leaf import canonical, opens
 from consent_registry.tlog.removals import RemovalCheck
 from tests.support.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.support.links_check import check_links
-from tests.support.replaying import found, replayed, require_equal
+from tests.support.table_check_runs import found, replayed, require_equal
 
 Facts = dict[str, Any]
 Row = asyncpg.Record

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.campaigns.clocks.clocks import MARGIN, Asked, faults
-from tests.campaigns.clocks.timepiece import NOW, SEEN_S, Timepiece, ticking
+from tests.campaigns.clocks.settable_clocks import NOW, SEEN_S, Timepiece, ticking
 from tests.campaigns.support.figures import show
 from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, play, register
 

@@ -11,7 +11,7 @@ import pytest
 
 from consent_registry.storage.database.partitions import PartitionState, make_event_partitions, partition_state
 from consent_registry.storage.database.roles import role_names
-from tests.campaigns.clocks.timepiece import SEEN_S, Timepiece, ticking
+from tests.campaigns.clocks.settable_clocks import SEEN_S, Timepiece, ticking
 from tests.campaigns.support.figures import show
 from tests.campaigns.support.scene import OK, Person, Scene, play
 from tests.campaigns.support.wire import Answer

@@ -16,7 +16,7 @@ from consent_registry.process.postgres.cluster import prepare
 from consent_registry.storage.files.witness_state import WitnessState
 from consent_registry.tlog.cosignature import cosignatures
 from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
-from tests.campaigns.clocks.timepiece import NOW, SEEN_S, Face, in_the_environment
+from tests.campaigns.clocks.settable_clocks import NOW, SEEN_S, Face, in_the_environment
 from tests.campaigns.log.sealers import check_all, said, sealer, until_sealed
 from tests.campaigns.support.places import scratch
 from tests.campaigns.tampering.register import Attending

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.campaigns.freshness.machine import CONFLICT, NOT_FOUND, UNPROCESSABLE, Desk, Run
 from tests.campaigns.freshness.model import Consent, Grant, World
+from tests.campaigns.freshness.state_machine import CONFLICT, NOT_FOUND, UNPROCESSABLE, Desk, Run
 from tests.campaigns.support.scene import CREATED, OK, Flow, scene
 from tests.campaigns.support.server import Server, running
 

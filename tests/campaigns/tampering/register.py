@@ -22,13 +22,13 @@ from consent_registry.tlog.note import COSIGNATURE, SignedNote, SignerKey
 from consent_registry.tlog.policy import Policy
 from consent_registry.tlog.witness import AddCheckpoint
 from tests.operations.erasure.test_retention import in_years, retain
-from tests.support.a_full_register import consents, fill, links, releases
 from tests.support.erasing import erasing, north
 from tests.support.flag_network import with_flags
-from tests.support.founding import let_evidence_follow
+from tests.support.full_register import consents, fill, links, releases
 from tests.support.installation import ISSUER, Installation, Registry, serving
-from tests.support.lives import a_life, erase
 from tests.support.office import Office, office
+from tests.support.persons_with_history import a_life, erase
+from tests.support.rewritten_setup import let_evidence_follow
 from tests.support.sealing import Office as Desk
 from tests.support.sealing import office as sealing
 from tests.support.small_network import consent_body, question

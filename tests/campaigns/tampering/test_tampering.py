@@ -39,7 +39,7 @@ from tests.campaigns.tampering.rows import (
     whole_rows,
     whole_tables,
 )
-from tests.campaigns.tampering.untold import OF_THE_LOG, UNTOLD, WITH_KEYS
+from tests.campaigns.tampering.unrecorded_columns import OF_THE_LOG, UNTOLD, WITH_KEYS
 from tests.campaigns.tampering.verbs import replay_findings, verify_findings
 from tests.support.installation import Installation
 from tests.support.sealing import office as sealing

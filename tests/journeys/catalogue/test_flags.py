@@ -11,7 +11,7 @@ from consent_registry.domain.instants import format_instant
 from tests.support.flag_scene import body_of, flag_office, grant, month_after, permitted, recorded, refusals
 from tests.support.installation import Registry
 from tests.support.office import Body, office
-from tests.support.planting import planting
+from tests.support.planted_rows import planting
 
 SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
 HEALTH = ("aid", "youth", "health")

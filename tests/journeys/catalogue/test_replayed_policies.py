@@ -6,7 +6,7 @@ from consent_registry.operations.catalogue.policies import set_policies
 from tests.support.erasing import administering
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
-from tests.support.replaying import found, replayed
+from tests.support.table_check_runs import found, replayed
 
 
 async def _set_twice(registry: Registry) -> None:

@@ -19,7 +19,7 @@ from consent_registry.operations.runtime.commands import digest_of
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.steps import Steps
 from tests.journeys.clients.counting import own_and_foreign
-from tests.support.dpo_desk import EXPORTS, search_all
+from tests.support.dpo_searches import EXPORTS, search_all
 from tests.support.installation import Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office

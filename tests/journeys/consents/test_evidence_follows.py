@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 
 from tests.support.flag_scene import permitted
-from tests.support.founding import let_evidence_follow
 from tests.support.installation import Installation, Registry, serving
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
+from tests.support.rewritten_setup import let_evidence_follow
 from tests.support.small_network import consent_body
 from tests.web.bad_requests import not_strict, without, wrong_values
 

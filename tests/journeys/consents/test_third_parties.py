@@ -6,7 +6,7 @@ from tests.support.flag_scene import body_of, flag_office, grant, permitted, rec
 from tests.support.installation import Registry
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office
-from tests.support.planting import planting
+from tests.support.planted_rows import planting
 
 FLOW = ("aid", "jobcenter", "subsistence")
 DATA = ("identity", "family")

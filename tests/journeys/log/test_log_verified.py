@@ -17,9 +17,9 @@ from consent_registry.tlog.verify_receipts import verify_receipt
 from tests.support import sealing
 from tests.support.erasing import erasing, north
 from tests.support.installation import ISSUER, Partner, Registry
-from tests.support.lives import a_life, erase
 from tests.support.office import office
-from tests.support.planting import planting
+from tests.support.persons_with_history import a_life, erase
+from tests.support.planted_rows import planting
 from tests.support.small_network import question
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 
 from consent_registry.operations.runtime.commands import new_id, new_ids
-from tests.support.dpo_desk import EXPORTS, search, search_all
+from tests.support.dpo_searches import EXPORTS, search, search_all
 from tests.support.installation import Partner, Registry
 from tests.support.log_check import check_log
 from tests.support.office import office

@@ -16,11 +16,11 @@ from consent_registry.storage.database.database import begin_sql
 from consent_registry.storage.oversight.findings import sent_before, sent_in
 from tests.support.erasing import erasing
 from tests.support.erasing import north as by_north
-from tests.support.founding import let_evidence_follow
 from tests.support.installation import Installation, Partner, Registry, serving
-from tests.support.lives import erase
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
+from tests.support.persons_with_history import erase
+from tests.support.rewritten_setup import let_evidence_follow
 from tests.support.small_network import NUMBER, PARTNERS, consent_body, question
 
 SENT = {"outcome": "sent", "categories": ["identity", "contact"]}

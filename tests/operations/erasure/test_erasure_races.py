@@ -13,9 +13,9 @@ from consent_registry.operations.runtime.steps import ReadingLimits
 from consent_registry.storage.clients.clients import client_lock, lock_client_shared
 from tests.support.erasing import erasing, north, search_everywhere, small
 from tests.support.installation import ROLES, Installation, Registry, fresh
-from tests.support.lives import GROUND, a_consent, clients_of, erase
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
+from tests.support.persons_with_history import GROUND, a_consent, clients_of, erase
 from tests.support.small_network import NUMBER, consent_body, question
 
 

@@ -22,9 +22,9 @@ from consent_registry.operations.erasure.erasures import (
 )
 from tests.support.erasing import commitments_to, erasing, hold, lift, north, search_everywhere, small, traces
 from tests.support.installation import Registry
-from tests.support.lives import GROUND, a_consent, a_life, clients_of, erase
 from tests.support.log_check import check_log
 from tests.support.office import office
+from tests.support.persons_with_history import GROUND, a_consent, a_life, clients_of, erase
 from tests.support.small_network import NUMBER
 
 

@@ -26,7 +26,7 @@ from consent_registry.operations.runtime.steps import ReadingLimits
 from consent_registry.web.csv_rows import csv_row
 from consent_registry.web.http_middleware import CutOff
 from tests.cli.test_command_line import run
-from tests.support.dpo_desk import EXPORTS, records, search_all
+from tests.support.dpo_searches import EXPORTS, records, search_all
 from tests.support.erasing import administering, erasing, north, small
 from tests.support.installation import Installation, Partner, Registry, fresh
 from tests.support.office import office

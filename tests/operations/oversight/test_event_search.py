@@ -19,12 +19,12 @@ from consent_registry.operations.erasure.erasures import perform_erasure, previe
 from consent_registry.operations.oversight.event_filter import EventFilter
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.steps import ReadingLimits
-from tests.support.dpo_desk import SEARCH, Record, expected, records, search, search_all
+from tests.support.dpo_searches import SEARCH, Record, expected, records, search, search_all
 from tests.support.erasing import erasing, hold, north, small
 from tests.support.installation import Installation, Registry, serving
 from tests.support.office import office
-from tests.support.replaying import found, replayed, require_equal
 from tests.support.small_network import question
+from tests.support.table_check_runs import found, replayed, require_equal
 
 CANARY = "CANARY-4711-ßé"
 PARTNERS = ("north", "south", "east")

@@ -15,13 +15,13 @@ from consent_registry.storage.keys.keyring import load_keys
 from consent_registry.storage.oversight.table_check_tables import STATEMENTS
 from tests.journeys.clients.test_links import code_of, redeem
 from tests.operations.erasure.test_retention import in_years, retain
-from tests.support.a_full_register import fill
 from tests.support.erasing import erasing
 from tests.support.flag_network import with_flags
-from tests.support.founding import Facts, let_evidence_follow, tell_setup
+from tests.support.full_register import fill
 from tests.support.installation import ROLES, Installation, Registry, serving
 from tests.support.office import office
-from tests.support.replaying import found, replayed, require_equal
+from tests.support.rewritten_setup import Facts, let_evidence_follow, tell_setup
+from tests.support.table_check_runs import found, replayed, require_equal
 
 # The networks that have rows of these tables; of all other tables the small network has rows.
 OF_OTHERS = {"releases": "paderborn", "release_changes": "paderborn"}

@@ -8,8 +8,8 @@ from tests.journeys.clients.test_links import code_of, redeem
 from tests.journeys.consents.test_releases import RELEASE, sealed
 from tests.support.erasing import administering, erasing, hold, lift, north
 from tests.support.installation import Partner, Registry
-from tests.support.lives import a_life, erase
 from tests.support.office import Body, Office, office
+from tests.support.persons_with_history import a_life, erase
 from tests.support.small_network import consent_body, question
 
 LATER = {"valid_until": "2028-06-30T00:00:00.000000Z"}
