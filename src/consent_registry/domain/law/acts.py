@@ -11,7 +11,7 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
 def act_refusals(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> Iterator[Fault]:
-    """The faults of an act in the future, and of one without its evidence."""
+    """The faults of an act of consent that is in the future or lacks its evidence."""
     if consent.act.given_at > now + CLOCK_TOLERANCE:
         yield Fault("/act/given_at", "A consent cannot have been given in the future.", "given_at")
     # A refused grant needs no evidence, because nothing can ever be passed on by it.

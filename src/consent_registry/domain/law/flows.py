@@ -1,4 +1,4 @@
-"""The rules about the flows of a consent: agreements, walls, and what flags of categories and purposes ask for."""
+"""The rules about the flows of a consent: agreements, approval gates, and the flags of categories and purposes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -15,7 +15,7 @@ ACKNOWLEDGE_WITHIN = timedelta(days=14)
 
 
 class ChangeNotice(msgspec.Struct, frozen=True):
-    """What an entry in a change feed says.
+    """The content of an entry in a change feed.
 
     `acknowledge`: the recipient must report what it did with the data. `use_ban`: the recipient may not use the data
     any more (§ 78 Abs. 1 SGB X).

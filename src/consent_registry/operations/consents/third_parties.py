@@ -20,7 +20,7 @@ from consent_registry.storage.consents.grants import find_grants_of_consents
 
 
 class ThirdPartyGrants(msgspec.Struct, frozen=True):
-    """The other persons' grants that one grant depends on, or the faults of what the request says about them."""
+    """The grants of other persons on which a grant depends, or the faults of what the request names for them."""
 
     grant_ids: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -29,7 +29,9 @@ class ThirdPartyGrants(msgspec.Struct, frozen=True):
 async def find_third_party_grants(
     command: Command, consent: ProposedConsent, client_ids: Sequence[str], now: datetime
 ) -> list[ThirdPartyGrants]:
-    """For each proposed grant the grants it depends on. `client_ids` are all client numbers of the client."""
+    """Find, for each proposed grant, the grants of other persons on which it depends. `client_ids` are all client
+    numbers of the client.
+    """
     return [
         await _third_party_grants(command, grant, client_ids, f"/grants/{number}", now)
         for number, grant in enumerate(consent.grants)

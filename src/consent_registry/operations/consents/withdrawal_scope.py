@@ -24,7 +24,7 @@ from consent_registry.storage.database.database import widen_partners
 
 
 class WithdrawalScope(msgspec.Struct, frozen=True):
-    """What a withdrawal may cover.
+    """The grants and releases that a withdrawal may cover.
 
     `client_id` is the client number by which the caller withdraws. `grants` and `releases` are those in question;
     `all_grants` and `all_releases` add those of the same client that a renewal may bind to them. `seen` are the grants
