@@ -58,9 +58,9 @@ class Ground:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def ground(open_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+async def ground(fast_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
     """Make a server with a migrated database and keys."""
-    data, keys = open_folder("dangers"), tmp_path_factory.mktemp("keys") / "keys"
+    data, keys = fast_folder("dangers"), tmp_path_factory.mktemp("keys") / "keys"
     cluster = prepare(data, sync=False)
     cluster.start()
     await empty_database(cluster, SOUND_DATABASE)

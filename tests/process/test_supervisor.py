@@ -111,11 +111,11 @@ def supervised(data: Path, workers: int = 1) -> Iterator[Supervised]:
             process.terminate()
 
 
-def test_a_killed_worker_is_back_within_two_seconds(open_folder: FolderMaker) -> None:
+def test_a_killed_worker_is_back_within_two_seconds(fast_folder: FolderMaker) -> None:
     """A killed worker is replaced within two seconds, three times in a row, by the same server process with the same
     environment.
     """
-    with supervised(open_folder("worker")) as small:
+    with supervised(fast_folder("worker")) as small:
         server = small.ask()["server"]
         for _ in range(3):
             killed = small.ask()["worker"]
@@ -126,9 +126,9 @@ def test_a_killed_worker_is_back_within_two_seconds(open_folder: FolderMaker) ->
         assert small.ask()["mark"] == "from the preparation"
 
 
-def test_a_killed_server_is_back_and_its_workers_are_gone(open_folder: FolderMaker) -> None:
+def test_a_killed_server_is_back_and_its_workers_are_gone(fast_folder: FolderMaker) -> None:
     """After the main process is killed, its workers end and a new server starts."""
-    with supervised(open_folder("server"), workers=2) as small:
+    with supervised(fast_folder("server"), workers=2) as small:
         before = small.ask()
         os.kill(before["server"], signal.SIGKILL)
         until(partial(small.answered_by_another, "server", before["server"]), SERVER_BACK_S)
@@ -136,9 +136,9 @@ def test_a_killed_server_is_back_and_its_workers_are_gone(open_folder: FolderMak
 
 
 @pytest.mark.parametrize("whole_tree", [False, True])
-def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bool) -> None:
+def test_a_killed_postgresql_is_back(fast_folder: FolderMaker, *, whole_tree: bool) -> None:
     """After a kill the database answers again within ten seconds, and cluster.json has the new process."""
-    with supervised(open_folder("postgres")) as small:
+    with supervised(fast_folder("postgres")) as small:
         first = small.cluster()
         assert small.ask("/database")["one"] == 1
         for pid in small.postgres() if whole_tree else [first["postmaster_pid"]]:
@@ -152,9 +152,9 @@ def test_a_killed_postgresql_is_back(open_folder: FolderMaker, *, whole_tree: bo
         assert {**first, "postmaster_pid": 0} == {**second, "postmaster_pid": 0}
 
 
-def test_sigterm_lets_requests_end_and_leaves_nothing(open_folder: FolderMaker) -> None:
+def test_sigterm_lets_requests_end_and_leaves_nothing(fast_folder: FolderMaker) -> None:
     """SIGTERM lets a request in flight finish, ends with exit code 0, and leaves no process and no cluster.json."""
-    with supervised(open_folder("stop")) as small, concurrent.futures.ThreadPoolExecutor() as pool:
+    with supervised(fast_folder("stop")) as small, concurrent.futures.ThreadPoolExecutor() as pool:
         assert (small.data / "cluster.json").stat().st_mode & 0o777 == 0o600
         family = small.family()
         slow = pool.submit(small.ask, "/slow")
@@ -167,18 +167,18 @@ def test_sigterm_lets_requests_end_and_leaves_nothing(open_folder: FolderMaker) 
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
-def test_other_ways_to_stop_it(open_folder: FolderMaker, how: signal.Signals) -> None:
+def test_other_ways_to_stop_it(fast_folder: FolderMaker, how: signal.Signals) -> None:
     """Ctrl-C and a closed terminal stop it in the same orderly way."""
-    with supervised(open_folder("stop")) as small:
+    with supervised(fast_folder("stop")) as small:
         family = small.family()
         small.process.send_signal(how)
         assert small.process.wait(15) == 0
         assert not [pid for pid in family if alive(pid)]
 
 
-def test_a_killed_supervisor_takes_everything_with_it(open_folder: FolderMaker) -> None:
+def test_a_killed_supervisor_takes_everything_with_it(fast_folder: FolderMaker) -> None:
     """If the supervisor is killed, the kernel ends its processes, and the next start succeeds."""
-    data = open_folder("supervisor")
+    data = fast_folder("supervisor")
     with supervised(data, workers=2) as small:
         family = small.family()
         small.process.kill()
@@ -187,12 +187,12 @@ def test_a_killed_supervisor_takes_everything_with_it(open_folder: FolderMaker) 
         assert small.ask("/database")["one"] == 1
 
 
-def test_a_second_start_is_refused_with_one_line(open_folder: FolderMaker) -> None:
+def test_a_second_start_is_refused_with_one_line(fast_folder: FolderMaker) -> None:
     """A second start on the same data or the same port is refused with one line, and the first continues."""
-    with supervised(open_folder("second")) as small:
+    with supervised(fast_folder("second")) as small:
         for data, port, reason in (
             (small.data, free_port(), f"in use by process {small.process.pid}"),
-            (open_folder("other"), small.port, f"cannot serve on 127.0.0.1:{small.port}"),
+            (fast_folder("other"), small.port, f"cannot serve on 127.0.0.1:{small.port}"),
         ):
             with launch(data, port) as second:
                 _, said = second.communicate(timeout=30)
@@ -202,11 +202,11 @@ def test_a_second_start_is_refused_with_one_line(open_folder: FolderMaker) -> No
         assert small.ask("/database")["one"] == 1
 
 
-def test_an_application_that_cannot_start_ends_it(open_folder: FolderMaker) -> None:
+def test_an_application_that_cannot_start_ends_it(fast_folder: FolderMaker) -> None:
     """An application that cannot start ends the supervisor with its reason, one line and exit code 1, and no process
     remains.
     """
-    data = open_folder("broken")
+    data = fast_folder("broken")
     with launch(data, free_port(), factory="create_broken_app") as process:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -24,9 +24,9 @@ class Debian15:
 
 
 @pytest.fixture(scope="session")
-def debian_15(open_folder: Callable[[str], Path]) -> Iterator[Debian15]:
+def debian_15(fast_folder: Callable[[str], Path]) -> Iterator[Debian15]:
     """Run the distribution's PostgreSQL 15, as the user nobody because it refuses root."""
-    folder = open_folder("debian")
+    folder = fast_folder("debian")
     user = None
     if os.geteuid() == 0:
         user = pwd.getpwnam("nobody").pw_uid
