@@ -4,7 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from consent_registry.domain.berlin import day_in_berlin, days_later_in_berlin, midnight_in_berlin
+from consent_registry.domain.berlin import (
+    day_in_berlin,
+    days_later_in_berlin,
+    midnight_in_berlin,
+    months_later_in_berlin,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +72,31 @@ def test_the_day_in_germany(instant: datetime, day: date) -> None:
 def test_four_weeks_later_the_clock_shows_the_same(instant: datetime, later: datetime) -> None:
     """Days are counted by the German clock, whatever the clocks do in between."""
     assert days_later_in_berlin(instant, 28) == later
+
+
+@pytest.mark.parametrize(
+    ("begins", "months", "ends"),
+    [
+        # 1 March 2026, 00:30 in Berlin: by UTC it would be the last day of February, and end a day too early.
+        ("2026-02-28T23:30", 24, "2028-02-29T23:30"),
+        ("2026-03-31T21:59", 24, "2028-03-31T21:59"),  # 23:59 on the last day of March
+        ("2026-03-31T22:00", 24, "2028-03-31T22:00"),  # midnight of 1 April
+        ("2026-02-28T22:59:59.999999", 24, "2028-02-28T22:59:59.999999"),
+        # The same time of day, in winter and in summer.
+        ("2026-01-15T09:00", 6, "2026-07-15T08:00"),
+        ("2026-07-15T08:00", 6, "2027-01-15T09:00"),
+        # Months without the day end on their last one.
+        ("2026-08-31T10:00", 6, "2027-02-28T11:00"),
+        ("2027-08-31T10:00", 6, "2028-02-29T11:00"),
+        ("2024-02-29T11:00", 24, "2026-02-28T11:00"),
+        # 02:30 on the Sunday on which clocks go forward is shown by none: it is half past three.
+        ("2025-03-29T01:30", 12, "2026-03-29T01:30"),
+        # 02:30 is shown twice on the Sunday on which clocks go back: the first counts, or the one it began in.
+        ("2025-10-25T00:30", 12, "2026-10-25T00:30"),
+        ("2026-10-25T01:30", 12, "2027-10-25T00:30"),
+    ],
+)
+def test_months_are_counted_by_the_german_calendar(begins: str, months: int, ends: str) -> None:
+    """The same day and time of day in Germany, around changes of the clocks and ends of months."""
+    at, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (begins, ends))
+    assert months_later_in_berlin(at, months) == end

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from consent_registry.domain.law.ages import fits_band, month_text, months_later, of_one_person
+from consent_registry.domain.berlin import months_later
+from consent_registry.domain.law.ages import fits_band, month_text, of_one_person
 from consent_registry.domain.law.proposed import AgeBand
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -59,3 +59,15 @@ async def test_a_line_feed_at_the_end_is_part_of_no_name(registry: Registry) -> 
         answer = await north.post(path, wrong)
         assert answer.status_code == 400, (wrong, answer.text)
         assert len(answer.json()["errors"]) == 1
+
+
+async def test_a_consent_lasts_24_months_in_germany(registry: Registry) -> None:
+    """Given at half past midnight on 1 March in Berlin, it ends two years later at half past midnight on 1 March."""
+    north = await registry.partner("north")
+    _, body = await _client(registry)
+    body["act"]["given_at"] = "2026-02-28T23:30:00Z"
+    for member in ("valid_from", "valid_until"):
+        body.pop(member, None)
+    made = await north.post("/consents", body)
+    assert made.status_code == 201, made.text
+    assert made.json()["grants"][0]["valid_until"] == "2028-02-29T23:30:00.000000Z"

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from consent_registry.domain.berlin import day_in_berlin
+from consent_registry.domain.berlin import day_in_berlin, months_later
 from consent_registry.domain.law.proposed import AgeBand
 
 AGE_BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
@@ -18,17 +18,6 @@ _AGES: dict[AgeBand, tuple[int, int | None]] = {
     "15_17": (FIFTEEN, OF_AGE),
     "adult": (OF_AGE, None),
 }
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day so many months later (negative: earlier); the month's last day where it has no such day."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for number in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, number)
-        except ValueError:
-            continue
-    raise AssertionError  # pragma: no cover - every month has 28 days
 
 
 def month_text(first_day: date) -> str:

@@ -8,8 +8,9 @@ from datetime import date, datetime
 
 import msgspec
 
+from consent_registry.domain.berlin import months_later
 from consent_registry.domain.catalogue import Catalogue
-from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_text, months_later
+from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_text
 from consent_registry.domain.law.information import needs_benefits_notice
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
 from consent_registry.domain.law.representatives import OF_MINORS, end_of_representation, is_office_as_party

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from consent_registry.domain.berlin import months_later_in_berlin
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.domain.identifiers import reference_fault
@@ -26,19 +27,8 @@ from consent_registry.domain.law.representatives import end_of_representation
 from consent_registry.operations.consents.schemas import ConsentRequest, GiverRequest, GrantRequest
 from consent_registry.operations.runtime.wire_members import instant_at
 
-# A consent lasts 24 months unless it says otherwise.
+# A consent lasts 24 months, by the German calendar, unless it says otherwise.
 DEFAULT_MONTHS = 24
-
-
-def months_after(at: datetime, months: int) -> datetime:
-    """The same day and time `months` later; the last day of the month where that day does not exist."""
-    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
-    for day in (at.day, 30, 29, 28):
-        try:
-            return at.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    raise AssertionError  # pragma: no cover - every month has 28 days
 
 
 class _Instants(msgspec.Struct, frozen=True):
@@ -135,7 +125,7 @@ def _grant(
 ) -> ProposedGrant:
     begins = own[0] or instants.valid_from
     stated_end = own[1] or instants.valid_until
-    ends = stated_end or months_after(begins, DEFAULT_MONTHS)
+    ends = stated_end or months_later_in_berlin(begins, DEFAULT_MONTHS)
     return ProposedGrant(
         sender=catalogue.partners[grant.sender],
         recipient=catalogue.partners[grant.recipient],
