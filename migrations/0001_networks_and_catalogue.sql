@@ -75,8 +75,10 @@ create table suspensions (
     suspension_id uuid not null,
     partner_id integer not null,
     recorded_at timestamptz not null,
+    reason text not null default 'security',
     constraint suspensions_pkey primary key (network_id, suspension_id),
-    constraint suspensions_partner_fkey foreign key (network_id, partner_id) references partners
+    constraint suspensions_partner_fkey foreign key (network_id, partner_id) references partners,
+    constraint suspensions_reason_check check (reason in ('security', 'agreement', 'other'))
 );
 call make_tenant_table('suspensions', p_audited => true);
 

@@ -5,6 +5,7 @@
 -- giver_adult_from: the month (YYYY-MM) in which the client comes of age. giver_scope: the purposes of a mandate, by slug.
 -- co_giver_roles, co_giver_assessors: who gave the consent too, and who assessed this person's insight, place by place.
 -- guardian_id: the partner that is the client's guardian. remarks: what is to be seen by whoever checks the record.
+-- given_at_precision: whether the paper says the instant, or the day alone.
 create table consents (
     network_id integer not null,
     consent_id uuid not null,
@@ -41,10 +42,12 @@ create table consents (
     giver_scope text[],
     co_giver_roles text[] not null default '{}',
     co_giver_assessors text[] not null default '{}',
+    given_at_precision text not null default 'instant',
     constraint consents_pkey primary key (network_id, consent_id),
     constraint consents_client_fkey foreign key (network_id, client_id) references clients,
     constraint consents_text_fkey foreign key (network_id, text_id, language) references text_languages,
-    constraint consents_guardian_fkey foreign key (network_id, guardian_id) references partners
+    constraint consents_guardian_fkey foreign key (network_id, guardian_id) references partners,
+    constraint consents_precision_check check (given_at_precision in ('instant', 'day'))
 );
 create index consents_client_idx on consents (network_id, client_id);
 create index consents_recorder_idx on consents (network_id, recorder_id, consent_id);
@@ -220,8 +223,11 @@ create index receipt_codes_consent_idx on receipt_codes (network_id, consent_id)
 call make_tenant_table('receipt_codes', p_audited => true);
 select make_removable('receipt_codes');
 
--- One row for each client number that a withdrawal does something under; act_id is the withdrawal_id of the number by
--- which it was made. The partner that took it reads that row alone.
+-- One row for each client number that means the client, whether something was given under it or not; act_id is the
+-- withdrawal_id of the number by which it was made. The partner that took it reads that row alone.
+-- covers: what it takes back of papers that it did not name and that were given until it was received: `flows` those in
+-- covered_flows ([sender, recipient, purpose, [categories]] each), `partner` every flow in which the partner takes part that
+-- took it (all categories, or category_ids), `everything` every flow, `consent` none.
 create table withdrawals (
     network_id integer not null,
     withdrawal_id uuid not null,
@@ -232,9 +238,15 @@ create table withdrawals (
     declared_at timestamptz not null,
     received_at timestamptz not null,
     recorded_at timestamptz not null,
+    covers text not null,
+    covered_flows jsonb,
+    category_ids smallint[],
     constraint withdrawals_pkey primary key (network_id, withdrawal_id),
     constraint withdrawals_partner_fkey foreign key (network_id, partner_id) references partners,
-    constraint withdrawals_channel_check check (channel in ('in_person', 'phone', 'letter', 'email', 'third_person'))
+    constraint withdrawals_channel_check check (channel in ('in_person', 'phone', 'letter', 'email', 'third_person')),
+    constraint withdrawals_covers_check check (covers in ('flows', 'partner', 'everything', 'consent')),
+    constraint withdrawals_flows_check check ((covers = 'flows') = (covered_flows is not null)),
+    constraint withdrawals_categories_check check (category_ids is null or covers = 'partner')
 );
 create index withdrawals_client_idx on withdrawals (network_id, client_id);
 call make_tenant_table('withdrawals',

@@ -287,10 +287,12 @@ create table registry.consents (
     giver_scope text[],
     co_giver_roles text[] not null default '{}'::text[],
     co_giver_assessors text[] not null default '{}'::text[],
+    given_at_precision text not null default 'instant'::text,
     constraint consents_pkey PRIMARY KEY (network_id, consent_id),
     constraint consents_client_fkey FOREIGN KEY (network_id, client_id) REFERENCES registry.clients(network_id, client_id),
     constraint consents_guardian_fkey FOREIGN KEY (network_id, guardian_id) REFERENCES registry.partners(network_id, partner_id),
-    constraint consents_text_fkey FOREIGN KEY (network_id, text_id, language) REFERENCES registry.text_languages(network_id, text_id, language)
+    constraint consents_text_fkey FOREIGN KEY (network_id, text_id, language) REFERENCES registry.text_languages(network_id, text_id, language),
+    constraint consents_precision_check CHECK ((given_at_precision = ANY (ARRAY['instant'::text, 'day'::text])))
 );
 CREATE INDEX consents_client_idx ON registry.consents USING btree (network_id, client_id);
 CREATE INDEX consents_recorder_idx ON registry.consents USING btree (network_id, recorder_id, consent_id);
@@ -951,8 +953,10 @@ create table registry.suspensions (
     suspension_id uuid not null,
     partner_id integer not null,
     recorded_at timestamp with time zone not null,
+    reason text not null default 'security'::text,
     constraint suspensions_pkey PRIMARY KEY (network_id, suspension_id),
-    constraint suspensions_partner_fkey FOREIGN KEY (network_id, partner_id) REFERENCES registry.partners(network_id, partner_id)
+    constraint suspensions_partner_fkey FOREIGN KEY (network_id, partner_id) REFERENCES registry.partners(network_id, partner_id),
+    constraint suspensions_reason_check CHECK ((reason = ANY (ARRAY['security'::text, 'agreement'::text, 'other'::text])))
 );
 alter table registry.suspensions enable row level security;
 alter table registry.suspensions force row level security;
@@ -1101,9 +1105,15 @@ create table registry.withdrawals (
     declared_at timestamp with time zone not null,
     received_at timestamp with time zone not null,
     recorded_at timestamp with time zone not null,
+    covers text not null,
+    covered_flows jsonb,
+    category_ids smallint[],
     constraint withdrawals_pkey PRIMARY KEY (network_id, withdrawal_id),
     constraint withdrawals_partner_fkey FOREIGN KEY (network_id, partner_id) REFERENCES registry.partners(network_id, partner_id),
-    constraint withdrawals_channel_check CHECK ((channel = ANY (ARRAY['in_person'::text, 'phone'::text, 'letter'::text, 'email'::text, 'third_person'::text])))
+    constraint withdrawals_categories_check CHECK (((category_ids IS NULL) OR (covers = 'partner'::text))),
+    constraint withdrawals_channel_check CHECK ((channel = ANY (ARRAY['in_person'::text, 'phone'::text, 'letter'::text, 'email'::text, 'third_person'::text]))),
+    constraint withdrawals_covers_check CHECK ((covers = ANY (ARRAY['flows'::text, 'partner'::text, 'everything'::text, 'consent'::text]))),
+    constraint withdrawals_flows_check CHECK (((covers = 'flows'::text) = (covered_flows IS NOT NULL)))
 );
 CREATE INDEX withdrawals_client_idx ON registry.withdrawals USING btree (network_id, client_id);
 alter table registry.withdrawals enable row level security;
@@ -1287,11 +1297,11 @@ create function registry.entries_of_consents(p_network integer, p_clients uuid[]
         union
         select g.consent_id, g.client_id, x.act_id from registry.grants g
         join registry.grant_changes x on x.network_id = p_network and x.grant_id = g.grant_id
-        where g.network_id = p_network and g.client_id = any (p_clients)
+        where g.network_id = p_network and g.client_id = any (p_clients) and x.kind <> 'withdrawn'
         union
         select r.consent_id, r.client_id, x.act_id from registry.releases r
         join registry.release_changes x on x.network_id = p_network and x.release_id = r.release_id
-        where r.network_id = p_network and r.client_id = any (p_clients)
+        where r.network_id = p_network and r.client_id = any (p_clients) and x.kind <> 'withdrawn'
     ), told as (
         select distinct a.consent_id, e.client_id, coalesce(e.said ->> 'act', e.event_id::pg_catalog.text) as act
         from entry e join act a on a.client_id = e.client_id
@@ -1411,6 +1421,7 @@ begin
         when 'padding' then return 37;
         when 'renewal' then return 38;
         when 'policy' then return 40;
+        when 'late_withdrawal' then return 45;
     end case;
 end
 $$;
@@ -1422,7 +1433,7 @@ create function registry.kinds_of(p_class text) returns smallint[]
 begin
     case p_class
         when 'use' then return array[1, 5, 6];
-        when 'state' then return array[2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 29, 30, 35, 37, 38, 40];
+        when 'state' then return array[2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 29, 30, 35, 37, 38, 40, 45];
         when 'permanent' then return array[26, 27, 28];
     end case;
 end
@@ -1853,8 +1864,6 @@ begin
     delete from registry.transfers t where t.network_id = p_network and t.transfer_id in (
         select e.event_id from registry.events e where e.network_id = p_network and e.log_index = any (p_places)
             and e.kind = registry.kind('transfer'));
-    delete from registry.withdrawals w where w.network_id = p_network and w.withdrawal_id in (
-        select e.event_id from registry.events e where e.network_id = p_network and e.log_index = any (p_places));
     removed := registry.remove_rows(p_network, p_clients, p_consents,
         array(select g.grant_id from registry.grants g where g.network_id = p_network and g.consent_id = any (p_consents)),
         array(select r.release_id from registry.releases r where r.network_id = p_network and r.consent_id = any (p_consents)));
@@ -1903,7 +1912,7 @@ create function registry.retention_records(p_network integer, p_clients uuid[]) 
             'release_acts', (select coalesce(jsonb_agg(x.act_id), '[]')
                 from registry.releases r join registry.release_changes x
                     on x.network_id = p_network and x.release_id = r.release_id
-                where r.network_id = p_network and r.consent_id = t.consent_id)) order by t.consent_id), '[]')
+                where r.network_id = p_network and r.consent_id = t.consent_id and x.kind <> 'withdrawn')) order by t.consent_id), '[]')
             from registry.consents t where t.network_id = p_network and t.client_id = c.client_id),
         'transfers', (select coalesce(jsonb_agg(jsonb_build_object(
             'at', greatest(t.transferred_at, t.recorded_at), 'grants', case when e.event is null then null
@@ -2007,6 +2016,17 @@ create function registry.thin_checkpoints(p_network integer) returns bigint
     ) select count(*) from gone
 $$;
 -- called by: {sealer}
+
+create function registry.withdrawals_of_clients(p_network integer, p_clients uuid[]) returns TABLE(act_id uuid, received_at timestamp with time zone, covers text, covered_flows jsonb, partner_id integer, category_ids smallint[])
+    language sql stable security definer set search_path=pg_catalog, pg_temp
+    as $$
+    select distinct on (w.act_id) w.act_id, w.received_at, w.covers, w.covered_flows,
+        case w.covers when 'partner' then w.partner_id end, w.category_ids
+    from registry.withdrawals w
+    where w.network_id = p_network and w.client_id = any (p_clients) and w.covers <> 'consent'
+    order by w.act_id, w.withdrawal_id
+$$;
+-- called by: {app}
 
 create function registry.youngest_removable(p_network integer) returns timestamp with time zone
     language sql stable set search_path=pg_catalog, pg_temp

@@ -20,6 +20,12 @@ WIDENING = {
     "operations/consents/withdrawal_scope.py _scope_by_code": (
         "The client withdraws all of a consent, at whatever partner."
     ),
+    "operations/consents/withdrawal_scope.py _scope_of_everything": (
+        "The client withdraws all that anybody in the network recorded."
+    ),
+    "operations/consents/late_papers.py withdraw_across_link": (
+        "What the client withdrew under one reference is withdrawn under the others, whoever recorded it."
+    ),
     "operations/consents/text_invalidations.py invalidate_text": (
         "A void text voids every consent on it, whoever recorded it."
     ),

@@ -102,7 +102,7 @@ create or replace function registry.retention_records(p_network integer, p_clien
             'release_acts', (select coalesce(jsonb_agg(x.act_id), '[]')
                 from registry.releases r join registry.release_changes x
                     on x.network_id = p_network and x.release_id = r.release_id
-                where r.network_id = p_network and r.consent_id = t.consent_id)) order by t.consent_id), '[]')
+                where r.network_id = p_network and r.consent_id = t.consent_id and x.kind <> 'withdrawn')) order by t.consent_id), '[]')
             from registry.consents t where t.network_id = p_network and t.client_id = c.client_id),
         'transfers', (select coalesce(jsonb_agg(jsonb_build_object(
             'at', greatest(t.transferred_at, t.recorded_at), 'grants', case when e.event is null then null
@@ -139,7 +139,8 @@ $$;
 call registry.set_callers('registry.person_records', array['{eraser}']);
 
 -- The entries that tell of a consent, of these clients: its own, those of acts on it, those that name it; and what else
--- those acts wrote about the same client: padding, and an act's own entry that names nothing itself.
+-- those acts wrote about the same client: padding, and an act's own entry that names nothing itself. A withdrawal, and a
+-- link that withdrew, go with their client and not with the consents they changed: they count for papers to come.
 create or replace function registry.entries_of_consents(p_network integer, p_clients uuid[])
     returns table (log_index bigint, consent_id uuid)
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -153,11 +154,11 @@ create or replace function registry.entries_of_consents(p_network integer, p_cli
         union
         select g.consent_id, g.client_id, x.act_id from registry.grants g
         join registry.grant_changes x on x.network_id = p_network and x.grant_id = g.grant_id
-        where g.network_id = p_network and g.client_id = any (p_clients)
+        where g.network_id = p_network and g.client_id = any (p_clients) and x.kind <> 'withdrawn'
         union
         select r.consent_id, r.client_id, x.act_id from registry.releases r
         join registry.release_changes x on x.network_id = p_network and x.release_id = r.release_id
-        where r.network_id = p_network and r.client_id = any (p_clients)
+        where r.network_id = p_network and r.client_id = any (p_clients) and x.kind <> 'withdrawn'
     ), told as (
         select distinct a.consent_id, e.client_id, coalesce(e.said ->> 'act', e.event_id::pg_catalog.text) as act
         from entry e join act a on a.client_id = e.client_id
@@ -233,8 +234,8 @@ call registry.set_callers('registry.reason_to_keep');
 
 -- The one way to let go: these consents, these clients and these places of the log, in one transaction with the event that
 -- says so; returns that event's place. Consents and clients are held alone while they go. Refuses what must stay
--- (registry.reason_to_keep), and an event that does not say exactly what went. A withdrawal's row goes with the event that
--- tells of it, so that `audit replay` finds in the tables what the log tells.
+-- (registry.reason_to_keep), and an event that does not say exactly what went. A withdrawal's row goes with its client, as
+-- the event that tells of it.
 create or replace function registry.retain(
     p_network integer, p_consents uuid[], p_clients uuid[], p_places bigint[], p_at timestamptz, p_id uuid, p_event bytea,
     p_nonce bytea, p_leaf bytea
@@ -261,8 +262,6 @@ begin
     delete from registry.transfers t where t.network_id = p_network and t.transfer_id in (
         select e.event_id from registry.events e where e.network_id = p_network and e.log_index = any (p_places)
             and e.kind = registry.kind('transfer'));
-    delete from registry.withdrawals w where w.network_id = p_network and w.withdrawal_id in (
-        select e.event_id from registry.events e where e.network_id = p_network and e.log_index = any (p_places));
     removed := registry.remove_rows(p_network, p_clients, p_consents,
         array(select g.grant_id from registry.grants g where g.network_id = p_network and g.consent_id = any (p_consents)),
         array(select r.release_id from registry.releases r where r.network_id = p_network and r.consent_id = any (p_consents)));

@@ -10,6 +10,7 @@ from consent_registry.domain.catalogue import (
     Network,
     Partner,
     Purpose,
+    SuspensionReason,
     Text,
     TextLanguage,
     advice_offices,
@@ -115,9 +116,20 @@ def test_a_purpose_that_needs_approval_has_a_gate() -> None:
     ]
 
 
+def test_who_is_suspended_may_record_withdrawals_unless_for_security() -> None:
+    """Its clients are not kept from withdrawing there, unless nobody knows who speaks for the partner."""
+    plain = partner(1)
+    reasons: dict[SuspensionReason | None, bool] = {None: False, "security": False, "agreement": True, "other": True}
+    for reason, may in reasons.items():
+        suspended = msgspec.structs.replace(plain, suspended=True, suspended_for=reason)
+        assert suspended.may_record_withdrawals is may
+    assert plain.may_record_withdrawals
+
+
 def test_what_nothing_is_said_about_is_plain() -> None:
     """Without further words a partner has no coordinating post, a text is not void and a flow is no back channel."""
-    assert not Partner(1, "a", "A", None, "k", None, *[False] * 4).coordinating_post
+    plain = Partner(1, "a", "A", None, "k", None, *[False] * 4)  # type: ignore[arg-type]
+    assert (plain.coordinating_post, plain.suspended_for, plain.may_record_withdrawals) == (False, None, True)
     assert (catalogue().policies, catalogue().approvals) == (Policies(), ())
     assert not TextLanguage("de", "", stale=True).void
     assert Text("t", "1", {}).languages == {}

@@ -8,7 +8,7 @@ import pytest
 from consent_registry.domain.grants import Grant, status_of
 from consent_registry.domain.releases import RecordedRelease, status_of_release
 from consent_registry.domain.renewals import related_grants, related_releases, renew, renewable, unrenew
-from consent_registry.domain.withdrawals import still_given, withdraw
+from consent_registry.domain.withdrawals import NamedAlone, still_given, withdraw
 from tests.domain.cases import CONTACT, FAMILY, IDENTITY, MICROSECOND, change, changed, day, partner
 from tests.domain.cases import grant as make
 from tests.oracle.renewal_oracle import Tick, taken_back_with
@@ -90,9 +90,9 @@ def test_whichever_paper_is_shown_the_yes_is_taken_back(old: Grant, shown: str) 
     chosen = [grant for grant in grants if grant.grant_id == shown]
     withdrawn = withdraw([*chosen, *related_grants(chosen, grants)], day(60), day(60))
     assert {withdrawal.grant.grant_id for withdrawal in withdrawn} == {"old", "new"}
-    assert still_given(grants, withdrawn, day(60)) == []
+    assert still_given(grants, grants, NamedAlone(), withdrawn, day(60)) == []
     independent = again(old, "apart", consent_id="third", renews=None)
-    assert still_given([*grants, independent], withdrawn, day(60)) == [independent]
+    assert still_given([*grants, independent], grants, NamedAlone(), withdrawn, day(60)) == [independent]
 
 
 def test_the_same_yes_as_the_oracle_sees_it() -> None:

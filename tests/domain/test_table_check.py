@@ -22,7 +22,7 @@ from tests.domain.events.test_consents import CONSENT, CONSENT_ROW
 # These leave the state as it is; transfers, of which there are as many as permits, are compared one by one.
 WITHOUT_STATE = {"decision", "read", "transfer", "key_rotation", "padding"}
 SUSPENSION = event("suspension", 1, id="s", partner="east")
-SUSPENDED: Row = {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}
+SUSPENDED: Row = {"suspension_id": "s", "partner_id": "east", "reason": "security", "recorded_at": instant(1)}
 DECISION = event(
     "decision", 1, id="d", client="p", recipient="south", purpose="support", outcome="partial", categories=["identity"]
 )

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from consent_registry.domain.events.event import LARGEST_GROUP
 from consent_registry.operations.erasure.erasures import ByReference, Eraser
-from tests.journeys.clients.test_links import code_of, redeem
+from tests.journeys.clients.test_links import BACK, code_of, redeem
 from tests.journeys.consents.test_renewal import renewing
 from tests.operations.erasure.test_retention import in_years, retain
 from tests.operations.oversight.test_table_check import findings, tampering
@@ -17,6 +19,7 @@ from tests.support.installation import Registry
 from tests.support.log_check import Facts, check_log
 from tests.support.office import Body, Office, office
 from tests.support.persons_with_history import clients_of, erase
+from tests.support.small_network import consent_body
 from tests.support.table_check_runs import require_equal
 
 
@@ -120,8 +123,9 @@ async def test_what_is_forged_beside_it_is_named(
     await erase(eraser, _south(pair))
     async with tampering(fresh_registry) as connection:
         await connection.execute(forgery)
-        (seen,) = await findings(connection, "small")
-    assert seen.startswith(f"{code} grant_changes grant_id=")
+        seen = await findings(connection, "small")
+    assert seen
+    assert all(found.startswith(f"{code} grant_changes grant_id=") for found in seen)
 
 
 async def test_it_goes_with_whom_it_is_about(fresh_registry: Registry, eraser: Eraser) -> None:
@@ -137,9 +141,32 @@ async def test_it_goes_with_whom_it_is_about(fresh_registry: Registry, eraser: E
     await require_equal(fresh_registry)
 
 
-async def test_it_goes_with_the_consent_it_is_about(fresh_registry: Registry, eraser: Eraser) -> None:
-    """Retention lets a withdrawal's entry and its padding go with the consent under the same number, and those of other
-    numbers with theirs.
+async def test_a_withdrawal_outlives_the_consents_it_changed(fresh_registry: Registry, eraser: Eraser) -> None:
+    """It goes with its client: when the consent that it took back goes, row and entries stay, the tables agree with the
+    log, and a paper from before that comes after all is withdrawn.
+    """
+    first = await office(fresh_registry, "north")
+    client = await first.client()
+    body = consent_body(client, first.text, purpose="housing")
+    body["valid_until"] = (datetime.now(UTC) + timedelta(days=3650)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    kept, gone = await first.post("/consents", body), await first.consent(client)
+    withdrawal = await first.post("/withdrawals", {"consent_id": gone["consent_id"], "channel": "letter"})
+    await in_years(fresh_registry, 4)
+    assert "consents" in [step.step for step in await retain(eraser)]
+    await first.get(f"/consents/{gone['consent_id']}", 404)
+    await first.get(f"/consents/{kept['consent_id']}")
+    events = await check_log(fresh_registry, padding=True)
+    assert [event["id"] for event in events if event["kind"] == "withdrawal"] == [withdrawal["withdrawal_id"]]
+    assert len([event for event in events if event.get("act") == withdrawal["withdrawal_id"]]) == LARGEST_GROUP - 1
+    late = consent_body(client, first.text)
+    late["act"]["given_at"] = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (await first.post("/consents", late))["status"] == "withdrawn"
+    await require_equal(fresh_registry)
+
+
+async def test_a_withdrawals_entries_go_with_their_clients(fresh_registry: Registry, eraser: Eraser) -> None:
+    """Retention lets a withdrawal's entry and its padding go with the client they are about, and those of other numbers
+    with theirs.
     """
     first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
     client = await first.client()
@@ -172,6 +199,28 @@ async def test_it_goes_with_the_consent_it_is_about(fresh_registry: Registry, er
         event for event in await check_log(fresh_registry, padding=True) if event["kind"] in {"withdrawal", "padding"}
     ] == []
     await require_equal(fresh_registry)
+
+
+@pytest.mark.parametrize("by", ["client", "consent_id", "receipt_code", "everything"])
+async def test_erasing_one_reference_un_withdraws_nothing(fresh_registry: Registry, eraser: Eraser, by: str) -> None:
+    """The withdrawal was taken under north's reference, which is erased: a late paper under south's is withdrawn still,
+    by the row and the entry of south's own number.
+    """
+    first, second = await office(fresh_registry, "north"), await office(fresh_registry, "south")
+    client = await first.client()
+    theirs = await redeem(second, await code_of(first, client))
+    consent = await first.consent(client, **BACK)
+    target = {"consent_id": consent["consent_id"], "receipt_code": consent["receipt_code"]}.get(by, client)
+    everything = {"client": client, "scope": "everything"}
+    chosen = everything if by == "everything" else {by: target}
+    await first.post("/withdrawals", chosen | {"channel": "phone"})
+    await second.post("/unlinkings", {"client": theirs})
+    await erase(eraser, north(client))
+    late = consent_body(theirs, second.text, **BACK)
+    late["act"]["given_at"] = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    recorded = await second.post("/consents", late)
+    assert (recorded["status"], [found["code"] for found in recorded["remarks"]]) == ("withdrawn", ["withdrawn_since"])
+    await check_log(fresh_registry)
 
 
 def _south(pair: Pair) -> ByReference:

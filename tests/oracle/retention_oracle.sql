@@ -47,7 +47,8 @@ create function oracle.held_clients(p_network integer) returns uuid[]
 $$;
 
 -- Consents nobody has relied on since p_before, oldest first. What one act changed goes together, so that no event
--- stays that tells of a consent that is gone, and none goes before its consent.
+-- stays that tells of a consent that is gone, and none goes before its consent. A withdrawal ties nothing: it goes with its
+-- client.
 create function oracle.due_consents(p_network integer, p_before timestamptz, p_limit integer) returns uuid[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -64,13 +65,13 @@ begin
         with acts as (
             select x.act_id, x.client_id, g.consent_id from registry.grants g
             join registry.grant_changes x on x.network_id = p_network and x.grant_id = g.grant_id
-            where g.network_id = p_network and g.client_id in (select client_id from registry.consents c
-                where c.network_id = p_network and c.consent_id = any (due))
+            where x.kind <> 'withdrawn' and g.network_id = p_network and g.client_id in (
+                select client_id from registry.consents c where c.network_id = p_network and c.consent_id = any (due))
             union all
             select x.act_id, x.client_id, r.consent_id from registry.releases r
             join registry.release_changes x on x.network_id = p_network and x.release_id = r.release_id
-            where r.network_id = p_network and r.client_id in (select client_id from registry.consents c
-                where c.network_id = p_network and c.consent_id = any (due))
+            where x.kind <> 'withdrawn' and r.network_id = p_network and r.client_id in (
+                select client_id from registry.consents c where c.network_id = p_network and c.consent_id = any (due))
         )
         select array_agg(distinct a.consent_id) into waiting from acts a join acts b using (client_id, act_id)
         where a.consent_id = any (due) and b.consent_id <> all (due);
@@ -96,10 +97,10 @@ create function oracle.places_of_consents(p_network integer, p_consents uuid[]) 
             or s.said ->> 'consent' = any (p_consents::pg_catalog.text[])
             or s.event_id in (select x.act_id from registry.grant_changes x
                 join registry.grants g on g.network_id = p_network and g.grant_id = x.grant_id
-                where x.network_id = p_network and g.consent_id = any (p_consents))
+                where x.network_id = p_network and g.consent_id = any (p_consents) and x.kind <> 'withdrawn')
             or s.event_id in (select x.act_id from registry.release_changes x
                 join registry.releases r on r.network_id = p_network and r.release_id = x.release_id
-                where x.network_id = p_network and r.consent_id = any (p_consents))
+                where x.network_id = p_network and r.consent_id = any (p_consents) and x.kind <> 'withdrawn')
     )
     select array_agg(distinct s.log_index) from state s where exists (select from told t
         where t.log_index = s.log_index

@@ -13,7 +13,7 @@ CLIENT_DATA_ERASED = {
         "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
         "copy_handed given_at valid_from valid_until recorded_at renews guardian_id remarks "
         "giver_adult_from giver_insight giver_direct_counselling giver_care giver_scope co_giver_roles "
-        "co_giver_assessors"
+        "co_giver_assessors given_at_precision"
     ),
     "consent_evidence": (
         "network_id consent_id evidence_id client_id partner_ids sha256 media_type kept_at recorded_at"
@@ -36,7 +36,10 @@ CLIENT_DATA_ERASED = {
     ),
     "links": "network_id link_id link_code_id client_id partner_id recorded_at",
     "unlinkings": "network_id unlinking_id client_id partner_id left_group_id linked_at recorded_at",
-    "withdrawals": "network_id withdrawal_id act_id client_id partner_id channel declared_at received_at recorded_at",
+    "withdrawals": (
+        "network_id withdrawal_id act_id client_id partner_id channel declared_at received_at recorded_at covers "
+        "covered_flows category_ids"
+    ),
     "changes": (
         "network_id partner_id change_id kind consent_id client_id grant_ids effective_from acknowledge_by "
         "recorded_at use_ban"
@@ -64,7 +67,7 @@ NOT_CLIENT_DATA = {
         "network_id partner_id slug name organisation kind regime secrecy_holder selectable isolated "
         "coordinating_post recorded_at"
     ),
-    "suspensions": "network_id suspension_id partner_id recorded_at",
+    "suspensions": "network_id suspension_id partner_id recorded_at reason",
     "reinstatements": "network_id reinstatement_id suspension_id recorded_at",
     "data_categories": "network_id category_id slug name_de name_en special secrecy flags",
     "purposes": "network_id purpose_id slug name_de name_en category_ids flags",

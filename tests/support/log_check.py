@@ -15,6 +15,7 @@ from consent_registry.tlog.removals import RemovalCheck
 from tests.support.installation import BEFORE_LEAVING, RUNNING, Registry
 from tests.support.links_check import check_links
 from tests.support.table_check_runs import found, replayed, require_equal
+from tests.support.withdrawals_check import Slugs, check_withdrawals, read_slugs
 
 Facts = dict[str, Any]
 Row = asyncpg.Record
@@ -81,9 +82,9 @@ async def check_connection(connection: asyncpg.Connection, network: str) -> list
     )
     assert without_leaf == 0
     events = _read(rows, network)
-    slugs = await _slugs(connection, number)
+    slugs = await read_slugs(connection, number)
     assert await _consents(connection, number, slugs) == _told_consents(events)
-    assert await _withdrawals(connection, number, slugs) == _told_withdrawals(events)
+    await check_withdrawals(connection, number, slugs, events)
     assert await _acts(connection, number, slugs) == _told_acts(events)
     assert await _renewals(connection, number) == _told_renewals(events)
     assert await _transfers(connection, number, slugs) == _told_transfers(events)
@@ -125,27 +126,6 @@ def _read(rows: Sequence[Row], network: str) -> list[Facts]:
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-class Slugs:
-    """The catalogue's names by their numbers."""
-
-    def __init__(self, partners: Iterable[Row], purposes: Iterable[Row], categories: Iterable[Row]) -> None:
-        self.partner: dict[int, str] = {row[0]: row[1] for row in partners}
-        self.purpose: dict[int, str] = {row[0]: row[1] for row in purposes}
-        self._category: dict[int, str] = {row[0]: row[1] for row in categories}
-
-    def categories(self, numbers: Iterable[int] | None) -> tuple[str, ...] | None:
-        """The slugs, sorted; None for all."""
-        return None if numbers is None else tuple(sorted(self._category[number] for number in numbers))
-
-
-async def _slugs(connection: asyncpg.Connection, number: int) -> Slugs:
-    return Slugs(
-        await connection.fetch("select partner_id, slug from registry.partners where network_id = $1", number),
-        await connection.fetch("select purpose_id, slug from registry.purposes where network_id = $1", number),
-        await connection.fetch("select category_id, slug from registry.data_categories where network_id = $1", number),
-    )
 
 
 async def _consents(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
@@ -201,63 +181,6 @@ def _told_consents(events: Iterable[Facts]) -> set[tuple[Any, ...]]:
         if event["kind"] == "consent"
         for grant in event["grants"]
     }
-
-
-async def _withdrawals(connection: asyncpg.Connection, number: int, slugs: Slugs) -> set[tuple[Any, ...]]:
-    acts = {
-        row["withdrawal_id"]: row
-        for row in await connection.fetch("select * from registry.withdrawals where network_id = $1", number)
-    }
-    changes, releases = [
-        await connection.fetch(
-            f"select * from registry.{table}"  # noqa: S608 - our own names
-            " where network_id = $1 and kind = 'withdrawn'",
-            number,
-        )
-        for table in ("grant_changes", "release_changes")
-    ]
-    # The number by which a withdrawal was made has a row even where the withdrawal changed others' consents alone.
-    own = {row["act_id"] for row in acts.values()}
-    assert {row["act_id"] for row in (*changes, *releases)} | own == set(acts) | own, "a withdrawal without its row"
-    return {
-        (
-            str(row["act_id"]),
-            str(row["grant_id"]),
-            row["kind"],
-            # What changes is kept under the client number of its consent, by whatever number a partner withdrew.
-            str(row["client_id"]),
-            str(acts[row["act_id"]]["client_id"]),
-            slugs.partner[acts[row["act_id"]]["partner_id"]],
-            slugs.categories(row["category_ids"]),
-            (row["effective_at"], row["recorded_at"], acts[row["act_id"]]["declared_at"]),
-        )
-        for row in changes
-    } | {(str(row["act_id"]), str(row["release_id"]), row["kind"]) for row in releases}
-
-
-def _told_withdrawals(events: Sequence[Facts]) -> set[tuple[Any, ...]]:
-    told: set[tuple[Any, ...]] = set()
-    consents = [event for event in events if event["kind"] == "consent"]
-    client_of = {grant["grant"]: event["client"] for event in consents for grant in event["grants"]}
-    for event in events:
-        if event["kind"] == "withdrawal":
-            times = (_at(event["received_at"]), _at(event["at"]), _at(event["declared_at"]))
-            for grant in event["grants"]:
-                parts = None if grant["categories"] is None else tuple(sorted(grant["categories"]))
-                clients = (client_of[grant["grant"]], event["client"])
-                told.add(
-                    (
-                        event["id"],
-                        grant["grant"],
-                        "withdrawn",
-                        *clients,
-                        event["actor"] or event["partner"],
-                        parts,
-                        times,
-                    )
-                )
-            told |= {(event["id"], release, "withdrawn") for release in event["releases"]}
-    return told
 
 
 # What partners do to grants, by the kind of its event.

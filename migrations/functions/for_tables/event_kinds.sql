@@ -42,6 +42,7 @@ begin
         when 'padding' then return 37;
         when 'renewal' then return 38;
         when 'policy' then return 40;
+        when 'late_withdrawal' then return 45;
     end case;
 end
 $$;
@@ -53,7 +54,7 @@ create or replace function registry.kinds_of(p_class text) returns smallint[]
 begin
     case p_class
         when 'use' then return array[1, 5, 6];
-        when 'state' then return array[2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 29, 30, 35, 37, 38, 40];
+        when 'state' then return array[2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 29, 30, 35, 37, 38, 40, 45];
         when 'permanent' then return array[26, 27, 28];
     end case;
 end

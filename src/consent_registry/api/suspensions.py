@@ -4,6 +4,7 @@ from functools import partial
 
 from consent_registry.domain.errors import NotFound
 from consent_registry.operations.catalogue.suspensions import (
+    ReinstatementRequest,
     RevocationAnswer,
     RevocationRequest,
     SuspensionAnswer,
@@ -24,13 +25,14 @@ ROUTES = [
         takes=SuspensionRequest,
         answer=SuspensionAnswer,
         summary="Suspend a partner",
-        about="This applies to the partner's next request, and to every decision with the partner as recipient.",
+        about="This applies to the partner's next request, and to every decision with the partner as recipient. Unless"
+        " the reason is `security`, the partner can still get tokens and record withdrawals, and nothing else.",
     ),
     _route(
         "/reinstatements",
         reinstate_partner,
         name="reinstate_partner",
-        takes=SuspensionRequest,
+        takes=ReinstatementRequest,
         answer=SuspensionAnswer,
         summary="Reinstate a partner",
         about="Ends a partner's suspension.",

@@ -16,6 +16,11 @@ ROUTES = [
         refusals=(NotFound, TooMany),
         summary="Withdraw a consent",
         about="The consent is found by its id, by client or by the client's receipt code. It can be withdrawn whole or"
-        " in part, in any form and without a reason. From this answer on no decision permits what was withdrawn.",
+        " in part, in any form and without a reason. From this answer on no decision permits what was withdrawn. It"
+        " takes back the flow: what the client gave until it was received, on whatever paper, recorded before or after"
+        " it, unless it says `only_this_consent`. By client it is kept also if nothing is on record yet. With"
+        " `scope: everything` it reaches every grant and release of the client in the network. The answer names what"
+        " the caller may know.",
+        may_be_suspended=True,
     )
 ]

@@ -17,6 +17,7 @@ from consent_registry.domain.identifiers import uuid7s
 from consent_registry.operations.catalogue.network_document_plan import read_plan
 from consent_registry.operations.catalogue.network_setup import establish_network, issue_credential
 from consent_registry.operations.clients.clients import ClientRequest, register_client
+from consent_registry.operations.consents.late_papers import withdraw_across_link
 from consent_registry.operations.consents.record import record_consent
 from consent_registry.operations.consents.schemas import ConsentRequest, WithdrawalRequest
 from consent_registry.operations.consents.withdrawals import withdraw_consent
@@ -87,7 +88,8 @@ async def _load_client(runtime: Runtime, catalogue: Catalogue, client_ids: dict[
         partner = catalogue.partners[slug]
         return Actor(catalogue.network, partner.partner_id, slug, client_ids[slug], frozenset(), 0)
 
-    await register_client(runtime, caller(client.partner), ClientRequest(client.reference))
+    registered = ClientRequest(client.reference)
+    await register_client(runtime, caller(client.partner), registered, at_link=withdraw_across_link)
     versions = {text.version: text_id for text_id, text in catalogue.texts.items()}
     keys = _keys(client)
     for consent in client.consents:

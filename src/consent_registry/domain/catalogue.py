@@ -15,6 +15,7 @@ from consent_registry.domain.approvals import Approval, ApprovalGate
 from consent_registry.domain.flags import ATTENDANCE, CategoryFlags, Policies, PurposeFlags
 
 Basis = Literal["consent", "statute"]
+SuspensionReason = Literal["security", "agreement", "other"]
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -41,6 +42,15 @@ class Partner(msgspec.Struct, frozen=True):
     isolated: bool
     suspended: bool
     coordinating_post: bool = False
+    # Why it is suspended, None while it is not.
+    suspended_for: SuspensionReason | None = None
+
+    @property
+    def may_record_withdrawals(self) -> bool:
+        """Whether the partner can record that a client withdraws, also while it is suspended: its clients must not be
+        kept from that, unless the partner's own security is in doubt.
+        """
+        return not self.suspended or self.suspended_for in {"agreement", "other"}
 
 
 class Category(msgspec.Struct, frozen=True):

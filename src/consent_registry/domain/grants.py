@@ -12,6 +12,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 Answer = Literal["given", "refused", "requested"]
+# Whether a paper says at which instant it was given, or the day alone.
+Precision = Literal["instant", "day"]
 # Data about other persons: the recorder states whether there are any, and whether these persons agreed.
 ThirdParties = Literal["unstated", "none", "consented", "not_consented"]
 EntrustedBy = Literal["self", "other"]
@@ -90,6 +92,9 @@ class Grant(msgspec.Struct, frozen=True):
     evidence_follows: bool = False
     # Who entrusted the data to the youth office (§ 65 SGB VIII); None if nothing was said.
     entrusted_by: EntrustedBy | None = None
+    given_at_precision: Precision = "instant"
+    # None where nobody asked when the grant was recorded, such as for a decision.
+    recorded_at: datetime | None = None
 
     @property
     def readers(self) -> frozenset[int]:

@@ -61,7 +61,7 @@ class PastGrant(msgspec.Struct, frozen=True):
 
 
 class PastConsent(msgspec.Struct, frozen=True):
-    """A consent with its grants, and the acts that changed its releases."""
+    """A consent with its grants, and the acts that changed its releases, but for withdrawals."""
 
     consent_id: str
     recorded_at: datetime
@@ -174,7 +174,7 @@ def due_consents(record: ClientRecord, periods: RetentionPeriods, held: Collecti
 
     An entry about a consent goes together with the consent, neither before nor after it. So what one act changed goes
     together, and so does a consent with the one that renewed it. A group waits for the youngest of all that
-    belongs to it.
+    belongs to it. A withdrawal, and a link that withdrew, go with their client, because they count for papers to come.
     """
     if record.client_id in held:
         return []
@@ -195,7 +195,8 @@ def _groups(record: ClientRecord) -> Iterator[tuple[list[PastConsent], list[Stat
     """Consents and entries that are tied to each other: by an act that changed both, by an entry that names both."""
     leaders: dict[str, str] = {}
     for consent in record.consents:
-        acts = [change.act_id for grant in consent.grants for change in grant.changes]
+        changes = [change for grant in consent.grants for change in grant.changes]
+        acts = [change.act_id for change in changes if change.kind != "withdrawn"]
         for act in (*acts, *consent.release_acts):
             _tie(leaders, consent.consent_id, act)
     for entry in record.entries:

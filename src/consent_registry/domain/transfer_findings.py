@@ -10,6 +10,8 @@ import msgspec
 
 from consent_registry.domain.decisions import Outcome
 from consent_registry.domain.findings import CLOCKS_DIFFER, Finding, FindingKind
+from consent_registry.domain.grants import Precision
+from consent_registry.domain.withdrawals import is_given_until
 
 StopKind = Literal["withdrawn", "invalidated", "restricted", "unrestricted", "ended"]
 
@@ -51,7 +53,8 @@ class SentTransfer(msgspec.Struct, frozen=True):
 class StoppingChange(msgspec.Struct, frozen=True):
     """A change that stopped a grant from permitting some categories.
 
-    A withdrawal counts from its receipt by the first controller, a restriction until an `unrestricted` lifts it, an
+    A withdrawal counts from its receipt by the first controller, but never for a time before the consent existed
+    (`withdrawn_from`), a restriction until an `unrestricted` lifts it, an
     invalidation always, because it voids from the start. `of` is the changed grant: this one, or one that it depends
     on.
     """
@@ -61,6 +64,19 @@ class StoppingChange(msgspec.Struct, frozen=True):
     recorded_at: datetime
     kind: StopKind = "withdrawn"
     of: str = ""
+
+
+def withdrawn_from(
+    given_at: datetime | None,
+    precision: Precision,
+    paper_recorded_at: datetime | None,
+    received_at: datetime,
+    recorded_at: datetime,
+) -> datetime:
+    """From when a withdrawal counts for transfers: from its receipt; from its recording where the client gave the
+    consent after that, because until then transfers rested on that later yes.
+    """
+    return received_at if is_given_until(given_at, precision, paper_recorded_at, received_at) else recorded_at
 
 
 class UsedGrant(msgspec.Struct, frozen=True):

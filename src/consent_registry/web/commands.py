@@ -16,6 +16,7 @@ from consent_registry.operations.runtime.idempotency import CommandResult
 from consent_registry.web.bodies import StrictBody
 from consent_registry.web.callers import ApiRequest, IdempotencyKeyHeader, key_required, requires, respond, shared_state
 from consent_registry.web.operation import openapi_operation
+from consent_registry.web.revocation import MAY_BE_SUSPENDED
 
 CREATED = 201
 
@@ -35,8 +36,11 @@ def command_route(
     about: str,
     refusals: tuple[type[RegistryError], ...] = (),
     location: Callable[[Any], str] | None = None,
+    may_be_suspended: bool = False,
 ) -> HTTPRouteHandler:
-    """The route of one command; `about` is its description, the other arguments are those of `openapi_operation`."""
+    """The route of one command; `about` is its description, `may_be_suspended` is as in `require_standing`, the other
+    arguments are those of `openapi_operation`.
+    """
 
     async def run(
         request: ApiRequest, data: JSONBody[Any], idempotency_key: IdempotencyKeyHeader = None
@@ -61,6 +65,7 @@ def command_route(
         refusals=refusals,
         located=location is not None,
     )
+    documented["opt"] |= {MAY_BE_SUSPENDED: may_be_suspended}
     return post(path, name=name, guards=[requires(scope)], dto=StrictBody, **documented)(run)
 
 

@@ -2,7 +2,8 @@
 
 Operations check this in their own transaction. A refusal before the operation, because of body, query, path or scope,
 would give a suspended caller information about its request. So the check runs before such a refusal is sent. A call
-that succeeds has no extra cost.
+that succeeds has no extra cost. Only a partner that is suspended for other reasons than its security gets the refusals
+of the one call that it may still make.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from consent_registry.web.callers import shared_state
 from consent_registry.web.problems import registry_error
 
 E = TypeVar("E", bound=Exception)
+# The option of a route that a partner may call that is suspended for other reasons than security.
+MAY_BE_SUSPENDED = "may_be_suspended"
 ErrorHandler = Callable[[Request[Any, Any, Any], E], Response[bytes]]
 
 
@@ -50,7 +53,10 @@ class _DeferredResponse(Response[bytes]):
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             picture = await shared_state(self._request).runtime.picture(self._caller.network, fresh=self._fresh)
-            require_standing(self._caller, picture)
+            # A request that was refused before its route was found has none.
+            options = getattr(self._request.scope.get("route_handler"), "opt", {})
+            may_be_suspended = options.get(MAY_BE_SUSPENDED, False)
+            require_standing(self._caller, picture, may_be_suspended=may_be_suspended)
         except RegistryError as error:
             response = registry_error(self._request, error)
         else:

@@ -28,7 +28,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A withdrawal of one consent, or of everything (`consent=None`), wholly or of some categories."""
+    """A withdrawal of one consent, or of everything (`consent=None`), wholly or of some categories. `flows` is what it
+    takes back on other papers that were given before it.
+    """
 
     client: str
     consent: str | None
@@ -36,6 +38,7 @@ class Withdrawn:
     started: float
     answered: float | None
     categories: frozenset[str] | None = None
+    flows: frozenset[Permission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _life(given: Given, grant: str, permission: Permission, withdrawals: Sequenc
         if withdrawal.categories is not None and permission[1] not in withdrawal.categories:
             continue
         named = grant in withdrawal.listed
-        covered = withdrawal.consent in (None, given.consent)
+        covered = withdrawal.consent in (None, given.consent) or permission in withdrawal.flows
         if named or covered:
             life.ending = min(life.ending, withdrawal.started)
         # A consent acknowledged before the withdrawal was sent is ended even where the answer forgot to list it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.campaigns.freshness.freshness import Decided, Given, Operation, Permission, Withdrawn
-from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, register
+from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, instant, register
 from tests.campaigns.support.wire import Answer, LostError
 
 HANDS = 12
@@ -16,6 +16,8 @@ HOT = 6
 PART_OF_WITHDRAWALS = 0.3
 LONGEST_BATCH = 6
 PAUSE_AFTER_A_LOSS_S = 0.05
+# How many papers are signed a day before they are recorded: withdrawn from the start if anything was withdrawn since.
+PART_OF_LATE_PAPERS = 0.15
 TRIES = 100
 
 
@@ -40,6 +42,8 @@ class Hands:
     clients: list[str] = field(init=False)
     held: dict[str, list[Held]] = field(init=False)
     sent: int = 0
+    everything: int = 0
+    late: int = 0
 
     def __post_init__(self) -> None:
         self.clients = [f"HOT-{uuid.UUID(int=self.random.getrandbits(128))}" for _ in range(HOT)]
@@ -90,6 +94,8 @@ class Hands:
         flows = self.random.sample(self.scene.outgoing(), 2)
         started = asyncio.get_running_loop().time()
         body = self.scene.consent(client, [flow.grant() for flow in flows])
+        if self.random.random() < PART_OF_LATE_PAPERS:
+            body["act"]["given_at"] = instant(days=1)
         answer = await self._post(person, "/consents", body, str(uuid.uuid4()))
         if answer is None:
             ghosts = {str(uuid.uuid4()): permissions(flow) for flow in flows}
@@ -98,15 +104,30 @@ class Hands:
         assert answer.status == CREATED, answer.body
         made = answer.json()
         by_name = {flow.name: permissions(flow) for flow in flows}
-        grants = {g["grant_id"]: by_name[f"{g['sender']}>{g['recipient']}:{g['purpose']}"] for g in made["grants"]}
+        grants = {
+            grant["grant_id"]: frozenset(
+                (flow, category)
+                for flow, category in by_name[f"{grant['sender']}>{grant['recipient']}:{grant['purpose']}"]
+                if category not in grant["withdrawn_categories"]
+            )
+            for grant in made["grants"]
+        }
+        self.late += "withdrawn_since" in {remark["code"] for remark in made["remarks"]}
         self.history.append(Given(client, made["consent_id"], grants, started, answer.ended_at))
-        self.held[client].append(Held(made["consent_id"], made["receipt_code"], grants))
+        if any(grants.values()):
+            self.held[client].append(Held(made["consent_id"], made["receipt_code"], grants))
 
     async def _withdraw(self, person: Person, elsewhere: dict[str, Person], client: str) -> None:
         held = self.random.choice(self.held[client])
         flow_recipients = {name.partition(">")[2].partition(":")[0] for g in held.grants.values() for name, _ in g}
         ways: list[tuple[Person, str, dict[str, object]]] = [
             (person, "everything", {"client": client}),
+            (person, "everything", {"client": client, "scope": "everything"}),
+            (
+                self.random.choice(list(elsewhere.values())),
+                "everything",
+                {"receipt_code": held.code, "scope": "everything"},
+            ),
             (person, "consent", {"consent_id": held.consent}),
             (elsewhere[self.random.choice(sorted(flow_recipients))], "recipient", {"consent_id": held.consent}),
             (person, "code", {"receipt_code": held.code}),
@@ -114,7 +135,7 @@ class Hands:
         ]
         who, way, body = self.random.choice(ways)
         part = None
-        if self.random.random() < PART_OF_WITHDRAWALS:
+        if self.random.random() < PART_OF_WITHDRAWALS and "scope" not in body:
             part = frozenset({self.random.choice(sorted({c for g in held.grants.values() for _, c in g}))})
             body = body | {"categories": sorted(part)}
         started = asyncio.get_running_loop().time()
@@ -125,7 +146,11 @@ class Hands:
             listed = frozenset(answer.json()["withdrawn"]) if answer else frozenset()
             ended = answer.ended_at if answer else None
             consent = "only what is listed" if way == "recipient" and answer else scope
-            self.history.append(Withdrawn(client, consent, listed, started, ended, part))
+            # What it covers on other papers is not listed where its caller has no part in them.
+            every = frozenset[Permission]().union(*held.grants.values()) if way in {"consent", "code"} else frozenset()
+            flows = frozenset(covered for covered in every if part is None or covered[1] in part)
+            self.history.append(Withdrawn(client, consent, listed, started, ended, part, flows))
+            self.everything += "scope" in body
         if part is None and way != "recipient":
             self.held[client] = [] if scope is None else [h for h in self.held[client] if h is not held]
 

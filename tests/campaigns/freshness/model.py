@@ -1,7 +1,8 @@
 """The registry as the wire contract describes it, small enough to be read whole; it never speaks to the real one.
 
-A client is one partner's reference, and all that were linked to it. Times are far in the past or the future, so that
-no status changes while a test runs. `now` is the world's clock, which only orders withdrawals and consents.
+A client is one partner's reference, and all that were linked to it. Times are far in the past or the future, so that no
+status changes while a test runs. `now` is the world's clock, which only orders withdrawals and consents; a paper that
+comes late, and a withdrawal that was received early, have a time before its beginning.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,8 @@ from typing import Any
 from tests.campaigns.support.scene import Flow
 
 BEFORE_EVERYTHING, PAST, SOON, FAR = -(10**9), -1, 10**9, 10**9 + 1
+# Given two days ago and received half a day ago, in a run that begins now.
+LATE, EARLY = -2, -0.5
 STRONGEST_FIRST = ("refused", "withdrawn", "expired", "requested")
 LIVE = ("given", "renewed")
 Status = str
@@ -30,15 +33,20 @@ class Grant:
     answer: str
     begins: int
     ends: int
-    withdrawn: set[str] = field(default_factory=set)
+    given: float = 0
+    taken: dict[str, float] = field(default_factory=dict)
     restricted: set[str] = field(default_factory=set)
     renewed: bool = False
-    touched: int = 0
 
     @property
     def flow(self) -> tuple[str, str, str]:
         """The direction and purpose."""
         return self.sender, self.recipient, self.purpose
+
+    @property
+    def withdrawn(self) -> set[str]:
+        """The withdrawn categories."""
+        return set(self.taken)
 
     def status(self) -> Status:
         """The order is that of the strongest ground first (docs/design/consents.md)."""
@@ -52,9 +60,18 @@ class Grant:
             return "requested"
         return "renewed" if self.renewed else "given"
 
-    def since(self) -> int:
+    def since(self) -> float:
         """When the grant ended, by the world's clock; what never ended is as old as can be."""
-        return {"withdrawn": self.touched, "expired": self.ends}.get(self.status(), BEFORE_EVERYTHING)
+        latest = max(self.taken.values(), default=BEFORE_EVERYTHING)
+        return {"withdrawn": latest, "expired": self.ends}.get(self.status(), BEFORE_EVERYTHING)
+
+    def take(self, categories: set[str], received: float) -> bool:
+        """Withdraw these categories; whether it lost something."""
+        gone = self.left() & categories
+        if not gone or self.status() not in {*LIVE, "requested"}:
+            return False
+        self.taken |= dict.fromkeys(gone, received)
+        return True
 
     def left(self) -> set[str]:
         """Return the categories that were not withdrawn."""
@@ -109,6 +126,36 @@ Held = tuple[Consent, Grant]
 """A grant and the consent it is of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A withdrawal that is kept: under which references, when it was received, and what it covers of any paper: every
+    flow of `partner`, every flow at all, or the `flows` with their categories.
+    """
+
+    members: frozenset[Client]
+    received: float
+    partner: str | None = None
+    everything: bool = False
+    flows: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    categories: frozenset[str] | None = None
+
+    def covered(self, grant: Grant) -> set[str]:
+        """Return the categories of a grant that it takes back if the grant was given until it was received."""
+        if grant.given > self.received:
+            return set()
+        if self.everything:
+            return set(grant.categories)
+        if self.partner is not None:
+            mine = self.partner in {grant.sender, grant.recipient}
+            return set(grant.categories) & (self.categories or set(grant.categories)) if mine else set()
+        return set(grant.categories) & self.flows.get(grant.flow, set())
+
+    def concerns(self, grant: Grant) -> bool:
+        """Whether it is about the grant's flow."""
+        parties = {grant.sender, grant.recipient}
+        return self.everything or self.partner in parties or grant.flow in self.flows
+
+
 @dataclass(slots=True)
 class World:
     """Everything one run has done, and the events that must stand in the log for it."""
@@ -119,6 +166,7 @@ class World:
     together: dict[Client, set[Client]] = field(default_factory=dict)
     redeemed: set[Client] = field(default_factory=set)
     consents: list[Consent] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
     decisions: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     reported: dict[str, set[str]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -151,6 +199,7 @@ class World:
         self.redeemed.add(redeemer)
         members = self.everybody(issuer) | self.everybody(redeemer)
         self.together.update(dict.fromkeys(members, members))
+        self.take_back(redeemer, [grant for consent in self.of_client(redeemer) for grant in consent.grants])
 
     def unlink(self, client: Client) -> None:
         """Make a reference a client of its own; the others stay one."""
@@ -213,19 +262,44 @@ class World:
         }
         return [(consent, grant) for consent, grant in among if (consent.consent_id, grant.flow) in wanted]
 
-    def withdraw(self, held: Iterable[Held], categories: Sequence[str] | None) -> list[Held]:
-        """Withdraw and return the grants that lost something; none means 409 and nothing happened."""
+    def take_back(self, client: Client, grants: Iterable[Grant]) -> bool:
+        """Hold grants of a client against what is kept under any of its references; whether anything was taken."""
+        mine = self.everybody(client)
+        kept = [withdrawal for withdrawal in self.withdrawals if withdrawal.members & mine]
+        taken = [
+            grant.take(withdrawal.covered(grant), withdrawal.received)
+            for grant in grants
+            for withdrawal in sorted(kept, key=lambda withdrawal: withdrawal.received)
+        ]
+        return any(taken)
+
+    def withdraw(
+        self, named: Sequence[Held], reached: Sequence[Held], withdrawal: Withdrawal, categories: Sequence[str] | None
+    ) -> list[Held]:
+        """Keep a withdrawal; return the grants that lost something: those that it names whenever they were given, and
+        those that it covers among what it can reach.
+        """
+        self.withdrawals.append(withdrawal)
         taken = []
-        for consent, grant in held:
-            gone = grant.left() if categories is None else grant.left() & set(categories)
-            if gone and grant.status() in {*LIVE, "requested"}:
-                taken.append((consent, grant, gone))
-        if taken:
-            self.now += 1
-        for _, grant, gone in taken:
-            grant.withdrawn |= gone
-            grant.touched = self.now
-        return [(consent, grant) for consent, grant, _ in taken]
+        for consent, grant in named:
+            parts = set(grant.categories) if categories is None else set(categories)
+            if grant.take(parts, withdrawal.received):
+                taken.append((consent, grant))
+        ids = {grant.grant_id for _, grant in named}
+        taken += [
+            (consent, grant)
+            for consent, grant in reached
+            if grant.grant_id not in ids and grant.take(withdrawal.covered(grant), withdrawal.received)
+        ]
+        return taken
+
+    def can_take(self, named: Sequence[Held], categories: Sequence[str] | None) -> bool:
+        """Whether anything is left to withdraw of these grants; if not, it is 409 and nothing happens."""
+        return any(
+            grant.status() in {*LIVE, "requested"}
+            and grant.left() & (set(grant.categories) if categories is None else set(categories))
+            for _, grant in named
+        )
 
     def restrict(self, held: Iterable[Held], categories: Sequence[str] | None, *, lift: bool) -> list[Held]:
         """Restrict these grants, or lift it, and return those that changed."""
@@ -254,8 +328,8 @@ def refuses_renewal(earlier: Sequence[Grant], asked: Sequence[dict[str, Any]]) -
 
 
 def renew(earlier: Sequence[Grant], new: Sequence[Grant]) -> None:
-    """What is given anew is renewed; what only was asked for is not."""
-    given = {grant.flow for grant in new if grant.answer == "given"}
+    """What is given anew is renewed; what only was asked for, or was withdrawn from the start, is not."""
+    given = {grant.flow for grant in new if grant.answer == "given" and grant.status() != "withdrawn"}
     for grant in earlier:
         grant.renewed = grant.renewed or (grant.status() == "given" and grant.flow in given)
 

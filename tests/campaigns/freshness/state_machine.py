@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from consent_registry.domain.events.event import ACT_AND_RENEWAL, LARGEST_GROUP
+from consent_registry.domain.events.event import LARGEST_GROUP
 from tests.campaigns.freshness.model import (
+    EARLY,
     FAR,
+    LATE,
     LIVE,
     PAST,
     SOON,
@@ -21,6 +23,7 @@ from tests.campaigns.freshness.model import (
     Consent,
     Grant,
     Held,
+    Withdrawal,
     World,
     refuses_renewal,
     renew,
@@ -30,7 +33,7 @@ from tests.campaigns.support.wire import Answer
 
 CONFLICT, NOT_FOUND, UNPROCESSABLE = 409, 404, 422
 ANSWER_LIFETIME = timedelta(minutes=5)
-VALIDITIES = {"now": (0, FAR), "expired": (PAST - 1, PAST), "later": (SOON, FAR)}
+VALIDITIES = {"now": (0, FAR), "expired": (PAST - 1, PAST), "later": (SOON, FAR), "late": (PAST - 1, FAR)}
 T = TypeVar("T")
 
 
@@ -76,6 +79,44 @@ class Desk:
             first,
         )
         return [json.loads(row["event"]) | {"index": row["log_index"]} for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A withdrawal as it is asked for: by what (`target`) and by which name, and how much it is to reach. `early`: it
+    was received half a day ago.
+    """
+
+    target: str
+    name: str
+    categories: list[str] | None = None
+    grants: list[str] | None = None
+    everything: bool = False
+    alone: bool = False
+    early: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """The request."""
+        said: dict[str, Any] = {self.target: self.name, "channel": "phone"}
+        said |= {} if self.categories is None else {"categories": self.categories}
+        said |= {} if self.grants is None else {"grants": self.grants}
+        said |= {"scope": "everything"} if self.everything else {}
+        said |= {"only_this_consent": True} if self.alone else {}
+        return said | ({"received_at": instant(days=0.5)} if self.early else {})
+
+    def kept(self, members: frozenset[Client], received: float, partner: str, papers: list[Held]) -> Withdrawal:
+        """What is kept of it."""
+        if self.everything:
+            return Withdrawal(members, received, everything=True)
+        if self.target == "client":
+            struck = None if self.categories is None else frozenset(self.categories)
+            return Withdrawal(members, received, partner=partner, categories=struck)
+        flows: dict[tuple[str, str, str], set[str]] = {}
+        for _, grant in papers if not self.alone else ():
+            parts = set(grant.categories) & set(self.categories or grant.categories)
+            if grant.answer != "refused" and parts:
+                flows[grant.flow] = flows.get(grant.flow, set()) | parts
+        return Withdrawal(members, received, flows=flows)
 
 
 @dataclass(slots=True)
@@ -149,13 +190,19 @@ class Run:
             _grant(partner, grant, shown["grant_id"], VALIDITIES[validity])
             for grant, shown in zip(grants, said["grants"], strict=True)
         ]
+        self.world.now += 1
+        for grant in made:
+            grant.given = {"late": LATE, "expired": LATE - 1}.get(validity, self.world.now)
+        is_late = self.world.take_back(client, made)
+        self.desk.seen["late papers"] += is_late
+        assert ("withdrawn_since" in {remark["code"] for remark in said["remarks"]}) == is_late
         renew(earlier, made)
         renewed = None if renews is None else renews.consent_id
         consent = Consent(said["consent_id"], partner, reference, said["receipt_code"], made, said["log"], renewed)
         self.world.consents.append(consent)
         self.world.log("consent", partner, id=consent.consent_id, grants=sorted(g.grant_id for g in made))
         self.at_index(said["log"])
-        self.world.log_beside((ACT_AND_RENEWAL if renewed else 1) - 1)
+        self.world.log_beside((renewed is not None) + is_late)
         assert answer.headers["location"].endswith(f"/consents/{consent.consent_id}")
         self.shows(said, consent, partner)
 
@@ -166,6 +213,8 @@ class Run:
         if validity == "expired":
             body["act"]["given_at"] = instant(days=90)
             body["valid_until"] = instant(days=1)
+        elif validity == "late":
+            body["act"]["given_at"] = instant(days=2)
         elif validity == "later":
             body["valid_from"], body["valid_until"] = instant(days=-30), instant(days=-300)
         return body if renews is None else body | {"renews": renews.consent_id}
@@ -223,45 +272,52 @@ class Run:
     # --- withdrawing and restricting ----------------------------------------------------------------------------
 
     def withdraw(
-        self,
-        partner: str,
-        by: dict[str, Any],
-        home: Client,
-        covered: list[Held] | None,
-        among: list[Held],
-        categories: list[str] | None,
+        self, partner: str, home: Client, wanted: "Wanted", named: list[Held] | None, reach: list[Held]
     ) -> None:
-        """201 with what was taken, 409 when nothing was left, 404 where there is nothing to see (`covered` None).
+        """201 with what was taken, 409 when nothing was left of a consent or code, 404 where there is nothing to see
+        (`named` None).
 
-        `home` is the reference by which it was made, `among` what may be taken for saying the same yes.
+        `home` is the reference by which it was made, `named` what it names, `reach` what it can reach beyond.
         """
-        part = {} if categories is None else {"categories": categories}
-        answer = self.send(partner, "/withdrawals", by | part | {"channel": "phone"})
-        if covered is None:
+        answer = self.send(partner, "/withdrawals", wanted.body())
+        if named is None:
             assert answer.status == NOT_FOUND, answer
             return
+        named = [*named, *self.world.related_grants(named, reach)]
         seen = self.world.visible(home, partner)
-        taken = self.world.withdraw([*covered, *self.world.related_grants(covered, among)], categories)
-        if not taken:
+        if wanted.target != "client" and not wanted.everything and not self.world.can_take(named, wanted.categories):
             assert answer.status == CONFLICT, answer
             return
         assert answer.status == CREATED, answer
         said = answer.json()
-        own = sorted(grant.grant_id for consent, grant in taken if consent.home == home)
-        self.world.log("withdrawal", partner, id=said["withdrawal_id"], grants=own, channel="phone")
+        by_code = {
+            consent.consent_id for consent, _ in named if consent.home == home and wanted.target == "receipt_code"
+        }
+        papers = [] if wanted.everything or wanted.target == "client" else named
+        self.world.now += 1
+        received = EARLY if wanted.early else self.world.now
+        withdrawal = wanted.kept(frozenset(self.world.everybody(home)), received, partner, papers)
+        taken = self.world.withdraw(papers, reach, withdrawal, wanted.categories)
+        self.desk.seen["everything"] += wanted.everything
+        self.desk.seen["kept"] += not taken
         known = {grant.grant_id for _, grant in seen}
-        told = {grant.grant_id for consent, grant in taken if consent.home == home or grant.grant_id in known}
+        told = {grant.grant_id for consent, grant in taken if consent.consent_id in by_code or grant.grant_id in known}
         assert sorted(said["withdrawn"]) == sorted(told)
+        in_own = by_code if wanted.target == "receipt_code" else {c.consent_id for c, _ in reach if c.home == home}
+        own = sorted(grant.grant_id for consent, grant in taken if consent.consent_id in in_own)
+        self.world.log("withdrawal", partner, id=said["withdrawal_id"], grants=own, channel="phone")
         # What else goes on is told as far as the caller has a part in it.
-        touched, flows = {consent.consent_id for consent, _ in taken}, {grant.flow for _, grant in taken}
+        consents, flows = {c.consent_id for c, _ in papers}, {g.flow for _, g in papers if g.answer != "refused"}
         assert set(said["still_given"]) == {
             grant.grant_id
             for consent, grant in seen
-            if consent.consent_id not in touched and grant.flow in flows and grant.status() in LIVE
+            if consent.consent_id not in consents
+            and (grant.flow in flows or withdrawal.concerns(grant))
+            and grant.status() in LIVE
         }
         self.at_index(said["log"])
         # Entries for other client numbers and padding follow: how many in all is a constant.
-        self.world.log_beside(LARGEST_GROUP - 1)
+        self.world.log_beside(LARGEST_GROUP - 1 + (wanted.target == "receipt_code"))
 
     def restrict(self, partner: str, consent: Consent, categories: list[str] | None, *, lift: bool) -> None:
         """Processing is restricted, or no longer, in every paper that says the same yes."""

@@ -55,6 +55,10 @@ def entry(index: int, event: dict[str, Any]) -> Entry:
     if kind == "withdrawal":
         taken = {grant["grant"]: _part(grant["categories"]) for grant in event["grants"]}
         return Entry(index, kind, client, taken=taken)
+    if kind == "late_withdrawal":
+        # A paper that was in flight when the withdrawal was received is withdrawn from the start.
+        late = {item["grant"]: _part(item["categories"]) for item in event["taken_back"]}
+        return Entry(index, "withdrawal", client, taken=late)
     if kind == "decision":
         permitted = frozenset((flow(event), category) for category in event["permitted"])
         return Entry(index, kind, client, permitted=permitted)
@@ -73,6 +77,7 @@ def flow(facts: dict[str, Any]) -> str:
 def numbers(hands: Hands) -> Counter[str]:
     """Count what the history is made of, so that an idle campaign cannot pass."""
     found: Counter[str] = Counter(type(operation).__name__.lower() for operation in hands.history)
+    found["everything"], found["late papers"] = hands.everything, hands.late
     found["permits"] = sum(isinstance(o, Decided) and bool(o.permitted) for o in hands.history)
     ended = {(o.client, o.answered) for o in hands.history if isinstance(o, Withdrawn)}
     soon = ((d.client, d.started) for d in hands.history if isinstance(d, Decided))
@@ -97,6 +102,7 @@ def test_no_permit_begins_after_an_acknowledged_withdrawal() -> None:
     assert stale, "the control was not caught by the history"
     assert log_faults(control_log), "the control was not caught by the log"
     assert min(counted[kind] for kind in ("given", "withdrawn", "permits", "within 20 ms after")) > OPERATIONS // 50
+    assert min(counted["everything"], counted["late papers"]) > OPERATIONS // 500
     assert len(log) >= OPERATIONS * 0.8
     assert not [str(fault) for fault in faults(hands.history)]
     assert not log_faults(log)

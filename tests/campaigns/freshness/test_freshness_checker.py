@@ -53,6 +53,16 @@ def test_a_permit_begun_after_the_acknowledged_withdrawal_is_stale() -> None:
     assert kinds(given(1, 2), withdrawn(3, 4, "g1"), decided(4, 5, "identity", "contact")) == STALE
 
 
+def test_a_withdrawal_takes_back_its_flow_on_other_papers() -> None:
+    """A permit by another paper for a covered flow is stale, a denial is none, and a paper given afterwards counts."""
+    of_flow = Withdrawn("k", "c9", frozenset(), 3, 4, None, BOTH)
+    assert kinds(given(1, 2), of_flow, decided(5, 6, "identity", "contact")) == STALE
+    assert not kinds(given(1, 2), of_flow, decided(5, 6))
+    assert not kinds(given(4.5, 4.6), of_flow, decided(5, 6, "identity", "contact"))
+    apart = Withdrawn("k", "c9", frozenset(), 3, 4)
+    assert not kinds(given(1, 2), apart, decided(5, 6, "identity", "contact"))
+
+
 def test_a_permit_that_overlaps_the_withdrawal_is_excused() -> None:
     """A decision sent before the acknowledgement came may have been first."""
     assert not kinds(given(1, 2), withdrawn(3, 4, "g1"), decided(3.9, 5, "identity", "contact"))

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.campaigns.freshness.model import Consent, Grant, World
-from tests.campaigns.freshness.state_machine import CONFLICT, NOT_FOUND, UNPROCESSABLE, Desk, Run
+from tests.campaigns.freshness.model import Client, Consent, Grant, Held, World
+from tests.campaigns.freshness.state_machine import CONFLICT, NOT_FOUND, UNPROCESSABLE, Desk, Run, Wanted
 from tests.campaigns.support.scene import CREATED, OK, Flow, scene
 from tests.campaigns.support.server import Server, running
 
@@ -28,12 +28,14 @@ MUST_BE_SEEN = (
     *("transfers 409", "search 200", "consents shown 200", "consents shown 404", "decisions shown 200"),
     *("decisions shown 404", "batch 200", "decisions 200", "linked", "link-codes 404", "unlinkings 201"),
     *("unlinkings 404", "renewals 201", "renewals 404", "renewals 422", "restrictions 201", "restrictions 404"),
-    *("restrictions 409", "restriction-liftings 201", "restriction-liftings 409"),
+    *("restrictions 409", "restriction-liftings 201", "restriction-liftings 409", "late papers", "everything", "kept"),
 )
 NAMES = st.sampled_from(["K", "L"])
 WHO = st.sampled_from([0, 0, 0, 1, 1, 2])
 NUMBER = st.integers(0, 10**6)
 KEYED = st.booleans()
+# How far a withdrawal reaches: one consent alone, or everything, where that can be said; `early`: half a day ago.
+HOW = st.sampled_from(["flow", "flow", "flow", "alone", "early", "everything"])
 REPORTS = ["sent", "not_sent", "failed"]
 
 
@@ -120,7 +122,12 @@ class Machine(RuleBasedStateMachine):
         """A reference becomes a client."""
         self.run.register(self.cast[who], name, keyed=keyed)
 
-    @rule(who=WHO, name=NAMES, data=st.data(), validity=st.sampled_from(["now", "now", "now", "expired", "later"]))
+    @rule(
+        who=WHO,
+        name=NAMES,
+        data=st.data(),
+        validity=st.sampled_from(["now", "now", "now", "late", "late", "expired", "later"]),
+    )
     def record(self, who: int, name: str, data: st.DataObject, validity: str) -> None:
         """A consent with one to three grants, given or refused."""
         mine = [f for f in self.flows if self.cast[who] in {f.sender, f.recipient} and not f.statute]
@@ -195,40 +202,48 @@ class Machine(RuleBasedStateMachine):
     # --- withdrawals --------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.world.consents)
-    @rule(who=WHO, which=NUMBER, data=st.data())
-    def withdraw_consent(self, who: int, which: int, data: st.DataObject) -> None:
+    @rule(who=WHO, which=NUMBER, how=HOW, data=st.data())
+    def withdraw_consent(self, who: int, which: int, how: str, data: st.DataObject) -> None:
         """By its id, wholly or in part, at any partner that sees it."""
         consent, partner = self.consent(which), self.cast[who]
-        seen = consent.seen_by(partner)
-        by: dict[str, Any] = {"consent_id": consent.consent_id}
+        seen, chosen = consent.seen_by(partner), None
         if len(seen) > 1 and data.draw(st.booleans()):
             seen = data.draw(st.lists(st.sampled_from(seen), min_size=1, max_size=len(seen), unique_by=id))
-            by["grants"] = [grant.grant_id for grant in seen]
-        covered = [(consent, grant) for grant in seen]
-        among = self.world.visible(consent.home, partner)
-        self.run.withdraw(partner, by, consent.home, covered or None, among, data.draw(self.some_categories(seen)))
+            chosen = [grant.grant_id for grant in seen]
+        parts = data.draw(self.some_categories(seen))
+        wanted = Wanted("consent_id", consent.consent_id, parts, chosen, alone=how == "alone", early=how == "early")
+        named = [(consent, grant) for grant in seen]
+        self.run.withdraw(partner, consent.home, wanted, named or None, self.world.visible(consent.home, partner))
 
     @precondition(lambda self: self.world.consents)
-    @rule(who=WHO, which=NUMBER, data=st.data())
-    def withdraw_by_code(self, who: int, which: int, data: st.DataObject) -> None:
-        """By the client's receipt code, at any partner of the network."""
+    @rule(who=WHO, which=NUMBER, how=HOW, data=st.data())
+    def withdraw_by_code(self, who: int, which: int, how: str, data: st.DataObject) -> None:
+        """By the client's receipt code, at any partner of the network; or everything by it."""
         consent = self.consent(which)
-        covered = [(consent, grant) for grant in consent.grants]
+        everything = how == "everything"
+        parts = None if everything else data.draw(self.some_categories(consent.grants))
+        wanted = Wanted(
+            "receipt_code", consent.code, parts, everything=everything, alone=how == "alone", early=how == "early"
+        )
         readers = set[str]().union(*(grant.readers(consent.recorder) for grant in consent.grants))
-        among = self.world.visible(consent.home, *readers)
-        categories = data.draw(self.some_categories(consent.grants))
-        by = {"receipt_code": consent.code}
-        self.run.withdraw(self.cast[who], by, consent.home, covered, among, categories)
+        reach = self.everything(consent.home) if everything else self.world.visible(consent.home, *readers)
+        named = [(consent, grant) for grant in consent.grants]
+        self.run.withdraw(self.cast[who], consent.home, wanted, named, reach)
 
-    @rule(who=WHO, name=NAMES, data=st.data())
-    def withdraw_client(self, who: int, name: str, data: st.DataObject) -> None:
-        """Everything of a client at once."""
+    @rule(who=WHO, name=NAMES, how=HOW, data=st.data())
+    def withdraw_client(self, who: int, name: str, how: str, data: st.DataObject) -> None:
+        """Everything in which the partner takes part, or everything there is, also with nothing on record yet."""
         partner, reference = self.cast[who], self.run.reference(name)
         home = (partner, reference)
-        covered = self.world.visible(home, partner)
-        categories = data.draw(self.some_categories([grant for _, grant in covered]))
-        known = covered if home in self.world.clients else None
-        self.run.withdraw(partner, {"client": reference}, home, known, covered, categories)
+        everything = how == "everything"
+        reach = self.everything(home) if everything else self.world.visible(home, partner)
+        parts = None if everything else data.draw(self.some_categories([grant for _, grant in reach]))
+        wanted = Wanted("client", reference, parts, everything=everything, early=how == "early")
+        self.run.withdraw(partner, home, wanted, reach if home in self.world.clients else None, reach)
+
+    def everything(self, home: Client) -> list[Held]:
+        """Return all grants of a client, whoever may see them."""
+        return [(consent, grant) for consent in self.world.of_client(home) for grant in consent.grants]
 
     @precondition(lambda self: self.world.consents)
     @rule(who=WHO, which=NUMBER, lift=KEYED, data=st.data())

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, key, register
+from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, instant, key, register
 from tests.campaigns.support.wire import Answer
 
 ELSEWHERE = ("nothing elsewhere", "refused elsewhere", "requested elsewhere", "given elsewhere")
@@ -146,13 +146,20 @@ def _act(path: str, **body: object) -> Callable[[Hall, Known], Awaitable[Call]]:
     return _plain(lambda hall, known: lambda: hall.me.post(f"/consents/{known.foreign}/{path}", body, key()))
 
 
-def _withdrawal(by: str) -> Callable[[Hall, Known], Awaitable[Call]]:
+def _withdrawal(by: str, **members: object) -> Callable[[Hall, Known], Awaitable[Call]]:
     async def ready(hall: Hall, known: Known) -> Call:
         made = await record(hall.me, hall.stage.consent(known.mine, [hall.stage.outgoing()[0].grant()]))
-        body = {by: known.mine if by == "client" else made[by], "channel": "phone"}
+        body = {by: known.mine if by == "client" else made[by], "channel": "phone"} | members
         return lambda: hall.me.post("/withdrawals", body, key())
 
     return ready
+
+
+def _late(hall: Hall, known: Known) -> Call:
+    """A paper from yesterday, of which everything was withdrawn since."""
+    body = hall.stage.consent(known.mine, [hall.stage.outgoing()[0].grant()])
+    body["act"]["given_at"] = instant(days=1)
+    return lambda: hall.me.post("/consents", body, key())
 
 
 async def _redeemed(hall: Hall, known: Known) -> Call:
@@ -192,5 +199,15 @@ DOORS = (
         _plain(lambda hall, known: lambda: hall.me.post("/link-codes", {"client": known.mine}, key())),
     ),
     Door("redeem a link code", _redeemed),
+    Door(
+        "withdraw with nothing on record",
+        _plain(
+            lambda hall, known: lambda: hall.me.post("/withdrawals", {"client": known.mine, "channel": "phone"}, key())
+        ),
+    ),
+    # These take back what the others keep as well, so that they come last.
+    Door("withdraw everything", _withdrawal("client", scope="everything")),
+    Door("withdraw everything by code", _withdrawal("receipt_code", scope="everything")),
+    Door("record a late paper", _plain(_late)),
 )
 """Every kind of call about a client that others know as well; decisions have a campaign of their own."""

@@ -53,6 +53,7 @@ NUMBERED = {
     37: "padding",
     38: "renewal",
     40: "policy",
+    45: "late_withdrawal",
 }
 
 

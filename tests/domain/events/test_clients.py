@@ -27,6 +27,19 @@ TOLD: dict[str, tuple[Row, dict[str, list[Row]]]] = {
             "links": [{"link_id": "g", "link_code_id": "k", "client_id": "c", "partner_id": "north"}],
         },
     ),
+    "link: that withdraws": (
+        {
+            "id": "g",
+            "client": "c",
+            "group": "g",
+            "link_code": "k",
+            "withdrawn": [{"grant": "gone", "categories": None, "effective_at": text(1)}],
+        },
+        {
+            "client_memberships": [{"client_id": "c", "position": 1, "group_id": "g"}],
+            "links": [{"link_id": "g", "link_code_id": "k", "client_id": "c", "partner_id": "north"}],
+        },
+    ),
     "link: of somebody else": (
         {"id": "e", "actor": None, "client": "c", "group": "g", "act": "g"},
         {"client_memberships": [{"client_id": "c", "position": 1, "group_id": "g"}]},

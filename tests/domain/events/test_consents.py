@@ -1,12 +1,15 @@
 """The tables' rows that each act on a consent implies."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
-from consent_registry.domain.commitments import Commitment
+from consent_registry.domain.commitments import Commitment, Committed
 from consent_registry.domain.events.all_kinds import NotAnEvent
 from consent_registry.domain.events.expected_rows import NOT_SAID
+from consent_registry.domain.events.withdrawals import LoggedCoveredFlow, commit_to_flows, text_of_flows
 from consent_registry.domain.table_check import NotComplete, TableCheck
 from tests.domain.events.logged import Row, event, instant, read, shown, text, told
 
@@ -110,6 +113,7 @@ CONSENT_ROW: Row = {
     "told": ("withdrawal", "complaint"),
     "copy_handed": True,
     "given_at": instant(3),
+    "given_at_precision": "instant",
     "valid_from": instant(1),
     "valid_until": instant(80),
     "renews": "c0",
@@ -354,6 +358,8 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
         channel="phone",
         grants=grants,
         releases=["gone", "r1"],
+        covers="flows",
+        flows=FLOWS,
         **times,
     )
     row = CHANGE_ROW | {"kind": "withdrawn"}
@@ -368,6 +374,9 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
                     "channel": "phone",
                     "declared_at": instant(4),
                     "received_at": instant(6),
+                    "covers": "flows",
+                    "covered_flows": b"north south housing contact\nnorth south support contact,identity",
+                    "category_ids": None,
                     "recorded_at": instant(7),
                 }
             ],
@@ -389,6 +398,105 @@ def test_a_withdrawal_tells_its_row_and_its_changes() -> None:
         },
         2,
     )
+
+
+FLOWS = [
+    {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]},
+    {"sender": "north", "recipient": "south", "purpose": "housing", "categories": ["contact"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "columns"),
+    [
+        ({"covers": "partner"}, {"covers": "partner", "covered_flows": None, "category_ids": None}),
+        (
+            {"covers": "partner", "categories": ["identity", "contact"]},
+            {"covers": "partner", "covered_flows": None, "category_ids": ("contact", "identity")},
+        ),
+        ({"covers": "everything"}, {"covers": "everything", "covered_flows": None, "category_ids": None}),
+        ({"covers": "consent"}, {"covers": "consent", "covered_flows": None, "category_ids": None}),
+        (
+            {"covers": "flows", "flows_commitment": "F"},
+            {"covers": "flows", "covered_flows": Commitment("flows", b"", "F"), "category_ids": None},
+        ),
+        ({}, {"covers": NOT_SAID, "covered_flows": NOT_SAID, "category_ids": None}),
+    ],
+)
+def test_a_withdrawal_tells_what_it_covers(said: Mapping[str, object], columns: Mapping[str, object]) -> None:
+    """A partner's flows, every flow, none, or flows to which it commits; the first withdrawals did not."""
+    times = {"declared_at": text(4), "received_at": text(6)}
+    members = {"channel": "phone", "grants": [], "releases": [], "act": "w", "partner": "east"}
+    act = event("withdrawal", 7, id="x", client="q", actor=None, by="client", **members, **times, **said)
+    (row,) = told(act)["withdrawals"]
+    assert {name: row[name] for name in columns} == columns
+    assert (row["withdrawal_id"], row["act_id"], row["partner_id"]) == ("x", "w", "east")
+
+
+def test_flows_are_written_in_one_order() -> None:
+    """Whatever the order of flows and categories, the text is one; a commitment is to that text."""
+    flows = [LoggedCoveredFlow(**flow) for flow in FLOWS]  # type: ignore[arg-type]
+    reversed_ = [msgspec.structs.replace(flow, categories=flow.categories[::-1]) for flow in flows[::-1]]
+    assert text_of_flows(flows) == text_of_flows(reversed_)
+    assert text_of_flows([]) == b""
+    assert commit_to_flows(flows) == Committed("flows", text_of_flows(flows))
+
+
+def test_how_many_entries_a_withdrawal_writes() -> None:
+    """One for each reference that can mean the client; by a receipt code one more."""
+    members = {"channel": "phone", "grants": [], "releases": [], "declared_at": text(4), "received_at": text(6)}
+    for by, number in (("client", 16), ("consent", 16), ("receipt_code", 17)):
+        act = event("withdrawal", 7, id="x", client="q", actor="east", by=by, covers="consent", **members)
+        assert read(act).entries() == number
+
+
+def test_a_late_paper_tells_what_takes_it_back() -> None:
+    """A change of each grant, by the act of its withdrawal, from when that was received."""
+    taken = [
+        {"grant": "g1", "withdrawal": "w1", "categories": ["contact"], "effective_at": text(4)},
+        {"grant": "g1", "withdrawal": "w2", "categories": None, "effective_at": text(6)},
+        {"grant": "gone", "withdrawal": "w2", "categories": None, "effective_at": text(6)},
+    ]
+    act = event("late_withdrawal", 7, id="x", client="p", actor=None, act="c1", taken_back=taken)
+    row = CHANGE_ROW | {"kind": "withdrawn"}
+    assert told_after(CONSENT, act) == (
+        {
+            "grant_changes": [
+                row | {"act_id": "w1", "category_ids": ("contact",), "effective_at": instant(4)},
+                row | {"act_id": "w2", "effective_at": instant(6)},
+            ]
+        },
+        1,
+    )
+    assert read(act).entries() == 1
+
+
+def test_a_link_tells_what_it_withdraws() -> None:
+    """A change of each grant by the link's own entry, of one grant from several moments on."""
+    withdrawn = [
+        {"grant": "g1", "categories": ["contact"], "effective_at": text(4)},
+        {"grant": "g1", "categories": ["identity"], "effective_at": text(6)},
+        {"grant": "g2", "categories": None, "effective_at": text(6)},
+    ]
+    act = event("link", 7, id="x", client="p", actor=None, act="g", group="g", withdrawn=withdrawn)
+    row = CHANGE_ROW | {"kind": "withdrawn"}
+    assert told_after(CONSENT, act)[0]["grant_changes"] == [
+        row | {"category_ids": ("contact",), "effective_at": instant(4)},
+        row | {"category_ids": ("identity",)},
+        row | {"grant_id": "g2", "partner_ids": ("north",)},
+    ]
+
+
+def test_how_many_entries_a_consent_writes() -> None:
+    """Its own, one for what it renews, and one if withdrawals take it back, which its remark says."""
+    for renews, remarks, number in (
+        (None, [], 1),
+        (None, ["lay_interpreter"], 1),
+        ("c0", [], 2),
+        (None, ["withdrawn_since"], 2),
+        ("c0", ["lay_interpreter", "withdrawn_since"], 3),
+    ):
+        assert read(CONSENT | {"renews": renews, "remarks": remarks}).entries() == number
 
 
 def test_evidence_that_follows() -> None:

@@ -45,7 +45,9 @@ def test_no_column_is_left_out(left_out: str) -> None:
 def test_a_column_is_found_by_key_and_name() -> None:
     """The second column as the first; nothing is found of a row that was not told."""
     rows = ExpectedRows()
-    rows.add(Row("suspensions", {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}))
+    rows.add(
+        Row("suspensions", {"suspension_id": "s", "partner_id": "east", "reason": "other", "recorded_at": instant(1)})
+    )
     assert rows.value("suspensions", "partner_id", "s") == "east"
     assert rows.value("suspensions", "recorded_at", "s") == instant(1)
     with pytest.raises(KeyError):
@@ -55,8 +57,10 @@ def test_a_column_is_found_by_key_and_name() -> None:
 def test_a_row_is_taken_once() -> None:
     """What was taken is not there any more."""
     rows = ExpectedRows()
-    rows.add(Row("suspensions", {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}))
-    assert rows.take("suspensions", ("s",)) == ("east", instant(1))
+    rows.add(
+        Row("suspensions", {"suspension_id": "s", "partner_id": "east", "reason": "other", "recorded_at": instant(1)})
+    )
+    assert rows.take("suspensions", ("s",)) == ("east", "other", instant(1))
     assert rows.take("suspensions", ("s",)) is None
     assert shown(rows) == {}
 
@@ -147,7 +151,9 @@ def test_lists_are_compared_sorted_or_in_their_order() -> None:
 def test_a_change_of_what_is_not_expected_is_counted() -> None:
     """Once for each; a change of a row that is expected is not."""
     rows = ExpectedRows()
-    rows.add(Row("suspensions", {"suspension_id": "s", "partner_id": "east", "recorded_at": instant(1)}))
+    rows.add(
+        Row("suspensions", {"suspension_id": "s", "partner_id": "east", "reason": "other", "recorded_at": instant(1)})
+    )
     assert [rows.is_attached("suspensions", suspension) for suspension in "rsq"] == [False, True, False]
     assert rows.unattached == 2
 

@@ -16,7 +16,7 @@ APPROVED = {
 TOLD: dict[str, tuple[Row, dict[str, list[Row]]]] = {
     "suspension": (
         {"id": "s", "partner": "east"},
-        {"suspensions": [{"suspension_id": "s", "partner_id": "east"}]},
+        {"suspensions": [{"suspension_id": "s", "partner_id": "east", "reason": "security"}]},
     ),
     "reinstatement": (
         {"id": "r", "partner": "east", "suspension": "s"},

@@ -1,5 +1,7 @@
 """A network's administration suspends a partner: nobody may send to it, and its own requests are refused."""
 
+import pytest
+
 from tests.support.installation import Partner, Registry
 from tests.support.log_check import check_log
 from tests.support.office import office
@@ -72,3 +74,70 @@ async def test_a_revoked_secret_ends_its_tokens(fresh_registry: Registry) -> Non
     again = await admin.post("/credential-revocations", {"client_id": north.client_id})
     assert again.status_code == 409
     await check_log(fresh_registry)
+
+
+@pytest.mark.parametrize("reason", ["agreement", "other"])
+async def test_clients_can_still_withdraw_at_a_partner_suspended_for_other_reasons(
+    registry: Registry, reason: str
+) -> None:
+    """Unless it is for security, a suspended partner gets tokens and records withdrawals: their refusals are those of
+    the call. Whatever else it asks is 401.
+    """
+    north, south, admin = (
+        await office(registry, "north"),
+        await office(registry, "south"),
+        await registry.partner("admin"),
+    )
+    client = await north.client()
+    consent, second = await north.consent(client), await north.consent(client)
+    answer = await admin.post("/suspensions", {"partner": "south", "reason": reason})
+    assert answer.status_code == 201, answer.text
+    try:
+        assert await north.outcome(client) == "no_permission"
+        assert (await registry.stranger("south").sign_in()).status_code == 200
+        said = await south.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
+        grants = [found["grants"][0]["grant_id"] for found in (consent, second)]
+        assert sorted(said["withdrawn"]) == sorted(grants)
+        await south.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"}, 409)
+        await south.post("/withdrawals", {"client": "nobody", "channel": "phone"}, 404)
+        await south.post("/withdrawals", {"channel": "phone"}, 400)
+        for refused in (
+            await south.partner.get(f"/consents/{consent['consent_id']}"),
+            await south.partner.get("/me"),
+            await south.partner.get("/partners"),
+            await south.partner.post("/decisions", question("x", recipient="north")),
+            await south.partner.post("/decisions/batch", {"decisions": [question("x", recipient="north")]}),
+            await south.partner.post("/clients", {"reference": "x"}),
+            await south.partner.post("/clients", {"nothing": "x"}),
+            await south.partner.post("/consents/search", {}),
+            await south.partner.post("/consents", consent_body("x", south.text)),
+            await south.partner.post(f"/consents/{consent['consent_id']}/endings", {"reason": "case_closed"}),
+        ):
+            assert (refused.status_code, "www-authenticate" in refused.headers) == (401, True), refused.text
+    finally:
+        await _set(admin, "reinstatements", "south")
+    assert (await south.get(f"/consents/{consent['consent_id']}"))["status"] == "withdrawn"
+    await check_log(registry)
+
+
+async def test_a_partner_suspended_for_security_withdraws_nothing(registry: Registry) -> None:
+    """It gets no token, and with the one it has it is 401 at the withdrawal too; an unknown reason is 400."""
+    north, south, admin = (
+        await office(registry, "north"),
+        await office(registry, "south"),
+        await registry.partner("admin"),
+    )
+    client = await north.client()
+    consent = await north.consent(client)
+    assert (await admin.post("/suspensions", {"partner": "south", "reason": "whim"})).status_code == 400
+    answer = await admin.post("/suspensions", {"partner": "south", "reason": "security"})
+    assert answer.status_code == 201, answer.text
+    try:
+        assert (await registry.stranger("south").sign_in()).status_code == 401
+        withdrawal = {"consent_id": consent["consent_id"], "channel": "phone"}
+        assert (await south.partner.post("/withdrawals", withdrawal)).status_code == 401
+        assert (await south.partner.post("/withdrawals", {})).status_code == 401
+    finally:
+        await _set(admin, "reinstatements", "south")
+    assert (await north.get(f"/consents/{consent['consent_id']}"))["status"] == "given"
+    await check_log(registry)

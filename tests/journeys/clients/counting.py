@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -278,6 +279,33 @@ async def _withdrawing_by_code(scene: Scene) -> Call:
     return Call("/withdrawals", {"receipt_code": consent["receipt_code"], "channel": "phone"})
 
 
+async def _withdrawing_everything(scene: Scene) -> Call:
+    await scene.consent()
+    return Call("/withdrawals", {"client": scene.own, "scope": "everything", "channel": "phone"})
+
+
+async def _withdrawing_everything_again(scene: Scene) -> Call:
+    return Call("/withdrawals", {"client": scene.own, "scope": "everything", "channel": "phone"})
+
+
+async def _withdrawing_everything_by_code(scene: Scene) -> Call:
+    """Withdraw all by the code of a consent in which `east` has no part, beside others that hidden references have."""
+    consent = await scene.north.consent(scene.north_numbers[0], recipient="south")
+    for client in scene.north_numbers[1:]:
+        await scene.north.consent(client, recipient="south", purpose="housing")
+    return Call("/withdrawals", {"receipt_code": consent["receipt_code"], "scope": "everything", "channel": "phone"})
+
+
+async def _recording_late(scene: Scene) -> Call:
+    """Record a paper from before: of the flow that was withdrawn, by `east` or under a hidden reference."""
+    withdrawer = scene.north.partner if scene.hidden else None
+    client = scene.north_numbers[-1] if scene.hidden else scene.own
+    given = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    await do(scene, Call("/withdrawals", {"client": client, "channel": "phone"}, withdrawer))
+    body = consent_body(scene.own, scene.east.text, **FLOW)
+    return Call("/consents", body | {"act": body["act"] | {"given_at": given}})
+
+
 async def _withdrawing_by_no_code(_: Scene) -> Call:
     return Call("/withdrawals", {"receipt_code": WRONG, "channel": "phone"})
 
@@ -333,7 +361,7 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
     "/api/v1/events/exports": (_exporting,),
     "/api/v1/clients": (_registering, _registering_again, _redeeming, _relinking, _guessing),
     "/api/v1/link-codes": (_issuing,),
-    "/api/v1/consents": (_recording, _renewing),
+    "/api/v1/consents": (_recording, _renewing, _recording_late),
     "/api/v1/consents/{consent_id}/confirmations": (_confirming,),
     "/api/v1/consents/{consent_id}/restrictions": (_on_renewed("restrictions", {}),),
     "/api/v1/consents/{consent_id}/restriction-liftings": (_on_renewed("restriction-liftings", {}),),
@@ -350,6 +378,9 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
         _withdrawing_by_no_code,
         _withdrawing_all,
         _withdrawing_nothing,
+        _withdrawing_everything,
+        _withdrawing_everything_again,
+        _withdrawing_everything_by_code,
     ),
     "/api/v1/unlinkings": (_unlinking, _unlinking),
     "/api/v1/texts": (_publishing,),

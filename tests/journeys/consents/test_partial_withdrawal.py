@@ -80,13 +80,15 @@ async def test_one_grant_goes_and_the_other_stays(registry: Registry) -> None:
 
 
 async def test_what_goes_on_elsewhere_is_named(registry: Registry) -> None:
-    """A second consent for the same flow still permits it, and the answer to the withdrawal names it. A withdrawal by
-    client ends both.
+    """A second consent for the same flow still permits it if the client withdraws the first alone, and the answer to
+    the withdrawal names it. A withdrawal by client ends both.
     """
     north = await office(registry, "north")
     client = await north.client()
     first, second = await north.consent(client), await north.consent(client)
-    answer = await north.post("/withdrawals", {"consent_id": first["consent_id"], "channel": "email"})
+    answer = await north.post(
+        "/withdrawals", {"consent_id": first["consent_id"], "channel": "email", "only_this_consent": True}
+    )
     assert answer["still_given"] == [second["grants"][0]["grant_id"]]
     assert await north.outcome(client) == "permit"
     everything = await north.post("/withdrawals", {"client": client, "channel": "email"})

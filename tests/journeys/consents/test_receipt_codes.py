@@ -65,17 +65,22 @@ async def test_the_same_code_comes_back_for_its_key(registry: Registry) -> None:
 
 
 async def test_whoever_has_no_part_is_told_only_what_it_did(registry: Registry) -> None:
-    """East withdraws one of two consents by its code. East's answer names no grant of the other consent. North takes
-    part in both, and its answer names the other consent's grant.
+    """East withdraws one of several consents by its code, alone or with its flow. East's answer names no grant of
+    another consent. North takes part in all, and its answer names the other consents' grants.
     """
     north, east = await office(registry, "north"), await office(registry, "east")
     client = await north.client()
     first, second, third = [await north.consent(client) for _ in range(3)]
-    answer = await east.post("/withdrawals", {"receipt_code": first["receipt_code"], "channel": "phone"})
-    assert answer["withdrawn"] == [first["grants"][0]["grant_id"]]
-    assert answer["still_given"] == []
-    answer = await north.post("/withdrawals", {"receipt_code": second["receipt_code"], "channel": "phone"})
-    assert answer["still_given"] == [third["grants"][0]["grant_id"]]
+    grants = [consent["grants"][0]["grant_id"] for consent in (first, second, third)]
+    alone = {"channel": "phone", "only_this_consent": True}
+    answer = await east.post("/withdrawals", {"receipt_code": first["receipt_code"]} | alone)
+    assert (answer["withdrawn"], answer["still_given"]) == (grants[:1], [])
+    answer = await north.post("/withdrawals", {"receipt_code": second["receipt_code"]} | alone)
+    assert (answer["withdrawn"], answer["still_given"]) == (grants[1:2], grants[2:])
+    fourth = await north.consent(client)
+    answer = await east.post("/withdrawals", {"receipt_code": third["receipt_code"], "channel": "phone"})
+    assert (answer["withdrawn"], answer["still_given"]) == (grants[2:], [])
+    assert (await north.get(f"/consents/{fourth['consent_id']}"))["status"] == "withdrawn"
     await check_log(registry)
 
 

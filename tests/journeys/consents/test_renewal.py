@@ -80,10 +80,14 @@ async def test_either_paper_takes_it_back(north: Office, south: Office, which: i
 
 
 async def test_a_live_consent_of_its_own_is_named(north: Office) -> None:
-    """Control: a second consent that renews nothing stays given, and the answer to the withdrawal names it."""
+    """Control: a second consent that renews nothing stays given if the first alone is withdrawn, and the answer names
+    it.
+    """
     client = await north.client()
     first, second = await north.consent(client), await north.consent(client)
-    withdrawn = await north.post("/withdrawals", {"consent_id": first["consent_id"], "channel": "phone"})
+    withdrawn = await north.post(
+        "/withdrawals", {"consent_id": first["consent_id"], "channel": "phone", "only_this_consent": True}
+    )
     assert withdrawn["still_given"] == [second["grants"][0]["grant_id"]]
     assert await north.outcome(client) == "permit"
 

@@ -23,7 +23,7 @@ from consent_registry.storage.decisions.facts import Facts, QuestionFacts, load_
 from tests.support.installation import ISSUER, Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import Body, Office, office
-from tests.support.small_network import question
+from tests.support.small_network import consent_body, question
 
 
 def _bytes(text: str) -> bytes:
@@ -105,13 +105,20 @@ async def test_withdrawal_stops_sharing(registry: Registry) -> None:
 
 @pytest.mark.parametrize("how", ["consent_id", "client", "receipt_code"])
 async def test_each_way_to_withdraw_stops_sharing(registry: Registry, how: str) -> None:
-    """A withdrawal by consent, client or receipt code denies the next question, whatever times it names."""
-    north, client, consent = await _agreed(registry)
+    """A withdrawal by consent, client or receipt code denies the next question, whatever times it names. By client it
+    takes back what was given until it was received.
+    """
+    north = await office(registry, "north")
+    client = await north.client()
+    body = consent_body(client, north.text)
+    if how == "client":
+        body["act"]["given_at"] = (datetime.now(UTC) - timedelta(days=4)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    consent = await north.post("/consents", body)
     assert await north.outcome(client) == "permit"
     earlier = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     target = {"consent_id": consent["consent_id"], "client": client, "receipt_code": consent["receipt_code"]}[how]
-    body = {how: target, "channel": "letter", "declared_at": earlier, "received_at": earlier}
-    await north.post("/withdrawals", body)
+    withdrawal = {how: target, "channel": "letter", "declared_at": earlier, "received_at": earlier}
+    await north.post("/withdrawals", withdrawal)
     assert await north.outcome(client) == "no_permission"
     (grant,) = (await north.get(f"/consents/{consent['consent_id']}"))["grants"]
     assert (grant["status"], grant["withdrawn_at"]) == ("withdrawn", earlier)

@@ -190,6 +190,55 @@ async def test_sent_between_receipt_and_recording(registry: Registry) -> None:
     assert await about(registry, client, until=later) == {}
 
 
+@pytest.mark.parametrize("by", ["consent_id", "receipt_code", "grants", "releases"])
+async def test_a_withdrawal_from_before_the_consent(fresh_registry: Registry, by: str) -> None:
+    """A withdrawal that names a consent takes it back whenever that was given. If it was received before, transfers
+    until it was recorded rested on a later yes: they are no finding, what was sent after the recording is.
+    """
+    awo, diakonie = [await office(fresh_registry, slug, "paderborn") for slug in (AWO, DIAKONIE)]
+    client = await awo.client()
+    flow = {"recipient": DIAKONIE, "purpose": "psychosocial", "categories": ["identity", "mental-health"]}
+    release = {"holder": AWO, "towards": DIAKONIE, "function": "Sozialberatung"}
+    body = consent_body(client, awo.text, sender=AWO, explicit=True, **flow) | {"releases": [release]}
+    received = instant(datetime.now(UTC) - timedelta(days=2))
+    consent = await awo.post("/consents", body)
+    asked = await awo.post("/decisions", flow | {"client": client}, 200)
+    await report(awo, asked, categories=flow["categories"])
+    target: Body = {"consent_id": consent["consent_id"]}
+    if by == "receipt_code":
+        target = {"receipt_code": consent["receipt_code"]}
+    elif by != "consent_id":
+        noun = by.removesuffix("s")
+        target |= {by: [consent[by][0][f"{noun}_id"]]}
+    await diakonie.post("/withdrawals", target | {"channel": "letter", "received_at": received})
+    assert (await awo.post("/decisions", flow | {"client": client}, 200))["permitted_categories"] != flow["categories"]
+    dpo = await fresh_registry.dpo(AWO, "paderborn")
+
+    async def found() -> list[str]:
+        items = (await look(dpo, kind="transfer_after_withdrawal", limit=200))["items"]
+        return [finding["client"] for finding in items if finding["client"] == client]
+
+    assert await found() == []
+    await report(awo, asked, categories=flow["categories"])
+    assert await found() == [client]
+
+
+async def test_a_paper_with_a_day_is_judged_by_its_day(registry: Registry) -> None:
+    """What was sent on a paper that bears the day of the receipt and no hour was sent after the withdrawal."""
+    north = await office(registry, "north")
+    noon = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12)
+    for precision, kinds in (("day", {"transfer_after_withdrawal"}), ("instant", set())):
+        client = await north.client()
+        body = consent_body(client, north.text)
+        body["act"] |= {"given_at": instant(noon + timedelta(hours=1)), "given_at_precision": precision}
+        consent = await north.post("/consents", body)
+        _, asked = await permit(north, client)
+        await report(north, asked)
+        named = {"consent_id": consent["consent_id"], "channel": "phone", "received_at": instant(noon)}
+        await north.post("/withdrawals", named)
+        assert set(await about(registry, client)) == kinds
+
+
 async def test_a_release_withdrawn_alone(registry: Registry) -> None:
     """After a secrecy holder's release was withdrawn, a transfer of categories under secrecy is a finding, other
     categories are not. It is in the period of the withdrawal, although the report is older.

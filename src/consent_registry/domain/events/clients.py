@@ -7,8 +7,9 @@ from itertools import count
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import LARGEST_GROUP, Event, LoggedInstant
+from consent_registry.domain.events.event import LARGEST_GROUP, Event, EventPart, LoggedInstant
 from consent_registry.domain.events.expected_rows import ExpectedRows, Row, at
+from consent_registry.domain.events.grant_changes import change_of_grant
 
 
 class ClientEvent(Event, frozen=True, kw_only=True, tag="client"):
@@ -22,13 +23,22 @@ class ClientEvent(Event, frozen=True, kw_only=True, tag="client"):
         return registration_rows(self)
 
 
+class LoggedWithdrawnByLink(EventPart, frozen=True, kw_only=True):
+    """A grant, or some of its categories, that the client withdrew under a reference with which this one is linked."""
+
+    grant: str
+    categories: list[str] | None
+    effective_at: LoggedInstant
+
+
 class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
     """References were linked: from now on they mean one client. There is an entry for each client number; the actor's
     is the link, named by its group, and says whether the same act registered the reference. The others name it as their
     `act`.
 
     The code's id is the name of another partner's event, so the log commits to it. The table check puts it in
-    `link_code` once the commitment holds; the first links said it.
+    `link_code` once the commitment holds; the first links said it. What the client withdrew under one reference is
+    withdrawn under the others from then on (`withdrawn`).
     """
 
     number = 23
@@ -38,13 +48,16 @@ class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
     registered: bool | UnsetType = UNSET
     link_code: str | UnsetType | None = UNSET
     link_code_commitment: Committed | UnsetType = UNSET
+    withdrawn: list[LoggedWithdrawnByLink] | UnsetType = UNSET
 
     def entries(self) -> int:
         """The number of the act's log entries: one for each client number that a person can have."""
         return LARGEST_GROUP
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The expected rows: the client's new group, and for the actor's own entry the link and what it registered."""
+        """The expected rows: the client's new group, for the actor's own entry the link and what it registered, and a
+        change of each grant that the link withdrew.
+        """
         if self.registered is True:
             yield from registration_rows(self)
         yield membership_row(self, expected, self.group)
@@ -55,6 +68,15 @@ class LinkEvent(Event, frozen=True, kw_only=True, tag="link"):
                 link_code_id=self.link_code,
                 client_id=self.client,
                 partner_id=self.actor,
+            )
+        for item in self.withdrawn or ():
+            yield from change_of_grant(
+                self,
+                expected,
+                item.grant,
+                "withdrawn",
+                category_ids=item.categories,
+                effective_at=item.effective_at,
             )
 
 

@@ -7,10 +7,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.commitments import Committed
-from consent_registry.domain.events.event import ACT_AND_RENEWAL, Event, EventPart, LoggedInstant, SearchColumns
+from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
 from consent_registry.domain.events.grant_changes import RenewingEvent, change_of_grant
 from consent_registry.domain.grants import Answer, readers_of
+from consent_registry.domain.law.remarks import WITHDRAWN_SINCE
 
 
 class LoggedText(EventPart, frozen=True, kw_only=True):
@@ -137,14 +138,18 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
     method: str
     special_circumstances: str | None
     given_at: LoggedInstant
+    # Whether the paper says the instant or the day alone; the first consents did not say it.
+    given_at_precision: str | UnsetType = UNSET
     evidence: LoggedEvidence | None
     information: LoggedInformation
     remarks: list[str]
     receipt_code: LoggedCode
 
     def entries(self) -> int:
-        """The number of the act's log entries: its own, and one about the consent that it renews."""
-        return 1 if self.renews is None else ACT_AND_RENEWAL
+        """The number of the act's log entries: its own, one about the consent that it renews, and one about withdrawals
+        that take it back, which its remark says.
+        """
+        return 1 + (self.renews is not None) + (WITHDRAWN_SINCE in self.remarks)
 
     def searched(self) -> SearchColumns:
         """The search columns: the person who explained the consent."""
@@ -190,6 +195,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             interpreter_language=information.interpreter.language,
             told=information.told,
             copy_handed=information.copy_handed,
+            given_at_precision=self.given_at_precision or "instant",
             valid_from=min(at(grant.valid_from) for grant in self.grants),
             valid_until=max(at(grant.valid_until) for grant in self.grants),
         )

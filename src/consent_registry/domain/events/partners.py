@@ -10,16 +10,18 @@ from consent_registry.domain.events.expected_rows import ExpectedRows, Row
 
 
 class SuspensionEvent(Event, frozen=True, kw_only=True, tag="suspension"):
-    """A partner was suspended."""
+    """A partner was suspended. The first suspensions did not say why; they were for its security."""
 
     number = 7
     retention_class = "state"
 
     partner: str
+    reason: str | UnsetType = UNSET
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
         """The expected row: the suspension."""
-        yield self.row("suspensions", suspension_id=self.id, partner_id=self.partner)
+        reason = self.reason or "security"
+        yield self.row("suspensions", suspension_id=self.id, partner_id=self.partner, reason=reason)
 
 
 class ReinstatementEvent(Event, frozen=True, kw_only=True, tag="reinstatement"):

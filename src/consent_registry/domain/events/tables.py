@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of")),
     "text_invalidations": (("invalidation_id",), ("text_id", "language", "reason", "recorded_at")),
     "stale_translations": (("staling_id",), ("text_id", "language", "reason", "recorded_at")),
-    "suspensions": (("suspension_id",), ("partner_id", "recorded_at")),
+    "suspensions": (("suspension_id",), ("partner_id", "reason", "recorded_at")),
     "reinstatements": (("reinstatement_id",), ("suspension_id", "recorded_at")),
     "approvals": (
         ("approval_id",),
@@ -97,6 +97,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "told",
             "copy_handed",
             "given_at",
+            "given_at_precision",
             "valid_from",
             "valid_until",
             "renews",
@@ -134,8 +135,9 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "grant_changes": (
-        ("grant_id", "act_id", "kind"),
-        ("client_id", "partner_ids", "category_ids", "valid_until", "by_grant_id", "effective_at", "recorded_at"),
+        # A link can withdraw parts of one grant from different times on.
+        ("grant_id", "act_id", "kind", "effective_at"),
+        ("client_id", "partner_ids", "category_ids", "valid_until", "by_grant_id", "recorded_at"),
     ),
     "releases": (
         ("release_id",),
@@ -148,6 +150,17 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "withdrawals": (
         ("withdrawal_id",),
-        ("act_id", "client_id", "partner_id", "channel", "declared_at", "received_at", "recorded_at"),
+        (
+            "act_id",
+            "client_id",
+            "partner_id",
+            "channel",
+            "declared_at",
+            "received_at",
+            "covers",
+            "covered_flows",
+            "category_ids",
+            "recorded_at",
+        ),
     ),
 }

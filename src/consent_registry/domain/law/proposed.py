@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from consent_registry.domain.catalogue import Category, Partner, Purpose
-from consent_registry.domain.grants import EntrustedBy, ThirdParties
+from consent_registry.domain.grants import EntrustedBy, Precision, ThirdParties
 
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
 GiverRole = Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
@@ -120,6 +120,7 @@ class ClientAct(msgspec.Struct, frozen=True):
     given_at: datetime
     special_circumstances: SpecialCircumstances | None
     evidence: Evidence | None
+    given_at_precision: Precision = "instant"
 
 
 class Interpreter(msgspec.Struct, frozen=True):

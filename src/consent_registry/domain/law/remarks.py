@@ -18,6 +18,8 @@ from consent_registry.domain.law.rules.all_rules import REMARKS
 from consent_registry.domain.law.rules.rule import Rule, Sides
 
 LAY = frozenset({"lay", "family"})
+# Of a paper that a withdrawal takes back which was received after the paper was given.
+WITHDRAWN_SINCE = "withdrawn_since"
 
 
 # By remark: how many months before the client comes of age the client is asked.

@@ -99,7 +99,8 @@ class Tokens:
             reason = "wrong-secret" if known else "unknown-client"
             raise TokenRefused("invalid_client", _WRONG, reason, client_id if known else None)
         partner = catalogue.partner_by_id.get(credential.partner_id or ADMINISTRATION)
-        if not is_standing(catalogue, client_id, credential.partner_id or ADMINISTRATION):
+        # A partner that is suspended for other reasons than security still records withdrawals.
+        if not is_standing(catalogue, client_id, credential.partner_id or ADMINISTRATION, may_be_suspended=True):
             detail = "This client is suspended or its secret was revoked."
             raise TokenRefused("invalid_client", detail, "suspended", client_id)
         try:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from consent_registry.domain.catalogue import Partner
+from consent_registry.domain.catalogue import Partner, SuspensionReason
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound
 from consent_registry.domain.events.partners import CredentialRevocationEvent, ReinstatementEvent, SuspensionEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
@@ -23,7 +23,14 @@ from consent_registry.storage.catalogue.suspensions import add_reinstatement, ad
 
 
 class SuspensionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The partner to suspend or to reinstate."""
+    """The partner to suspend, and why: unless it is for security, the partner can still record withdrawals."""
+
+    partner: Slug
+    reason: SuspensionReason = "security"
+
+
+class ReinstatementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The partner to reinstate."""
 
     partner: Slug
 
@@ -58,7 +65,9 @@ SUSPENSION = StoredShape("suspension", 1, SuspensionAnswer)
 async def suspend_partner(
     runtime: Runtime, actor: Actor, request: SuspensionRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[SuspensionAnswer]:
-    """Suspend a partner. Its next request is refused, and decisions permit nothing to be sent to it."""
+    """Suspend a partner. Its next request is refused, and decisions permit nothing to be sent to it. Unless it is for
+    security it still gets tokens, with which it can record withdrawals and nothing else.
+    """
 
     async def work(command: Command) -> WorkResult[SuspensionAnswer]:
         partner = _partner(command, request.partner)
@@ -66,9 +75,12 @@ async def suspend_partner(
             raise Conflict("This partner is suspended already.")
         now = await command.now()
         suspension_id = new_id(now)
-        await add_suspension(command.connection, command.network.network_id, suspension_id, partner.partner_id, now)
+        await add_suspension(
+            command.connection, command.network.network_id, suspension_id, partner.partner_id, request.reason, now
+        )
         await add_version(command.connection, command.network.network_id, now)
-        place = (await command.append(SuspensionEvent(id=suspension_id, partner=partner.slug)))[0]
+        event = SuspensionEvent(id=suspension_id, partner=partner.slug, reason=request.reason)
+        place = (await command.append(event))[0]
         return WorkResult(SuspensionAnswer(suspension_id, partner.slug, format_instant(now), LogEntry.of(place)))
 
     return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=SUSPENSION, exclusive=True)
@@ -78,7 +90,7 @@ REINSTATEMENT = StoredShape("reinstatement", 1, SuspensionAnswer)
 
 
 async def reinstate_partner(
-    runtime: Runtime, actor: Actor, request: SuspensionRequest, idempotency_key: IdempotencyKey
+    runtime: Runtime, actor: Actor, request: ReinstatementRequest, idempotency_key: IdempotencyKey
 ) -> CommandResult[SuspensionAnswer]:
     """End the suspension of a partner."""
 

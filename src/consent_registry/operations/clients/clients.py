@@ -12,11 +12,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.errors import Fault, Malformed, RegistryError, Unusable
-from consent_registry.domain.events.clients import ClientEvent, LinkEvent
+from consent_registry.domain.events.clients import ClientEvent
 from consent_registry.domain.identifiers import reference_fault
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.operations.clients.code_attempts import require_few_failures
 from consent_registry.operations.clients.links import (
+    AtLink,
     find_usable_code,
     groups_within,
     link,
@@ -80,11 +81,17 @@ CLIENT = StoredShape("client", 1, ClientAnswer)
 
 
 async def register_client(
-    runtime: Runtime, actor: Actor, request: ClientRequest, idempotency_key: IdempotencyKey | None = None
+    runtime: Runtime,
+    actor: Actor,
+    request: ClientRequest,
+    idempotency_key: IdempotencyKey | None = None,
+    *,
+    at_link: AtLink,
 ) -> CommandResult[ClientAnswer]:
     """Register a reference of the caller, unless it is registered already (`is_new` of the result is false then).
 
-    With a link code the reference is linked to the client that the code is about. Raises Refused for any fault of a
+    With a link code the reference is linked to the client that the code is about; `at_link` withdraws what was
+    withdrawn under either reference. Raises Refused for any fault of a
     code, always with the same error, and TooMany after too many wrong codes.
     """
     require_reference(request.reference, "/reference")
@@ -104,7 +111,7 @@ async def register_client(
         positions = groups[code.client_id].positions | ({} if known is None else known.group.positions)
         if not await may_be_one(command, positions, registers=known is None):
             return await refuse_code(command)
-        return await _linked(command, request.reference, known, code, positions)
+        return await _linked(command, request.reference, known, code, positions, at_link)
 
     # Without a code only the caller's own reference is looked up, which needs no constant time.
     constant_time = 0 if isinstance(request.link_code, UnsetType) else CONSTANT_TIME_FOR_ALL_NUMBERS
@@ -114,21 +121,18 @@ async def register_client(
 
 
 async def _linked(
-    command: Command, reference: str, known: KnownClient | None, code: LinkCode, positions: dict[str, int]
+    command: Command,
+    reference: str,
+    known: KnownClient | None,
+    code: LinkCode,
+    positions: dict[str, int],
+    at_link: AtLink,
 ) -> WorkResult[ClientAnswer]:
     """Redeem the code. A new reference is registered by the same event."""
     now = await command.now()
     home = await _register(command, reference, now) if known is None else known
-    link_id, others = await link(command, code, home.client_id, {home.client_id: 0} | positions, now)
-    event = LinkEvent(
-        id=link_id,
-        client=home.client_id,
-        reference_commitment=commit_to(reference),
-        group=link_id,
-        registered=known is None,
-        # The code's id names another partner's event. It is a commitment, so that no two partners share an identifier.
-        link_code_commitment=commit_to(code.link_code_id),
-    )
+    event, others = await link(command, code, home.client_id, {home.client_id: 0} | positions, now, at_link)
+    event = msgspec.structs.replace(event, reference_commitment=commit_to(reference), registered=known is None)
     await command.append_padded(event, others)
     answer = ClientAnswer(reference, linked=True, created_at=format_instant(home.recorded_at))
     return WorkResult(answer, (home.client_id,), is_new=known is None)

@@ -4,13 +4,14 @@ Every reference keeps its *home*, the client number with which it was registered
 there. References mean one client if their homes are in one group (`storage/clients/links.py`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
+from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.errors import Refused
-from consent_registry.domain.events.clients import LinkEvent
+from consent_registry.domain.events.clients import LinkEvent, LoggedWithdrawnByLink
 from consent_registry.domain.events.event import LARGEST_GROUP
 from consent_registry.domain.identifiers import read_code
 from consent_registry.domain.law.rules.all_rules import refusal
@@ -19,6 +20,10 @@ from consent_registry.operations.runtime.commands import Command, LinkedMeanwhil
 from consent_registry.storage.clients import links as storage
 from consent_registry.storage.clients.link_codes import LinkCode, find_link_code
 from consent_registry.storage.clients.links import ClientGroup
+
+# What else a link does, with the ids of its events by client number: it withdraws what the client withdrew under one
+# reference under the others too, which is a matter of consents.
+AtLink = Callable[[Command, Mapping[str, str], datetime], Awaitable[Mapping[str, list[LoggedWithdrawnByLink]]]]
 
 # A partner with more references for one person than this has made a mistake.
 OF_ONE_PARTNER = 4
@@ -102,21 +107,31 @@ async def may_be_one(command: Command, members: Collection[str], *, registers: b
 
 
 async def link(
-    command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime
-) -> tuple[str, list[LinkEvent]]:
+    command: Command, code: LinkCode, home: str, positions: dict[str, int], now: datetime, at_link: AtLink
+) -> tuple[LinkEvent, list[LinkEvent]]:
     """Redeem a link code: all client numbers in `positions` become one client. The caller's number is `home`.
 
-    The exclusive locks of all these numbers must be held. Returns the id of the group, which is also the id of the
-    caller's event, and an event for each other number about that number alone. So if a number leaves the group and is
-    erased, the events of the others still account for their state.
+    The exclusive locks of all these numbers must be held. Returns the caller's event, whose id is also that of the
+    group, and an event for each other number about that number alone. So if a number leaves the group and is erased,
+    the events of the others still account for their state.
     """
     link_id = new_id(now)
     row = storage.LinkRow(link_id, code.link_code_id, home, command.actor.partner_id, now)
     await storage.add_link(command.connection, command.network.network_id, row)
     await storage.add_memberships(command.connection, command.network.network_id, link_id, positions, now)
+    event_ids = {client_id: new_id(now) for client_id in sorted(positions)} | {home: link_id}
+    withdrawn = await at_link(command, event_ids, now)
     others = [
-        LinkEvent(id=new_id(now), actor=None, client=client_id, act=link_id, group=link_id)
-        for client_id in sorted(positions)
+        LinkEvent(id=event_id, actor=None, client=client_id, act=link_id, group=link_id, withdrawn=withdrawn[client_id])
+        for client_id, event_id in event_ids.items()
         if client_id != home
     ]
-    return link_id, others
+    own = LinkEvent(
+        id=link_id,
+        client=home,
+        group=link_id,
+        # The code's id names another partner's event. It is a commitment, so that no two partners share an identifier.
+        link_code_commitment=commit_to(code.link_code_id),
+        withdrawn=withdrawn[home],
+    )
+    return own, others

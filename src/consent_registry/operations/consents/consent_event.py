@@ -55,6 +55,7 @@ def consent_event(
         method=consent.act.method,
         special_circumstances=consent.act.special_circumstances,
         given_at=format_instant(row.given_at),
+        given_at_precision=row.given_at_precision,
         evidence=None if evidence is None else _logged_evidence(evidence),
         information=msgspec.convert(consent.information, LoggedInformation, from_attributes=True),
         remarks=list(row.remarks),

@@ -21,6 +21,7 @@ from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
 from consent_registry.operations.consents.consent_event import consent_event, renewed_under
 from consent_registry.operations.consents.grant_changes import Changes, event_ids
+from consent_registry.operations.consents.late_papers import hold_against_withdrawals, record_late_paper
 from consent_registry.operations.consents.receipt_codes import issue_code
 from consent_registry.operations.consents.renewals import earlier_grants
 from consent_registry.operations.consents.resolve import resolve_consent
@@ -62,24 +63,27 @@ async def record_consent(
             raise Refused("This client is not registered.", faults=(fault,))
         consent_id = new_id(now)
         grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
-        row = _row(command, consent, consent_id, grants, now)
+        paper = await hold_against_withdrawals(command, client_ids, grants, now)
+        grants = paper.grants
+        row = _row(command, consent, consent_id, grants, now, paper.remarks)
         await storage.add_consent(command.connection, command.network.network_id, row)
         await add_grants(command.connection, command.network.network_id, grants)
+        late = await record_late_paper(command, consent_id, known.client_id, paper, now)
         given_at = consent.act.given_at
-        renewed = renew(earlier, [grant for grant in grants if grant.answer == "given"], given_at, now)
+        renewed = renew(earlier, [grant for grant in paper.left(now) if grant.answer == "given"], given_at, now)
         ids = event_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
         changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
         await add_grant_changes(command.connection, command.network.network_id, changes)
         releases = await _add_releases(command, consent, consent_id, grants, now)
         receipt_code = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
         code, logged_code = await issue_code(command, receipt_code, 1, now)
-        await notify_of_new_consent(command, grants, now)
+        await notify_of_new_consent(command, paper.left(now), now)
         notice, renewed_from = ChangeNotice("consent_renewed"), [(grant, given_at) for grant, _ in renewed]
         await notify_parties(command, notice, renewed_from, now, except_partner_id=actor.partner_id)
         event = consent_event(
             command.catalogue, consent, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
         )
-        place = await command.append_padded(event, _renewal_events(consent_id, ids, renewed))
+        place = await command.append_padded(event, [*_renewal_events(consent_id, ids, renewed), *late])
         view = await _view_of_new(command, row, grants, consent.reference, place, now)
         answer = msgspec.structs.replace(view, receipt_code=code)
         return WorkResult(answer, (known.client_id,))
@@ -142,13 +146,20 @@ def _grants(
                 third_party_grants=third_party.grant_ids,
                 entrusted_by=proposed.entrusted_by,
                 evidence_follows=consent.act.evidence is None and consent.act.method != "oral",
+                given_at_precision=consent.act.given_at_precision,
+                recorded_at=now,
             )
         )
     return grants
 
 
 def _row(
-    command: Command, consent: ProposedConsent, consent_id: str, grants: Sequence[Grant], now: datetime
+    command: Command,
+    consent: ProposedConsent,
+    consent_id: str,
+    grants: Sequence[Grant],
+    now: datetime,
+    remarks: Sequence[str],
 ) -> storage.NewConsent:
     evidence, information, giver = consent.act.evidence, consent.information, consent.giver
     return storage.NewConsent(
@@ -180,7 +191,7 @@ def _row(
         recorded_at=now,
         renews=consent.renews,
         guardian_id=None if giver.partner is None else giver.partner.partner_id,
-        remarks=remark_codes(command.catalogue, consent, now),
+        remarks=sorted({*remark_codes(command.catalogue, consent, now), *remarks}),
         giver_adult_from=None if giver.adult_from is None else month_text(giver.adult_from),
         giver_insight=giver.insight,
         giver_direct_counselling=giver.direct_counselling or None,
@@ -188,6 +199,7 @@ def _row(
         giver_scope=None if giver.scope is None else [purpose.slug for purpose in giver.scope],
         co_giver_roles=[co_giver.role for co_giver in giver.co_givers],
         co_giver_assessors=[co_giver.insight_assessed_by for co_giver in giver.co_givers],
+        given_at_precision=consent.act.given_at_precision,
     )
 
 

@@ -76,6 +76,7 @@ def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedCo
             given_at=instants.given_at,
             special_circumstances=request.act.special_circumstances,
             evidence=None if evidence is None else msgspec.convert(evidence, Evidence, from_attributes=True),
+            given_at_precision=request.act.given_at_precision,
         ),
         information=msgspec.convert(request.information, Information, from_attributes=True),
         renews=request.renews,

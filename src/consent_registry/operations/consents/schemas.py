@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consent_registry.domain.grants import Precision
 from consent_registry.domain.law.proposed import InformationItem
+from consent_registry.domain.withdrawals import Channel
 from consent_registry.operations.runtime.wire_members import (
     Instant,
     Language,
@@ -92,6 +94,9 @@ class ActRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     method: Literal["written", "signature_pad", "electronic", "oral"]
     given_at: Instant
+    given_at_precision: Annotated[
+        Precision, Meta(description="`day` if the paper bears a day and no hour: it then counts for the whole day.")
+    ] = "instant"
     special_circumstances: Literal["urgency", "cannot_write", "remote", "other"] | None = None
     evidence: EvidenceRequest | None = None
 
@@ -144,12 +149,22 @@ class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WithdrawalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client's withdrawal, whole or in part. It names exactly one of consent_id, client and receipt_code."""
 
-    channel: Literal["in_person", "phone", "letter", "email", "third_person"]
+    channel: Channel
     consent_id: Uuid | UnsetType = UNSET
     client: Reference | UnsetType = UNSET
     receipt_code: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
     grants: Annotated[list[Uuid], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     releases: Annotated[list[Uuid], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    scope: (
+        Annotated[
+            Literal["everything"],
+            Meta(description="Every grant and release of this client in the network, whoever recorded it."),
+        ]
+        | UnsetType
+    ) = UNSET
+    only_this_consent: Annotated[
+        bool, Meta(description="Whether other papers for the same flows go on. They are listed in `still_given`.")
+    ] = False
     declared_at: Instant | UnsetType = UNSET
     received_at: Instant | UnsetType = UNSET

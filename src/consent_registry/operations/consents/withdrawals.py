@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from consent_registry.domain.errors import Conflict, Fault, Malformed, RegistryError
+from consent_registry.domain.errors import Conflict, RegistryError
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import AnsweredInstant, format_instant
-from consent_registry.domain.withdrawals import still_given, withdraw
-from consent_registry.operations.clients.clients import require_reference
+from consent_registry.domain.releases import RecordedRelease
+from consent_registry.domain.withdrawals import (
+    ProposedWithdrawal,
+    RecordedWithdrawal,
+    coverage_of,
+    still_given,
+    take_back,
+    was_given_until,
+    withdraw,
+)
 from consent_registry.operations.consents.schemas import WithdrawalRequest
 from consent_registry.operations.consents.withdrawal_records import NewWithdrawal, record_withdrawal
-from consent_registry.operations.consents.withdrawal_scope import choose, find_scope
+from consent_registry.operations.consents.withdrawal_requests import resolve_withdrawal, times_of
+from consent_registry.operations.consents.withdrawal_scope import WithdrawalScope, choose, find_scope
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.commands import (
     CONSTANT_TIME_FOR_ALL_NUMBERS,
@@ -25,13 +33,14 @@ from consent_registry.operations.runtime.commands import (
 )
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.runtime.wire_members import LogEntry, instant_at
+from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.log.append import LogPlace
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True):
     """The recorded withdrawal. `withdrawn` lists the grants it covers, `still_given` the grants of other consents that
-    still permit the same flows. Neither lists a grant that the caller may not see.
+    still permit the same flows. Neither lists a grant that the caller may not see. Both are empty if nothing is on
+    record yet: the withdrawal is kept, and counts for papers that are recorded later.
     """
 
     withdrawal_id: str
@@ -50,38 +59,23 @@ async def withdraw_consent(
     """Record a withdrawal. A decision that begins after this answer does not permit what was withdrawn.
 
     Raises NotFound for an unknown target and, without a difference, for one that the caller may not see; Conflict if
-    nothing is left to withdraw; TooMany after too many wrong codes.
+    nothing is left to withdraw of a consent or code; TooMany after too many wrong codes.
     """
-    _require_one_target(request)
 
     async def work(command: Command) -> WorkResult[WithdrawalAnswer] | RegistryError:
-        category_ids = _category_ids(command, request)
-        scope = await find_scope(command, request)
+        asked = resolve_withdrawal(command.catalogue, request)
+        scope = await find_scope(command, asked)
         if isinstance(scope, RegistryError):
             return scope
         now = await command.now()
-        declared_at, received_at = _times(request, now)
-        chosen = choose(request, scope)
-        withdrawn = withdraw(chosen.grants, received_at, now, category_ids)
-        releases = [release for release in chosen.releases if release.live] if category_ids is None else []
-        if not withdrawn and not releases:
+        chosen = choose(asked, scope)
+        withdrawal = _new_withdrawal(asked, scope, chosen, actor.partner_id, now)
+        if asked.target != "client" and not asked.everything and not _takes_what_it_names(withdrawal, chosen):
             raise Conflict("Nothing is left to withdraw.")
-        withdrawal = NewWithdrawal(
-            act_id=new_id(now),
-            client_id=scope.client_id,
-            client_of_consent={grant.consent_id: grant.client_id for grant in scope.all_grants},
-            known=frozenset(grant.grant_id for grant in scope.seen),
-            by=_target(request),
-            channel=request.channel,
-            declared_at=declared_at,
-            received_at=received_at,
-            withdrawn=withdrawn,
-            releases=releases,
-        )
-        reference = request.client if isinstance(request.client, str) else None
-        place = await record_withdrawal(command, withdrawal, reference, now)
-        answer = _answer(withdrawal, still_given(scope.seen, withdrawn, now), now, place)
-        return WorkResult(answer, client_ids=tuple(withdrawal.numbers))
+        place = await record_withdrawal(command, withdrawal, now)
+        named = chosen.grants if asked.names_papers else []
+        remaining = still_given(scope.seen, named, withdrawal.coverage, withdrawal.withdrawn, now)
+        return WorkResult(_answer(withdrawal, remaining, now, place), client_ids=tuple(scope.client_ids))
 
     return await run_command(
         runtime,
@@ -90,7 +84,68 @@ async def withdraw_consent(
         idempotency_key=idempotency_key,
         shape=WITHDRAWAL,
         constant_time=CONSTANT_TIME_FOR_ALL_NUMBERS,
+        may_be_suspended=True,
     )
+
+
+def _new_withdrawal(
+    asked: ProposedWithdrawal, scope: WithdrawalScope, chosen: WithdrawalScope, partner_id: int, now: datetime
+) -> NewWithdrawal:
+    """What the withdrawal changes: the grants it names whenever they were given, and those of covered flows that were
+    given until it was received. `scope` is all it may reach, `chosen` what it names.
+    """
+    declared_at, received_at = times_of(asked, now)
+    act_id = new_id(now)
+    coverage = coverage_of(asked, chosen.grants, partner_id)
+    named = chosen.grants if asked.names_papers else []
+    of_flows = [grant for grant in scope.all_grants if grant not in named]
+    withdrawn = [
+        *withdraw(named, received_at, now, asked.category_ids),
+        *take_back(of_flows, RecordedWithdrawal(act_id, received_at, coverage), now),
+    ]
+    return NewWithdrawal(
+        act_id=act_id,
+        client_id=scope.client_id,
+        client_ids=scope.client_ids,
+        client_of_consent={grant.consent_id: grant.client_id for grant in scope.all_grants},
+        known=frozenset(grant.grant_id for grant in scope.seen),
+        by_name=_by_name(asked, scope, chosen),
+        asked=asked,
+        coverage=coverage,
+        declared_at=declared_at,
+        received_at=received_at,
+        withdrawn=withdrawn,
+        releases=_releases(asked, scope, chosen, received_at),
+    )
+
+
+def _by_name(asked: ProposedWithdrawal, scope: WithdrawalScope, chosen: WithdrawalScope) -> frozenset[str]:
+    """The consents under the number of a receipt code of which the caller learns what is withdrawn: that of the code,
+    and those bound to it by renewal.
+    """
+    if asked.target != "receipt_code":
+        return frozenset()
+    consents = {grant.consent_id for grant in (*scope.grants, *chosen.grants) if grant.client_id == scope.client_id}
+    return frozenset(consents)
+
+
+def _releases(
+    asked: ProposedWithdrawal, scope: WithdrawalScope, chosen: WithdrawalScope, received_at: datetime
+) -> list[RecordedRelease]:
+    """The releases that are withdrawn: those it names whenever they were given; else those of consents that were given
+    until it was received. A release has no categories.
+    """
+    if asked.category_ids is not None:
+        return []
+    if asked.names_papers:
+        return [release for release in chosen.releases if release.live]
+    given = {grant.consent_id for grant in scope.all_grants if was_given_until(grant, received_at)}
+    return [release for release in scope.all_releases if release.live and release.consent_id in given]
+
+
+def _takes_what_it_names(withdrawal: NewWithdrawal, chosen: WithdrawalScope) -> bool:
+    named = {grant.grant_id for grant in chosen.grants}
+    return bool(withdrawal.releases) or any(item.grant.grant_id in named for item in withdrawal.withdrawn)
 
 
 def _answer(withdrawal: NewWithdrawal, remaining: Sequence[Grant], now: datetime, place: LogPlace) -> WithdrawalAnswer:
@@ -101,56 +156,3 @@ def _answer(withdrawal: NewWithdrawal, remaining: Sequence[Grant], now: datetime
         format_instant(now),
         LogEntry.of(place),
     )
-
-
-def _target(request: WithdrawalRequest) -> str:
-    if request.consent_id is not UNSET:
-        return "consent"
-    return "client" if request.client is not UNSET else "receipt_code"
-
-
-def _require_one_target(request: WithdrawalRequest) -> None:
-    targets = [request.consent_id, request.client, request.receipt_code]
-    if sum(target is not UNSET for target in targets) != 1:
-        raise Malformed(faults=(Fault("", "needs exactly one of consent_id, client and receipt_code"),))
-    if isinstance(request.client, str):
-        require_reference(request.client, "/client")
-    for member in ("grants", "releases", "categories"):
-        values = getattr(request, member)
-        if values is not UNSET and len(set(values)) != len(values):
-            raise Malformed(faults=(Fault(f"/{member}", "must not name anything twice"),))
-    if request.categories is not UNSET and request.releases is not UNSET:
-        raise Malformed(faults=(Fault("/releases", "a release has no categories: withdraw it on its own"),))
-
-
-def _category_ids(command: Command, request: WithdrawalRequest) -> frozenset[int] | None:
-    if isinstance(request.categories, UnsetType):
-        return None
-    categories = command.catalogue.categories
-    faults = [
-        Fault(f"/categories/{number}", f"{slug!r} is no data category of this network")
-        for number, slug in enumerate(request.categories)
-        if slug not in categories
-    ]
-    if faults:
-        raise Malformed(faults=tuple(faults))
-    return frozenset(categories[slug].category_id for slug in request.categories)
-
-
-def _times(request: WithdrawalRequest, now: datetime) -> tuple[datetime, datetime]:
-    """The instants at which the withdrawal was declared and received. Neither delays its effect.
-
-    Raises Malformed unless declared <= received <= now.
-    """
-    faults: list[Fault] = []
-    received = instant_at(None if request.received_at is UNSET else request.received_at, "/received_at", faults)
-    declared = instant_at(None if request.declared_at is UNSET else request.declared_at, "/declared_at", faults)
-    received_at = received or now
-    declared_at = declared or received_at
-    if received_at > now:
-        faults.append(Fault("/received_at", "must not be in the future"))
-    if declared_at > received_at:
-        faults.append(Fault("/declared_at", "must not be after received_at"))
-    if faults:
-        raise Malformed(faults=tuple(faults))
-    return declared_at, received_at

@@ -38,6 +38,7 @@ from consent_registry.domain.transfer_findings import (
     StoppingChange,
     UsedGrant,
     judge_transfer,
+    withdrawn_from,
 )
 from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.operations.decisions.decisions import decision_of
@@ -163,7 +164,11 @@ def _stops(given: Reconciliation, row: storage.UsedGrantRow, categories: frozens
     if stop is None:
         return []
     taken = categories if stop.category_ids is None else frozenset(given.slugs(stop.category_ids))
-    return [StoppingChange(taken, stop.effective_at, stop.recorded_at, stop.kind, stop.of_id)]
+    since = stop.effective_at
+    if stop.kind == "withdrawn":
+        paper = (stop.given_at, stop.given_at_precision, stop.paper_recorded_at)
+        since = withdrawn_from(*paper, stop.effective_at, stop.recorded_at)
+    return [StoppingChange(taken, since, stop.recorded_at, stop.kind, stop.of_id)]
 
 
 async def _unreported(given: Reconciliation) -> list[Finding]:

@@ -47,14 +47,24 @@ def operator(network: Network) -> Actor:
     return Actor(network, ADMINISTRATION, _ADMINISTRATION_SLUG)
 
 
-def require_standing(actor: Actor, catalogue: Catalogue) -> None:
-    """Raise NotAuthentic for an actor that was suspended, or whose secret was revoked, since its token was issued."""
-    if not is_standing(catalogue, actor.client_id, actor.partner_id):
+def require_standing(actor: Actor, catalogue: Catalogue, *, may_be_suspended: bool = False) -> None:
+    """Raise NotAuthentic for an actor that was suspended, or whose secret was revoked, since its token was issued.
+
+    `may_be_suspended` lets a partner pass that is suspended for other reasons than security: it can still record that a
+    client withdraws, and nothing else.
+    """
+    if not is_standing(catalogue, actor.client_id, actor.partner_id, may_be_suspended=may_be_suspended):
         raise NotAuthentic("This caller is suspended or its secret was revoked.", reason="suspended")
 
 
-def is_standing(catalogue: Catalogue, client_id: str, partner_id: int) -> bool:
-    """Whether this credential exists and was not revoked, and its partner is not suspended."""
+def is_standing(catalogue: Catalogue, client_id: str, partner_id: int, *, may_be_suspended: bool = False) -> bool:
+    """Whether this credential exists and was not revoked, and its partner is not suspended; with `may_be_suspended`, or
+    is suspended for other reasons than security.
+    """
     credential = catalogue.credentials.get(client_id)
+    if credential is None or credential.revoked:
+        return False
     partner = catalogue.partner_by_id.get(partner_id)
-    return credential is not None and not credential.revoked and not (partner is not None and partner.suspended)
+    if partner is None or not partner.suspended:
+        return True
+    return may_be_suspended and partner.may_record_withdrawals

@@ -148,6 +148,7 @@ async def run_command(
     exclusive: bool = False,
     constant_time: int = 0,
     kind: TurnKind = "commands",
+    may_be_suspended: bool = False,
 ) -> CommandResult[T]:
     """Run `work` in one transaction and return its result after the commit.
 
@@ -156,13 +157,14 @@ async def run_command(
     `constant_time`: the work depends on what the actor may not know, such as how many others know the person. The
     answer or error is sent after so many times the configured constant. Only a lock of another command may delay it.
 
-    `exclusive` takes the catalogue lock exclusively; `kind` is what the turn is counted as. When the work returns an
-    error instead of raising it, its writes are committed before the error is raised, so that a failed attempt is
-    counted. When it raises LinkedMeanwhile, it begins again in a new transaction: locks are taken in order, so a
-    missing lock cannot be added to those already held.
+    `exclusive` takes the catalogue lock exclusively; `kind` is what the turn is counted as; `may_be_suspended` is that
+    of `require_standing`. When the work returns an error instead of raising it, its writes are committed before the
+    error is raised, so that a failed attempt is counted. When it raises LinkedMeanwhile, it begins again in a new
+    transaction: locks are taken in order, so a missing lock cannot be added to those already held.
     """
     async with runtime.turn(actor, "constant-time commands" if constant_time else kind):
-        answering = _run(runtime, actor, work, idempotency_key=idempotency_key, shape=shape, exclusive=exclusive)
+        run_once = _run_once(work, idempotency_key, shape, exclusive=exclusive, may_be_suspended=may_be_suspended)
+        answering = _run(runtime, actor, run_once)
         if not constant_time:
             return await answering
         return await runtime.steps.respond_after(constant_time * runtime.constant_time_seconds, answering)
@@ -178,15 +180,8 @@ async def run_query(runtime: Runtime, actor: Actor, work: Callable[[Command], Aw
 
 
 async def _run(
-    runtime: Runtime,
-    actor: Actor,
-    work: Work[T],
-    *,
-    idempotency_key: IdempotencyKey | None,
-    shape: StoredShape[T] | None,
-    exclusive: bool,
+    runtime: Runtime, actor: Actor, run_once: Callable[[Runtime, Actor], Awaitable[CommandResult[T]]]
 ) -> CommandResult[T]:
-    run_once = _run_once(work, idempotency_key, shape, exclusive=exclusive)
     for _ in range(BEGINNINGS - 1):
         try:
             return await run_once(runtime, actor)
@@ -196,7 +191,12 @@ async def _run(
 
 
 def _run_once(
-    work: Work[T], idempotency_key: IdempotencyKey | None, shape: StoredShape[T] | None, *, exclusive: bool
+    work: Work[T],
+    idempotency_key: IdempotencyKey | None,
+    shape: StoredShape[T] | None,
+    *,
+    exclusive: bool,
+    may_be_suspended: bool,
 ) -> Callable[[Runtime, Actor], Awaitable[CommandResult[T]]]:
     """A function that runs the command's transaction; it may be called several times."""
 
@@ -207,7 +207,7 @@ def _run_once(
                 raise KeyInUse(retry_after=1)
             await lock_catalogue(connection, network_id, exclusive=exclusive)
             catalogue = await runtime.catalogue(connection, actor.network)
-            require_standing(actor, catalogue)
+            require_standing(actor, catalogue, may_be_suspended=may_be_suspended)
             if idempotency_key and shape:
                 answers = await find_answers(connection, network_id, [actor.partner_id], [idempotency_key.scope])
                 if stored := answers.get(idempotency_key.scope):

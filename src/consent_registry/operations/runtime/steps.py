@@ -3,7 +3,7 @@
 A process has one of each, handed in with its Runtime. A test that must see a defect hands in a step that has it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from consent_registry.domain.catalogue import FlowRules
 from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.events.event import Event
 from consent_registry.domain.grants import Grant
+from consent_registry.domain.withdrawals import RecordedWithdrawal, Withdrawn, take_back_all
 from consent_registry.operations.runtime.response_delay import ResponseValue, respond_after
 from consent_registry.storage.clients.clients import ClientReference, find_own_clients, find_reference
 from consent_registry.storage.clients.code_attempts import CodeKind, count_failures, lock_attempts
@@ -60,6 +61,8 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     lock_attempts: Callable[[Connection, int, int], Awaitable[None]] = lock_attempts
     count_failures: Callable[[Connection, int, int, CodeKind], Awaitable[int]] = count_failures
     find_own_clients: Callable[[Connection, int, int, Sequence[str]], Awaitable[set[str]]] = find_own_clients
+    # Of a paper that is recorded, and of clients that are linked.
+    take_back_all: Callable[[Iterable[Grant], Iterable[RecordedWithdrawal], datetime], list[Withdrawn]] = take_back_all
     with_padding: Callable[[Event, Sequence[Event], Sequence[str]], list[Event]] = with_padding
     respond_after: RespondAfter = respond_after
 

@@ -84,16 +84,17 @@ async def _partners(connection: Connection, network_id: int) -> list[Partner]:
     rows = await connection.fetch(
         """
         select partner_id, slug, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
-            exists (
-                select from registry.suspensions s
-                where s.network_id = p.network_id and s.partner_id = p.partner_id
-                  and not exists (
-                      select from registry.reinstatements r
-                      where r.network_id = s.network_id and r.suspension_id = s.suspension_id
-                  )
-            ) as suspended,
-            coordinating_post
+            s.reason is not null as suspended, coordinating_post, s.reason
         from registry.partners p
+        left join lateral (
+            select reason from registry.suspensions s
+            where s.network_id = p.network_id and s.partner_id = p.partner_id
+              and not exists (
+                  select from registry.reinstatements r
+                  where r.network_id = s.network_id and r.suspension_id = s.suspension_id
+              )
+            order by suspension_id limit 1
+        ) s on true
         where network_id = $1
         order by partner_id
         """,

@@ -2,20 +2,28 @@
 
 from datetime import datetime
 
+from consent_registry.domain.catalogue import SuspensionReason
 from consent_registry.storage.database.database import Connection
 
 
 async def add_suspension(
-    connection: Connection, network_id: int, suspension_id: str, partner_id: int, at: datetime
+    connection: Connection,
+    network_id: int,
+    suspension_id: str,
+    partner_id: int,
+    reason: SuspensionReason,
+    at: datetime,
 ) -> None:
     """Add a suspension of a partner."""
     await connection.execute(
         """
-        insert into registry.suspensions (network_id, suspension_id, partner_id, recorded_at) values ($1, $2, $3, $4)
+        insert into registry.suspensions (network_id, suspension_id, partner_id, reason, recorded_at)
+        values ($1, $2, $3, $4, $5)
         """,
         network_id,
         suspension_id,
         partner_id,
+        reason,
         at,
     )
 

@@ -27,7 +27,8 @@ _SELECT = """
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews, g.given_at,
-        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by
+        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by, k.given_at_precision,
+        k.recorded_at as of_paper
     from registry.grants g
     join registry.consents k on k.network_id = g.network_id and k.consent_id = g.consent_id
     left join registry.grant_changes c on c.network_id = g.network_id and c.grant_id = g.grant_id
@@ -81,6 +82,8 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         client_id=str(row.get("home_id") or ""),
         evidence_follows=row["evidence_follows"],
         entrusted_by=row["entrusted_by"],
+        given_at_precision=row.get("given_at_precision") or "instant",
+        recorded_at=row.get("of_paper"),
     )
 
 

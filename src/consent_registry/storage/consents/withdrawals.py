@@ -1,10 +1,19 @@
 """Statements for withdrawals, and for the partners' change feeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
+from consent_registry.domain.withdrawals import (
+    Coverage,
+    CoveredFlows,
+    EveryFlow,
+    FlowsOfPartner,
+    NamedAlone,
+    RecordedWithdrawal,
+)
 from consent_registry.storage.database.database import Connection
 
 
@@ -22,6 +31,7 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
     declared_at: datetime
     received_at: datetime
     recorded_at: datetime
+    coverage: Coverage
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
@@ -44,11 +54,48 @@ async def add_withdrawals(connection: Connection, network_id: int, rows: Iterabl
     await connection.executemany(
         """
         insert into registry.withdrawals
-            (network_id, withdrawal_id, act_id, client_id, partner_id, channel, declared_at, received_at, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (network_id, withdrawal_id, act_id, client_id, partner_id, channel, declared_at, received_at, recorded_at,
+             covers, covered_flows, category_ids)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12)
         """,
-        [(network_id, *msgspec.structs.astuple(row)) for row in rows],
+        [(network_id, *msgspec.structs.astuple(row)[:-1], *_columns(row.coverage)) for row in rows],
     )
+
+
+def _columns(coverage: Coverage) -> tuple[str, str | None, list[int] | None]:
+    """The columns `covers`, `covered_flows` and `category_ids`."""
+    flows, category_ids = None, None
+    match coverage:
+        case CoveredFlows(covered):
+            said = [[*flow, sorted(chosen)] for flow, chosen in sorted(covered.items())]
+            flows = msgspec.json.encode(said).decode()
+        case FlowsOfPartner(_, chosen):
+            category_ids = None if chosen is None else sorted(chosen)
+        case EveryFlow() | NamedAlone():
+            pass
+    return str(coverage.__struct_config__.tag), flows, category_ids
+
+
+async def find_withdrawals(
+    connection: Connection, network_id: int, client_ids: Sequence[str]
+) -> list[RecordedWithdrawal]:
+    """What was withdrawn of these clients, by any partner of the network, each act once: a paper
+    that is recorded later is compared with it. Withdrawals that cover nothing but what they named are left out.
+    """
+    rows = await connection.fetch(
+        "select * from registry.withdrawals_of_clients($1, $2::uuid[])", network_id, client_ids
+    )
+    return [RecordedWithdrawal(str(row["act_id"]), row["received_at"], _coverage(row)) for row in rows]
+
+
+def _coverage(row: asyncpg.Record) -> Coverage:
+    if row["covers"] == "everything":
+        return EveryFlow()
+    if row["covers"] == "partner":
+        category_ids = row["category_ids"]
+        return FlowsOfPartner(row["partner_id"], None if category_ids is None else frozenset(category_ids))
+    flows = msgspec.json.decode(row["covered_flows"], type=list[tuple[int, int, int, frozenset[int]]])
+    return CoveredFlows({(sender, recipient, purpose): chosen for sender, recipient, purpose, chosen in flows})
 
 
 async def add_changes(connection: Connection, network_id: int, rows: Iterable[ChangeRow]) -> None:

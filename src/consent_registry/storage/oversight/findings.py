@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.findings import Permit
+from consent_registry.domain.grants import Precision
 from consent_registry.domain.identifiers import uuid7_between, uuid7_milliseconds
 from consent_registry.domain.transfer_findings import StopKind
 from consent_registry.storage.database.database import Connection
@@ -46,7 +47,8 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 class StopRow(msgspec.Struct, frozen=True):
     """A change that stopped a grant from permitting these categories (None: all), or that lifted a restriction. `of_id`
-    is the changed grant: this one, or one that it depends on.
+    is the changed grant: this one, or one that it depends on; `given_at`, its precision and `paper_recorded_at` say
+    when that was given, by its paper.
     """
 
     category_ids: tuple[int, ...] | None
@@ -54,6 +56,9 @@ class StopRow(msgspec.Struct, frozen=True):
     recorded_at: datetime
     kind: StopKind
     of_id: str
+    given_at: datetime | None = None
+    given_at_precision: Precision = "instant"
+    paper_recorded_at: datetime | None = None
 
 
 class UsedGrantRow(msgspec.Struct, frozen=True):
@@ -197,33 +202,38 @@ async def used_grants(connection: Connection, network_id: int, grant_ids: Sequen
     rows = await connection.fetch(
         """
         with g as materialized (
-            select * from registry.grants where network_id = $1 and grant_id = any ($2::uuid[])
+            select g.*, k.given_at_precision, k.recorded_at as paper_at from registry.grants g
+            left join registry.consents k on k.network_id = $1 and k.consent_id = g.consent_id
+            where g.network_id = $1 and g.grant_id = any ($2::uuid[])
         )
         select g.grant_id, g.category_ids, c.category_ids as stopped_ids, c.effective_at, c.recorded_at, c.kind,
-            g.grant_id as of_id
+            g.grant_id as of_id, g.given_at, g.given_at_precision, g.paper_at
         from g left join registry.grant_changes c
           on c.network_id = $1 and c.grant_id = g.grant_id and c.kind = any ($3::text[])
         union all
         select g.grant_id, g.category_ids,
             array(select d.category_id from registry.data_categories d
                 where d.network_id = $1 and d.secrecy and d.category_id = any (g.category_ids)),
-            max(w.effective_at), max(w.recorded_at), 'withdrawn', g.grant_id
+            max(w.effective_at), max(w.recorded_at), 'withdrawn', g.grant_id, g.given_at, g.given_at_precision,
+            g.paper_at
         from g
         join registry.partners p on p.network_id = $1 and p.partner_id = g.sender_id and p.secrecy_holder
         join registry.releases r on r.network_id = $1 and r.consent_id = g.consent_id
           and r.holder_id = g.sender_id and r.towards_id = g.recipient_id
         left join registry.release_changes w
           on w.network_id = $1 and w.release_id = r.release_id and w.kind = 'withdrawn'
-        group by g.grant_id, g.category_ids having bool_and(w.release_id is not null)
+        group by g.grant_id, g.category_ids, g.given_at, g.given_at_precision, g.paper_at
+        having bool_and(w.release_id is not null)
         union all
         select g.grant_id, g.category_ids,
             array(select d.category_id from registry.data_categories d
                 where d.network_id = $1 and (d.flags ->> 'third_party_data')::boolean
                   and d.category_id = any (g.category_ids)
                   and d.category_id = any (coalesce(w.category_ids, o.category_ids))),
-            w.effective_at, w.recorded_at, w.kind, o.grant_id
+            w.effective_at, w.recorded_at, w.kind, o.grant_id, o.given_at, k.given_at_precision, k.recorded_at
         from g
         join registry.grants o on o.network_id = $1 and o.grant_id = any (g.third_party_grants)
+        left join registry.consents k on k.network_id = $1 and k.consent_id = o.consent_id
         join registry.grant_changes w on w.network_id = $1 and w.grant_id = o.grant_id and w.kind = any ($3::text[])
         """,
         network_id,
@@ -237,7 +247,9 @@ def _stop(row: asyncpg.Record) -> StopRow | None:
     if row["kind"] is None:
         return None
     category_ids = None if row["stopped_ids"] is None else tuple(row["stopped_ids"])
-    return StopRow(category_ids, row["effective_at"], row["recorded_at"], row["kind"], str(row["of_id"]))
+    precision: Precision = row["given_at_precision"] or "instant"
+    paper = (row["given_at"], precision, row["paper_at"])
+    return StopRow(category_ids, row["effective_at"], row["recorded_at"], row["kind"], str(row["of_id"]), *paper)
 
 
 async def unreported_permits(connection: Connection, asked: Slice) -> list[Permit]:

@@ -60,7 +60,7 @@ STATEMENTS: Mapping[str, str] = {
         select consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
             giver_insight_assessed_by, giver_mandate_until, guardian_id, method, special_circumstances, evidence_sha256,
             evidence_media_type, evidence_kept_at is not null as has_kept_at, explained_by,
-            interpreter_kind, interpreter_language, told, copy_handed, given_at,
+            interpreter_kind, interpreter_language, told, copy_handed, given_at, given_at_precision,
             valid_from, valid_until, renews, remarks, recorded_at, giver_adult_from, giver_insight,
             giver_direct_counselling, giver_care, giver_scope, co_giver_roles, co_giver_assessors
         from registry.consents where network_id = $1
@@ -81,5 +81,22 @@ STATEMENTS: Mapping[str, str] = {
         from registry.releases where network_id = $1
         """,
     "release_changes": "select * from registry.release_changes where network_id = $1",
-    "withdrawals": "select * from registry.withdrawals where network_id = $1",
+    # The flows as text_of_flows in domain/events/withdrawals.py writes them; a number without a name stays a number.
+    "withdrawals": """
+        select w.withdrawal_id, w.act_id, w.client_id, w.partner_id, w.channel, w.declared_at, w.received_at, w.covers,
+            w.category_ids, w.recorded_at, case when w.covered_flows is not null then (
+                select convert_to(coalesce(string_agg(f.line, E'\n' order by f.line collate "C"), ''), 'UTF8') from (
+                    select concat_ws(' ', coalesce(s.slug, e ->> 0), coalesce(r.slug, e ->> 1),
+                        coalesce(p.slug, e ->> 2), (
+                            select string_agg(coalesce(d.slug, c), ',' order by coalesce(d.slug, c) collate "C")
+                            from jsonb_array_elements_text(e -> 3) c
+                            left join registry.data_categories d
+                                on d.network_id = $1 and d.category_id = c::integer)) as line
+                    from jsonb_array_elements(w.covered_flows) e
+                    left join registry.partners s on s.network_id = $1 and s.partner_id = (e ->> 0)::integer
+                    left join registry.partners r on r.network_id = $1 and r.partner_id = (e ->> 1)::integer
+                    left join registry.purposes p on p.network_id = $1 and p.purpose_id = (e ->> 2)::integer) f
+            ) end as covered_flows
+        from registry.withdrawals w where w.network_id = $1
+        """,
 }

@@ -107,7 +107,6 @@ REMARKS = (
         code="withdrawn_since",
         regime_of="sender",
         norms=("Art. 7 Abs. 3 DSGVO",),
-        in_use=False,
         asks_en="This flow was withdrawn after this consent was given, so it is withdrawn from the start.",
         asks_de="Dieser Weg wurde nach dieser Einwilligung widerrufen; sie ist damit von Anfang an widerrufen.",
         cure_en="Send nothing; if the client wants it again, ask again.",
