@@ -33,6 +33,7 @@ STORIES = {
     "domain/test_against_oracle.py",
     "domain/test_boundaries.py",
     "domain/test_values.py",
+    "domain/test_withdrawals_against_oracle.py",
     "domain/law/test_form_table.py",
     "operations/erasure/test_erasure_races.py",
     "operations/erasure/test_retention_refusals.py",
